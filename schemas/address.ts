@@ -1,0 +1,111 @@
+// Addresses and prefixes as text, and as four 32-bit words in host order (IPv4 mapped into ::ffff:0:0/96). Cold path:
+// documents, command line and API. Columns hold the same 16 bytes in network order.
+
+import { isIPv4, isIPv6 } from 'node:net';
+
+export type Words = readonly [number, number, number, number];
+
+export interface Prefix {
+  readonly words: Words;
+  /** 0 to 128; an IPv4 prefix of length n is 96 + n. */
+  readonly length: number;
+}
+
+const MAPPED = 0x0000ffff;
+
+export function isMapped4(words: Words): boolean {
+  return words[0] === 0 && words[1] === 0 && words[2] === MAPPED;
+}
+
+/** Words of an IPv4 or IPv6 address, undefined when the text is none. Zone ids are refused. */
+export function parseAddress(text: string): Words | undefined {
+  if (isIPv4(text)) return [0, 0, MAPPED, parseDotted(text)];
+  if (!isIPv6(text) || text.includes('%')) return undefined;
+  const lastColon = text.lastIndexOf(':');
+  const tail = text.slice(lastColon + 1);
+  const full = tail.includes('.') ? `${text.slice(0, lastColon + 1)}${toGroups(parseDotted(tail))}` : text;
+  const [head = '', rest] = full.split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = rest === undefined || rest === '' ? [] : rest.split(':');
+  const groups = [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right].map(group => Number.parseInt(group, 16));
+  const word = (i: number) => ((groups[2 * i]! << 16) | groups[2 * i + 1]!) >>> 0;
+  return [word(0), word(1), word(2), word(3)];
+}
+
+function parseDotted(text: string): number {
+  return text.split('.').reduce((value, part) => ((value << 8) | Number(part)) >>> 0, 0);
+}
+
+function toGroups(value: number): string {
+  return `${(value >>> 16).toString(16)}:${(value & 0xffff).toString(16)}`;
+}
+
+/** RFC 5952 text; IPv4-mapped addresses are written as IPv4. */
+export function formatAddress(words: Words): string {
+  if (isMapped4(words)) return formatIPv4(words[3]);
+  const groups = words.flatMap(word => [word >>> 16, word & 0xffff]);
+  let best = { start: -1, length: 1 };
+  for (let start = 0; start < 8; start++) {
+    let length = 0;
+    while (start + length < 8 && groups[start + length] === 0) length++;
+    if (length > best.length) best = { start, length };
+  }
+  const hex = groups.map(group => group.toString(16));
+  if (best.start < 0) return hex.join(':');
+  return `${hex.slice(0, best.start).join(':')}::${hex.slice(best.start + best.length).join(':')}`;
+}
+
+export function formatIPv4(value: number): string {
+  return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
+}
+
+/** `10.0.0.0/8`, `fd00::/8` or a single address. Bits behind the length are cleared. */
+export function parsePrefix(text: string): Prefix | undefined {
+  const [addressText = '', lengthText, more] = text.split('/');
+  const words = parseAddress(addressText);
+  if (!words || more !== undefined) return undefined;
+  const bits = isIPv4(addressText) ? 32 : 128;
+  if (lengthText !== undefined && !/^\d{1,3}$/.test(lengthText)) return undefined;
+  const length = lengthText === undefined ? bits : Number(lengthText);
+  if (length > bits) return undefined;
+  return { words: maskWords(words, length + 128 - bits), length: length + 128 - bits };
+}
+
+export function maskWords(words: Words, length: number): Words {
+  const mask = (i: number) => {
+    const bits = Math.min(32, Math.max(0, length - 32 * i));
+    return (bits === 0 ? 0 : words[i]! & (0xffffffff << (32 - bits))) >>> 0;
+  };
+  return [mask(0), mask(1), mask(2), mask(3)];
+}
+
+export function formatPrefix(prefix: Prefix): string {
+  const mapped = prefix.length >= 96 && isMapped4(prefix.words);
+  return `${formatAddress(prefix.words)}/${mapped ? prefix.length - 96 : prefix.length}`;
+}
+
+/** The words of row `row` of an address column, whose 16 bytes are in network order. */
+export function wordsOfRow(column: Uint32Array, row: number): Words {
+  const word = (i: number) => swap32(column[4 * row + i]!);
+  return [word(0), word(1), word(2), word(3)];
+}
+
+/** Reverses the byte order of a 32-bit word. */
+export function swap32(word: number): number {
+  return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
+}
+
+const MAC = /^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$/i;
+const MAC_DOTTED = /^([0-9a-f]{4}\.){2}[0-9a-f]{4}$/i;
+
+/** A MAC address as the two words of its column, undefined when the text is none. */
+export function parseMac(text: string): { low: number; high: number } | undefined {
+  if (!MAC.test(text) && !MAC_DOTTED.test(text)) return undefined;
+  const hex = text.replace(/[:.-]/g, '');
+  return { low: Number.parseInt(hex.slice(4), 16), high: Number.parseInt(hex.slice(0, 4), 16) };
+}
+
+export function formatMac(low: number, high: number): string {
+  const hex = high.toString(16).padStart(4, '0') + low.toString(16).padStart(8, '0');
+  return hex.match(/../g)!.join(':');
+}

@@ -1,0 +1,116 @@
+// Batch to Arrow IPC stream and back. apache-arrow is known to this module only.
+//
+// Every column has a buffer of its own: two columns that share one ArrayBuffer are merged by the IPC writer and the
+// stream is corrupt. What is read is checked for exact types; a missing column takes zeros, an unknown one is counted.
+
+import {
+  type DataType,
+  Field,
+  FixedSizeBinary,
+  Float32,
+  Float64,
+  makeData,
+  RecordBatch,
+  RecordBatchStreamWriter,
+  Schema,
+  Struct,
+  TimestampMillisecond,
+  tableFromIPC,
+  Uint8,
+  Uint16,
+  Uint32,
+  Uint64,
+} from 'apache-arrow';
+import { arrayOf, type Batch, batchOver } from './batch.ts';
+import { type Column, KINDS, type Kind } from './columns.ts';
+
+const TYPES: Record<Kind, DataType> = {
+  u8: new Uint8(),
+  u16: new Uint16(),
+  u32: new Uint32(),
+  u64: new Uint64(),
+  f32: new Float32(),
+  f64: new Float64(),
+  time: new TimestampMillisecond('UTC'),
+  address: new FixedSizeBinary(16),
+  bytes16: new FixedSizeBinary(16),
+};
+
+const schemas = new WeakMap<readonly Column[], Schema>();
+
+function schemaOf(list: readonly Column[]): Schema {
+  const known = schemas.get(list);
+  if (known) return known;
+  const schema = new Schema(list.map(column => new Field(column.name, TYPES[column.kind], false)));
+  schemas.set(list, schema);
+  return schema;
+}
+
+/** One Arrow IPC stream (schema, one record batch, end). The batch's arrays are not copied before they are written. */
+export function encodeArrow(batch: Batch<readonly Column[]>): Uint8Array {
+  const schema = schemaOf(batch.list);
+  const children = batch.list.map(column => {
+    const buffer = arrayOf(batch, column.name).buffer;
+    return makeData({ type: TYPES[column.kind] as Uint8, length: batch.rows, nullCount: 0, data: valuesOver(column.kind, buffer, batch.rows) as Uint8Array });
+  });
+  const data = makeData({ type: new Struct(schema.fields), length: batch.rows, nullCount: 0, children });
+  return RecordBatchStreamWriter.writeAll([new RecordBatch(schema, data)]).toUint8Array(true);
+}
+
+function valuesOver(kind: Kind, buffer: ArrayBuffer, rows: number): ArrayBufferView {
+  switch (kind) {
+    case 'u8':
+      return new Uint8Array(buffer, 0, rows);
+    case 'u16':
+      return new Uint16Array(buffer, 0, rows);
+    case 'u32':
+      return new Uint32Array(buffer, 0, rows);
+    case 'u64':
+      return new BigUint64Array(buffer, 0, rows);
+    case 'f32':
+      return new Float32Array(buffer, 0, rows);
+    case 'f64':
+      return new Float64Array(buffer, 0, rows);
+    case 'time':
+      return new BigInt64Array(buffer, 0, rows);
+    default:
+      return new Uint8Array(buffer, 0, rows * 16);
+  }
+}
+
+export interface DecodedArrow<L extends readonly Column[]> {
+  readonly batch: Batch<L>;
+  /** Columns of the list that the stream lacks; they are zero. */
+  readonly missing: readonly string[];
+  /** Columns of the stream that the list lacks; they are left out. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * Reads a stream written by `encodeArrow`. `spare` columns (those the reader will fill itself) are allocated.
+ * Throws an Error when the bytes are no such stream, or when a column has another type than the list says.
+ */
+export function decodeArrow<const L extends readonly Column[]>(list: L, bytes: Uint8Array): DecodedArrow<L> {
+  const table = tableFromIPC(bytes);
+  const record = table.batches[0];
+  const rows = table.numRows;
+  if (!record || table.batches.length !== 1) throw new Error(`Arrow stream holds ${table.batches.length} record batches, expected 1`);
+  const names = table.schema.fields.map(field => field.name);
+  const missing: string[] = [];
+  const buffers = list.map(column => {
+    const bytesTotal = rows * KINDS[column.kind].bytesPerRow;
+    const index = names.indexOf(column.name);
+    if (index < 0) {
+      missing.push(column.name);
+      return new ArrayBuffer(bytesTotal);
+    }
+    const type = table.schema.fields[index]!.type;
+    const expected = TYPES[column.kind];
+    if (String(type) !== String(expected)) throw new Error(`column ${column.name} is ${type}, expected ${expected}`);
+    const values = record.data.children[index]!.values as Uint8Array<ArrayBuffer>;
+    if (values.byteLength < bytesTotal) throw new Error(`column ${column.name} holds ${values.byteLength} bytes, expected ${bytesTotal}`);
+    return values.buffer.slice(values.byteOffset, values.byteOffset + bytesTotal);
+  });
+  const known = new Set<string>(list.map(column => column.name));
+  return { batch: batchOver(list, rows, buffers, rows), missing, unknown: names.filter(name => !known.has(name)) };
+}

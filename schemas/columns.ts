@@ -1,0 +1,89 @@
+// What a column is, for every table the services exchange: its kind decides the typed array in memory, the Arrow type
+// on the wire and the ClickHouse type at rest. The column lists themselves are in flow.ts and exporter-minute.ts.
+
+/**
+ * In memory a column is one typed array. 64-bit kinds are Uint32Array with two words a row, low word first, so that
+ * the hot path never touches a bigint; an address is four words a row that hold its 16 bytes in network order.
+ */
+export const KINDS = {
+  u8: { wordsPerRow: 1, bytesPerRow: 1 },
+  u16: { wordsPerRow: 1, bytesPerRow: 2 },
+  u32: { wordsPerRow: 1, bytesPerRow: 4 },
+  u64: { wordsPerRow: 2, bytesPerRow: 8 },
+  f32: { wordsPerRow: 1, bytesPerRow: 4 },
+  f64: { wordsPerRow: 1, bytesPerRow: 8 },
+  /** Milliseconds since the epoch, as a 64-bit integer. */
+  time: { wordsPerRow: 2, bytesPerRow: 8 },
+  /** 16 bytes in network order; IPv4 is mapped (::ffff:a.b.c.d). */
+  address: { wordsPerRow: 4, bytesPerRow: 16 },
+  /** 16 bytes that are not an address, such as a UUID. */
+  bytes16: { wordsPerRow: 4, bytesPerRow: 16 },
+} as const;
+
+export type Kind = keyof typeof KINDS;
+
+export type ColumnArray<K extends Kind> = K extends 'u8'
+  ? Uint8Array<ArrayBuffer>
+  : K extends 'u16'
+    ? Uint16Array<ArrayBuffer>
+    : K extends 'f32'
+      ? Float32Array<ArrayBuffer>
+      : K extends 'f64'
+        ? Float64Array<ArrayBuffer>
+        : Uint32Array<ArrayBuffer>;
+
+export interface Column {
+  readonly name: string;
+  readonly kind: Kind;
+  /** `decoded` columns travel from collector to enricher, `enriched` ones are added by the enricher. */
+  readonly stage: 'decoded' | 'enriched';
+  /** Overrides the ClickHouse type that follows from the kind. */
+  readonly clickhouse?: string;
+  /** ClickHouse compression codec. */
+  readonly codec?: string;
+  /** Names of the codes of an enumerated column; see codes.ts. */
+  readonly codes?: readonly string[];
+  /** Whether a question of the API may group and filter by this column. */
+  readonly dimension?: boolean;
+  /** Unit and meaning for people. */
+  readonly about: string;
+  /** Where the value comes from: IANA elements by number, sFlow structures, or the stage that computes it. */
+  readonly source: string;
+}
+
+export type ColumnsOf<L extends readonly Column[]> = {
+  [C in L[number] as C['name']]: ColumnArray<C['kind']>;
+};
+
+const CLICKHOUSE_TYPES: Record<Kind, string> = {
+  u8: 'UInt8',
+  u16: 'UInt16',
+  u32: 'UInt32',
+  u64: 'UInt64',
+  f32: 'Float32',
+  f64: 'Float64',
+  time: "DateTime64(3, 'UTC')",
+  address: 'IPv6',
+  bytes16: 'FixedString(16)',
+};
+
+export function clickhouseType(column: Column): string {
+  return column.clickhouse ?? CLICKHOUSE_TYPES[column.kind];
+}
+
+/** A typed array over `buffer` for one column; `buffer` must hold a whole number of rows. */
+export function viewOf(kind: Kind, buffer: ArrayBuffer, byteOffset = 0, rows?: number): ColumnArray<Kind> {
+  const words = rows === undefined ? undefined : rows * KINDS[kind].wordsPerRow;
+  switch (kind) {
+    case 'u8':
+      return new Uint8Array(buffer, byteOffset, words);
+    case 'u16':
+      return new Uint16Array(buffer, byteOffset, words);
+    case 'f32':
+      return new Float32Array(buffer, byteOffset, words);
+    case 'f64':
+      return new Float64Array(buffer, byteOffset, words);
+    default:
+      return new Uint32Array(buffer, byteOffset, words);
+  }
+}

@@ -1,0 +1,111 @@
+// Checks a document (configuration, inventory, applications, registry) against its schema and reports every fault at
+// once, each with its path and what is allowed there. A document is taken whole or refused whole.
+
+import type { Static, TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { isNode, LineCounter, parseDocument } from 'yaml';
+
+export interface Fault {
+  /** JSON pointer into the document, '' for the document itself. */
+  readonly path: string;
+  /** What is wrong and what is allowed. */
+  readonly message: string;
+  /** Line in the file the document came from, when it is known. */
+  readonly line?: number;
+}
+
+export class DocumentError extends Error {
+  readonly code = 'DOCUMENT_INVALID';
+  readonly faults: readonly Fault[];
+  constructor(name: string, faults: readonly Fault[]) {
+    const lines = faults.map(fault => `  ${fault.line === undefined ? '' : `line ${fault.line}: `}${fault.path || '(document)'} ${fault.message}`);
+    super(`${name} is refused, ${faults.length} fault${faults.length === 1 ? '' : 's'}:\n${lines.join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+/** Above this size a refused document is reported without line numbers: finding them costs a second, slower parse. */
+const LINES_BYTES_MAX = 8 * 1024 * 1024;
+
+export interface Checker<T> {
+  /** `value` with defaults filled in; throws a DocumentError that names every fault. */
+  check(name: string, value: unknown): T;
+  /** The same for the text of a JSON or YAML file; faults carry lines. */
+  parse(name: string, text: string): T;
+}
+
+/**
+ * A checker for documents of one schema. `rules` finds what a schema cannot say (references, duplicates); it runs
+ * only on documents that fit the schema.
+ */
+export function documentChecker<const S extends TSchema>(schema: S, rules: (document: Static<S>) => Fault[] = () => []): Checker<Static<S>> {
+  const validator = Compile(schema);
+  const faultsOf = (value: unknown): { document: unknown; faults: Fault[] } => {
+    const document = validator.Default(structuredClone(value));
+    const faults = validator.Errors(document).flatMap(error => describe(error));
+    return { document, faults: faults.length > 0 ? faults : rules(document as Static<S>) };
+  };
+  return {
+    check(name, value) {
+      const { document, faults } = faultsOf(value);
+      if (faults.length > 0) throw new DocumentError(name, faults);
+      return document as Static<S>;
+    },
+    parse(name, text) {
+      const { document, faults } = faultsOf(parseText(name, text));
+      if (faults.length > 0) throw new DocumentError(name, withLines(text, faults));
+      return document as Static<S>;
+    },
+  };
+}
+
+function parseText(name: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON: YAML, whose parser also tells the line of a JSON mistake.
+  }
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error) throw new DocumentError(name, [{ path: '', message: error.message.split('\n')[0]!, line: error.linePos?.[0].line }]);
+  return document.toJS();
+}
+
+function withLines(text: string, faults: readonly Fault[]): Fault[] {
+  if (text.length > LINES_BYTES_MAX) return [...faults];
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  return faults.map(fault => {
+    const keys = fault.path.split('/').slice(1).map(unescapePointer);
+    for (let depth = keys.length; depth >= 0; depth--) {
+      const node = document.getIn(keys.slice(0, depth), true);
+      if (isNode(node) && node.range) return { ...fault, line: lines.linePos(node.range[0]).line };
+    }
+    return fault;
+  });
+}
+
+function unescapePointer(token: string): string {
+  return token.replaceAll('~1', '/').replaceAll('~0', '~');
+}
+
+interface SchemaError {
+  keyword: string;
+  instancePath: string;
+  params: object;
+  message: string;
+}
+
+/** One fault per wrong place, in words: the union keywords only repeat what their branches said. */
+function describe(error: SchemaError): Fault[] {
+  const { keyword, instancePath: path, message } = error;
+  const params = error.params as Record<string, unknown>;
+  if (keyword === 'additionalProperties' || keyword === 'unevaluatedProperties') {
+    const keys = (params['additionalProperties'] ?? params['unevaluatedProperties'] ?? []) as string[];
+    return [keys].flat().map(key => ({ path: `${path}/${key}`, message: 'is not a known key' }));
+  }
+  if (keyword === 'boolean') return []; // repeats what additionalProperties says
+  if (keyword === 'required') return ((params['requiredProperties'] ?? []) as string[]).map(key => ({ path: `${path}/${key}`, message: 'is required' }));
+  if (keyword === 'enum') return [{ path, message: `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}` }];
+  return [{ path, message }];
+}

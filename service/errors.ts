@@ -1,0 +1,25 @@
+// Errors that the program reports to people. A code, once released, is never reused for something else.
+
+export const ERROR_CODES = {
+  PORT_TAKEN: 'an address to listen on is in use or not ours',
+  DATA_FOLDER_TAKEN: 'another Hairpin, or another ClickHouse, uses the data folder',
+  DATA_FOLDER_UNUSABLE: 'the data folder cannot be written',
+  STORAGE_START_FAILED: 'the embedded ClickHouse did not start',
+  STORAGE_UNREACHABLE: 'the ClickHouse server does not answer',
+  STORAGE_TOO_OLD: 'the ClickHouse server is older than the oldest supported version',
+  STORAGE_FAILED: 'the ClickHouse server answered with an error',
+  SCHEMA_MISMATCH: 'a table in ClickHouse is not what this version expects',
+  CAPTURE_UNREADABLE: 'a capture file cannot be read',
+  QUESTION_INVALID: 'a question to the API cannot be answered as asked',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Says what happened, with values, and what to do about it. */
+export class HairpinError extends Error {
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string, cause?: unknown) {
+    super(`${code}: ${message}`, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}

@@ -1,0 +1,44 @@
+// The Prometheus registry of a process: default process metrics and every set of shared counters registered with it.
+
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Counters, CounterSpecs } from './counters.ts';
+
+export interface Metrics {
+  readonly registry: Registry;
+  /** Shows a set of counters; `labels` tell several sets of one kind apart (`{ worker: '0' }`). */
+  register(counters: Counters<CounterSpecs>, labels?: Readonly<Record<string, string>>): void;
+}
+
+export const METRIC_PREFIX = 'hairpin_';
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const sets: { counters: Counters<CounterSpecs>; labels: Readonly<Record<string, string>> }[] = [];
+  const metricOf = new Map<string, Counter | Gauge>();
+
+  const collect = (name: string, metric: Counter | Gauge) => {
+    metric.reset();
+    for (const { counters, labels } of sets) {
+      for (const [key, spec] of Object.entries(counters.specs)) {
+        if (spec.name === name) metric.inc({ ...labels, ...spec.labels }, counters.get(key));
+      }
+    }
+  };
+
+  return {
+    registry,
+    register(counters, labels = {}) {
+      sets.push({ counters, labels });
+      for (const { name, help, labels: own = {} } of Object.values(counters.specs)) {
+        if (metricOf.has(name)) continue;
+        const labelNames = [...Object.keys(labels), ...Object.keys(own)];
+        const options = { name: METRIC_PREFIX + name, help, labelNames, registers: [registry] };
+        const metric = name.endsWith('_total')
+          ? new Counter({ ...options, collect: () => collect(name, metric) })
+          : new Gauge({ ...options, collect: () => collect(name, metric) });
+        metricOf.set(name, metric);
+      }
+    },
+  };
+}

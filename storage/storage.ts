@@ -1,0 +1,43 @@
+// What the services ask of ClickHouse. client.ts is the one module that knows its client library.
+
+import type { Readable } from 'node:stream';
+
+/** `passing`: try again later (server away, overloaded, out of memory). `lasting`: this batch can never be stored. */
+export type FailureClass = 'passing' | 'lasting';
+
+export class StorageError extends Error {
+  readonly failure: FailureClass;
+  /** ClickHouse error code, 0 when the server did not answer. */
+  readonly clickhouseCode: number;
+  constructor(failure: FailureClass, clickhouseCode: number, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.failure = failure;
+    this.clickhouseCode = clickhouseCode;
+  }
+}
+
+export type QueryParams = Readonly<Record<string, unknown>>;
+
+export interface NodeName {
+  readonly key: bigint;
+  /** Name shown to people; append-only: a renamed thing gets a second row. */
+  readonly name: string;
+  /** What the key was computed from; see schemas/keys.ts. */
+  readonly identity: string;
+}
+
+export interface Storage {
+  /** Inserts one Arrow stream as one block; the same token is stored once. Throws StorageError. */
+  insertArrow(table: 'flows' | 'exporters', arrow: Uint8Array, token: string): Promise<void>;
+  /** Whether rows of this batch (first 64 bits of the SHA-256 of its token) with this day of receivedAt are stored. */
+  hasBatch(batch: bigint, receivedAtMs: number): Promise<boolean>;
+  /** Records what node keys mean; repeating is harmless. */
+  insertNodes(nodes: readonly NodeName[]): Promise<void>;
+  /** Rows of a SELECT with bound parameters ({name:Type}), as objects; 64-bit integers come as strings. */
+  select<T>(sql: string, params?: QueryParams): Promise<T[]>;
+  /** The same in a ClickHouse format (`ArrowStream`, `CSVWithNames`), as a byte stream. */
+  selectStream(sql: string, params: QueryParams, format: string): Promise<Readable>;
+  /** A statement without a result. */
+  command(sql: string, params?: QueryParams): Promise<void>;
+  close(): Promise<void>;
+}
