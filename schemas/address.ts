@@ -27,7 +27,9 @@ export function parseAddress(text: string): Words | undefined {
   const [head = '', rest] = full.split('::');
   const left = head === '' ? [] : head.split(':');
   const right = rest === undefined || rest === '' ? [] : rest.split(':');
-  const groups = [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right].map(group => Number.parseInt(group, 16));
+  const groups = [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right].map(group =>
+    Number.parseInt(group, 16),
+  );
   const word = (i: number) => ((groups[2 * i]! << 16) | groups[2 * i + 1]!) >>> 0;
   return [word(0), word(1), word(2), word(3)];
 }

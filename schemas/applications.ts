@@ -92,7 +92,12 @@ export const applicationsChecker = documentChecker(Applications, document => {
     each(servers.vips, `${at}/servers/vips`, parseVip, 'virtual address with port (10.0.0.10 tcp/443)');
     each(application.ports, `${at}/ports`, parsePortRange, 'port or range (tcp/443, udp/8000-8100, icmp)');
     each(application.clientPorts, `${at}/clientPorts`, parsePortRange, 'port or range (tcp/443, udp/8000-8100, icmp)');
-    if (Object.values(servers).every(values => values.length === 0)) faults.push({ path: `${at}/servers`, message: 'selects nothing: give at least one of names, tags, folders, portGroups, segments, addresses, prefixes, macs, vips' });
+    if (Object.values(servers).every(values => values.length === 0))
+      faults.push({
+        path: `${at}/servers`,
+        message:
+          'selects nothing: give at least one of names, tags, folders, portGroups, segments, addresses, prefixes, macs, vips',
+      });
   });
   return faults;
 });

@@ -14,12 +14,16 @@ import {
   RecordBatchStreamWriter,
   Schema,
   Struct,
+  Table,
   TimestampMillisecond,
   tableFromIPC,
+  tableToIPC,
   Uint8,
   Uint16,
   Uint32,
   Uint64,
+  Utf8,
+  vectorFromArray,
 } from 'apache-arrow';
 import { arrayOf, type Batch, batchOver } from './batch.ts';
 import { type Column, KINDS, type Kind } from './columns.ts';
@@ -46,15 +50,26 @@ function schemaOf(list: readonly Column[]): Schema {
   return schema;
 }
 
-/** One Arrow IPC stream (schema, one record batch, end). The batch's arrays are not copied before they are written. */
-export function encodeArrow(batch: Batch<readonly Column[]>): Uint8Array {
-  const schema = schemaOf(batch.list);
+/** One Arrow IPC stream: schema, a record batch for each batch, end. All batches are of one list. */
+export function encodeArrow(first: Batch<readonly Column[]>, ...more: Batch<readonly Column[]>[]): Uint8Array {
+  const schema = schemaOf(first.list);
+  return RecordBatchStreamWriter.writeAll([first, ...more].map(batch => recordBatchOf(schema, batch))).toUint8Array(
+    true,
+  );
+}
+
+function recordBatchOf(schema: Schema, batch: Batch<readonly Column[]>): RecordBatch {
   const children = batch.list.map(column => {
     const buffer = arrayOf(batch, column.name).buffer;
-    return makeData({ type: TYPES[column.kind] as Uint8, length: batch.rows, nullCount: 0, data: valuesOver(column.kind, buffer, batch.rows) as Uint8Array });
+    return makeData({
+      type: TYPES[column.kind] as Uint8,
+      length: batch.rows,
+      nullCount: 0,
+      data: valuesOver(column.kind, buffer, batch.rows) as Uint8Array,
+    });
   });
   const data = makeData({ type: new Struct(schema.fields), length: batch.rows, nullCount: 0, children });
-  return RecordBatchStreamWriter.writeAll([new RecordBatch(schema, data)]).toUint8Array(true);
+  return new RecordBatch(schema, data);
 }
 
 function valuesOver(kind: Kind, buffer: ArrayBuffer, rows: number): ArrayBufferView {
@@ -94,7 +109,8 @@ export function decodeArrow<const L extends readonly Column[]>(list: L, bytes: U
   const table = tableFromIPC(bytes);
   const record = table.batches[0];
   const rows = table.numRows;
-  if (!record || table.batches.length !== 1) throw new Error(`Arrow stream holds ${table.batches.length} record batches, expected 1`);
+  if (!record || table.batches.length !== 1)
+    throw new Error(`Arrow stream holds ${table.batches.length} record batches, expected 1`);
   const names = table.schema.fields.map(field => field.name);
   const missing: string[] = [];
   const buffers = list.map(column => {
@@ -108,9 +124,26 @@ export function decodeArrow<const L extends readonly Column[]>(list: L, bytes: U
     const expected = TYPES[column.kind];
     if (String(type) !== String(expected)) throw new Error(`column ${column.name} is ${type}, expected ${expected}`);
     const values = record.data.children[index]!.values as Uint8Array<ArrayBuffer>;
-    if (values.byteLength < bytesTotal) throw new Error(`column ${column.name} holds ${values.byteLength} bytes, expected ${bytesTotal}`);
+    if (values.byteLength < bytesTotal)
+      throw new Error(`column ${column.name} holds ${values.byteLength} bytes, expected ${bytesTotal}`);
     return values.buffer.slice(values.byteOffset, values.byteOffset + bytesTotal);
   });
   const known = new Set<string>(list.map(column => column.name));
   return { batch: batchOver(list, rows, buffers, rows), missing, unknown: names.filter(name => !known.has(name)) };
+}
+
+/** A column of an answer: nullable text, or nullable numbers as doubles. */
+export interface TableColumn {
+  readonly name: string;
+  readonly kind: 'text' | 'number';
+  readonly values: readonly (string | number | boolean | null)[];
+}
+
+/** One Arrow IPC stream of a table that is no batch, such as an answer of the API. */
+export function encodeTable(columns: readonly TableColumn[]): Uint8Array {
+  const vectors = columns.map(({ name, kind, values }) => {
+    const data = kind === 'text' ? vectorFromArray(values.map(value => (value === null ? null : String(value))), new Utf8()) : vectorFromArray(values.map(value => (value === null ? null : Number(value))), new Float64());
+    return [name, data] as const;
+  });
+  return tableToIPC(new Table(Object.fromEntries(vectors)), 'stream');
 }

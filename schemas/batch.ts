@@ -29,7 +29,13 @@ export function parseToken(token: string): BatchIdentity | undefined {
   const match = TOKEN.exec(token);
   if (!match) return undefined;
   const [, kind, collector, worker, epoch, sequence] = match;
-  return { kind: kind as BatchKind, collector: collector!, worker: Number(worker), epoch: epoch!, sequence: Number(sequence) };
+  return {
+    kind: kind as BatchKind,
+    collector: collector!,
+    worker: Number(worker),
+    epoch: epoch!,
+    sequence: Number(sequence),
+  };
 }
 
 export interface Batch<L extends readonly Column[]> {
@@ -40,11 +46,21 @@ export interface Batch<L extends readonly Column[]> {
 }
 
 export function createBatch<const L extends readonly Column[]>(list: L, rowsMax: number): Batch<L> {
-  return batchOver(list, rowsMax, list.map(column => new ArrayBuffer(rowsMax * KINDS[column.kind].bytesPerRow)), 0);
+  return batchOver(
+    list,
+    rowsMax,
+    list.map(column => new ArrayBuffer(rowsMax * KINDS[column.kind].bytesPerRow)),
+    0,
+  );
 }
 
 /** A batch over buffers that came from another thread, in the order of the list. */
-export function batchOver<const L extends readonly Column[]>(list: L, rowsMax: number, buffers: readonly ArrayBuffer[], rows: number): Batch<L> {
+export function batchOver<const L extends readonly Column[]>(
+  list: L,
+  rowsMax: number,
+  buffers: readonly ArrayBuffer[],
+  rows: number,
+): Batch<L> {
   const columns: Record<string, ColumnArray<Column['kind']>> = {};
   list.forEach((column, i) => {
     columns[column.name] = viewOf(column.kind, buffers[i]!);

@@ -2,17 +2,44 @@
 // reused, because stored rows keep the number. ClickHouse holds UInt8: an Enum8 accepts unknown numbers from Arrow and
 // then cannot be read (error 691).
 
-export const PROTOCOLS = ['unknown', 'netflow1', 'netflow5', 'netflow7', 'netflow8', 'netflow9', 'ipfix', 'sflow5'] as const;
+export const PROTOCOLS = [
+  'unknown',
+  'netflow1',
+  'netflow5',
+  'netflow7',
+  'netflow8',
+  'netflow9',
+  'ipfix',
+  'sflow5',
+] as const;
 
 /** IANA element 61: 0 ingress, 1 egress. */
 export const DIRECTIONS = ['unknown', 'ingress', 'egress'] as const;
 
 /** Which statement decided the sampling rate, in the order of trust; `unknown` goes with samplingRate 0. */
-export const RATE_SOURCES = ['unknown', 'override', 'record', 'selector', 'interface', 'domain', 'header', 'sample', 'prescaled'] as const;
+export const RATE_SOURCES = [
+  'unknown',
+  'override',
+  'record',
+  'selector',
+  'interface',
+  'domain',
+  'header',
+  'sample',
+  'prescaled',
+] as const;
 
 export const SERVER_SIDES = ['unknown', 'src', 'dst'] as const;
 
-export const LOCALITIES = ['unknown', 'same-vswitch', 'same-host', 'same-rack', 'cross-rack', 'cross-site', 'external'] as const;
+export const LOCALITIES = [
+  'unknown',
+  'same-vswitch',
+  'same-host',
+  'same-rack',
+  'cross-rack',
+  'cross-site',
+  'external',
+] as const;
 
 /**
  * Why a record counts or does not. `elected` records carry weight; `unelected` ones are counted by the largest single

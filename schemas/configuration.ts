@@ -1,9 +1,9 @@
 // Every configuration key, once: default, limits and help text. A key can be given in hairpin.yaml, as an environment
 // variable (HAIRPIN_BATCH_ROWS_MAX) and as a flag (--batch-rows-max); flags win over the environment, that over the file.
 
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
-import { readFileSync } from 'node:fs';
 import { type Static, Type } from 'typebox';
 import { parse as parseYaml } from 'yaml';
 import { DocumentError, documentChecker, type Fault } from './documents.ts';
@@ -13,41 +13,148 @@ const port = { minimum: 1, maximum: 65535 };
 
 /** The machine's name as a collector id: [a-z0-9-], at most 63 characters. */
 function defaultCollectorId(): string {
-  return hostname().toLowerCase().replace(/[^a-z0-9-]+/g, '-').slice(0, 63) || 'collector';
+  return (
+    hostname()
+      .toLowerCase()
+      .replace(/[^a-z0-9-]+/g, '-')
+      .slice(0, 63) || 'collector'
+  );
 }
 
 const key = {
   data: Type.String({ default: './data', description: 'folder for the database, the spool and quarantine' }),
-  http: Type.String({ default: '127.0.0.1:8080', pattern: '^(\\[[0-9a-fA-F:]+\\]|[^:]+):\\d{1,5}$', description: 'address of API and console, HOST:PORT' }),
-  udp: Type.Array(Type.Integer(port), { default: [2055, 4739, 6343], minItems: 1, maxItems: 64, description: 'UDP ports to receive on; every protocol on each, recognised by its version word' }),
-  udpHost: Type.String({ default: '::', description: 'address the UDP ports are bound to; :: is every address, IPv4 too' }),
-  udpBufferBytes: Type.Integer({ default: 32 * MiB, minimum: 4096, maximum: 1024 * MiB, description: 'receive buffer asked of the kernel, per socket (net.core.rmem_max limits it)' }),
-  collectorId: Type.String({ default: defaultCollectorId(), pattern: '^[a-z0-9-]{1,63}$', description: 'name of this collector, part of every batch identity' }),
-  workers: Type.Integer({ default: 1, minimum: 1, maximum: 64, description: 'receive workers, each with a socket per port (SO_REUSEPORT)' }),
-  batchRowsMax: Type.Integer({ default: 65536, minimum: 1, maximum: 1048576, description: 'rows after which a batch is closed' }),
-  batchAgeMsMax: Type.Integer({ default: 1000, minimum: 10, maximum: 60000, description: 'age in ms after which a batch is closed' }),
-  batchesMax: Type.Integer({ default: 6, minimum: 2, maximum: 256, description: 'column buffers per worker; when all are in use records are dropped and counted' }),
-  templatesMax: Type.Integer({ default: 4096, minimum: 1, maximum: 1000000, description: 'templates kept per exporter' }),
-  exportersMax: Type.Integer({ default: 10000, minimum: 1, maximum: 1000000, description: 'exporters tracked; the least recently heard gives way' }),
-  spoolBytesMax: Type.Integer({ default: 4096 * MiB, minimum: MiB, description: 'bytes the spool may hold; at the bound the newest batch is refused and counted' }),
-  quarantineBytesMax: Type.Integer({ default: 512 * MiB, minimum: 0, description: 'bytes kept of batches that can never be stored; beyond it the oldest gives way, counted' }),
-  durable: Type.Boolean({ default: false, description: 'fsync batches and inserts: survives loss of power, not only death of processes' }),
+  http: Type.String({
+    default: '127.0.0.1:8080',
+    pattern: '^(\\[[0-9a-fA-F:]+\\]|[^:]+):\\d{1,5}$',
+    description: 'address of API and console, HOST:PORT',
+  }),
+  udp: Type.Array(Type.Integer(port), {
+    default: [2055, 4739, 6343],
+    minItems: 1,
+    maxItems: 64,
+    description: 'UDP ports to receive on; every protocol on each, recognised by its version word',
+  }),
+  udpHost: Type.String({
+    default: '::',
+    description: 'address the UDP ports are bound to; :: is every address, IPv4 too',
+  }),
+  udpBufferBytes: Type.Integer({
+    default: 32 * MiB,
+    minimum: 4096,
+    maximum: 1024 * MiB,
+    description: 'receive buffer asked of the kernel, per socket (net.core.rmem_max limits it)',
+  }),
+  collectorId: Type.String({
+    default: defaultCollectorId(),
+    pattern: '^[a-z0-9-]{1,63}$',
+    description: 'name of this collector, part of every batch identity',
+  }),
+  workers: Type.Integer({
+    default: 1,
+    minimum: 1,
+    maximum: 64,
+    description: 'receive workers, each with a socket per port (SO_REUSEPORT)',
+  }),
+  batchRowsMax: Type.Integer({
+    default: 65536,
+    minimum: 1,
+    maximum: 1048576,
+    description: 'rows after which a batch is closed',
+  }),
+  batchAgeMsMax: Type.Integer({
+    default: 1000,
+    minimum: 10,
+    maximum: 60000,
+    description: 'age in ms after which a batch is closed',
+  }),
+  batchesMax: Type.Integer({
+    default: 6,
+    minimum: 2,
+    maximum: 256,
+    description: 'column buffers per worker; when all are in use records are dropped and counted',
+  }),
+  templatesMax: Type.Integer({
+    default: 4096,
+    minimum: 1,
+    maximum: 1000000,
+    description: 'templates kept per exporter',
+  }),
+  exportersMax: Type.Integer({
+    default: 10000,
+    minimum: 1,
+    maximum: 1000000,
+    description: 'exporters tracked; the least recently heard gives way',
+  }),
+  spoolBytesMax: Type.Integer({
+    default: 4096 * MiB,
+    minimum: MiB,
+    description: 'bytes the spool may hold; at the bound the newest batch is refused and counted',
+  }),
+  quarantineBytesMax: Type.Integer({
+    default: 512 * MiB,
+    minimum: 0,
+    description: 'bytes kept of batches that can never be stored; beyond it the oldest gives way, counted',
+  }),
+  durable: Type.Boolean({
+    default: false,
+    description: 'fsync batches and inserts: survives loss of power, not only death of processes',
+  }),
   clickhouse: Type.String({ default: '', description: 'URL of a ClickHouse server; empty starts the embedded one' }),
   clickhouseUser: Type.String({ default: 'default', description: 'user of the server given by --clickhouse' }),
-  clickhousePassword: Type.String({ default: '', description: 'its password; better given as HAIRPIN_CLICKHOUSE_PASSWORD' }),
-  clickhouseDatabase: Type.String({ default: 'hairpin', pattern: '^[A-Za-z_][A-Za-z0-9_]{0,62}$', description: 'database that holds the tables' }),
-  clickhousePort: Type.Integer({ default: 0, minimum: 0, maximum: 65535, description: 'HTTP port of the embedded server on 127.0.0.1; 0 picks a free one' }),
+  clickhousePassword: Type.String({
+    default: '',
+    description: 'its password; better given as HAIRPIN_CLICKHOUSE_PASSWORD',
+  }),
+  clickhouseDatabase: Type.String({
+    default: 'hairpin',
+    pattern: '^[A-Za-z_][A-Za-z0-9_]{0,62}$',
+    description: 'database that holds the tables',
+  }),
+  clickhousePort: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 65535,
+    description: 'HTTP port of the embedded server on 127.0.0.1; 0 picks a free one',
+  }),
   insertsMax: Type.Integer({ default: 2, minimum: 1, maximum: 16, description: 'inserts on their way at once' }),
-  insertTriesMax: Type.Integer({ default: 5, minimum: 1, maximum: 1000, description: 'tries before a batch with a lasting error goes to quarantine' }),
+  insertTriesMax: Type.Integer({
+    default: 5,
+    minimum: 1,
+    maximum: 1000,
+    description: 'tries before a batch with a lasting error goes to quarantine',
+  }),
   retentionDays: Type.Integer({ default: 30, minimum: 1, maximum: 3650, description: 'days flow records are kept' }),
-  rollupRetentionDays: Type.Integer({ default: 800, minimum: 1, maximum: 36500, description: 'days hourly roll-ups are kept; minute and 5-minute ones a tenth of it' }),
+  rollupRetentionDays: Type.Integer({
+    default: 800,
+    minimum: 1,
+    maximum: 36500,
+    description: 'days hourly roll-ups are kept; minute and 5-minute ones a tenth of it',
+  }),
   inventory: Type.String({ default: '', description: 'inventory document (JSON or YAML), read again when it changes' }),
   applications: Type.String({ default: '', description: 'applications document, read again when it changes' }),
   exporters: Type.String({ default: '', description: 'exporter registry, read again when it changes' }),
-  spanMsMax: Type.Integer({ default: 3600000, minimum: 1000, maximum: 86400000, description: 'how long before receipt a flow may have started; earlier times are cut and counted' }),
-  skewMsMax: Type.Integer({ default: 60000, minimum: 0, maximum: 86400000, description: 'how far a flow time may lie ahead of receipt; later times are cut and counted' }),
-  queryTimeoutMs: Type.Integer({ default: 30000, minimum: 100, maximum: 3600000, description: 'longest a question may take' }),
-  logLevel: Type.Enum(['debug', 'info', 'warn', 'error'], { default: 'info', description: 'lowest level that is logged' }),
+  spanMsMax: Type.Integer({
+    default: 3600000,
+    minimum: 1000,
+    maximum: 86400000,
+    description: 'how long before receipt a flow may have started; earlier times are cut and counted',
+  }),
+  skewMsMax: Type.Integer({
+    default: 60000,
+    minimum: 0,
+    maximum: 86400000,
+    description: 'how far a flow time may lie ahead of receipt; later times are cut and counted',
+  }),
+  queryTimeoutMs: Type.Integer({
+    default: 30000,
+    minimum: 100,
+    maximum: 3600000,
+    description: 'longest a question may take',
+  }),
+  logLevel: Type.Enum(['debug', 'info', 'warn', 'error'], {
+    default: 'info',
+    description: 'lowest level that is logged',
+  }),
 };
 
 export const Configuration = Type.Object(key, { additionalProperties: false });
@@ -88,7 +195,10 @@ function fromText(name: keyof Configuration, text: string): unknown {
 /** The flags of every key, for `parseArgs`. Booleans take no value. */
 export function configurationOptions(): Record<string, { type: 'string' | 'boolean' }> {
   return Object.fromEntries(
-    CONFIGURATION_KEYS.map(name => [flagOf(name).slice(2), { type: schemaOf(name).type === 'boolean' ? 'boolean' : 'string' }]),
+    CONFIGURATION_KEYS.map(name => [
+      flagOf(name).slice(2),
+      { type: schemaOf(name).type === 'boolean' ? 'boolean' : 'string' },
+    ]),
   );
 }
 
@@ -136,7 +246,10 @@ export function loadConfiguration({ flags = {}, environment = {}, file }: Source
     for (const fault of error.faults) {
       const name = fault.path.split('/')[1] ?? '';
       const from = origin.get(name);
-      faults.push({ path: from === undefined || from === file ? fault.path : from, message: from === file && file !== undefined ? `(${file}) ${fault.message}` : fault.message });
+      faults.push({
+        path: from === undefined || from === file ? fault.path : from,
+        message: from === file && file !== undefined ? `(${file}) ${fault.message}` : fault.message,
+      });
     }
   }
   throw new DocumentError('configuration', faults);
@@ -156,7 +269,8 @@ function readConfigurationFile(file: string): Record<string, unknown> {
     throw new DocumentError('configuration', [{ path: file, message: (error as Error).message.split('\n')[0]! }]);
   }
   if (parsed === null || parsed === undefined) return {};
-  if (typeof parsed !== 'object' || Array.isArray(parsed)) throw new DocumentError('configuration', [{ path: file, message: 'must hold keys and values' }]);
+  if (typeof parsed !== 'object' || Array.isArray(parsed))
+    throw new DocumentError('configuration', [{ path: file, message: 'must hold keys and values' }]);
   return parsed as Record<string, unknown>;
 }
 
@@ -176,10 +290,24 @@ export function parseHostPort(text: string): { host: string; port: number } {
 }
 
 /** Flags of one command as `parseArgs` gives them; throws a DocumentError for an unknown flag. */
-export function parseFlags(args: readonly string[], extra: Record<string, { type: 'string' | 'boolean'; short?: string }> = {}) {
+export function parseFlags(
+  args: readonly string[],
+  extra: Record<string, { type: 'string' | 'boolean'; short?: string }> = {},
+) {
   try {
-    return parseArgs({ args: [...args], options: { config: { type: 'string' }, help: { type: 'boolean', short: 'h' }, ...configurationOptions(), ...extra }, allowPositionals: true });
+    return parseArgs({
+      args: [...args],
+      options: {
+        config: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+        ...configurationOptions(),
+        ...extra,
+      },
+      allowPositionals: true,
+    });
   } catch (error) {
-    throw new DocumentError('command line', [{ path: '', message: `${(error as Error).message}; --help lists what is known` }]);
+    throw new DocumentError('command line', [
+      { path: '', message: `${(error as Error).message}; --help lists what is known` },
+    ]);
   }
 }

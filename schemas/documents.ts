@@ -18,7 +18,10 @@ export class DocumentError extends Error {
   readonly code = 'DOCUMENT_INVALID';
   readonly faults: readonly Fault[];
   constructor(name: string, faults: readonly Fault[]) {
-    const lines = faults.map(fault => `  ${fault.line === undefined ? '' : `line ${fault.line}: `}${fault.path || '(document)'} ${fault.message}`);
+    const lines = faults.map(
+      fault =>
+        `  ${fault.line === undefined ? '' : `line ${fault.line}: `}${fault.path || '(document)'} ${fault.message}`,
+    );
     super(`${name} is refused, ${faults.length} fault${faults.length === 1 ? '' : 's'}:\n${lines.join('\n')}`);
     this.faults = faults;
   }
@@ -38,7 +41,10 @@ export interface Checker<T> {
  * A checker for documents of one schema. `rules` finds what a schema cannot say (references, duplicates); it runs
  * only on documents that fit the schema.
  */
-export function documentChecker<const S extends TSchema>(schema: S, rules: (document: Static<S>) => Fault[] = () => []): Checker<Static<S>> {
+export function documentChecker<const S extends TSchema>(
+  schema: S,
+  rules: (document: Static<S>) => Fault[] = () => [],
+): Checker<Static<S>> {
   const validator = Compile(schema);
   const faultsOf = (value: unknown): { document: unknown; faults: Fault[] } => {
     const document = validator.Default(structuredClone(value));
@@ -67,7 +73,10 @@ function parseText(name: string, text: string): unknown {
   }
   const document = parseDocument(text);
   const [error] = document.errors;
-  if (error) throw new DocumentError(name, [{ path: '', message: error.message.split('\n')[0]!, line: error.linePos?.[0].line }]);
+  if (error)
+    throw new DocumentError(name, [
+      { path: '', message: error.message.split('\n')[0]!, line: error.linePos?.[0].line },
+    ]);
   return document.toJS();
 }
 
@@ -105,7 +114,12 @@ function describe(error: SchemaError): Fault[] {
     return [keys].flat().map(key => ({ path: `${path}/${key}`, message: 'is not a known key' }));
   }
   if (keyword === 'boolean') return []; // repeats what additionalProperties says
-  if (keyword === 'required') return ((params['requiredProperties'] ?? []) as string[]).map(key => ({ path: `${path}/${key}`, message: 'is required' }));
-  if (keyword === 'enum') return [{ path, message: `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}` }];
+  if (keyword === 'required')
+    return ((params['requiredProperties'] ?? []) as string[]).map(key => ({
+      path: `${path}/${key}`,
+      message: 'is required',
+    }));
+  if (keyword === 'enum')
+    return [{ path, message: `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}` }];
   return [{ path, message }];
 }

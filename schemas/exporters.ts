@@ -56,14 +56,20 @@ export const exporterRegistryChecker = documentChecker(ExporterRegistry, registr
   const faults: Fault[] = [];
   const seen = new Map<string, number>();
   registry.exporters.forEach((exporter, i) => {
-    if (!parseAddress(exporter.address)) faults.push({ path: `/exporters/${i}/address`, message: `"${exporter.address}" is no IPv4 or IPv6 address` });
+    if (!parseAddress(exporter.address))
+      faults.push({ path: `/exporters/${i}/address`, message: `"${exporter.address}" is no IPv4 or IPv6 address` });
     const name = `${exporter.address} ${exporter.domain ?? '*'} ${exporter.protocol ?? '*'}`;
     const first = seen.get(name);
     if (first === undefined) seen.set(name, i);
-    else faults.push({ path: `/exporters/${i}`, message: `names the same exporter, domain and protocol as /exporters/${first}` });
+    else
+      faults.push({
+        path: `/exporters/${i}`,
+        message: `names the same exporter, domain and protocol as /exporters/${first}`,
+      });
     const ports = new Set<number>();
     exporter.ports.forEach((port, j) => {
-      if (ports.has(port.ifIndex)) faults.push({ path: `/exporters/${i}/ports/${j}/ifIndex`, message: `${port.ifIndex} is listed twice` });
+      if (ports.has(port.ifIndex))
+        faults.push({ path: `/exporters/${i}/ports/${j}/ifIndex`, message: `${port.ifIndex} is listed twice` });
       ports.add(port.ifIndex);
     });
   });

@@ -12,12 +12,20 @@ const closed = { additionalProperties: false } as const;
 const Optional = Type.Optional;
 const list = <T extends Parameters<typeof Type.Array>[0]>(item: T) => Type.Array(item, { default: [] });
 /** Values of a string property that names one of a few words. */
-const oneOf = <const L extends readonly string[]>(values: L, options = {}) => Type.Enum([...values] as unknown as L, options);
+const oneOf = <const L extends readonly string[]>(values: L, options = {}) =>
+  Type.Enum([...values] as unknown as L, options);
 
 const Site = Type.Object({ id: Id, name: Optional(Text) }, closed);
 const Rack = Type.Object({ id: Id, name: Optional(Text), site: Optional(Id) }, closed);
 const Segment = Type.Object(
-  { id: Id, site: Optional(Id), vlan: Optional(Vlan), vni: Optional(Type.Integer({ minimum: 0, maximum: 0xffffff })), vrf: Optional(Id), prefixes: list(Text) },
+  {
+    id: Id,
+    site: Optional(Id),
+    vlan: Optional(Vlan),
+    vni: Optional(Type.Integer({ minimum: 0, maximum: 0xffffff })),
+    vrf: Optional(Id),
+    prefixes: list(Text),
+  },
   closed,
 );
 const SwitchPort = Type.Object(
@@ -28,14 +36,22 @@ const SwitchPort = Type.Object(
     parentIfIndex: Optional(IfIndex),
     lag: Optional(IfIndex),
     /** What is at the other end: a host's pNIC, another switch, or a name for anything else. */
-    connectsTo: Optional(Type.Object({ host: Optional(Id), pnic: Optional(Id), switch: Optional(Id), other: Optional(Text) }, closed)),
+    connectsTo: Optional(
+      Type.Object({ host: Optional(Id), pnic: Optional(Id), switch: Optional(Id), other: Optional(Text) }, closed),
+    ),
   },
   closed,
 );
 const Switch = Type.Object({ id: Id, name: Optional(Text), rack: Optional(Id), ports: list(SwitchPort) }, closed);
 const Pnic = Type.Object({ id: Id, mac: Optional(Text), switch: Optional(Id), ifIndex: Optional(IfIndex) }, closed);
 const PortGroup = Type.Object(
-  { id: Id, name: Optional(Text), segment: Optional(Id), vlan: Optional(Vlan), vlanTrunk: Optional(Type.Array(Type.Tuple([Vlan, Vlan]))) },
+  {
+    id: Id,
+    name: Optional(Text),
+    segment: Optional(Id),
+    vlan: Optional(Vlan),
+    vlanTrunk: Optional(Type.Array(Type.Tuple([Vlan, Vlan]))),
+  },
   closed,
 );
 const Channel = Type.Object(
@@ -51,7 +67,12 @@ const VSwitch = Type.Object(
     /** Ids of pNICs of the same host. */
     uplinks: list(Id),
     switching: oneOf(['veb', 'vepa', 'vsi'], { default: 'veb' }),
-    reflectiveRelay: Optional(Type.Object({ configured: Type.Boolean({ default: false }), operational: Type.Boolean({ default: false }) }, closed)),
+    reflectiveRelay: Optional(
+      Type.Object(
+        { configured: Type.Boolean({ default: false }), operational: Type.Boolean({ default: false }) },
+        closed,
+      ),
+    ),
     channels: list(Channel),
     distributedRouting: Type.Boolean({ default: false }),
     portGroups: list(PortGroup),
@@ -60,7 +81,10 @@ const VSwitch = Type.Object(
   },
   closed,
 );
-const VmKernelNic = Type.Object({ id: Id, mac: Optional(Text), addresses: list(Text), purpose: Optional(Text) }, closed);
+const VmKernelNic = Type.Object(
+  { id: Id, mac: Optional(Text), addresses: list(Text), purpose: Optional(Text) },
+  closed,
+);
 const Host = Type.Object(
   {
     id: Id,
@@ -83,7 +107,12 @@ const Vnic = Type.Object(
     vswitch: Optional(Id),
     portGroup: Optional(Id),
     segment: Optional(Id),
-    vsi: Optional(Type.Object({ typeId: Type.Integer({ minimum: 0 }), typeVersion: Type.Integer({ minimum: 0 }), instanceId: Id }, closed)),
+    vsi: Optional(
+      Type.Object(
+        { typeId: Type.Integer({ minimum: 0 }), typeVersion: Type.Integer({ minimum: 0 }), instanceId: Id },
+        closed,
+      ),
+    ),
     sVlan: Optional(Vlan),
     ecid: Optional(Type.Integer({ minimum: 0, maximum: 0x3fffff })),
     /** ifIndex at the vSwitch or at the switch when the vNIC has a port of its own there. */
@@ -160,7 +189,15 @@ function inventoryFaults(inventory: Inventory): Fault[] {
     });
     return seen;
   };
-  const known = { sites: ids('sites'), racks: ids('racks'), segments: ids('segments'), switches: ids('switches'), hosts: ids('hosts'), vms: ids('vms'), endpoints: ids('endpoints') };
+  const known = {
+    sites: ids('sites'),
+    racks: ids('racks'),
+    segments: ids('segments'),
+    switches: ids('switches'),
+    hosts: ids('hosts'),
+    vms: ids('vms'),
+    endpoints: ids('endpoints'),
+  };
   const reference = (kind: keyof typeof known, id: string | undefined, path: string) => {
     if (id !== undefined && !known[kind].has(id)) fault(path, `"${id}" is no id of /${kind}`);
   };
@@ -202,9 +239,12 @@ function inventoryFaults(inventory: Inventory): Fault[] {
     });
     host.vswitches.forEach((vswitch, j) => {
       vswitch.uplinks.forEach((id, k) => {
-        if (!host.pnics.some(pnic => pnic.id === id)) fault(`${at}/vswitches/${j}/uplinks/${k}`, `"${id}" is no pNIC of this host`);
+        if (!host.pnics.some(pnic => pnic.id === id))
+          fault(`${at}/vswitches/${j}/uplinks/${k}`, `"${id}" is no pNIC of this host`);
       });
-      vswitch.portGroups.forEach((group, k) => reference('segments', group.segment, `${at}/vswitches/${j}/portGroups/${k}/segment`));
+      vswitch.portGroups.forEach((group, k) =>
+        reference('segments', group.segment, `${at}/vswitches/${j}/portGroups/${k}/segment`),
+      );
       if (vswitch.exporter) address(vswitch.exporter.address, `${at}/vswitches/${j}/exporter/address`);
     });
     host.vmkernelNics.forEach((nic, j) => {
@@ -222,9 +262,14 @@ function inventoryFaults(inventory: Inventory): Fault[] {
       vnic.addresses.forEach((text, k) => address(text, `${at}/addresses/${k}`));
       reference('segments', vnic.segment, `${at}/segment`);
       if (!vswitches) return;
-      const candidates = vnic.vswitch === undefined ? vswitches : vswitches.filter(vswitch => vswitch.id === vnic.vswitch);
-      if (vnic.vswitch !== undefined && candidates.length === 0) fault(`${at}/vswitch`, `"${vnic.vswitch}" is no vSwitch of host "${vm.host}"`);
-      else if (vnic.portGroup !== undefined && !candidates.some(vswitch => vswitch.portGroups.some(group => group.id === vnic.portGroup))) {
+      const candidates =
+        vnic.vswitch === undefined ? vswitches : vswitches.filter(vswitch => vswitch.id === vnic.vswitch);
+      if (vnic.vswitch !== undefined && candidates.length === 0)
+        fault(`${at}/vswitch`, `"${vnic.vswitch}" is no vSwitch of host "${vm.host}"`);
+      else if (
+        vnic.portGroup !== undefined &&
+        !candidates.some(vswitch => vswitch.portGroups.some(group => group.id === vnic.portGroup))
+      ) {
         fault(`${at}/portGroup`, `"${vnic.portGroup}" is no port group of host "${vm.host}"`);
       }
     });

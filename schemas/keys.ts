@@ -38,7 +38,10 @@ export function explicitKey(node: ExplicitNode): Key {
 /** Key of a thing named by text, such as a VM's UUID within its source or an application's id. */
 export function hashedKey(nodeClass: NodeClass, identity: string): Key {
   const digest = createHash('sha256').update(identity).digest();
-  return { low: digest.readUInt32LE(0), high: ((NODE_CLASSES[nodeClass] << 24) | (digest.readUInt32LE(4) & 0xffffff)) >>> 0 };
+  return {
+    low: digest.readUInt32LE(0),
+    high: ((NODE_CLASSES[nodeClass] << 24) | (digest.readUInt32LE(4) & 0xffffff)) >>> 0,
+  };
 }
 
 /** Key of an IPv4 prefix, exact: length in bits 32-37, address in the low word. */

@@ -9,7 +9,13 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export function createLog(part: string, level: LogLevel = 'info'): Log {
   const stream = process.stderr.isTTY
-    ? pretty({ destination: 2, sync: true, ignore: 'pid,hostname,part', messageFormat: '{part}: {msg}', translateTime: 'SYS:HH:MM:ss' })
+    ? pretty({
+        destination: 2,
+        sync: true,
+        ignore: 'pid,hostname,part',
+        messageFormat: '{part}: {msg}',
+        translateTime: 'SYS:HH:MM:ss',
+      })
     : pino.destination({ fd: 2, sync: true });
   return pino({ level, base: { part } }, stream);
 }

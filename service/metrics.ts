@@ -1,7 +1,7 @@
 // The Prometheus registry of a process: default process metrics and every set of shared counters registered with it.
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { Counters, CounterSpecs } from './counters.ts';
+import type { CounterSpecs, Counters } from './counters.ts';
 
 export interface Metrics {
   readonly registry: Registry;
@@ -34,7 +34,7 @@ export function createMetrics(): Metrics {
         if (metricOf.has(name)) continue;
         const labelNames = [...Object.keys(labels), ...Object.keys(own)];
         const options = { name: METRIC_PREFIX + name, help, labelNames, registers: [registry] };
-        const metric = name.endsWith('_total')
+        const metric: Counter | Gauge = name.endsWith('_total')
           ? new Counter({ ...options, collect: () => collect(name, metric) })
           : new Gauge({ ...options, collect: () => collect(name, metric) });
         metricOf.set(name, metric);

@@ -26,6 +26,18 @@ export interface NodeName {
   readonly identity: string;
 }
 
+/** A version of a document that came into force; table `documents`. */
+export interface DocumentVersion {
+  readonly kind: 'inventory' | 'applications' | 'exporters';
+  readonly recordedAtMs: number;
+  /** When it describes the world; 0 when the document does not say. */
+  readonly asOfMs: number;
+  /** Inventory source, or the file it came from. */
+  readonly source: string;
+  /** The whole document as JSON. */
+  readonly body: string;
+}
+
 export interface Storage {
   /** Inserts one Arrow stream as one block; the same token is stored once. Throws StorageError. */
   insertArrow(table: 'flows' | 'exporters', arrow: Uint8Array, token: string): Promise<void>;
@@ -33,6 +45,8 @@ export interface Storage {
   hasBatch(batch: bigint, receivedAtMs: number): Promise<boolean>;
   /** Records what node keys mean; repeating is harmless. */
   insertNodes(nodes: readonly NodeName[]): Promise<void>;
+  /** Records a version of a document; one whose body is that of the newest of its kind is left out. */
+  insertDocument(version: DocumentVersion): Promise<void>;
   /** Rows of a SELECT with bound parameters ({name:Type}), as objects; 64-bit integers come as strings. */
   select<T>(sql: string, params?: QueryParams): Promise<T[]>;
   /** The same in a ClickHouse format (`ArrowStream`, `CSVWithNames`), as a byte stream. */

@@ -1,0 +1,51 @@
+// Writes benchmark figures into benchmarks/RESULTS.md: one section per benchmark, replaced as a whole, with the machine
+// and the commit they were measured on. No figure there is typed by hand.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const RESULTS = fileURLToPath(new URL('./RESULTS.md', import.meta.url));
+const HEAD = '# Measured results\n\nWritten by `npm run bench -- NAME`; each run replaces its own section.\n';
+
+export interface Results {
+  /** Name of the benchmark, heading of its section. */
+  readonly name: string;
+  /** What was measured and how. */
+  readonly about: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** The section as Markdown, without where it was measured. */
+export function resultsTable({ columns, rows }: Results): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+export function writeResults(results: Results): void {
+  const section = `## ${results.name}\n\n${results.about}\n\n${resultsTable(results)}\n\n${machine()}\n`;
+  const text = existsSync(RESULTS) ? readFileSync(RESULTS, 'utf8') : HEAD;
+  const parts = text.split(/^(?=## )/m).filter(part => !part.startsWith(`## ${results.name}\n`));
+  const [head = HEAD, ...sections] = parts;
+  writeFileSync(
+    RESULTS,
+    [head.trimEnd(), ...[...sections.map(part => part.trimEnd()), section.trimEnd()].sort()].join('\n\n').concat('\n'),
+  );
+}
+
+function machine(): string {
+  const [cpu] = cpus();
+  return `${new Date().toISOString().slice(0, 10)}, commit ${commit()}, Node ${process.version}, ${cpus().length} x ${cpu?.model ?? 'unknown CPU'}, Linux ${release().split('-')[0]}`;
+}
+
+function commit(): string {
+  try {
+    const git = (...args: string[]) =>
+      execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--', '*.ts') === '' ? '' : ' with changes'}`;
+  } catch {
+    return 'unknown';
+  }
+}

@@ -1,0 +1,76 @@
+// What all protocols of one decoder share: the datagram at hand, the batch that records go to, the exporters known and
+// the faults counted.
+
+import type { Batch } from '../../schemas/batch.ts';
+import type { Column } from '../../schemas/columns.ts';
+import type { DecodedColumns } from '../../schemas/flow.ts';
+import type { Domain } from './exporters.ts';
+import { FAULT_SLOTS, faultSlot } from './faults.ts';
+import { fillTime } from './kernels.ts';
+
+/** A batch of decoded flow columns. */
+export type FlowBatch = Batch<readonly Column[]> & { readonly columns: DecodedColumns };
+
+/** Where records go. `flush` hands the batch over and puts an empty one in its place. */
+export interface Output {
+  batch: FlowBatch;
+  flush(): void;
+}
+
+export interface Limits {
+  /** Templates kept per exporter. */
+  readonly templatesMax: number;
+  /** Exporters (source address and port) and their domains kept. */
+  readonly exportersMax: number;
+}
+
+/** Rows one datagram may become: 65,507 bytes of one-byte records would otherwise fill a batch. */
+export const RECORDS_PER_DATAGRAM_MAX = 16384;
+
+export class DatagramContext {
+  readonly output: Output;
+  readonly limits: Limits;
+  /** The datagram, copied here so that every read goes through one view; what lies behind `length` is stale. */
+  readonly bytes = new Uint8Array(65536 + 64);
+  readonly view = new DataView(this.bytes.buffer);
+  /** Counts by faultSlot(); may lie in shared memory. */
+  readonly faults: Float64Array;
+  length = 0;
+  receivedAtMs = 0;
+  protocol = 0;
+  /** Address of the exporter: four words as its column holds them. */
+  readonly exporter = new Uint32Array(4);
+  exportMs = 0;
+  uptimeMs = 0;
+  /** Records this datagram has become so far. */
+  records = 0;
+
+  constructor(output: Output, limits: Limits, faults: Float64Array = new Float64Array(FAULT_SLOTS)) {
+    this.output = output;
+    this.limits = limits;
+    this.faults = faults;
+  }
+
+  fault(fault: number, domain?: Domain): void {
+    this.faults[faultSlot(this.protocol, fault)]!++;
+    if (domain) domain.malformedSets++;
+  }
+
+  /** Fills what all rows of a datagram share. */
+  stamp(domain: Domain, row: number, count: number): void {
+    const { columns } = this.output.batch;
+    fillTime(columns.receivedAt, row, count, this.receivedAtMs);
+    const [e0, e1, e2, e3] = this.exporter as unknown as [number, number, number, number];
+    const { exporter, observationDomain, protocol } = columns;
+    const { id } = domain;
+    const code = this.protocol;
+    for (let i = row, word = 4 * row; i < row + count; i++, word += 4) {
+      exporter[word] = e0;
+      exporter[word + 1] = e1;
+      exporter[word + 2] = e2;
+      exporter[word + 3] = e3;
+      observationDomain[i] = id;
+      protocol[i] = code;
+    }
+  }
+}

@@ -1,0 +1,376 @@
+// Kernels: each copies one field of `count` records into one column. Records lie `stride` bytes apart, the first field
+// at `offset`; the target row of the first is `row`. The caller has checked that all of it lies inside the datagram.
+// Kernels are monomorphic on purpose: one array type, one width. `second` is the offset of another field of the same
+// record, for values that take two.
+
+import type { DatagramContext } from './context.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: each kernel names its own array type; the plan pairs them by column kind.
+type AnyColumn = any;
+
+export type Kernel = (
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: AnyColumn,
+  row: number,
+  context: DatagramContext,
+  second: number,
+) => void;
+
+const TWO_32 = 4294967296;
+
+export function copyU8(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint8Array,
+  row: number,
+): void {
+  for (let i = 0; i < count; i++, offset += stride) column[row + i] = view.getUint8(offset);
+}
+
+export function copyU16(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint16Array,
+  row: number,
+): void {
+  for (let i = 0; i < count; i++, offset += stride) column[row + i] = view.getUint16(offset);
+}
+
+export function copyU32(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+): void {
+  for (let i = 0; i < count; i++, offset += stride) column[row + i] = view.getUint32(offset);
+}
+
+export function widenU16(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+): void {
+  for (let i = 0; i < count; i++, offset += stride) column[row + i] = view.getUint16(offset);
+}
+
+export function copyU64(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+): void {
+  for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
+    column[word] = view.getUint32(offset + 4);
+    column[word + 1] = view.getUint32(offset);
+  }
+}
+
+/** A 32-bit counter into a 64-bit column. */
+export function widenU32To64(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+): void {
+  for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) column[word] = view.getUint32(offset);
+}
+
+/** 48 bits into a 64-bit column. */
+export function copyMac(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+): void {
+  for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
+    column[word] = view.getUint32(offset + 2);
+    column[word + 1] = view.getUint16(offset);
+  }
+}
+
+/** ::ffff:0:0/96 as the third little-endian word of a column that holds network order. */
+export const MAPPED_WORD = 0xffff0000;
+
+export function copyAddress4(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+): void {
+  for (let i = 0, word = 4 * row; i < count; i++, offset += stride, word += 4) {
+    column[word + 2] = MAPPED_WORD;
+    column[word + 3] = view.getUint32(offset, true);
+  }
+}
+
+/** As copyAddress4, for templates that also carry an IPv6 address: 0.0.0.0 leaves that one in place. */
+export function copyAddress4IfSet(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+): void {
+  for (let i = 0, word = 4 * row; i < count; i++, offset += stride, word += 4) {
+    const address = view.getUint32(offset, true);
+    if (address === 0) continue;
+    column[word] = 0;
+    column[word + 1] = 0;
+    column[word + 2] = MAPPED_WORD;
+    column[word + 3] = address;
+  }
+}
+
+/**
+ * Runs a kernel of the inner layer of a tunnel only where the record has one: where the inner protocol number, the
+ * `second` field, is not zero. For templates that repeat elements, outer layer first (RFC 7011 8).
+ */
+export function whereInner(kernel: Kernel): Kernel {
+  return (view, offset, stride, count, column, row, context, second) => {
+    for (let i = 0; i < count; i++, offset += stride, second += stride) {
+      if (view.getUint8(second) !== 0) kernel(view, offset, stride, 1, column, row + i, context, offset);
+    }
+  };
+}
+
+/** 16 bytes as they are. */
+export function copy16(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+): void {
+  for (let i = 0, word = 4 * row; i < count; i++, offset += stride, word += 4) {
+    column[word] = view.getUint32(offset, true);
+    column[word + 1] = view.getUint32(offset + 4, true);
+    column[word + 2] = view.getUint32(offset + 8, true);
+    column[word + 3] = view.getUint32(offset + 12, true);
+  }
+}
+
+/** An unsigned integer of 1 to 8 bytes, as a double (exact up to 2^53). */
+export function readUint(view: DataView, offset: number, size: number): number {
+  let value = 0;
+  for (let i = 0; i < size; i++) value = value * 256 + view.getUint8(offset + i);
+  return value;
+}
+
+/** Reduced-size or over-long integers (RFC 7011 6.2) into a column of up to 32 bits: the low bytes count. */
+export function copyUint(size: number): Kernel {
+  const skip = Math.max(0, size - 4);
+  return (view, offset, stride, count, column: Uint32Array, row) => {
+    for (let i = 0; i < count; i++, offset += stride) column[row + i] = readUint(view, offset + skip, size - skip);
+  };
+}
+
+/** The same into a 64-bit column. */
+export function copyUint64(size: number): Kernel {
+  const skip = Math.max(0, size - 8);
+  const low = Math.min(4, size - skip);
+  const high = size - skip - low;
+  return (view, offset, stride, count, column: Uint32Array, row) => {
+    for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
+      column[word] = readUint(view, offset + skip + high, low);
+      column[word + 1] = readUint(view, offset + skip, high);
+    }
+  };
+}
+
+/** VLAN ids: the low 12 bits; priority and drop eligibility do not belong to them. */
+export function copyVlan(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint16Array,
+  row: number,
+): void {
+  for (let i = 0; i < count; i++, offset += stride) column[row + i] = view.getUint16(offset) & 0xfff;
+}
+
+/** A VLAN element that fills in only where a better one was zero. */
+export function copyVlanIfUnset(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint16Array,
+  row: number,
+): void {
+  for (let i = 0; i < count; i++, offset += stride)
+    if (column[row + i] === 0) column[row + i] = view.getUint16(offset) & 0xfff;
+}
+
+/** ICMP type and code over a port that is there already: zero means that the record is no ICMP. */
+export function copyU16IfSet(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint16Array,
+  row: number,
+): void {
+  for (let i = 0; i < count; i++, offset += stride) {
+    const value = view.getUint16(offset);
+    if (value !== 0) column[row + i] = value;
+  }
+}
+
+/** IANA 61: 0 ingress, 1 egress, anything else unknown; our codes are one higher. */
+export function copyDirection(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint8Array,
+  row: number,
+): void {
+  for (let i = 0; i < count; i++, offset += stride) {
+    const value = view.getUint8(offset);
+    column[row + i] = value <= 1 ? value + 1 : 0;
+  }
+}
+
+/** The low byte of a wider flags field (6 tcpControlBits in 2 bytes, 89 forwardingStatus in 4). */
+export function lowByte(size: number): Kernel {
+  return (view, offset, stride, count, column: Uint8Array, row) => {
+    for (let i = 0; i < count; i++, offset += stride) column[row + i] = view.getUint8(offset + size - 1);
+  };
+}
+
+/** 351 layer2SegmentId: low 24 bits of 8 bytes (RFC 7133), or of fewer where the exporter reduced it. */
+export function copySegmentId(size: number): Kernel {
+  const bytes = Math.min(3, size);
+  return (view, offset, stride, count, column: Uint32Array, row) => {
+    for (let i = 0; i < count; i++, offset += stride) column[row + i] = readUint(view, offset + size - bytes, bytes);
+  };
+}
+
+/** Times before 1970, which only a wrong clock gives, become 1970. */
+function writeTime(column: Uint32Array, word: number, time: number): void {
+  const ms = Math.max(0, time);
+  const high = Math.floor(ms / TWO_32);
+  column[word] = ms - high * TWO_32;
+  column[word + 1] = high;
+}
+
+/** 21 and 22: milliseconds of uptime. The signed 32-bit distance to the header's uptime survives its rollover. */
+export function timeFromUptime(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+  context: DatagramContext,
+): void {
+  const { exportMs, uptimeMs } = context;
+  for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
+    writeTime(column, word, exportMs + ((view.getUint32(offset) - uptimeMs) | 0));
+  }
+}
+
+/** 21 and 22 with 160 systemInitTimeMilliseconds in the same record. */
+export function timeFromInit(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+  _: DatagramContext,
+  second: number,
+): void {
+  for (let i = 0, word = 2 * row; i < count; i++, offset += stride, second += stride, word += 2) {
+    writeTime(column, word, view.getUint32(second) * TWO_32 + view.getUint32(second + 4) + view.getUint32(offset));
+  }
+}
+
+export function timeFromSeconds(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+): void {
+  for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2)
+    writeTime(column, word, view.getUint32(offset) * 1000);
+}
+
+export function timeFromMilliseconds(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+): void {
+  copyU64(view, offset, stride, count, column, row);
+}
+
+/** Seconds from 1900-01-01 to 1970-01-01 (RFC 5905). */
+const NTP_EPOCH_S = 2208988800;
+
+/** 154 to 157: NTP timestamps, seconds since 1900 and a binary fraction. */
+export function timeFromNtp(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+): void {
+  for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
+    const seconds = view.getUint32(offset) - NTP_EPOCH_S;
+    writeTime(column, word, seconds * 1000 + Math.floor((view.getUint32(offset + 4) * 1000) / TWO_32));
+  }
+}
+
+/** 158 and 159: microseconds before the export time. */
+export function timeFromDelta(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+  context: DatagramContext,
+): void {
+  for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
+    writeTime(column, word, context.exportMs - Math.floor(view.getUint32(offset) / 1000));
+  }
+}
+
+/** One time for `count` rows. */
+export function fillTime(column: Uint32Array, row: number, count: number, ms: number): void {
+  const high = Math.floor(ms / TWO_32);
+  const low = ms - high * TWO_32;
+  for (let i = 0, word = 2 * row; i < count; i++, word += 2) {
+    column[word] = low;
+    column[word + 1] = high;
+  }
+}

@@ -1,0 +1,39 @@
+// Sends the payloads of a capture again.
+
+import { createSocket } from 'node:dgram';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseHostPort } from '../schemas/configuration.ts';
+import { readCapture } from './capture.ts';
+
+export interface ReplayOptions {
+  /** HOST:PORT. */
+  readonly to: string;
+  /** Datagrams per second; 0 keeps the pace of the capture. */
+  readonly rate: number;
+}
+
+/** Longest pause kept between two datagrams when the capture sets the pace. */
+const PAUSE_MS_MAX = 5000;
+
+/** Returns the number of datagrams sent. */
+export async function replayCapture(file: string, { to, rate }: ReplayOptions): Promise<number> {
+  const { datagrams } = readCapture(file);
+  const { host, port } = parseHostPort(to);
+  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+  const startedAt = performance.now();
+  let dueMs = 0;
+  try {
+    for (const [i, { payload, timeMs }] of datagrams.entries()) {
+      if (rate > 0) dueMs = (i * 1000) / rate;
+      else if (i > 0) dueMs += Math.min(PAUSE_MS_MAX, Math.max(0, timeMs - datagrams[i - 1]!.timeMs));
+      const waitMs = startedAt + dueMs - performance.now();
+      if (waitMs > 1) await sleep(waitMs);
+      await new Promise<void>((resolve, reject) =>
+        socket.send(payload, port, host, error => (error ? reject(error) : resolve())),
+      );
+    }
+  } finally {
+    socket.close();
+  }
+  return datagrams.length;
+}

@@ -1,0 +1,31 @@
+// `hairpin load`
+
+import { formatProgress, runLoad } from '../benchmarks/load/load.ts';
+import { LOAD_OPTIONS, parseLoadOptions } from '../benchmarks/load/options.ts';
+import { parseCommand } from './command-line.ts';
+
+const FLAGS = LOAD_OPTIONS.map(({ name, default: value, description }) => `  --${name.padEnd(10)} ${description} [${Array.isArray(value) ? value.join(',') : String(value)}]`);
+const HELP = `hairpin load --to HOST:PORT [flags]
+
+A simulated data centre sends the exports of its bridges as real datagrams; what it sent is the truth that
+\`hairpin verify\` compares with. The inventory, registry and applications that belong to it go to --documents.
+
+${FLAGS.join('\n')}
+`;
+
+export async function load(args: readonly string[]): Promise<number> {
+  const flags = LOAD_OPTIONS.flatMap(({ name, type, alias }) => [name, ...(alias ? [alias] : [])].map(flag => [flag, { type: type === 'flag' ? 'boolean' : 'string' }] as const));
+  const { values } = parseCommand(args, Object.fromEntries(flags), HELP);
+  if (!values) return 0;
+  const options = parseLoadOptions(values);
+  const abort = new AbortController();
+  process.once('SIGINT', () => abort.abort());
+  process.once('SIGTERM', () => abort.abort());
+  const shown = options.progress || process.stderr.isTTY;
+  const summary = await runLoad(options, {
+    signal: abort.signal,
+    ...(shown && { onProgress: progress => void process.stderr.write(`${formatProgress(progress)}\n`) }),
+  });
+  process.stderr.write(`${formatProgress(summary)}; ${Math.round(summary.flowsPerS)} flows/s, ${Math.round(summary.recordsPerS)} records/s${summary.sendErrors > 0 ? `, ${summary.sendErrors} datagrams refused by the kernel` : ''}\n`);
+  return 0;
+}

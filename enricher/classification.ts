@@ -1,0 +1,139 @@
+// Application, service and server side of every record. The server's end belongs to the first application whose servers
+// and ports both match, else to the first that is not strict; the client's end to the first whose servers match; an end
+// nobody claims is its automatic node. A record without a server side asks both ends whether they serve the port.
+
+import { RULE, SERVER_SIDE } from '../schemas/codes.ts';
+import type { FlowColumns } from '../schemas/flow.ts';
+import { NODE_CLASSES, OTHER_SERVICE, serviceKey, serviceName, keyToHex } from '../schemas/keys.ts';
+import { type ApplicationTable, INTERVAL, SET } from './applications.ts';
+import { type Endpoints, ENTRY } from './endpoints.ts';
+import type { NodeNames } from './node-names.ts';
+import { EPHEMERAL_PORT_MIN, serverSideOf } from './server-side.ts';
+
+const SERVICE_HIGH = NODE_CLASSES.service << 24;
+const { src: SRC, dst: DST } = SERVER_SIDE;
+const PROTOS = 256;
+
+export interface Classifier {
+  /** `src` and `dst` are offsets into the entries of the endpoints. */
+  classify(columns: FlowColumns, rows: number, src: Uint32Array, dst: Uint32Array): void;
+}
+
+export function createClassifier(applications: ApplicationTable, endpoints: Endpoints, names: NodeNames): Classifier {
+  // One bit per protocol and port below the ephemeral ones: services whose name was announced.
+  const announced = new Uint8Array((PROTOS * EPHEMERAL_PORT_MIN) / 8);
+  for (const { key, name, identity } of applications.names) names.announce(key, name, identity);
+  for (const service of [OTHER_SERVICE, ...applications.services]) names.announce(service, serviceName(service), keyToHex(service));
+
+  const announceService = (proto: number, port: number) => {
+    const bit = proto * EPHEMERAL_PORT_MIN + port;
+    if ((announced[bit >>> 3]! & (1 << (bit & 7))) !== 0) return;
+    announced[bit >>> 3]! |= 1 << (bit & 7);
+    const service = serviceKey(proto, port, port);
+    names.announce(service, serviceName(service), keyToHex(service));
+  };
+
+  return {
+    classify(columns, rows, src, dst) {
+      const { proto, srcPort, dstPort, srcApp, dstApp, service, serverSide, srcRule, dstRule } = columns;
+      const { sets, intervals } = applications;
+      const { entries } = endpoints;
+      const keys = applications.keys;
+
+      /** Names one end; `listed` is the interval its port falls into, or -1. Returns the rule that did. */
+      const nameEnd = (entry: number, listed: number, isServer: boolean, app: Uint32Array, row: number): number => {
+        const set = entries[entry + ENTRY.set]! * SET.words;
+        let number = 0;
+        let rule = 0;
+        if (!isServer) {
+          number = sets[set + SET.client]!;
+          rule = RULE.client;
+        } else if (listed >= 0) {
+          number = intervals[listed + INTERVAL.application]!;
+          rule = RULE['server-port'];
+        } else if (sets[set + SET.everyPort] !== 0) {
+          number = sets[set + SET.everyPort]!;
+          rule = RULE['server-port'];
+        } else {
+          number = sets[set + SET.server]!;
+          rule = RULE.server;
+        }
+        if (number === 0) {
+          endpoints.useAuto(entry);
+          app[2 * row] = entries[entry + ENTRY.auto]!;
+          app[2 * row + 1] = entries[entry + ENTRY.auto + 1]!;
+          return entries[entry + ENTRY.autoRule]!;
+        }
+        app[2 * row] = keys[2 * number]!;
+        app[2 * row + 1] = keys[2 * number + 1]!;
+        return rule;
+      };
+
+      for (let row = 0; row < rows; row++) {
+        const srcEntry = src[row]!;
+        const dstEntry = dst[row]!;
+        const protocol = proto[row]!;
+        const ported = hasPorts(protocol);
+        const srcOwn = ported ? srcPort[row]! : 0;
+        const dstOwn = ported ? dstPort[row]! : 0;
+        const srcListed = listedInterval(sets, intervals, entries[srcEntry + ENTRY.set]!, (protocol << 16) | srcOwn, (protocol << 16) | dstOwn);
+        const dstListed = listedInterval(sets, intervals, entries[dstEntry + ENTRY.set]!, (protocol << 16) | dstOwn, (protocol << 16) | srcOwn);
+        const srcWidth = srcListed < 0 ? 0 : intervals[srcListed + INTERVAL.width]!;
+        const dstWidth = dstListed < 0 ? 0 : intervals[dstListed + INTERVAL.width]!;
+        const side = serverSideOf(srcWidth, dstWidth, srcOwn, dstOwn);
+        serverSide[row] = side;
+        const srcServes = side === SRC || (side !== DST && srcListed >= 0);
+        const dstServes = side === DST || (side !== SRC && dstListed >= 0);
+        const srcNamedBy = nameEnd(srcEntry, srcListed, srcServes, srcApp, row);
+        const dstNamedBy = nameEnd(dstEntry, dstListed, dstServes, dstApp, row);
+        srcRule[row] = srcNamedBy;
+        dstRule[row] = dstNamedBy;
+
+        let listed = srcServes ? srcListed : -1;
+        // Without a side both ends may list the port: the lower range names the service, in both directions alike.
+        if (dstServes && (listed < 0 || intervals[dstListed + INTERVAL.serviceLow]! < intervals[listed + INTERVAL.serviceLow]!)) listed = dstListed;
+        const high = listed < 0 ? 0 : intervals[listed + INTERVAL.serviceHigh]!;
+        if (high !== 0) {
+          service[2 * row] = intervals[listed + INTERVAL.serviceLow]!;
+          service[2 * row + 1] = high;
+          continue;
+        }
+        const port = side === SRC ? srcOwn : side === DST ? dstOwn : Math.min(srcOwn, dstOwn);
+        const other = port >= EPHEMERAL_PORT_MIN || (side === SRC ? srcNamedBy : side === DST ? dstNamedBy : 0) === RULE.server;
+        service[2 * row] = other ? OTHER_SERVICE.low : ((port << 16) | port) >>> 0;
+        service[2 * row + 1] = other ? OTHER_SERVICE.high : SERVICE_HIGH | protocol;
+        if (!other) announceService(protocol, port);
+      }
+    },
+  };
+}
+
+/** TCP, UDP, DCCP, SCTP, UDP-Lite. Others carry no ports, whatever the port columns hold. */
+function hasPorts(proto: number): boolean {
+  return proto === 6 || proto === 17 || proto === 132 || proto === 33 || proto === 136;
+}
+
+/**
+ * Offset of the interval that says the endpoint serves this port: its own port is listed, or the other end's is among
+ * the client ports; -1 when neither.
+ */
+function listedInterval(sets: Uint32Array, intervals: Uint32Array, set: number, own: number, other: number): number {
+  if (set === 0) return -1;
+  const at = set * SET.words;
+  const found = search(intervals, sets[at + SET.ownStart]!, sets[at + SET.ownEnd]!, own);
+  if (found >= 0 || sets[at + SET.clientStart] === sets[at + SET.clientEnd]) return found;
+  return search(intervals, sets[at + SET.clientStart]!, sets[at + SET.clientEnd]!, other);
+}
+
+function search(intervals: Uint32Array, from: number, to: number, value: number): number {
+  let low = from;
+  let high = to;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const at = middle * INTERVAL.words;
+    if (value < intervals[at + INTERVAL.start]!) high = middle;
+    else if (value > intervals[at + INTERVAL.end]!) low = middle + 1;
+    else return at;
+  }
+  return -1;
+}

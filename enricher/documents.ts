@@ -1,0 +1,171 @@
+// Inventory, applications and exporter registry from their files. Read at start, where a fault is fatal, and again when
+// they change, where it is not: the version in force stays until a good one comes. Editors replace files by rename and
+// network file systems tell nothing, so the folder is watched and each file is looked at once a second besides.
+
+import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
+import { dirname } from 'node:path';
+import { applicationsChecker } from '../schemas/applications.ts';
+import type { Configuration } from '../schemas/configuration.ts';
+import { type Checker, DocumentError, type Fault } from '../schemas/documents.ts';
+import { exporterRegistryChecker } from '../schemas/exporters.ts';
+import { inventoryChecker } from '../schemas/inventory.ts';
+import type { Counters } from '../service/counters.ts';
+import type { Log } from '../service/log.ts';
+import type { DocumentVersion } from '../storage/storage.ts';
+import type { ENRICHER_COUNTERS } from './counters.ts';
+import { type Documents, NO_DOCUMENTS } from './snapshot.ts';
+
+export const DOCUMENT_KINDS = ['inventory', 'applications', 'exporters'] as const;
+export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
+
+const CHECKERS: { readonly [K in DocumentKind]: Checker<Documents[K]> } = {
+  inventory: inventoryChecker,
+  applications: applicationsChecker,
+  exporters: exporterRegistryChecker,
+};
+const LOGGED_FAULTS_MAX = 20;
+
+export interface DocumentStore {
+  /** Reads every document and begins to watch; throws one DocumentError with every fault of all of them. */
+  start(): void;
+  stop(): void;
+  current(): Documents;
+  /** Why the newest version of a document is not in force; undefined when it is. */
+  lastError(kind: DocumentKind): DocumentError | undefined;
+}
+
+export interface DocumentDependencies {
+  readonly log: Log;
+  readonly counters: Counters<typeof ENRICHER_COUNTERS>;
+  /** Called for each version that comes into force, those of the start included. */
+  readonly onVersion: (version: DocumentVersion) => void;
+  /** Called when the documents in force have changed, once after start. */
+  readonly onChange: (documents: Documents) => void;
+  readonly pollMs?: number;
+}
+
+export function createDocuments(paths: Pick<Configuration, DocumentKind>, dependencies: DocumentDependencies): DocumentStore {
+  const { log, counters, onVersion, onChange, pollMs = 1000 } = dependencies;
+  const kinds = DOCUMENT_KINDS.filter(kind => paths[kind] !== '');
+  const errors = new Map<DocumentKind, DocumentError>();
+  /** What stat said of the version last looked at, and its text. */
+  const seen = new Map<DocumentKind, { stamp: string; text: string | undefined }>();
+  let documents = NO_DOCUMENTS;
+  let watchers: FSWatcher[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  /** Reads a document if its file changed; true when a new version came into force. Throws a DocumentError. */
+  const read = (kind: DocumentKind): boolean => {
+    const path = paths[kind];
+    const stamp = stampOf(path);
+    const last = seen.get(kind);
+    if (last?.stamp === stamp) return false;
+    seen.set(kind, { stamp, text: undefined });
+    const text = readText(kind, path);
+    seen.set(kind, { stamp, text });
+    if (last?.text === text) return false;
+    const document = parse(kind, path, text);
+    documents = { ...documents, [kind]: document };
+    onVersion({
+      kind,
+      recordedAtMs: Date.now(),
+      asOfMs: kind === 'inventory' ? Date.parse(documents.inventory.asOf) : 0,
+      source: kind === 'inventory' ? documents.inventory.source : path,
+      body: JSON.stringify(document),
+    });
+    return true;
+  };
+
+  const reread = () => {
+    let changed = false;
+    for (const kind of kinds) {
+      try {
+        if (!read(kind)) continue;
+        changed = true;
+        errors.delete(kind);
+        counters.add(`${kind}Accepted`);
+        counters.set(`${kind}Stale`, 0);
+        log.info({ file: paths[kind] }, `a new version of the ${kind} document is in force`);
+      } catch (error) {
+        if (!(error instanceof DocumentError)) throw error;
+        errors.set(kind, error);
+        counters.add(`${kind}Refused`);
+        counters.set(`${kind}Stale`, 1);
+        const [first] = error.faults;
+        const more = error.faults.length > LOGGED_FAULTS_MAX ? `\n  and ${error.faults.length - LOGGED_FAULTS_MAX} more` : '';
+        const message = error.message.split('\n').slice(0, LOGGED_FAULTS_MAX + 1).join('\n');
+        log.error({ file: paths[kind], line: first?.line }, `${message}${more}\n  the version in force stays`);
+      }
+    }
+    if (changed) onChange(documents);
+  };
+
+  return {
+    start() {
+      const faults: Fault[] = [];
+      for (const kind of kinds) {
+        try {
+          read(kind);
+          counters.add(`${kind}Accepted`);
+        } catch (error) {
+          if (!(error instanceof DocumentError)) throw error;
+          faults.push(...error.faults.map(fault => ({ ...fault, path: `${paths[kind]} ${fault.path}`.trim() })));
+        }
+      }
+      if (faults.length > 0) throw new DocumentError('the configured documents', faults);
+      onChange(documents);
+      for (const folder of new Set(kinds.map(kind => dirname(paths[kind])))) watchers.push(...watchFolder(folder, reread));
+      if (kinds.length > 0) timer = setInterval(reread, pollMs).unref();
+    },
+    stop() {
+      clearInterval(timer);
+      for (const watcher of watchers) watcher.close();
+      watchers = [];
+    },
+    current: () => documents,
+    lastError: kind => errors.get(kind),
+  };
+}
+
+/** Files are written in several steps: a change is read once the folder was quiet for so long. */
+const QUIET_MS = 50;
+
+/** A watcher, or none where the system has no more to give: then the poll alone finds changes. */
+function watchFolder(folder: string, changed: () => void): FSWatcher[] {
+  try {
+    let quiet: NodeJS.Timeout | undefined;
+    const watcher = watch(folder, { persistent: false }, () => {
+      clearTimeout(quiet);
+      quiet = setTimeout(changed, QUIET_MS).unref();
+    });
+    watcher.on('close', () => clearTimeout(quiet));
+    watcher.on('error', () => watcher.close());
+    return [watcher];
+  } catch {
+    return [];
+  }
+}
+
+function stampOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat ? `${stat.ino} ${stat.size} ${stat.mtimeMs}` : 'missing';
+}
+
+function readText(kind: DocumentKind, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new DocumentError(`${kind} document ${path}`, [{ path: '', message: `cannot be read: ${(error as Error).message}` }]);
+  }
+}
+
+function parse<K extends DocumentKind>(kind: K, path: string, text: string): Documents[K] {
+  const name = `${kind} document ${path}`;
+  try {
+    return CHECKERS[kind].parse(name, text);
+  } catch (error) {
+    if (error instanceof DocumentError) throw error;
+    // The YAML parser refuses some texts by throwing, such as aliases that multiply without end.
+    throw new DocumentError(name, [{ path: '', message: (error as Error).message }]);
+  }
+}

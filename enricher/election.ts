@@ -1,0 +1,48 @@
+// Counting once: which observation of a packet counts. A pure function of the source's access points and the record, so
+// that it needs no state, no order of arrival, and a replay gives the same answer. Rules (docs/ARCHITECTURE.md,
+// "Counting once"): a dropped packet never counts; where the source's access port is metered at ingress, the record
+// from there counts and every other one does not; where nothing covers the source, records stay unelected.
+
+import { COUNT_REASON, DIRECTION, PROTOCOL } from '../schemas/codes.ts';
+import type { FlowColumns } from '../schemas/flow.ts';
+import { type AccessTable, METERS } from './access.ts';
+import { ENTRY } from './endpoints.ts';
+
+/** forwardingStatus, RFC 7270 4.12: the top two bits say dropped. */
+const DROPPED = 0b10;
+
+export const { unelected: UNELECTED, elected: ELECTED, 'not-canonical': NOT_CANONICAL, discarded: DISCARDED } = COUNT_REASON;
+
+/** Fills weight and countReason; `src` are offsets into `entries`, `exporterOf` exporter numbers of the registry. */
+export function elect(columns: FlowColumns, rows: number, src: Uint32Array, entries: Uint32Array, exporterOf: Uint32Array, access: AccessTable): void {
+  const { weight, countReason, forwardingStatus, inIf, outIf, direction, protocol } = columns;
+  for (let row = 0; row < rows; row++) {
+    weight[row] = 0;
+    if (forwardingStatus[row]! >>> 6 === DROPPED) {
+      countReason[row] = DISCARDED;
+      continue;
+    }
+    const number = entries[src[row]! + ENTRY.access]!;
+    if (number === 0) {
+      countReason[row] = UNELECTED;
+      continue;
+    }
+    const counts = weightAt(access, number, exporterOf[row]!, protocol[row]!, inIf[row]!, outIf[row]!, direction[row]!);
+    weight[row] = counts;
+    countReason[row] = counts === 0 ? NOT_CANONICAL : ELECTED;
+  }
+}
+
+function weightAt(access: AccessTable, number: number, exporter: number, protocol: number, inIf: number, outIf: number, direction: number): number {
+  const end = access.starts[number + 1]!;
+  for (let i = access.starts[number]!; i < end; i++) {
+    if (access.exporter[i] !== exporter || access.ifIndex[i] !== inIf) continue;
+    if (direction === DIRECTION.ingress) return 1;
+    if (direction !== DIRECTION.unknown) return 0;
+    if (access.meters[i] === METERS.ingress) return 1;
+    // Back through the port it came from: input and output are one port, and an agent that samples both directions
+    // sees the packet twice without telling which is which.
+    return protocol === PROTOCOL.sflow5 && inIf === outIf ? 0.5 : 0;
+  }
+  return 0;
+}

@@ -1,0 +1,286 @@
+// From (address, MAC, VLAN) to an endpoint: who it is, where it stands, which applications it may belong to and what it
+// is called otherwise. The slow way (owners, globs, prefixes, hashes) is taken once per distinct triple; its result is an
+// entry, shared by all triples that mean the same, and a bounded cache leads from triple to entry.
+//
+// Identity (docs/ARCHITECTURE.md, "Who is it"): a MAC decides unless another known owner has the address; else the
+// address decides, within the record's segment when several own it; else `ambiguous`.
+
+import { swap32, type Words } from '../schemas/address.ts';
+import { IDENTITY } from '../schemas/codes.ts';
+import type { FlowColumns } from '../schemas/flow.ts';
+import { hashedKey, type Key, NO_KEY } from '../schemas/keys.ts';
+import type { Subject } from './applications.ts';
+import {
+  type AutoNode,
+  addressClassOf,
+  autoEndpointNode,
+  autoPrefixNode,
+  autoVmkernelNode,
+  autoVmNode,
+  EXPLICIT,
+} from './auto-nodes.ts';
+import { createHashTable } from './hash-table.ts';
+import type { NodeNames } from './node-names.ts';
+import type { Snapshot } from './snapshot.ts';
+import { endpointOf, hostOf, OWNER_KIND, vmOf, vswitchOf } from './topology.ts';
+
+/** Words of an entry: one cache line, all that a record needs to know of an endpoint. Places count from 1. */
+export const ENTRY = {
+  vm: 0,
+  host: 2,
+  rack: 4,
+  auto: 6,
+  autoRule: 8,
+  set: 9,
+  identity: 10,
+  access: 11,
+  vswitchAt: 12,
+  hostAt: 13,
+  rackAt: 14,
+  siteAt: 15,
+  words: 16,
+} as const;
+
+export const ENDPOINTS_MAX = 1_048_576;
+
+export interface Endpoints {
+  /** Writes the offset of each row's entries (into `entries`) to `src` and `dst`. */
+  resolve(columns: FlowColumns, rows: number, src: Uint32Array, dst: Uint32Array): void;
+  /** Grows while rows are resolved: read it again for each batch. */
+  readonly entries: Uint32Array;
+  /** Called when a record uses the automatic node of an entry for the first time, so that only nodes in use get names. */
+  useAuto(entry: number): void;
+  /** Times the cache was full and emptied. */
+  readonly resets: number;
+}
+
+// How a record's MAC takes part in the cache key; a known one is its owner + MAC_OWNER.
+const MAC_UNKNOWN = 0;
+const MAC_GROUP = 1;
+const MAC_BROADCAST = 2;
+const MAC_OWNER = 3;
+const VNI_TAG = 0x1000000;
+
+export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsMax = ENDPOINTS_MAX): Endpoints {
+  const { topology, applications, access } = snapshot;
+  const { inventory } = topology;
+  const cache = createHashTable(6, endpointsMax);
+  const key = new Uint32Array(6);
+  const hostOrder = new Uint32Array(4);
+  const offsets = new Map<string, number>();
+  let entries = new Uint32Array(1024 * ENTRY.words);
+  let autos: (AutoNode | undefined)[] = [];
+  let resets = 0;
+
+  const macCode = (column: Uint32Array, row: number): number => {
+    const high = column[2 * row + 1]!;
+    if ((high & 0x0100) !== 0) return high === 0xffff && column[2 * row] === 0xffffffff ? MAC_BROADCAST : MAC_GROUP;
+    if (high === 0 && column[2 * row] === 0) return MAC_UNKNOWN;
+    const owner = topology.byMac.find(column, 2 * row);
+    return owner < 0 ? MAC_UNKNOWN : owner + MAC_OWNER;
+  };
+
+  /** The segment as far as the record tells it; 0 as well where no address has two owners that it could tell apart. */
+  const segmentTag = (vlan: number, vni: number): number => (!topology.sharesAddresses ? 0 : vni !== 0 ? VNI_TAG | vni : vlan);
+
+  const sameEntity = (a: number, b: number) =>
+    topology.kind[a] === topology.kind[b] && topology.entity[a] === topology.entity[b];
+
+  const inSegment = (owner: number, tag: number) =>
+    tag >= VNI_TAG
+      ? (topology.vni[owner]! | VNI_TAG) === tag && topology.vni[owner] !== 0
+      : topology.vlan[owner] === tag;
+
+  const identify = (mac: number, tag: number): { owner: number; identity: number } => {
+    const owners = hostOrder[0] || hostOrder[1] || hostOrder[2] || hostOrder[3] ? topology.ownersOf(hostOrder) : [];
+    const macOwner = mac - MAC_OWNER;
+    if (macOwner >= 0 && (owners.length === 0 || owners.some(owner => sameEntity(owner, macOwner))))
+      return { owner: macOwner, identity: IDENTITY.mac };
+    if (owners.length === 0) return { owner: -1, identity: IDENTITY.none };
+    for (const candidates of tag === 0 ? [owners] : [owners, owners.filter(owner => inSegment(owner, tag))]) {
+      const [first] = candidates;
+      if (first !== undefined && candidates.every(owner => sameEntity(owner, first)))
+        return { owner: first, identity: IDENTITY.address };
+    }
+    return { owner: -1, identity: IDENTITY.ambiguous };
+  };
+
+  const build = (): number => {
+    for (let i = 0; i < 4; i++) hostOrder[i] = swap32(key[i]!);
+    const address: Words = [hostOrder[0]!, hostOrder[1]!, hostOrder[2]!, hostOrder[3]!];
+    const mac = key[4]!;
+    const addressClass = addressClassOf(address);
+    const none = (address[0] | address[1] | address[2] | address[3]) === 0;
+    if (addressClass === 'multicast') return intern(-1, IDENTITY.none, 0, EXPLICIT.multicast);
+    const { owner, identity } = identify(mac, key[5]!);
+    if (owner >= 0)
+      return intern(owner, identity, applications.setOf(subjectOf(owner, none ? undefined : address)), undefined);
+    if (identity === IDENTITY.ambiguous) return intern(-1, identity, 0, EXPLICIT.ambiguous);
+    if (mac === MAC_BROADCAST || (mac === MAC_GROUP && none)) return intern(-1, identity, 0, EXPLICIT.multicast);
+    if (addressClass === 'infrastructure') return intern(-1, identity, 0, EXPLICIT.infrastructure);
+    const segment = inventory.segments[topology.segments.longest(address) - 1]?.id;
+    const set = applications.setOf({ address, ...(segment !== undefined && { segment }) });
+    return intern(
+      -1,
+      identity,
+      set,
+      applications.internal.longest(address) >= 0 ? autoPrefixNode(address) : EXPLICIT.external,
+    );
+  };
+
+  const subjectOf = (owner: number, address: Words | undefined): Subject => {
+    const segment =
+      inventory.segments[topology.segment[owner]! - 1]?.id ??
+      (address && inventory.segments[topology.segments.longest(address) - 1]?.id);
+    const shared = { ...(segment !== undefined && { segment }), ...(address && { address }) };
+    if (topology.kind[owner] === OWNER_KIND.vm) {
+      const vm = vmOf(topology, owner);
+      const vnic = vm.vnics[topology.nic[owner]!]!;
+      const host = hostOf(topology, owner);
+      const group = host?.vswitches[vswitchOf(host, vnic.vswitch)]?.portGroups.find(
+        entry => entry.id === vnic.portGroup,
+      );
+      const portGroups = [vnic.portGroup, group?.name].filter(text => text !== undefined);
+      return {
+        ...shared,
+        name: vm.name,
+        tags: vm.tags,
+        portGroups,
+        ...(vm.folder !== undefined && { folder: vm.folder }),
+        ...(vnic.mac !== undefined && { mac: vnic.mac }),
+      };
+    }
+    if (topology.kind[owner] === OWNER_KIND.endpoint) {
+      const { name, mac } = endpointOf(topology, owner);
+      return { ...shared, name: name.toLowerCase(), ...(mac !== undefined && { mac }) };
+    }
+    return shared;
+  };
+
+  const autoOf = (owner: number): AutoNode => {
+    if (topology.kind[owner] === OWNER_KIND.vm) {
+      const { name, id } = vmOf(topology, owner);
+      return autoVmNode(name || id);
+    }
+    if (topology.kind[owner] === OWNER_KIND.endpoint) {
+      const { name, id } = endpointOf(topology, owner);
+      return autoEndpointNode(name || id);
+    }
+    const host = hostOf(topology, owner)!;
+    const vmk = host.vmkernelNics[topology.nic[owner]!];
+    return autoVmkernelNode(vmk ? vmk.purpose : 'management');
+  };
+
+  const intern = (owner: number, identity: number, set: number, given: AutoNode | undefined): number => {
+    const name = `${owner} ${identity} ${set} ${given?.name ?? ''}`;
+    const known = offsets.get(name);
+    if (known !== undefined) return known;
+    const at = offsets.size * ENTRY.words;
+    offsets.set(name, at);
+    if (at === entries.length) {
+      const grown = new Uint32Array(2 * entries.length);
+      grown.set(entries);
+      entries = grown;
+    }
+    const auto = given ?? autoOf(owner);
+    autos[at / ENTRY.words] = auto;
+    const [vm, host, rack] = owner < 0 ? [NO_KEY, NO_KEY, NO_KEY] : keysOf(owner);
+    entries.set(
+      [
+        vm.low,
+        vm.high,
+        host.low,
+        host.high,
+        rack.low,
+        rack.high,
+        auto.key.low,
+        auto.key.high,
+        auto.rule,
+        set,
+        identity,
+      ],
+      at,
+    );
+    if (owner < 0) entries.fill(0, at + ENTRY.access, at + ENTRY.words);
+    else
+      entries.set(
+        [
+          access.idOf[owner]!,
+          topology.vswitch[owner]!,
+          topology.host[owner]!,
+          topology.rack[owner]!,
+          topology.site[owner]!,
+        ],
+        at + ENTRY.access,
+      );
+    return at;
+  };
+
+  /** Keys of the owner's VM (or other endpoint), host and rack; their names are announced. */
+  const keysOf = (owner: number): readonly [Key, Key, Key] => {
+    const named = (nodeClass: 'vm' | 'endpoint' | 'host' | 'rack', id: string, name: string): Key => {
+      const identity = `${inventory.source}/${id}`;
+      const made = hashedKey(nodeClass, identity);
+      names.announce(made, name, identity);
+      return made;
+    };
+    const host = hostOf(topology, owner);
+    const rack = inventory.racks[topology.rack[owner]! - 1];
+    const vm = topology.kind[owner] === OWNER_KIND.vm ? vmOf(topology, owner) : undefined;
+    const endpoint = topology.kind[owner] === OWNER_KIND.endpoint ? endpointOf(topology, owner) : undefined;
+    return [
+      vm
+        ? named('vm', vm.uuid ?? vm.id, vm.name || vm.id)
+        : endpoint
+          ? named('endpoint', endpoint.id, endpoint.name || endpoint.id)
+          : NO_KEY,
+      host ? named('host', host.id, host.name ?? host.id) : NO_KEY,
+      rack ? named('rack', rack.id, rack.name ?? rack.id) : NO_KEY,
+    ];
+  };
+
+  return {
+    resolve(columns, rows, src, dst) {
+      // Emptied between batches only, so that offsets handed out stay good for the whole batch.
+      if (cache.size > 0 && cache.size + 2 * rows > endpointsMax) {
+        cache.clear();
+        offsets.clear();
+        autos = [];
+        resets++;
+      }
+      const { srcAddr, dstAddr, srcMac, dstMac, vlan, vni } = columns;
+      for (let row = 0; row < rows; row++) {
+        const tag = segmentTag(vlan[row]!, vni[row]!);
+        src[row] = entryOf(srcAddr, srcMac, row, tag);
+        dst[row] = entryOf(dstAddr, dstMac, row, tag);
+      }
+    },
+    get entries() {
+      return entries;
+    },
+    useAuto(entry) {
+      const at = entry / ENTRY.words;
+      const auto = autos[at];
+      if (!auto) return;
+      names.announce(auto.key, auto.name, auto.name);
+      autos[at] = undefined;
+    },
+    get resets() {
+      return resets;
+    },
+  };
+
+  function entryOf(address: Uint32Array, mac: Uint32Array, row: number, tag: number): number {
+    key[0] = address[4 * row]!;
+    key[1] = address[4 * row + 1]!;
+    key[2] = address[4 * row + 2]!;
+    key[3] = address[4 * row + 3]!;
+    key[4] = macCode(mac, row);
+    key[5] = tag;
+    const found = cache.find(key, 0);
+    if (found >= 0) return found;
+    const built = build();
+    cache.insert(key, 0, built);
+    return built;
+  }
+}

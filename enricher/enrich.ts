@@ -1,0 +1,84 @@
+// Columns to columns: adds to a decoded batch what flows do not carry. Each step is one pass over the rows and fills its
+// own columns; nothing here knows of files, transport or storage.
+
+import type { Batch } from '../schemas/batch.ts';
+import type { FLOW_COLUMNS } from '../schemas/flow.ts';
+import type { Key } from '../schemas/keys.ts';
+import { createClassifier } from './classification.ts';
+import { elect } from './election.ts';
+import { createEndpoints, ENTRY } from './endpoints.ts';
+import { estimate } from './estimate.ts';
+import { localityOf } from './locality.ts';
+import type { NodeNames } from './node-names.ts';
+import type { Snapshot } from './snapshot.ts';
+import { mendTimes, setTime, type TimeLimits } from './times.ts';
+
+export type FlowBatch = Batch<typeof FLOW_COLUMNS>;
+
+export interface EnrichTallies {
+  /** Rows with a flow time outside the limits, and with a start behind the end. */
+  cut: number;
+  reversed: number;
+  unknownRate: number;
+  cacheResets: number;
+}
+
+export interface Enrichment {
+  /** Fills the enriched columns of `batch` in place; `key` is what its rows say in column `batch`. */
+  enrichBatch(batch: FlowBatch, key: Key): EnrichTallies;
+}
+
+export interface EnrichmentOptions extends TimeLimits {
+  readonly endpointsMax?: number;
+}
+
+/** Names of the nodes that batches use are announced to `names`. */
+export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: EnrichmentOptions): Enrichment {
+  const endpoints = createEndpoints(snapshot, names, options.endpointsMax);
+  const classifier = createClassifier(snapshot.applications, endpoints, names);
+  let src = new Uint32Array(0);
+  let dst = src;
+  let exporterOf = src;
+
+  return {
+    enrichBatch({ columns, rows }, key) {
+      if (src.length < rows) {
+        src = new Uint32Array(rows);
+        dst = new Uint32Array(rows);
+        exporterOf = new Uint32Array(rows);
+      }
+      const resetsBefore = endpoints.resets;
+      const faults = { cut: 0, reversed: 0 };
+      mendTimes(columns, rows, options, faults);
+      snapshot.exporters.resolve(columns, rows, exporterOf);
+      const unknownRate = estimate(columns, rows, exporterOf, snapshot.exporters);
+      endpoints.resolve(columns, rows, src, dst);
+      const { entries } = endpoints;
+      classifier.classify(columns, rows, src, dst);
+      elect(columns, rows, src, entries, exporterOf, snapshot.access);
+      copyKeys(entries, src, rows, columns.srcVm, columns.srcHost, columns.srcRack, columns.srcIdentity);
+      copyKeys(entries, dst, rows, columns.dstVm, columns.dstHost, columns.dstRack, columns.dstIdentity);
+      const { locality, inventoryAsOf, batch } = columns;
+      for (let row = 0; row < rows; row++) {
+        locality[row] = localityOf(entries, src[row]!, dst[row]!);
+        setTime(inventoryAsOf, row, snapshot.asOfMs);
+        batch[2 * row] = key.low;
+        batch[2 * row + 1] = key.high;
+      }
+      return { ...faults, unknownRate, cacheResets: endpoints.resets - resetsBefore };
+    },
+  };
+}
+
+function copyKeys(entries: Uint32Array, at: Uint32Array, rows: number, vm: Uint32Array, host: Uint32Array, rack: Uint32Array, identity: Uint8Array): void {
+  for (let row = 0; row < rows; row++) {
+    const entry = at[row]!;
+    vm[2 * row] = entries[entry + ENTRY.vm]!;
+    vm[2 * row + 1] = entries[entry + ENTRY.vm + 1]!;
+    host[2 * row] = entries[entry + ENTRY.host]!;
+    host[2 * row + 1] = entries[entry + ENTRY.host + 1]!;
+    rack[2 * row] = entries[entry + ENTRY.rack]!;
+    rack[2 * row + 1] = entries[entry + ENTRY.rack + 1]!;
+    identity[row] = entries[entry + ENTRY.identity]!;
+  }
+}

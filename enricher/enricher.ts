@@ -1,0 +1,263 @@
+// The enricher: takes batches from the transport, enriches them with the documents in force, and inserts each as one
+// block under its own identity. A batch is acknowledged only after ClickHouse has it; its bytes are made once, so that a
+// retry is the same block. Enriching the next batch goes on while up to `insertsMax` are on their way.
+
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeArrow, encodeArrow } from '../schemas/arrow.ts';
+import { tokenOf } from '../schemas/batch.ts';
+import type { Configuration } from '../schemas/configuration.ts';
+import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
+import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import { type Key, keyToBigint } from '../schemas/keys.ts';
+import type { Counters } from '../service/counters.ts';
+import { createThrottle, type Log } from '../service/log.ts';
+import type { NodeName, Storage } from '../storage/storage.ts';
+import type { BatchSource, Delivery } from '../transport/transport.ts';
+import type { ENRICHER_COUNTERS } from './counters.ts';
+import { createDocuments, type DocumentStore } from './documents.ts';
+import { createEnrichment, type Enrichment, type FlowBatch } from './enrich.ts';
+import { createNodeNames } from './node-names.ts';
+import { createPersistence } from './persistence.ts';
+import { compileSnapshot, type Documents } from './snapshot.ts';
+import { timeAt } from './times.ts';
+
+/**
+ * A batch delivered again is inserted again, under its token: ClickHouse leaves out what it has, in the table and in each
+ * roll-up, also where it died between the two. It forgets tokens after 100,000 blocks of a day, so a batch received
+ * longer ago than this is looked up first.
+ */
+export const TOKEN_TRUST_MS = 3_600_000;
+
+const STOP_MS_MAX = 10_000;
+const SOURCE_PAUSE_MS = 1000;
+const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === 'decoded').map(column => column.name));
+
+export type EnricherConfiguration = Pick<
+  Configuration,
+  'inventory' | 'applications' | 'exporters' | 'insertsMax' | 'insertTriesMax' | 'spanMsMax' | 'skewMsMax'
+>;
+
+export interface EnricherDependencies {
+  readonly source: BatchSource;
+  readonly storage: Storage;
+  readonly log: Log;
+  readonly counters: Counters<typeof ENRICHER_COUNTERS>;
+  /** First pause before a retry. */
+  readonly pauseMsMin?: number;
+  readonly documentPollMs?: number;
+}
+
+export interface Enricher {
+  /** Reads the documents and begins; throws a DocumentError when one of them is refused. */
+  start(): void;
+  /** Takes no further batch and finishes what is on its way; what is not done by the deadline stays with the transport. */
+  stop(deadlineMs?: number): Promise<void>;
+  readonly documents: DocumentStore;
+}
+
+/** A batch as it will be inserted, however often that takes. */
+interface Prepared {
+  readonly delivery: Delivery;
+  readonly token: string;
+  readonly table: 'flows' | 'exporters';
+  readonly arrow: Uint8Array;
+  readonly rows: number;
+  readonly names: readonly NodeName[];
+  /** Set when the batch must be looked up before it is inserted. */
+  readonly lookup?: { readonly key: bigint; readonly receivedAtMs: readonly number[] };
+}
+
+export function createEnricher(config: EnricherConfiguration, dependencies: EnricherDependencies): Enricher {
+  const { source, storage, log, counters } = dependencies;
+  const deadline = new AbortController();
+  const stopping = new AbortController();
+  const throttle = createThrottle();
+  const names = createNodeNames();
+  const persist = createPersistence({
+    triesMax: config.insertTriesMax,
+    log,
+    counters,
+    signal: deadline.signal,
+    ...(dependencies.pauseMsMin !== undefined && { pauseMsMin: dependencies.pauseMsMin }),
+  });
+  const inFlight = new Set<Promise<void>>();
+  let enrichment: Enrichment;
+  let running = Promise.resolve();
+  // Names and documents are stored one after the other, in the order they were learned.
+  let namesStored = Promise.resolve();
+  let documentsStored = Promise.resolve();
+
+  const documents = createDocuments(config, {
+    log,
+    counters,
+    onVersion: version => {
+      documentsStored = documentsStored.then(async () => {
+        const outcome = await persist(`${version.kind} document`, () => storage.insertDocument(version));
+        if (outcome.done === 'refused') {
+          counters.add('documentsUnrecorded');
+          log.error({ kind: version.kind }, `a document version is in force but not recorded: ${outcome.reason}`);
+        }
+      });
+    },
+    onChange: useDocuments,
+    ...(dependencies.documentPollMs !== undefined && { pollMs: dependencies.documentPollMs }),
+  });
+
+  function useDocuments(current: Documents): void {
+    const startedAt = performance.now();
+    const snapshot = compileSnapshot(current);
+    for (const id of snapshot.access.unknownSwitches) log.warn(`the exporter registry names switch "${id}", which the inventory does not have`);
+    enrichment = createEnrichment(snapshot, names, config);
+    log.info({ vms: current.inventory.vms.length, applications: current.applications.applications.length, elapsedMs: Math.round(performance.now() - startedAt) }, 'documents compiled');
+  }
+
+  function storeNames(nodes: readonly NodeName[]): Promise<void> {
+    if (nodes.length === 0) return namesStored;
+    namesStored = namesStored.then(async () => {
+      const { done } = await persist('node names', () => storage.insertNodes(nodes));
+      if (done !== 'abandoned') counters.add(done === 'stored' ? 'nodesAnnounced' : 'nodesFailed', nodes.length);
+    });
+    return namesStored;
+  }
+
+  function quarantine(delivery: Delivery, reason: string): void {
+    counters.add(`${delivery.identity.kind}Quarantined`);
+    log.error({ batch: tokenOf(delivery.identity) }, `batch goes to quarantine: ${reason}`);
+    delivery.quarantine(reason);
+  }
+
+  function prepareFlows(delivery: Delivery, token: string): Prepared {
+    const { batch, missing, unknown } = decodeArrow(FLOW_COLUMNS, delivery.arrow);
+    counters.add('columnsMissing', missing.filter(name => DECODED.has(name)).length);
+    counters.add('columnsUnknown', unknown.length);
+    counters.add('rowsIn', batch.rows);
+    const key = batchKey(token);
+    const tallies = enrichment.enrichBatch(batch, key);
+    counters.add('timesCut', tallies.cut);
+    counters.add('timesReversed', tallies.reversed);
+    counters.add('unknownRateRows', tallies.unknownRate);
+    counters.add('cacheResets', tallies.cacheResets);
+    const { oldest, newest } = receivedSpan(batch);
+    const isOld = delivery.redelivered && Date.now() - newest > TOKEN_TRUST_MS;
+    return {
+      delivery,
+      token,
+      table: 'flows',
+      arrow: encodeArrow(batch),
+      rows: batch.rows,
+      names: names.take(),
+      ...(isOld && { lookup: { key: keyToBigint(key), receivedAtMs: [oldest, newest] } }),
+    };
+  }
+
+  function prepareExporters(delivery: Delivery, token: string): Prepared {
+    const { batch, unknown } = decodeArrow(EXPORTER_COLUMNS, delivery.arrow);
+    counters.add('columnsUnknown', unknown.length);
+    return { delivery, token, table: 'exporters', arrow: encodeArrow(batch), rows: batch.rows, names: [] };
+  }
+
+  /** Undefined when there is nothing to insert; the delivery is settled then. */
+  function prepare(delivery: Delivery): Prepared | undefined {
+    const { kind } = delivery.identity;
+    if (kind === 'facts') {
+      quarantine(delivery, 'batches of facts are not read by this version');
+      return undefined;
+    }
+    try {
+      const token = tokenOf(delivery.identity);
+      return kind === 'flows' ? prepareFlows(delivery, token) : prepareExporters(delivery, token);
+    } catch (error) {
+      quarantine(delivery, `cannot be read: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  /** Looks an old batch up; a batch that spans midnight must be there on both days. */
+  async function isStored({ key, receivedAtMs }: NonNullable<Prepared['lookup']>): Promise<boolean> {
+    for (const ms of receivedAtMs) if (!(await storage.hasBatch(key, ms))) return false;
+    return true;
+  }
+
+  async function settle({ delivery, token, table, arrow, rows, names: nodes, lookup }: Prepared): Promise<void> {
+    await storeNames(nodes);
+    let repeated = false;
+    const outcome = await persist(token, async () => {
+      if (rows === 0) return;
+      repeated = lookup !== undefined && (await isStored(lookup));
+      if (!repeated) await storage.insertArrow(table, arrow, token);
+    });
+    // After the deadline the transport may be closed: what was stored late comes again, and its token tells.
+    if (outcome.done === 'abandoned' || deadline.signal.aborted) return;
+    if (outcome.done === 'refused') return quarantine(delivery, `cannot be stored: ${outcome.reason}`);
+    if (table === 'flows') {
+      counters.add('rowsStored', rows);
+      counters.add(repeated ? 'flowsRepeated' : 'flowsStored');
+    } else counters.add('exportersStored');
+    delivery.acknowledge();
+  }
+
+  const stopped = new Promise<undefined>(resolve => stopping.signal.addEventListener('abort', () => resolve(undefined)));
+
+  async function next(): Promise<Delivery | undefined> {
+    while (!stopping.signal.aborted) {
+      try {
+        return await Promise.race([source.next(), stopped]);
+      } catch (error) {
+        counters.add('sourceErrors');
+        throttle('source', heldBack => log.error({ heldBack }, `no batch from the transport: ${(error as Error).message}`));
+        await sleep(SOURCE_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => {});
+      }
+    }
+    return undefined;
+  }
+
+  async function run(): Promise<void> {
+    for (let delivery = await next(); delivery && !stopping.signal.aborted; delivery = await next()) {
+      const prepared = prepare(delivery);
+      if (!prepared) continue;
+      while (inFlight.size >= config.insertsMax) await Promise.race(inFlight);
+      const work = settle(prepared).finally(() => {
+        inFlight.delete(work);
+        counters.set('insertsInFlight', inFlight.size);
+      });
+      inFlight.add(work);
+      counters.set('insertsInFlight', inFlight.size);
+    }
+    await Promise.all(inFlight);
+  }
+
+  return {
+    documents,
+    start() {
+      documents.start();
+      running = run();
+    },
+    async stop(deadlineMs = STOP_MS_MAX) {
+      stopping.abort();
+      documents.stop();
+      const timer = setTimeout(() => deadline.abort(), deadlineMs);
+      const aborted = new Promise<void>(resolve => deadline.signal.addEventListener('abort', () => resolve()));
+      await Promise.race([running.then(() => Promise.all([namesStored, documentsStored])), aborted]);
+      clearTimeout(timer);
+      deadline.abort();
+    },
+  };
+}
+
+/** First 64 bits of the SHA-256 of a token. */
+export function batchKey(token: string): Key {
+  const digest = createHash('sha256').update(token).digest();
+  return { high: digest.readUInt32BE(0), low: digest.readUInt32BE(4) };
+}
+
+function receivedSpan({ columns: { receivedAt }, rows }: FlowBatch): { oldest: number; newest: number } {
+  let oldest = Number.POSITIVE_INFINITY;
+  let newest = Number.NEGATIVE_INFINITY;
+  for (let row = 0; row < rows; row++) {
+    const ms = timeAt(receivedAt, row);
+    if (ms < oldest) oldest = ms;
+    if (ms > newest) newest = ms;
+  }
+  return { oldest, newest };
+}

@@ -1,0 +1,71 @@
+// What a record stands for: bytes and packets times the sampling rate, and the variance of the bytes.
+//
+// N packets stand behind each sampled one, so Var = N(N-1) sum b^2 over the sampled packets (independent sampling,
+// Horvitz-Thompson). One sampled packet of b bytes gives b^2. A flow record of k packets and S bytes does not tell
+// their sizes; sum b^2 is then bounded by min(S^2, S x Lmax), Lmax being the smallest of 1500, 9216 and 65535 bytes (MTU,
+// jumbo frame, super-frame of a software bridge) that the mean size S/k does not exceed: never less than the truth.
+// An exporter that multiplies by N itself sends N S and N k; they are divided for the variance and otherwise left alone.
+// An unknown rate (0) leaves bytes as reported, without a variance, and is counted.
+
+import { RATE_SOURCE } from '../schemas/codes.ts';
+import type { FlowColumns } from '../schemas/flow.ts';
+import type { ExporterTable } from './exporter-table.ts';
+
+const WORD = 2 ** 32;
+const EXACT_MAX = Number.MAX_SAFE_INTEGER;
+const PACKET_BYTES_MAX = [1500, 9216, 65535] as const;
+
+/** Fills estBytes, estPackets and varBytes; returns how many rows have no known sampling rate. */
+export function estimate(columns: FlowColumns, rows: number, exporterOf: Uint32Array, exporters: ExporterTable): number {
+  const { samplingRate, rateSource, bytes, packets, estBytes, estPackets, varBytes } = columns;
+  let unknownRows = 0;
+  for (let row = 0; row < rows; row++) {
+    const exporter = exporterOf[row]!;
+    const override = exporters.samplingRate[exporter]!;
+    if (override !== 0) {
+      samplingRate[row] = override;
+      if (rateSource[row] !== RATE_SOURCE.prescaled) rateSource[row] = RATE_SOURCE.override;
+    }
+    if (exporters.prescaled[exporter] === 1) rateSource[row] = RATE_SOURCE.prescaled;
+    const rate = samplingRate[row]!;
+    const prescaled = rateSource[row] === RATE_SOURCE.prescaled;
+    if (rate === 0) unknownRows++;
+    const factor = prescaled || rate === 0 ? 1 : rate;
+    multiply(bytes, estBytes, row, factor);
+    multiply(packets, estPackets, row, factor);
+    varBytes[row] = rate <= 1 ? 0 : variance(rate, numberAt(bytes, row), numberAt(packets, row), prescaled);
+  }
+  return unknownRows;
+}
+
+function numberAt(words: Uint32Array, row: number): number {
+  return words[2 * row]! + words[2 * row + 1]! * WORD;
+}
+
+/** Exact product of a 64-bit and a 32-bit number, at most 2^64 - 1. */
+export function multiply(from: Uint32Array, to: Uint32Array, row: number, factor: number): void {
+  const low = from[2 * row]!;
+  const high = from[2 * row + 1]!;
+  const product = low * factor;
+  if (high === 0 && product <= EXACT_MAX) {
+    to[2 * row] = product;
+    to[2 * row + 1] = product / WORD;
+    return;
+  }
+  // low x factor in two steps of 16 bits of the factor, each exact in a double.
+  const upper = low * (factor >>> 16);
+  const lower = low * (factor & 0xffff) + (upper % 65536) * 65536;
+  const productHigh = high * factor + Math.floor(upper / 65536) + Math.floor(lower / WORD);
+  const saturated = productHigh >= WORD;
+  to[2 * row] = saturated ? 0xffffffff : lower;
+  to[2 * row + 1] = saturated ? 0xffffffff : productHigh;
+}
+
+function variance(rate: number, bytes: number, packets: number, prescaled: boolean): number {
+  if (packets === 0) return 0;
+  const mean = bytes / packets;
+  const sampled = prescaled ? bytes / rate : bytes;
+  const longest = mean <= PACKET_BYTES_MAX[0] ? PACKET_BYTES_MAX[0] : mean <= PACKET_BYTES_MAX[1] ? PACKET_BYTES_MAX[1] : PACKET_BYTES_MAX[2];
+  const squares = packets === 1 ? sampled * sampled : Math.min(sampled * sampled, sampled * longest);
+  return rate * (rate - 1) * squares;
+}

@@ -1,0 +1,79 @@
+// Open addressing over typed arrays: a key of a fixed number of 32-bit words to a number. Keys are read straight from a
+// column (`find(srcMac, 2 * row)`), so a lookup touches no object. Tables double while they are no more than half full,
+// up to `entriesMax`; what happens then is the caller's decision.
+
+export interface HashTable {
+  /** The value stored for the key at `words[offset...]`, -1 when there is none. */
+  find(words: Uint32Array, offset: number): number;
+  /** Stores or replaces; false when the table holds `entriesMax` other keys already. Values are 0 to 2^31 - 1. */
+  insert(words: Uint32Array, offset: number, value: number): boolean;
+  readonly size: number;
+  clear(): void;
+}
+
+const SLOTS_MIN = 16;
+
+export function createHashTable(keyWords: number, entriesMax: number, entriesExpected = 0): HashTable {
+  const stride = keyWords + 1;
+  let slots = SLOTS_MIN;
+  while (slots < 2 * entriesExpected) slots *= 2;
+  // Each slot is the key, then the value plus one; zero marks an empty slot.
+  let table = new Uint32Array(slots * stride);
+  let size = 0;
+
+  /** The position of the key's slot, or of the empty slot where it belongs. */
+  const locate = (words: Uint32Array, offset: number): number => {
+    let hash = 0;
+    for (let i = 0; i < keyWords; i++) {
+      // Addresses in network order differ in the upper bits of a word: each product is folded down before the next.
+      hash = Math.imul(hash ^ words[offset + i]!, 0x9e3779b1);
+      hash ^= hash >>> 15;
+    }
+    hash = Math.imul(hash, 0x85ebca6b);
+    hash ^= hash >>> 13;
+    const mask = slots - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const at = slot * stride;
+      if (table[at + keyWords] === 0) return at;
+      let i = 0;
+      while (i < keyWords && table[at + i] === words[offset + i]) i++;
+      if (i === keyWords) return at;
+    }
+  };
+
+  const grow = () => {
+    const old = table;
+    slots *= 2;
+    table = new Uint32Array(slots * stride);
+    for (let from = 0; from < old.length; from += stride) {
+      if (old[from + keyWords] === 0) continue;
+      table.set(old.subarray(from, from + stride), locate(old, from));
+    }
+  };
+
+  return {
+    find: (words, offset) => table[locate(words, offset) + keyWords]! - 1,
+    insert(words, offset, value) {
+      let at = locate(words, offset);
+      if (table[at + keyWords] === 0) {
+        if (size >= entriesMax) return false;
+        if (2 * (size + 1) > slots) {
+          grow();
+          at = locate(words, offset);
+        }
+        for (let i = 0; i < keyWords; i++) table[at + i] = words[offset + i]!;
+        size++;
+      }
+      table[at + keyWords] = value + 1;
+      return true;
+    },
+    get size() {
+      return size;
+    },
+    clear() {
+      slots = SLOTS_MIN;
+      table = new Uint32Array(slots * stride);
+      size = 0;
+    },
+  };
+}

@@ -1,0 +1,46 @@
+// Stores through storage until it is done: passing failures are retried for ever, with growing, scattered pauses; lasting
+// ones a configured number of times. Whoever calls decides what a refusal means.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Counters } from '../service/counters.ts';
+import { createThrottle, type Log } from '../service/log.ts';
+import { StorageError } from '../storage/storage.ts';
+import type { ENRICHER_COUNTERS } from './counters.ts';
+
+export type Outcome = { readonly done: 'stored' | 'abandoned' } | { readonly done: 'refused'; readonly reason: string };
+
+export interface PersistenceOptions {
+  /** Tries before a lasting failure is taken for an answer. */
+  readonly triesMax: number;
+  readonly log: Log;
+  readonly counters: Counters<typeof ENRICHER_COUNTERS>;
+  /** Once aborted, what is not stored is abandoned. */
+  readonly signal: AbortSignal;
+  readonly pauseMsMin?: number;
+  readonly pauseMsMax?: number;
+}
+
+export type Persist = (what: string, attempt: () => Promise<void>) => Promise<Outcome>;
+
+export function createPersistence({ triesMax, log, counters, signal, pauseMsMin = 100, pauseMsMax = 10_000 }: PersistenceOptions): Persist {
+  const throttle = createThrottle();
+  return async (what, attempt) => {
+    let lastingTries = 0;
+    for (let tries = 0; !signal.aborted; tries++) {
+      try {
+        await attempt();
+        return { done: 'stored' };
+      } catch (error) {
+        // Anything that storage did not class is a fault of ours and will not pass.
+        const lasting = !(error instanceof StorageError) || error.failure === 'lasting';
+        const reason = error instanceof Error ? error.message : String(error);
+        counters.add(lasting ? 'retriesLasting' : 'retriesPassing');
+        if (lasting && ++lastingTries >= triesMax) return { done: 'refused', reason };
+        throttle(lasting ? 'lasting' : 'passing', heldBack => log.warn({ what, heldBack, tries: tries + 1 }, `not stored yet, trying again: ${reason}`));
+      }
+      const pauseMs = Math.min(pauseMsMax, pauseMsMin * 2 ** Math.min(tries, 20));
+      await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
+    }
+    return { done: 'abandoned' };
+  };
+}

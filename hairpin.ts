@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+// The command line. Each command is a file in commands/, loaded when it is asked for.
+
+import { DocumentError } from './schemas/documents.ts';
+import { HairpinError } from './service/errors.ts';
+
+interface Command {
+  readonly usage: string;
+  readonly about: string;
+  /** Runs it with the arguments behind its name; resolves to the exit code. */
+  readonly run: (args: readonly string[]) => Promise<number>;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  start: {
+    usage: 'start [--config FILE] [flags]',
+    about: 'receive, enrich, store and answer: everything in one process',
+    run: async args => (await import('./commands/start.ts')).start(args),
+  },
+  demo: {
+    usage: 'demo [flags]',
+    about: 'the same, with a small simulated data centre that sends to it',
+    run: async args => (await import('./commands/demo.ts')).demo(args),
+  },
+  decode: {
+    usage: 'decode FILE... [--format jsonl|csv|arrow]',
+    about: 'captures (pcap, pcapng, raw datagrams) to flow records on standard output',
+    run: async args => (await import('./commands/decode.ts')).decode(args),
+  },
+  replay: {
+    usage: 'replay FILE --to HOST:PORT [--rate N]',
+    about: 'send the datagrams of a capture again, N a second or at its own pace',
+    run: async args => (await import('./commands/replay.ts')).replay(args),
+  },
+  load: {
+    usage: 'load --to HOST:PORT [flags]',
+    about: 'send the exports of a simulated data centre and write down the truth',
+    run: async args => (await import('./commands/load.ts')).load(args),
+  },
+  verify: {
+    usage: 'verify --truth FILE [--api URL]',
+    about: 'compare a running Hairpin with the truth of a load',
+    run: async args => (await import('./commands/verify.ts')).verify(args),
+  },
+  inventory: {
+    usage: 'inventory check FILE...',
+    about: 'check inventory, applications or exporter documents and name every fault',
+    run: async args => (await import('./commands/inventory.ts')).inventory(args),
+  },
+  bench: {
+    usage: 'bench NAME [--smoke]',
+    about: 'run a benchmark and write its section of benchmarks/RESULTS.md',
+    run: async args => (await import('./commands/bench.ts')).bench(args),
+  },
+};
+
+function help(): string {
+  const width = Math.max(...Object.values(COMMANDS).map(({ usage }) => usage.length));
+  const lines = Object.values(COMMANDS).map(({ usage, about }) => `  ${usage.padEnd(width)}  ${about}`);
+  return `Hairpin shows who talks to whom inside a virtualised data centre.\n\nnpx hairpin COMMAND\n\n${lines.join('\n')}\n\nnpx hairpin COMMAND --help tells the flags of a command.\n`;
+}
+
+const MINIMUM_NODE = 24;
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE) {
+    process.stderr.write(
+      `Hairpin needs Node ${MINIMUM_NODE}; it comes with npm install: run it as npm start, or as npx hairpin\n`,
+    );
+    return 1;
+  }
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    process.stdout.write(help());
+    return 0;
+  }
+  const command = COMMANDS[name];
+  if (!command) {
+    process.stderr.write(`hairpin ${name}: no such command\n\n${help()}`);
+    return 2;
+  }
+  try {
+    return await command.run(args);
+  } catch (error) {
+    // What a person can mend is one clear message; anything else is a defect and keeps its stack.
+    if (!(error instanceof HairpinError || error instanceof DocumentError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return error instanceof DocumentError ? 2 : 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,241 @@
+// The page: state in the address, one refresh at a time, everything drawn from the answers of the API.
+
+import type { ExportersAnswer, MatrixAnswer } from '../answers.ts';
+import { ask } from './api.ts';
+import { byId, el, setText } from './dom.ts';
+import { drawExporters } from './exporters-view.ts';
+import { formatSpan, formatTime, formatWindow, METRIC_LABELS } from './format.ts';
+import { drawLegend } from './legend.ts';
+import { createMatrix } from './matrix.ts';
+import { METRICS } from './metric.ts';
+import { emptyWindow, failure, firstStart, namingHint } from './notice.ts';
+import { createPanel } from './panel.ts';
+import { createSummary } from './summary.ts';
+import { createTheme } from './theme.ts';
+import { BY, type By, isAll, RANGES, readState, type Selection, type ViewState, writeState } from './view-state.ts';
+
+const REFRESH_MS = 5000;
+const NODES_MAX = 24;
+
+let state = readState(location.hash);
+let matrixAnswer: MatrixAnswer | undefined;
+let exportersAnswer: ExportersAnswer | undefined;
+let asking: AbortController | undefined;
+let timer: ReturnType<typeof setTimeout> | undefined;
+let noticeShown = '';
+
+const theme = createTheme(byId<HTMLButtonElement>('theme'), () => {
+  draw();
+  panel.restyle();
+});
+const summary = createSummary(byId('summary'));
+const readout = byId('readout');
+const matrix = createMatrix(byId('grid'), { select, read: text => setText(readout, text) });
+const panel = createPanel(byId('panel'), select);
+
+function change(next: Partial<ViewState>): void {
+  state = { ...state, ...next };
+  const fragment = writeState(state);
+  history.replaceState(null, '', fragment === '' ? location.pathname : `#${fragment}`);
+  drawControls();
+  void refresh();
+}
+
+function select(selection: Selection | undefined): void {
+  const next = selection ?? {};
+  if (selection === undefined && isAll(state.selection)) return;
+  if (selection === undefined) matrix.focusSelected();
+  matrix.mark(next);
+  change({ selection: next });
+}
+
+/** Asks everything the view shows; a newer question gives up the one on its way. */
+async function refresh(): Promise<void> {
+  clearTimeout(timer);
+  asking?.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  document.body.classList.add('asking');
+  try {
+    const { from, to, by, metric } = state;
+    const [nextMatrix, nextExporters] = await Promise.all([
+      ask<MatrixAnswer>('matrix', { from, to, by, metric, limit: NODES_MAX }, signal),
+      ask<ExportersAnswer>('exporters', {}, signal),
+    ]);
+    [matrixAnswer, exportersAnswer] = [nextMatrix, nextExporters];
+    draw();
+    if (state.view === 'matrix' && nextMatrix.rows.length > 0) await panel.update(state, nextMatrix, signal);
+    document.body.dataset['state'] = 'ready';
+  } catch (error) {
+    if (signal.aborted) return;
+    notify('failure', () => failure(error instanceof Error ? error.message : String(error), () => void refresh()));
+    document.body.dataset['state'] = 'failed';
+  }
+  document.body.classList.remove('asking');
+  if (state.live) timer = setTimeout(() => void refresh(), REFRESH_MS);
+}
+
+function draw(): void {
+  if (!matrixAnswer || !exportersAnswer) return;
+  summary.update(matrixAnswer, exportersAnswer);
+  setText(byId('exporter-count'), exportersAnswer.exporters.length > 0 ? String(exportersAnswer.exporters.length) : '');
+  const empty = matrixAnswer.rows.length === 0;
+  byId('matrix-view').hidden = state.view !== 'matrix' || empty;
+  byId('exporters-view').hidden = state.view !== 'exporters';
+  byId('summary').hidden = state.view === 'matrix' && empty && matrixAnswer.coveredFrom === null;
+  drawNotice(matrixAnswer, exportersAnswer);
+  if (state.view === 'exporters') drawExporters(byId('exporters-view'), exportersAnswer);
+  if (empty) return;
+  const scale = matrix.update(matrixAnswer, theme(), state.selection);
+  drawLegend(byId('legend'), scale, theme(), matrixAnswer.metric);
+  drawAbout(matrixAnswer);
+}
+
+function drawNotice(answer: MatrixAnswer, exporters: ExportersAnswer): void {
+  if (state.view === 'exporters') return notify('', () => undefined);
+  if (answer.rows.length > 0) return notify(`hint ${answer.rows[0]?.name ?? ''}`, () => namingHint(answer, exporters));
+  const window = formatWindow(answer.from, answer.to);
+  if (answer.coveredFrom === null && state.to === 'now')
+    return notify(`first ${exporters.exporters.length > 0}`, () => firstStart(exporters, location.hostname));
+  notify(`empty ${window}`, () => emptyWindow(window, state.from === 'now-24h' ? undefined : () => changeRange('24h')));
+}
+
+/** Replaces the notice only when it is another one, so that an opened hint stays open. */
+function notify(kind: string, make: () => HTMLElement | undefined): void {
+  if (kind === noticeShown) return;
+  noticeShown = kind;
+  const notice = make();
+  byId('notice').replaceChildren(...(notice ? [notice] : []));
+}
+
+function drawAbout(answer: MatrixAnswer): void {
+  const { quality } = answer;
+  const parts = [
+    formatWindow(answer.from, answer.to),
+    `by the ${formatSpan(answer.resolutionSec)}`,
+    quality.settledUntil === null ? '' : `settled until ${formatTime(quality.settledUntil)}`,
+    quality.accounting
+      ? `${quality.accounting.accepted.toLocaleString('en-GB')} records: ${Object.entries(quality.accounting.byReason)
+          .filter(([, count]) => count > 0)
+          .map(([reason, count]) => `${count.toLocaleString('en-GB')} ${reason}`)
+          .join(', ')}`
+      : '',
+    `${answer.table} in ${Math.round(answer.elapsedMs)} ms`,
+  ];
+  setText(byId('about'), parts.filter(Boolean).join('  ·  '));
+}
+
+function changeRange(range: string): void {
+  matrix.reorder();
+  change({ from: `now-${range}`, to: 'now' });
+}
+
+function press(root: HTMLElement, name: string, chosen: string): void {
+  for (const button of root.querySelectorAll<HTMLButtonElement>(`[data-${name}]`))
+    button.setAttribute('aria-pressed', String(button.dataset[name] === chosen));
+}
+
+function drawControls(): void {
+  const range = state.to === 'now' ? state.from.replace('now-', '') : 'custom';
+  press(byId('ranges'), 'range', (RANGES as readonly string[]).includes(range) ? range : 'custom');
+  press(byId('metrics'), 'metric', state.metric);
+  press(document.querySelector<HTMLElement>('.views')!, 'view', state.view);
+  const live = byId<HTMLButtonElement>('live');
+  live.setAttribute('aria-pressed', String(state.live));
+  live.disabled = state.to !== 'now';
+  live.title =
+    state.to === 'now'
+      ? `Refresh every ${REFRESH_MS / 1000} seconds`
+      : 'A window that ends in the past does not change';
+  byId<HTMLSelectElement>('by').value = state.by;
+}
+
+function wireControls(): void {
+  const segment = (name: string, value: string, label: string, act: () => void, title?: string) =>
+    el('button', { type: 'button', [`data-${name}`]: value, title, onclick: act }, label);
+  const custom = byId<HTMLFormElement>('custom');
+  byId('ranges').replaceChildren(
+    ...RANGES.map(range =>
+      segment(
+        'range',
+        range,
+        range,
+        () => {
+          custom.hidden = true;
+          changeRange(range);
+        },
+        `The last ${range}`,
+      ),
+    ),
+    segment('range', 'custom', 'Custom', () => {
+      custom.hidden = !custom.hidden;
+      if (!custom.hidden) openCustom(custom);
+    }),
+  );
+  byId('metrics').replaceChildren(
+    ...METRICS.map(metric =>
+      segment(
+        'metric',
+        metric,
+        METRIC_LABELS[metric].label,
+        () => {
+          matrix.reorder();
+          change({ metric });
+        },
+        METRIC_LABELS[metric].about,
+      ),
+    ),
+  );
+  const by = byId<HTMLSelectElement>('by');
+  by.replaceChildren(...Object.entries(BY).map(([value, label]) => el('option', { value }, label)));
+  by.addEventListener('change', () => {
+    matrix.reorder();
+    change({ by: by.value as By, selection: {} });
+  });
+  for (const button of document.querySelectorAll<HTMLButtonElement>('[data-view]')) {
+    button.addEventListener('click', () =>
+      change({ view: button.dataset['view'] === 'exporters' ? 'exporters' : 'matrix' }),
+    );
+  }
+  byId('live').addEventListener('click', () => change({ live: !state.live }));
+  custom.addEventListener('submit', event => {
+    event.preventDefault();
+    applyCustom(custom);
+  });
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden && state.live) void refresh();
+  });
+  addEventListener('hashchange', () => {
+    state = readState(location.hash);
+    drawControls();
+    void refresh();
+  });
+}
+
+/** Local time as a datetime-local field wants it. */
+function localField(ms: number): string {
+  return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+function openCustom(form: HTMLFormElement): void {
+  const input = (name: string) => form.elements.namedItem(name) as HTMLInputElement;
+  input('from').value = localField(matrixAnswer ? Date.parse(matrixAnswer.from) : Date.now() - 3_600_000);
+  input('to').value = localField(matrixAnswer ? Math.min(Date.now(), Date.parse(matrixAnswer.to)) : Date.now());
+  input('from').focus();
+}
+
+function applyCustom(form: HTMLFormElement): void {
+  const [from, to] = ['from', 'to'].map(
+    name => new Date((form.elements.namedItem(name) as HTMLInputElement).value),
+  ) as [Date, Date];
+  const fault = from < to ? '' : 'The start must lie before the end.';
+  setText(byId('custom-fault'), fault);
+  if (fault !== '') return;
+  form.hidden = true;
+  matrix.reorder();
+  change({ from: from.toISOString(), to: to.toISOString(), live: false });
+}
+
+wireControls();
+drawControls();
+void refresh();

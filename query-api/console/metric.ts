@@ -1,0 +1,12 @@
+// The metrics a question may ask for; shared by API and console, hence here where a browser can load it.
+
+export const METRICS = ['bytes', 'packets', 'avgBps', 'p95Bps', 'maxBps'] as const;
+export type Metric = (typeof METRICS)[number];
+
+export const UNITS: Readonly<Record<Metric, string>> = {
+  bytes: 'bytes',
+  packets: 'packets',
+  avgBps: 'bit/s',
+  p95Bps: 'bit/s',
+  maxBps: 'bit/s',
+};

@@ -1,0 +1,84 @@
+// Metrics over grouped buckets. Bytes and packets add up over buckets; p95 and maximum rank the buckets, so their
+// totals are those of the summed series. A rate divides by the seconds of the bucket, or of the window, that were
+// observed: from the first stored bucket until now.
+
+import type { MatrixTotal } from './answers.ts';
+import type { Metric } from './console/metric.ts';
+import { interval } from './interval.ts';
+import type { Covered, Window } from './window.ts';
+
+/** Sums of a group as ClickHouse returns them: 64-bit integers as text. */
+export interface Sums {
+  readonly bytes: string | number;
+  readonly packets: string | number;
+  readonly varBytes: number;
+  readonly samples: string | number;
+  /** p95 or maximum in bit/s; 0 for metrics that add up. */
+  readonly ranked: number;
+}
+
+export function isRanked(metric: Metric): boolean {
+  return metric === 'p95Bps' || metric === 'maxBps';
+}
+
+/**
+ * The aggregate that ranks buckets, over a relation with `bucket` and `bytes`. Nearest rank: the value at place
+ * ceil(0.95 n) of the n observed buckets; buckets without rows are zeros and stand at the low end.
+ */
+export function rankedSql(
+  metric: Metric,
+  window: Window,
+  covered: Covered,
+): { sql: string; params: Record<string, unknown> } {
+  if (!isRanked(metric)) return { sql: '0', params: {} };
+  const seconds =
+    'greatest(1, least(toUnixTimestamp(bucket) + {rankStep:UInt32}, {rankTo:UInt32}) - greatest(toUnixTimestamp(bucket), {rankFrom:UInt32}))';
+  const rate = `bytes * 8 / ${seconds}`;
+  const closed = 'bucket < toDateTime({rankBefore:UInt32})';
+  const params = {
+    rankStep: window.resolutionS,
+    rankFrom: covered.fromS,
+    rankTo: covered.toS,
+    rankBefore: covered.closedBeforeS,
+  };
+  if (metric === 'maxBps') return { sql: `maxIf(${rate}, ${closed})`, params };
+  const place = covered.closedBuckets - Math.ceil(0.95 * covered.closedBuckets) + 1;
+  return {
+    sql: `arrayReverseSort(groupArrayIf(${rate}, ${closed}))[{rankPlace:UInt32}]`,
+    params: { ...params, rankPlace: place },
+  };
+}
+
+/** Whether a query may order groups by this column of its sums. */
+export function orderColumn(metric: Metric): 'bytes' | 'packets' | 'ranked' {
+  return metric === 'packets' ? 'packets' : isRanked(metric) ? 'ranked' : 'bytes';
+}
+
+type Estimate = Pick<MatrixTotal, 'value' | 'ciLow' | 'ciHigh' | 'samples'>;
+
+/** The estimate of one group in the unit of the metric. `seconds` is what a rate divides by. */
+export function estimateOf(sums: Sums, metric: Metric, seconds: number): Estimate {
+  const samples = Number(sums.samples);
+  const bytes = Number(sums.bytes);
+  switch (metric) {
+    case 'bytes':
+      return { ...interval(bytes, sums.varBytes, samples), samples };
+    case 'packets':
+      return { ...interval(Number(sums.packets), packetVariance(sums), samples), samples };
+    case 'avgBps': {
+      const scale = 8 / seconds;
+      return { ...interval(bytes * scale, sums.varBytes * scale * scale, samples), samples };
+    }
+    default: {
+      const exact = sums.varBytes <= 0 ? sums.ranked : null;
+      return { value: sums.ranked, ciLow: exact, ciHigh: exact, samples };
+    }
+  }
+}
+
+/** Each sample stands for packets / samples packets: the variance is at most packets^2 / samples. Kept for bytes only. */
+function packetVariance({ packets, samples, varBytes }: Sums): number {
+  const count = Number(samples);
+  if (varBytes <= 0) return 0;
+  return Number(packets) ** 2 / Math.max(1, count);
+}

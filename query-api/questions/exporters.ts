@@ -1,0 +1,80 @@
+// Health of each exporter: when it was last heard, what it sent, what was lost on the way, what could not be decoded.
+
+import { PROTOCOL, PROTOCOLS } from '../../schemas/codes.ts';
+import type { Exporter } from '../answers.ts';
+import type { Statement } from '../tables.ts';
+import { addressText } from '../values.ts';
+import type { Asked } from '../window.ts';
+
+/** Exporters send at least a template or a keep-alive every minute or two; three minutes without one is silence. */
+export const SILENT_AFTER_MS = 180_000;
+const RATE_MS = 300_000;
+const EXPORTERS_MAX = 10_000;
+
+const COUNTERS = ['datagrams', 'datagramBytes', 'records', 'lost', 'templates', 'unknownTemplateSets', 'malformedSets', 'unknownRateRecords', 'rateChanges'] as const;
+type Counter = (typeof COUNTERS)[number];
+
+export interface ExporterRow extends Readonly<Record<Counter, string>> {
+  readonly address: string;
+  readonly domain: number;
+  readonly code: number;
+  readonly seen: string;
+  readonly first: string;
+  readonly rate: number;
+  readonly recent: string;
+}
+
+export function exportersStatement({ fromMs, toMs }: Asked, nowMs: number): Statement {
+  const sql = `
+SELECT toString(e.exporter) AS address, e.observationDomain AS domain, e.protocol AS code, toUnixTimestamp64Milli(max(e.lastSeen)) AS seen,
+  toUnixTimestamp64Milli(min(e.minute)) AS first, argMax(e.samplingRate, e.lastSeen) AS rate, sumIf(e.records, e.minute >= fromUnixTimestamp64Milli({recent:Int64})) AS recent,
+  ${COUNTERS.map(name => `sum(e.${name}) AS ${name}`).join(', ')}
+FROM exporters AS e
+WHERE e.minute >= fromUnixTimestamp64Milli({from:Int64}) AND e.minute < fromUnixTimestamp64Milli({to:Int64})
+GROUP BY e.exporter, e.observationDomain, e.protocol
+ORDER BY records DESC, address, domain, code
+LIMIT ${EXPORTERS_MAX}`;
+  const from = Math.floor(fromMs / 60_000) * 60_000;
+  return { sql, params: { from, to: Math.ceil(toMs / 60_000) * 60_000, recent: recentFrom(nowMs) } };
+}
+
+/** Start of the whole minutes that a rate is over. */
+function recentFrom(nowMs: number): number {
+  return Math.floor((nowMs - RATE_MS) / 60_000) * 60_000;
+}
+
+/** Sequence numbers count records in NetFlow v5 and IPFIX, datagrams in NetFlow v9 and sFlow. */
+function lostUnit(code: number): 'records' | 'datagrams' {
+  return code === PROTOCOL.netflow9 || code === PROTOCOL.sflow5 ? 'datagrams' : 'records';
+}
+
+export function shapeExporter(row: ExporterRow, nowMs: number): Exporter {
+  const unit = lostUnit(row.code);
+  const counters = Object.fromEntries(COUNTERS.map(name => [name, Number(row[name])])) as Record<Counter, number>;
+  const expected = counters.lost + counters[unit];
+  const observedMs = Math.max(1000, nowMs - Math.max(recentFrom(nowMs), Number(row.first)));
+  return {
+    exporter: addressText(row.address),
+    observationDomain: row.domain,
+    protocol: PROTOCOLS[row.code] ?? 'unknown',
+    lastSeen: new Date(Number(row.seen)).toISOString(),
+    silent: nowMs - Number(row.seen) > SILENT_AFTER_MS,
+    samplingRate: row.rate === 0 ? null : row.rate,
+    recordsPerSecond: (Number(row.recent) * 1000) / observedMs,
+    lostUnit: unit,
+    lossRatio: expected > 0 ? counters.lost / expected : null,
+    ...counters,
+  };
+}
+
+/** Shares over all exporters. Lost datagrams are turned into records by the records a datagram of that exporter had. */
+export function exporterShares(rows: readonly ExporterRow[]): { lossRatio: number | null; unknownRateShare: number | null } {
+  let [lost, records, unknownRate] = [0, 0, 0];
+  for (const row of rows) {
+    const perDatagram = Number(row.records) / Math.max(1, Number(row.datagrams));
+    lost += Number(row.lost) * (lostUnit(row.code) === 'datagrams' ? perDatagram : 1);
+    records += Number(row.records);
+    unknownRate += Number(row.unknownRateRecords);
+  }
+  return { lossRatio: lost + records > 0 ? lost / (lost + records) : null, unknownRateShare: records > 0 ? unknownRate / records : null };
+}

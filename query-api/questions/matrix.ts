@@ -1,0 +1,136 @@
+// Who sent how much to whom. One statement reads the relation once and groups it by cell, by sender, by receiver, by
+// diagonal and altogether, so that cells, totals and rest speak of the same rows and add up exactly.
+
+import type { MatrixCell, MatrixTotal } from '../answers.ts';
+import type { Metric } from '../console/metric.ts';
+import type { DimensionColumn } from '../dimensions.ts';
+import { estimateOf, isRanked, orderColumn, rankedSql, type Sums } from '../metrics-sql.ts';
+import type { Context, Statement } from '../tables.ts';
+import { UNCLASSIFIED_SQL } from '../unclassified.ts';
+import type { NameValue } from '../values.ts';
+
+export const ORIENTATIONS = ['sender', 'client'] as const;
+export type Orientation = (typeof ORIENTATIONS)[number];
+
+export interface MatrixQuestion {
+  readonly pair: readonly [DimensionColumn, DimensionColumn];
+  readonly metric: Metric;
+  readonly orientation: Orientation;
+  /** Nodes told; the cells among them. */
+  readonly limit: number;
+}
+
+export interface MatrixRow extends Sums {
+  readonly level: 'cell' | 'row' | 'column' | 'inter' | 'total';
+  readonly src: string;
+  readonly dst: string;
+  readonly toClientBytes: string;
+  readonly toClientPackets: string;
+  readonly unelectedBytes: string;
+  readonly unclassifiedBytes: string;
+  readonly nodes: string;
+}
+
+export function matrixColumns({ pair, orientation }: MatrixQuestion): string[] {
+  const columns = [pair[0].name, pair[1].name, 'srcApp', 'dstApp'];
+  return [...new Set(orientation === 'client' ? [...columns, 'serverSide'] : columns)];
+}
+
+export function matrixStatement(question: MatrixQuestion, { relation, window, covered }: Context): Statement {
+  const [src, dst] = question.pair.map(column => column.name) as [string, string];
+  const swapped = question.orientation === 'client' ? 'serverSide = 1' : '0';
+  const ranked = rankedSql(question.metric, window, covered);
+  // Sums need no buckets; a rank is over the buckets of each group.
+  const bucket = isRanked(question.metric) ? 'bucket, ' : '';
+  const bucketSet = isRanked(question.metric) ? '(bucket)' : '()';
+  const sql = `
+WITH ends AS (
+  SELECT bucket, if(${swapped}, ${dst}, ${src}) AS sender, if(${swapped}, ${src}, ${dst}) AS receiver, sender = receiver AS diagonal,
+    bytes, packets, varBytes, samples, ${swapped} AS toClient, unelected, ${UNCLASSIFIED_SQL} AS unclassified
+  FROM (${relation.sql})
+), grouped AS (
+  SELECT ${bucket}sender, receiver, diagonal, grouping(sender) + 2 * grouping(receiver) + 4 * grouping(diagonal) AS left,
+    sum(ends.bytes) AS bytes, sum(ends.packets) AS packets, sum(ends.varBytes) AS varBytes, sum(ends.samples) AS samples,
+    sumIf(ends.bytes, toClient) AS toClientBytes, sumIf(ends.packets, toClient) AS toClientPackets,
+    sumIf(ends.bytes, unelected) AS unelectedBytes, sumIf(ends.bytes, unclassified) AS unclassifiedBytes
+  FROM ends
+  GROUP BY GROUPING SETS ((${bucket}sender, receiver), (${bucket}sender), (${bucket}receiver), (${bucket}diagonal), ${bucketSet})
+), summed AS (
+  SELECT left, sender, receiver, diagonal, sum(g.bytes) AS bytes, sum(g.packets) AS packets, sum(g.varBytes) AS varBytes, sum(g.samples) AS samples,
+    sum(g.toClientBytes) AS toClientBytes, sum(g.toClientPackets) AS toClientPackets, sum(g.unelectedBytes) AS unelectedBytes,
+    sum(g.unclassifiedBytes) AS unclassifiedBytes, ${ranked.sql} AS ranked
+  FROM grouped AS g
+  GROUP BY left, sender, receiver, diagonal
+), sized AS (
+  SELECT *, arrayDistinct(arrayMap(pair -> pair.2, arrayReverseSort(
+      groupArrayIf((${orderColumn(question.metric)}, if(left = 6, sender, receiver)), left IN (5, 6)) OVER ()))) AS bySize
+  FROM summed
+)
+SELECT multiIf(left = 4, 'cell', left = 6, 'row', left = 5, 'column', left = 3, 'inter', 'total') AS level,
+  toString(sender) AS src, toString(receiver) AS dst, bytes, packets, varBytes, samples, ranked,
+  toClientBytes, toClientPackets, unelectedBytes, unclassifiedBytes, length(bySize) AS nodes
+FROM sized
+WHERE (left != 3 OR NOT diagonal)
+  AND (left NOT IN (4, 6) OR has(arraySlice(bySize, 1, {limit:UInt32}), sender))
+  AND (left NOT IN (4, 5) OR has(arraySlice(bySize, 1, {limit:UInt32}), receiver))
+ORDER BY left, ${orderColumn(question.metric)} DESC, sender, receiver`;
+  return { sql, params: { ...relation.params, ...ranked.params, limit: question.limit } };
+}
+
+export interface MatrixFigures {
+  readonly cells: MatrixCell[];
+  readonly rows: MatrixTotal[];
+  readonly columns: MatrixTotal[];
+  readonly nodes: number;
+  readonly total: Omit<MatrixTotal, 'key' | 'name'>;
+  readonly interTotal: Omit<MatrixTotal, 'key' | 'name'>;
+  readonly rest: number | null;
+  readonly unelectedShare: number | null;
+  readonly unclassifiedShare: number | null;
+}
+
+const NOTHING: Sums = { bytes: 0, packets: 0, varBytes: 0, samples: 0, ranked: 0 };
+
+/** `seconds`: the covered part of the window, which an average divides by. */
+export function shapeMatrix({ pair, metric, orientation }: MatrixQuestion, answer: readonly MatrixRow[], seconds: number, name: NameValue): MatrixFigures {
+  const level = (wanted: MatrixRow['level']) => answer.filter(row => row.level === wanted);
+  const estimate = (sums: Sums) => estimateOf(sums, metric, seconds);
+  const cells = level('cell').map(row => ({ src: name(pair[0], row.src), dst: name(pair[1], row.dst), ...estimate(row), coverage: null, ...directions(row, metric, orientation, seconds) }));
+  const rows = level('row').map(row => ({ ...name(pair[0], row.src), ...estimate(row) }));
+  const columns = level('column').map(row => ({ ...name(pair[1], row.dst), ...estimate(row) }));
+  const [whole] = level('total');
+  const [inter] = level('inter');
+  const total = estimate(whole ?? NOTHING);
+  const bytes = Number(whole?.bytes ?? 0);
+  return {
+    cells,
+    rows: withPeers(rows, columns),
+    columns,
+    nodes: Number(whole?.nodes ?? 0),
+    total,
+    interTotal: estimate(inter ?? NOTHING),
+    rest: isRanked(metric) ? null : restOf(total.value, cells),
+    unelectedShare: whole && bytes > 0 ? Number(whole.unelectedBytes) / bytes : null,
+    unclassifiedShare: whole && bytes > 0 ? Number(whole.unclassifiedBytes) / bytes : null,
+  };
+}
+
+/** A node that only receives is a row too, of zero: rows name every node told. */
+function withPeers(rows: readonly MatrixTotal[], columns: readonly MatrixTotal[]): MatrixTotal[] {
+  const received = new Map(columns.map(column => [column.key, column.value]));
+  const sent = new Set(rows.map(row => row.key));
+  const silent = columns.filter(column => !sent.has(column.key)).map(({ key, name }) => ({ key, name, value: 0, ciLow: 0, ciHigh: 0, samples: 0 }));
+  const size = (node: MatrixTotal) => Math.max(node.value, received.get(node.key) ?? 0);
+  return [...rows, ...silent].sort((a, b) => size(b) - size(a) || (a.key < b.key ? -1 : 1));
+}
+
+function restOf(total: number, cells: readonly MatrixCell[]): number {
+  return Math.max(0, total - cells.reduce((sum, cell) => sum + cell.value, 0));
+}
+
+function directions(row: MatrixRow, metric: Metric, orientation: Orientation, seconds: number): Pick<MatrixCell, 'toServer' | 'toClient'> {
+  if (orientation === 'sender' || isRanked(metric)) return { toServer: null, toClient: null };
+  const scale = metric === 'avgBps' ? 8 / seconds : 1;
+  const [all, back] = metric === 'packets' ? [row.packets, row.toClientPackets] : [row.bytes, row.toClientBytes];
+  return { toServer: (Number(all) - Number(back)) * scale, toClient: Number(back) * scale };
+}

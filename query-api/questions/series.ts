@@ -1,0 +1,101 @@
+// Traffic over time, in one series or in one per group with the rest made explicit. Buckets before the first stored
+// record are null, later ones without traffic are zero.
+
+import type { SeriesAnswer } from '../answers.ts';
+import type { Metric } from '../console/metric.ts';
+import type { DimensionColumn } from '../dimensions.ts';
+import { estimateOf, orderColumn, type Sums } from '../metrics-sql.ts';
+import type { Context, Statement } from '../tables.ts';
+import type { NameValue } from '../values.ts';
+import type { Covered, Window } from '../window.ts';
+
+export const POINTS_MAX = 2000;
+const POINTS_WANTED = 360;
+
+export interface SeriesQuestion {
+  readonly split: readonly DimensionColumn[];
+  readonly metric: Extract<Metric, 'bytes' | 'packets' | 'avgBps'>;
+  readonly limit: number;
+  /** Seconds asked for; undefined leaves it to the window. */
+  readonly stepS: number | undefined;
+}
+
+export interface SeriesRow extends Sums {
+  readonly at: number;
+  /** Place of the group by size, from 1; 0 is the rest. */
+  readonly place: string;
+  readonly [group: `k${number}`]: string;
+}
+
+const STEPS_S = [60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800];
+
+/** The step in use: a multiple of the resolution with at most POINTS_MAX points. */
+export function stepOf(asked: number | undefined, window: Window): number {
+  const length = window.toS - window.fromS;
+  const least = length / (asked === undefined ? POINTS_WANTED : POINTS_MAX);
+  if (asked !== undefined && asked >= least) return Math.ceil(asked / window.resolutionS) * window.resolutionS;
+  return STEPS_S.find(step => step >= window.resolutionS && step % window.resolutionS === 0 && step >= least) ?? STEPS_S.at(-1)!;
+}
+
+export function seriesStatement(question: SeriesQuestion, { relation, window }: Context): Statement {
+  const order = orderColumn(question.metric);
+  const columns = question.split.map(column => column.name);
+  const keys = columns.map((_, i) => `k${i}`);
+  const group = (table: string) => keys.map(key => `, ${table}${key}`).join('');
+  const sums = (table: string) => ['bytes', 'packets', 'varBytes', 'samples'].map(name => `sum(${table}.${name}) AS ${name}`).join(', ');
+  const sql = `
+WITH stepped AS (
+  SELECT intDiv(toUnixTimestamp(bucket), {step:UInt32}) * {step:UInt32} AS at${columns.map((name, i) => `, toString(r.${name}) AS k${i}`).join('')}, ${sums('r')}
+  FROM (${relation.sql}) AS r
+  GROUP BY at${group('')}
+), sized AS (
+  SELECT *, sum(${order}) OVER (PARTITION BY ${keys.join(', ') || '1'}) AS size FROM stepped
+), ranked AS (
+  SELECT *, dense_rank() OVER (ORDER BY size DESC${group('')}) AS found FROM sized
+), placed AS (
+  SELECT at, bytes, packets, varBytes, samples, if(r.found > {limit:UInt32}, 0, r.found) AS place${keys.map(key => `, if(place = 0, '', r.${key}) AS ${key}`).join('')}
+  FROM ranked AS r
+)
+SELECT place, at${group('')}, ${sums('p')}, 0 AS ranked
+FROM placed AS p
+GROUP BY place, at${group('')}
+ORDER BY place, at`;
+  return { sql, params: { ...relation.params, step: stepOf(question.stepS, window), limit: question.split.length === 0 ? 1 : question.limit } };
+}
+
+export function shapeSeries(question: SeriesQuestion, rows: readonly SeriesRow[], window: Window, covered: Covered | undefined, name: NameValue): Pick<SeriesAnswer, 'stepSec' | 'split' | 'times' | 'series'> {
+  const step = stepOf(question.stepS, window);
+  const times: number[] = [];
+  for (let at = Math.floor(window.fromS / step) * step; at < window.toS; at += step) times.push(at);
+  const places = [...new Set(rows.map(row => Number(row.place)))].sort((a, b) => (a || Number.POSITIVE_INFINITY) - (b || Number.POSITIVE_INFINITY));
+  if (places.length === 0 && question.split.length === 0) places.push(1);
+  const series = places.map(place => {
+    const own = rows.filter(row => Number(row.place) === place);
+    const found = new Map(own.map(row => [Number(row.at), row]));
+    const points = times.map(at => point(question, found.get(at), at, step, covered));
+    const first = own[0];
+    return {
+      keys: place === 0 || !first ? [] : question.split.map((column, i) => name(column, first[`k${i}`] ?? '')),
+      rest: place === 0,
+      values: points.map(one => one.value),
+      ciLow: points.map(one => one.ciLow),
+      ciHigh: points.map(one => one.ciHigh),
+      total: own.reduce((sum, row) => sum + Number(question.metric === 'packets' ? row.packets : row.bytes), 0),
+    };
+  });
+  return { stepSec: step, split: question.split.map(column => column.name), times, series };
+}
+
+interface Point {
+  readonly value: number | null;
+  readonly ciLow: number | null;
+  readonly ciHigh: number | null;
+}
+
+const UNSEEN: Point = { value: null, ciLow: null, ciHigh: null };
+
+function point(question: SeriesQuestion, row: SeriesRow | undefined, at: number, step: number, covered: Covered | undefined): Point {
+  const seconds = covered ? Math.min(at + step, covered.toS) - Math.max(at, covered.fromS) : 0;
+  if (row) return estimateOf(row, question.metric, Math.max(1, seconds));
+  return seconds > 0 ? { value: 0, ciLow: 0, ciHigh: 0 } : UNSEEN;
+}

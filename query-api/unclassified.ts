@@ -1,0 +1,12 @@
+// Which traffic counts as unclassified: an end that no application document named, because its node is automatic,
+// ambiguous or missing. Explicit nodes such as `external` are answers, not gaps.
+
+import { explicitKey, keyToBigint, NODE_CLASSES } from '../schemas/keys.ts';
+
+const AUTOMATIC = [NODE_CLASSES.autoGroup, NODE_CLASSES.autoPrefix4, NODE_CLASSES.autoPrefix6];
+
+function unnamed(column: string): string {
+  return `(${column} IN (0, ${keyToBigint(explicitKey('ambiguous'))}) OR bitShiftRight(${column}, 56) IN (${AUTOMATIC.join(', ')}))`;
+}
+
+export const UNCLASSIFIED_SQL = `(${unnamed('srcApp')} OR ${unnamed('dstApp')})`;
