@@ -3,6 +3,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { BatchKind } from '../schemas/batch.ts';
 import type { Configuration } from '../schemas/configuration.ts';
+import type { SpoolSettings } from '../transport/spool.ts';
 
 /** Worker to encoder: the column buffers of a batch, transferred. */
 export interface FilledBatch {

@@ -4,8 +4,14 @@ import { type Results, resultsTable, writeResults } from '../benchmarks/results.
 import { parseCommand, usageError } from './command-line.ts';
 
 const BENCHMARKS: Readonly<Record<string, { about: string; run: (smoke: boolean) => Promise<Results> }>> = {
-  decode: { about: 'datagrams to columns, CPU time a record', run: async smoke => (await import('../benchmarks/bench-decode.ts')).benchDecode(smoke) },
-  pipeline: { about: 'highest rate from UDP to ClickHouse without loss', run: async smoke => (await import('../benchmarks/bench-pipeline.ts')).benchPipeline(smoke) },
+  decode: {
+    about: 'datagrams to columns, CPU time a record',
+    run: async smoke => (await import('../benchmarks/bench-decode.ts')).benchDecode(smoke),
+  },
+  pipeline: {
+    about: 'highest rate from UDP to ClickHouse without loss',
+    run: async smoke => (await import('../benchmarks/bench-pipeline.ts')).benchPipeline(smoke),
+  },
 };
 
 const HELP = `hairpin bench NAME [--smoke]
@@ -21,7 +27,8 @@ export async function bench(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, { smoke: { type: 'boolean', default: false } }, HELP);
   if (!values) return 0;
   const benchmark = BENCHMARKS[positionals[0] ?? ''];
-  if (!benchmark || positionals.length > 1) throw usageError(`NAME must be one of ${Object.keys(BENCHMARKS).join(', ')}`, HELP);
+  if (!benchmark || positionals.length > 1)
+    throw usageError(`NAME must be one of ${Object.keys(BENCHMARKS).join(', ')}`, HELP);
   const smoke = values['smoke'] === true;
   const results = await benchmark.run(smoke);
   process.stdout.write(`${results.about}\n\n${resultsTable(results)}\n`);

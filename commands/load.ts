@@ -4,7 +4,10 @@ import { formatProgress, runLoad } from '../benchmarks/load/load.ts';
 import { LOAD_OPTIONS, parseLoadOptions } from '../benchmarks/load/options.ts';
 import { parseCommand } from './command-line.ts';
 
-const FLAGS = LOAD_OPTIONS.map(({ name, default: value, description }) => `  --${name.padEnd(10)} ${description} [${Array.isArray(value) ? value.join(',') : String(value)}]`);
+const FLAGS = LOAD_OPTIONS.map(
+  ({ name, default: value, description }) =>
+    `  --${name.padEnd(10)} ${description} [${Array.isArray(value) ? value.join(',') : String(value)}]`,
+);
 const HELP = `hairpin load --to HOST:PORT [flags]
 
 A simulated data centre sends the exports of its bridges as real datagrams; what it sent is the truth that
@@ -14,7 +17,9 @@ ${FLAGS.join('\n')}
 `;
 
 export async function load(args: readonly string[]): Promise<number> {
-  const flags = LOAD_OPTIONS.flatMap(({ name, type, alias }) => [name, ...(alias ? [alias] : [])].map(flag => [flag, { type: type === 'flag' ? 'boolean' : 'string' }] as const));
+  const flags = LOAD_OPTIONS.flatMap(({ name, type, alias }) =>
+    [name, ...(alias ? [alias] : [])].map(flag => [flag, { type: type === 'flag' ? 'boolean' : 'string' }] as const),
+  );
   const { values } = parseCommand(args, Object.fromEntries(flags), HELP);
   if (!values) return 0;
   const options = parseLoadOptions(values);
@@ -26,6 +31,8 @@ export async function load(args: readonly string[]): Promise<number> {
     signal: abort.signal,
     ...(shown && { onProgress: progress => void process.stderr.write(`${formatProgress(progress)}\n`) }),
   });
-  process.stderr.write(`${formatProgress(summary)}; ${Math.round(summary.flowsPerS)} flows/s, ${Math.round(summary.recordsPerS)} records/s${summary.sendErrors > 0 ? `, ${summary.sendErrors} datagrams refused by the kernel` : ''}\n`);
+  process.stderr.write(
+    `${formatProgress(summary)}; ${Math.round(summary.flowsPerS)} flows/s, ${Math.round(summary.recordsPerS)} records/s${summary.sendErrors > 0 ? `, ${summary.sendErrors} datagrams refused by the kernel` : ''}\n`,
+  );
   return 0;
 }

@@ -54,31 +54,20 @@ export interface Endpoints {
   readonly resets: number;
 }
 
-// How a record's MAC takes part in the cache key; a known one is its owner + MAC_OWNER.
-const MAC_UNKNOWN = 0;
-const MAC_GROUP = 1;
-const MAC_BROADCAST = 2;
-const MAC_OWNER = 3;
+const GROUP_BIT = 0x0100;
 const VNI_TAG = 0x1000000;
 
 export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsMax = ENDPOINTS_MAX): Endpoints {
   const { topology, applications, access } = snapshot;
   const { inventory } = topology;
-  const cache = createHashTable(6, endpointsMax);
-  const key = new Uint32Array(6);
+  // Key: the four words of the address as in the column, the two of the MAC, the segment tag.
+  const cache = createHashTable(7, endpointsMax);
+  const key = new Uint32Array(7);
   const hostOrder = new Uint32Array(4);
   const offsets = new Map<string, number>();
   let entries = new Uint32Array(1024 * ENTRY.words);
   let autos: (AutoNode | undefined)[] = [];
   let resets = 0;
-
-  const macCode = (column: Uint32Array, row: number): number => {
-    const high = column[2 * row + 1]!;
-    if ((high & 0x0100) !== 0) return high === 0xffff && column[2 * row] === 0xffffffff ? MAC_BROADCAST : MAC_GROUP;
-    if (high === 0 && column[2 * row] === 0) return MAC_UNKNOWN;
-    const owner = topology.byMac.find(column, 2 * row);
-    return owner < 0 ? MAC_UNKNOWN : owner + MAC_OWNER;
-  };
 
   /** The segment as far as the record tells it; 0 as well where no address has two owners that it could tell apart. */
   const segmentTag = (vlan: number, vni: number): number => (!topology.sharesAddresses ? 0 : vni !== 0 ? VNI_TAG | vni : vlan);
@@ -91,9 +80,9 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
       ? (topology.vni[owner]! | VNI_TAG) === tag && topology.vni[owner] !== 0
       : topology.vlan[owner] === tag;
 
-  const identify = (mac: number, tag: number): { owner: number; identity: number } => {
+  const identify = (tag: number): { owner: number; identity: number } => {
     const owners = hostOrder[0] || hostOrder[1] || hostOrder[2] || hostOrder[3] ? topology.ownersOf(hostOrder) : [];
-    const macOwner = mac - MAC_OWNER;
+    const macOwner = topology.byMac.find(key, 4);
     if (macOwner >= 0 && (owners.length === 0 || owners.some(owner => sameEntity(owner, macOwner))))
       return { owner: macOwner, identity: IDENTITY.mac };
     if (owners.length === 0) return { owner: -1, identity: IDENTITY.none };
@@ -108,15 +97,16 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   const build = (): number => {
     for (let i = 0; i < 4; i++) hostOrder[i] = swap32(key[i]!);
     const address: Words = [hostOrder[0]!, hostOrder[1]!, hostOrder[2]!, hostOrder[3]!];
-    const mac = key[4]!;
+    const toGroup = (key[5]! & GROUP_BIT) !== 0;
+    const toAll = key[4] === 0xffffffff && key[5] === 0xffff;
     const addressClass = addressClassOf(address);
     const none = (address[0] | address[1] | address[2] | address[3]) === 0;
     if (addressClass === 'multicast') return intern(-1, IDENTITY.none, 0, EXPLICIT.multicast);
-    const { owner, identity } = identify(mac, key[5]!);
+    const { owner, identity } = identify(key[6]!);
     if (owner >= 0)
       return intern(owner, identity, applications.setOf(subjectOf(owner, none ? undefined : address)), undefined);
     if (identity === IDENTITY.ambiguous) return intern(-1, identity, 0, EXPLICIT.ambiguous);
-    if (mac === MAC_BROADCAST || (mac === MAC_GROUP && none)) return intern(-1, identity, 0, EXPLICIT.multicast);
+    if (toAll || (toGroup && none)) return intern(-1, identity, 0, EXPLICIT.multicast);
     if (addressClass === 'infrastructure') return intern(-1, identity, 0, EXPLICIT.infrastructure);
     const segment = inventory.segments[topology.segments.longest(address) - 1]?.id;
     const set = applications.setOf({ address, ...(segment !== undefined && { segment }) });
@@ -216,14 +206,26 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     return at;
   };
 
+  const placeKeys = new Map<string, Key>();
+
+  const named = (nodeClass: 'vm' | 'endpoint' | 'host' | 'rack', id: string, name: string): Key => {
+    const identity = `${inventory.source}/${id}`;
+    const key = hashedKey(nodeClass, identity);
+    names.announce(key, name, identity);
+    return key;
+  };
+
+  /** Hosts and racks are shared by many owners and hashed once. */
+  const namedPlace = (nodeClass: 'host' | 'rack', { id, name }: { readonly id: string; readonly name?: string }): Key => {
+    const known = placeKeys.get(`${nodeClass} ${id}`);
+    if (known) return known;
+    const key = named(nodeClass, id, name ?? id);
+    placeKeys.set(`${nodeClass} ${id}`, key);
+    return key;
+  };
+
   /** Keys of the owner's VM (or other endpoint), host and rack; their names are announced. */
   const keysOf = (owner: number): readonly [Key, Key, Key] => {
-    const named = (nodeClass: 'vm' | 'endpoint' | 'host' | 'rack', id: string, name: string): Key => {
-      const identity = `${inventory.source}/${id}`;
-      const made = hashedKey(nodeClass, identity);
-      names.announce(made, name, identity);
-      return made;
-    };
     const host = hostOf(topology, owner);
     const rack = inventory.racks[topology.rack[owner]! - 1];
     const vm = topology.kind[owner] === OWNER_KIND.vm ? vmOf(topology, owner) : undefined;
@@ -234,8 +236,8 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
         : endpoint
           ? named('endpoint', endpoint.id, endpoint.name || endpoint.id)
           : NO_KEY,
-      host ? named('host', host.id, host.name ?? host.id) : NO_KEY,
-      rack ? named('rack', rack.id, rack.name ?? rack.id) : NO_KEY,
+      host ? namedPlace('host', host) : NO_KEY,
+      rack ? namedPlace('rack', rack) : NO_KEY,
     ];
   };
 
@@ -275,8 +277,9 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     key[1] = address[4 * row + 1]!;
     key[2] = address[4 * row + 2]!;
     key[3] = address[4 * row + 3]!;
-    key[4] = macCode(mac, row);
-    key[5] = tag;
+    key[4] = mac[2 * row]!;
+    key[5] = mac[2 * row + 1]!;
+    key[6] = tag;
     const found = cache.find(key, 0);
     if (found >= 0) return found;
     const built = build();

@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   STORAGE_TOO_OLD: 'the ClickHouse server is older than the oldest supported version',
   STORAGE_FAILED: 'the ClickHouse server answered with an error',
   SCHEMA_MISMATCH: 'a table in ClickHouse is not what this version expects',
+  DOCUMENT_REFUSED: 'a document named in the configuration is refused',
   CAPTURE_UNREADABLE: 'a capture file cannot be read',
   QUESTION_INVALID: 'a question to the API cannot be answered as asked',
 } as const;

@@ -79,8 +79,7 @@ export class Session {
 
 const TWO_32 = 4294967296;
 
-/** Sessions and domains, both bounded: at the bound a session of the address that came first gives
- * way. */
+/** Sessions and domains, both bounded: at the bound the oldest session of the address known longest gives way. */
 export class ExporterTable {
   readonly #sessions = new Map<string, Map<number, Session>>();
   readonly #agents = new Map<string, Domain>();

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { onPath, requireTool } from '../../service/test-requirements.ts';
 import { type CapturedDatagram, readCapture } from '../capture.ts';
-import { Bench, CORPUS, datagramOf, type Row, u8, u16, u32, zeros } from './testdata.ts';
+import { Bench, CORPUS, CORPUS_GROUPS, datagramOf, type Row, u16, u32, zeros } from './testdata.ts';
 
 const ready =
   requireTool('tshark', onPath('tshark'), 'no such program on PATH (Debian package tshark)') &&
@@ -54,3 +54,190 @@ const CAPTURES: readonly string[] = [
   'softflowd-generated/softflowd-ipfix.pcap',
   'softflowd-generated/softflowd-psamp.pcap',
 ];
+
+/** Datagrams without a capture around them: one file each, besides the groups of CORPUS_GROUPS. */
+const DATAGRAMS: readonly string[] = [
+  'logstash-codec-netflow/netflow5_test_juniper_mx80.dat',
+  'logstash-codec-netflow/netflow5_test_microtik.dat',
+  'goflow2/extracted/netflow_test__TestDecodeNetFlowV5_0.bin',
+  'logstash-codec-netflow/ipfix.dat',
+  'logstash-codec-netflow/ipfix_test_ixia_tpldata256.dat',
+  'logstash-codec-netflow/ipfix_test_ixia_tpldata271.dat',
+  'logstash-codec-netflow/netflow9_cisco_asr1001x_tpl259.dat',
+  'logstash-codec-netflow/netflow9_test_0length_fields_tpl_data.dat',
+  'logstash-codec-netflow/netflow9_test_cisco_1941K9.dat',
+  'logstash-codec-netflow/netflow9_test_invalid01.dat',
+  'logstash-codec-netflow/netflow9_test_iptnetflow_reduced_size_encoding_tpldata260.dat',
+  'logstash-codec-netflow/netflow9_test_nprobe_dpi.dat',
+  'logstash-codec-netflow/netflow9_test_softflowd_tpl_data.dat',
+  'logstash-codec-netflow/netflow9_test_streamcore_tpl_data256.dat',
+  'logstash-codec-netflow/netflow9_test_streamcore_tpl_data260.dat',
+  'logstash-codec-netflow/netflow9_test_unknown_tpl266_292_data.dat',
+  'ipfixcol/02-odid0.ipfix',
+  'ipfixcol/03-odid0-a.ipfix',
+  'ipfixcol/04-odid256,512.ipfix',
+  'ipfixcol/enterprise-from-nfv9.ipfix',
+];
+
+const SFLOW_CAPTURES: readonly string[] = [
+  'akvorado/sflow/data-1140.pcap',
+  'akvorado/sflow/data-discard-interface.pcap',
+  'akvorado/sflow/data-encap-vxlan.pcap',
+  'akvorado/sflow/data-icmpv4.pcap',
+  'akvorado/sflow/data-icmpv6.pcap',
+  'akvorado/sflow/data-local-interface.pcap',
+  'akvorado/sflow/data-multiple-interfaces.pcap',
+  'akvorado/sflow/data-qinq.pcap',
+  'akvorado/sflow/data-sflow-expanded-sample.pcap',
+  'akvorado/sflow/data-sflow-ipv4-data.pcap',
+  'akvorado/sflow/data-sflow-raw-ipv4.pcap',
+  'openvswitch-generated/ovs-sflow.pcap',
+  'tcpdump/sflow-print-v6.pcap',
+  'tcpdump/sflow_expanded.pcap',
+  'tcpdump/sflow_multiple_counter_30_pdus.pcap',
+];
+
+const SFLOW_DATAGRAMS: readonly string[] = [
+  'cistern-sflow/flow_sample.dump',
+  'cistern-sflow/flow_sample_3.dump',
+  'cistern-sflow/flow_samples_2.dump',
+  'goflow2/extracted/sflow_test__TestExpandedSFlowDecode_1.bin',
+  'goflow2/extracted/sflow_test__TestSFlowDecode_0.bin',
+  'gopacket/extracted/sflow_test__SFlowEthernetFramePacket_11.bin',
+  'vflow/extracted/decoder_test__TestsFlowRawPacketWithPaddingAfterSample_1.bin',
+  'vflow/extracted/decoder_test__TestsFlowRawPacket_0.bin',
+];
+
+/** Where tshark is wrong or says less: file, columns left out, reason. */
+const EXCEPTIONS: Readonly<Record<string, { readonly columns: readonly string[]; readonly reason: string }>> = {};
+
+type Tree = { readonly [name: string]: Tree | string | readonly (Tree | string)[] };
+
+const run = promisify(execFile);
+const folder = ready ? mkdtempSync(join(tmpdir(), 'hairpin-oracle-')) : '';
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The ports of the captures that tshark does not know by itself. */
+const PORTS = [2055, 2100, 4739, 8096, 9990, 9991, 9992];
+
+async function dissect(file: string, protocols: string): Promise<Tree[]> {
+  const decodeAs = PORTS.flatMap(port => ['-d', `udp.port==${port},cflow`]);
+  const args = ['-r', file, ...decodeAs, '-d', 'udp.port==6343,sflow', '-T', 'json', '--no-duplicate-keys', '-J', protocols];
+  const { stdout } = await run('tshark', args, { maxBuffer: 2 ** 28, env: { ...process.env, TZ: 'UTC' } });
+  return (JSON.parse(stdout) as { _source: { layers: Tree } }[]).map(frame => frame._source.layers);
+}
+
+function all(value: unknown): readonly Tree[] {
+  return value === undefined ? [] : ((Array.isArray(value) ? value : [value]) as Tree[]);
+}
+
+function texts(tree: Tree | undefined, name: string): string[] {
+  return all(tree?.[name]) as unknown as string[];
+}
+
+/** Data records in the order of the capture. Options records are told by the template their set names. */
+function flowsOf(frames: readonly Tree[]): Tree[] {
+  const flows: Tree[] = [];
+  const options = new Set<string>();
+  for (const frame of frames) {
+    const session = `${texts(all(frame['ip'] ?? frame['ipv6'])[0], 'ip.src')} ${texts(all(frame['udp'])[0], 'udp.srcport')}`;
+    for (const message of all(frame['cflow'])) {
+      const domain = `${session} ${texts(message, 'cflow.od_id')} ${texts(message, 'cflow.source_id')}`;
+      for (const [name, value] of Object.entries(message)) {
+        if (name.startsWith('pdu ')) flows.push(...all(value));
+        if (/^(Flow)?Set \d/.test(name)) for (const set of all(value)) readSet(set, domain, options, flows);
+      }
+    }
+  }
+  return flows;
+}
+
+function readSet(set: Tree, domain: string, options: Set<string>, flows: Tree[]): void {
+  for (const [name, value] of Object.entries(set)) {
+    if (/^(Options )?Template/.test(name)) {
+      for (const template of all(value)) {
+        const key = `${domain} ${texts(template, 'cflow.template_id')}`;
+        if (name.startsWith('Options')) options.add(key);
+        else options.delete(key);
+      }
+    } else if (/^Flow \d/.test(name) && !options.has(`${domain} ${texts(set, 'cflow.flowset_id')}`)) flows.push(...all(value));
+  }
+}
+
+/** What tshark says of a record, by the names of our columns. */
+function expectedFlow(flow: Tree): Record<string, string | number> {
+  const protocols = texts(flow, 'cflow.protocol').map(Number);
+  const tunnel = protocols.length > 1 && protocols.at(-1) !== 0;
+  // Elements that stand twice in a record describe the layers of a tunnel, outer first: ours is the inner one.
+  const layer = (name: string) => texts(flow, name).at(tunnel ? -1 : 0);
+  const first = (...names: string[]) => names.flatMap(name => texts(flow, name))[0];
+  const v4 = (name: string) => (layer(name) === '0.0.0.0' && layer(`${name}v6`) ? undefined : layer(name));
+  const icmp = first('cflow.icmp_type_code_ipv4', 'cflow.icmp_type_code_ipv6', 'cflow.icmp_type_code');
+  const expected = {
+    srcAddr: v4('cflow.srcaddr') ?? layer('cflow.srcaddrv6'),
+    dstAddr: v4('cflow.dstaddr') ?? layer('cflow.dstaddrv6'),
+    srcPort: layer('cflow.srcport'),
+    dstPort: icmp !== undefined && Number(icmp) !== 0 ? icmp : layer('cflow.dstport'),
+    proto: layer('cflow.protocol'),
+    bytes: first('cflow.octets', 'cflow.permanent_octets', 'cflow.initiator_octets'),
+    packets: first('cflow.packets', 'cflow.permanent_packets', 'cflow.initiator_packets'),
+    tos: layer('cflow.tos'),
+    inIf: first('cflow.inputint'),
+    outIf: first('cflow.outputint'),
+    srcMac: first('cflow.srcmac'),
+    etherType: first('cflow.ethernet_type'),
+    vrf: first('cflow.ingress_vrfid'),
+  };
+  return Object.fromEntries(
+    Object.entries(expected).flatMap(([column, text]) => (text === undefined ? [] : [[column, /^[\d.]+$|^0x/.test(text) && !/\..*\./.test(text) ? Number(text) : text]])),
+  );
+}
+
+function disagreements(rows: readonly Row[], expected: readonly Record<string, string | number>[], leftOut: readonly string[] = []): string[] {
+  return expected.flatMap((record, i) =>
+    Object.entries(record)
+      .filter(([column, value]) => !leftOut.includes(column) && rows[i]?.[column] !== value)
+      .map(([column, value]) => `record ${i}: ${column} is ${rows[i]?.[column]}, tshark says ${value}`),
+  );
+}
+
+function decodeAll(datagrams: readonly CapturedDatagram[], source?: string): Row[] {
+  const bench = new Bench();
+  return datagrams.flatMap(({ payload, source: from, sourcePort, timeMs }) => bench.decode(payload, source ?? from, sourcePort, timeMs));
+}
+
+/** Payloads as a capture of raw IPv4 packets, a source address for each group. */
+function writeCapture(file: string, groups: readonly (readonly CapturedDatagram[])[], port: number): void {
+  const frames = groups.flatMap((group, i) =>
+    group.flatMap(({ payload }) => {
+      const length = 28 + payload.length;
+      const ip = [0x45, 0, ...u16(length), ...zeros(4), 64, 17, 0, 0, ...u32(0x0a000001 + i), ...u32(0x0a00ffff)];
+      const packet = [...ip, ...u16(50000), ...u16(port), ...u16(length - 20), 0, 0, ...payload];
+      return [...u32(1577836800), ...u32(0), ...u32(length), ...u32(length), ...packet];
+    }),
+  );
+  writeFileSync(file, datagramOf(u32(0xa1b2c3d4), u16(2), u16(4), u32(0), u32(0), u32(262144), u32(101), frames));
+}
+
+describe.skipIf(!ready)('tshark agrees', () => {
+  test.concurrent.each(CAPTURES)('on %s', async file => {
+    const rows = decodeAll(readCapture(CORPUS + file).datagrams);
+    const expected = flowsOf(await dissect(CORPUS + file, 'ip ipv6 udp cflow')).map(expectedFlow);
+    expect(rows.length).toBe(expected.length);
+    expect(disagreements(rows, expected, EXCEPTIONS[file]?.columns)).toEqual([]);
+  });
+
+  describe('on raw datagrams', async () => {
+    const groups = ready ? [...CORPUS_GROUPS, ...DATAGRAMS.map(file => [file])] : [];
+    const datagrams = groups.map(group => group.flatMap(file => readCapture(CORPUS + file).datagrams));
+    const file = join(folder, 'datagrams.pcap');
+    writeCapture(file, datagrams, 2055);
+    const frames = Map.groupBy(await dissect(file, 'ip udp cflow'), frame => texts(frame['ip'] as Tree, 'ip.src')[0]);
+    test.each(groups.map((group, i) => [group.at(-1)!, i] as const))('%s', (name, i) => {
+      const rows = decodeAll(datagrams[i]!);
+      const expected = flowsOf(frames.get(`10.0.0.${i + 1}`) ?? []).map(expectedFlow);
+      expect(rows.length).toBe(expected.length);
+      expect(disagreements(rows, expected, EXCEPTIONS[name]?.columns)).toEqual([]);
+    });
+  });
+});

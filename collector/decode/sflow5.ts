@@ -183,6 +183,7 @@ const HEADER_BAD = 3;
 function decodeRecords(context: DatagramContext, row: number, count: number, start: number, end: number): number {
   const { view } = context;
   let state = NO_PACKET;
+  let packet = 0;
   let offset = start;
   for (let i = 0; i < count; i++) {
     if (offset + 8 > end) return MALFORMED;
@@ -190,9 +191,11 @@ function decodeRecords(context: DatagramContext, row: number, count: number, sta
     const recordStart = offset + 8;
     const recordEnd = recordStart + view.getUint32(offset + 4);
     if (recordEnd > end) return MALFORMED;
-    if (state === NO_PACKET && type >= SAMPLED_HEADER && type <= SAMPLED_IPV6)
+    // One packet a sample; sampled_ethernet leaves room for what another form says of layer 3.
+    if (type >= SAMPLED_HEADER && type <= SAMPLED_IPV6 && (packet === 0 || packet === SAMPLED_ETHERNET)) {
+      packet = type;
       state = decodePacket(context, row, type, recordStart, recordEnd);
-    else if (type === EXTENDED_SWITCH && recordEnd - recordStart >= 16) writeSwitchVlan(context, row, recordStart);
+    } else if (type === EXTENDED_SWITCH && recordEnd - recordStart >= 16) writeSwitchVlan(context, row, recordStart);
     offset = recordEnd;
   }
   return state;

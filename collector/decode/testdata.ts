@@ -380,3 +380,63 @@ export class Bench {
     return domains[0]!;
   }
 }
+
+const dat = (prefix: string, ...names: readonly string[]): string[] => names.map(name => `logstash-codec-netflow/${prefix}${name}.dat`);
+const akvorado = (...names: readonly string[]): string[] => names.map(name => `akvorado/netflow/${name}.pcap`);
+
+/** Files of the corpus that belong to one exporter: templates in one, data in the next. */
+export const CORPUS_GROUPS: readonly (readonly string[])[] = [
+  dat('ipfix_test_', 'barracuda_tpl', 'barracuda_data256'),
+  dat('ipfix_test_', 'barracuda_extended_uniflow_tpl256', 'barracuda_extended_uniflow_data256'),
+  dat('ipfix_test_', 'juniper_mx240_junos151r6s3_opttpl512', 'juniper_mx240_junos151r6s3_data512'),
+  dat('ipfix_test_', 'mikrotik_tpl', 'mikrotik_data258', 'mikrotik_data259'),
+  dat('ipfix_test_', 'netscaler_tpl', 'netscaler_data'),
+  dat('ipfix_test_', 'nokia_bras_tpl', 'nokia_bras_data256'),
+  dat('ipfix_test_', 'openbsd_pflow_tpl', 'openbsd_pflow_data'),
+  dat('ipfix_test_', 'procera_tpl52935', 'procera_data52935'),
+  dat('ipfix_test_', 'viptela_tpl257', 'viptela_data257'),
+  dat('ipfix_test_vmware_vds_', 'tpl', 'data264', 'data266', 'data266_267'),
+  dat('ipfix_test_yaf_', 'tpls_option_tpl', 'tpl45841', 'data45841', 'data45873', 'data53248'),
+  dat('netflow9_test_', 'cisco_aci_tpl256-258', 'cisco_aci_data256'),
+  dat('netflow9_test_', 'cisco_asa_1_tpl', 'cisco_asa_1_data'),
+  dat('netflow9_test_', 'cisco_asa_2_tpl_26x', 'cisco_asa_2_tpl_27x', 'cisco_asa_2_data'),
+  dat('netflow9_test_', 'cisco_asr9k_opttpl256', 'cisco_asr9k_data256'),
+  dat('netflow9_test_', 'cisco_asr9k_tpl260', 'cisco_asr9k_data260'),
+  dat('netflow9_test_', 'cisco_nbar_tpl262', 'cisco_nbar_data262'),
+  dat('netflow9_test_', 'cisco_wlc_tpl', 'cisco_wlc_data261'),
+  dat('netflow9_test_', 'field_layer2segmentid_tpl', 'field_layer2segmentid_data'),
+  dat('netflow9_test_fortigate_fortios_', '521_tpl', '521_data256', '521_data257'),
+  dat('netflow9_test_fortigate_fortios_', '542_appid_tpl258-269', '542_appid_data258_262'),
+  dat('netflow9_test_', 'h3c_tpl3281', 'h3c_data3281'),
+  dat('netflow9_test_', 'h3c_netstream_varstring_tpl3281', 'h3c_netstream_varstring_data3281'),
+  dat('netflow9_test_', 'huawei_netstream_tpl', 'huawei_netstream_data'),
+  dat('netflow9_test_', 'macaddr_tpl', 'macaddr_data'),
+  dat('netflow9_test_', 'nprobe_tpl', 'nprobe_data'),
+  dat('netflow9_test_', 'paloalto_81_tpl256-263', 'paloalto_81_data257_1flowset_in_large_zerofilled_packet'),
+  dat('netflow9_test_', 'paloalto_panos_tpl', 'paloalto_panos_data'),
+  dat('netflow9_test_', 'ubnt_edgerouter_tpl', 'ubnt_edgerouter_data1024', 'ubnt_edgerouter_data1025'),
+  akvorado('options-template', 'options-data', 'template', 'data'),
+  akvorado('samplingrate-template', 'samplingrate-data'),
+  akvorado(
+    'multiplesamplingrates-options-template',
+    'multiplesamplingrates-options-data',
+    'multiplesamplingrates-template',
+    'multiplesamplingrates-data',
+  ),
+  akvorado('icmp-template', 'icmp-data'),
+  akvorado('datalink-template', 'datalink-data'),
+  akvorado('ethernet-over-mpls-with-control-word-template', 'ethernet-over-mpls-with-control-word-data'),
+  akvorado('ipfix-srv6-template', 'ipfix-srv6-data'),
+  akvorado('ipfixprobe-templates', 'ipfixprobe-data'),
+  akvorado('juniper-cpid-template', 'juniper-cpid-data'),
+  ['goflow2/extracted/netflow_test__TestDecodeNetFlowV9_0.bin', 'goflow2/extracted/netflow_test__TestDecodeNetFlowV9_1.bin'],
+  [
+    'netflow_parser/extracted/tests__it_parses_v9_no_data_9.bin',
+    'netflow_parser/extracted/tests__it_parses_v9_data_cached_template_16.bin',
+  ],
+  [
+    'netflow_parser/extracted/tests__it_parses_ipfix_enterprise_bit_template_and_data_27.bin',
+    'netflow_parser/extracted/tests__it_parses_ipfix_enterprise_bit_template_and_data_28.bin',
+  ],
+  ['vflow/extracted/decoder_test__TestDecodeDataTpl_5.bin', 'vflow/extracted/decoder_test__TestDecodeDataTpl_4.bin'],
+];

@@ -1,0 +1,68 @@
+// The enricher as a thread of its own: the spool as source, a ClickHouse client of its own, and the scheduled pass.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { DocumentError } from '../schemas/documents.ts';
+import { openCounters } from '../service/counters.ts';
+import { createLog } from '../service/log.ts';
+import { createStorage } from '../storage/client.ts';
+import { createPass } from '../storage/pass.ts';
+import { createSpoolSource } from '../transport/spool-source.ts';
+import { ENRICHER_COUNTERS } from './counters.ts';
+import { createEnricher } from './enricher.ts';
+import type { EnricherData, EnricherMessage } from './messages.ts';
+
+const PASS_INTERVAL_MS = 5000;
+
+const { configuration, storage: address, spool, counters, announced } = workerData as EnricherData;
+const log = createLog('enricher', configuration.logLevel);
+const storage = createStorage({
+  ...address,
+  database: configuration.clickhouseDatabase,
+  queryTimeoutMs: configuration.queryTimeoutMs,
+  durable: configuration.durable,
+});
+const source = createSpoolSource(spool);
+const enricher = createEnricher(configuration, {
+  source,
+  storage,
+  log,
+  counters: openCounters(ENRICHER_COUNTERS, counters),
+});
+const pass = createPass({ storage, log });
+
+const tell = (message: EnricherMessage) => parentPort!.postMessage(message);
+
+/** One pass after the other until the stop. */
+async function keepPassing(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await pass.run(Date.now()).catch(error => log.warn({ err: error }, 'the roll-up pass failed; it is repeated'));
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, PASS_INTERVAL_MS);
+      signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+announced.on('message', (token: string) => source.announce(token));
+
+try {
+  enricher.start();
+  const stopping = new AbortController();
+  const passing = keepPassing(stopping.signal);
+  parentPort!.once('message', async () => {
+    stopping.abort();
+    await enricher.stop();
+    source.close();
+    await passing;
+    await storage.close();
+    announced.close();
+    parentPort!.close();
+  });
+  tell({ type: 'started' });
+} catch (error) {
+  if (!(error instanceof DocumentError)) throw error;
+  tell({ type: 'refused', message: error.message });
+}

@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { RATE_SOURCE } from '../schemas/codes.ts';
+import { estimate, multiply } from './estimate.ts';
+import { compileExporters } from './exporter-table.ts';
+import { batchOf, documentsOf, type Row } from './testdata.ts';
+
+function estimated(row: Row, exporter: object = {}, rateSource = 0) {
+  const exporters = compileExporters(documentsOf({ exporters: [{ address: '192.0.2.1', ...exporter }] }).exporters);
+  const { columns } = batchOf([row]);
+  columns.rateSource[0] = rateSource;
+  const unknownRows = estimate(columns, 1, Uint32Array.of(1), exporters);
+  const number = (column: Uint32Array) => column[0]! + column[1]! * 2 ** 32;
+  return {
+    estBytes: number(columns.estBytes),
+    estPackets: number(columns.estPackets),
+    varBytes: columns.varBytes[0],
+    samplingRate: columns.samplingRate[0],
+    rateSource: columns.rateSource[0],
+    unknownRows,
+  };
+}
+
+test('the product is exact to the last bit and saturates', () => {
+  const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+  const edge = fc.constantFrom(0n, 1n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n);
+  const u32 = fc.oneof(fc.integer({ min: 0, max: 0xffffffff }), fc.constantFrom(1, 0xffff, 0x10000, 0xffffffff));
+  fc.assert(
+    fc.property(fc.oneof(u64, edge, fc.bigInt({ min: 0n, max: 2n ** 40n })), u32, (value, factor) => {
+      const from = new BigUint64Array([value]);
+      const to = new BigUint64Array(1);
+      multiply(new Uint32Array(from.buffer), new Uint32Array(to.buffer), 0, factor);
+      const product = value * BigInt(factor);
+      expect(to[0]).toBe(product < 2n ** 64n ? product : 2n ** 64n - 1n);
+    }),
+  );
+});
+
+test('an unsampled record stands for itself, without variance', () => {
+  expect(estimated({ bytes: 1234, packets: 3, samplingRate: 1 })).toMatchObject({ estBytes: 1234, estPackets: 3, varBytes: 0, unknownRows: 0 });
+});
+
+test('an unknown rate leaves bytes as reported and is counted', () => {
+  expect(estimated({ bytes: 1234, packets: 3, samplingRate: 0 })).toMatchObject({ estBytes: 1234, estPackets: 3, varBytes: 0, unknownRows: 1 });
+});
+
+test('one sampled packet: N b, variance N(N-1) b^2', () => {
+  expect(estimated({ bytes: 500, packets: 1, samplingRate: 100 })).toMatchObject({ estBytes: 50_000, estPackets: 100, varBytes: 100 * 99 * 250_000 });
+});
+
+test('a sampled flow record: the packets are taken for full ones, never for more than the whole in one', () => {
+  expect(estimated({ bytes: 10_000, packets: 10, samplingRate: 10 }).varBytes).toBe(10 * 9 * 10_000 * 1500);
+  expect(estimated({ bytes: 90, packets: 2, samplingRate: 10 }).varBytes).toBe(10 * 9 * 90 * 90);
+  expect(estimated({ bytes: 80_000, packets: 10, samplingRate: 10 }).varBytes).toBe(10 * 9 * 80_000 * 9216);
+  expect(estimated({ bytes: 600_000, packets: 10, samplingRate: 10 }).varBytes).toBe(10 * 9 * 600_000 * 65535);
+});
+
+test('the bound is never below the variance of the packets behind it', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 40, max: 1500 }), { minLength: 1, maxLength: 50 }), fc.integer({ min: 2, max: 5000 }), (sizes, rate) => {
+      const bytes = sizes.reduce((sum, size) => sum + size, 0);
+      const squares = sizes.reduce((sum, size) => sum + size * size, 0);
+      expect(estimated({ bytes, packets: sizes.length, samplingRate: rate }).varBytes).toBeGreaterThanOrEqual(rate * (rate - 1) * squares);
+    }),
+  );
+});
+
+test('an exporter that scales itself is not scaled again; its variance is that of what it sampled', () => {
+  const expected = { estBytes: 100_000, estPackets: 100, varBytes: 100 * 99 * 1000 * 1000, rateSource: RATE_SOURCE.prescaled };
+  expect(estimated({ bytes: 100_000, packets: 100, samplingRate: 100 }, { prescaled: true })).toMatchObject(expected);
+  expect(estimated({ bytes: 100_000, packets: 100, samplingRate: 100 }, {}, RATE_SOURCE.prescaled)).toMatchObject(expected);
+});
+
+test('the registry overrides the reported rate, and says so', () => {
+  expect(estimated({ bytes: 10, packets: 1, samplingRate: 7 }, { samplingRate: 1000 })).toMatchObject({
+    estBytes: 10_000,
+    samplingRate: 1000,
+    rateSource: RATE_SOURCE.override,
+  });
+});

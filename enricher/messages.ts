@@ -1,0 +1,22 @@
+// What the main thread and the enricher thread say to each other.
+
+import type { MessagePort } from 'node:worker_threads';
+import type { Configuration } from '../schemas/configuration.ts';
+import type { SpoolSettings } from '../transport/spool.ts';
+
+export interface StorageAddress {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface EnricherData {
+  readonly configuration: Configuration;
+  readonly storage: StorageAddress;
+  readonly spool: SpoolSettings;
+  readonly counters: SharedArrayBuffer;
+  /** Tokens of batches that the collector has stored. */
+  readonly announced: MessagePort;
+}
+
+export type EnricherMessage = { readonly type: 'started' } | { readonly type: 'refused'; readonly message: string };

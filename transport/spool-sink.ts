@@ -1,0 +1,91 @@
+// The writing end of the spool. At the bound, and when the disk is full, what is there is kept and the new batch refused.
+
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writevSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BatchIdentity, tokenOf } from '../schemas/batch.ts';
+import { openCounters } from '../service/counters.ts';
+import { BATCH_SUFFIX, batchHeader, HEADER_BYTES } from './batch-file.ts';
+import { addUsage, SPOOL_SINK_COUNTERS, type SpoolSettings, TEMPORARY_SUFFIX } from './spool.ts';
+import type { BatchSink, Refusal } from './transport.ts';
+
+export interface SpoolSinkOptions extends SpoolSettings {
+  /** Called with the token of each batch once it is on disk. */
+  readonly onStored?: (token: string) => void;
+}
+
+export function createSpoolSink({
+  folder,
+  bytesMax,
+  durable,
+  usage,
+  sinkCounters,
+  onStored,
+}: SpoolSinkOptions): BatchSink {
+  const counters = openCounters(SPOOL_SINK_COUNTERS, sinkCounters);
+
+  function refuse(reason: Refusal): Refusal {
+    counters.add(`refused ${reason}`);
+    return reason;
+  }
+
+  return {
+    put(identity: BatchIdentity, arrow: Uint8Array) {
+      const token = tokenOf(identity);
+      const bytes = HEADER_BYTES + arrow.length;
+      if (bytes > bytesMax) return refuse('too-large');
+      if (addUsage(usage, bytes) > bytesMax) {
+        addUsage(usage, -bytes);
+        return refuse('bound');
+      }
+      try {
+        writeBatch(folder, token, batchHeader(token, arrow), arrow, durable);
+      } catch (error) {
+        addUsage(usage, -bytes);
+        const { code } = error as NodeJS.ErrnoException;
+        return refuse(code === 'ENOSPC' || code === 'EDQUOT' ? 'disk-full' : 'io');
+      }
+      counters.add('batches');
+      counters.add('bytes', bytes);
+      onStored?.(token);
+      return 'stored';
+    },
+  };
+}
+
+/** Under a temporary name first: a file with its final name is whole. */
+function writeBatch(folder: string, token: string, header: Uint8Array, arrow: Uint8Array, durable: boolean): void {
+  const temporary = join(folder, token + TEMPORARY_SUFFIX);
+  try {
+    const file = openSync(temporary, 'w', 0o600);
+    try {
+      writeAll(file, header, arrow);
+      if (durable) fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, join(folder, token + BATCH_SUFFIX));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  if (durable) syncFolder(folder);
+}
+
+/** A nearly full disk takes a part of what it is given before it says ENOSPC. */
+function writeAll(file: number, header: Uint8Array, arrow: Uint8Array): void {
+  const total = header.length + arrow.length;
+  for (let written = 0; written < total; ) {
+    const rest =
+      written < header.length ? [header.subarray(written), arrow] : [arrow.subarray(written - header.length)];
+    written += writevSync(file, rest);
+  }
+}
+
+export function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}

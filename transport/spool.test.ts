@@ -1,0 +1,212 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type BatchIdentity, tokenOf } from '../schemas/batch.ts';
+import { openCounters } from '../service/counters.ts';
+import { requireTool } from '../service/test-requirements.ts';
+import { HEADER_BYTES } from './batch-file.ts';
+import { createQuarantine } from './quarantine.ts';
+import { openSpool, SPOOL_SINK_COUNTERS, SPOOL_SOURCE_COUNTERS } from './spool.ts';
+import { createSpoolSink } from './spool-sink.ts';
+import { createSpoolSource } from './spool-source.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'hairpin-spool-'));
+  mkdirSync(join(root, 'spool'));
+  mkdirSync(join(root, 'quarantine'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const identity = (sequence: number): BatchIdentity => ({ kind: 'flows', collector: 'test', worker: 0, epoch: 'ab'.repeat(16), sequence });
+const payload = (bytes: number, fill = 7) => new Uint8Array(bytes).fill(fill);
+
+function open(options: { bytesMax?: number; quarantineBytesMax?: number; folder?: string } = {}) {
+  const { settings } = openSpool({
+    folder: options.folder ?? join(root, 'spool'),
+    quarantine: join(root, 'quarantine'),
+    bytesMax: options.bytesMax ?? 1 << 20,
+    quarantineBytesMax: options.quarantineBytesMax ?? 1 << 20,
+    durable: false,
+  });
+  const source = createSpoolSource(settings);
+  return {
+    settings,
+    source,
+    sink: createSpoolSink({ ...settings, onStored: token => source.announce(token) }),
+    sinkCounters: openCounters(SPOOL_SINK_COUNTERS, settings.sinkCounters),
+    sourceCounters: openCounters(SPOOL_SOURCE_COUNTERS, settings.sourceCounters),
+    held: () => Number(new BigInt64Array(settings.usage)[0]),
+  };
+}
+
+const files = () => readdirSync(join(root, 'spool'));
+
+describe('a batch in the spool', () => {
+  test('comes out as it went in, and its file goes when it is acknowledged', async () => {
+    const { sink, source, held } = open();
+    const arrow = Uint8Array.from({ length: 1000 }, (_, i) => i);
+    expect(sink.put(identity(0), arrow)).toBe('stored');
+    expect(files()).toEqual([`${tokenOf(identity(0))}.batch`]);
+    const delivery = (await source.next())!;
+    expect(delivery.identity).toEqual(identity(0));
+    expect(delivery.redelivered).toBe(false);
+    expect(Buffer.compare(delivery.arrow, arrow)).toBe(0);
+    expect(delivery.arrow.byteOffset % 8).toBe(0);
+    delivery.acknowledge();
+    expect(files()).toEqual([]);
+    expect(held()).toBe(0);
+  });
+
+  test('is delivered again at the next start when it was not acknowledged, oldest first', async () => {
+    const first = open();
+    for (const sequence of [2, 0, 1]) first.sink.put(identity(sequence), payload(10, sequence));
+    for (const [age, sequence] of [30, 20, 10].entries()) utimesSync(join(root, 'spool', `${tokenOf(identity(age))}.batch`), 1000 - sequence, 1000 - sequence);
+    await first.source.next();
+    const second = open();
+    const order: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const delivery = (await second.source.next())!;
+      expect(delivery.redelivered).toBe(true);
+      order.push(delivery.identity.sequence);
+      delivery.acknowledge();
+    }
+    expect(order).toEqual([0, 1, 2]);
+    expect(second.sourceCounters.get('replayed')).toBe(3);
+    expect(second.held()).toBe(0);
+  });
+
+  test('announced twice is delivered once', async () => {
+    const { sink, source } = open();
+    sink.put(identity(0), payload(1));
+    source.announce(tokenOf(identity(0)));
+    (await source.next())!.acknowledge();
+    source.announce(tokenOf(identity(0)));
+    sink.put(identity(1), payload(1));
+    expect((await source.next())!.identity.sequence).toBe(1);
+  });
+
+  test('a waiting source ends when it is closed', async () => {
+    const { source } = open();
+    const next = source.next();
+    source.close();
+    expect(await next).toBeUndefined();
+  });
+});
+
+describe('at start', () => {
+  test('half-written files are removed and files of others left alone', () => {
+    writeFileSync(join(root, 'spool', `${tokenOf(identity(0))}.tmp`), 'half');
+    writeFileSync(join(root, 'spool', 'notes.txt'), 'mine');
+    const { held } = open();
+    expect(files()).toEqual(['notes.txt']);
+    expect(held()).toBe(0);
+  });
+});
+
+describe('bounds', () => {
+  test('at the bound the newest batch is refused and counted, the oldest kept; room returns with an acknowledgement', async () => {
+    const bytes = HEADER_BYTES + 100;
+    const { sink, source, sinkCounters, held } = open({ bytesMax: 2 * bytes });
+    expect(sink.put(identity(0), payload(100))).toBe('stored');
+    expect(sink.put(identity(1), payload(100))).toBe('stored');
+    expect(sink.put(identity(2), payload(100))).toBe('bound');
+    expect(sinkCounters.get('refused bound')).toBe(1);
+    expect(held()).toBe(2 * bytes);
+    (await source.next())!.acknowledge();
+    expect(sink.put(identity(3), payload(100))).toBe('stored');
+    expect((await source.next())!.identity.sequence).toBe(1);
+  });
+
+  test('what an earlier process left counts', () => {
+    const bytes = HEADER_BYTES + 100;
+    open({ bytesMax: 2 * bytes }).sink.put(identity(0), payload(100));
+    const again = open({ bytesMax: 2 * bytes });
+    expect(again.held()).toBe(bytes);
+    expect(again.sink.put(identity(1), payload(101))).toBe('bound');
+  });
+
+  test('a batch larger than the spool is refused for its size', () => {
+    expect(open({ bytesMax: 1000 }).sink.put(identity(0), payload(1000))).toBe('too-large');
+  });
+
+  test('a full disk is the bound reached: nothing half-written stays, and the service goes on', () => {
+    const disk = join(root, 'disk');
+    mkdirSync(disk);
+    let mounted = false;
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk], { stdio: 'ignore' });
+      mounted = true;
+    } catch {
+      // Told below.
+    }
+    if (!requireTool('mount', mounted, 'a small file system cannot be mounted here')) return;
+    try {
+      const { sink, held, sinkCounters } = open({ folder: disk });
+      expect(sink.put(identity(0), payload(100_000))).toBe('stored');
+      const before = held();
+      expect(sink.put(identity(1), payload(200_000))).toBe('disk-full');
+      expect(readdirSync(disk)).toEqual([`${tokenOf(identity(0))}.batch`]);
+      expect(held()).toBe(before);
+      expect(sinkCounters.get('refused disk-full')).toBe(1);
+      expect(sink.put(identity(2), payload(1000))).toBe('stored');
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+
+  test('quarantine keeps the newest within its bound', () => {
+    const { sink } = open();
+    const quarantine = createQuarantine({ folder: join(root, 'quarantine'), spoolFolder: join(root, 'spool'), bytesMax: 2 * (HEADER_BYTES + 10) });
+    const dropped = [0, 1, 2].map(sequence => {
+      sink.put(identity(sequence), payload(10));
+      return quarantine.add(tokenOf(identity(sequence)), HEADER_BYTES + 10, `reason ${sequence}`);
+    });
+    expect(dropped).toEqual([0, 0, 1]);
+    expect(quarantine.list().map(batch => batch.reason).sort()).toEqual(['reason 1', 'reason 2']);
+    sink.put(identity(9), payload(1000));
+    expect(quarantine.add(tokenOf(identity(9)), HEADER_BYTES + 1000, 'too large')).toBe(3);
+    expect(quarantine.list()).toEqual([]);
+  });
+});
+
+describe('damage', () => {
+  test('one wrong bit anywhere in the file sends it to quarantine, never a wrong row to the enricher', async () => {
+    const size = HEADER_BYTES + 64;
+    for (let at = 0; at < size; at++) {
+      // Behind the token the header is zero padding; every byte of the file is covered by one of the checksums.
+      const writer = open();
+      writer.sink.put(identity(at), payload(64));
+      const path = join(root, 'spool', `${tokenOf(identity(at))}.batch`);
+      const file = readFileSync(path);
+      file[at]! ^= 1 << (at % 8);
+      writeFileSync(path, file);
+      writer.sink.put(identity(100_000 + at), payload(1, at));
+      const delivery = (await writer.source.next())!;
+      expect(delivery.identity.sequence, `bit in byte ${at}`).toBe(100_000 + at);
+      delivery.acknowledge();
+      expect(existsSync(path)).toBe(false);
+      expect(existsSync(join(root, 'quarantine', `${tokenOf(identity(at))}.json`))).toBe(true);
+    }
+  });
+
+  test('a cut file goes to quarantine, and can be put back', async () => {
+    const { sink, source, sourceCounters } = open();
+    sink.put(identity(0), payload(100));
+    const path = join(root, 'spool', `${tokenOf(identity(0))}.batch`);
+    truncateSync(path, HEADER_BYTES + 50);
+    sink.put(identity(1), payload(1));
+    const delivery = (await source.next())!;
+    expect(delivery.identity.sequence).toBe(1);
+    expect(sourceCounters.get('quarantined format')).toBe(1);
+    delivery.quarantine('ClickHouse will not have it');
+    const quarantine = createQuarantine({ folder: join(root, 'quarantine'), spoolFolder: join(root, 'spool'), bytesMax: 1 << 20 });
+    expect(quarantine.list().map(batch => batch.reason)).toContain('ClickHouse will not have it');
+    expect(quarantine.replay(tokenOf(identity(1)))).toBe(true);
+    expect(quarantine.replay('nothing')).toBe(false);
+    const again = open();
+    expect((await again.source.next())!.identity.sequence).toBe(1);
+  });
+});

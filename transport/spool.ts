@@ -1,0 +1,124 @@
+// The spool: the carrier inside one machine, a folder with a file per batch. The sink lives in the collector's encoder
+// thread and the source in the enricher's thread; they share the folder and the count of bytes in it. A batch is on disk
+// before it is announced and goes when it is acknowledged. Survives the death of processes; with `durable` loss of power.
+
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseToken } from '../schemas/batch.ts';
+import { type CounterSpec, type CounterSpecs, type Counters, openCounters } from '../service/counters.ts';
+import { BATCH_SUFFIX } from './batch-file.ts';
+
+export const TEMPORARY_SUFFIX = '.tmp';
+
+/** Written by the sink's thread. */
+export const SPOOL_SINK_COUNTERS = {
+  batches: { name: 'spool_batches_stored_total', help: 'batches written to the spool' },
+  bytes: { name: 'spool_bytes_stored_total', help: 'bytes written to the spool' },
+  'refused bound': {
+    name: 'spool_batches_refused_total',
+    help: 'batches refused by the spool',
+    labels: { reason: 'bound' },
+  },
+  'refused disk-full': {
+    name: 'spool_batches_refused_total',
+    help: 'batches refused by the spool',
+    labels: { reason: 'disk-full' },
+  },
+  'refused too-large': {
+    name: 'spool_batches_refused_total',
+    help: 'batches refused by the spool',
+    labels: { reason: 'too-large' },
+  },
+  'refused io': { name: 'spool_batches_refused_total', help: 'batches refused by the spool', labels: { reason: 'io' } },
+} as const satisfies Record<string, CounterSpec>;
+
+/** Written by the source's thread. */
+export const SPOOL_SOURCE_COUNTERS = {
+  acknowledged: { name: 'spool_batches_acknowledged_total', help: 'batches that ClickHouse has' },
+  replayed: { name: 'spool_batches_replayed_total', help: 'batches found in the spool at start' },
+  'quarantined checksum': {
+    name: 'quarantine_batches_total',
+    help: 'batches put aside',
+    labels: { reason: 'checksum' },
+  },
+  'quarantined format': { name: 'quarantine_batches_total', help: 'batches put aside', labels: { reason: 'format' } },
+  'quarantined schema-version': {
+    name: 'quarantine_batches_total',
+    help: 'batches put aside',
+    labels: { reason: 'schema-version' },
+  },
+  'quarantined rejected': {
+    name: 'quarantine_batches_total',
+    help: 'batches put aside',
+    labels: { reason: 'rejected' },
+  },
+  quarantineDropped: {
+    name: 'quarantine_batches_dropped_total',
+    help: 'batches lost because quarantine was at its bound',
+  },
+  bytesHeld: { name: 'spool_bytes', help: 'bytes in the spool' },
+} as const satisfies Record<string, CounterSpec>;
+
+/** Written once, at start. */
+const SPOOL_START_COUNTERS = {
+  temporaryRemoved: {
+    name: 'spool_temporary_files_removed_total',
+    help: 'half-written files of a process that died, removed at start',
+  },
+  strangers: { name: 'spool_unknown_files', help: 'files in the spool that are no batch; they are left alone' },
+} as const satisfies Record<string, CounterSpec>;
+
+/** What sink and source need; may be handed to a thread. */
+export interface SpoolSettings {
+  readonly folder: string;
+  readonly quarantine: string;
+  readonly bytesMax: number;
+  readonly quarantineBytesMax: number;
+  readonly durable: boolean;
+  /** One BigInt64: bytes in the spool, changed with Atomics. */
+  readonly usage: SharedArrayBuffer;
+  readonly sinkCounters: SharedArrayBuffer;
+  readonly sourceCounters: SharedArrayBuffer;
+}
+
+export type SpoolOptions = Pick<SpoolSettings, 'folder' | 'quarantine' | 'bytesMax' | 'quarantineBytesMax' | 'durable'>;
+
+export interface OpenedSpool {
+  readonly settings: SpoolSettings;
+  readonly counters: readonly Counters<CounterSpecs>[];
+}
+
+/** Looks at what an earlier process left: half-written files go, the bytes of whole ones count. */
+export function openSpool(options: SpoolOptions): OpenedSpool {
+  const start = openCounters(SPOOL_START_COUNTERS);
+  const sink = openCounters(SPOOL_SINK_COUNTERS);
+  const source = openCounters(SPOOL_SOURCE_COUNTERS);
+  const usage = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT);
+  let bytes = 0;
+  for (const name of readdirSync(options.folder)) {
+    const path = join(options.folder, name);
+    if (name.endsWith(TEMPORARY_SUFFIX)) {
+      rmSync(path, { force: true });
+      start.add('temporaryRemoved');
+    } else if (tokenOfFile(name)) bytes += statSync(path).size;
+    else start.add('strangers');
+  }
+  new BigInt64Array(usage)[0] = BigInt(bytes);
+  source.set('bytesHeld', bytes);
+  return {
+    settings: { ...options, usage, sinkCounters: sink.buffer, sourceCounters: source.buffer },
+    counters: [start, sink, source],
+  };
+}
+
+/** The token a file is named after, undefined when it is no batch. */
+export function tokenOfFile(name: string): string | undefined {
+  if (!name.endsWith(BATCH_SUFFIX)) return undefined;
+  const token = name.slice(0, -BATCH_SUFFIX.length);
+  return parseToken(token) ? token : undefined;
+}
+
+/** Adds to the bytes in the spool; returns the new sum. */
+export function addUsage(usage: SharedArrayBuffer, bytes: number): number {
+  return Number(Atomics.add(new BigInt64Array(usage), 0, BigInt(bytes))) + bytes;
+}
