@@ -68,7 +68,8 @@ export function compileAccess(topology: Topology, registry: ExporterRegistry): A
     const kind = topology.kind[owner];
     if (kind === OWNER_KIND.endpoint) {
       const { switch: switchId, ifIndex } = endpointOf(topology, owner);
-      if (switchId !== undefined && ifIndex !== undefined) idOf[owner] = idFor(`${switchId}/${ifIndex}`, () => pointsOf([{ switchId, ifIndex }], true));
+      if (switchId !== undefined && ifIndex !== undefined)
+        idOf[owner] = idFor(`${switchId}/${ifIndex}`, () => pointsOf([{ switchId, ifIndex }], true));
       continue;
     }
     const host = hostOf(topology, owner);
@@ -80,13 +81,20 @@ export function compileAccess(topology: Topology, registry: ExporterRegistry): A
     }
     const vnic = vmOf(topology, owner).vnics[topology.nic[owner]!]!;
     const vswitch = host.vswitches[vswitchOf(host, vnic.vswitch)];
-    const channel = vnic.sVlan === undefined ? undefined : vswitch?.channels.find(entry => entry.svid === vnic.sVlan)?.ifIndex;
+    const channel =
+      vnic.sVlan === undefined ? undefined : vswitch?.channels.find(entry => entry.svid === vnic.sVlan)?.ifIndex;
     idOf[owner] = idFor(`${hostAt} ${topology.vswitch[owner]} ${vnic.ifIndex} ${channel}`, () => {
       const uplinks = wiring.uplinksOf(host, vswitch?.uplinks);
       const own = vswitch?.exporter ? channel : (vnic.ifIndex ?? channel);
       const levels = [
         () => (vswitch?.exporter && vnic.ifIndex !== undefined ? meters.atVswitch(vswitch.exporter, vnic.ifIndex) : []),
-        () => (own === undefined ? [] : pointsOf(uplinks.map(({ switchId }) => ({ switchId, ifIndex: own })), false)),
+        () =>
+          own === undefined
+            ? []
+            : pointsOf(
+                uplinks.map(({ switchId }) => ({ switchId, ifIndex: own })),
+                false,
+              ),
         () => pointsOf(uplinks, true),
       ];
       for (const level of levels) {
@@ -103,14 +111,20 @@ export function compileAccess(topology: Topology, registry: ExporterRegistry): A
     exporter: Uint32Array.from(points, point => point.exporter),
     ifIndex: Uint32Array.from(points, point => point.ifIndex),
     meters: Uint8Array.from(points, point => point.meters),
-    unknownSwitches: registry.exporters.map(entry => entry.switch).filter(id => id !== undefined && !switches.has(id)) as string[],
+    unknownSwitches: registry.exporters
+      .map(entry => entry.switch)
+      .filter(id => id !== undefined && !switches.has(id)) as string[],
   };
 }
 
 /** The registered exporters, asked which of them meters the ingress of a port. */
 function compileMeters(registry: ExporterRegistry) {
   const numbered = registry.exporters
-    .map((exporter, i) => ({ exporter, number: i + 1, ports: new Map(exporter.ports.map(port => [port.ifIndex, port.metering])) }))
+    .map((exporter, i) => ({
+      exporter,
+      number: i + 1,
+      ports: new Map(exporter.ports.map(port => [port.ifIndex, port.metering])),
+    }))
     .filter(({ exporter }) => exporter.traffic === 'all')
     .sort((a, b) => rankOf(a.exporter) - rankOf(b.exporter));
   const bySwitch = Map.groupBy(numbered, ({ exporter }) => exporter.switch);
@@ -119,7 +133,9 @@ function compileMeters(registry: ExporterRegistry) {
     for (const { exporter, number, ports } of candidates) {
       const points = names.flatMap(ifIndex => {
         const metering = ports.get(ifIndex) ?? exporter.metering;
-        return metering === 'ingress' || metering === 'both' ? [{ exporter: number, ifIndex, meters: METERS[metering] }] : [];
+        return metering === 'ingress' || metering === 'both'
+          ? [{ exporter: number, ifIndex, meters: METERS[metering] }]
+          : [];
       });
       if (points.length > 0) return points;
     }
@@ -131,7 +147,8 @@ function compileMeters(registry: ExporterRegistry) {
       const wanted = String(parseAddress(address));
       const fits = numbered.filter(
         ({ exporter }) =>
-          String(parseAddress(exporter.address)) === wanted && (domain === undefined || exporter.domain === undefined || exporter.domain === domain),
+          String(parseAddress(exporter.address)) === wanted &&
+          (domain === undefined || exporter.domain === undefined || exporter.domain === domain),
       );
       return ofFirst(fits, [ifIndex]);
     },
@@ -163,7 +180,9 @@ function compileWiring(inventory: Inventory) {
     uplinksOf(host: InventoryHost, uplinks: readonly string[] | undefined): SwitchPort[] {
       const pnics = uplinks && uplinks.length > 0 ? host.pnics.filter(pnic => uplinks.includes(pnic.id)) : host.pnics;
       const told = pnics.flatMap(pnic => [
-        ...(pnic.switch !== undefined && pnic.ifIndex !== undefined ? [{ switchId: pnic.switch, ifIndex: pnic.ifIndex }] : []),
+        ...(pnic.switch !== undefined && pnic.ifIndex !== undefined
+          ? [{ switchId: pnic.switch, ifIndex: pnic.ifIndex }]
+          : []),
         ...(cabled.get(`${host.id} ${pnic.id}`) ?? []),
       ]);
       const ports = told.length > 0 ? told : (cabled.get(`${host.id} `) ?? []);

@@ -20,7 +20,10 @@ test('machines of one stem share a node, and different stems do not', () => {
 });
 
 test('an address falls into its /24 or /64', () => {
-  expect(autoPrefixNode(parseAddress('10.1.2.200')!)).toMatchObject({ name: 'auto:10.1.2.0/24', key: prefix4Key(0x0a010200, 24) });
+  expect(autoPrefixNode(parseAddress('10.1.2.200')!)).toMatchObject({
+    name: 'auto:10.1.2.0/24',
+    key: prefix4Key(0x0a010200, 24),
+  });
   expect(autoPrefixNode(parseAddress('fd00:1:2:3:4::5')!).name).toBe('auto:fd00:1:2:3::/64');
 });
 

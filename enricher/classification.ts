@@ -4,9 +4,9 @@
 
 import { RULE, SERVER_SIDE } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
-import { NODE_CLASSES, OTHER_SERVICE, serviceKey, serviceName, keyToHex } from '../schemas/keys.ts';
+import { keyToHex, NODE_CLASSES, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/keys.ts';
 import { type ApplicationTable, INTERVAL, SET } from './applications.ts';
-import { type Endpoints, ENTRY } from './endpoints.ts';
+import { ENTRY, type Endpoints } from './endpoints.ts';
 import type { NodeNames } from './node-names.ts';
 import { EPHEMERAL_PORT_MIN, serverSideOf } from './server-side.ts';
 
@@ -23,7 +23,8 @@ export function createClassifier(applications: ApplicationTable, endpoints: Endp
   // One bit per protocol and port below the ephemeral ones: services whose name was announced.
   const announced = new Uint8Array((PROTOS * EPHEMERAL_PORT_MIN) / 8);
   for (const { key, name, identity } of applications.names) names.announce(key, name, identity);
-  for (const service of [OTHER_SERVICE, ...applications.services]) names.announce(service, serviceName(service), keyToHex(service));
+  for (const service of [OTHER_SERVICE, ...applications.services])
+    names.announce(service, serviceName(service), keyToHex(service));
 
   const announceService = (proto: number, port: number) => {
     const bit = proto * EPHEMERAL_PORT_MIN + port;
@@ -76,8 +77,20 @@ export function createClassifier(applications: ApplicationTable, endpoints: Endp
         const ported = hasPorts(protocol);
         const srcOwn = ported ? srcPort[row]! : 0;
         const dstOwn = ported ? dstPort[row]! : 0;
-        const srcListed = listedInterval(sets, intervals, entries[srcEntry + ENTRY.set]!, (protocol << 16) | srcOwn, (protocol << 16) | dstOwn);
-        const dstListed = listedInterval(sets, intervals, entries[dstEntry + ENTRY.set]!, (protocol << 16) | dstOwn, (protocol << 16) | srcOwn);
+        const srcListed = listedInterval(
+          sets,
+          intervals,
+          entries[srcEntry + ENTRY.set]!,
+          (protocol << 16) | srcOwn,
+          (protocol << 16) | dstOwn,
+        );
+        const dstListed = listedInterval(
+          sets,
+          intervals,
+          entries[dstEntry + ENTRY.set]!,
+          (protocol << 16) | dstOwn,
+          (protocol << 16) | srcOwn,
+        );
         const srcWidth = srcListed < 0 ? 0 : intervals[srcListed + INTERVAL.width]!;
         const dstWidth = dstListed < 0 ? 0 : intervals[dstListed + INTERVAL.width]!;
         const side = serverSideOf(srcWidth, dstWidth, srcOwn, dstOwn);
@@ -91,7 +104,11 @@ export function createClassifier(applications: ApplicationTable, endpoints: Endp
 
         let listed = srcServes ? srcListed : -1;
         // Without a side both ends may list the port: the lower range names the service, in both directions alike.
-        if (dstServes && (listed < 0 || intervals[dstListed + INTERVAL.serviceLow]! < intervals[listed + INTERVAL.serviceLow]!)) listed = dstListed;
+        if (
+          dstServes &&
+          (listed < 0 || intervals[dstListed + INTERVAL.serviceLow]! < intervals[listed + INTERVAL.serviceLow]!)
+        )
+          listed = dstListed;
         const high = listed < 0 ? 0 : intervals[listed + INTERVAL.serviceHigh]!;
         if (high !== 0) {
           service[2 * row] = intervals[listed + INTERVAL.serviceLow]!;
@@ -99,7 +116,8 @@ export function createClassifier(applications: ApplicationTable, endpoints: Endp
           continue;
         }
         const port = side === SRC ? srcOwn : side === DST ? dstOwn : Math.min(srcOwn, dstOwn);
-        const other = port >= EPHEMERAL_PORT_MIN || (side === SRC ? srcNamedBy : side === DST ? dstNamedBy : 0) === RULE.server;
+        const other =
+          port >= EPHEMERAL_PORT_MIN || (side === SRC ? srcNamedBy : side === DST ? dstNamedBy : 0) === RULE.server;
         service[2 * row] = other ? OTHER_SERVICE.low : ((port << 16) | port) >>> 0;
         service[2 * row + 1] = other ? OTHER_SERVICE.high : SERVICE_HIGH | protocol;
         if (!other) announceService(protocol, port);

@@ -2,6 +2,7 @@
 // they change, where it is not: the version in force stays until a good one comes. Editors replace files by rename and
 // network file systems tell nothing, so the folder is watched and each file is looked at once a second besides.
 
+import { hash } from 'node:crypto';
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import { applicationsChecker } from '../schemas/applications.ts';
@@ -44,28 +45,32 @@ export interface DocumentDependencies {
   readonly pollMs?: number;
 }
 
-export function createDocuments(paths: Pick<Configuration, DocumentKind>, dependencies: DocumentDependencies): DocumentStore {
+export function createDocuments(
+  paths: Pick<Configuration, DocumentKind>,
+  dependencies: DocumentDependencies,
+): DocumentStore {
   const { log, counters, onVersion, onChange, pollMs = 1000 } = dependencies;
   const kinds = DOCUMENT_KINDS.filter(kind => paths[kind] !== '');
   const errors = new Map<DocumentKind, DocumentError>();
-  /** What stat said of the version last looked at, and its text. */
-  const seen = new Map<DocumentKind, { stamp: string; text: string | undefined }>();
+  /** What stat said of the file last looked at, and the SHA-256 of the text in force. */
+  const stamps = new Map<DocumentKind, string>();
+  const inForce = new Map<DocumentKind, string>();
   let documents = NO_DOCUMENTS;
   let watchers: FSWatcher[] = [];
   let timer: NodeJS.Timeout | undefined;
 
-  /** Reads a document if its file changed; true when a new version came into force. Throws a DocumentError. */
-  const read = (kind: DocumentKind): boolean => {
+  /** Reads a document if its file changed. Throws a DocumentError. */
+  const read = (kind: DocumentKind): 'untouched' | 'same' | 'new' => {
     const path = paths[kind];
     const stamp = stampOf(path);
-    const last = seen.get(kind);
-    if (last?.stamp === stamp) return false;
-    seen.set(kind, { stamp, text: undefined });
+    if (stamps.get(kind) === stamp) return 'untouched';
+    stamps.set(kind, stamp);
     const text = readText(kind, path);
-    seen.set(kind, { stamp, text });
-    if (last?.text === text) return false;
+    const digest = hash('sha256', text);
+    if (inForce.get(kind) === digest) return 'same';
     const document = parse(kind, path, text);
     documents = { ...documents, [kind]: document };
+    inForce.set(kind, digest);
     onVersion({
       kind,
       recordedAtMs: Date.now(),
@@ -73,18 +78,20 @@ export function createDocuments(paths: Pick<Configuration, DocumentKind>, depend
       source: kind === 'inventory' ? documents.inventory.source : path,
       body: JSON.stringify(document),
     });
-    return true;
+    return 'new';
   };
 
   const reread = () => {
     let changed = false;
     for (const kind of kinds) {
       try {
-        if (!read(kind)) continue;
-        changed = true;
+        const found = read(kind);
+        if (found === 'untouched') continue;
         errors.delete(kind);
-        counters.add(`${kind}Accepted`);
         counters.set(`${kind}Stale`, 0);
+        if (found === 'same') continue;
+        changed = true;
+        counters.add(`${kind}Accepted`);
         log.info({ file: paths[kind] }, `a new version of the ${kind} document is in force`);
       } catch (error) {
         if (!(error instanceof DocumentError)) throw error;
@@ -92,8 +99,12 @@ export function createDocuments(paths: Pick<Configuration, DocumentKind>, depend
         counters.add(`${kind}Refused`);
         counters.set(`${kind}Stale`, 1);
         const [first] = error.faults;
-        const more = error.faults.length > LOGGED_FAULTS_MAX ? `\n  and ${error.faults.length - LOGGED_FAULTS_MAX} more` : '';
-        const message = error.message.split('\n').slice(0, LOGGED_FAULTS_MAX + 1).join('\n');
+        const more =
+          error.faults.length > LOGGED_FAULTS_MAX ? `\n  and ${error.faults.length - LOGGED_FAULTS_MAX} more` : '';
+        const message = error.message
+          .split('\n')
+          .slice(0, LOGGED_FAULTS_MAX + 1)
+          .join('\n');
         log.error({ file: paths[kind], line: first?.line }, `${message}${more}\n  the version in force stays`);
       }
     }
@@ -114,7 +125,8 @@ export function createDocuments(paths: Pick<Configuration, DocumentKind>, depend
       }
       if (faults.length > 0) throw new DocumentError('the configured documents', faults);
       onChange(documents);
-      for (const folder of new Set(kinds.map(kind => dirname(paths[kind])))) watchers.push(...watchFolder(folder, reread));
+      for (const folder of new Set(kinds.map(kind => dirname(paths[kind]))))
+        watchers.push(...watchFolder(folder, reread));
       if (kinds.length > 0) timer = setInterval(reread, pollMs).unref();
     },
     stop() {
@@ -155,7 +167,9 @@ function readText(kind: DocumentKind, path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new DocumentError(`${kind} document ${path}`, [{ path: '', message: `cannot be read: ${(error as Error).message}` }]);
+    throw new DocumentError(`${kind} document ${path}`, [
+      { path: '', message: `cannot be read: ${(error as Error).message}` },
+    ]);
   }
 }
 

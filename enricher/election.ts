@@ -11,10 +11,22 @@ import { ENTRY } from './endpoints.ts';
 /** forwardingStatus, RFC 7270 4.12: the top two bits say dropped. */
 const DROPPED = 0b10;
 
-export const { unelected: UNELECTED, elected: ELECTED, 'not-canonical': NOT_CANONICAL, discarded: DISCARDED } = COUNT_REASON;
+export const {
+  unelected: UNELECTED,
+  elected: ELECTED,
+  'not-canonical': NOT_CANONICAL,
+  discarded: DISCARDED,
+} = COUNT_REASON;
 
 /** Fills weight and countReason; `src` are offsets into `entries`, `exporterOf` exporter numbers of the registry. */
-export function elect(columns: FlowColumns, rows: number, src: Uint32Array, entries: Uint32Array, exporterOf: Uint32Array, access: AccessTable): void {
+export function elect(
+  columns: FlowColumns,
+  rows: number,
+  src: Uint32Array,
+  entries: Uint32Array,
+  exporterOf: Uint32Array,
+  access: AccessTable,
+): void {
   const { weight, countReason, forwardingStatus, inIf, outIf, direction, protocol } = columns;
   for (let row = 0; row < rows; row++) {
     weight[row] = 0;
@@ -33,7 +45,15 @@ export function elect(columns: FlowColumns, rows: number, src: Uint32Array, entr
   }
 }
 
-function weightAt(access: AccessTable, number: number, exporter: number, protocol: number, inIf: number, outIf: number, direction: number): number {
+function weightAt(
+  access: AccessTable,
+  number: number,
+  exporter: number,
+  protocol: number,
+  inIf: number,
+  outIf: number,
+  direction: number,
+): number {
   const end = access.starts[number + 1]!;
   for (let i = access.starts[number]!; i < end; i++) {
     if (access.exporter[i] !== exporter || access.ifIndex[i] !== inIf) continue;

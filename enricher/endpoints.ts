@@ -70,7 +70,8 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   let resets = 0;
 
   /** The segment as far as the record tells it; 0 as well where no address has two owners that it could tell apart. */
-  const segmentTag = (vlan: number, vni: number): number => (!topology.sharesAddresses ? 0 : vni !== 0 ? VNI_TAG | vni : vlan);
+  const segmentTag = (vlan: number, vni: number): number =>
+    !topology.sharesAddresses ? 0 : vni !== 0 ? VNI_TAG | vni : vlan;
 
   const sameEntity = (a: number, b: number) =>
     topology.kind[a] === topology.kind[b] && topology.entity[a] === topology.entity[b];
@@ -216,7 +217,10 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   };
 
   /** Hosts and racks are shared by many owners and hashed once. */
-  const namedPlace = (nodeClass: 'host' | 'rack', { id, name }: { readonly id: string; readonly name?: string }): Key => {
+  const namedPlace = (
+    nodeClass: 'host' | 'rack',
+    { id, name }: { readonly id: string; readonly name?: string },
+  ): Key => {
     const known = placeKeys.get(`${nodeClass} ${id}`);
     if (known) return known;
     const key = named(nodeClass, id, name ?? id);

@@ -70,7 +70,15 @@ export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: 
   };
 }
 
-function copyKeys(entries: Uint32Array, at: Uint32Array, rows: number, vm: Uint32Array, host: Uint32Array, rack: Uint32Array, identity: Uint8Array): void {
+function copyKeys(
+  entries: Uint32Array,
+  at: Uint32Array,
+  rows: number,
+  vm: Uint32Array,
+  host: Uint32Array,
+  rack: Uint32Array,
+  identity: Uint8Array,
+): void {
   for (let row = 0; row < rows; row++) {
     const entry = at[row]!;
     vm[2 * row] = entries[entry + ENTRY.vm]!;

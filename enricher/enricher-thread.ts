@@ -19,7 +19,6 @@ const storage = createStorage({
   ...address,
   database: configuration.clickhouseDatabase,
   queryTimeoutMs: configuration.queryTimeoutMs,
-  durable: configuration.durable,
 });
 const source = createSpoolSource(spool);
 const enricher = createEnricher(configuration, {

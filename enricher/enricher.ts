@@ -3,6 +3,7 @@
 // retry is the same block. Enriching the next batch goes on while up to `insertsMax` are on their way.
 
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeArrow, encodeArrow } from '../schemas/arrow.ts';
 import { tokenOf } from '../schemas/batch.ts';
@@ -72,6 +73,8 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   const { source, storage, log, counters } = dependencies;
   const deadline = new AbortController();
   const stopping = new AbortController();
+  // Each insert that waits for its next try listens.
+  setMaxListeners(0, deadline.signal);
   const throttle = createThrottle();
   const names = createNodeNames();
   const persist = createPersistence({
@@ -107,9 +110,17 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   function useDocuments(current: Documents): void {
     const startedAt = performance.now();
     const snapshot = compileSnapshot(current);
-    for (const id of snapshot.access.unknownSwitches) log.warn(`the exporter registry names switch "${id}", which the inventory does not have`);
+    for (const id of snapshot.access.unknownSwitches)
+      log.warn(`the exporter registry names switch "${id}", which the inventory does not have`);
     enrichment = createEnrichment(snapshot, names, config);
-    log.info({ vms: current.inventory.vms.length, applications: current.applications.applications.length, elapsedMs: Math.round(performance.now() - startedAt) }, 'documents compiled');
+    log.info(
+      {
+        vms: current.inventory.vms.length,
+        applications: current.applications.applications.length,
+        elapsedMs: Math.round(performance.now() - startedAt),
+      },
+      'documents compiled',
+    );
   }
 
   function storeNames(nodes: readonly NodeName[]): Promise<void> {
@@ -197,15 +208,21 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     delivery.acknowledge();
   }
 
-  const stopped = new Promise<undefined>(resolve => stopping.signal.addEventListener('abort', () => resolve(undefined)));
+  /** Ends the wait for a batch; made anew for each, since a promise raced for ever would remember every race. */
+  let stopWaiting = () => {};
 
   async function next(): Promise<Delivery | undefined> {
     while (!stopping.signal.aborted) {
       try {
-        return await Promise.race([source.next(), stopped]);
+        return await new Promise<Delivery | undefined>((resolve, reject) => {
+          stopWaiting = () => resolve(undefined);
+          source.next().then(resolve, reject);
+        });
       } catch (error) {
         counters.add('sourceErrors');
-        throttle('source', heldBack => log.error({ heldBack }, `no batch from the transport: ${(error as Error).message}`));
+        throttle('source', heldBack =>
+          log.error({ heldBack }, `no batch from the transport: ${(error as Error).message}`),
+        );
         await sleep(SOURCE_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => {});
       }
     }
@@ -235,6 +252,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     },
     async stop(deadlineMs = STOP_MS_MAX) {
       stopping.abort();
+      stopWaiting();
       documents.stop();
       const timer = setTimeout(() => deadline.abort(), deadlineMs);
       const aborted = new Promise<void>(resolve => deadline.signal.addEventListener('abort', () => resolve()));

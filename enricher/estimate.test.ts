@@ -37,15 +37,29 @@ test('the product is exact to the last bit and saturates', () => {
 });
 
 test('an unsampled record stands for itself, without variance', () => {
-  expect(estimated({ bytes: 1234, packets: 3, samplingRate: 1 })).toMatchObject({ estBytes: 1234, estPackets: 3, varBytes: 0, unknownRows: 0 });
+  expect(estimated({ bytes: 1234, packets: 3, samplingRate: 1 })).toMatchObject({
+    estBytes: 1234,
+    estPackets: 3,
+    varBytes: 0,
+    unknownRows: 0,
+  });
 });
 
 test('an unknown rate leaves bytes as reported and is counted', () => {
-  expect(estimated({ bytes: 1234, packets: 3, samplingRate: 0 })).toMatchObject({ estBytes: 1234, estPackets: 3, varBytes: 0, unknownRows: 1 });
+  expect(estimated({ bytes: 1234, packets: 3, samplingRate: 0 })).toMatchObject({
+    estBytes: 1234,
+    estPackets: 3,
+    varBytes: 0,
+    unknownRows: 1,
+  });
 });
 
 test('one sampled packet: N b, variance N(N-1) b^2', () => {
-  expect(estimated({ bytes: 500, packets: 1, samplingRate: 100 })).toMatchObject({ estBytes: 50_000, estPackets: 100, varBytes: 100 * 99 * 250_000 });
+  expect(estimated({ bytes: 500, packets: 1, samplingRate: 100 })).toMatchObject({
+    estBytes: 50_000,
+    estPackets: 100,
+    varBytes: 100 * 99 * 250_000,
+  });
 });
 
 test('a sampled flow record: the packets are taken for full ones, never for more than the whole in one', () => {
@@ -57,18 +71,31 @@ test('a sampled flow record: the packets are taken for full ones, never for more
 
 test('the bound is never below the variance of the packets behind it', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 40, max: 1500 }), { minLength: 1, maxLength: 50 }), fc.integer({ min: 2, max: 5000 }), (sizes, rate) => {
-      const bytes = sizes.reduce((sum, size) => sum + size, 0);
-      const squares = sizes.reduce((sum, size) => sum + size * size, 0);
-      expect(estimated({ bytes, packets: sizes.length, samplingRate: rate }).varBytes).toBeGreaterThanOrEqual(rate * (rate - 1) * squares);
-    }),
+    fc.property(
+      fc.array(fc.integer({ min: 40, max: 1500 }), { minLength: 1, maxLength: 50 }),
+      fc.integer({ min: 2, max: 5000 }),
+      (sizes, rate) => {
+        const bytes = sizes.reduce((sum, size) => sum + size, 0);
+        const squares = sizes.reduce((sum, size) => sum + size * size, 0);
+        expect(estimated({ bytes, packets: sizes.length, samplingRate: rate }).varBytes).toBeGreaterThanOrEqual(
+          rate * (rate - 1) * squares,
+        );
+      },
+    ),
   );
 });
 
 test('an exporter that scales itself is not scaled again; its variance is that of what it sampled', () => {
-  const expected = { estBytes: 100_000, estPackets: 100, varBytes: 100 * 99 * 1000 * 1000, rateSource: RATE_SOURCE.prescaled };
+  const expected = {
+    estBytes: 100_000,
+    estPackets: 100,
+    varBytes: 100 * 99 * 1000 * 1000,
+    rateSource: RATE_SOURCE.prescaled,
+  };
   expect(estimated({ bytes: 100_000, packets: 100, samplingRate: 100 }, { prescaled: true })).toMatchObject(expected);
-  expect(estimated({ bytes: 100_000, packets: 100, samplingRate: 100 }, {}, RATE_SOURCE.prescaled)).toMatchObject(expected);
+  expect(estimated({ bytes: 100_000, packets: 100, samplingRate: 100 }, {}, RATE_SOURCE.prescaled)).toMatchObject(
+    expected,
+  );
 });
 
 test('the registry overrides the reported rate, and says so', () => {

@@ -16,7 +16,12 @@ const EXACT_MAX = Number.MAX_SAFE_INTEGER;
 const PACKET_BYTES_MAX = [1500, 9216, 65535] as const;
 
 /** Fills estBytes, estPackets and varBytes; returns how many rows have no known sampling rate. */
-export function estimate(columns: FlowColumns, rows: number, exporterOf: Uint32Array, exporters: ExporterTable): number {
+export function estimate(
+  columns: FlowColumns,
+  rows: number,
+  exporterOf: Uint32Array,
+  exporters: ExporterTable,
+): number {
   const { samplingRate, rateSource, bytes, packets, estBytes, estPackets, varBytes } = columns;
   let unknownRows = 0;
   for (let row = 0; row < rows; row++) {
@@ -65,7 +70,12 @@ function variance(rate: number, bytes: number, packets: number, prescaled: boole
   if (packets === 0) return 0;
   const mean = bytes / packets;
   const sampled = prescaled ? bytes / rate : bytes;
-  const longest = mean <= PACKET_BYTES_MAX[0] ? PACKET_BYTES_MAX[0] : mean <= PACKET_BYTES_MAX[1] ? PACKET_BYTES_MAX[1] : PACKET_BYTES_MAX[2];
+  const longest =
+    mean <= PACKET_BYTES_MAX[0]
+      ? PACKET_BYTES_MAX[0]
+      : mean <= PACKET_BYTES_MAX[1]
+        ? PACKET_BYTES_MAX[1]
+        : PACKET_BYTES_MAX[2];
   const squares = packets === 1 ? sampled * sampled : Math.min(sampled * sampled, sampled * longest);
   return rate * (rate - 1) * squares;
 }

@@ -54,10 +54,10 @@ export function compileExporters(registry: ExporterRegistry, exportersMax = EXPO
     return number;
   };
 
-  const withUnknown = (valueOf: (exporter: RegisteredExporter) => number) => [0, ...exporters.map(valueOf)];
+  const byNumber = (value: (exporter: RegisteredExporter) => number) => [0, ...exporters.map(value)];
   return {
-    prescaled: Uint8Array.from(withUnknown(exporter => (exporter.prescaled ? 1 : 0))),
-    samplingRate: Uint32Array.from(withUnknown(exporter => exporter.samplingRate ?? 0)),
+    prescaled: Uint8Array.from(byNumber(exporter => (exporter.prescaled ? 1 : 0))),
+    samplingRate: Uint32Array.from(byNumber(exporter => exporter.samplingRate ?? 0)),
     resolve({ exporter, observationDomain, protocol }, rows, numbers) {
       if (exporters.length === 0) {
         numbers.fill(0, 0, rows);

@@ -5,7 +5,9 @@ import { createHashTable } from './hash-table.ts';
 const word = fc.oneof(fc.integer({ min: 0, max: 3 }), fc.constantFrom(0xffffffff, 0x01000000, 0x02000000));
 
 test('behaves as a map, whatever the keys and their order', () => {
-  const operations = fc.array(fc.tuple(fc.tuple(word, word, word), fc.integer({ min: 0, max: 2 ** 31 - 1 })), { maxLength: 200 });
+  const operations = fc.array(fc.tuple(fc.tuple(word, word, word), fc.integer({ min: 0, max: 2 ** 31 - 1 })), {
+    maxLength: 200,
+  });
   fc.assert(
     fc.property(operations, list => {
       const table = createHashTable(3, 1000);

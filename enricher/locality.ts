@@ -5,7 +5,8 @@ import { LOCALITY, RULE } from '../schemas/codes.ts';
 import { ENTRY } from './endpoints.ts';
 
 export function localityOf(entries: Uint32Array, src: number, dst: number): number {
-  if (entries[src + ENTRY.autoRule] === RULE.external || entries[dst + ENTRY.autoRule] === RULE.external) return LOCALITY.external;
+  if (entries[src + ENTRY.autoRule] === RULE.external || entries[dst + ENTRY.autoRule] === RULE.external)
+    return LOCALITY.external;
   if (shared(entries, src, dst, ENTRY.vswitchAt)) return LOCALITY['same-vswitch'];
   if (shared(entries, src, dst, ENTRY.hostAt)) return LOCALITY['same-host'];
   if (shared(entries, src, dst, ENTRY.rackAt)) return LOCALITY['same-rack'];

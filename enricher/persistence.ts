@@ -22,7 +22,14 @@ export interface PersistenceOptions {
 
 export type Persist = (what: string, attempt: () => Promise<void>) => Promise<Outcome>;
 
-export function createPersistence({ triesMax, log, counters, signal, pauseMsMin = 100, pauseMsMax = 10_000 }: PersistenceOptions): Persist {
+export function createPersistence({
+  triesMax,
+  log,
+  counters,
+  signal,
+  pauseMsMin = 100,
+  pauseMsMax = 10_000,
+}: PersistenceOptions): Persist {
   const throttle = createThrottle();
   return async (what, attempt) => {
     let lastingTries = 0;
@@ -36,7 +43,9 @@ export function createPersistence({ triesMax, log, counters, signal, pauseMsMin 
         const reason = error instanceof Error ? error.message : String(error);
         counters.add(lasting ? 'retriesLasting' : 'retriesPassing');
         if (lasting && ++lastingTries >= triesMax) return { done: 'refused', reason };
-        throttle(lasting ? 'lasting' : 'passing', heldBack => log.warn({ what, heldBack, tries: tries + 1 }, `not stored yet, trying again: ${reason}`));
+        throttle(lasting ? 'lasting' : 'passing', heldBack =>
+          log.warn({ what, heldBack, tries: tries + 1 }, `not stored yet, trying again: ${reason}`),
+        );
       }
       const pauseMs = Math.min(pauseMsMax, pauseMsMin * 2 ** Math.min(tries, 20));
       await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});

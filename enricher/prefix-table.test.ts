@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { maskWords, type Prefix, parseAddress, parsePrefix, type Words } from '../schemas/address.ts';
 import { createPrefixTable } from './prefix-table.ts';
 
-const tableOf = (...texts: string[]) => createPrefixTable(texts.map((text, value) => ({ prefix: parsePrefix(text)!, value })));
+const tableOf = (...texts: string[]) =>
+  createPrefixTable(texts.map((text, value) => ({ prefix: parsePrefix(text)!, value })));
 const at = (text: string) => parseAddress(text)!;
 
 test('the longest prefix wins, in IPv4 and IPv6', () => {
@@ -24,8 +25,15 @@ test('0.0.0.0/0 holds IPv4 only, ::/0 holds everything', () => {
 });
 
 test('agrees with a walk over all prefixes', () => {
-  const words = fc.tuple(fc.constantFrom(0, 0xfd000000), fc.constant(0), fc.constantFrom(0, 0xffff), fc.nat({ max: 15 })) as fc.Arbitrary<Words>;
-  const prefix = fc.tuple(words, fc.integer({ min: 0, max: 128 })).map(([address, length]): Prefix => ({ words: maskWords(address, length), length }));
+  const words = fc.tuple(
+    fc.constantFrom(0, 0xfd000000),
+    fc.constant(0),
+    fc.constantFrom(0, 0xffff),
+    fc.nat({ max: 15 }),
+  ) as fc.Arbitrary<Words>;
+  const prefix = fc
+    .tuple(words, fc.integer({ min: 0, max: 128 }))
+    .map(([address, length]): Prefix => ({ words: maskWords(address, length), length }));
   fc.assert(
     fc.property(fc.array(prefix, { maxLength: 20 }), words, (prefixes, address) => {
       const holding = prefixes

@@ -1,7 +1,7 @@
 // The documents, compiled into tables that a record only has to look up. A snapshot is made whole beside the one in use
 // and takes its place between two batches.
 
-import { applicationsChecker, type Applications } from '../schemas/applications.ts';
+import { type Applications, applicationsChecker } from '../schemas/applications.ts';
 import { type ExporterRegistry, exporterRegistryChecker } from '../schemas/exporters.ts';
 import { type Inventory, inventoryChecker } from '../schemas/inventory.ts';
 import { type AccessTable, compileAccess } from './access.ts';

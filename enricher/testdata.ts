@@ -3,7 +3,16 @@
 import { parseAddress, parseMac, swap32 } from '../schemas/address.ts';
 import { applicationsChecker } from '../schemas/applications.ts';
 import { createBatch } from '../schemas/batch.ts';
-import { COUNT_REASONS, DIRECTION, IDENTITIES, LOCALITIES, PROTOCOL, type Protocol, RULES, SERVER_SIDES } from '../schemas/codes.ts';
+import {
+  COUNT_REASONS,
+  DIRECTION,
+  IDENTITIES,
+  LOCALITIES,
+  PROTOCOL,
+  type Protocol,
+  RULES,
+  SERVER_SIDES,
+} from '../schemas/codes.ts';
 import { exporterRegistryChecker } from '../schemas/exporters.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { inventoryChecker } from '../schemas/inventory.ts';
@@ -42,7 +51,15 @@ export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 export const LIMITS: EnrichmentOptions = { spanMsMax: 3_600_000, skewMsMax: 60_000 };
 export const BATCH_KEY: Key = { low: 7, high: 9 };
 
-export function documentsOf({ inventory = {}, applications = {}, exporters = [] }: { inventory?: object; applications?: object; exporters?: object[] }): Documents {
+export function documentsOf({
+  inventory = {},
+  applications = {},
+  exporters = [],
+}: {
+  inventory?: object;
+  applications?: object;
+  exporters?: object[];
+}): Documents {
   return {
     inventory: inventoryChecker.check('inventory', { source: 'test', asOf: '2026-01-01T00:00:00Z', ...inventory }),
     applications: applicationsChecker.check('applications', applications),

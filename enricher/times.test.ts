@@ -11,19 +11,37 @@ function mended(row: Row) {
 }
 
 test('times within the limits stay as they are', () => {
-  expect(mended({ flowStart: NOW - 3_600_000, flowEnd: NOW + 60_000 })).toEqual({ start: NOW - 3_600_000, end: NOW + 60_000, cut: 0, reversed: 0 });
+  expect(mended({ flowStart: NOW - 3_600_000, flowEnd: NOW + 60_000 })).toEqual({
+    start: NOW - 3_600_000,
+    end: NOW + 60_000,
+    cut: 0,
+    reversed: 0,
+  });
 });
 
 test('times outside the limits are cut to them and counted once a row', () => {
-  expect(mended({ flowStart: 0, flowEnd: NOW + 86_400_000 })).toEqual({ start: NOW - 3_600_000, end: NOW + 60_000, cut: 1, reversed: 0 });
+  expect(mended({ flowStart: 0, flowEnd: NOW + 86_400_000 })).toEqual({
+    start: NOW - 3_600_000,
+    end: NOW + 60_000,
+    cut: 1,
+    reversed: 0,
+  });
 });
 
 test('a start behind its end becomes the end', () => {
-  expect(mended({ flowStart: NOW, flowEnd: NOW - 5000 })).toEqual({ start: NOW - 5000, end: NOW - 5000, cut: 0, reversed: 1 });
+  expect(mended({ flowStart: NOW, flowEnd: NOW - 5000 })).toEqual({
+    start: NOW - 5000,
+    end: NOW - 5000,
+    cut: 0,
+    reversed: 1,
+  });
 });
 
 test('whatever the exporter says, the result lies within the limits and in order', () => {
-  const time = fc.oneof(fc.integer({ min: -(2 ** 50), max: 2 ** 50 }), fc.integer({ min: NOW - 4_000_000, max: NOW + 100_000 }));
+  const time = fc.oneof(
+    fc.integer({ min: -(2 ** 50), max: 2 ** 50 }),
+    fc.integer({ min: NOW - 4_000_000, max: NOW + 100_000 }),
+  );
   fc.assert(
     fc.property(time, time, fc.constantFrom(NOW, 0, 5), (flowStart, flowEnd, receivedAt) => {
       const { start, end } = mended({ flowStart, flowEnd, receivedAt });

@@ -16,7 +16,12 @@ export interface TimeFaults {
 }
 
 /** Adds the rows it had to mend to `faults`; a row counts once for each kind. */
-export function mendTimes(columns: FlowColumns, rows: number, { spanMsMax, skewMsMax }: TimeLimits, faults: TimeFaults): void {
+export function mendTimes(
+  columns: FlowColumns,
+  rows: number,
+  { spanMsMax, skewMsMax }: TimeLimits,
+  faults: TimeFaults,
+): void {
   const { receivedAt, flowStart, flowEnd } = columns;
   for (let row = 0; row < rows; row++) {
     const received = timeAt(receivedAt, row);

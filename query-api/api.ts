@@ -7,16 +7,29 @@ import type { Storage } from '../storage/storage.ts';
 import { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from './answers.ts';
 import { type Metric, UNITS } from './console/metric.ts';
 import { columnsOf, type DimensionColumn, pairOf } from './dimensions.ts';
-import { compileFilter, type Condition, equals, parseFilter, type Term } from './filter.ts';
-import { type FlatRow, type Format, CONTENT_TYPES, formatTable } from './format-table.ts';
-import { ExportersParameters, FlowsParameters, MatrixParameters, type Parameters, SeriesParameters, TopParameters } from './parameters.ts';
+import { type Condition, compileFilter, equals, parseFilter, parseValues, type Term } from './filter.ts';
+import { CONTENT_TYPES, type FlatRow, type Format, formatTable } from './format-table.ts';
+import {
+  ExportersParameters,
+  FlowsParameters,
+  MatrixParameters,
+  type Parameters,
+  SeriesParameters,
+  TopParameters,
+} from './parameters.ts';
 import { ProblemDocument, refuse } from './problem.ts';
-import { exportersStatement, type ExporterRow, shapeExporter } from './questions/exporters.ts';
+import { qualityOf, receiptBounds } from './quality.ts';
+import { type ExporterRow, exportersStatement, shapeExporter } from './questions/exporters.ts';
 import { FLOW_NAMES, FLOW_NODE_COLUMNS, type FlowRow, flowsStatement, shapeFlow } from './questions/flows.ts';
-import { matrixColumns, type MatrixQuestion, type MatrixRow, matrixStatement, shapeMatrix } from './questions/matrix.ts';
+import {
+  type MatrixQuestion,
+  type MatrixRow,
+  matrixColumns,
+  matrixStatement,
+  shapeMatrix,
+} from './questions/matrix.ts';
 import { type SeriesQuestion, type SeriesRow, seriesStatement, shapeSeries } from './questions/series.ts';
 import { shapeTop, type TopQuestion, type TopRow, topStatement } from './questions/top.ts';
-import { qualityOf, receiptBounds } from './quality.ts';
 import { askTables, type Rows } from './tables.ts';
 import { nameValues, nodeResolver } from './values.ts';
 import { parseAsked } from './window.ts';
@@ -35,17 +48,52 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
     const started = performance.now();
     refuseLayer2(params.layer);
     const now = nowMs();
-    const question: MatrixQuestion = { pair: pairOf('by', params.by), metric: params.metric, orientation: params.orientation, limit: params.limit };
+    const question: MatrixQuestion = {
+      pair: pairOf('by', params.by),
+      metric: params.metric,
+      orientation: params.orientation,
+      limit: params.limit,
+    };
     const condition = await compileFilter('filter', parseFilter('filter', params.filter), resolve);
     const asked = parseAsked(params.from, params.to, now);
-    const found = await askTables<MatrixRow>(storage, { asked, metric: params.metric, columns: matrixColumns(question), condition }, now, context => matrixStatement(question, context));
+    const found = await askTables<MatrixRow>(
+      storage,
+      { asked, metric: params.metric, columns: matrixColumns(question), condition },
+      now,
+      context => matrixStatement(question, context),
+    );
     const [src, dst] = question.pair;
-    const name = await nameValues(storage, found.rows.flatMap(row => [[src, row.src] as const, [dst, row.dst] as const]));
+    const name = await nameValues(
+      storage,
+      found.rows.flatMap(row => [[src, row.src] as const, [dst, row.dst] as const]),
+    );
     const { unclassifiedShare, unelectedShare, ...figures } = shapeMatrix(question, found.rows, secondsOf(found), name);
     const quality = await qualityOf(storage, config, found.window, now, { unclassifiedShare, unelectedShare });
-    const answer: MatrixAnswer = { ...about(found, params.metric, started), by: params.by, orientation: params.orientation, ...figures, quality };
-    const flat = () => answer.cells.map(cell => ({ srcKey: cell.src.key, src: cell.src.name, dstKey: cell.dst.key, dst: cell.dst.name, value: cell.value, ciLow: cell.ciLow, ciHigh: cell.ciHigh, samples: cell.samples }));
-    return send(reply, params.format, answer, { srcKey: 'text', src: 'text', dstKey: 'text', dst: 'text', ...ESTIMATE }, flat);
+    const answer: MatrixAnswer = {
+      ...about(found, params.metric, started),
+      by: params.by,
+      orientation: params.orientation,
+      ...figures,
+      quality,
+    };
+    const flat = () =>
+      answer.cells.map(cell => ({
+        srcKey: cell.src.key,
+        src: cell.src.name,
+        dstKey: cell.dst.key,
+        dst: cell.dst.name,
+        value: cell.value,
+        ciLow: cell.ciLow,
+        ciHigh: cell.ciHigh,
+        samples: cell.samples,
+      }));
+    return send(
+      reply,
+      params.format,
+      answer,
+      { srcKey: 'text', src: 'text', dstKey: 'text', dst: 'text', ...ESTIMATE },
+      flat,
+    );
   });
 
   get(app, 'series', 'Traffic over time', SeriesParameters, SeriesAnswer, async (params, reply) => {
@@ -57,15 +105,32 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
     const condition = await seriesCondition(params, storage);
     const asked = parseAsked(params.from, params.to, now);
     const columns = split.map(column => column.name);
-    const found = await askTables<SeriesRow>(storage, { asked, metric: params.metric, columns, condition }, now, context => seriesStatement(question, context));
+    const found = await askTables<SeriesRow>(
+      storage,
+      { asked, metric: params.metric, columns, condition },
+      now,
+      context => seriesStatement(question, context),
+    );
     const name = await nameValues(storage, rawValues(split, found.rows));
     const shaped = shapeSeries(question, found.rows, found.window, found.covered, name);
     const answer: SeriesAnswer = { ...about(found, params.metric, started), ...shaped };
     const flat = () =>
       answer.series.flatMap(series =>
-        answer.times.map((at, i) => ({ time: new Date(at * 1000).toISOString(), ...namesOf(split, series.rest ? [] : series.keys), value: series.values[i] ?? null, ciLow: series.ciLow[i] ?? null, ciHigh: series.ciHigh[i] ?? null })),
+        answer.times.map((at, i) => ({
+          time: new Date(at * 1000).toISOString(),
+          ...namesOf(split, series.rest ? [] : series.keys),
+          value: series.values[i] ?? null,
+          ciLow: series.ciLow[i] ?? null,
+          ciHigh: series.ciHigh[i] ?? null,
+        })),
       );
-    return send(reply, params.format, answer, { time: 'text', ...textColumns(split), value: 'number', ciLow: 'number', ciHigh: 'number' }, flat);
+    return send(
+      reply,
+      params.format,
+      answer,
+      { time: 'text', ...textColumns(split), value: 'number', ciLow: 'number', ciHigh: 'number' },
+      flat,
+    );
   });
 
   get(app, 'top', 'The largest groups of a dimension', TopParameters, TopAnswer, async (params, reply) => {
@@ -76,24 +141,61 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
     const condition = await compileFilter('filter', parseFilter('filter', params.filter), resolve);
     const asked = parseAsked(params.from, params.to, now);
     const columns = question.columns.map(column => column.name);
-    const found = await askTables<TopRow>(storage, { asked, metric: params.metric, columns, condition }, now, context => topStatement(question, context));
-    const name = await nameValues(storage, rawValues(question.columns, found.rows.filter(row => Number(row.whole) === 0)));
-    const answer: TopAnswer = { ...about(found, params.metric, started), ...shapeTop(question, found.rows, secondsOf(found), name) };
-    const flat = () => answer.rows.map(({ keys, ...estimate }) => ({ ...namesOf(question.columns, keys), ...estimate }));
+    const found = await askTables<TopRow>(storage, { asked, metric: params.metric, columns, condition }, now, context =>
+      topStatement(question, context),
+    );
+    const name = await nameValues(
+      storage,
+      rawValues(
+        question.columns,
+        found.rows.filter(row => Number(row.whole) === 0),
+      ),
+    );
+    const answer: TopAnswer = {
+      ...about(found, params.metric, started),
+      ...shapeTop(question, found.rows, secondsOf(found), name),
+    };
+    const flat = () =>
+      answer.rows.map(({ keys, ...estimate }) => ({ ...namesOf(question.columns, keys), ...estimate }));
     return send(reply, params.format, answer, { ...textColumns(question.columns), ...ESTIMATE, share: 'number' }, flat);
   });
 
-  get(app, 'flows', 'The newest records, every column in words', FlowsParameters, FlowsAnswer, async (params, reply) => {
-    const started = performance.now();
-    const asked = parseAsked(params.from, params.to, nowMs());
-    const condition = await compileFilter('filter', parseFilter('filter', params.filter), resolve);
-    const { sql, params: bound } = flowsStatement({ ...asked, limit: params.limit, ...receiptBounds(config) }, condition);
-    const rows = await storage.select<FlowRow>(sql, bound);
-    const name = await nameValues(storage, rows.flatMap(row => FLOW_NODE_COLUMNS.map(column => [column, row[column.name] ?? '0'] as const)));
-    const flows = rows.map(row => shapeFlow(row, name));
-    const answer: FlowsAnswer = { from: iso(asked.fromMs), to: iso(asked.toMs), columns: FLOW_NAMES, flows, elapsedMs: elapsed(started) };
-    return send(reply, params.format, answer, Object.fromEntries(FLOW_NAMES.map(column => [column, 'text'])), () => flows);
-  });
+  get(
+    app,
+    'flows',
+    'The newest records, every column in words',
+    FlowsParameters,
+    FlowsAnswer,
+    async (params, reply) => {
+      const started = performance.now();
+      const asked = parseAsked(params.from, params.to, nowMs());
+      const condition = await compileFilter('filter', parseFilter('filter', params.filter), resolve);
+      const { sql, params: bound } = flowsStatement(
+        { ...asked, limit: params.limit, ...receiptBounds(config) },
+        condition,
+      );
+      const rows = await storage.select<FlowRow>(sql, bound);
+      const name = await nameValues(
+        storage,
+        rows.flatMap(row => FLOW_NODE_COLUMNS.map(column => [column, row[column.name] ?? '0'] as const)),
+      );
+      const flows = rows.map(row => shapeFlow(row, name));
+      const answer: FlowsAnswer = {
+        from: iso(asked.fromMs),
+        to: iso(asked.toMs),
+        columns: FLOW_NAMES,
+        flows,
+        elapsedMs: elapsed(started),
+      };
+      return send(
+        reply,
+        params.format,
+        answer,
+        Object.fromEntries(FLOW_NAMES.map(column => [column, 'text'])),
+        () => flows,
+      );
+    },
+  );
 
   get(app, 'exporters', 'Who reports, and how well', ExportersParameters, ExportersAnswer, async (params, reply) => {
     const started = performance.now();
@@ -122,18 +224,41 @@ type Kinds = Readonly<Record<string, 'text' | 'number'>>;
 const ESTIMATE = { value: 'number', ciLow: 'number', ciHigh: 'number', samples: 'number' } as const;
 
 const TEXTS: ReadonlySet<string> = new Set(['exporter', 'protocol', 'lastSeen', 'lostUnit', 'silent']);
-const EXPORTER_KINDS: Kinds = Object.fromEntries(Object.keys(ExportersAnswer.properties.exporters.items.properties).map(name => [name, TEXTS.has(name) ? 'text' : 'number']));
+const EXPORTER_KINDS: Kinds = Object.fromEntries(
+  Object.keys(ExportersAnswer.properties.exporters.items.properties).map(name => [
+    name,
+    TEXTS.has(name) ? 'text' : 'number',
+  ]),
+);
 
-function get<P extends TSchema, A extends TSchema>(app: FastifyInstance, name: string, summary: string, querystring: P, answer: A, handler: (params: Parameters<P>, reply: FastifyReply) => Promise<unknown>): void {
+function get<P extends TSchema, A extends TSchema>(
+  app: FastifyInstance,
+  name: string,
+  summary: string,
+  querystring: P,
+  answer: A,
+  handler: (params: Parameters<P>, reply: FastifyReply) => Promise<unknown>,
+): void {
   const response = { 200: answer, 400: ProblemDocument, 503: ProblemDocument };
-  app.get(`/api/v1/${name}`, { schema: { summary, tags: ['questions'], querystring, response } }, (request, reply) => handler(request.query as Parameters<P>, reply));
+  app.get(`/api/v1/${name}`, { schema: { summary, tags: ['questions'], querystring, response } }, (request, reply) =>
+    handler(request.query as Parameters<P>, reply),
+  );
 }
 
-function send(reply: FastifyReply, format: Format, answer: object, columns: Kinds, flat: () => readonly FlatRow[]): object | FastifyReply {
+function send(
+  reply: FastifyReply,
+  format: Format,
+  answer: object,
+  columns: Kinds,
+  flat: () => readonly FlatRow[],
+): object | FastifyReply {
   reply.header('cache-control', 'no-store');
   if (format === 'json') return answer;
   const table = formatTable(format, columns, flat());
-  return reply.type(CONTENT_TYPES[format]).serializer((payload: unknown) => payload as string).send(typeof table === 'string' ? table : Buffer.from(table));
+  return reply
+    .type(CONTENT_TYPES[format])
+    .serializer((payload: unknown) => payload as string)
+    .send(typeof table === 'string' ? table : Buffer.from(table));
 }
 
 /** src and dst of a series are terms of their own, joined with the filter. */
@@ -142,12 +267,14 @@ async function seriesCondition(params: Parameters<typeof SeriesParameters>, stor
   const end = async (parameter: 'src' | 'dst', column: DimensionColumn) => {
     const text = params[parameter];
     if (text === undefined) return undefined;
-    const term: Term = equals(column.name, [column], text.split('|'));
+    const term: Term = equals(column.name, [column], parseValues(parameter, text));
     return compileFilter(parameter, [[term]], nodeResolver(storage, parameter), parameter);
   };
-  const conditions = [await end('src', srcColumn), await end('dst', dstColumn), await compileFilter('filter', parseFilter('filter', params.filter), nodeResolver(storage, 'filter'))].filter(
-    condition => condition !== undefined,
-  );
+  const conditions = [
+    await end('src', srcColumn),
+    await end('dst', dstColumn),
+    await compileFilter('filter', parseFilter('filter', params.filter), nodeResolver(storage, 'filter')),
+  ].filter(condition => condition !== undefined);
   return {
     sql: conditions.map(condition => condition.sql).join(' AND '),
     params: Object.assign({}, ...conditions.map(condition => condition.params)),
@@ -156,20 +283,37 @@ async function seriesCondition(params: Parameters<typeof SeriesParameters>, stor
 }
 
 function refuseLayer2(layer: 'l2' | 'l3'): void {
-  if (layer === 'l2') refuse('layer', 'l2 cannot be told: the roll-ups hold IP bytes, and not every exporter reports the length of frames; l3 is allowed');
+  if (layer === 'l2')
+    refuse(
+      'layer',
+      'l2 cannot be told: the roll-ups hold IP bytes, and not every exporter reports the length of frames; l3 is allowed',
+    );
 }
 
-function* rawValues(columns: readonly DimensionColumn[], rows: readonly { readonly [group: `k${number}`]: string }[]): Generator<readonly [DimensionColumn, string]> {
+function* rawValues(
+  columns: readonly DimensionColumn[],
+  rows: readonly { readonly [group: `k${number}`]: string }[],
+): Generator<readonly [DimensionColumn, string]> {
   for (const row of rows) for (const [i, column] of columns.entries()) yield [column, row[`k${i}`] || '0'];
 }
 
 function textColumns(columns: readonly DimensionColumn[]): Kinds {
-  return Object.fromEntries(columns.flatMap(({ name }) => [[`${name}Key`, 'text'], [name, 'text']]));
+  return Object.fromEntries(
+    columns.flatMap(({ name }) => [
+      [`${name}Key`, 'text'],
+      [name, 'text'],
+    ]),
+  );
 }
 
 /** Key and name of each column; the rest has the name `rest` and no key. */
 function namesOf(columns: readonly DimensionColumn[], keys: readonly { key: string; name: string }[]): FlatRow {
-  return Object.fromEntries(columns.flatMap(({ name }, i) => [[`${name}Key`, keys[i]?.key ?? null], [name, keys[i]?.name ?? 'rest']]));
+  return Object.fromEntries(
+    columns.flatMap(({ name }, i) => [
+      [`${name}Key`, keys[i]?.key ?? null],
+      [name, keys[i]?.name ?? 'rest'],
+    ]),
+  );
 }
 
 function secondsOf({ covered }: Rows<unknown>): number {
@@ -192,4 +336,3 @@ function about({ window, covered, tables }: Rows<unknown>, metric: Metric, start
 
 const iso = (ms: number) => new Date(ms).toISOString();
 const elapsed = (started: number) => Math.round((performance.now() - started) * 10) / 10;
-

@@ -11,7 +11,13 @@ import { type Storage, StorageError } from '../storage/storage.ts';
 import { Health } from './answers.ts';
 import { registerApi } from './api.ts';
 import { registerConsole } from './console-files.ts';
-import { type ParameterFault, type ProblemDocument, QuestionError, questionProblem, validationFaults } from './problem.ts';
+import {
+  type ParameterFault,
+  type ProblemDocument,
+  QuestionError,
+  questionProblem,
+  validationFaults,
+} from './problem.ts';
 
 export interface Dependency {
   readonly name: string;
@@ -38,31 +44,46 @@ export interface QueryApi {
 }
 
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
-const QUERY_BYTES_MAX = 16 * 1024;
 
-export function createQueryApi(config: Configuration, { storage, log, metrics, ready, nowMs = Date.now }: QueryApiDependencies): QueryApi {
+export function createQueryApi(
+  config: Configuration,
+  { storage, log, metrics, ready, nowMs = Date.now }: QueryApiDependencies,
+): QueryApi {
   const app = fastify({
     logger: false,
-    maxParamLength: QUERY_BYTES_MAX,
     forceCloseConnections: true,
-    ajv: { customOptions: { removeAdditional: false, allErrors: true, coerceTypes: true, useDefaults: true, strict: false } },
+    ajv: {
+      customOptions: { removeAdditional: false, allErrors: true, coerceTypes: true, useDefaults: true, strict: false },
+    },
   });
 
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
-    const known = Object.keys((request.routeOptions.schema?.querystring as { properties?: object } | undefined)?.properties ?? {});
+    const known = Object.keys(
+      (request.routeOptions.schema?.querystring as { properties?: object } | undefined)?.properties ?? {},
+    );
     const problem = problemOf(error, known);
     if (problem.status >= 500) log.warn({ err: error, url: request.url }, 'a question failed');
     return reply.status(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
   });
   app.setNotFoundHandler((request, reply) => {
-    const problem: ProblemDocument = { type: 'urn:hairpin:problem:not-found', title: 'There is nothing here', status: 404, detail: `${request.method} ${request.url.split('?')[0]} is not part of the API; /docs lists what is` };
+    const problem: ProblemDocument = {
+      type: 'urn:hairpin:problem:not-found',
+      title: 'There is nothing here',
+      status: 404,
+      detail: `${request.method} ${request.url.split('?')[0]} is not part of the API; /docs lists what is`,
+    };
     return reply.status(404).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
   });
 
   app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Hairpin query API', version: '1', description: 'Who talks to whom, counted once, with its error and its blind spots. Numbers are exact up to 2^53.' },
+      info: {
+        title: 'Hairpin query API',
+        version: '1',
+        description:
+          'Who talks to whom, counted once, with its error and its blind spots. Numbers are exact up to 2^53.',
+      },
       tags: [{ name: 'questions' }, { name: 'health' }],
     },
   });
@@ -83,7 +104,11 @@ export function createQueryApi(config: Configuration, { storage, log, metrics, r
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL') {
-          throw new HairpinError('PORT_TAKEN', `${config.http} cannot be listened on (${code}); choose another address with --http HOST:PORT`, error);
+          throw new HairpinError(
+            'PORT_TAKEN',
+            `${config.http} cannot be listened on (${code}); choose another address with --http HOST:PORT`,
+            error,
+          );
         }
         throw error;
       }
@@ -93,21 +118,44 @@ export function createQueryApi(config: Configuration, { storage, log, metrics, r
 }
 
 function registerHealth(app: FastifyInstance, metrics: Metrics, ready: () => readonly Dependency[]): void {
-  app.get('/healthz', { schema: { summary: 'The process runs', tags: ['health'], response: { 200: Health } } }, () => ({ ok: true, dependencies: [] }));
-  app.get('/readyz', { schema: { summary: 'Everything it depends on is there', tags: ['health'], response: { 200: Health, 503: Health } } }, (_request, reply) => {
-    const dependencies = ready();
-    const ok = dependencies.every(dependency => dependency.ok);
-    return reply.status(ok ? 200 : 503).send({ ok, dependencies });
-  });
-  app.get('/metrics', { schema: { summary: 'Prometheus text', tags: ['health'] } }, async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
+  app.get('/healthz', { schema: { summary: 'The process runs', tags: ['health'], response: { 200: Health } } }, () => ({
+    ok: true,
+    dependencies: [],
+  }));
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        summary: 'Everything it depends on is there',
+        tags: ['health'],
+        response: { 200: Health, 503: Health },
+      },
+    },
+    (_request, reply) => {
+      const dependencies = ready();
+      const ok = dependencies.every(dependency => dependency.ok);
+      return reply.status(ok ? 200 : 503).send({ ok, dependencies });
+    },
+  );
+  app.get('/metrics', { schema: { summary: 'Prometheus text', tags: ['health'] } }, async (_request, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  );
 }
 
 function problemOf(error: FastifyError | Error, known: readonly string[]): ProblemDocument {
   if (error instanceof QuestionError) return questionProblem(error.faults);
-  if ('validation' in error && error.validation) return questionProblem(validationFaults(error.validation as Parameters<typeof validationFaults>[0], known) as ParameterFault[]);
+  if ('validation' in error && error.validation)
+    return questionProblem(
+      validationFaults(error.validation as Parameters<typeof validationFaults>[0], known) as ParameterFault[],
+    );
   if (error instanceof StorageError) return storageProblem(error);
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500;
-  return { type: 'about:blank', title: status < 500 ? error.message : 'The question could not be answered', status, detail: status < 500 ? error.message : 'an unexpected fault; the log has it' };
+  return {
+    type: 'about:blank',
+    title: status < 500 ? error.message : 'The question could not be answered',
+    status,
+    detail: status < 500 ? error.message : 'an unexpected fault; the log has it',
+  };
 }
 
 /** ClickHouse error 159: TIMEOUT_EXCEEDED; 160: TOO_SLOW; 241: MEMORY_LIMIT_EXCEEDED. */
@@ -115,7 +163,21 @@ const TOO_LARGE: ReadonlySet<number> = new Set([159, 160, 241, 307, 396]);
 
 function storageProblem(error: StorageError): ProblemDocument {
   if (TOO_LARGE.has(error.clickhouseCode)) {
-    return { type: 'urn:hairpin:problem:question-too-large', title: 'The question is too large', status: 503, detail: 'it needs more time or memory than allowed; ask for a shorter window, fewer dimensions or a narrower filter' };
+    return {
+      type: 'urn:hairpin:problem:question-too-large',
+      title: 'The question is too large',
+      status: 503,
+      detail:
+        'it needs more time or memory than allowed; ask for a shorter window, fewer dimensions or a narrower filter',
+    };
   }
-  return { type: 'urn:hairpin:problem:storage', title: 'ClickHouse did not answer the question', status: 503, detail: error.failure === 'passing' ? 'the server is away or overloaded; try again' : 'the server refused it; the log says why' };
+  return {
+    type: 'urn:hairpin:problem:storage',
+    title: 'ClickHouse did not answer the question',
+    status: 503,
+    detail:
+      error.failure === 'passing'
+        ? 'the server is away or overloaded; try again'
+        : 'the server refused it; the log says why',
+  };
 }

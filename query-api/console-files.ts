@@ -20,7 +20,12 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const HEADERS = { 'content-security-policy': POLICY, 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-cache' };
+const HEADERS = {
+  'content-security-policy': POLICY,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-cache',
+};
 
 const TYPES: Readonly<Record<string, string>> = {
   '.ts': 'text/javascript; charset=utf-8',
@@ -31,9 +36,13 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export function registerConsole(app: FastifyInstance): void {
   const page = readFileSync(join(FOLDER, 'index.html'), 'utf8');
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.headers(HEADERS).type('text/html; charset=utf-8').send(page));
+  app.get('/', { schema: { hide: true } }, (_request, reply) =>
+    reply.headers(HEADERS).type('text/html; charset=utf-8').send(page),
+  );
   for (const [name, body] of consoleFiles()) {
-    app.get(`/console/${name}`, { schema: { hide: true } }, (_request, reply) => reply.headers(HEADERS).type(TYPES[extname(name)]!).send(body));
+    app.get(`/console/${name}`, { schema: { hide: true } }, (_request, reply) =>
+      reply.headers(HEADERS).type(TYPES[extname(name)]!).send(body),
+    );
   }
 }
 

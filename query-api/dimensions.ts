@@ -3,6 +3,7 @@
 
 import type { Column } from '../schemas/columns.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import { PAIR_KEYS, TRAFFIC_KEYS } from '../storage/spread.ts';
 import { refuse } from './problem.ts';
 
 /** How the values of a column are written. */
@@ -46,7 +47,8 @@ for (const [name, src] of columns) {
   if (dst) pairs.set(name.slice(3).toLowerCase(), [src, dst]);
 }
 
-export const PAIR_NAMES = [...pairs.keys()];
+/** What people ask for most comes first. */
+export const PAIR_NAMES = [...pairs.keys()].reverse();
 export const COLUMN_NAMES = [...columns.keys()];
 
 export function pairOf(parameter: string, name: string): readonly [DimensionColumn, DimensionColumn] {
@@ -77,13 +79,5 @@ export function columnOrPair(name: string): readonly DimensionColumn[] | undefin
 }
 
 /** Columns that the roll-ups keep; anything else is read from the records. */
-export const TRAFFIC_COLUMNS: ReadonlySet<string> = new Set(['srcApp', 'dstApp', 'service', 'serverSide', 'locality']);
-export const PAIRS_COLUMNS: ReadonlySet<string> = new Set([
-  ...TRAFFIC_COLUMNS,
-  'srcVm',
-  'dstVm',
-  'srcHost',
-  'dstHost',
-  'srcRack',
-  'dstRack',
-]);
+export const TRAFFIC_COLUMNS: ReadonlySet<string> = new Set(TRAFFIC_KEYS);
+export const PAIRS_COLUMNS: ReadonlySet<string> = new Set(PAIR_KEYS);

@@ -65,13 +65,20 @@ function parseTerm(parameter: string, text: string): Term {
   const [, name = '', operator = '=', rest = ''] = match;
   const columns = columnOrPair(name);
   if (!columns) refuse(parameter, `"${name}" is no column; allowed are ${[...PAIR_NAMES, ...COLUMN_NAMES].join(', ')}`);
-  const values = split(parameter, rest, '|').map(unquote);
-  if (values.some(value => value === '')) refuse(parameter, `"${text.trim()}" lacks a value`);
+  const values = parseValues(parameter, rest);
   const ordered = operator !== '=' && operator !== '!=';
   if (ordered && columns.some(column => column.kind !== 'number'))
     refuse(parameter, `${name} has no order: only = and != apply`);
   if (ordered && values.length > 1) refuse(parameter, `${name} ${operator} takes one value`);
   return { name, columns, operator: operator as Operator, values };
+}
+
+/** `web|"a, b"` */
+export function parseValues(parameter: string, text: string): string[] {
+  const values = split(parameter, text, '|').map(unquote);
+  if (values.some(value => value === '')) refuse(parameter, `"${text.trim()}" lacks a value`);
+  if (values.length > VALUES_MAX) refuse(parameter, `has more than ${VALUES_MAX} values`);
+  return values;
 }
 
 /** Splits at a separator outside quotes. */

@@ -14,10 +14,17 @@ export const CONTENT_TYPES: Readonly<Record<Exclude<Format, 'json'>, string>> = 
 };
 
 /** `columns` gives order and kind, so that an empty answer has its header too. */
-export function formatTable(format: Exclude<Format, 'json'>, columns: Readonly<Record<string, 'text' | 'number'>>, rows: readonly FlatRow[]): string | Uint8Array {
+export function formatTable(
+  format: Exclude<Format, 'json'>,
+  columns: Readonly<Record<string, 'text' | 'number'>>,
+  rows: readonly FlatRow[],
+): string | Uint8Array {
   const names = Object.keys(columns);
-  if (format === 'arrow') return encodeTable(names.map(name => ({ name, kind: columns[name]!, values: rows.map(row => row[name] ?? null) })));
-  return [names, ...rows.map(row => names.map(name => row[name] ?? null))].map(line => `${line.map(csvField).join(',')}\r\n`).join('');
+  if (format === 'arrow')
+    return encodeTable(names.map(name => ({ name, kind: columns[name]!, values: rows.map(row => row[name] ?? null) })));
+  return [names, ...rows.map(row => names.map(name => row[name] ?? null))]
+    .map(line => `${line.map(csvField).join(',')}\r\n`)
+    .join('');
 }
 
 /** A spreadsheet takes a text that starts with one of these for a formula; the quote keeps it a text. */

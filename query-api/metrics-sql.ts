@@ -22,7 +22,7 @@ export function isRanked(metric: Metric): boolean {
 }
 
 /**
- * The aggregate that ranks buckets, over a relation with `bucket` and `bytes`. Nearest rank: the value at place
+ * The aggregate that ranks buckets, over a relation `g` with `bucket` and `bytes`. Nearest rank: the value at place
  * ceil(0.95 n) of the n observed buckets; buckets without rows are zeros and stand at the low end.
  */
 export function rankedSql(
@@ -32,9 +32,9 @@ export function rankedSql(
 ): { sql: string; params: Record<string, unknown> } {
   if (!isRanked(metric)) return { sql: '0', params: {} };
   const seconds =
-    'greatest(1, least(toUnixTimestamp(bucket) + {rankStep:UInt32}, {rankTo:UInt32}) - greatest(toUnixTimestamp(bucket), {rankFrom:UInt32}))';
-  const rate = `bytes * 8 / ${seconds}`;
-  const closed = 'bucket < toDateTime({rankBefore:UInt32})';
+    'greatest(1, least(toUnixTimestamp(g.bucket) + {rankStep:UInt32}, {rankTo:UInt32}) - greatest(toUnixTimestamp(g.bucket), {rankFrom:UInt32}))';
+  const rate = `g.bytes * 8 / ${seconds}`;
+  const closed = 'g.bucket < toDateTime({rankBefore:UInt32})';
   const params = {
     rankStep: window.resolutionS,
     rankFrom: covered.fromS,

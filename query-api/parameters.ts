@@ -7,8 +7,10 @@ import { FORMATS } from './format-table.ts';
 import { ORIENTATIONS } from './questions/matrix.ts';
 
 const closed = { additionalProperties: false } as const;
-const choice = <const L extends readonly string[]>(values: L, options = {}) => Type.Enum([...values] as unknown as L, options);
-const Limit = (normal: number, maximum: number, description: string) => Type.Integer({ default: normal, minimum: 1, maximum, description });
+const choice = <const L extends readonly string[]>(values: L, options: object) =>
+  Type.Unsafe<L[number]>({ type: 'string', enum: values, ...options });
+const Limit = (normal: number, maximum: number, description: string) =>
+  Type.Integer({ default: normal, minimum: 1, maximum, description });
 
 const window = {
   from: Type.String({ default: 'now-1h', maxLength: 64, description: 'start: RFC 3339, `now`, `now-15m` (s m h d w)' }),
@@ -21,8 +23,15 @@ const filter = Type.String({
     '`srcApp=web|api,dstApp!=db;service=tcp/443`: terms joined by `,` (and) or `;` (or), values by `|`; = != and, for numbers, < <= > >=. `app=web` is either end. Nodes by name, glob (`web-*`) or key; addresses by prefix; values with `,;|` in double quotes',
 });
 const format = choice(FORMATS, { default: 'json', description: 'json, csv, or arrow (an Arrow IPC stream)' });
-const layer = choice(['l3', 'l2'], { default: 'l3', description: 'l3: IP bytes. l2 is refused: not every exporter tells the frame length, and an estimate would not say so' });
-const metric = choice(METRICS, { default: 'bytes', description: 'p95Bps is nearest rank over five-minute buckets; rates are over the observed part of the window' });
+const layer = choice(['l3', 'l2'], {
+  default: 'l3',
+  description:
+    'l3: IP bytes. l2 is refused: not every exporter tells the frame length, and an estimate would not say so',
+});
+const metric = choice(METRICS, {
+  default: 'bytes',
+  description: 'p95Bps is nearest rank over five-minute buckets; rates are over the observed part of the window',
+});
 const pairNames = `one of ${PAIR_NAMES.join(', ')}`;
 const columnNames = `up to four of ${[...PAIR_NAMES, ...COLUMN_NAMES].join(', ')}, joined by commas`;
 
@@ -32,7 +41,10 @@ export const MatrixParameters = Type.Object(
     by: Type.String({ default: 'app', maxLength: 64, description: pairNames }),
     metric,
     layer,
-    orientation: choice(ORIENTATIONS, { default: 'sender', description: 'sender: cell (A,B) is what A sent to B; client: rows are clients, columns servers' }),
+    orientation: choice(ORIENTATIONS, {
+      default: 'sender',
+      description: 'sender: cell (A,B) is what A sent to B; client: rows are clients, columns servers',
+    }),
     filter,
     limit: Limit(30, 200, 'nodes told, the largest first; everything else is the rest'),
     format,
@@ -46,10 +58,21 @@ export const SeriesParameters = Type.Object(
     by: Type.String({ default: 'app', maxLength: 64, description: `what src and dst name: ${pairNames}` }),
     src: Type.Optional(Type.String({ maxLength: 1000, description: 'senders, by name, glob or key, joined by |' })),
     dst: Type.Optional(Type.String({ maxLength: 1000, description: 'receivers' })),
-    split: Type.Optional(Type.String({ maxLength: 200, description: `one series per value of ${columnNames}; left out: one series of all` })),
+    split: Type.Optional(
+      Type.String({
+        maxLength: 200,
+        description: `one series per value of ${columnNames}; left out: one series of all`,
+      }),
+    ),
     metric: choice(['bytes', 'packets', 'avgBps'], { default: 'avgBps', description: 'per bucket' }),
     layer,
-    step: Type.Optional(Type.Integer({ minimum: 60, maximum: 31_536_000, description: 'seconds per bucket; raised to the resolution and to at most 2000 buckets' })),
+    step: Type.Optional(
+      Type.Integer({
+        minimum: 60,
+        maximum: 31_536_000,
+        description: 'seconds per bucket; raised to the resolution and to at most 2000 buckets',
+      }),
+    ),
     filter,
     limit: Limit(10, 100, 'series told when split; the others are one series, the rest'),
     format,
@@ -58,12 +81,30 @@ export const SeriesParameters = Type.Object(
 );
 
 export const TopParameters = Type.Object(
-  { ...window, by: Type.String({ default: 'service', maxLength: 200, description: columnNames }), metric, layer, filter, limit: Limit(20, 10_000, 'groups told'), format },
+  {
+    ...window,
+    by: Type.String({ default: 'service', maxLength: 200, description: columnNames }),
+    metric,
+    layer,
+    filter,
+    limit: Limit(20, 10_000, 'groups told'),
+    format,
+  },
   closed,
 );
 
-export const FlowsParameters = Type.Object({ ...window, filter, limit: Limit(100, 10_000, 'records told, the newest first'), format }, closed);
+export const FlowsParameters = Type.Object(
+  { ...window, filter, limit: Limit(100, 10_000, 'records told, the newest first'), format },
+  closed,
+);
 
-export const ExportersParameters = Type.Object({ ...window, from: Type.String({ default: 'now-24h', maxLength: 64, description: 'start; exporters heard since then are told' }), format }, closed);
+export const ExportersParameters = Type.Object(
+  {
+    ...window,
+    from: Type.String({ default: 'now-24h', maxLength: 64, description: 'start; exporters heard since then are told' }),
+    format,
+  },
+  closed,
+);
 
 export type Parameters<S extends TSchema> = Static<S>;

@@ -12,10 +12,20 @@ const ACTIVE_TIMEOUT_MS = 60_000;
 
 type Figures = Pick<Quality, 'unclassifiedShare' | 'unelectedShare'>;
 
-export async function qualityOf(storage: Storage, config: Configuration, window: Window, nowMs: number, figures: Figures): Promise<Quality> {
+export async function qualityOf(
+  storage: Storage,
+  config: Configuration,
+  window: Window,
+  nowMs: number,
+  figures: Figures,
+): Promise<Quality> {
   const asked = { fromMs: window.fromS * 1000, toMs: window.toS * 1000 };
   const long = window.toS - window.fromS > ACCOUNTING_S_MAX;
-  const recent = { ...asked, fromMs: long ? asked.toMs - ACCOUNTING_S_MAX * 1000 : asked.fromMs, ...receiptBounds(config) };
+  const recent = {
+    ...asked,
+    fromMs: long ? asked.toMs - ACCOUNTING_S_MAX * 1000 : asked.fromMs,
+    ...receiptBounds(config),
+  };
   const accounting = accountingStatement(recent);
   const exporters = exportersStatement(asked, nowMs);
   const [records, health] = await Promise.all([

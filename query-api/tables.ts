@@ -5,12 +5,13 @@
 // runs or ends while a question is on its way could be seen half; the question is asked again then.
 
 import type { Storage } from '../storage/storage.ts';
-import type { Condition } from './filter.ts';
-import { isRanked } from './metrics-sql.ts';
 import type { Metric } from './console/metric.ts';
 import { PAIRS_COLUMNS, TRAFFIC_COLUMNS } from './dimensions.ts';
-import { passState, type Relation, relationOf, type Source } from './relation.ts';
-import { alignWindow, type Asked, type Covered, coveredPart, type Window } from './window.ts';
+import type { Condition } from './filter.ts';
+import { isRanked } from './metrics-sql.ts';
+import { readHistory } from './history.ts';
+import { type Relation, relationOf, type Source } from './relation.ts';
+import { type Asked, alignWindow, type Covered, coveredPart, type Window } from './window.ts';
 
 export interface Statement {
   readonly sql: string;
@@ -41,25 +42,37 @@ export interface Question {
 const TRIES_MAX = 20;
 const RETRY_MS = 100;
 
-export async function askTables<T>(storage: Storage, question: Question, nowMs: number, statement: (context: Context) => Statement): Promise<Rows<T>> {
+export async function askTables<T>(
+  storage: Storage,
+  question: Question,
+  nowMs: number,
+  statement: (context: Context) => Statement,
+): Promise<Rows<T>> {
   const columns = [...new Set([...question.columns, ...question.condition.columns])];
   const source = sourceOf(columns);
   const ranked = isRanked(question.metric);
   for (let tries = 1; ; tries++) {
-    const before = await passState(storage, question.asked);
-    if (before.running && tries < TRIES_MAX) {
+    const before = await readHistory(storage, question.asked);
+    if (before.passing && tries < TRIES_MAX) {
       await new Promise(resolve => setTimeout(resolve, RETRY_MS));
       continue;
     }
     const window = alignWindow(question.asked, before.unelected || source !== 'traffic', ranked);
     const covered = coveredPart(window, before.firstS, Math.floor(nowMs / 1000));
     if (!covered) return { rows: [], window, covered, tables: [] };
-    const relation = relationOf({ source, window, columns, condition: question.condition, unelected: before.unelected, passedThroughS: before.passedThroughS });
+    const relation = relationOf({
+      source,
+      window,
+      columns,
+      condition: question.condition,
+      unelected: before.unelected,
+      passedThroughS: before.passedThroughS,
+    });
     const { sql, params } = statement({ window, covered, relation });
     const rows = await storage.select<T>(sql, params);
     if (!relation.needsPass) return { rows, window, covered, tables: relation.tables };
-    const after = await passState(storage, question.asked);
-    const steady = !after.running && before.passedThroughS === after.passedThroughS;
+    const after = await readHistory(storage, question.asked);
+    const steady = !after.passing && before.passedThroughS === after.passedThroughS;
     // After the last try the answer may be a moment apart from itself; refusing it would serve nobody.
     if (steady || tries >= TRIES_MAX) return { rows, window, covered, tables: relation.tables };
     await new Promise(resolve => setTimeout(resolve, RETRY_MS));

@@ -16,18 +16,23 @@ const explicitNames = new Map(EXPLICIT_NODES.map(name => [keyToHex(explicitKey(n
 export type NameValue = (column: DimensionColumn, raw: string) => Value;
 
 /** Reads the names of all nodes among `raws` at once and returns how each value is told. */
-export async function nameValues(storage: Storage, raws: Iterable<readonly [DimensionColumn, string]>): Promise<NameValue> {
+export async function nameValues(
+  storage: Storage,
+  raws: Iterable<readonly [DimensionColumn, string]>,
+): Promise<NameValue> {
   const keys = new Set<string>();
   for (const [column, raw] of raws) if (column.kind === 'node' && raw !== '0') keys.add(raw);
   const names = new Map<string, string>();
   if (keys.size > 0) {
-    const sql = 'SELECT toString(key) AS id, argMax(name, firstSeen) AS name FROM nodes WHERE key IN {keys:Array(UInt64)} GROUP BY key';
-    for (const row of await storage.select<{ id: string; name: string }>(sql, { keys: [...keys].map(BigInt) })) names.set(row.id, row.name);
+    const sql =
+      'SELECT toString(key) AS id, argMax(name, firstSeen) AS name FROM nodes WHERE key IN {keys:Array(UInt64)} GROUP BY key';
+    for (const row of await storage.select<{ id: string; name: string }>(sql, { keys: [...keys].map(BigInt) }))
+      names.set(row.id, row.name);
   }
-  return (column, raw) => valueOf(column, raw, names);
+  return (column, raw) => tellValue(column, raw, names);
 }
 
-function valueOf(column: DimensionColumn, raw: string, names: ReadonlyMap<string, string>): Value {
+function tellValue(column: DimensionColumn, raw: string, names: ReadonlyMap<string, string>): Value {
   switch (column.kind) {
     case 'node': {
       const key = wordsOf(raw);
@@ -79,21 +84,33 @@ export function nodeResolver(storage: Storage, parameter: string): ResolveNodes 
     const patterns = names.map(likePattern);
     const sql = `SELECT toString(key) AS id, argMax(name, firstSeen) AS current FROM nodes GROUP BY key
       HAVING ${patterns.map((_, i) => `current LIKE {n${i}:String}`).join(' OR ')} LIMIT ${KEYS_MAX + 1}`;
-    const rows = await storage.select<{ id: string; current: string }>(sql, Object.fromEntries(patterns.map((pattern, i) => [`n${i}`, pattern])));
+    const rows = await storage.select<{ id: string; current: string }>(
+      sql,
+      Object.fromEntries(patterns.map((pattern, i) => [`n${i}`, pattern])),
+    );
     if (rows.length > KEYS_MAX) refuse(parameter, `its names stand for more than ${KEYS_MAX} nodes; name fewer`);
     for (const name of names) {
       const glob = globPattern(name);
-      found.set(name, rows.filter(row => glob.test(row.current)).map(row => BigInt(row.id)));
+      found.set(
+        name,
+        rows.filter(row => glob.test(row.current)).map(row => BigInt(row.id)),
+      );
     }
     return found;
   };
 }
 
 function likePattern(name: string): string {
-  return name.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%').replaceAll('?', '_');
+  return name
+    .replace(/[\\%_]/g, '\\$&')
+    .replaceAll('*', '%')
+    .replaceAll('?', '_');
 }
 
 function globPattern(name: string): RegExp {
-  const source = name.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+  const source = name
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
   return new RegExp(`^${source}$`, 'su');
 }

@@ -4,7 +4,7 @@
 import { refuse } from './problem.ts';
 
 const MINUTE_S = 60;
-export const FIVE_MINUTES_S = 300;
+const FIVE_MINUTES_S = 300;
 const HOUR_S = 3600;
 const DAY_S = 86_400;
 

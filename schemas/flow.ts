@@ -266,7 +266,7 @@ export const FLOW_COLUMNS = [
     kind: 'u64',
     stage: 'enriched',
     dimension: true,
-    about: 'node key of the source VM, 0 none',
+    about: 'node key of the source VM or other endpoint of the inventory, 0 none',
     source: 'enricher',
   },
   {
@@ -274,7 +274,7 @@ export const FLOW_COLUMNS = [
     kind: 'u64',
     stage: 'enriched',
     dimension: true,
-    about: 'node key of the destination VM, 0 none',
+    about: 'node key of the destination VM or other endpoint of the inventory, 0 none',
     source: 'enricher',
   },
   {

@@ -1,16 +1,17 @@
 // The data centre of `npm run demo`: a few bridges of different make, lively traffic without end, and at the start half
 // an hour of the recent past, told late by the exporters that report flow times.
 //
-// No flow straddles a full minute and the feed rests just before it, so that the truth up to the last full minute can be
-// compared with Hairpin to the byte while the demo goes on.
+// No flow straddles a full five minutes and the feed rests just before them, so that the truth up to there can be
+// compared with Hairpin to the byte while the demo goes on. Five, because traffic that no access port meters (clients
+// outside) is decided per five minutes.
 
 import { rename, writeFile } from 'node:fs/promises';
 import type { Log } from '../../service/log.ts';
-import { type Bridge, buildDataCentre, type ExportProtocol } from './data-centre.ts';
+import { type Bridge, buildDataCentre, type DataCentre, type ExportProtocol } from './data-centre.ts';
 import { type Documents, documentsOf } from './documents.ts';
 import { createFeed, type Feed } from './feed.ts';
 import { pace } from './pace.ts';
-import { openSender } from './sender.ts';
+import { loopbackAddressOf, openSender } from './sender.ts';
 import type { Truth } from './truth.ts';
 
 export interface DemoOptions {
@@ -20,6 +21,7 @@ export interface DemoOptions {
   readonly apps?: number;
   /** Mean flows per second. */
   readonly rate?: number;
+  /** Bridges take turns. */
   readonly protocols?: readonly ExportProtocol[];
   /** How much of the past is told first; Hairpin cuts what is older than `spanMsMax`. */
   readonly pastMinutes?: number;
@@ -28,107 +30,131 @@ export interface DemoOptions {
 export interface DemoContext {
   /** Ports for NetFlow, IPFIX and sFlow; the last one given stands for those left out. */
   readonly to: { readonly host: string; readonly ports: readonly number[] };
-  /** Rewritten after every full minute. */
+  /** Rewritten once the past is told, after every full five minutes, and at the end. */
   readonly truthFile?: string;
   readonly log?: Log;
 }
 
 export interface Demo {
-  readonly documents: Documents;
   /** Resolves when the past has been told. */
   readonly pastTold: Promise<void>;
-  /** The truth up to the last full minute that is over. */
+  /** The truth up to the last full five minutes; after `stop`, of everything. */
   truth(): Truth;
+  /** Ends the traffic. */
   stop(): Promise<void>;
 }
 
-const MINUTE_MS = 60_000;
-/** Samples carry no time: none is on its way when a minute ends. */
-const REST_BEFORE_MINUTE_MS = 300;
+const PERIOD_MS = 300_000;
+/** Samples carry no time: none is on its way when a period ends. */
+const REST_BEFORE_PERIOD_MS = 300;
 const FLUSH_EVERY_MS = 100;
 const TIDE_EVERY_MS = 500;
 const PAST_FLOWS_PER_S = 10_000;
 /** A flow of the past stands for so many: it tells the same volume with fewer records. */
 const PAST_SCALE = 8;
+/** The inventory is older than any flow. */
 const INVENTORY_AGE_MS = 3_600_000;
 const BUCKETS_MAX = 24;
 const PORT_INDEX: Readonly<Record<ExportProtocol, number>> = { netflow5: 0, netflow9: 0, ipfix: 1, sflow5: 2 };
+const DEFAULTS = {
+  seed: 1,
+  bridges: 3,
+  vms: 24,
+  apps: 8,
+  rate: 300,
+  protocols: ['netflow9', 'ipfix', 'sflow5'],
+  pastMinutes: 30,
+} as const satisfies DemoOptions;
 
-export async function startDemo(options: DemoOptions, { to, truthFile, log }: DemoContext): Promise<Demo> {
-  const {
-    seed = 1,
-    bridges = 3,
-    vms = 24,
-    apps = 8,
-    rate = 300,
-    protocols = ['netflow9', 'ipfix', 'sflow5'],
-    pastMinutes = 30,
-  } = options;
-  const dataCentre = buildDataCentre({ seed, bridges, vms, apps, protocols, sampling: 1 });
+/** The documents of the demo, for a Hairpin that listens on 127.0.0.1 and is about to start. */
+export function buildDemoDocuments(options: DemoOptions = {}): Documents {
+  const dataCentre = dataCentreOf(options);
+  const asOf = new Date(Date.now() - INVENTORY_AGE_MS).toISOString();
+  return documentsOf(dataCentre, dataCentre.bridges.map(loopbackAddressOf), asOf);
+}
+
+function dataCentreOf(options: DemoOptions): DataCentre {
+  return buildDataCentre({ ...DEFAULTS, ...options, sampling: 1 });
+}
+
+export async function startDemo(given: DemoOptions, { to, truthFile, log }: DemoContext): Promise<Demo> {
+  const options = { ...DEFAULTS, ...given };
+  const { rate, pastMinutes } = options;
+  const dataCentre = dataCentreOf(options);
   const portOf = (bridge: Bridge) => to.ports[PORT_INDEX[bridge.protocol]] ?? to.ports.at(-1)!;
   const sender = await openSender(dataCentre.bridges, bridge => ({ host: to.host, port: portOf(bridge) }));
   const startMs = Date.now();
   const feed = createFeed({
     dataCentre,
-    options: { seed, bridges, vms, apps, rate, protocols, pastMinutes },
+    options,
     startMs,
-    cutAtMinutes: true,
+    cutEveryMs: PERIOD_MS,
     bucketsMax: BUCKETS_MAX,
     send: sender.send,
   });
   const abort = new AbortController();
-  let settled = feed.truth(minuteOf(startMs));
+  let settled = feed.truth(startMs);
   let writing = Promise.resolve();
 
-  /** Takes the truth as it is: all flows so far ended before `minute`. */
-  const settle = (minute: number) => {
-    settled = feed.truth(minute);
+  /** Takes the truth as it is: all flows so far ended before `toMs`. */
+  const settle = (toMs?: number) => {
+    settled = feed.truth(toMs);
     if (truthFile === undefined) return;
+    const text = JSON.stringify(settled);
     writing = writing
-      .then(() => replaceFile(truthFile, JSON.stringify(settled)))
+      .then(() => replaceFile(truthFile, text))
       .catch(error => log?.warn({ err: error }, 'the truth cannot be written'));
   };
 
-  const pastTold = tellPast(feed, { startMs, flowsPerS: rate, minutes: pastMinutes, signal: abort.signal }).then(() =>
-    settle(minuteOf(Date.now())),
-  );
-  const running = pastTold.then(() => keepTalking(feed, { flowsPerS: rate, signal: abort.signal, onMinute: settle }));
+  const tell = (fromMs: number, toMs: number) =>
+    tellPast(feed, { fromMs, toMs, flowsPerS: rate, signal: abort.signal });
+  const pastTold = (async () => {
+    await tell(startMs - pastMinutes * 60_000, periodOf(startMs));
+    settle(periodOf(startMs));
+    await tell(periodOf(startMs), startMs);
+  })();
+  const running = pastTold.then(() => keepTalking(feed, { flowsPerS: rate, signal: abort.signal, onPeriod: settle }));
   return {
-    documents: documentsOf(dataCentre, sender.exporterAddresses, new Date(startMs - INVENTORY_AGE_MS).toISOString()),
     pastTold,
     truth: () => settled,
     async stop() {
       abort.abort();
       await running;
+      settle();
       await writing;
       await sender.close();
     },
   };
 }
 
-const minuteOf = (ms: number) => ms - (ms % MINUTE_MS);
+const periodOf = (ms: number) => ms - (ms % PERIOD_MS);
 
 interface PastOptions {
-  readonly startMs: number;
+  readonly fromMs: number;
+  readonly toMs: number;
   readonly flowsPerS: number;
-  readonly minutes: number;
   readonly signal: AbortSignal;
 }
 
-/** Flows that ended in the minutes before the present one, oldest first. */
-async function tellPast(feed: Feed, { startMs, flowsPerS, minutes, signal }: PastOptions): Promise<void> {
-  const total = Math.floor((minutes * 60 * flowsPerS * feed.timedShare) / PAST_SCALE);
-  if (total === 0) return;
-  const endMs = minuteOf(startMs);
+/** Flows that ended between two times, oldest first. */
+async function tellPast(feed: Feed, { fromMs, toMs, flowsPerS, signal }: PastOptions): Promise<void> {
+  const total = Math.floor((((toMs - fromMs) / 1000) * flowsPerS * feed.timedShare) / PAST_SCALE);
+  if (total <= 0) return;
   let told = 0;
   await pace({
     ratePerS: () => PAST_FLOWS_PER_S,
     seconds: total / PAST_FLOWS_PER_S,
     signal,
     work(count) {
-      const atMs = Math.floor(endMs - minutes * MINUTE_MS * (1 - Math.min(told, total - 1) / total));
+      const atMs = Math.floor(fromMs + ((toMs - fromMs) * Math.min(told, total - 1)) / total);
       feed.setTide(atMs);
-      const done = feed.emit(count, { endMs: atMs, exportMs: Date.now(), scale: PAST_SCALE, isPast: true });
+      // A few flows at a time, or their ends would bunch up.
+      const done = feed.emit(Math.min(count, 4), {
+        endMs: atMs,
+        exportMs: Date.now(),
+        scale: PAST_SCALE,
+        isPast: true,
+      });
       told += done;
       return done;
     },
@@ -139,36 +165,36 @@ async function tellPast(feed: Feed, { startMs, flowsPerS, minutes, signal }: Pas
 interface TalkOptions {
   readonly flowsPerS: number;
   readonly signal: AbortSignal;
-  readonly onMinute: (minute: number) => void;
+  readonly onPeriod: (startMs: number) => void;
 }
 
-async function keepTalking(feed: Feed, { flowsPerS, signal, onMinute }: TalkOptions): Promise<void> {
-  const isRestAt = (nowMs: number) => nowMs % MINUTE_MS >= MINUTE_MS - REST_BEFORE_MINUTE_MS;
-  let minute = minuteOf(Date.now());
+async function keepTalking(feed: Feed, { flowsPerS, signal, onPeriod }: TalkOptions): Promise<void> {
+  const isRestAt = (nowMs: number) => nowMs % PERIOD_MS >= PERIOD_MS - REST_BEFORE_PERIOD_MS;
+  let period = periodOf(Date.now());
   let flushedAt = 0;
   let tideAt = Number.NEGATIVE_INFINITY;
   let hasRested = false;
-  /** A machine that stalls over the whole rest leaves samples on their way: that minute is not settled. */
-  const turnMinute = (nowMs: number) => {
-    if (minuteOf(nowMs) === minute) return;
-    minute = minuteOf(nowMs);
-    if (hasRested) onMinute(minute);
+  /** A machine that stalls over the whole rest leaves samples on their way: that period is not settled. */
+  const turnPeriod = (nowMs: number) => {
+    if (periodOf(nowMs) === period) return;
+    period = periodOf(nowMs);
+    if (hasRested) onPeriod(period);
     hasRested = false;
   };
   await pace({
     // Two waves that never meet twice in the same way.
-    ratePerS: elapsed => flowsPerS * (1 + 0.3 * Math.sin(elapsed / 41_000) + 0.15 * Math.sin(elapsed / 7_300)),
+    ratePerS: elapsed => flowsPerS * (1 + 0.3 * Math.sin(elapsed / 41_000) + 0.15 * Math.sin(elapsed / 7300)),
     seconds: Number.POSITIVE_INFINITY,
     signal,
     work(count) {
       const nowMs = Date.now();
-      turnMinute(nowMs);
+      turnPeriod(nowMs);
       if (isRestAt(nowMs)) return count; // what falls due in the rest is never made
       return feed.emit(count, { endMs: nowMs, exportMs: nowMs });
     },
     onSlot(elapsed) {
       const nowMs = Date.now();
-      turnMinute(nowMs);
+      turnPeriod(nowMs);
       if (elapsed - tideAt >= TIDE_EVERY_MS) {
         tideAt = elapsed;
         feed.setTide(nowMs);

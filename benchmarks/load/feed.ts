@@ -72,17 +72,15 @@ export function createFeed(options: FeedOptions): Feed {
     droppedDatagrams: 0,
     droppedRecords: 0,
   };
-  /** Numbers of the flows in each bridge's open datagram, and of those dropped; kept only where both matter. */
+  /** Numbers of the flows in each bridge's open datagram, one a record, and of those dropped; kept only where both matter. */
   const openNumbers: number[][] | undefined = options.numbered && loss > 0 ? bridges.map(() => []) : undefined;
   const droppedNumbers: number[] = [];
 
   const sendFrom = (bridge: number) => (datagram: Uint8Array, length: number, records: number) => {
     const isDropped = loss > 0 && lossRandom.unit() < loss;
-    if (openNumbers) {
-      if (isDropped) droppedNumbers.push(...openNumbers[bridge]!);
-      openNumbers[bridge]!.length = 0;
-    }
+    const numbers = openNumbers?.[bridge]?.splice(0, records) ?? [];
     if (isDropped) {
+      droppedNumbers.push(...numbers);
       counts.droppedDatagrams++;
       counts.droppedRecords += records;
       return datagram;

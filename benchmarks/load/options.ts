@@ -36,7 +36,7 @@ const key = {
     description: 'access switches, each one exporter (--exporters means the same)',
   }),
   vms: Type.Integer({ default: 60, minimum: 3, maximum: 10_000, description: 'virtual machines' }),
-  apps: Type.Integer({ default: 9, minimum: 2, maximum: 500, description: 'applications' }),
+  apps: Type.Integer({ default: 9, minimum: 2, maximum: 190, description: 'applications' }),
   rate: Type.Number({
     default: 10_000,
     minimum: 0.1,

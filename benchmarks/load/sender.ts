@@ -21,6 +21,11 @@ export interface Sender {
   close(): Promise<void>;
 }
 
+/** Address by which a receiver on this machine's 127.0.0.1 knows a bridge. */
+export function loopbackAddressOf(bridge: Bridge): string {
+  return process.platform === 'linux' || bridge.protocol === 'sflow5' ? bridge.agentAddress : '127.0.0.1';
+}
+
 /** Opens a socket per bridge; `targetOf` says where a bridge sends to. */
 export async function openSender(bridges: readonly Bridge[], targetOf: (bridge: Bridge) => Target): Promise<Sender> {
   const routes: { socket: Socket; host: string; port: number }[] = [];
@@ -35,12 +40,13 @@ export async function openSender(bridges: readonly Bridge[], targetOf: (bridge: 
     const type = family === 6 ? 'udp6' : 'udp4';
     const hasOwnAddress = process.platform === 'linux' && host.startsWith('127.');
     const address = hasOwnAddress ? bridge.agentAddress : await addressToward(host, port, type);
-    // The target is an address by now: looked up synchronously, it costs no tick per datagram. The socket is not
+    // By now only addresses are looked up. Handed back at once, they cost no tick per datagram. The socket is not
     // connected, or a receiver that is away for a moment would cost datagrams after it is back.
-    const socket = createSocket({ type, lookup: (_name, _options, callback) => callback(null, host, family) });
+    const socket = createSocket({ type, lookup: (text, _options, callback) => callback(null, text, family) });
     socket.on('error', onSent);
+    const listening = once(socket, 'listening'); // which a synchronous lookup brings about within `bind`
     socket.bind({ address, port: 0 });
-    await once(socket, 'listening');
+    await listening;
     routes.push({ socket, host, port });
     exporterAddresses.push(bridge.protocol === 'sflow5' ? bridge.agentAddress : address);
   }

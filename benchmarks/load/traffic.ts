@@ -35,8 +35,8 @@ export interface Traffic {
 export interface TrafficOptions {
   /** Gives flow n exactly 1,000,000 + n bytes, so that each can be told from all others. */
   readonly numbered?: boolean;
-  /** Flows never straddle a full minute. */
-  readonly cutAtMinutes?: boolean;
+  /** Flows never straddle a multiple of this, as those of an exporter that cuts long flows by the clock. */
+  readonly cutEveryMs?: number;
 }
 
 export const NUMBERED_BYTES_BASE = 1_000_000;
@@ -57,6 +57,7 @@ const TIDE_SHARE = 0.45;
 export function createTraffic(dataCentre: DataCentre, options: TrafficOptions = {}): Traffic {
   const { seed, sampling } = dataCentre.options;
   const { endpoints, bridges } = dataCentre;
+  const { cutEveryMs = Number.POSITIVE_INFINITY } = options;
   const random = createRandom(seed, 2);
   const plan = planTurns(dataCentre, createRandom(seed, 3));
   const { conversations, turnFirst, turnDependency } = plan;
@@ -112,9 +113,7 @@ export function createTraffic(dataCentre: DataCentre, options: TrafficOptions = 
     flows.dstPort[row] = isRequest ? serverPort : clientPort;
     flows.bytes[row] = bytes;
     flows.packets[row] = packets;
-    flows.startMs[row] = options.cutAtMinutes
-      ? Math.max(endMs - durationMs, endMs - (endMs % 60_000))
-      : endMs - durationMs;
+    flows.startMs[row] = Math.max(endMs - durationMs, endMs - (endMs % cutEveryMs));
     flows.endMs[row] = endMs;
   };
 

@@ -33,8 +33,8 @@ export const Truth = Type.Object(
           dst: Type.String(),
           bytes: Count,
           packets: Count,
-          /** True when an exporter samples it: what is measured is an estimate with an interval. */
-          sampled: Type.Boolean(),
+          /** 1 in N packets is seen; 1 means that bytes must agree exactly, more that they must lie in an interval. */
+          samplingRate: Type.Integer({ minimum: 1 }),
         },
         closed,
       ),
@@ -208,11 +208,11 @@ function applicationMatrix(
       dst: nodes[dstNode]!,
       bytes: 0,
       packets: 0,
-      sampled: false,
+      samplingRate: 1,
     };
     cell.bytes += total.bytes[i]!;
     cell.packets += total.packets[i]!;
-    cell.sampled ||= bridges[endpoints.bridge[src[i]!]!]!.sampling > 1;
+    cell.samplingRate = Math.max(cell.samplingRate, bridges[endpoints.bridge[src[i]!]!]!.sampling);
     matrix.set(key, cell);
   }
   return [...matrix.entries()].sort(([a], [b]) => a - b).map(([, cell]) => cell);

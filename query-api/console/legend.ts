@@ -1,13 +1,13 @@
 // The key to the colours: the ramp with its decades, and the two marks that are not colours.
 
 import { el } from './dom.ts';
-import { formatValue } from './format.ts';
+import { formatShort, formatValue } from './format.ts';
 import type { Metric } from './metric.ts';
 import { decades, rampOf, type Scale, type ThemeName } from './scale.ts';
 
 export function drawLegend(root: HTMLElement, scale: Scale, theme: ThemeName, metric: Metric): void {
   const ticks = decades(scale).map(value => {
-    const tick = el('span', { class: 'tick' }, formatValue(value, metric));
+    const tick = el('span', { class: 'tick' }, formatShort(value, metric).replace('.0', ''));
     tick.style.setProperty('--at', `${(scale.position(value) * 100).toFixed(2)}%`);
     return tick;
   });

@@ -92,12 +92,15 @@ function draw(): void {
 }
 
 function drawNotice(answer: MatrixAnswer, exporters: ExportersAnswer): void {
-  if (state.view === 'exporters') return notify('', () => undefined);
-  if (answer.rows.length > 0) return notify(`hint ${answer.rows[0]?.name ?? ''}`, () => namingHint(answer, exporters));
   const window = formatWindow(answer.from, answer.to);
-  if (answer.coveredFrom === null && state.to === 'now')
-    return notify(`first ${exporters.exporters.length > 0}`, () => firstStart(exporters, location.hostname));
-  notify(`empty ${window}`, () => emptyWindow(window, state.from === 'now-24h' ? undefined : () => changeRange('24h')));
+  if (state.view === 'exporters') notify('', () => undefined);
+  else if (answer.rows.length > 0) notify(`hint ${answer.rows[0]?.name}`, () => namingHint(answer, exporters));
+  else if (answer.coveredFrom === null && state.to === 'now')
+    notify(`first ${exporters.exporters.length > 0}`, () => firstStart(exporters, location.hostname));
+  else
+    notify(`empty ${window}`, () =>
+      emptyWindow(window, state.from === 'now-24h' ? undefined : () => changeRange('24h')),
+    );
 }
 
 /** Replaces the notice only when it is another one, so that an opened hint stays open. */

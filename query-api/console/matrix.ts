@@ -247,6 +247,7 @@ export function createMatrix(root: HTMLElement, events: MatrixEvents): Matrix {
           cell,
           answer,
           scale,
+          tight(),
           figures.get(`${cell.dataset['src']}|${cell.dataset['dst']}`),
           wordsOf(Number(cell.dataset['row']), Number(cell.dataset['column'])),
         );
@@ -276,6 +277,7 @@ function draw(
   cell: HTMLTableCellElement,
   answer: MatrixAnswer,
   scale: Scale,
+  tight: boolean,
   figure: Figure | undefined,
   words: string,
 ): void {

@@ -64,11 +64,11 @@ export function rampOf(theme: ThemeName): string {
   return `linear-gradient(90deg, ${RAMPS[theme].join(', ')})`;
 }
 
-/** Powers of ten within the scale, at most six of them. */
+/** Powers of ten within the scale, at most five of them. */
 export function decades(scale: Scale): number[] {
   const first = Math.ceil(Math.log10(scale.min) - 1e-9);
   const last = Math.floor(Math.log10(scale.max) + 1e-9);
-  const step = Math.max(1, Math.ceil((last - first + 1) / 6));
+  const step = Math.max(1, Math.ceil((last - first + 1) / 5));
   const ticks: number[] = [];
   for (let power = last; power >= first; power -= step) ticks.unshift(10 ** power);
   return ticks;

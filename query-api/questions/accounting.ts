@@ -25,7 +25,9 @@ GROUP BY reason`;
 }
 
 export function shapeAccounting(rows: readonly AccountingRow[]): Pick<Quality, 'accounting' | 'inventoryAsOf'> {
-  const byReason = Object.fromEntries(COUNT_REASONS.map((name, code) => [name, Number(rows.find(row => row.reason === code)?.records ?? 0)]));
+  const byReason = Object.fromEntries(
+    COUNT_REASONS.map((name, code) => [name, Number(rows.find(row => row.reason === code)?.records ?? 0)]),
+  );
   const inventoryMs = Math.max(0, ...rows.map(row => Number(row.inventoryMs)));
   return {
     accounting: {

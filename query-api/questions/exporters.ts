@@ -11,7 +11,17 @@ export const SILENT_AFTER_MS = 180_000;
 const RATE_MS = 300_000;
 const EXPORTERS_MAX = 10_000;
 
-const COUNTERS = ['datagrams', 'datagramBytes', 'records', 'lost', 'templates', 'unknownTemplateSets', 'malformedSets', 'unknownRateRecords', 'rateChanges'] as const;
+const COUNTERS = [
+  'datagrams',
+  'datagramBytes',
+  'records',
+  'lost',
+  'templates',
+  'unknownTemplateSets',
+  'malformedSets',
+  'unknownRateRecords',
+  'rateChanges',
+] as const;
 type Counter = (typeof COUNTERS)[number];
 
 export interface ExporterRow extends Readonly<Record<Counter, string>> {
@@ -68,7 +78,10 @@ export function shapeExporter(row: ExporterRow, nowMs: number): Exporter {
 }
 
 /** Shares over all exporters. Lost datagrams are turned into records by the records a datagram of that exporter had. */
-export function exporterShares(rows: readonly ExporterRow[]): { lossRatio: number | null; unknownRateShare: number | null } {
+export function exporterShares(rows: readonly ExporterRow[]): {
+  lossRatio: number | null;
+  unknownRateShare: number | null;
+} {
   let [lost, records, unknownRate] = [0, 0, 0];
   for (const row of rows) {
     const perDatagram = Number(row.records) / Math.max(1, Number(row.datagrams));
@@ -76,5 +89,8 @@ export function exporterShares(rows: readonly ExporterRow[]): { lossRatio: numbe
     records += Number(row.records);
     unknownRate += Number(row.unknownRateRecords);
   }
-  return { lossRatio: lost + records > 0 ? lost / (lost + records) : null, unknownRateShare: records > 0 ? unknownRate / records : null };
+  return {
+    lossRatio: lost + records > 0 ? lost / (lost + records) : null,
+    unknownRateShare: records > 0 ? unknownRate / records : null,
+  };
 }

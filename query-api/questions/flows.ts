@@ -25,7 +25,10 @@ function readSql(column: Column): string {
   return `toString(f.${column.name}) AS ${column.name}`;
 }
 
-export function flowsStatement({ fromMs, toMs, limit, lateMs, earlyMs }: FlowsQuestion, condition: Condition): Statement {
+export function flowsStatement(
+  { fromMs, toMs, limit, lateMs, earlyMs }: FlowsQuestion,
+  condition: Condition,
+): Statement {
   const sql = `
 SELECT ${COLUMNS.map(readSql).join(', ')}
 FROM flows AS f
@@ -33,15 +36,25 @@ WHERE f.receivedAt >= fromUnixTimestamp64Milli({receivedFrom:Int64}) AND f.recei
   AND f.flowEnd >= fromUnixTimestamp64Milli({from:Int64}) AND f.flowEnd < fromUnixTimestamp64Milli({to:Int64}) AND ${condition.sql}
 ORDER BY f.receivedAt DESC
 LIMIT {limit:UInt32}`;
-  return { sql, params: { ...condition.params, from: Math.floor(fromMs), to: Math.floor(toMs), receivedFrom: Math.floor(fromMs - earlyMs), receivedTo: Math.floor(toMs + lateMs), limit } };
+  return {
+    sql,
+    params: {
+      ...condition.params,
+      from: Math.floor(fromMs),
+      to: Math.floor(toMs),
+      receivedFrom: Math.floor(fromMs - earlyMs),
+      receivedTo: Math.floor(toMs + lateMs),
+      limit,
+    },
+  };
 }
 
 export type FlowRow = Readonly<Record<string, string>>;
 
 /** Columns whose values are nodes, for naming them all at once. */
-export const FLOW_NODE_COLUMNS: readonly DimensionColumn[] = COLUMNS.filter(column => column.kind === 'u64' && column.stage === 'enriched' && column.dimension && column.name !== 'service').map(
-  column => ({ name: column.name, kind: 'node', codes: [], clickhouse: 'UInt64' }),
-);
+export const FLOW_NODE_COLUMNS: readonly DimensionColumn[] = COLUMNS.filter(
+  column => column.kind === 'u64' && column.stage === 'enriched' && column.dimension && column.name !== 'service',
+).map(column => ({ name: column.name, kind: 'node', codes: [], clickhouse: 'UInt64' }));
 const NODES = new Map(FLOW_NODE_COLUMNS.map(column => [column.name, column]));
 
 export function shapeFlow(row: FlowRow, name: NameValue): Record<string, string | number> {
@@ -53,7 +66,8 @@ function tell(column: Column, raw: string, name: NameValue): string | number {
   if (node) return raw === '0' ? '' : name(node, raw).name;
   if (column.name === 'service') return serviceName(wordsOf(raw));
   if (column.name === 'batch') return keyToHex(wordsOf(raw));
-  if (column.name === 'srcMac' || column.name === 'dstMac') return raw === '0' ? '' : name({ name: column.name, kind: 'mac', codes: [], clickhouse: 'UInt64' }, raw).name;
+  if (column.name === 'srcMac' || column.name === 'dstMac')
+    return raw === '0' ? '' : name({ name: column.name, kind: 'mac', codes: [], clickhouse: 'UInt64' }, raw).name;
   if (column.codes) return column.codes[Number(raw)] ?? raw;
   if (column.kind === 'time') return Number(raw) === 0 ? '' : new Date(Number(raw)).toISOString();
   if (column.kind === 'address') return addressText(raw);
@@ -69,4 +83,3 @@ function wordsOf(raw: string) {
 function uuid(hex: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
-

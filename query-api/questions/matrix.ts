@@ -92,10 +92,21 @@ export interface MatrixFigures {
 const NOTHING: Sums = { bytes: 0, packets: 0, varBytes: 0, samples: 0, ranked: 0 };
 
 /** `seconds`: the covered part of the window, which an average divides by. */
-export function shapeMatrix({ pair, metric, orientation }: MatrixQuestion, answer: readonly MatrixRow[], seconds: number, name: NameValue): MatrixFigures {
+export function shapeMatrix(
+  { pair, metric, orientation }: MatrixQuestion,
+  answer: readonly MatrixRow[],
+  seconds: number,
+  name: NameValue,
+): MatrixFigures {
   const level = (wanted: MatrixRow['level']) => answer.filter(row => row.level === wanted);
   const estimate = (sums: Sums) => estimateOf(sums, metric, seconds);
-  const cells = level('cell').map(row => ({ src: name(pair[0], row.src), dst: name(pair[1], row.dst), ...estimate(row), coverage: null, ...directions(row, metric, orientation, seconds) }));
+  const cells = level('cell').map(row => ({
+    src: name(pair[0], row.src),
+    dst: name(pair[1], row.dst),
+    ...estimate(row),
+    coverage: null,
+    ...directions(row, metric, orientation, seconds),
+  }));
   const rows = level('row').map(row => ({ ...name(pair[0], row.src), ...estimate(row) }));
   const columns = level('column').map(row => ({ ...name(pair[1], row.dst), ...estimate(row) }));
   const [whole] = level('total');
@@ -119,7 +130,9 @@ export function shapeMatrix({ pair, metric, orientation }: MatrixQuestion, answe
 function withPeers(rows: readonly MatrixTotal[], columns: readonly MatrixTotal[]): MatrixTotal[] {
   const received = new Map(columns.map(column => [column.key, column.value]));
   const sent = new Set(rows.map(row => row.key));
-  const silent = columns.filter(column => !sent.has(column.key)).map(({ key, name }) => ({ key, name, value: 0, ciLow: 0, ciHigh: 0, samples: 0 }));
+  const silent = columns
+    .filter(column => !sent.has(column.key))
+    .map(({ key, name }) => ({ key, name, value: 0, ciLow: 0, ciHigh: 0, samples: 0 }));
   const size = (node: MatrixTotal) => Math.max(node.value, received.get(node.key) ?? 0);
   return [...rows, ...silent].sort((a, b) => size(b) - size(a) || (a.key < b.key ? -1 : 1));
 }
@@ -128,7 +141,12 @@ function restOf(total: number, cells: readonly MatrixCell[]): number {
   return Math.max(0, total - cells.reduce((sum, cell) => sum + cell.value, 0));
 }
 
-function directions(row: MatrixRow, metric: Metric, orientation: Orientation, seconds: number): Pick<MatrixCell, 'toServer' | 'toClient'> {
+function directions(
+  row: MatrixRow,
+  metric: Metric,
+  orientation: Orientation,
+  seconds: number,
+): Pick<MatrixCell, 'toServer' | 'toClient'> {
   if (orientation === 'sender' || isRanked(metric)) return { toServer: null, toClient: null };
   const scale = metric === 'avgBps' ? 8 / seconds : 1;
   const [all, back] = metric === 'packets' ? [row.packets, row.toClientPackets] : [row.bytes, row.toClientBytes];

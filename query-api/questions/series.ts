@@ -34,7 +34,10 @@ export function stepOf(asked: number | undefined, window: Window): number {
   const length = window.toS - window.fromS;
   const least = length / (asked === undefined ? POINTS_WANTED : POINTS_MAX);
   if (asked !== undefined && asked >= least) return Math.ceil(asked / window.resolutionS) * window.resolutionS;
-  return STEPS_S.find(step => step >= window.resolutionS && step % window.resolutionS === 0 && step >= least) ?? STEPS_S.at(-1)!;
+  return (
+    STEPS_S.find(step => step >= window.resolutionS && step % window.resolutionS === 0 && step >= least) ??
+    STEPS_S.at(-1)!
+  );
 }
 
 export function seriesStatement(question: SeriesQuestion, { relation, window }: Context): Statement {
@@ -42,7 +45,8 @@ export function seriesStatement(question: SeriesQuestion, { relation, window }: 
   const columns = question.split.map(column => column.name);
   const keys = columns.map((_, i) => `k${i}`);
   const group = (table: string) => keys.map(key => `, ${table}${key}`).join('');
-  const sums = (table: string) => ['bytes', 'packets', 'varBytes', 'samples'].map(name => `sum(${table}.${name}) AS ${name}`).join(', ');
+  const sums = (table: string) =>
+    ['bytes', 'packets', 'varBytes', 'samples'].map(name => `sum(${table}.${name}) AS ${name}`).join(', ');
   const sql = `
 WITH stepped AS (
   SELECT intDiv(toUnixTimestamp(bucket), {step:UInt32}) * {step:UInt32} AS at${columns.map((name, i) => `, toString(r.${name}) AS k${i}`).join('')}, ${sums('r')}
@@ -60,14 +64,29 @@ SELECT place, at${group('')}, ${sums('p')}, 0 AS ranked
 FROM placed AS p
 GROUP BY place, at${group('')}
 ORDER BY place, at`;
-  return { sql, params: { ...relation.params, step: stepOf(question.stepS, window), limit: question.split.length === 0 ? 1 : question.limit } };
+  return {
+    sql,
+    params: {
+      ...relation.params,
+      step: stepOf(question.stepS, window),
+      limit: question.split.length === 0 ? 1 : question.limit,
+    },
+  };
 }
 
-export function shapeSeries(question: SeriesQuestion, rows: readonly SeriesRow[], window: Window, covered: Covered | undefined, name: NameValue): Pick<SeriesAnswer, 'stepSec' | 'split' | 'times' | 'series'> {
+export function shapeSeries(
+  question: SeriesQuestion,
+  rows: readonly SeriesRow[],
+  window: Window,
+  covered: Covered | undefined,
+  name: NameValue,
+): Pick<SeriesAnswer, 'stepSec' | 'split' | 'times' | 'series'> {
   const step = stepOf(question.stepS, window);
   const times: number[] = [];
   for (let at = Math.floor(window.fromS / step) * step; at < window.toS; at += step) times.push(at);
-  const places = [...new Set(rows.map(row => Number(row.place)))].sort((a, b) => (a || Number.POSITIVE_INFINITY) - (b || Number.POSITIVE_INFINITY));
+  const places = [...new Set(rows.map(row => Number(row.place)))].sort(
+    (a, b) => (a || Number.POSITIVE_INFINITY) - (b || Number.POSITIVE_INFINITY),
+  );
   if (places.length === 0 && question.split.length === 0) places.push(1);
   const series = places.map(place => {
     const own = rows.filter(row => Number(row.place) === place);
@@ -94,7 +113,13 @@ interface Point {
 
 const UNSEEN: Point = { value: null, ciLow: null, ciHigh: null };
 
-function point(question: SeriesQuestion, row: SeriesRow | undefined, at: number, step: number, covered: Covered | undefined): Point {
+function point(
+  question: SeriesQuestion,
+  row: SeriesRow | undefined,
+  at: number,
+  step: number,
+  covered: Covered | undefined,
+): Point {
   const seconds = covered ? Math.min(at + step, covered.toS) - Math.max(at, covered.fromS) : 0;
   if (row) return estimateOf(row, question.metric, Math.max(1, seconds));
   return seconds > 0 ? { value: 0, ciLow: 0, ciHigh: 0 } : UNSEEN;

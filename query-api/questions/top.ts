@@ -19,7 +19,10 @@ export interface TopRow extends Sums {
   readonly [group: `k${number}`]: string;
 }
 
-export function topStatement({ columns, metric, limit }: TopQuestion, { relation, window, covered }: Context): Statement {
+export function topStatement(
+  { columns, metric, limit }: TopQuestion,
+  { relation, window, covered }: Context,
+): Statement {
   const ranked = rankedSql(metric, window, covered);
   const bucket = isRanked(metric) ? 'bucket, ' : '';
   const keys = columns.map((_, i) => `k${i}`).join(', ');
@@ -44,7 +47,12 @@ LIMIT {limit:UInt32}`;
   return { sql, params: { ...relation.params, ...ranked.params, limit: limit + 1 } };
 }
 
-export function shapeTop({ columns, metric, limit }: TopQuestion, answer: readonly TopRow[], seconds: number, name: NameValue): Pick<TopAnswer, 'by' | 'rows' | 'groups' | 'rest' | 'total'> {
+export function shapeTop(
+  { columns, metric, limit }: TopQuestion,
+  answer: readonly TopRow[],
+  seconds: number,
+  name: NameValue,
+): Pick<TopAnswer, 'by' | 'rows' | 'groups' | 'rest' | 'total'> {
   const whole = answer.find(row => Number(row.whole) === 1);
   const total = estimateOf(whole ?? { bytes: 0, packets: 0, varBytes: 0, samples: 0, ranked: 0 }, metric, seconds);
   const additive = !isRanked(metric);
@@ -57,5 +65,11 @@ export function shapeTop({ columns, metric, limit }: TopQuestion, answer: readon
       return { keys, ...estimate, share: additive && total.value > 0 ? estimate.value / total.value : null };
     });
   const told = rows.reduce((sum, row) => sum + row.value, 0);
-  return { by: columns.map(column => column.name), rows, groups: Number(whole?.groups ?? 0), rest: additive ? Math.max(0, total.value - told) : null, total };
+  return {
+    by: columns.map(column => column.name),
+    rows,
+    groups: Number(whole?.groups ?? 0),
+    rest: additive ? Math.max(0, total.value - told) : null,
+    total,
+  };
 }

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { onPath, requireTool } from '../../service/test-requirements.ts';
 import { type CapturedDatagram, readCapture } from '../capture.ts';
 import { Bench, CORPUS, CORPUS_GROUPS, datagramOf, type Row, u16, u32, zeros } from './testdata.ts';
@@ -45,10 +45,7 @@ const CAPTURES: readonly string[] = [
   'pmacct/400-IPFIXv10-BMP-CISCO-SRv6-multiple-sources/traffic-00.pcap',
   'pmacct/400-IPFIXv10-BMP-CISCO-SRv6-multiple-sources/traffic-01.pcap',
   'pmacct/401-IPFIXv10-BMP-IPv6-CISCO-MPLS-multiple-sources/traffic-00.pcap',
-  'pmacct/401-IPFIXv10-BMP-IPv6-CISCO-MPLS-multiple-sources/traffic-01.pcap',
   'pmacct/403-IPFIXv10-BMP-IPv6-CISCO-locrib-peerdown-vrf/traffic-00.pcap',
-  'pmacct/500-IPFIXv10-BGP-CISCO-SRv6/traffic-00.pcap',
-  'pmacct/501-IPFIXv10-BGP-IPv6-CISCO-MPLS/traffic-00.pcap',
   'pmacct/502-IPFIXv10-BGP-IPv6-CISCO-SRv6-lcomms/traffic-00.pcap',
   'softflowd-generated/softflowd-ipfix-biflow.pcap',
   'softflowd-generated/softflowd-ipfix.pcap',
@@ -108,8 +105,31 @@ const SFLOW_DATAGRAMS: readonly string[] = [
   'vflow/extracted/decoder_test__TestsFlowRawPacket_0.bin',
 ];
 
-/** Where tshark is wrong or says less: file, columns left out, reason. */
-const EXCEPTIONS: Readonly<Record<string, { readonly columns: readonly string[]; readonly reason: string }>> = {};
+/** Where tshark finds fewer records than there are: how many, and why. */
+const TSHARK_FINDS: Readonly<Record<string, { readonly records: number; readonly reason: string }>> = {
+  'logstash-codec-netflow/netflow9_test_h3c_data3281.dat': {
+    records: 1,
+    reason: 'element 43 with length 2 is malformed to tshark and ends its walk; filebeat reads all 16, see below',
+  },
+  'logstash-codec-netflow/netflow9_test_invalid01.dat': {
+    records: 0,
+    reason: 'tshark stops after the 2 sets that the header announces, as an exporter that counts sets would; there are 6',
+  },
+  'tcpdump/sflow_multiple_counter_30_pdus.pcap': {
+    records: 0,
+    reason: '7 of the 30 datagrams are NetFlow v5 sent to the sFlow port, which tshark dissects as sFlow; the others are counters',
+  },
+};
+
+/** Records of elements that fill no column yet: 315 dataLinkFrameSection. */
+const PACKETS_ONLY: ReadonlySet<string> = new Set(['softflowd-generated/softflowd-psamp.pcap']);
+
+/** Captures without data records: sampler tables, names and the like. */
+const OPTIONS_ONLY: ReadonlySet<string> = new Set([
+  'pmacct/112-IPFIXv10-CISCO-options-map-reassignment/traffic-00.pcap',
+  'logstash-codec-netflow/ipfix_test_juniper_mx240_junos151r6s3_data512.dat',
+  'logstash-codec-netflow/netflow9_test_cisco_asr9k_data256.dat',
+]);
 
 type Tree = { readonly [name: string]: Tree | string | readonly (Tree | string)[] };
 
@@ -173,7 +193,7 @@ function expectedFlow(flow: Tree): Record<string, string | number> {
   const first = (...names: string[]) => names.flatMap(name => texts(flow, name))[0];
   const v4 = (name: string) => (layer(name) === '0.0.0.0' && layer(`${name}v6`) ? undefined : layer(name));
   const icmp = first('cflow.icmp_type_code_ipv4', 'cflow.icmp_type_code_ipv6', 'cflow.icmp_type_code');
-  const expected = {
+  return numbers({
     srcAddr: v4('cflow.srcaddr') ?? layer('cflow.srcaddrv6'),
     dstAddr: v4('cflow.dstaddr') ?? layer('cflow.dstaddrv6'),
     srcPort: layer('cflow.srcport'),
@@ -187,23 +207,74 @@ function expectedFlow(flow: Tree): Record<string, string | number> {
     srcMac: first('cflow.srcmac'),
     etherType: first('cflow.ethernet_type'),
     vrf: first('cflow.ingress_vrfid'),
-  };
-  return Object.fromEntries(
-    Object.entries(expected).flatMap(([column, text]) => (text === undefined ? [] : [[column, /^[\d.]+$|^0x/.test(text) && !/\..*\./.test(text) ? Number(text) : text]])),
-  );
+  });
 }
 
-function disagreements(rows: readonly Row[], expected: readonly Record<string, string | number>[], leftOut: readonly string[] = []): string[] {
-  return expected.flatMap((record, i) =>
+function compare(name: string, rows: readonly Row[], expected: readonly Record<string, string | number>[]): void {
+  const { records = rows.length } = TSHARK_FINDS[name] ?? {};
+  expect(expected.length).toBe(records);
+  expect(rows.length > 0).toBe(!OPTIONS_ONLY.has(name));
+  // Every record is compared by something; two columns is what a NAT event has.
+  expect(expected.some(record => Object.keys(record).length < 2)).toBe(PACKETS_ONLY.has(name));
+  const disagreements = expected.flatMap((record, i) =>
     Object.entries(record)
-      .filter(([column, value]) => !leftOut.includes(column) && rows[i]?.[column] !== value)
-      .map(([column, value]) => `record ${i}: ${column} is ${rows[i]?.[column]}, tshark says ${value}`),
+      .filter(([column, value]) => rows[i]![column] !== value)
+      .map(([column, value]) => `record ${i}: ${column} is ${rows[i]![column]}, tshark says ${value}`),
   );
+  expect(disagreements).toEqual([]);
 }
 
-function decodeAll(datagrams: readonly CapturedDatagram[], source?: string): Row[] {
+/** Flow samples that hold a packet, in the order of the capture. */
+function samplesOf(frames: readonly Tree[]): Tree[] {
+  return frames
+    .flatMap(frame => all(frame['sflow']))
+    .flatMap(datagram => Object.entries(datagram))
+    .filter(([name]) => /^(Expanded )?[Ff]low sample/.test(name))
+    .flatMap(([, sample]) => all(sample));
+}
+
+/** What tshark says of a sample, and of the outermost packet in its header. */
+function expectedSample(sample: Tree): Record<string, string | number> {
+  const header = all(sample['Raw packet header'])[0];
+  const packet = all(header?.['sflow_245.header_tree'])[0];
+  const layer = (name: string) => all(packet?.[name])[0];
+  const [ethernet, v4, v6] = [layer('eth'), layer('ip'), layer('ipv6')];
+  const tags = all(packet?.['vlan']).flatMap(tag => texts(tag, 'vlan.id'));
+  const transport = layer('tcp') ?? layer('udp') ?? {};
+  const compact = (name: string) => texts(sample, `sflow.flow_sample.${name}`)[0];
+  const output = all(sample['sflow.flow_sample.output_interface_tree'])[0];
+  return numbers({
+    samplingRate: compact('sampling_rate'),
+    inIf: compact('input_interface') ?? compact('input_interface_value'),
+    outIf:
+      texts(output, 'sflow.flow_sample.output_interface_format')[0] === '0'
+        ? texts(output, 'sflow.flow_sample.output_interface_value')[0]
+        : compact('output_interface.format') === '0'
+          ? compact('output_interface_value')
+          : undefined,
+    l2Bytes: texts(header, 'sflow_245.header.frame_length')[0],
+    srcMac: texts(ethernet, 'eth.src')[0],
+    dstMac: texts(ethernet, 'eth.dst')[0],
+    vlan: tags.at(-1),
+    sVlan: tags.at(-2),
+    srcAddr: texts(v4, 'ip.src')[0] ?? texts(v6, 'ipv6.src')[0],
+    dstAddr: texts(v4, 'ip.dst')[0] ?? texts(v6, 'ipv6.dst')[0],
+    bytes: texts(v4, 'ip.len')[0],
+    proto: texts(v4, 'ip.proto')[0] ?? texts(v6, 'ipv6.nxt')[0],
+    srcPort: texts(transport, 'tcp.srcport')[0] ?? texts(transport, 'udp.srcport')[0],
+    dstPort: texts(transport, 'tcp.dstport')[0] ?? texts(transport, 'udp.dstport')[0],
+  });
+}
+
+/** Leaves out what tshark does not say; a decimal or hexadecimal number becomes one. */
+function numbers(expected: Readonly<Record<string, string | undefined>>): Record<string, string | number> {
+  const entries = Object.entries(expected).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(entries.map(([column, text]) => [column, /^(\d+|0x[\da-f]+)$/.test(text) ? Number(text) : text]));
+}
+
+function decodeAll(datagrams: readonly CapturedDatagram[]): Row[] {
   const bench = new Bench();
-  return datagrams.flatMap(({ payload, source: from, sourcePort, timeMs }) => bench.decode(payload, source ?? from, sourcePort, timeMs));
+  return datagrams.flatMap(({ payload, source, sourcePort, timeMs }) => bench.decode(payload, source, sourcePort, timeMs));
 }
 
 /** Payloads as a capture of raw IPv4 packets, a source address for each group. */
@@ -223,21 +294,38 @@ describe.skipIf(!ready)('tshark agrees', () => {
   test.concurrent.each(CAPTURES)('on %s', async file => {
     const rows = decodeAll(readCapture(CORPUS + file).datagrams);
     const expected = flowsOf(await dissect(CORPUS + file, 'ip ipv6 udp cflow')).map(expectedFlow);
-    expect(rows.length).toBe(expected.length);
-    expect(disagreements(rows, expected, EXCEPTIONS[file]?.columns)).toEqual([]);
+    compare(file, rows, expected);
   });
 
-  describe('on raw datagrams', async () => {
-    const groups = ready ? [...CORPUS_GROUPS, ...DATAGRAMS.map(file => [file])] : [];
-    const datagrams = groups.map(group => group.flatMap(file => readCapture(CORPUS + file).datagrams));
-    const file = join(folder, 'datagrams.pcap');
-    writeCapture(file, datagrams, 2055);
-    const frames = Map.groupBy(await dissect(file, 'ip udp cflow'), frame => texts(frame['ip'] as Tree, 'ip.src')[0]);
-    test.each(groups.map((group, i) => [group.at(-1)!, i] as const))('%s', (name, i) => {
-      const rows = decodeAll(datagrams[i]!);
-      const expected = flowsOf(frames.get(`10.0.0.${i + 1}`) ?? []).map(expectedFlow);
-      expect(rows.length).toBe(expected.length);
-      expect(disagreements(rows, expected, EXCEPTIONS[name]?.columns)).toEqual([]);
+  test.concurrent.each(SFLOW_CAPTURES)('on %s', async file => {
+    const rows = decodeAll(readCapture(CORPUS + file).datagrams);
+    compare(file, rows, samplesOf(await dissect(CORPUS + file, 'sflow')).map(expectedSample));
+  });
+
+  const netflow = ready ? [...CORPUS_GROUPS, ...DATAGRAMS.map(file => [file])] : [];
+  describe('on datagrams without a capture', () => {
+    let frames = new Map<string | undefined, Tree[]>();
+    const datagrams = netflow.map(group => group.flatMap(file => readCapture(CORPUS + file).datagrams));
+    beforeAll(async () => {
+      const file = join(folder, 'netflow.pcap');
+      writeCapture(file, datagrams, 2055);
+      frames = Map.groupBy(await dissect(file, 'ip udp cflow'), frame => texts(frame['ip'] as Tree, 'ip.src')[0]);
+    });
+    test.each(netflow.map((group, i) => [group.at(-1)!, i] as const))('%s', (name, i) => {
+      compare(name, decodeAll(datagrams[i]!), flowsOf(frames.get(`10.0.0.${i + 1}`)!).map(expectedFlow));
+    });
+  });
+
+  describe('on sFlow datagrams without a capture', () => {
+    let frames: Tree[] = [];
+    const datagrams = ready ? SFLOW_DATAGRAMS.map(file => readCapture(CORPUS + file).datagrams) : [];
+    beforeAll(async () => {
+      const file = join(folder, 'sflow.pcap');
+      writeCapture(file, datagrams, 6343);
+      frames = await dissect(file, 'sflow');
+    });
+    test.each(SFLOW_DATAGRAMS.map((name, i) => [name, i] as const))('%s', (name, i) => {
+      compare(name, decodeAll(datagrams[i]!), samplesOf([frames[i]!]).map(expectedSample));
     });
   });
 });

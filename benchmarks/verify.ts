@@ -1,0 +1,240 @@
+// `hairpin verify`: asks a running Hairpin for the application matrix of a load and compares it with the truth. Cells
+// that nobody samples must agree to the byte, sampled ones must lie in the interval the API states for them.
+
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Truth, truthChecker } from './load/truth.ts';
+
+export interface VerifyOptions {
+  /** File written by `hairpin load --truth`, or the truth itself. */
+  readonly truth: string | Truth;
+  /** Where Hairpin answers: http://127.0.0.1:8080 */
+  readonly api: string;
+  /** Relative difference allowed to unsampled cells, for loads that lose datagrams on purpose. */
+  readonly tolerance?: number;
+  /** How long answers may go on changing. */
+  readonly settleMsMax?: number;
+  /** Time between two questions; longer than a batch may wait. */
+  readonly pollMs?: number;
+  /** Takes each line of the report. */
+  readonly print?: (line: string) => void;
+}
+
+export interface VerifyResult {
+  /** 0 only when everything holds. */
+  readonly exitCode: 0 | 1;
+  readonly comparison: Comparison | undefined;
+}
+
+/** The part of the API's matrix answer that is compared. */
+export interface MatrixAnswer {
+  readonly cells: readonly {
+    readonly src: { readonly name: string };
+    readonly dst: { readonly name: string };
+    readonly value: number;
+    readonly ciLow: number | null;
+    readonly ciHigh: number | null;
+  }[];
+}
+
+export interface ComparedCell {
+  readonly src: string;
+  readonly dst: string;
+  /** Bytes sent; 0 for a surplus cell. */
+  readonly truth: number;
+  /** Bytes in the answer; 0 for a missing cell. */
+  readonly measured: number;
+  readonly ciLow: number;
+  readonly ciHigh: number;
+  readonly samplingRate: number;
+  readonly holds: boolean;
+}
+
+export interface Comparison {
+  readonly cells: readonly ComparedCell[];
+  readonly missing: number;
+  readonly surplus: number;
+  readonly sampledInside: number;
+  readonly sampled: number;
+  readonly holds: boolean;
+}
+
+const POLL_MS = 1500;
+const SETTLE_MS_MAX = 30_000;
+/** The most the API tells; a load has at most 190 applications. */
+const NODES_MAX = 200;
+const CELLS_SHOWN_MAX = 15;
+/** The API states 95 % intervals. */
+const OUTSIDE_SHARE = 0.05;
+/** Nothing sampled of so many packets over N is no fault: the one-sided 95 % limit (rule of three). */
+const UNSEEN_PACKETS_MAX = 3;
+
+export async function verify({
+  truth: given,
+  api,
+  tolerance = 0,
+  settleMsMax = SETTLE_MS_MAX,
+  pollMs = POLL_MS,
+  print = console.log,
+}: VerifyOptions): Promise<VerifyResult> {
+  try {
+    const truth = typeof given === 'string' ? truthChecker.parse(given, await readFile(given, 'utf8')) : given;
+    const comparison = await compareSettled(truth, api, { tolerance, settleMsMax, pollMs });
+    for (const line of report(comparison)) print(line);
+    return { exitCode: comparison.holds ? 0 : 1, comparison };
+  } catch (error) {
+    print(`verify: ${(error as Error).message}`);
+    return { exitCode: 1, comparison: undefined };
+  }
+}
+
+/** Batches arrive up to a second late: asks until all holds to the byte, or two answers in a row are equal. */
+async function compareSettled(
+  truth: Truth,
+  api: string,
+  { tolerance, settleMsMax, pollMs }: { tolerance: number; settleMsMax: number; pollMs: number },
+): Promise<Comparison> {
+  const deadline = performance.now() + settleMsMax;
+  const isExact = truth.applications.every(cell => cell.samplingRate === 1);
+  let previous = '';
+  for (;;) {
+    const answer = await ask(truth, api);
+    const comparison = compare(truth, answer, tolerance);
+    const settled = JSON.stringify(answer.cells);
+    if ((comparison.holds && isExact) || settled === previous || performance.now() + pollMs > deadline)
+      return comparison;
+    previous = settled;
+    await sleep(pollMs);
+  }
+}
+
+async function ask(truth: Truth, api: string): Promise<MatrixAnswer> {
+  const question = new URLSearchParams({
+    from: truth.from,
+    to: truth.to,
+    by: 'app',
+    metric: 'bytes',
+    layer: 'l3',
+    limit: String(NODES_MAX),
+    format: 'json',
+  });
+  const url = `${api.replace(/\/+$/, '')}/api/v1/matrix?${question}`;
+  const response = await fetch(url).catch((error: Error) => {
+    throw new Error(`${url} does not answer: ${error.cause instanceof Error ? error.cause.message : error.message}`);
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${url} answers ${response.status}: ${text.slice(0, 500)}`);
+  const answer: unknown = JSON.parse(text);
+  if (typeof answer !== 'object' || answer === null || !Array.isArray((answer as MatrixAnswer).cells))
+    throw new Error(`${url} answers without cells`);
+  return answer as MatrixAnswer;
+}
+
+export function compare(truth: Truth, answer: MatrixAnswer, tolerance: number): Comparison {
+  const measured = new Map(answer.cells.map(cell => [nameOf(cell.src.name, cell.dst.name), cell]));
+  const cells = truth.applications.map((cell): ComparedCell => {
+    const name = nameOf(cell.src, cell.dst);
+    const found = measured.get(name);
+    measured.delete(name);
+    const value = Number(found?.value ?? 0);
+    const ciLow = Number(found?.ciLow ?? value);
+    const ciHigh = Number(found?.ciHigh ?? value);
+    const { src, dst, bytes, packets, samplingRate } = cell;
+    const holds =
+      samplingRate === 1
+        ? Math.abs(value - bytes) <= tolerance * bytes
+        : found
+          ? ciLow <= bytes && bytes <= ciHigh
+          : packets <= UNSEEN_PACKETS_MAX * samplingRate;
+    return { src, dst, truth: bytes, measured: value, ciLow, ciHigh, samplingRate, holds };
+  });
+  const missing = cells.filter(cell => cell.measured === 0 && !cell.holds).length;
+  const surplus = [...measured.values()].filter(cell => Number(cell.value) !== 0);
+  for (const { src, dst, value } of surplus) {
+    cells.push({
+      src: src.name,
+      dst: dst.name,
+      truth: 0,
+      measured: Number(value),
+      ciLow: Number(value),
+      ciHigh: Number(value),
+      samplingRate: 1,
+      holds: false,
+    });
+  }
+  const sampled = cells.filter(cell => cell.samplingRate > 1);
+  const sampledInside = sampled.filter(cell => cell.holds).length;
+  return {
+    cells,
+    missing,
+    surplus: surplus.length,
+    sampled: sampled.length,
+    sampledInside,
+    holds:
+      cells.every(cell => cell.holds || cell.samplingRate > 1) &&
+      sampled.length - sampledInside <= outsideMax(sampled.length),
+  };
+}
+
+const nameOf = (src: string, dst: string) => `${src}\n${dst}`;
+
+/** How many of `cells` 95 % intervals may miss: the mean and three standard deviations of a binomial. */
+function outsideMax(cells: number): number {
+  return Math.floor(OUTSIDE_SHARE * cells + 3 * Math.sqrt(OUTSIDE_SHARE * (1 - OUTSIDE_SHARE) * cells));
+}
+
+function report({ cells, missing, surplus, sampled, sampledInside, holds }: Comparison): string[] {
+  const lines: string[] = [];
+  const wrong = cells
+    .filter(cell => !cell.holds)
+    .sort((a, b) => Math.abs(b.measured - b.truth) - Math.abs(a.measured - a.truth));
+  if (wrong.length > 0) {
+    const rows = wrong
+      .slice(0, CELLS_SHOWN_MAX)
+      .map(cell => [
+        cell.src,
+        cell.dst,
+        String(cell.truth),
+        String(cell.measured),
+        String(cell.measured - cell.truth),
+        remarkOf(cell),
+      ]);
+    lines.push(...table([['source', 'destination', 'truth', 'measured', 'difference', ''], ...rows]));
+    if (wrong.length > rows.length) lines.push(`and ${wrong.length - rows.length} more cells`);
+  }
+  if (sampled > 0)
+    lines.push(
+      `verify: ${sampledInside} of ${sampled} sampled cells lie in their interval, ${sampled - sampledInside} outside (at most ${outsideMax(sampled)} allowed)`,
+    );
+  const unsampled = cells.filter(cell => cell.samplingRate === 1);
+  const bytes = unsampled.reduce((sum, cell) => sum + cell.truth, 0);
+  const exact = unsampled.filter(cell => cell.measured === cell.truth).length;
+  if (exact === unsampled.length && (exact > 0 || sampled === 0))
+    lines.push(`verify: every unsampled cell equals the truth to the byte (${exact} cells, ${bytes} B)`);
+  else if (unsampled.length > 0)
+    lines.push(
+      `verify: ${exact} of ${unsampled.length} unsampled cells equal the truth to the byte; ${missing} missing, ${surplus} surplus`,
+    );
+  if (!holds) lines.push('verify: does not hold');
+  return lines;
+}
+
+function remarkOf(cell: ComparedCell): string {
+  if (cell.truth === 0) return 'surplus';
+  if (cell.measured === 0) return 'missing';
+  return cell.samplingRate > 1
+    ? `interval ${cell.ciLow} to ${cell.ciHigh}`
+    : `${(((cell.measured - cell.truth) / cell.truth) * 100).toFixed(3)} %`;
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)));
+  return rows.map(row =>
+    row
+      .map((text, column) =>
+        column >= 2 && column <= 4 ? text.padStart(widths[column]!) : text.padEnd(widths[column]!),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,296 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { afterEach, expect, test } from 'vitest';
+import { encodeArrow } from '../schemas/arrow.ts';
+import { createBatch, tokenOf } from '../schemas/batch.ts';
+import { RULE } from '../schemas/codes.ts';
+import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
+import { keyToBigint } from '../schemas/keys.ts';
+import { openCounters } from '../service/counters.ts';
+import { StorageError } from '../storage/storage.ts';
+import { ENRICHER_COUNTERS } from './counters.ts';
+import { batchKey, createEnricher, type Enricher, TOKEN_TRUST_MS } from './enricher.ts';
+import { createFakeSource, createFakeStorage, createSignal, decodedArrow } from './fakes.ts';
+import { batchOf, LIMITS, NOW, type Row } from './testdata.ts';
+
+const enrichers: Enricher[] = [];
+afterEach(async () => {
+  await Promise.all(enrichers.splice(0).map(enricher => enricher.stop(100)));
+});
+
+const CONFIG = { inventory: '', applications: '', exporters: '', insertsMax: 2, insertTriesMax: 3, ...LIMITS };
+const DAY_MS = 86_400_000;
+
+function begin(config: Partial<typeof CONFIG> = {}) {
+  const signal = createSignal();
+  const fakeSource = createFakeSource(signal);
+  const fake = createFakeStorage(signal);
+  const counters = openCounters(ENRICHER_COUNTERS);
+  const enricher = createEnricher(
+    { ...CONFIG, ...config },
+    {
+      source: fakeSource.source,
+      storage: fake.storage,
+      log: pino({ level: 'silent' }),
+      counters,
+      pauseMsMin: 1,
+      documentPollMs: 20,
+    },
+  );
+  enrichers.push(enricher);
+  enricher.start();
+  const send = (sequence: number, rows: readonly Row[], options: Parameters<typeof fakeSource.deliver>[2] = {}) =>
+    fakeSource.deliver(sequence, decodedArrow(batchOf(rows)), options);
+  const settled = (count: number) =>
+    signal.until(() => fakeSource.acknowledged.length + fakeSource.quarantined.length >= count);
+  return { enricher, fake, fakeSource, counters, send, settled, signal };
+}
+
+const ROW: Row = { src: '10.0.0.1', dst: '10.0.1.1', bytes: 1500, packets: 2, samplingRate: 10 };
+const passing = () => new StorageError('passing', 210, 'server away');
+const lasting = () => new StorageError('lasting', 27, 'no such format');
+
+test('a batch is enriched, stored under its token and acknowledged; the names of its nodes come first', async () => {
+  const { fake, fakeSource, counters, send, settled } = begin();
+  let nodesAtInsert = 0;
+  fake.beforeInsert = async () => {
+    nodesAtInsert = fake.nodes.length;
+  };
+  const identity = send(0, [ROW, { ...ROW, bytes: 500, samplingRate: 0 }]);
+  await settled(1);
+  expect(fakeSource.acknowledged).toEqual([0]);
+  expect(fake.inserts[0]).toMatchObject({ table: 'flows', token: tokenOf(identity) });
+  const { columns } = fake.flows(0);
+  expect([columns.estBytes[0], columns.estBytes[2]]).toEqual([15_000, 500]);
+  expect(columns.srcRule[0]).toBe(RULE['auto-prefix']);
+  expect(keyToBigint({ low: columns.batch[0]!, high: columns.batch[1]! })).toBe(
+    keyToBigint(batchKey(tokenOf(identity))),
+  );
+  expect(nodesAtInsert).toBe(fake.nodes.length);
+  expect(fake.nodes.map(node => node.name)).toEqual(
+    expect.arrayContaining(['auto:10.0.0.0/24', 'auto:10.0.1.0/24', 'tcp/443', 'other']),
+  );
+  expect(counters.get('rowsIn')).toBe(2);
+  expect(counters.get('rowsStored')).toBe(2);
+  expect(counters.get('flowsStored')).toBe(1);
+  expect(counters.get('unknownRateRows')).toBe(1);
+  expect(counters.get('nodesAnnounced')).toBe(fake.nodes.length);
+});
+
+test('a node is announced once', async () => {
+  const { fake, send, settled } = begin();
+  send(0, [ROW]);
+  send(1, [ROW]);
+  await settled(2);
+  expect(new Set(fake.nodes.map(node => node.key)).size).toBe(fake.nodes.length);
+});
+
+test('a batch is not inserted while names of an earlier one are still on their way', async () => {
+  const { fake, send, settled, signal } = begin();
+  let open = () => {};
+  const gate = new Promise<void>(resolve => (open = resolve));
+  fake.beforeNodes = () => gate;
+  send(0, [ROW]);
+  send(1, [ROW]);
+  await signal.until(() => true);
+  await new Promise(resolve => setImmediate(resolve));
+  expect(fake.tries).toEqual([]);
+  open();
+  await settled(2);
+  expect(fake.tries).toHaveLength(2);
+});
+
+test('a passing failure is retried with the same bytes until it passes, whatever happens to the documents meanwhile', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hairpin-enricher-'));
+  const file = join(folder, 'applications.json');
+  writeFileSync(file, JSON.stringify({ applications: [{ id: 'one', servers: { prefixes: ['10.0.0.0/8'] } }] }));
+  const { fake, fakeSource, counters, send, settled, signal } = begin({ applications: file });
+  let away = true;
+  fake.beforeInsert = async () => {
+    if (away) throw passing();
+  };
+  send(0, [ROW]);
+  await signal.until(() => fake.tries.length >= 4);
+  writeFileSync(file, JSON.stringify({ applications: [{ id: 'another', servers: { prefixes: ['10.0.0.0/8'] } }] }));
+  await signal.until(() => fake.documents.length === 2);
+  expect(fakeSource.acknowledged).toEqual([]);
+  away = false;
+  await settled(1);
+  for (const attempt of fake.tries) expect(attempt.arrow).toEqual(fake.tries[0]!.arrow);
+  expect(fake.inserts).toHaveLength(1);
+  expect(counters.get('retriesPassing')).toBe(fake.tries.length - 1);
+  send(1, [ROW]);
+  await settled(2);
+  expect(fake.flows(1).columns.srcApp).not.toEqual(fake.flows(0).columns.srcApp);
+  expect(fake.nodes.map(node => node.name)).toEqual(expect.arrayContaining(['one', 'another']));
+  rmSync(folder, { recursive: true });
+});
+
+test('a lasting failure goes to quarantine after the configured tries, and the next batch goes on', async () => {
+  const { fake, fakeSource, counters, send, settled } = begin();
+  fake.beforeInsert = async ({ token }) => {
+    if (token.endsWith('.0')) throw lasting();
+  };
+  send(0, [ROW]);
+  send(1, [ROW]);
+  await settled(2);
+  expect(fakeSource.quarantined).toEqual([{ sequence: 0, reason: 'cannot be stored: no such format' }]);
+  expect(fakeSource.acknowledged).toEqual([1]);
+  expect(fake.tries.filter(attempt => attempt.token.endsWith('.0'))).toHaveLength(3);
+  expect(counters.get('flowsQuarantined')).toBe(1);
+  expect(counters.get('rowsStored')).toBe(1);
+});
+
+test('what cannot be decoded, and kinds nobody reads, go to quarantine without a try', async () => {
+  const { fake, fakeSource, send, settled } = begin();
+  fakeSource.deliver(0, Uint8Array.of(1, 2, 3));
+  fakeSource.deliver(1, new Uint8Array(0), { kind: 'exporters' });
+  send(2, [ROW], { kind: 'facts' });
+  await settled(3);
+  expect(fakeSource.quarantined.map(entry => entry.sequence)).toEqual([0, 1, 2]);
+  expect(fake.tries).toEqual([]);
+});
+
+test('exporter health is stored as it came; an empty batch is only acknowledged', async () => {
+  const { fake, fakeSource, send, settled, counters } = begin();
+  const batch = createBatch(EXPORTER_COLUMNS, 1);
+  batch.rows = 1;
+  batch.columns.datagrams[0] = 42;
+  fakeSource.deliver(0, encodeArrow(batch), { kind: 'exporters' });
+  send(1, []);
+  await settled(2);
+  expect(fake.inserts.map(insert => insert.table)).toEqual(['exporters']);
+  expect(counters.get('exportersStored')).toBe(1);
+  expect(fakeSource.acknowledged.toSorted()).toEqual([0, 1]);
+});
+
+test('a column that is missing is zero, one that is unknown is left out; both are counted', async () => {
+  const { fakeSource, fake, counters, settled } = begin();
+  const batch = batchOf([ROW]);
+  const list = batch.list.filter(column => column.stage === 'decoded' && column.name !== 'vni');
+  const renamed = {
+    ...batch,
+    list: [...list, { ...list[0]!, name: 'colour' }],
+    columns: { ...batch.columns, colour: new Uint32Array(2) },
+  };
+  fakeSource.deliver(0, encodeArrow(renamed));
+  await settled(1);
+  expect(counters.get('columnsMissing')).toBe(1);
+  expect(counters.get('columnsUnknown')).toBe(1);
+  expect(fake.flows(0).columns.bytes[0]).toBe(1500);
+});
+
+test('a redelivered batch is inserted again under its token while ClickHouse remembers it', async () => {
+  const { fake, send, settled } = begin();
+  send(0, [{ ...ROW, receivedAt: Date.now() }], { redelivered: true });
+  await settled(1);
+  expect(fake.lookups).toEqual([]);
+  expect(fake.inserts).toHaveLength(1);
+});
+
+test('an old redelivered batch is looked up first, on every day it has rows of', async () => {
+  const { fake, fakeSource, counters, send, settled } = begin();
+  const received = NOW - (NOW % DAY_MS) - TOKEN_TRUST_MS;
+  const acrossMidnight = [
+    { ...ROW, receivedAt: received },
+    { ...ROW, receivedAt: received + 2 * TOKEN_TRUST_MS },
+  ];
+  fake.has = () => true;
+  const identity = send(0, acrossMidnight, { redelivered: true });
+  await settled(1);
+  expect(fake.lookups).toEqual(
+    acrossMidnight.map(row => ({ batch: keyToBigint(batchKey(tokenOf(identity))), receivedAtMs: row.receivedAt })),
+  );
+  expect(fake.tries).toEqual([]);
+  expect(counters.get('flowsRepeated')).toBe(1);
+  fake.has = (_, receivedAtMs) => receivedAtMs === received;
+  send(1, acrossMidnight, { redelivered: true });
+  await settled(2);
+  expect(fake.inserts).toHaveLength(1);
+  expect(fakeSource.acknowledged).toEqual([0, 1]);
+});
+
+test('at most insertsMax inserts are on their way, one more batch stands ready, the rest stays with the transport', async () => {
+  const { fake, fakeSource, send, settled, signal } = begin({ insertsMax: 2 });
+  let open = () => {};
+  const gate = new Promise<void>(resolve => (open = resolve));
+  fake.beforeInsert = () => gate;
+  for (let sequence = 0; sequence < 6; sequence++) send(sequence, [ROW]);
+  await signal.until(() => fake.tries.length === 2);
+  await new Promise(resolve => setImmediate(resolve));
+  expect(fake.tries).toHaveLength(2);
+  expect(fakeSource.taken).toBe(3);
+  open();
+  await settled(6);
+  expect(fakeSource.acknowledged.toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
+test('stop finishes what is on its way', async () => {
+  const { enricher, fake, fakeSource, send, signal } = begin();
+  let open = () => {};
+  const gate = new Promise<void>(resolve => (open = resolve));
+  fake.beforeInsert = () => gate;
+  send(0, [ROW]);
+  await signal.until(() => fake.tries.length === 1);
+  const stopped = enricher.stop();
+  open();
+  await stopped;
+  expect(fakeSource.acknowledged).toEqual([0]);
+});
+
+test('stop leaves unacknowledged what is not stored by the deadline', async () => {
+  const { enricher, fake, fakeSource, send, signal } = begin();
+  fake.beforeInsert = async () => {
+    throw passing();
+  };
+  send(0, [ROW]);
+  await signal.until(() => fake.tries.length > 1);
+  await enricher.stop(20);
+  const tries = fake.tries.length;
+  send(1, [ROW]);
+  await new Promise(resolve => setTimeout(resolve, 20));
+  expect(fakeSource.acknowledged).toEqual([]);
+  expect(fakeSource.quarantined).toEqual([]);
+  expect(fake.tries).toHaveLength(tries);
+});
+
+test('what is stored after the deadline is not acknowledged: the transport may be closed', async () => {
+  const { enricher, fake, fakeSource, send, signal } = begin();
+  let open = () => {};
+  const gate = new Promise<void>(resolve => (open = resolve));
+  fake.beforeInsert = () => gate;
+  send(0, [ROW]);
+  await signal.until(() => fake.tries.length === 1);
+  await enricher.stop(5);
+  open();
+  await signal.until(() => fake.inserts.length === 1);
+  await new Promise(resolve => setImmediate(resolve));
+  expect(fakeSource.acknowledged).toEqual([]);
+});
+
+test('an error of the transport is counted and does not end the enricher', async () => {
+  const { fakeSource, counters, send, settled } = begin();
+  send(0, [ROW]);
+  await settled(1);
+  fakeSource.failures.push(new Error('disk'));
+  send(1, [ROW]);
+  send(2, [ROW]);
+  await settled(3);
+  expect(counters.get('sourceErrors')).toBe(1);
+});
+
+test('a refused document stops the start', () => {
+  const signal = createSignal();
+  const enricher = createEnricher(
+    { ...CONFIG, inventory: '/nowhere/inventory.json' },
+    {
+      source: createFakeSource(signal).source,
+      storage: createFakeStorage(signal).storage,
+      log: pino({ level: 'silent' }),
+      counters: openCounters(ENRICHER_COUNTERS),
+    },
+  );
+  expect(() => enricher.start()).toThrow(/\/nowhere\/inventory\.json cannot be read/);
+});

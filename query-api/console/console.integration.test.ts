@@ -1,0 +1,157 @@
+// The console in a real Chromium, over the real API and a real ClickHouse.
+
+import { existsSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PROTOCOL } from '../../schemas/codes.ts';
+import { loadConfiguration } from '../../schemas/configuration.ts';
+import { prefix4Key, serviceKey } from '../../schemas/keys.ts';
+import { createLog } from '../../service/log.ts';
+import { createMetrics } from '../../service/metrics.ts';
+import { requireTool } from '../../service/test-requirements.ts';
+import type { ClickHouse } from '../../storage/client.ts';
+import { migrate } from '../../storage/migrate.ts';
+import { startTestServer, type TestServer } from '../../storage/testdata.ts';
+import { createQueryApi, type QueryApi } from '../app.ts';
+import { big, encodeExporters, encodeFlows, flow, node } from '../testdata.ts';
+
+const CHROMIUM = '/usr/bin/chromium';
+const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const usable = requireTool('chromium', existsSync(CHROMIUM), `${CHROMIUM} is not there; apt-get install chromium`);
+
+const web = node('application', 'web');
+const db = node('application', 'db');
+const hostile = node('application', '<img src=x onerror="document.title=1">');
+const block = big(prefix4Key(0x0a090000, 24));
+
+describe.skipIf(!usable)('the console', () => {
+  let server: TestServer;
+  let storage: ClickHouse;
+  let api: QueryApi;
+  let url: string;
+  let profile: string;
+  let browser: BrowserContext;
+  let page: Page;
+  const faults: string[] = [];
+  let batches = 0;
+
+  const store = (flows: Parameters<typeof encodeFlows>[0]) => storage.insertArrow('flows', encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.${batches++}`);
+  const ago = (minutes: number) => Date.now() - minutes * 60_000;
+  const cell = (src: { key: bigint } | string, dst: { key: bigint } | string) => {
+    const key = (end: { key: bigint } | string) => (typeof end === 'string' ? end : end.key.toString(16).padStart(16, '0'));
+    return page.locator(`td.cell[data-src="${key(src)}"][data-dst="${key(dst)}"]`);
+  };
+  const textOf = (locator: ReturnType<typeof cell>) => locator.locator('.value').textContent();
+
+  beforeAll(async () => {
+    server = await startTestServer();
+    storage = server.connect('console');
+    const config = { ...loadConfiguration({}), http: '127.0.0.1:0' };
+    await migrate(storage, config);
+    api = createQueryApi(config, { storage, log: createLog('test', 'error'), metrics: createMetrics(), ready: () => [{ name: 'clickhouse', ok: true, detail: '' }] });
+    ({ url } = await api.start());
+    profile = mkdtempSync(join(tmpdir(), 'hairpin-test-chromium-'));
+    browser = await chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, args: ARGUMENTS, viewport: { width: 1400, height: 900 }, colorScheme: 'light' });
+    page = browser.pages()[0] ?? (await browser.newPage());
+    page.on('console', message => {
+      if (message.type() === 'error' || message.type() === 'warning') faults.push(message.text());
+    });
+    page.on('pageerror', error => faults.push(error.message));
+    page.on('request', request => {
+      if (!request.url().startsWith(url) && !request.url().startsWith('data:')) faults.push(`asked ${request.url()}`);
+    });
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await api?.stop();
+    await server?.close();
+    if (profile) rmSync(profile, { recursive: true, force: true });
+  });
+
+  test('from the first start to a matrix that is read, walked and refreshed', async () => {
+    await page.goto(url);
+    await page.getByRole('heading', { name: 'Waiting for the first flow' }).waitFor();
+    expect(await page.locator('.ports').textContent()).toContain('UDP 2055');
+
+    // The first flows appear by themselves.
+    await storage.insertNodes([web, db, hostile]);
+    const https = big(serviceKey(6, 443, 443));
+    await store([
+      flow({ srcApp: web.key, dstApp: db.key, srcAddr: '10.0.0.1', dstAddr: '10.0.1.1', service: https, serverSide: 2, bytes: 1_240_000_000, packets: 900_000, flowStart: ago(10), flowEnd: ago(2) }),
+      flow({ srcApp: db.key, dstApp: web.key, srcAddr: '10.0.1.1', dstAddr: '10.0.0.1', service: https, serverSide: 1, bytes: 52_000_000, packets: 50_000, flowStart: ago(10), flowEnd: ago(2) }),
+      flow({ srcApp: web.key, dstApp: web.key, srcAddr: '10.0.0.1', dstAddr: '10.0.0.2', service: https, serverSide: 2, bytes: 8_000, packets: 9, flowEnd: ago(3) }),
+      flow({ srcApp: hostile.key, dstApp: block, srcAddr: '10.0.3.1', dstAddr: '10.9.0.1', service: https, serverSide: 2, bytes: 777, packets: 4, flowEnd: ago(3) }),
+    ]);
+    await storage.insertArrow('exporters', encodeExporters([{ minute: ago(1), exporter: '192.0.2.1', protocol: PROTOCOL.ipfix, lastSeen: ago(0), datagrams: 4, datagramBytes: 900, records: 4, samplingRate: 1 }]), 'exporters.test.0');
+    await cell(web, db).waitFor();
+    expect(await Promise.all([cell(web, db), cell(db, web), cell(web, web), cell(web, 'total'), cell('total', 'total')].map(textOf))).toEqual(['1.24 GB', '52.0 MB', '8.00 kB', '1.24 GB', '1.29 GB']);
+    expect(await cell(db, db).getAttribute('aria-label')).toBe('within db: nothing seen');
+    expect(await page.locator('[data-tile=exporters] .figure').textContent()).toBe('1 live');
+
+    // A name is text, whatever it says.
+    expect(await page.locator('tbody th', { hasText: '<img src=x' }).count()).toBe(1);
+    expect(await page.locator('img').count()).toBe(0);
+
+    // The keyboard walks the grid, opens a cell and closes it.
+    await cell(web, web).focus();
+    await page.keyboard.press('ArrowRight');
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toContain('web → db: 1.24 GB');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'web → db' }).waitFor();
+    await page.locator('#panel li.row', { hasText: '10.0.0.1 → 10.0.1.1' }).waitFor();
+    expect(await page.locator('#panel .uplot canvas').count()).toBe(1);
+    expect(await page.locator('#panel li.row', { hasText: 'tcp/443' }).textContent()).toContain('1.24 GB');
+    expect(await page.locator('.reverse').textContent()).toBe('db → web: 52.0 MB');
+    expect(await cell(web, db).getAttribute('aria-selected')).toBe('true');
+    await page.keyboard.press('Home');
+    await page.keyboard.press('End');
+    expect(await page.evaluate(() => (document.activeElement as HTMLElement).dataset['dst'])).toBe('total');
+
+    // New rows come in live; focus, selection and elements stay.
+    const kept = await cell(web, db).elementHandle();
+    await cell(web, db).focus();
+    await store([flow({ srcApp: web.key, dstApp: db.key, srcAddr: '10.0.0.1', dstAddr: '10.0.1.1', service: https, serverSide: 2, bytes: 760_000_000, flowEnd: ago(1) })]);
+    await page.waitForFunction(one => one?.textContent?.includes('2.00 GB'), kept);
+    expect(await page.evaluate(one => document.activeElement === one && one?.isConnected, kept)).toBe(true);
+    await page.keyboard.press('Escape');
+    await page.getByRole('heading', { name: 'All traffic' }).waitFor();
+
+    // A reload shows the same question again.
+    await page.getByRole('button', { name: 'Packets' }).click();
+    await page.getByRole('button', { name: '6h' }).click();
+    await page.reload();
+    await page.locator('body[data-state=ready]').waitFor();
+    expect(await page.getByRole('button', { name: 'Packets', pressed: true }).count()).toBe(1);
+    expect(await textOf(cell(web, db))).toBe('900 k');
+
+    // Light and dark.
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const light = await ground();
+    await page.emulateMedia({ colorScheme: 'dark' });
+    const dark = await ground();
+    expect(dark).not.toBe(light);
+    await page.getByRole('button', { name: 'Change to the light theme' }).click();
+    expect(await ground()).toBe(light);
+
+    // The second view.
+    await page.getByRole('button', { name: 'Exporters' }).click();
+    expect(await page.locator('#exporters-view tbody tr').textContent()).toContain('192.0.2.1');
+    expect(faults).toEqual([]);
+  });
+
+  test('an API that does not answer is said, and the page keeps what it has', async () => {
+    await page.goto(`${url}/#`);
+    await page.locator('body[data-state=ready]').waitFor();
+    await page.route('**/api/v1/**', route => route.abort());
+    await page.getByRole('button', { name: '24h' }).click();
+    await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor();
+    expect(await textOf(cell(web, db))).toBe('2.00 GB');
+    await page.unroute('**/api/v1/**');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor({ state: 'detached' });
+  });
+});

@@ -1,0 +1,309 @@
+// The questions against a real ClickHouse. Truth is computed apart: by plain sums over the records, or by hand.
+
+import { tableFromIPC } from 'apache-arrow';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { COUNT_REASON, PROTOCOL } from '../../schemas/codes.ts';
+import { loadConfiguration } from '../../schemas/configuration.ts';
+import { prefix4Key, serviceKey } from '../../schemas/keys.ts';
+import { createLog } from '../../service/log.ts';
+import { createMetrics } from '../../service/metrics.ts';
+import type { ClickHouse } from '../../storage/client.ts';
+import { pairsSelectSql, unelectedSelectSql } from '../../storage/elections.ts';
+import { migrate } from '../../storage/migrate.ts';
+import { startTestServer, type TestServer } from '../../storage/testdata.ts';
+import type { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from '../answers.ts';
+import { createQueryApi, type QueryApi } from '../app.ts';
+import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from '../testdata.ts';
+
+const MINUTE = 60_000;
+/** Half past the last full hour but one: all times of the test lie in the past and within one day's retention. */
+const NOW = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 30 * MINUTE;
+const at = (minutesAgo: number) => NOW - minutesAgo * MINUTE;
+
+const config = loadConfiguration({});
+const web = node('application', 'web');
+const db = node('application', 'db, the large one');
+const cache = node('application', 'cache');
+const [web1, web2, db1] = [node('vm', 'web-1'), node('vm', 'web-2'), node('vm', 'db-1')];
+const block = big(prefix4Key(0x0a090000, 24));
+const https = big(serviceKey(6, 443, 443));
+const postgres = big(serviceKey(6, 5432, 5432));
+
+let server: TestServer;
+
+interface House {
+  readonly storage: ClickHouse;
+  readonly api: QueryApi;
+  ask<T>(question: string, params?: Record<string, string | number>): Promise<T>;
+  problem(question: string, params?: Record<string, string | number>): Promise<{ status: number; type: string; body: { detail: string; parameters: { parameter: string; reason: string }[] } }>;
+}
+
+async function createHouse(database: string, flows: readonly FlowObject[]): Promise<House> {
+  const storage = server.connect(database);
+  await migrate(storage, config);
+  if (flows.length > 0) await storage.insertArrow('flows', encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
+  await storage.insertNodes([web, db, cache, web1, web2, db1]);
+  const api = createQueryApi(config, { storage, log: createLog('test', 'error'), metrics: createMetrics(), ready: () => [], nowMs: () => NOW });
+  await api.app.ready();
+  const get = (question: string, params: Record<string, string | number>) =>
+    api.app.inject({ method: 'GET', url: `/api/v1/${question}`, query: Object.fromEntries(Object.entries(params).map(([name, value]) => [name, String(value)])) });
+  return {
+    storage,
+    api,
+    async ask<T>(question: string, params: Record<string, string | number> = {}) {
+      const response = await get(question, params);
+      if (response.statusCode !== 200) throw new Error(response.body);
+      return response.json<T>();
+    },
+    async problem(question, params = {}) {
+      const response = await get(question, params);
+      return { status: response.statusCode, type: String(response.headers['content-type']), body: response.json() };
+    },
+  };
+}
+
+/** What the pass does, for everything stored so far. */
+async function pass(storage: ClickHouse): Promise<void> {
+  await storage.command(`INSERT INTO pairs_5m ${pairsSelectSql('1')}`);
+  await storage.command(`INSERT INTO unelected_5m ${unelectedSelectSql('1')}`);
+  await storage.command("INSERT INTO passes (minute, state) SELECT toStartOfMinute(now()) + 60, arrayJoin(['started', 'done'])");
+}
+
+const elected: FlowObject[] = [
+  flow({ srcApp: web.key, dstApp: db.key, srcVm: web1.key, dstVm: db1.key, srcAddr: '10.0.0.1', dstAddr: '10.0.1.1', service: postgres, serverSide: 2, bytes: 1000, packets: 10, flowStart: at(20), flowEnd: at(17) }),
+  flow({ srcApp: db.key, dstApp: web.key, srcVm: db1.key, dstVm: web1.key, srcAddr: '10.0.1.1', dstAddr: '10.0.0.1', service: postgres, serverSide: 1, bytes: 9001, packets: 20, flowStart: at(20), flowEnd: at(16.5) }),
+  flow({ srcApp: web.key, dstApp: web.key, srcVm: web1.key, dstVm: web2.key, srcAddr: '10.0.0.1', dstAddr: '10.0.0.2', service: https, serverSide: 2, bytes: 500, packets: 5, flowEnd: at(10) }),
+  flow({ srcApp: web.key, dstApp: cache.key, srcVm: web2.key, srcAddr: '10.0.0.2', dstAddr: '10.0.2.1', service: https, serverSide: 2, bytes: 70, packets: 1, flowEnd: at(3) }),
+  flow({ srcApp: block, dstApp: web.key, srcAddr: '10.9.0.7', dstAddr: '10.0.0.1', service: https, serverSide: 2, bytes: 30, packets: 1, flowEnd: at(3) }),
+];
+/** Seen again by a point that is not the canonical one: stored, never counted. */
+const notCounted = flow({ ...elected[0], weight: 0, countReason: COUNT_REASON['not-canonical'], exporter: '192.0.2.9' });
+
+/** One conversation seen by three points in two buckets, and one seen by one point, all unelected. */
+const unelectedBase = { weight: 0, countReason: COUNT_REASON.unelected, srcApp: web.key, dstApp: db.key, srcAddr: '10.0.0.1', dstAddr: '10.0.1.1', serverSide: 2, service: postgres };
+const unelected: FlowObject[] = [
+  flow({ ...unelectedBase, exporter: '192.0.2.1', bytes: 600, flowEnd: at(12) }),
+  flow({ ...unelectedBase, exporter: '192.0.2.1', service: https, bytes: 50, flowEnd: at(12) }),
+  flow({ ...unelectedBase, exporter: '192.0.2.2', bytes: 640, flowEnd: at(12) }),
+  flow({ ...unelectedBase, exporter: '192.0.2.3', bytes: 10, flowEnd: at(12) }),
+  flow({ ...unelectedBase, exporter: '192.0.2.2', bytes: 100, flowEnd: at(2) }),
+  flow({ ...unelectedBase, exporter: '192.0.2.3', bytes: 99, flowEnd: at(2) }),
+  flow({ ...unelectedBase, srcApp: cache.key, srcAddr: '10.0.2.1', bytes: 7, flowEnd: at(2) }),
+];
+/** 600 + 50 of the first point (its 650 beat 640 and 10), then 100, then 7. */
+const UNELECTED_TOTAL = 650 + 100 + 7;
+
+/** 20 buckets of a growing cell, and two cells sampled 1 in 100. */
+const steady = Array.from({ length: 20 }, (_, i) =>
+  flow({ srcApp: web.key, dstApp: db.key, bytes: 1000 * (i + 1), flowEnd: at(100 - 5 * i) }),
+);
+const sampled = ([[400, db.key], [4, web.key]] as const).map(([samples, dstApp]) =>
+  flow({ srcApp: cache.key, dstApp, packets: samples, bytes: samples * 1000, samplingRate: 100, estBytes: samples * 100_000, estPackets: samples * 100, varBytes: samples * 100 * 99 * 1e6, flowEnd: at(5) }),
+);
+
+let plain: House;
+let mixed: House;
+let shapes: House;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  plain = await createHouse('plain', [...elected, notCounted]);
+  mixed = await createHouse('mixed', [...elected, ...unelected]);
+  shapes = await createHouse('shapes', [...steady, ...sampled]);
+});
+
+afterAll(async () => {
+  await plain?.api.stop();
+  await mixed?.api.stop();
+  await shapes?.api.stop();
+  await server?.close();
+});
+
+const sum = (values: readonly { value: number }[]) => values.reduce((all, { value }) => all + value, 0);
+const cellsOf = (answer: MatrixAnswer) => Object.fromEntries(answer.cells.map(cell => [`${cell.src.name} -> ${cell.dst.name}`, cell.value]));
+
+test('the matrix counts elected traffic once, by sender and receiver, with exact totals', async () => {
+  const answer = await plain.ask<MatrixAnswer>('matrix', { from: 'now-1h' });
+  expect(cellsOf(answer)).toEqual({
+    'web -> db, the large one': 1000,
+    'db, the large one -> web': 9001,
+    'web -> web': 500,
+    'web -> cache': 70,
+    'auto:10.9.0.0/24 -> web': 30,
+  });
+  const [truth] = await plain.storage.select<{ bytes: string }>('SELECT sum(estBytes) AS bytes FROM flows WHERE countReason = 1');
+  expect(answer.total).toEqual({ value: Number(truth!.bytes), ciLow: 10_601, ciHigh: 10_601, samples: 37 });
+  expect(answer.interTotal.value).toBe(10_101);
+  expect(answer.rest).toBe(0);
+  expect(Object.fromEntries(answer.rows.map(row => [row.name, row.value]))).toEqual({ 'db, the large one': 9001, web: 1570, 'auto:10.9.0.0/24': 30, cache: 0 });
+  expect(sum(answer.columns)).toBe(10_601);
+  expect(answer).toMatchObject({ resolutionSec: 60, table: 'traffic_1m', unit: 'bytes', nodes: 4 });
+  expect(answer.quality).toMatchObject({
+    unelectedShare: 0,
+    unclassifiedShare: 30 / 10_601,
+    coverage: null,
+    accounting: { accepted: 6, counted: 5, byReason: { unelected: 0, elected: 5, 'not-canonical': 1, discarded: 0 } },
+  });
+});
+
+test('a flow is spread over the buckets it spans and the window cuts it at its edges', async () => {
+  const half = await plain.ask<MatrixAnswer>('matrix', { from: new Date(at(20)).toISOString(), to: new Date(at(19)).toISOString(), filter: 'srcApp=web' });
+  expect(half.total.value).toBe(333);
+  const series = await plain.ask<SeriesAnswer>('series', { from: 'now-1h', src: 'web', dst: '"db, the large one"', metric: 'bytes', step: 60 });
+  expect(series.series[0]!.values.filter(value => value !== null && value > 0)).toEqual([333, 333, 334]);
+});
+
+test('unelected traffic counts the largest point of each pair and five minutes, and every answer agrees', async () => {
+  const before = await mixed.ask<MatrixAnswer>('matrix', { from: 'now-1h' });
+  await pass(mixed.storage);
+  const after = await mixed.ask<MatrixAnswer>('matrix', { from: 'now-1h' });
+  const total = 10_601 + UNELECTED_TOTAL;
+  for (const answer of [before, after]) {
+    expect(answer.total.value).toBe(total);
+    expect(cellsOf(answer)).toMatchObject({ 'web -> db, the large one': 1750, 'cache -> db, the large one': 7 });
+    expect(answer).toMatchObject({ resolutionSec: 300, rest: 0 });
+    expect(answer.quality.unelectedShare).toBeCloseTo(UNELECTED_TOTAL / total, 12);
+  }
+  for (const by of ['service', 'vm', 'app', 'addr', 'exporter', 'srcApp,service']) {
+    const top = await mixed.ask<TopAnswer>('top', { from: 'now-1h', by });
+    expect([by, top.total.value, sum(top.rows)]).toEqual([by, total, total]);
+  }
+  for (const split of ['app', 'service', 'srcAddr']) {
+    const series = await mixed.ask<SeriesAnswer>('series', { from: 'now-1h', split, metric: 'bytes', limit: 1 });
+    expect([split, series.series.reduce((all, { total: own }) => all + own, 0)]).toEqual([split, total]);
+    expect(series.series.at(-1)).toMatchObject({ rest: true, keys: [] });
+  }
+  for (const by of ['vm', 'addr', 'host']) expect((await mixed.ask<MatrixAnswer>('matrix', { from: 'now-1h', by })).total.value).toBe(total);
+});
+
+test('a question waits while a pass runs, and rows stored after the pass are in its answer at once', async () => {
+  const house = await createHouse('passing', elected);
+  const totalBy = async (by: string) => (await house.ask<TopAnswer>('top', { from: 'now-1h', by })).total.value;
+  await house.storage.command("INSERT INTO passes (minute, state) SELECT toStartOfMinute(now()) + 60, 'started'");
+  let answered = false;
+  const waiting = totalBy('vm').finally(() => {
+    answered = true;
+  });
+  expect([await totalBy('service'), answered]).toEqual([10_601, false]);
+  await pass(house.storage);
+  expect(await waiting).toBe(10_601);
+  await house.storage.command('INSERT INTO flows SELECT * REPLACE (now() + 120 AS storedAt, estBytes * 10 AS estBytes) FROM flows');
+  for (const by of ['vm', 'app', 'service', 'srcAddr']) expect([by, await totalBy(by)]).toEqual([by, 11 * 10_601]);
+  await house.api.stop();
+});
+
+test('what is beyond the limit is an explicit rest', async () => {
+  const answer = await plain.ask<MatrixAnswer>('matrix', { from: 'now-1h', limit: 2 });
+  expect(answer.nodes).toBe(4);
+  expect(answer.rows.map(row => row.name)).toEqual(['web', 'db, the large one']);
+  expect([sum(answer.cells), answer.rest, answer.total.value]).toEqual([10_501, 100, 10_601]);
+  const top = await plain.ask<TopAnswer>('top', { from: 'now-1h', by: 'app', limit: 1 });
+  expect(top).toMatchObject({ groups: 5, rest: 1600, rows: [{ value: 9001, share: 9001 / 10_601 }] });
+});
+
+test('rates are over the observed part; p95 and maximum rank five-minute buckets, zeros included', async () => {
+  const average = await plain.ask<MatrixAnswer>('matrix', { from: 'now-1h', metric: 'avgBps' });
+  expect(average.coveredFrom).toBe(new Date(at(20)).toISOString());
+  expect(average.total.value).toBeCloseTo((10_601 * 8) / 1200, 9);
+  // Bucket rates in bytes: 20-15 minutes ago 10001, 10-5 500, 5-0 100, 15-10 none; nearest rank 95 % of four is the largest.
+  const p95 = await plain.ask<MatrixAnswer>('matrix', { from: 'now-20m', metric: 'p95Bps' });
+  expect(p95).toMatchObject({ resolutionSec: 300, rest: null, total: { value: (10_001 * 8) / 300 } });
+  const peak = await plain.ask<TopAnswer>('top', { from: 'now-20m', by: 'service', metric: 'maxBps' });
+  expect(peak.rows.map(row => [row.keys[0]!.name, row.value])).toEqual([
+    ['tcp/5432', (10_001 * 8) / 300],
+    ['tcp/443', (500 * 8) / 300],
+  ]);
+});
+
+test('p95 is the nearest rank: of 20 buckets the second largest', async () => {
+  const answer = await shapes.ask<MatrixAnswer>('matrix', { from: new Date(at(100)).toISOString(), metric: 'p95Bps', filter: 'srcApp=web' });
+  expect(answer.cells[0]!.value).toBeCloseTo((19_000 * 8) / 300, 9);
+});
+
+test('seen from clients a cell holds both directions', async () => {
+  const answer = await plain.ask<MatrixAnswer>('matrix', { from: 'now-1h', orientation: 'client' });
+  expect(answer.cells.find(cell => cell.dst.name === 'db, the large one')).toMatchObject({ src: { name: 'web' }, value: 10_001, toServer: 1000, toClient: 9001 });
+  expect(answer.total.value).toBe(10_601);
+});
+
+test('sampled traffic carries its interval, wide where samples are few', async () => {
+  const answer = await shapes.ask<MatrixAnswer>('matrix', { from: 'now-1h', filter: 'srcApp=cache' });
+  const [many, few] = ['db, the large one', 'web'].map(name => answer.cells.find(cell => cell.dst.name === name)!);
+  expect(many!.ciHigh! / many!.value).toBeCloseTo(1 + 1.96 * Math.sqrt(0.99 / 400), 4);
+  expect(few).toMatchObject({ samples: 4, ciLow: expect.closeTo(108_986, -1), ciHigh: expect.closeTo(1_024_160, -1) });
+  const peak = await shapes.ask<MatrixAnswer>('matrix', { from: 'now-1h', metric: 'maxBps', filter: 'srcApp=cache' });
+  expect(peak.cells[0]).toMatchObject({ ciLow: null, ciHigh: null });
+});
+
+test('before the first stored record a series is null, afterwards an empty bucket is zero', async () => {
+  const { series, times, stepSec } = await plain.ask<SeriesAnswer>('series', { from: 'now-30m', metric: 'bytes', step: 300 });
+  expect(stepSec).toBe(300);
+  expect(times).toHaveLength(6);
+  expect(series[0]!.values).toEqual([null, null, 10_001, 0, 500, 100]);
+});
+
+test('filters narrow every question, by name, glob, key, address and code', async () => {
+  const total = async (filter: string) => (await plain.ask<TopAnswer>('top', { from: 'now-1h', filter })).total.value;
+  expect(await total('srcApp=web')).toBe(1570);
+  expect(await total('app="db, the large one"')).toBe(10_001);
+  expect(await total('vm=web-*,service=tcp/443')).toBe(570);
+  expect(await total(`srcApp=${block.toString(16)};dstApp=cache`)).toBe(100);
+  expect(await total('srcAddr=10.0.0.0/24')).toBe(1570);
+  expect(await total('serverSide=src')).toBe(9001);
+  expect(await total('protocol=ipfix,inIf>=1')).toBe(10_601);
+});
+
+test('flows tells the newest records in words', async () => {
+  const answer = await plain.ask<FlowsAnswer>('flows', { from: 'now-1h', limit: 2, filter: 'srcApp=web' });
+  expect(answer.flows).toHaveLength(2);
+  expect(answer.flows[0]).toMatchObject({ srcApp: 'web', dstApp: 'cache', srcAddr: '10.0.0.2', dstAddr: '10.0.2.1', service: 'tcp/443', protocol: 'ipfix', bytes: 70, countReason: 'elected', receivedAt: new Date(at(3)).toISOString() });
+});
+
+test('exporters tells who is silent, what was lost and how fast records come', async () => {
+  const minute = (minutesAgo: number, more: object) => ({ minute: at(minutesAgo), exporter: '192.0.2.1', protocol: PROTOCOL.ipfix, lastSeen: at(minutesAgo), datagrams: 10, datagramBytes: 1000, records: 300, samplingRate: 1, ...more });
+  const rows = [minute(3, {}), minute(1, { lost: 100 }), minute(60, { exporter: '192.0.2.2', protocol: PROTOCOL.sflow5, samplingRate: 0, lost: 10 })];
+  await plain.storage.insertArrow('exporters', encodeExporters(rows), `exporters.test.0.${'0'.repeat(32)}.0`);
+  const answer = await plain.ask<ExportersAnswer>('exporters');
+  expect(answer).toMatchObject({ live: 1, silent: 1, receiving: { udpPorts: [2055, 4739, 6343] } });
+  expect(answer.exporters).toMatchObject([
+    { exporter: '192.0.2.1', protocol: 'ipfix', silent: false, records: 600, lost: 100, lossRatio: 100 / 700, lostUnit: 'records', samplingRate: 1, recordsPerSecond: 600 / 180 },
+    { exporter: '192.0.2.2', protocol: 'sflow5', silent: true, lossRatio: 0.5, lostUnit: 'datagrams', samplingRate: null },
+  ]);
+  expect((await plain.ask<MatrixAnswer>('matrix', { from: 'now-10m' })).quality.lossRatio).toBeCloseTo(100 / 700, 12);
+});
+
+test('an installation without a record answers with nothing, not with an error', async () => {
+  const house = await createHouse('empty', []);
+  const matrix = await house.ask<MatrixAnswer>('matrix');
+  expect(matrix).toMatchObject({ cells: [], rows: [], nodes: 0, coveredFrom: null, total: { value: 0 }, quality: { unelectedShare: null, settledUntil: null } });
+  expect((await house.ask<SeriesAnswer>('series')).series[0]!.values.every(value => value === null)).toBe(true);
+  expect((await house.ask<TopAnswer>('top')).rows).toEqual([]);
+  expect((await house.ask<ExportersAnswer>('exporters')).exporters).toEqual([]);
+  await house.api.stop();
+});
+
+test('CSV and Arrow hold the same rows as JSON', async () => {
+  const csv = await plain.api.app.inject('/api/v1/matrix?from=now-1h&format=csv');
+  expect(csv.headers['content-type']).toContain('text/csv');
+  expect(csv.body.split('\r\n').slice(0, 2)).toEqual(['srcKey,src,dstKey,dst,value,ciLow,ciHigh,samples', expect.stringContaining(',"db, the large one",')]);
+  const arrow = await plain.api.app.inject('/api/v1/top?from=now-1h&by=service&format=arrow');
+  const table = tableFromIPC(arrow.rawPayload);
+  expect(table.toArray().map(row => [row['service'], row['value']])).toEqual([['tcp/5432', 10_001], ['tcp/443', 600]]);
+  for (const question of ['series?split=app', 'flows?', 'exporters?']) expect((await plain.api.app.inject(`/api/v1/${question}&format=arrow`)).statusCode).toBe(200);
+});
+
+test.each([
+  ['matrix', { metric: 'bits' }, 'metric', 'must be one of bytes, packets, avgBps, p95Bps, maxBps'],
+  ['matrix', { form: 'now' }, 'form', 'is not a parameter here; known are from, to, by'],
+  ['matrix', { by: 'service' }, 'by', 'has no sender and receiver; allowed are app'],
+  ['matrix', { layer: 'l2' }, 'layer', 'l3 is allowed'],
+  ['matrix', { limit: 1000 }, 'limit', 'must be <= 200'],
+  ['matrix', { from: 'tomorrow' }, 'from', '"tomorrow" is no time'],
+  ['matrix', { filter: 'srcApp=nobody' }, 'filter', 'nothing is named "nobody"'],
+  ['series', { src: 'nobody' }, 'src', 'nothing is named "nobody"'],
+  ['top', { by: 'bytes' }, 'by', '"bytes" is no dimension; allowed are'],
+])('%s %j is a problem document that names the parameter', async (question, params, parameter, reason) => {
+  const { status, type, body } = await plain.problem(question, params);
+  expect([status, type]).toEqual([400, 'application/problem+json; charset=utf-8']);
+  expect(body.parameters).toEqual([{ parameter, reason: expect.stringContaining(reason) }]);
+});

@@ -1,0 +1,216 @@
+// ClickHouse as the services see it. This module and failures.ts are the only ones that know the client library; the
+// embedded server and one by URL take the same path.
+//
+// What makes an insert exactly-once is here: the token, one block per insert (also in the views behind the table), one
+// thread so that a repetition makes the same blocks, and a time limit after which an insert can no longer appear.
+
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, createClient } from '@clickhouse/client';
+import { storageErrorOf } from './failures.ts';
+import type { DocumentVersion, QueryParams, Storage } from './storage.ts';
+
+/** An insert takes no longer; pass.ts reads a minute only when every insert that began in it has ended. */
+export const INSERT_S_MAX = 30;
+
+const STATEMENT_MS_MAX = 300_000;
+const CONNECTIONS_MAX = 16;
+/** Reached by no block: nothing is split or joined on its way into a table or through a view. */
+const BLOCK_ROWS_NEVER = 2 ** 31;
+const BLOCK_BYTES_NEVER = 2 ** 40;
+
+/** Pinned for everything that is inserted with a token: another block or thread count would make other blocks. */
+export const ONE_BLOCK: ClickHouseSettings = {
+  async_insert: 0,
+  insert_deduplicate: 1,
+  deduplicate_blocks_in_dependent_materialized_views: 1,
+  max_insert_block_size: String(BLOCK_ROWS_NEVER),
+  min_insert_block_size_rows: String(BLOCK_ROWS_NEVER),
+  min_insert_block_size_bytes: String(BLOCK_BYTES_NEVER),
+  max_threads: 1,
+  max_insert_threads: '1',
+  parallel_view_processing: 0,
+};
+
+export interface StorageOptions {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  readonly queryTimeoutMs: number;
+}
+
+/** What the services need, and what start-up, migrations and the pass need besides. */
+export interface ClickHouse extends Storage {
+  readonly database: string;
+  ping(): Promise<void>;
+  /** `26.7.2.1` */
+  serverVersion(): Promise<string>;
+  createDatabase(): Promise<void>;
+  /** INSERT ... SELECT, once for a token. */
+  insertSelect(sql: string, params: QueryParams, token: string): Promise<void>;
+}
+
+export function createStorage({ url, user, password, database, queryTimeoutMs }: StorageOptions): ClickHouse {
+  const connect = (name: string, timeoutMs: number): ClickHouseClient =>
+    createClient({
+      url,
+      username: user,
+      password,
+      database: name,
+      application: 'hairpin',
+      request_timeout: timeoutMs + 5000,
+      max_open_connections: CONNECTIONS_MAX,
+      // Thousands of node keys do not fit a URL.
+      use_multipart_params_auto: true,
+      // Errors are thrown and reported by whoever asked.
+      log: { level: ClickHouseLogLevel.OFF },
+    });
+  const asking = connect(database, queryTimeoutMs);
+  const writing = connect(database, STATEMENT_MS_MAX);
+
+  const reading: ClickHouseSettings = {
+    max_execution_time: Math.ceil(queryTimeoutMs / 1000),
+    output_format_json_quote_64bit_integers: 1,
+    cancel_http_readonly_queries_on_client_close: 1,
+    // The answer is kept back until it is whole, so that an error is an error and not half an answer.
+    wait_end_of_query: 1,
+  };
+  const inserting = (token: string): ClickHouseSettings => ({
+    ...ONE_BLOCK,
+    insert_deduplication_token: token,
+    max_execution_time: INSERT_S_MAX,
+    wait_end_of_query: 1,
+  });
+
+  async function select<T>(sql: string, params: QueryParams = {}): Promise<T[]> {
+    return classed(async () => {
+      const result = await asking.query({
+        query: sql,
+        query_params: { ...params },
+        format: 'JSONEachRow',
+        clickhouse_settings: reading,
+      });
+      return result.json<T>();
+    });
+  }
+
+  async function command(sql: string, params: QueryParams = {}, settings: ClickHouseSettings = {}): Promise<void> {
+    await classed(() =>
+      writing.command({
+        query: sql,
+        query_params: { ...params },
+        clickhouse_settings: { wait_end_of_query: 1, ...settings },
+      }),
+    );
+  }
+
+  return {
+    database,
+    select,
+    command: (sql, params) => command(sql, params),
+    insertSelect: (sql, params, token) =>
+      command(sql, params, { ...inserting(token), max_execution_time: STATEMENT_MS_MAX / 1000 }),
+
+    insertArrow: (table, arrow, token) =>
+      classed(async () => {
+        const values = Readable.from([arrow], { objectMode: false });
+        const { stream } = await writing.exec({
+          query: `INSERT INTO ${table} FORMAT ArrowStream`,
+          values,
+          clickhouse_settings: inserting(token),
+        });
+        await drain(stream);
+      }),
+
+    async hasBatch(batch, receivedAtMs) {
+      const day = "toStartOfDay(fromUnixTimestamp64Milli({at:Int64}, 'UTC'))";
+      const rows = await select(
+        `SELECT 1 FROM flows WHERE batch = {batch:UInt64} AND receivedAt >= ${day} AND receivedAt < ${day} + INTERVAL 1 DAY LIMIT 1`,
+        { batch, at: Math.floor(receivedAtMs) },
+      );
+      return rows.length > 0;
+    },
+
+    insertNodes: nodes =>
+      classed(async () => {
+        if (nodes.length === 0) return;
+        const values = nodes.map(({ key, name, identity }) => ({ key: String(key), name, identity }));
+        await writing.insert({
+          table: 'nodes',
+          values,
+          format: 'JSONEachRow',
+          clickhouse_settings: { async_insert: 0 },
+        });
+      }),
+
+    async insertDocument({ kind, recordedAtMs, asOfMs, source, body }: DocumentVersion) {
+      const [newest] = await select<{ hash: string }>(
+        'SELECT lower(hex(SHA256(body))) AS hash FROM documents WHERE kind = {kind:String} ORDER BY recordedAt DESC LIMIT 1',
+        { kind },
+      );
+      if (newest?.hash === createHash('sha256').update(body).digest('hex')) return;
+      const values = [{ kind, recordedAt: dateTimeText(recordedAtMs), asOf: dateTimeText(asOfMs), source, body }];
+      await classed(() =>
+        writing.insert({ table: 'documents', values, format: 'JSONEachRow', clickhouse_settings: { async_insert: 0 } }),
+      );
+    },
+
+    selectStream: (sql, params, format) =>
+      classed(async () => {
+        if (!/^[A-Za-z0-9]+$/.test(format)) throw new TypeError(`"${format}" is no format`);
+        const { stream } = await asking.exec({
+          query: `${sql}\nFORMAT ${format}`,
+          query_params: { ...params },
+          clickhouse_settings: reading,
+        });
+        return stream;
+      }),
+
+    async ping() {
+      await select('SELECT 1');
+    },
+
+    async serverVersion() {
+      // Asked before the database is there, so in one that always is.
+      const client = connect('system', queryTimeoutMs);
+      return classed(async () => {
+        const result = await client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow' });
+        const [row] = await result.json<{ version: string }>();
+        return row?.version ?? '';
+      }).finally(() => client.close());
+    },
+
+    async createDatabase() {
+      const client = connect('system', STATEMENT_MS_MAX);
+      await classed(() =>
+        client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic` }),
+      ).finally(() => client.close());
+    },
+
+    async close() {
+      await Promise.all([asking.close(), writing.close()]);
+    },
+  };
+}
+
+/** `2026-01-31 12:00:00.000`, which a DateTime64(3, 'UTC') column reads. */
+function dateTimeText(ms: number): string {
+  return new Date(ms).toISOString().replace('T', ' ').slice(0, -1);
+}
+
+async function classed<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw storageErrorOf(error);
+  }
+}
+
+/** An unread response would keep its connection. */
+async function drain(stream: Readable): Promise<void> {
+  stream.resume();
+  for await (const _ of stream) {
+    // Nothing comes: an insert answers with headers alone.
+  }
+}

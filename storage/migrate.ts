@@ -1,0 +1,123 @@
+// Brings a database to what this version expects. Every step may run again and at the same time as another process:
+// statements are of the kind IF NOT EXISTS, and what was done is recorded in `migrations`, once an id.
+
+import type { Configuration } from '../schemas/configuration.ts';
+import { HairpinError } from '../service/errors.ts';
+import type { ClickHouse } from './client.ts';
+import { StorageError } from './storage.ts';
+import {
+  CREATE_FLOWS_NAMED_SQL,
+  createTableSql,
+  createViewSql,
+  expirySql,
+  TABLES,
+  type Table,
+  VIEWS,
+} from './tables.ts';
+
+/** The oldest server whose settings and deduplication of views are what client.ts relies on. */
+export const SERVER_VERSION_MIN = '25.8';
+
+export type MigrationConfiguration = Pick<Configuration, 'retentionDays' | 'rollupRetentionDays' | 'durable'>;
+
+interface Migration {
+  readonly id: number;
+  readonly name: string;
+  readonly statements: (config: MigrationConfiguration) => readonly string[];
+}
+
+/** Append-only; a released migration is never edited. Columns added to the schema need none: see `alignColumns`. */
+const MIGRATIONS: readonly Migration[] = [
+  {
+    id: 1,
+    name: 'tables and views',
+    statements: config => [...TABLES.map(table => createTableSql(table, config)), ...VIEWS.map(createViewSql)],
+  },
+];
+
+/** Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or STORAGE_FAILED. */
+export async function migrate(storage: ClickHouse, config: MigrationConfiguration): Promise<void> {
+  try {
+    checkVersion(await storage.serverVersion());
+    await storage.createDatabase();
+    await runMigrations(storage, config);
+    for (const table of TABLES) await alignColumns(storage, table);
+    await alignTables(storage, config);
+    await storage.command(CREATE_FLOWS_NAMED_SQL);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    if (error.clickhouseCode === 0)
+      throw new HairpinError(
+        'STORAGE_UNREACHABLE',
+        `${error.message}; check --clickhouse and that the server runs`,
+        error,
+      );
+    throw new HairpinError(
+      'STORAGE_FAILED',
+      `${error.message}; the database "${storage.database}" could not be prepared`,
+      error,
+    );
+  }
+}
+
+export function checkVersion(version: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [majorMin = 0, minorMin = 0] = SERVER_VERSION_MIN.split('.').map(Number);
+  if (major > majorMin || (major === majorMin && minor >= minorMin)) return;
+  throw new HairpinError(
+    'STORAGE_TOO_OLD',
+    `the ClickHouse server is ${version || 'of unknown version'}, at least ${SERVER_VERSION_MIN} is needed; upgrade it or leave --clickhouse out`,
+  );
+}
+
+async function runMigrations(storage: ClickHouse, config: MigrationConfiguration): Promise<void> {
+  const known = await storage.select<{ name: string }>(
+    'SELECT name FROM system.tables WHERE database = currentDatabase() AND name = {name:String}',
+    { name: 'migrations' },
+  );
+  const done = new Set<number>();
+  if (known.length > 0)
+    for (const { id } of await storage.select<{ id: number }>('SELECT DISTINCT id FROM migrations')) done.add(id);
+  for (const { id, name, statements } of MIGRATIONS) {
+    if (done.has(id)) continue;
+    for (const statement of statements(config)) await storage.command(statement);
+    await storage.command('INSERT INTO migrations (id, name) SELECT {id:UInt32}, {name:String}', { id, name });
+  }
+}
+
+/** Adds columns the schema has and the table lacks; a column of another type is refused, because rows would be changed. */
+async function alignColumns(storage: ClickHouse, table: Table): Promise<void> {
+  const rows = await storage.select<{ name: string; type: string }>(
+    'SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}',
+    { table: table.name },
+  );
+  const types = new Map(rows.map(({ name, type }) => [name, type]));
+  for (const { name, type, definition } of table.columns) {
+    const found = types.get(name);
+    if (found === undefined) await storage.command(`ALTER TABLE ${table.name} ADD COLUMN IF NOT EXISTS ${definition}`);
+    else if (found !== type) {
+      throw new HairpinError(
+        'SCHEMA_MISMATCH',
+        `${table.name}.${name} is ${found}, expected ${type}; use another database (--clickhouse-database) or convert it with ALTER TABLE ${table.name} MODIFY COLUMN ${name} ${type}`,
+      );
+    }
+  }
+}
+
+/** Retention and fsync follow the configuration, which may differ from that of the last start. */
+async function alignTables(storage: ClickHouse, config: MigrationConfiguration): Promise<void> {
+  const rows = await storage.select<{ name: string; create_table_query: string }>(
+    'SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()',
+  );
+  const queries = new Map(rows.map(row => [row.name, row.create_table_query]));
+  const fsync = ['fsync_after_insert', 'fsync_part_directory']
+    .map(name => `${name} = ${config.durable ? 1 : 0}`)
+    .join(', ');
+  for (const table of TABLES) {
+    const query = queries.get(table.name) ?? '';
+    const expiry = expirySql(table, config);
+    if (!query.includes(expiry)) await storage.command(`ALTER TABLE ${table.name} MODIFY TTL ${expiry}`);
+    const durable = query.includes('fsync_after_insert = 1');
+    if (durable !== config.durable) await storage.command(`ALTER TABLE ${table.name} MODIFY SETTING ${fsync}`);
+  }
+}

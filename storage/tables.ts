@@ -1,0 +1,177 @@
+// Tables and views, derived from the column lists of schemas/. Everything a batch fills is partitioned by the day of
+// `receivedAt`, a value fixed in the batch, so that a repeated batch meets its own token again; a roll-up keeps that day
+// as a column. Names are not qualified: the connection's database holds them all.
+
+import { type Column, clickhouseType } from '../schemas/columns.ts';
+import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
+import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import { ELECTED_SQL, UNELECTED_KEYS } from './elections.ts';
+import { FLOWS_NAMED_SQL } from './flows-named.ts';
+import { COUNTED, coarserSql, PAIR_KEYS, SUMS, spreadSql, TRAFFIC_KEYS } from './spread.ts';
+
+/** Blocks whose tokens a partition remembers: at one batch a second and worker more than a day. */
+export const TOKENS_MAX = 100_000;
+
+export interface Retention {
+  readonly retentionDays: number;
+  readonly rollupRetentionDays: number;
+}
+
+export interface Table {
+  readonly name: string;
+  /** Column definitions in order. */
+  readonly columns: readonly { readonly name: string; readonly type: string; readonly definition: string }[];
+  readonly engine: string;
+  readonly partition?: string;
+  readonly order: string;
+  readonly indices?: readonly string[];
+  /** What the age of a row is told by, and how old it gets. */
+  readonly expiry?: { readonly column: string; readonly days: (retention: Retention) => number };
+  readonly settings?: readonly string[];
+}
+
+const DEDUPLICATED = [`non_replicated_deduplication_window = ${TOKENS_MAX}`, 'ttl_only_drop_parts = 1'];
+const DATETIME = "DateTime('UTC')";
+const DATETIME_MS = "DateTime64(3, 'UTC')";
+
+const plain = (name: string, type: string, more = '') => ({
+  name,
+  type,
+  definition: `${name} ${type}${more && ` ${more}`}`,
+});
+const fromSchema = (columns: readonly Column[]) =>
+  columns.map(column => plain(column.name, clickhouseType(column), column.codec));
+
+const records = ({ retentionDays }: Retention) => retentionDays;
+const hours = ({ rollupRetentionDays }: Retention) => rollupRetentionDays;
+const minutes = ({ rollupRetentionDays }: Retention) => Math.max(1, Math.floor(rollupRetentionDays / 10));
+
+/** Columns of a roll-up: day, bucket, its keys, its sums. Keys have the type they have in the records. */
+function rollup(name: string, keys: readonly string[], days: (retention: Retention) => number): Table {
+  const typeOf = new Map((FLOW_COLUMNS as readonly Column[]).map(column => [column.name, clickhouseType(column)]));
+  const columns = [
+    plain('day', 'UInt32'),
+    plain('bucket', DATETIME),
+    ...keys.map(key => plain(key, typeOf.get(key) ?? 'UInt64')),
+    ...SUMS.map(sum => plain(sum, sum === 'varBytes' ? 'Float64' : 'UInt64')),
+  ];
+  return {
+    name,
+    columns,
+    engine: `SummingMergeTree((${SUMS.join(', ')}))`,
+    partition: 'day',
+    order: `(bucket, ${keys.join(', ')}, day)`,
+    expiry: { column: 'bucket', days },
+    settings: DEDUPLICATED,
+  };
+}
+
+export const TABLES: readonly Table[] = [
+  {
+    name: 'flows',
+    columns: [...fromSchema(FLOW_COLUMNS), plain('storedAt', DATETIME, 'DEFAULT now() CODEC(Delta, LZ4)')],
+    engine: 'MergeTree',
+    partition: 'toYYYYMMDD(receivedAt)',
+    order: 'receivedAt',
+    indices: [
+      'storedAtRange storedAt TYPE minmax GRANULARITY 1',
+      'batches batch TYPE bloom_filter(0.001) GRANULARITY 1',
+    ],
+    expiry: { column: 'toDateTime(receivedAt)', days: records },
+    settings: DEDUPLICATED,
+  },
+  rollup('traffic_1m', TRAFFIC_KEYS, minutes),
+  rollup('traffic_5m', TRAFFIC_KEYS, minutes),
+  rollup('traffic_1h', TRAFFIC_KEYS, hours),
+  rollup('pairs_5m', PAIR_KEYS, minutes),
+  rollup('pairs_1h', PAIR_KEYS, hours),
+  rollup('unelected_5m', UNELECTED_KEYS, minutes),
+  {
+    name: 'exporters',
+    columns: [...fromSchema(EXPORTER_COLUMNS), plain('storedAt', DATETIME, 'DEFAULT now()')],
+    engine: 'MergeTree',
+    partition: 'toYYYYMMDD(minute)',
+    order: '(exporter, observationDomain, protocol, minute)',
+    expiry: { column: 'toDateTime(minute)', days: minutes },
+    settings: DEDUPLICATED,
+  },
+  {
+    name: 'nodes',
+    columns: [
+      plain('key', 'UInt64'),
+      plain('class', 'UInt8', 'MATERIALIZED bitShiftRight(key, 56)'),
+      plain('name', 'String'),
+      plain('identity', 'String'),
+      plain('firstSeen', DATETIME_MS, 'DEFAULT now64(3)'),
+    ],
+    // A name told again, as after each start, is one row: the newest, because the name valid now is the newest.
+    engine: 'ReplacingMergeTree(firstSeen)',
+    order: '(key, name)',
+  },
+  {
+    name: 'documents',
+    columns: [
+      plain('kind', 'LowCardinality(String)'),
+      plain('recordedAt', DATETIME_MS),
+      plain('asOf', DATETIME_MS),
+      plain('source', 'String'),
+      plain('body', 'String', 'CODEC(ZSTD(3))'),
+    ],
+    engine: 'MergeTree',
+    order: '(kind, recordedAt)',
+  },
+  {
+    name: 'passes',
+    columns: [
+      plain('minute', DATETIME),
+      plain('state', 'LowCardinality(String)'),
+      plain('at', DATETIME_MS, 'DEFAULT now64(3)'),
+    ],
+    engine: 'ReplacingMergeTree(at)',
+    order: '(minute, state)',
+  },
+  {
+    name: 'migrations',
+    columns: [plain('id', 'UInt32'), plain('name', 'String'), plain('at', DATETIME_MS, 'DEFAULT now64(3)')],
+    engine: 'ReplacingMergeTree(at)',
+    order: 'id',
+  },
+];
+
+export function createTableSql(table: Table, retention: Retention): string {
+  const definitions = [
+    ...table.columns.map(column => column.definition),
+    ...(table.indices ?? []).map(index => `INDEX ${index}`),
+  ];
+  const clauses = [
+    `ENGINE = ${table.engine}`,
+    table.partition && `PARTITION BY ${table.partition}`,
+    `ORDER BY ${table.order}`,
+    table.expiry && `TTL ${expirySql(table, retention)}`,
+    table.settings && `SETTINGS ${table.settings.join(', ')}`,
+  ];
+  return `CREATE TABLE IF NOT EXISTS ${table.name} (\n  ${definitions.join(',\n  ')}\n) ${clauses.filter(Boolean).join('\n')}`;
+}
+
+/** `toIntervalDay(30)` is also how the server writes it down, which migrate.ts compares. */
+export function expirySql({ expiry }: Table, retention: Retention): string {
+  return expiry ? `${expiry.column} + toIntervalDay(${expiry.days(retention)})` : '';
+}
+
+/** Views that fill roll-ups with every insert, each from its source into its table. */
+export const VIEWS = [
+  {
+    name: 'traffic_1m_view',
+    to: 'traffic_1m',
+    sql: spreadSql({ stepSeconds: 60, from: 'flows', where: ELECTED_SQL, keys: TRAFFIC_KEYS, volume: COUNTED }),
+  },
+  { name: 'traffic_5m_view', to: 'traffic_5m', sql: coarserSql('traffic_1m', 300, TRAFFIC_KEYS) },
+  { name: 'traffic_1h_view', to: 'traffic_1h', sql: coarserSql('traffic_1m', 3600, TRAFFIC_KEYS) },
+  { name: 'pairs_1h_view', to: 'pairs_1h', sql: coarserSql('pairs_5m', 3600, PAIR_KEYS) },
+] as const;
+
+export function createViewSql({ name, to, sql }: (typeof VIEWS)[number]): string {
+  return `CREATE MATERIALIZED VIEW IF NOT EXISTS ${name} TO ${to} AS\n${sql}`;
+}
+
+export const CREATE_FLOWS_NAMED_SQL = `CREATE OR REPLACE VIEW flows_named AS\n${FLOWS_NAMED_SQL}`;

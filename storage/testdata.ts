@@ -1,0 +1,86 @@
+// Builders for tests that need rows in a real ClickHouse.
+
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeArrow } from '../schemas/arrow.ts';
+import { arrayOf, createBatch } from '../schemas/batch.ts';
+import { COUNT_REASON } from '../schemas/codes.ts';
+import { type Column, KINDS } from '../schemas/columns.ts';
+import { FLOW_COLUMNS, type FlowColumnName } from '../schemas/flow.ts';
+import { createLog } from '../service/log.ts';
+import { type ClickHouse, createStorage } from './client.ts';
+import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from './embedded.ts';
+
+/** Values of the columns that matter to a test; numbers, or bigints for 64-bit columns. Times default to `receivedAt`. */
+export type FlowRow = Partial<Record<FlowColumnName, number | bigint>>;
+
+/** An elected record of 1000 bytes in 10 packets. */
+const ORDINARY: FlowRow = {
+  weight: 1,
+  countReason: COUNT_REASON.elected,
+  bytes: 1000,
+  packets: 10,
+  estBytes: 1000,
+  estPackets: 10,
+  etherType: 0x0800,
+};
+
+/** The Arrow stream of a batch; `batch` is filled from the token. */
+export function flowsArrow(token: string, rows: readonly FlowRow[]): Uint8Array {
+  const batch = createBatch(FLOW_COLUMNS, rows.length);
+  batch.rows = rows.length;
+  const batchKey = batchKeyOf(token);
+  rows.forEach((given, row) => {
+    const received = given.receivedAt ?? 0;
+    const values: FlowRow = { flowStart: received, flowEnd: received, ...ORDINARY, batch: batchKey, ...given };
+    for (const column of FLOW_COLUMNS as readonly Column[]) {
+      const value = values[column.name as FlowColumnName];
+      if (value === undefined) continue;
+      const array = arrayOf(batch, column.name);
+      const words = KINDS[column.kind].wordsPerRow;
+      if (words === 1) array[row] = Number(value);
+      else if (words === 2) {
+        array[2 * row] = Number(BigInt(value) & 0xffffffffn);
+        array[2 * row + 1] = Number(BigInt(value) >> 32n);
+      } else array[4 * row + 3] = Number(value); // the last word of an address
+    }
+  });
+  return encodeArrow(batch);
+}
+
+export function batchKeyOf(token: string): bigint {
+  return createHash('sha256').update(token).digest().readBigUInt64BE(0);
+}
+
+export interface TestServer {
+  readonly server: EmbeddedServer;
+  readonly address: EmbeddedAddress;
+  readonly folder: string;
+  /** A client of a database of its own. */
+  connect(database: string): ClickHouse;
+  close(): Promise<void>;
+}
+
+export async function startTestServer(): Promise<TestServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'hairpin-test-clickhouse-'));
+  const server = createEmbeddedServer({ folder, port: 0, log: createLog('test', 'error') });
+  const address = await server.start();
+  const clients: ClickHouse[] = [];
+  return {
+    server,
+    address,
+    folder,
+    connect(database) {
+      const client = createStorage({ ...address, database, queryTimeoutMs: 20_000 });
+      clients.push(client);
+      return client;
+    },
+    async close() {
+      await Promise.all(clients.map(client => client.close()));
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
