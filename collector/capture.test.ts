@@ -4,11 +4,30 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Capture, parseCapture, readCapture } from './capture.ts';
-import { type Bytes, datagramOf, ethernet, ip4, ipfix, ipv4, ipv6, netflow5, SRC6, u16, u32, zeros } from './decode/testdata.ts';
+import {
+  type Bytes,
+  datagramOf,
+  ethernet,
+  ip4,
+  ipfix,
+  ipv4,
+  ipv6,
+  netflow5,
+  SRC6,
+  u16,
+  u32,
+  zeros,
+} from './decode/testdata.ts';
 
 const PAYLOAD: Bytes = [0xde, 0xad, 0xbe, 0xef];
 
-const udp = (payload: Bytes = PAYLOAD, length = 8 + payload.length): Bytes => [...u16(40000), ...u16(2055), ...u16(length), ...u16(0), ...payload];
+const udp = (payload: Bytes = PAYLOAD, length = 8 + payload.length): Bytes => [
+  ...u16(40000),
+  ...u16(2055),
+  ...u16(length),
+  ...u16(0),
+  ...payload,
+];
 const packet4 = (payload?: Bytes): Bytes => ipv4(udp(payload), { proto: 17 });
 const packet6: Bytes = ipv6(17, udp());
 
@@ -22,11 +41,20 @@ interface PcapOptions {
   readonly fraction?: number;
 }
 
-function pcap(frames: readonly Bytes[], { magic = 0xa1b2c3d4, swapped = false, linkType = 1, seconds = 100, fraction = 250_000 }: PcapOptions = {}): Uint8Array {
+function pcap(
+  frames: readonly Bytes[],
+  { magic = 0xa1b2c3d4, swapped = false, linkType = 1, seconds = 100, fraction = 250_000 }: PcapOptions = {},
+): Uint8Array {
   const word = swapped ? (value: number) => little(u32(value)) : u32;
   const half = swapped ? (value: number) => little(u16(value)) : u16;
   const head = [...word(magic), ...half(2), ...half(4), ...word(0), ...word(0), ...word(65535), ...word(linkType)];
-  const records = frames.flatMap(frame => [...word(seconds), ...word(fraction), ...word(frame.length), ...word(frame.length), ...frame]);
+  const records = frames.flatMap(frame => [
+    ...word(seconds),
+    ...word(fraction),
+    ...word(frame.length),
+    ...word(frame.length),
+    ...frame,
+  ]);
   return datagramOf(head, records);
 }
 
@@ -41,7 +69,9 @@ describe('a pcap file', () => {
   ])('with %s gives payload, addresses, ports and time', (_, magic, swapped, fraction, timeMs) => {
     const capture = parseCapture(pcap([ethernet(0x0800, packet4())], { magic, swapped, fraction }));
     expect(capture).toMatchObject({ format: 'pcap', passedOver: 0, truncated: false });
-    expect(capture.datagrams).toEqual([{ payload: Uint8Array.from(PAYLOAD), source: '10.1.0.1', sourcePort: 40000, destinationPort: 2055, timeMs }]);
+    expect(capture.datagrams).toEqual([
+      { payload: Uint8Array.from(PAYLOAD), source: '10.1.0.1', sourcePort: 40000, destinationPort: 2055, timeMs },
+    ]);
   });
 
   test.each([
@@ -93,7 +123,10 @@ describe('a pcap file', () => {
 type Word = (value: number) => Bytes;
 
 function pcapng(word: Word, half: Word, blocks: readonly Bytes[]): Uint8Array {
-  return datagramOf(block(word, 0x0a0d0d0a, [...word(0x1a2b3c4d), ...half(1), ...half(0), ...word(0xffffffff), ...word(0xffffffff)]), ...blocks);
+  return datagramOf(
+    block(word, 0x0a0d0d0a, [...word(0x1a2b3c4d), ...half(1), ...half(0), ...word(0xffffffff), ...word(0xffffffff)]),
+    ...blocks,
+  );
 }
 
 function block(word: Word, type: number, body: Bytes): Bytes {
@@ -106,9 +139,21 @@ describe.each([
   ['little endian', (value: number) => little(u32(value)), (value: number) => little(u16(value))],
 ] as const)('a pcapng file, %s', (_, word, half) => {
   const iface = (linkType: number, tsresol?: number): Bytes =>
-    block(word, 1, [...half(linkType), ...half(0), ...word(0), ...(tsresol === undefined ? [] : [...half(9), ...half(1), tsresol, 0, 0, 0, ...half(0), ...half(0)])]);
+    block(word, 1, [
+      ...half(linkType),
+      ...half(0),
+      ...word(0),
+      ...(tsresol === undefined ? [] : [...half(9), ...half(1), tsresol, 0, 0, 0, ...half(0), ...half(0)]),
+    ]);
   const packet = (on: number, ticks: number, frame: Bytes): Bytes =>
-    block(word, 6, [...word(on), ...word(Math.floor(ticks / 2 ** 32)), ...word(ticks % 2 ** 32), ...word(frame.length), ...word(frame.length), ...frame]);
+    block(word, 6, [
+      ...word(on),
+      ...word(Math.floor(ticks / 2 ** 32)),
+      ...word(ticks % 2 ** 32),
+      ...word(frame.length),
+      ...word(frame.length),
+      ...frame,
+    ]);
 
   test('gives datagrams of each interface in the unit of its clock', () => {
     const file = pcapng(word, half, [
@@ -156,12 +201,19 @@ describe.each([
 describe('a file without a capture around it', () => {
   test('is one datagram', () => {
     const datagram = netflow5([]);
-    expect(parseCapture(datagram)).toMatchObject({ format: 'raw', datagrams: [{ payload: datagram, source: '0.0.0.0', sourcePort: 0 }] });
+    expect(parseCapture(datagram)).toMatchObject({
+      format: 'raw',
+      datagrams: [{ payload: datagram, source: '0.0.0.0', sourcePort: 0 }],
+    });
   });
 
   test('of IPFIX messages one after the other is split, and the rest is kept', () => {
     const message = [...ipfix([], { sequence: 5 })];
-    expect(payloads(parseCapture(datagramOf(message, message, ip4('1.2.3.4'))))).toEqual([message, message, [1, 2, 3, 4]]);
+    expect(payloads(parseCapture(datagramOf(message, message, ip4('1.2.3.4'))))).toEqual([
+      message,
+      message,
+      [1, 2, 3, 4],
+    ]);
   });
 
   test('or of less than four bytes, or none at all, is one clear error', () => {
@@ -177,14 +229,26 @@ describe('a file without a capture around it', () => {
 test('no truncation and no changed byte of a capture throws', () => {
   const frames = [ethernet(0x0800, packet4(), [0x8100, 5]), ethernet(0x86dd, packet6)];
   const iface = block(u32, 1, [...u16(1), ...u16(0), ...u32(0), ...u16(9), ...u16(1), 9, 0, 0, 0]);
-  const packet = block(u32, 6, [...u32(0), ...u32(1), ...u32(2), ...u32(frames[0]!.length), ...u32(frames[0]!.length), ...frames[0]!]);
-  const files = [pcap(frames), pcap(frames, { swapped: true }), pcapng(u32, u16, [iface, packet, block(u32, 3, [...u32(60), ...frames[1]!])])];
+  const packet = block(u32, 6, [
+    ...u32(0),
+    ...u32(1),
+    ...u32(2),
+    ...u32(frames[0]!.length),
+    ...u32(frames[0]!.length),
+    ...frames[0]!,
+  ]);
+  const files = [
+    pcap(frames),
+    pcap(frames, { swapped: true }),
+    pcapng(u32, u16, [iface, packet, block(u32, 3, [...u32(60), ...frames[1]!])]),
+  ];
   fc.assert(
     fc.property(fc.constantFrom(...files), fc.nat(), fc.nat(), fc.nat(255), (file, cut, at, value) => {
       const bytes = file.slice(0, 4 + (cut % (file.length - 3)));
       bytes[at % bytes.length] = value;
       const { datagrams } = parseCapture(bytes);
-      for (const { payload } of datagrams) expect(payload.byteOffset + payload.length).toBeLessThanOrEqual(bytes.length);
+      for (const { payload } of datagrams)
+        expect(payload.byteOffset + payload.length).toBeLessThanOrEqual(bytes.length);
     }),
     { seed: 20200101, numRuns: 3000 },
   );

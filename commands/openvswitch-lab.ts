@@ -39,10 +39,19 @@ export function openLab(): Lab {
   const ports = [`ha${tag}`, `hb${tag}p`] as const;
   const addresses = ['10.77.0.1', '10.77.0.2'] as const;
   const run = (command: string, ...args: string[]) =>
-    execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, OVS_RUNDIR: folder, OVS_LOGDIR: folder, OVS_DBDIR: folder } });
+    execFileSync(command, args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, OVS_RUNDIR: folder, OVS_LOGDIR: folder, OVS_DBDIR: folder },
+    });
   const database = `unix:${join(folder, 'db.sock')}`;
   const vsctl = (...args: string[]) => run('ovs-vsctl', `--db=${database}`, '--timeout=10', ...args);
-  const daemon = (name: string) => [`--pidfile=${join(folder, `${name}.pid`)}`, `--unixctl=${join(folder, `${name}.ctl`)}`, '--detach', `--log-file=${join(folder, `${name}.log`)}`];
+  const daemon = (name: string) => [
+    `--pidfile=${join(folder, `${name}.pid`)}`,
+    `--unixctl=${join(folder, `${name}.ctl`)}`,
+    '--detach',
+    `--log-file=${join(folder, `${name}.log`)}`,
+  ];
   const quietly = (work: () => void) => {
     try {
       work();
@@ -51,7 +60,8 @@ export function openLab(): Lab {
     }
   };
   const down = () => {
-    for (const name of ['vswitchd', 'ovsdb']) quietly(() => process.kill(Number(readFileSync(join(folder, `${name}.pid`), 'utf8')), 'SIGTERM'));
+    for (const name of ['vswitchd', 'ovsdb'])
+      quietly(() => process.kill(Number(readFileSync(join(folder, `${name}.pid`), 'utf8')), 'SIGTERM'));
     for (const host of hosts) quietly(() => run('ip', 'netns', 'del', host));
     for (const port of ports) quietly(() => run('ip', 'link', 'del', port));
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -81,7 +91,8 @@ export function openLab(): Lab {
     throw error;
   }
 
-  const counter = (name: string) => Number(run('ip', 'netns', 'exec', hosts[0], 'cat', `/sys/class/net/eth0/statistics/${name}`));
+  const counter = (name: string) =>
+    Number(run('ip', 'netns', 'exec', hosts[0], 'cat', `/sys/class/net/eth0/statistics/${name}`));
   return {
     addresses,
     bridge,
@@ -92,9 +103,15 @@ export function openLab(): Lab {
       return { packets, ipBytes: counter('tx_bytes') - ETHERNET_BYTES * packets };
     },
     async talk(megabytes) {
-      const server = spawn('ip', ['netns', 'exec', hosts[1], 'iperf3', '-s', '-1', '--forceflush'], { stdio: ['ignore', 'pipe', 'ignore'] });
+      const server = spawn('ip', ['netns', 'exec', hosts[1], 'iperf3', '-s', '-1', '--forceflush'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
       await new Promise<void>(resolve => server.stdout!.once('data', () => resolve()));
-      const client = spawn('ip', ['netns', 'exec', hosts[0], 'iperf3', '-c', addresses[1], '-n', `${megabytes}M`, '-b', '60M'], { stdio: 'ignore' });
+      const client = spawn(
+        'ip',
+        ['netns', 'exec', hosts[0], 'iperf3', '-c', addresses[1], '-n', `${megabytes}M`, '-b', '60M'],
+        { stdio: 'ignore' },
+      );
       await new Promise<void>(resolve => client.once('exit', () => resolve()));
       server.kill('SIGTERM');
     },

@@ -4,11 +4,15 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { onPath, requireTool } from '../service/test-requirements.ts';
 import { type Lab, labPossible, openLab } from './openvswitch-lab.ts';
-import { type RunningHairpin, startHairpin, until } from './testing.ts';
+import { type RunningHairpin, startHairpin, until } from './spawned.ts';
 
 process.env['PATH'] = `${process.env['PATH']}:/usr/sbin:/sbin`;
 const present =
-  requireTool('Open vSwitch', onPath('ovs-vswitchd') && onPath('ovs-vsctl') && onPath('ovsdb-tool'), 'Debian package openvswitch-switch') &&
+  requireTool(
+    'Open vSwitch',
+    onPath('ovs-vswitchd') && onPath('ovs-vsctl') && onPath('ovsdb-tool'),
+    'Debian package openvswitch-switch',
+  ) &&
   requireTool('iperf3', onPath('iperf3'), 'Debian package iperf3') &&
   requireTool('network namespaces', onPath('ip') && onPath('ethtool') && labPossible(), 'root, iproute2 and ethtool');
 
@@ -27,13 +31,36 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
   /** Sent by the first host to the second, as the matrix has it. */
   async function answer() {
     const [src, dst] = lab.addresses;
-    return (await hairpin.matrix(`from=now-30m&by=addr&filter=${encodeURIComponent(`srcAddr=${src},dstAddr=${dst}`)}`)).total;
+    return (await hairpin.matrix(`from=now-30m&by=addr&filter=${encodeURIComponent(`srcAddr=${src},dstAddr=${dst}`)}`))
+      .total;
   }
 
   test('IPFIX, unsampled: IP bytes within 1 % of the interface, although each packet is reported twice', async () => {
     const target = `targets="127.0.0.1:${hairpin.udpPort}"`;
-    lab.vsctl('set', 'Bridge', lab.bridge, 'ipfix=@i', '--', '--id=@i', 'create', 'IPFIX', target, 'obs_domain_id=1', 'obs_point_id=1', 'sampling=1', 'cache_active_timeout=1');
-    await until(async () => (await hairpin.get<{ exporters: { templates: number }[] }>('/api/v1/exporters').catch(() => ({ exporters: [] }))).exporters.length >= 0, 1000);
+    lab.vsctl(
+      'set',
+      'Bridge',
+      lab.bridge,
+      'ipfix=@i',
+      '--',
+      '--id=@i',
+      'create',
+      'IPFIX',
+      target,
+      'obs_domain_id=1',
+      'obs_point_id=1',
+      'sampling=1',
+      'cache_active_timeout=1',
+    );
+    await until(
+      async () =>
+        (
+          await hairpin
+            .get<{ exporters: { templates: number }[] }>('/api/v1/exporters')
+            .catch(() => ({ exporters: [] }))
+        ).exporters.length >= 0,
+      1000,
+    );
     const before = lab.sent();
     await lab.talk(10);
     const sent = lab.sent().ipBytes - before.ipBytes;
@@ -45,7 +72,21 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
   }, 60_000);
 
   test('sFlow, 1 in 64: IP bytes of the interface within the stated interval', async () => {
-    lab.vsctl('set', 'Bridge', lab.bridge, 'sflow=@s', '--', '--id=@s', 'create', 'sFlow', 'agent=lo', `target="127.0.0.1:${hairpin.udpPort}"`, 'header=128', 'sampling=64', 'polling=1');
+    lab.vsctl(
+      'set',
+      'Bridge',
+      lab.bridge,
+      'sflow=@s',
+      '--',
+      '--id=@s',
+      'create',
+      'sFlow',
+      'agent=lo',
+      `target="127.0.0.1:${hairpin.udpPort}"`,
+      'header=128',
+      'sampling=64',
+      'polling=1',
+    );
     const before = lab.sent();
     await lab.talk(20);
     const sent = lab.sent().ipBytes - before.ipBytes;
@@ -55,7 +96,10 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
         const { samples } = await answer();
         const settled = samples > 50 && samples === last;
         last = samples;
-        return settled && (await hairpin.metric('enricher_rows_stored_total')) === (await hairpin.metric('collector_records_total'));
+        return (
+          settled &&
+          (await hairpin.metric('enricher_rows_stored_total')) === (await hairpin.metric('collector_records_total'))
+        );
       },
       30_000,
       'all samples stored',

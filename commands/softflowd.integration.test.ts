@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pcapOf } from '../benchmarks/pcap-writer.ts';
 import { onPath, requireTool } from '../service/test-requirements.ts';
-import { freeUdpPort, type RunningHairpin, startHairpin, until } from './testing.ts';
+import { freeUdpPort, type RunningHairpin, startHairpin, until } from './spawned.ts';
 
 const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`;
 process.env['PATH'] = PATH;

@@ -19,10 +19,16 @@ test('times within the limits stay as they are', () => {
   });
 });
 
-test('times outside the limits are cut to them and counted once a row', () => {
-  expect(mended({ flowStart: 0, flowEnd: NOW + 86_400_000 })).toEqual({
+test('a flow that ended outside the limits has a clock nobody believes: both times become receivedAt', () => {
+  for (const flowEnd of [NOW + 86_400_000, NOW - 86_400_000]) {
+    expect(mended({ flowStart: 0, flowEnd })).toEqual({ start: NOW, end: NOW, cut: 1, reversed: 0 });
+  }
+});
+
+test('a start before the limits is cut to them', () => {
+  expect(mended({ flowStart: 0, flowEnd: NOW - 1000 })).toEqual({
     start: NOW - 3_600_000,
-    end: NOW + 60_000,
+    end: NOW - 1000,
     cut: 1,
     reversed: 0,
   });

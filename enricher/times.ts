@@ -1,5 +1,6 @@
-// Flow times are the exporter's word, and clocks are wrong: what lies outside [receivedAt - span, receivedAt + skew] is
-// cut to it, and a start behind its end becomes the end, before a bogus year reaches a table. Both are counted.
+// Flow times are the exporter's word, and clocks are wrong. A flow that ended outside [receivedAt - span, receivedAt +
+// skew] has a clock that cannot be believed: both times become receivedAt, so that its volume is found where people
+// look for it. A start before the window is cut to it, a start behind its end becomes the end. All of it is counted.
 
 import type { FlowColumns } from '../schemas/flow.ts';
 
@@ -30,12 +31,11 @@ export function mendTimes(
     const start = timeAt(flowStart, row);
     const end = timeAt(flowEnd, row);
     if (start >= earliest && start <= end && end <= latest) continue;
-    const endCut = Math.min(Math.max(end, earliest), latest);
-    const startCut = Math.min(Math.max(start, earliest), latest);
-    if (startCut !== start || endCut !== end) faults.cut++;
     if (start > end) faults.reversed++;
-    setTime(flowEnd, row, endCut);
-    setTime(flowStart, row, Math.min(startCut, endCut));
+    const isBelievable = end >= earliest && end <= latest;
+    if (!isBelievable || start < earliest) faults.cut++;
+    if (!isBelievable) setTime(flowEnd, row, received);
+    setTime(flowStart, row, isBelievable ? Math.min(Math.max(start, earliest), end) : received);
   }
 }
 

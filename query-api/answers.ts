@@ -48,6 +48,10 @@ const about = {
   metric: MetricName,
   unit: Unit,
   table: Type.String({ description: 'tables the answer was read from' }),
+  steady: Type.Boolean({
+    description:
+      'false when the scheduled roll-up never stood still: a minute of records may be missing or counted twice',
+  }),
   elapsedMs: Type.Number(),
 };
 

@@ -320,7 +320,7 @@ function secondsOf({ covered }: Rows<unknown>): number {
   return covered ? covered.toS - covered.fromS : 1;
 }
 
-function about({ window, covered, tables }: Rows<unknown>, metric: Metric, started: number) {
+function about({ window, covered, tables, steady }: Rows<unknown>, metric: Metric, started: number) {
   return {
     from: iso(window.fromS * 1000),
     to: iso(window.toS * 1000),
@@ -330,6 +330,7 @@ function about({ window, covered, tables }: Rows<unknown>, metric: Metric, start
     metric,
     unit: UNITS[metric],
     table: tables.join(' + '),
+    steady,
     elapsedMs: elapsed(started),
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { explicitKey, keyToBigint, serviceKey } from '../schemas/keys.ts';
-import { compileFilter, type Condition, parseFilter } from './filter.ts';
+import { type Condition, compileFilter, parseFilter } from './filter.ts';
 import { QuestionError } from './problem.ts';
 
 const nodes = new Map([
@@ -33,7 +33,9 @@ test('terms are joined by and, clauses by or, values by in', async () => {
 
 test('a pair means either end, and with != neither end', async () => {
   expect((await compile('app=web')).sql).toBe('(((srcApp IN {f0:Array(UInt64)} OR dstApp IN {f1:Array(UInt64)})))');
-  expect((await compile('app!=web')).sql).toBe('((NOT (srcApp IN {f0:Array(UInt64)} OR dstApp IN {f1:Array(UInt64)})))');
+  expect((await compile('app!=web')).sql).toBe(
+    '((NOT (srcApp IN {f0:Array(UInt64)} OR dstApp IN {f1:Array(UInt64)})))',
+  );
 });
 
 test('nodes are named by name, glob, key and as explicit nodes', async () => {

@@ -23,7 +23,8 @@ interface HistoryRow {
   readonly unelected: number;
 }
 
-const firstBucket = (table: string) => `(SELECT toUInt32(minOrNull(bucket)) FROM ${table} WHERE day = (SELECT min(day) FROM ${table}))`;
+const firstBucket = (table: string) =>
+  `(SELECT toUInt32(minOrNull(bucket)) FROM ${table} WHERE day = (SELECT min(day) FROM ${table}))`;
 
 const SQL = `
 WITH (SELECT toUInt32(max(minute)) + 60 FROM passes WHERE state = 'done') AS passedThroughS,
@@ -42,5 +43,10 @@ export async function readHistory(storage: Storage, { fromMs, toMs }: Asked): Pr
   const params = { from: Math.floor(fromMs / 1000), to: Math.ceil(toMs / 1000) };
   const [row] = await storage.select<HistoryRow>(SQL, params);
   if (!row) throw new Error('ClickHouse gave no row for a SELECT without FROM');
-  return { passedThroughS: row.passedThrough, passing: row.passing > 0, firstS: row.first > 0 ? row.first : undefined, unelected: row.unelected > 0 };
+  return {
+    passedThroughS: row.passedThrough,
+    passing: row.passing > 0,
+    firstS: row.first > 0 ? row.first : undefined,
+    unelected: row.unelected > 0,
+  };
 }

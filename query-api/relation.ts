@@ -5,7 +5,15 @@
 // point is chosen before filter and grouping, so that every question chooses the same one and all answers add up to
 // the same total.
 
-import { ELECTED_SQL, FIVE_MINUTES_S, PAIR_SQL, POINT_SQL, pairsSelectSql, UNELECTED_SQL, unelectedSelectSql } from '../storage/elections.ts';
+import {
+  ELECTED_SQL,
+  FIVE_MINUTES_S,
+  PAIR_SQL,
+  POINT_SQL,
+  pairsSelectSql,
+  UNELECTED_SQL,
+  unelectedSelectSql,
+} from '../storage/elections.ts';
 import { COUNTED, SUMS, spreadSql, WHOLE } from '../storage/spread.ts';
 import type { Condition } from './filter.ts';
 import type { Window } from './window.ts';
@@ -17,8 +25,6 @@ export interface Relation {
   readonly sql: string;
   readonly params: Readonly<Record<string, unknown>>;
   readonly tables: readonly string[];
-  /** Whether it reads what the pass writes. */
-  readonly needsPass: boolean;
 }
 
 export interface RelationOptions {
@@ -41,7 +47,7 @@ const NOT_PASSED = "storedAt >= toDateTime({passedThrough:UInt32}, 'UTC')";
 
 /** The relation has bucket, the columns, bytes, packets, varBytes, samples, records, unelected (0 or 1). */
 export function relationOf(options: RelationOptions): Relation {
-  const { source, window, condition, unelected, passedThroughS } = options;
+  const { window, condition, unelected, passedThroughS } = options;
   const elected = electedParts(options);
   const chosen = unelected ? unelectedPart(options) : undefined;
   const parts = chosen ? [...elected.parts, chosen.sql] : elected.parts;
@@ -50,7 +56,6 @@ export function relationOf(options: RelationOptions): Relation {
     sql: parts.join('\nUNION ALL\n'),
     params: { ...condition.params, windowFrom: window.fromS, windowTo: window.toS, passedThrough: passedThroughS },
     tables,
-    needsPass: source === 'pairs' || (unelected && source !== 'flows'),
   };
 }
 
@@ -66,9 +71,21 @@ function electedParts({ source, window, columns, condition }: RelationOptions): 
   if (source === 'traffic') return { parts: [select(`traffic_${suffix}`, IN_WINDOW)], tables: [`traffic_${suffix}`] };
   if (source === 'pairs') {
     const table = `pairs_${window.resolutionS === 3600 ? '1h' : '5m'}`;
-    return { parts: [select(table, IN_WINDOW), select(`(${pairsSelectSql(`${NOT_PASSED} AND ${MEETS_WINDOW}`)})`, BUCKET_IN_WINDOW)], tables: [table, 'flows'] };
+    return {
+      parts: [
+        select(table, IN_WINDOW),
+        select(`(${pairsSelectSql(`${NOT_PASSED} AND ${MEETS_WINDOW}`)})`, BUCKET_IN_WINDOW),
+      ],
+      tables: [table, 'flows'],
+    };
   }
-  const spread = spreadSql({ stepSeconds: window.resolutionS, from: 'flows', where: `${ELECTED_SQL} AND ${MEETS_WINDOW}`, keys: columns, volume: COUNTED });
+  const spread = spreadSql({
+    stepSeconds: window.resolutionS,
+    from: 'flows',
+    where: `${ELECTED_SQL} AND ${MEETS_WINDOW}`,
+    keys: columns,
+    volume: COUNTED,
+  });
   return { parts: [select(`(${spread})`, BUCKET_IN_WINDOW)], tables: ['flows'] };
 }
 
@@ -98,6 +115,12 @@ function unelectedRows(source: Source, columns: readonly string[]): string {
     return `SELECT ${told} FROM unelected_5m WHERE ${IN_WINDOW} UNION ALL SELECT ${told} FROM (${tail}) WHERE ${BUCKET_IN_WINDOW}`;
   }
   const keys = [...columns, { name: 'pair', sql: PAIR_SQL }, { name: 'point', sql: POINT_SQL }];
-  const spread = spreadSql({ stepSeconds: FIVE_MINUTES_S, from: 'flows', where: `${UNELECTED_SQL} AND ${MEETS_WINDOW}`, keys, volume: WHOLE });
+  const spread = spreadSql({
+    stepSeconds: FIVE_MINUTES_S,
+    from: 'flows',
+    where: `${UNELECTED_SQL} AND ${MEETS_WINDOW}`,
+    keys,
+    volume: WHOLE,
+  });
   return `SELECT ${told} FROM (${spread}) WHERE ${BUCKET_IN_WINDOW}`;
 }

@@ -8,8 +8,8 @@ import type { Storage } from '../storage/storage.ts';
 import type { Metric } from './console/metric.ts';
 import { PAIRS_COLUMNS, TRAFFIC_COLUMNS } from './dimensions.ts';
 import type { Condition } from './filter.ts';
-import { isRanked } from './metrics-sql.ts';
 import { readHistory } from './history.ts';
+import { isRanked } from './metrics-sql.ts';
 import { type Relation, relationOf, type Source } from './relation.ts';
 import { type Asked, alignWindow, type Covered, coveredPart, type Window } from './window.ts';
 
@@ -30,6 +30,8 @@ export interface Rows<T> {
   /** Undefined when nothing of the window has been observed. */
   readonly covered: Covered | undefined;
   readonly tables: readonly string[];
+  /** False when a pass never stood still: a minute of records may be missing or counted twice. */
+  readonly steady: boolean;
 }
 
 export interface Question {
@@ -53,13 +55,14 @@ export async function askTables<T>(
   const ranked = isRanked(question.metric);
   for (let tries = 1; ; tries++) {
     const before = await readHistory(storage, question.asked);
-    if (before.passing && tries < TRIES_MAX) {
+    const needsPass = source === 'pairs' || (source === 'traffic' && before.unelected);
+    if (needsPass && before.passing && tries < TRIES_MAX) {
       await new Promise(resolve => setTimeout(resolve, RETRY_MS));
       continue;
     }
-    const window = alignWindow(question.asked, before.unelected || source !== 'traffic', ranked);
+    const window = alignWindow(question.asked, before.unelected || source === 'pairs', ranked);
     const covered = coveredPart(window, before.firstS, Math.floor(nowMs / 1000));
-    if (!covered) return { rows: [], window, covered, tables: [] };
+    if (!covered) return { rows: [], window, covered, tables: [], steady: true };
     const relation = relationOf({
       source,
       window,
@@ -70,11 +73,10 @@ export async function askTables<T>(
     });
     const { sql, params } = statement({ window, covered, relation });
     const rows = await storage.select<T>(sql, params);
-    if (!relation.needsPass) return { rows, window, covered, tables: relation.tables };
+    if (!needsPass) return { rows, window, covered, tables: relation.tables, steady: true };
     const after = await readHistory(storage, question.asked);
     const steady = !after.passing && before.passedThroughS === after.passedThroughS;
-    // After the last try the answer may be a moment apart from itself; refusing it would serve nobody.
-    if (steady || tries >= TRIES_MAX) return { rows, window, covered, tables: relation.tables };
+    if (steady || tries >= TRIES_MAX) return { rows, window, covered, tables: relation.tables, steady };
     await new Promise(resolve => setTimeout(resolve, RETRY_MS));
   }
 }

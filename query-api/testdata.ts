@@ -53,7 +53,10 @@ export function big(key: Key): bigint {
   return keyToBigint(key);
 }
 
-function encode(list: readonly Column[], rows: readonly Readonly<Record<string, number | bigint | string>>[]): Uint8Array {
+function encode(
+  list: readonly Column[],
+  rows: readonly Readonly<Record<string, number | bigint | string>>[],
+): Uint8Array {
   const batch = createBatch(list, rows.length);
   batch.rows = rows.length;
   rows.forEach((row, i) => {

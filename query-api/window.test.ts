@@ -14,9 +14,12 @@ test.each([
   expect(new Date(parseTime('from', text, NOW)).toISOString()).toBe(expected);
 });
 
-test.each(['', 'yesterday', 'now-5', 'now+5m', '2026-02-28', '2026-13-01T00:00:00Z', '1772000000'])('%s is no time', text => {
-  expect(() => parseTime('from', text, NOW)).toThrow(`from: "${text}" is no time`);
-});
+test.each(['', 'yesterday', 'now-5', 'now+5m', '2026-02-28', '2026-13-01T00:00:00Z', '1772000000'])(
+  '%s is no time',
+  text => {
+    expect(() => parseTime('from', text, NOW)).toThrow(`from: "${text}" is no time`);
+  },
+);
 
 test('a window that is empty, far ahead or too long is refused', () => {
   expect(() => parseAsked('now', 'now-1h', NOW)).toThrow('from: must lie before to');
@@ -26,8 +29,16 @@ test('a window that is empty, far ahead or too long is refused', () => {
 
 test('the resolution follows length and need, and the window is aligned outward', () => {
   const asked = parseAsked('now-15m', 'now', NOW);
-  expect(alignWindow(asked, false, false)).toEqual({ fromS: Date.parse('2026-03-01T11:52:00Z') / 1000, toS: Date.parse('2026-03-01T12:08:00Z') / 1000, resolutionS: 60 });
-  expect(alignWindow(asked, true, false)).toEqual({ fromS: Date.parse('2026-03-01T11:50:00Z') / 1000, toS: Date.parse('2026-03-01T12:10:00Z') / 1000, resolutionS: 300 });
+  expect(alignWindow(asked, false, false)).toEqual({
+    fromS: Date.parse('2026-03-01T11:52:00Z') / 1000,
+    toS: Date.parse('2026-03-01T12:08:00Z') / 1000,
+    resolutionS: 60,
+  });
+  expect(alignWindow(asked, true, false)).toEqual({
+    fromS: Date.parse('2026-03-01T11:50:00Z') / 1000,
+    toS: Date.parse('2026-03-01T12:10:00Z') / 1000,
+    resolutionS: 300,
+  });
   expect(alignWindow(parseAsked('now-6h', 'now', NOW), false, false).resolutionS).toBe(60);
   expect(alignWindow(parseAsked('now-7h', 'now', NOW), false, false).resolutionS).toBe(300);
   expect(alignWindow(parseAsked('now-15d', 'now', NOW), true, false).resolutionS).toBe(3600);
@@ -49,5 +60,8 @@ test('the covered part starts at the first stored bucket and ends now', () => {
 
 test('an open bucket counts as closed when it is the only one', () => {
   const window = alignWindow(parseAsked('now-1h', 'now', NOW), true, false);
-  expect(coveredPart(window, NOW / 1000 - 30, NOW / 1000)).toMatchObject({ closedBuckets: 1, closedBeforeS: Date.parse('2026-03-01T12:10:00Z') / 1000 });
+  expect(coveredPart(window, NOW / 1000 - 30, NOW / 1000)).toMatchObject({
+    closedBuckets: 1,
+    closedBeforeS: Date.parse('2026-03-01T12:10:00Z') / 1000,
+  });
 });

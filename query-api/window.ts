@@ -1,5 +1,5 @@
 // The time a question is about: `from` and `to` as text, the resolution that fits, and the window aligned outward to
-// it. Every question about one window uses the same resolution, so that its answers add up to the same total.
+// it. The answer states both: answers about the same aligned window add up to the same total.
 
 import { refuse } from './problem.ts';
 

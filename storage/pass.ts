@@ -1,5 +1,85 @@
+// The scheduled pass: rolls up what is too wide for a view. Once a minute of `storedAt` can get no further rows it reads
+// that minute's records once and inserts their pairs and their unelected points, each under a token of table and minute,
+// so that a pass that was killed, or that two processes run at once, can be repeated.
+//
+// Readers take rows stored before PASSED_THROUGH_SQL from the roll-ups and later ones from the records. `passes` tells
+// them when that may be half true: a minute that is `started` and not `done` is being moved from one to the other.
+
 import type { Log } from '../service/log.ts';
-import type { Storage } from './storage.ts';
-export function createPass(_: { storage: Storage; log: Log }): { run(nowMs: number): Promise<number> } {
-  return { run: async () => 0 };
+import { type ClickHouse, INSERT_S_MAX } from './client.ts';
+import { pairsSelectSql, UNELECTED_KEYS, unelectedSelectSql } from './elections.ts';
+import { PAIR_KEYS, SUMS } from './spread.ts';
+
+const MINUTE_S = 60;
+/**
+ * How long after its end a minute is left alone. `storedAt` is the start of an insert, and an insert is cut off after
+ * INSERT_S_MAX; as much again is for what the server does between two looks at its clock.
+ */
+export const SETTLE_S = 2 * INSERT_S_MAX;
+
+/** Seconds since the epoch: every record stored before is in the roll-ups. 60 before the first pass. */
+export const PASSED_THROUGH_SQL = `SELECT toUInt32(max(minute)) + ${MINUTE_S} AS passedThrough FROM passes WHERE state = 'done'`;
+
+const IN_MINUTE = `storedAt >= toDateTime({minute:UInt32}, 'UTC') AND storedAt < toDateTime({minute:UInt32} + ${MINUTE_S}, 'UTC')`;
+
+// INSERT ... SELECT goes by position, so the columns are named.
+const into = (table: string, keys: readonly string[]) =>
+  `INSERT INTO ${table} (${['day', 'bucket', ...keys, ...SUMS].join(', ')})`;
+const ROLLUPS = [
+  { table: 'pairs_5m', sql: `${into('pairs_5m', PAIR_KEYS)}\n${pairsSelectSql(IN_MINUTE)}` },
+  { table: 'unelected_5m', sql: `${into('unelected_5m', UNELECTED_KEYS)}\n${unelectedSelectSql(IN_MINUTE)}` },
+] as const;
+
+export interface PassOptions {
+  readonly storage: ClickHouse;
+  readonly log: Log;
+}
+
+export interface Pass {
+  /** Rolls up every minute that is ripe at `nowMs` and resolves with the number of minutes that had records. */
+  run(nowMs: number): Promise<number>;
+}
+
+export function createPass({ storage, log }: PassOptions): Pass {
+  const mark = (minute: number, state: 'started' | 'done') =>
+    storage.command(
+      'INSERT INTO passes (minute, state) SELECT toDateTime({minute:UInt32}, {zone:String}), {state:String}',
+      { minute, state, zone: 'UTC' },
+    );
+
+  /** The end of the last ripe minute, by the clock of the server, which is the one that wrote `storedAt`. */
+  async function ripeUntil(nowMs: number): Promise<number> {
+    const [row] = await storage.select<{ nowMs: string; insertingS: number }>(
+      `SELECT toUnixTimestamp64Milli(now64(3)) AS nowMs,
+         (SELECT max(elapsed) FROM system.processes WHERE query_kind = 'Insert' AND startsWith(query, 'INSERT INTO flows')) AS insertingS`,
+    );
+    const serverAheadMs = Number(row?.nowMs) - Date.now();
+    const settled = (nowMs + serverAheadMs) / 1000 - Math.max(SETTLE_S, row?.insertingS ?? 0);
+    return Math.floor(settled / MINUTE_S) * MINUTE_S;
+  }
+
+  async function rollUp(minute: number): Promise<void> {
+    await mark(minute, 'started');
+    for (const { table, sql } of ROLLUPS) await storage.insertSelect(sql, { minute }, `${table}.${minute}`);
+    await mark(minute, 'done');
+  }
+
+  return {
+    async run(nowMs) {
+      const until = await ripeUntil(nowMs);
+      const [row] = await storage.select<{ passedThrough: string }>(PASSED_THROUGH_SQL);
+      const from = Number(row?.passedThrough);
+      if (until <= from) return 0;
+      const minutes = await storage.select<{ minute: number }>(
+        `SELECT DISTINCT toUInt32(toStartOfMinute(storedAt)) AS minute FROM flows
+         WHERE storedAt >= toDateTime({from:UInt32}, 'UTC') AND storedAt < toDateTime({until:UInt32}, 'UTC') ORDER BY minute`,
+        { from, until },
+      );
+      for (const { minute } of minutes) await rollUp(minute);
+      // Minutes without records need no pass: the last one stands for all of them.
+      if (minutes.at(-1)?.minute !== until - MINUTE_S) await mark(until - MINUTE_S, 'done');
+      if (minutes.length > 1) log.info({ minutes: minutes.length }, 'the roll-up pass has caught up');
+      return minutes.length;
+    },
+  };
 }

@@ -7,11 +7,11 @@
 
 import { rename, writeFile } from 'node:fs/promises';
 import type { Log } from '../../service/log.ts';
-import { type Bridge, buildDataCentre, type DataCentre, type ExportProtocol } from './data-centre.ts';
+import { type Bridge, buildDataCentre, type ExportProtocol } from './data-centre.ts';
 import { type Documents, documentsOf } from './documents.ts';
 import { createFeed, type Feed } from './feed.ts';
 import { pace } from './pace.ts';
-import { loopbackAddressOf, openSender } from './sender.ts';
+import { openSender } from './sender.ts';
 import type { Truth } from './truth.ts';
 
 export interface DemoOptions {
@@ -30,6 +30,8 @@ export interface DemoOptions {
 export interface DemoContext {
   /** Ports for NetFlow, IPFIX and sFlow; the last one given stands for those left out. */
   readonly to: { readonly host: string; readonly ports: readonly number[] };
+  /** Takes the documents and may start the Hairpin that reads them; the first datagram waits for it. */
+  readonly onDocuments?: (documents: Documents) => Promise<void>;
   /** Rewritten once the past is told, after every full five minutes, and at the end. */
   readonly truthFile?: string;
   readonly log?: Log;
@@ -66,23 +68,23 @@ const DEFAULTS = {
   pastMinutes: 30,
 } as const satisfies DemoOptions;
 
-/** The documents of the demo, for a Hairpin that listens on 127.0.0.1 and is about to start. */
-export function buildDemoDocuments(options: DemoOptions = {}): Documents {
-  const dataCentre = dataCentreOf(options);
-  const asOf = new Date(Date.now() - INVENTORY_AGE_MS).toISOString();
-  return documentsOf(dataCentre, dataCentre.bridges.map(loopbackAddressOf), asOf);
-}
-
-function dataCentreOf(options: DemoOptions): DataCentre {
-  return buildDataCentre({ ...DEFAULTS, ...options, sampling: 1 });
-}
-
-export async function startDemo(given: DemoOptions, { to, truthFile, log }: DemoContext): Promise<Demo> {
+export async function startDemo(given: DemoOptions, { to, onDocuments, truthFile, log }: DemoContext): Promise<Demo> {
   const options = { ...DEFAULTS, ...given };
   const { rate, pastMinutes } = options;
-  const dataCentre = dataCentreOf(options);
+  const dataCentre = buildDataCentre({ ...options, sampling: 1 });
   const portOf = (bridge: Bridge) => to.ports[PORT_INDEX[bridge.protocol]] ?? to.ports.at(-1)!;
   const sender = await openSender(dataCentre.bridges, bridge => ({ host: to.host, port: portOf(bridge) }));
+  const documents = documentsOf(
+    dataCentre,
+    sender.exporterAddresses,
+    new Date(Date.now() - INVENTORY_AGE_MS).toISOString(),
+  );
+  try {
+    await onDocuments?.(documents);
+  } catch (error) {
+    await sender.close();
+    throw error;
+  }
   const startMs = Date.now();
   const feed = createFeed({
     dataCentre,

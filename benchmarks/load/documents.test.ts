@@ -7,7 +7,6 @@ import type { DocumentError } from '../../schemas/documents.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { buildDataCentre } from './data-centre.ts';
-import { buildDemoDocuments } from './demo.ts';
 import { documentsOf, writeDocuments } from './documents.ts';
 import { LOAD_OPTIONS, parseLoadOptions } from './options.ts';
 
@@ -43,13 +42,6 @@ test('written documents pass the checkers, and every VM stands behind an access 
   } finally {
     await rm(folder, { recursive: true });
   }
-});
-
-test('the demo has one VM that is in no application, and a bridge of each make', () => {
-  const { inventory, exporters } = buildDemoDocuments();
-  expect(inventory.vms).toHaveLength(24);
-  expect(inventory.vms.filter(vm => vm.name.startsWith('lab-'))).toHaveLength(1);
-  expect(exporters.exporters.map(exporter => exporter.protocol)).toEqual(['netflow9', 'ipfix', 'sflow5']);
 });
 
 test('options come as text or as values; every fault is told at once', () => {

@@ -2,6 +2,7 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,8 +92,40 @@ test('without seconds it only writes the documents', async () => {
   expect([summary.flows, summary.datagrams, summary.documents.inventory.vms.length]).toEqual([0, 0, 60]);
 });
 
+test.runIf(process.platform === 'linux')('a Hairpin that cannot start for the demo leaves no socket open', async () => {
+  const sockets = () =>
+    readdirSync('/proc/self/fd').filter(fd => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
+      } catch {
+        return false; // the folder's own descriptor
+      }
+    }).length;
+  const before = sockets();
+  let during = 0;
+  const onDocuments = () => {
+    during = sockets();
+    return Promise.reject(new Error('port taken'));
+  };
+  const failing = startDemo({}, { to: { host: '127.0.0.1', ports: [port] }, onDocuments });
+  await expect(failing).rejects.toThrow('port taken');
+  expect([during - before, sockets() - before]).toEqual([3, 0]);
+});
+
 test('the demo tells its past first, then talks on; its truth grows when it stops', async () => {
-  const demo = await startDemo({ pastMinutes: 10 }, { to: { host: '127.0.0.1', ports: [port] } });
+  let protocols: (string | undefined)[] = [];
+  let vmsInNoApplication = 0;
+  const demo = await startDemo(
+    { pastMinutes: 10 },
+    {
+      to: { host: '127.0.0.1', ports: [port] },
+      onDocuments: async ({ inventory, exporters }) => {
+        protocols = exporters.exporters.map(({ protocol }) => protocol);
+        vmsInNoApplication = inventory.vms.filter(({ name }) => name.startsWith('lab-')).length;
+      },
+    },
+  );
+  expect([protocols, vmsInNoApplication, received.length]).toEqual([['netflow9', 'ipfix', 'sflow5'], 1, 0]);
   await demo.pastTold;
   const past = demo.truth();
   expect(past.flows).toBeGreaterThan(1000);

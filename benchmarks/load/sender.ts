@@ -21,11 +21,6 @@ export interface Sender {
   close(): Promise<void>;
 }
 
-/** Address by which a receiver on this machine's 127.0.0.1 knows a bridge. */
-export function loopbackAddressOf(bridge: Bridge): string {
-  return process.platform === 'linux' || bridge.protocol === 'sflow5' ? bridge.agentAddress : '127.0.0.1';
-}
-
 /** Opens a socket per bridge; `targetOf` says where a bridge sends to. */
 export async function openSender(bridges: readonly Bridge[], targetOf: (bridge: Bridge) => Target): Promise<Sender> {
   const routes: { socket: Socket; host: string; port: number }[] = [];

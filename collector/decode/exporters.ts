@@ -24,6 +24,8 @@ export class Domain {
   sequenceNext = -1;
   /** IPFIX: sequence number of the previous message. */
   sequenceLast = -1;
+  /** IPFIX: the exporter's sequence numbers count the records of their own message too. */
+  sequenceInclusive = false;
 
   // Counters since the last report; see schemas/exporter-minute.ts.
   lastSeenMs = 0;

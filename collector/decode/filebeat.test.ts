@@ -23,11 +23,23 @@ interface Event {
 
 /** Where filebeat and Hairpin read a record differently on purpose. */
 const LEFT_OUT: Readonly<Record<string, { readonly columns: readonly string[]; readonly reason: string }>> = {
-  'IPFIX-YAF-basic-with-applabel': { columns: ['bytes', 'packets'], reason: 'filebeat adds the reverse direction (RFC 5103) to the forward one' },
+  'IPFIX-YAF-basic-with-applabel': {
+    columns: ['bytes', 'packets'],
+    reason: 'filebeat adds the reverse direction (RFC 5103) to the forward one',
+  },
   'Netflow-9-Cisco-ASA-2': { columns: ['bytes'], reason: 'filebeat adds 232 responderOctets to 231 initiatorOctets' },
-  'ipfix_cisco.pcap': { columns: ['bytes', 'packets'], reason: 'filebeat adds 232 and 299 of the responder to 231 and 298' },
-  'IPFIX-Procera': { columns: ['srcAddr', 'dstAddr'], reason: 'filebeat takes 0.0.0.0 where the record has an IPv6 address' },
-  'Netflow-9-Cisco-WLC': { columns: ['srcAddr', 'dstAddr', 'srcMac'], reason: 'filebeat takes the station (365, 366) for an end of the flow' },
+  'ipfix_cisco.pcap': {
+    columns: ['bytes', 'packets'],
+    reason: 'filebeat adds 232 and 299 of the responder to 231 and 298',
+  },
+  'IPFIX-Procera': {
+    columns: ['srcAddr', 'dstAddr'],
+    reason: 'filebeat takes 0.0.0.0 where the record has an IPv6 address',
+  },
+  'Netflow-9-Cisco-WLC': {
+    columns: ['srcAddr', 'dstAddr', 'srcMac'],
+    reason: 'filebeat takes the station (365, 366) for an end of the flow',
+  },
 };
 
 /** Files of which filebeat reads no record and why. */
@@ -36,7 +48,9 @@ const UNREAD: ReadonlySet<string> = new Set([
   'Netflow-9-invalid-01',
 ]);
 
-function expectedOf({ Fields: { event, source, destination, network } }: Event): Record<string, string | number | undefined> {
+function expectedOf({
+  Fields: { event, source, destination, network },
+}: Event): Record<string, string | number | undefined> {
   return {
     srcAddr: source?.ip,
     dstAddr: destination?.ip,
@@ -69,7 +83,11 @@ const groups: Readonly<Record<string, { readonly files: readonly string[] }>> = 
   : {};
 const cases: readonly (readonly [name: string, files: readonly string[]])[] = [
   ...Object.entries(groups).map(
-    ([name, { files }]) => [name.replaceAll(',', '').replaceAll('-', '--').replaceAll(/[ /]/g, '-'), files.map(file => `dat/${file}`)] as const,
+    ([name, { files }]) =>
+      [
+        name.replaceAll(',', '').replaceAll('-', '--').replaceAll(/[ /]/g, '-'),
+        files.map(file => `dat/${file}`),
+      ] as const,
   ),
   ...['ipfix_cisco', 'netflow9_e10s_4_7byte_pad', 'netflow9_ubiquiti_edgerouter'].map(
     name => [`${name}.pcap`, [`pcap/${name}.pcap`]] as const,

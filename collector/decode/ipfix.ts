@@ -42,12 +42,15 @@ export function decodeIpfix(context: DatagramContext, exporters: ExporterTable, 
 
 /**
  * RFC 7011 3.1: the sequence number counts the data records sent before this message. Some exporters count those of
- * this message too; either reading that leaves no gap is believed.
+ * this message too. A message that fits one reading only tells which; that one then measures the gaps.
  */
 function checkSequence(domain: Domain, sequence: number, records: number): void {
-  const inclusive = (domain.sequenceLast + records) >>> 0;
-  if (domain.sequenceLast >= 0 && sequence === inclusive && domain.sequenceNext !== sequence)
-    domain.sequenceNext = sequence;
+  if (domain.sequenceLast >= 0) {
+    const inclusive = (domain.sequenceLast + records) >>> 0;
+    if (sequence === domain.sequenceNext) domain.sequenceInclusive &&= sequence === inclusive;
+    else if (sequence === inclusive) domain.sequenceInclusive = true;
+    if (domain.sequenceInclusive) domain.sequenceNext = inclusive;
+  }
   domain.checkSequence(sequence, records);
   domain.sequenceLast = sequence;
 }

@@ -27,10 +27,10 @@ import {
   tcp,
   template,
   typed,
+  u8,
   u16,
   u32,
   u64,
-  u8,
   v9Options,
   zeros,
 } from './testdata.ts';
@@ -210,7 +210,9 @@ describe.each([
       [1, 0],
       [2, 0],
     ];
-    expect(bench.decode(message(templates(template(300, empty)), set(300, zeros(64)), sane(v9)))).toMatchObject([saneRow]);
+    expect(bench.decode(message(templates(template(300, empty)), set(300, zeros(64)), sane(v9)))).toMatchObject([
+      saneRow,
+    ]);
     expect(bench.faults(protocol)).toEqual({ 'template-malformed': 1, 'unknown-template': 1 });
   });
 
@@ -226,7 +228,9 @@ describe.each([
   ])('a record longer than %s can say makes its data sets record-malformed', (_, count) => {
     const bench = new Bench();
     const fields = Array.from({ length: count }, (): FieldSpec => [210, 65534]);
-    expect(bench.decode(message(templates(template(300, fields)), set(300, zeros(100)), sane(v9)))).toMatchObject([saneRow]);
+    expect(bench.decode(message(templates(template(300, fields)), set(300, zeros(100)), sane(v9)))).toMatchObject([
+      saneRow,
+    ]);
     expect(bench.faults(protocol)).toEqual({ 'record-malformed': 1 });
   });
 
@@ -238,7 +242,9 @@ describe.each([
 
   test('zeros behind the last template of a set are padding', () => {
     const bench = new Bench();
-    expect(bench.decode(message(templates(template(300, BYTES_PACKETS), zeros(7)), set(300, good)))).toMatchObject([saneRow]);
+    expect(bench.decode(message(templates(template(300, BYTES_PACKETS), zeros(7)), set(300, good)))).toMatchObject([
+      saneRow,
+    ]);
     expect(bench.faults(protocol)).toEqual({});
   });
 
@@ -256,7 +262,9 @@ describe.each([
     const bench = new Bench();
     const asData = templates(template(300, BYTES_PACKETS));
     const asOptions = optionsSet(options(300, [[v9 ? 1 : 149, 4]], [[34, 4]]));
-    expect(bench.decode(message(asData, set(300, good), asOptions, set(300, good), asData, set(300, good)))).toMatchObject([saneRow, saneRow]);
+    expect(
+      bench.decode(message(asData, set(300, good), asOptions, set(300, good), asData, set(300, good))),
+    ).toMatchObject([saneRow, saneRow]);
     expect(bench.faults(protocol)).toEqual({});
   });
 
@@ -264,7 +272,13 @@ describe.each([
     const bench = new Bench();
     const narrow: FieldSpec[] = [[1, 2]];
     const rows = bench.decode(
-      message(templates(template(300, BYTES_PACKETS)), set(300, good), templates(template(300, narrow)), set(300, u16(5), u16(6)), set(300, u16(7))),
+      message(
+        templates(template(300, BYTES_PACKETS)),
+        set(300, good),
+        templates(template(300, narrow)),
+        set(300, u16(5), u16(6)),
+        set(300, u16(7)),
+      ),
     );
     expect(rows.map(row => row['bytes'])).toEqual([1000, 5, 6, 7]);
     expect(bench.domain().templatesLearned).toBe(2);
@@ -273,13 +287,17 @@ describe.each([
   test('a malformed redefinition removes the layout that is out of date', () => {
     const bench = new Bench();
     bench.decode(message(templates(template(300, BYTES_PACKETS))));
-    expect(bench.decode(message(templates([...u16(300), ...u16(9), ...u16(1), ...u16(4)]), set(300, good)))).toEqual([]);
+    expect(bench.decode(message(templates([...u16(300), ...u16(9), ...u16(1), ...u16(4)]), set(300, good)))).toEqual(
+      [],
+    );
     expect(bench.faults(protocol)).toEqual({ 'template-malformed': 1, 'unknown-template': 1 });
   });
 
   test('data before its template, even in the same datagram, is unknown-template; the next datagram is read', () => {
     const bench = new Bench();
-    expect(bench.decode(message(set(300, good), templates(template(300, BYTES_PACKETS)), sane(v9)))).toMatchObject([saneRow]);
+    expect(bench.decode(message(set(300, good), templates(template(300, BYTES_PACKETS)), sane(v9)))).toMatchObject([
+      saneRow,
+    ]);
     expect(bench.faults(protocol)).toEqual({ 'unknown-template': 1 });
     expect(bench.domain().unknownTemplateSets).toBe(1);
     expect(bench.decode(message(set(300, good)))).toMatchObject([saneRow]);
@@ -302,16 +320,19 @@ describe.each([
     ['the length byte', [...u32(9), 0, ...u32(7), 200]],
     ['the marker 255 with one byte behind it', [...u32(9), 0, ...u32(7), 255, 1]],
     ['a three-byte length', [...u32(9), 0, ...u32(7), 255, 1, 0, 1]],
-  ])('%s of a variable-length field that points past its set is record-malformed; records before it count', (_, body) => {
-    const bench = new Bench();
-    const fields: FieldSpec[] = [
-      [1, 4],
-      [82, 65535],
-    ];
-    const rows = bench.decode(message(templates(template(300, fields)), set(300, body), sane(v9)));
-    expect(rows).toMatchObject([{ bytes: 9 }, saneRow]);
-    expect(bench.faults(protocol)).toEqual({ 'record-malformed': 1 });
-  });
+  ])(
+    '%s of a variable-length field that points past its set is record-malformed; records before it count',
+    (_, body) => {
+      const bench = new Bench();
+      const fields: FieldSpec[] = [
+        [1, 4],
+        [82, 65535],
+      ];
+      const rows = bench.decode(message(templates(template(300, fields)), set(300, body), sane(v9)));
+      expect(rows).toMatchObject([{ bytes: 9 }, saneRow]);
+      expect(bench.faults(protocol)).toEqual({ 'record-malformed': 1 });
+    },
+  );
 
   test('the three-byte form of a short length is read', () => {
     const bench = new Bench();
@@ -320,7 +341,9 @@ describe.each([
       [1, 4],
     ];
     const body = [255, ...u16(3), 65, 66, 67, ...u32(8), 0, ...u32(9), 1, 0, ...u32(10)];
-    expect(bench.decode(message(templates(template(300, fields)), set(300, body))).map(row => row['bytes'])).toEqual([8, 9, 10]);
+    expect(bench.decode(message(templates(template(300, fields)), set(300, body))).map(row => row['bytes'])).toEqual([
+      8, 9, 10,
+    ]);
     expect(bench.faults(protocol)).toEqual({});
   });
 
@@ -330,7 +353,9 @@ describe.each([
       [82, 65535],
       [1, 4],
     ];
-    expect(bench.decode(message(templates(template(300, fields)), set(300, [0, ...u32(9), ...zeros(3)]))).length).toBe(1);
+    expect(bench.decode(message(templates(template(300, fields)), set(300, [0, ...u32(9), ...zeros(3)]))).length).toBe(
+      1,
+    );
     expect(bench.faults(protocol)).toEqual({});
   });
 
@@ -341,7 +366,9 @@ describe.each([
       [1, 4],
     ];
     const text = Array.from({ length: 65000 }, (_, i) => i & 0xff);
-    expect(bench.decode(message(templates(template(300, fields)), set(300, [255, ...u16(65000), ...text, ...u32(9)])))).toMatchObject([{ bytes: 9 }]);
+    expect(
+      bench.decode(message(templates(template(300, fields)), set(300, [255, ...u16(65000), ...text, ...u32(9)]))),
+    ).toMatchObject([{ bytes: 9 }]);
   });
 
   test.each([
@@ -356,7 +383,9 @@ describe.each([
     ['a direction of 3 bytes', [61, 3], 'direction', 'unknown'],
   ] as const)('%s fills no column, the fields behind it do', (_, field, column, value) => {
     const bench = new Bench();
-    const rows = bench.decode(message(templates(template(300, [[...field], [1, 4]])), set(300, new Array<number>(field[1]).fill(1), u32(77))));
+    const rows = bench.decode(
+      message(templates(template(300, [[...field], [1, 4]])), set(300, new Array<number>(field[1]).fill(1), u32(77))),
+    );
     expect(rows).toMatchObject([{ bytes: 77, [column]: value }]);
   });
 
@@ -395,10 +424,21 @@ describe.each([
 
   test('a sampling table longer than the bound keeps the first ones', () => {
     const bench = new Bench();
-    const announce = optionsSet(options(300, [[v9 ? 1 : 149, 4]], [[302, 4], [50, 4]]));
+    const announce = optionsSet(
+      options(
+        300,
+        [[v9 ? 1 : 149, 4]],
+        [
+          [302, 4],
+          [50, 4],
+        ],
+      ),
+    );
     bench.decode(message(announce));
     for (let first = 0; first < SELECTORS_PER_DOMAIN_MAX + 1000; first += 1000) {
-      bench.decode(message(set(300, ...Array.from({ length: 1000 }, (_, i) => [...u32(0), ...u32(first + i), ...u32(10)]))));
+      bench.decode(
+        message(set(300, ...Array.from({ length: 1000 }, (_, i) => [...u32(0), ...u32(first + i), ...u32(10)]))),
+      );
     }
     expect(bench.domain().selectorRates.size).toBe(SELECTORS_PER_DOMAIN_MAX);
   });
@@ -426,7 +466,14 @@ describe('options templates', () => {
 
   test('NetFlow v9 with a scope of length 0 (Juniper SRX) and with scope only are read', () => {
     const bench = new Bench();
-    bench.decode(netflow9([set(1, v9Options(300, [[1, 0]], [[34, 4]])), set(300, u32(64)), set(1, v9Options(301, [[1, 4]], [])), set(301, u32(1))]));
+    bench.decode(
+      netflow9([
+        set(1, v9Options(300, [[1, 0]], [[34, 4]])),
+        set(300, u32(64)),
+        set(1, v9Options(301, [[1, 4]], [])),
+        set(301, u32(1)),
+      ]),
+    );
     expect(bench.domain().samplingRate).toBe(64);
     expect(bench.faults('netflow9')).toEqual({});
   });
@@ -466,7 +513,9 @@ describe('sampling', () => {
 
   test('the mode bits of NetFlow v5 are no part of the rate', () => {
     const bench = new Bench();
-    expect(bench.decode(netflow5([record5()], { sampling: 0xc000 | 100 }))).toMatchObject([{ samplingRate: 100, rateSource: 'header' }]);
+    expect(bench.decode(netflow5([record5()], { sampling: 0xc000 | 100 }))).toMatchObject([
+      { samplingRate: 100, rateSource: 'header' },
+    ]);
   });
 });
 
@@ -511,7 +560,9 @@ describe('sFlow', () => {
     ['expanded', typed(3, ...[1, 0, 3, 512, 1, 0, 0, 3, 0, 4, 0xffffffff].map(u32), header)],
   ])('4,294,967,295 records in a %s are sample-malformed and leave no half-filled row', (_, sample) => {
     const bench = new Bench();
-    expect(bench.decode(sflow([sample, typed(1, ...zeros(7).map(u32), u32(0)), goodSample]))).toMatchObject([{ srcAddr: '10.1.0.1' }]);
+    expect(bench.decode(sflow([sample, typed(1, ...zeros(7).map(u32), u32(0)), goodSample]))).toMatchObject([
+      { srcAddr: '10.1.0.1' },
+    ]);
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1, 'sample-unknown': 1 });
   });
 
@@ -535,12 +586,15 @@ describe('sFlow', () => {
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
   });
 
-  test.each(Array.from({ length: 14 }, (_, i) => i))('a sampled Ethernet header of %i bytes is header-malformed', length => {
-    const bench = new Bench();
-    const short = sampledHeader(ethernet(0x0800, []).slice(0, length), 64);
-    expect(bench.decode(sflow([flowSample([short]), goodSample])).length).toBe(1);
-    expect(bench.faults('sflow5')).toEqual({ 'header-malformed': 1 });
-  });
+  test.each(Array.from({ length: 14 }, (_, i) => i))(
+    'a sampled Ethernet header of %i bytes is header-malformed',
+    length => {
+      const bench = new Bench();
+      const short = sampledHeader(ethernet(0x0800, []).slice(0, length), 64);
+      expect(bench.decode(sflow([flowSample([short]), goodSample])).length).toBe(1);
+      expect(bench.faults('sflow5')).toEqual({ 'header-malformed': 1 });
+    },
+  );
 
   test.each([
     [11, 19],
@@ -564,12 +618,16 @@ describe('sFlow', () => {
 
   test('more bytes stripped than the frame has leave no negative length', () => {
     const bench = new Bench();
-    expect(bench.decode(sflow([flowSample([sampledHeader(ethernet(0x88cc, zeros(20)), 60, 1, 900)])]))).toMatchObject([{ bytes: 0, l2Bytes: 60 }]);
+    expect(bench.decode(sflow([flowSample([sampledHeader(ethernet(0x88cc, zeros(20)), 60, 1, 900)])]))).toMatchObject([
+      { bytes: 0, l2Bytes: 60 },
+    ]);
   });
 
   test('a frame shorter than its header is told by its IP length', () => {
     const bench = new Bench();
-    expect(bench.decode(sflow([flowSample([sampledHeader(ethernet(0x0800, ipv4(tcp())), 10)])]))).toMatchObject([{ bytes: 40, l2Bytes: 10 }]);
+    expect(bench.decode(sflow([flowSample([sampledHeader(ethernet(0x0800, ipv4(tcp())), 10)])]))).toMatchObject([
+      { bytes: 40, l2Bytes: 10 },
+    ]);
   });
 
   test('an odd header without padding behind it is read', () => {
@@ -581,7 +639,10 @@ describe('sFlow', () => {
   });
 
   test.each([
-    ['extended_gateway with 4,294,967,295 AS path segments', typed(1003, u32(1), ip4('192.0.2.9'), u32(1), u32(2), u32(3), u32(0xffffffff))],
+    [
+      'extended_gateway with 4,294,967,295 AS path segments',
+      typed(1003, u32(1), ip4('192.0.2.9'), u32(1), u32(2), u32(3), u32(0xffffffff)),
+    ],
     ['extended_url longer than its record', typed(1005, u32(1), u32(0xffffffff), zeros(8))],
     ['extended_user longer than its record', typed(1004, u32(106), u32(0xfffffff0))],
     ['a record of another enterprise', typed((4413 << 12) | 1, zeros(12))],
@@ -589,7 +650,9 @@ describe('sFlow', () => {
     ['an extended_switch cut short', typed(1001, u32(7))],
   ])('%s is passed over by its length', (_, record) => {
     const bench = new Bench();
-    expect(bench.decode(sflow([flowSample([record, header, record])]))).toMatchObject([{ srcAddr: '10.1.0.1', vlan: 0 }]);
+    expect(bench.decode(sflow([flowSample([record, header, record])]))).toMatchObject([
+      { srcAddr: '10.1.0.1', vlan: 0 },
+    ]);
     expect(bench.faults('sflow5')).toEqual({});
   });
 
@@ -626,14 +689,20 @@ describe('sizes', () => {
 
   test('times before 1970 and in 2106 stay in range', () => {
     const bench = new Bench();
-    expect(bench.decode(netflow5([record5(1, 1, 0, 0)], { unixSecs: 0 }))).toMatchObject([{ flowStart: 0, flowEnd: 0 }]);
-    expect(bench.decode(netflow5([record5()], { unixSecs: 0xffffffff }))).toMatchObject([{ flowEnd: 0xffffffff * 1000 }]);
+    expect(bench.decode(netflow5([record5(1, 1, 0, 0)], { unixSecs: 0 }))).toMatchObject([
+      { flowStart: 0, flowEnd: 0 },
+    ]);
+    expect(bench.decode(netflow5([record5()], { unixSecs: 0xffffffff }))).toMatchObject([
+      { flowEnd: 0xffffffff * 1000 },
+    ]);
     const fields: FieldSpec[] = [
       [158, 4],
       [157, 8],
       [4, 1],
     ];
     const record = [...u32(0xffffffff), ...u64(5), ...u8(6)];
-    expect(bench.decode(ipfix([set(2, template(300, fields)), set(300, record)], { exportTime: 0 }))).toMatchObject([{ flowStart: 0, flowEnd: 0 }]);
+    expect(bench.decode(ipfix([set(2, template(300, fields)), set(300, record)], { exportTime: 0 }))).toMatchObject([
+      { flowStart: 0, flowEnd: 0 },
+    ]);
   });
 });

@@ -3,8 +3,23 @@
 
 import type { FlowColumnName } from '../../schemas/flow.ts';
 import type { FlowBatch } from './context.ts';
-import { ELEMENT_RULES, type ElementRule, INNER_COLUMNS, LAYERED_COLUMNS, PROTOCOL_IDENTIFIER, SYSTEM_INIT } from './elements.ts';
-import { copyAddress4, copyAddress4IfSet, copyVlan, copyVlanIfUnset, type Kernel, timeFromUptime, whereInner } from './kernels.ts';
+import {
+  ELEMENT_RULES,
+  type ElementRule,
+  INNER_COLUMNS,
+  LAYERED_COLUMNS,
+  PROTOCOL_IDENTIFIER,
+  SYSTEM_INIT,
+} from './elements.ts';
+import {
+  copyAddress4,
+  copyAddress4IfSet,
+  copyVlan,
+  copyVlanIfUnset,
+  type Kernel,
+  timeFromUptime,
+  whereInner,
+} from './kernels.ts';
 
 /** RFC 7011 7: a length of 65535 marks a field whose length stands before its value. */
 export const VARIABLE_LENGTH = 65535;

@@ -295,10 +295,10 @@ export type Row = Readonly<Record<string, Value>>;
 
 /** One row as plain values; times are milliseconds, MAC addresses text. */
 export function rowOf(batch: Batch<readonly Column[]>, row: number): Row {
-  return Object.fromEntries(batch.list.map(column => [column.name, valueOf(batch, column, row)]));
+  return Object.fromEntries(batch.list.map(column => [column.name, cell(batch, column, row)]));
 }
 
-function valueOf(batch: Batch<readonly Column[]>, column: Column, row: number): Value {
+function cell(batch: Batch<readonly Column[]>, column: Column, row: number): Value {
   const array = arrayOf(batch, column.name);
   if (column.codes) return column.codes[array[row]!] ?? array[row]!;
   switch (column.kind) {
@@ -381,7 +381,8 @@ export class Bench {
   }
 }
 
-const dat = (prefix: string, ...names: readonly string[]): string[] => names.map(name => `logstash-codec-netflow/${prefix}${name}.dat`);
+const dat = (prefix: string, ...names: readonly string[]): string[] =>
+  names.map(name => `logstash-codec-netflow/${prefix}${name}.dat`);
 const akvorado = (...names: readonly string[]): string[] => names.map(name => `akvorado/netflow/${name}.pcap`);
 
 /** Files of the corpus that belong to one exporter: templates in one, data in the next. */
@@ -429,7 +430,10 @@ export const CORPUS_GROUPS: readonly (readonly string[])[] = [
   akvorado('ipfix-srv6-template', 'ipfix-srv6-data'),
   akvorado('ipfixprobe-templates', 'ipfixprobe-data'),
   akvorado('juniper-cpid-template', 'juniper-cpid-data'),
-  ['goflow2/extracted/netflow_test__TestDecodeNetFlowV9_0.bin', 'goflow2/extracted/netflow_test__TestDecodeNetFlowV9_1.bin'],
+  [
+    'goflow2/extracted/netflow_test__TestDecodeNetFlowV9_0.bin',
+    'goflow2/extracted/netflow_test__TestDecodeNetFlowV9_1.bin',
+  ],
   [
     'netflow_parser/extracted/tests__it_parses_v9_no_data_9.bin',
     'netflow_parser/extracted/tests__it_parses_v9_data_cached_template_16.bin',

@@ -113,11 +113,13 @@ const TSHARK_FINDS: Readonly<Record<string, { readonly records: number; readonly
   },
   'logstash-codec-netflow/netflow9_test_invalid01.dat': {
     records: 0,
-    reason: 'tshark stops after the 2 sets that the header announces, as an exporter that counts sets would; there are 6',
+    reason:
+      'tshark stops after the 2 sets that the header announces, as an exporter that counts sets would; there are 6',
   },
   'tcpdump/sflow_multiple_counter_30_pdus.pcap': {
     records: 0,
-    reason: '7 of the 30 datagrams are NetFlow v5 sent to the sFlow port, which tshark dissects as sFlow; the others are counters',
+    reason:
+      '7 of the 30 datagrams are NetFlow v5 sent to the sFlow port, which tshark dissects as sFlow; the others are counters',
   },
 };
 
@@ -142,7 +144,18 @@ const PORTS = [2055, 2100, 4739, 8096, 9990, 9991, 9992];
 
 async function dissect(file: string, protocols: string): Promise<Tree[]> {
   const decodeAs = PORTS.flatMap(port => ['-d', `udp.port==${port},cflow`]);
-  const args = ['-r', file, ...decodeAs, '-d', 'udp.port==6343,sflow', '-T', 'json', '--no-duplicate-keys', '-J', protocols];
+  const args = [
+    '-r',
+    file,
+    ...decodeAs,
+    '-d',
+    'udp.port==6343,sflow',
+    '-T',
+    'json',
+    '--no-duplicate-keys',
+    '-J',
+    protocols,
+  ];
   const { stdout } = await run('tshark', args, { maxBuffer: 2 ** 28, env: { ...process.env, TZ: 'UTC' } });
   return (JSON.parse(stdout) as { _source: { layers: Tree } }[]).map(frame => frame._source.layers);
 }
@@ -180,7 +193,8 @@ function readSet(set: Tree, domain: string, options: Set<string>, flows: Tree[])
         if (name.startsWith('Options')) options.add(key);
         else options.delete(key);
       }
-    } else if (/^Flow \d/.test(name) && !options.has(`${domain} ${texts(set, 'cflow.flowset_id')}`)) flows.push(...all(value));
+    } else if (/^Flow \d/.test(name) && !options.has(`${domain} ${texts(set, 'cflow.flowset_id')}`))
+      flows.push(...all(value));
   }
 }
 
@@ -269,12 +283,16 @@ function expectedSample(sample: Tree): Record<string, string | number> {
 /** Leaves out what tshark does not say; a decimal or hexadecimal number becomes one. */
 function numbers(expected: Readonly<Record<string, string | undefined>>): Record<string, string | number> {
   const entries = Object.entries(expected).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return Object.fromEntries(entries.map(([column, text]) => [column, /^(\d+|0x[\da-f]+)$/.test(text) ? Number(text) : text]));
+  return Object.fromEntries(
+    entries.map(([column, text]) => [column, /^(\d+|0x[\da-f]+)$/.test(text) ? Number(text) : text]),
+  );
 }
 
 function decodeAll(datagrams: readonly CapturedDatagram[]): Row[] {
   const bench = new Bench();
-  return datagrams.flatMap(({ payload, source, sourcePort, timeMs }) => bench.decode(payload, source, sourcePort, timeMs));
+  return datagrams.flatMap(({ payload, source, sourcePort, timeMs }) =>
+    bench.decode(payload, source, sourcePort, timeMs),
+  );
 }
 
 /** Payloads as a capture of raw IPv4 packets, a source address for each group. */

@@ -31,7 +31,7 @@ export function createChart(root: HTMLElement): Chart {
     const options: uPlot.Options = {
       width: root.clientWidth,
       height: HEIGHT_PX,
-      padding: [10, 6, 0, 0],
+      padding: [10, 16, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
       scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.08 : 1] } },

@@ -56,6 +56,7 @@ export function formatShare(share: number | null): string {
 export function formatError(value: number, low: number | null, high: number | null): string {
   if (low === null || high === null || value <= 0 || high <= low) return '';
   const percent = (Math.max(high - value, value - low) / value) * 100;
+  if (percent >= 100) return '± > 100 %';
   return `± ${percent < 0.1 ? '< 0.1' : percent < 10 ? percent.toFixed(1) : Math.round(percent)} %`;
 }
 

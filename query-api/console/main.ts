@@ -9,7 +9,7 @@ import { drawLegend } from './legend.ts';
 import { createMatrix } from './matrix.ts';
 import { METRICS } from './metric.ts';
 import { emptyWindow, failure, firstStart, namingHint } from './notice.ts';
-import { createPanel } from './panel.ts';
+import { askPanel, createPanel } from './panel.ts';
 import { createSummary } from './summary.ts';
 import { createTheme } from './theme.ts';
 import { BY, type By, isAll, RANGES, readState, type Selection, type ViewState, writeState } from './view-state.ts';
@@ -47,6 +47,7 @@ function select(selection: Selection | undefined): void {
   if (selection === undefined) matrix.focusSelected();
   matrix.mark(next);
   change({ selection: next });
+  if (matrixAnswer) panel.announce(state, matrixAnswer);
 }
 
 /** Asks everything the view shows; a newer question gives up the one on its way. */
@@ -58,13 +59,15 @@ async function refresh(): Promise<void> {
   document.body.classList.add('asking');
   try {
     const { from, to, by, metric } = state;
+    const behind = state.view === 'matrix' ? askPanel(state, signal) : undefined;
+    behind?.catch(() => undefined); // reported below, once, when it is awaited
     const [nextMatrix, nextExporters] = await Promise.all([
       ask<MatrixAnswer>('matrix', { from, to, by, metric, limit: NODES_MAX }, signal),
       ask<ExportersAnswer>('exporters', {}, signal),
     ]);
     [matrixAnswer, exportersAnswer] = [nextMatrix, nextExporters];
     draw();
-    if (state.view === 'matrix' && nextMatrix.rows.length > 0) await panel.update(state, nextMatrix, signal);
+    if (behind) panel.draw(await behind);
     document.body.dataset['state'] = 'ready';
   } catch (error) {
     if (signal.aborted) return;
@@ -87,6 +90,7 @@ function draw(): void {
   if (state.view === 'exporters') drawExporters(byId('exporters-view'), exportersAnswer);
   if (empty) return;
   const scale = matrix.update(matrixAnswer, theme(), state.selection);
+  panel.announce(state, matrixAnswer);
   drawLegend(byId('legend'), scale, theme(), matrixAnswer.metric);
   drawAbout(matrixAnswer);
 }

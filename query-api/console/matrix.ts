@@ -35,11 +35,17 @@ export interface Matrix {
 const UPRIGHT_MIN = 9;
 
 const keyOf = (line: Line) => (line.kind === 'node' ? line.node.key : line.kind);
-const nameOf = (line: Line) => (line.kind === 'node' ? line.node.name : line.kind === 'rest' ? 'the rest' : 'all');
+const nameOf = (line: Line) =>
+  line.kind === 'node' ? shortName(line.node) : line.kind === 'rest' ? 'the rest' : 'all';
 
 /** Nodes that nobody named: address blocks and name stems. Their keys say so (schemas/keys.ts). */
 export function isAutomatic(node: Value): boolean {
   return /^3[0-9a-f]{15}$/.test(node.key) || node.name.startsWith('auto:');
+}
+
+/** The name as headings show it: `auto:` is told by type and colour instead. */
+export function shortName(node: Value): string {
+  return node.name.replace(/^auto:/, '');
 }
 
 export function createMatrix(root: HTMLElement, events: MatrixEvents): Matrix {
@@ -113,7 +119,7 @@ export function createMatrix(root: HTMLElement, events: MatrixEvents): Matrix {
         class: `${line.kind}${automatic ? ' automatic' : ''}`,
         title: automatic ? `${text}: an automatic node, no application document names it` : text,
       },
-      el('span', {}, text.replace(/^auto:/, '')),
+      el('span', {}, line.kind === 'node' ? shortName(line.node) : text),
     );
   }
 
@@ -322,7 +328,7 @@ function figuresOf(answer: MatrixAnswer): Map<string, Figure> {
 function describe(answer: MatrixAnswer, row: Line, column: Line, figure: Figure | undefined): string {
   const who =
     row.kind === 'node' && column.kind === 'node' && row.node.key === column.node.key
-      ? `within ${row.node.name}`
+      ? `within ${shortName(row.node)}`
       : `${nameOf(row)} → ${nameOf(column)}`;
   if (!figure || figure.value <= 0) return `${who}: nothing seen`;
   const parts = [`${who}: ${formatValue(figure.value, answer.metric)}`];

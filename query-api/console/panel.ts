@@ -5,13 +5,37 @@ import { ask } from './api.ts';
 import { createChart } from './chart.ts';
 import { el, icon, setText } from './dom.ts';
 import { formatError, formatShare, formatSpan, formatValue, METRIC_LABELS } from './format.ts';
+import { shortName } from './matrix.ts';
 import { isAll, type Selection, type ViewState } from './view-state.ts';
 
 const ROWS_MAX = 6;
 
+export interface PanelAnswers {
+  readonly series: SeriesAnswer;
+  readonly services: TopAnswer;
+  readonly conversations: TopAnswer;
+}
+
 export interface Panel {
-  update(state: ViewState, matrix: MatrixAnswer, signal: AbortSignal): Promise<void>;
+  /** Name and figure of the selection at once; what is drawn of another one stands back until `draw`. */
+  announce(state: ViewState, matrix: MatrixAnswer): void;
+  draw(answers: PanelAnswers): void;
   restyle(): void;
+}
+
+/** The questions behind a selection. */
+export async function askPanel(
+  { from, to, by, metric, selection }: ViewState,
+  signal: AbortSignal,
+): Promise<PanelAnswers> {
+  const rate = metric === 'packets' ? 'packets' : 'avgBps';
+  const narrowed = { from, to, metric, filter: filterOf(by, selection), limit: ROWS_MAX };
+  const [series, services, conversations] = await Promise.all([
+    ask<SeriesAnswer>('series', { from, to, by, src: selection.src, dst: selection.dst, metric: rate }, signal),
+    ask<TopAnswer>('top', { ...narrowed, by: 'service' }, signal),
+    askConversations(narrowed, signal),
+  ]);
+  return { series, services, conversations };
 }
 
 export function createPanel(root: HTMLElement, select: (selection: Selection | undefined) => void): Panel {
@@ -32,7 +56,7 @@ export function createPanel(root: HTMLElement, select: (selection: Selection | u
   const reverse = el('button', { type: 'button', class: 'reverse' });
   const plot = el('div', { class: 'plot', role: 'img' });
   const plotNote = el('p', { class: 'note' });
-  const services = el('ol', { class: 'bars' });
+  const servicesList = el('ol', { class: 'bars' });
   const talkers = el('ol', { class: 'bars' });
   const talkersTitle = el('h3', {}, 'Conversations');
   root.setAttribute('aria-labelledby', 'panel-title');
@@ -43,7 +67,7 @@ export function createPanel(root: HTMLElement, select: (selection: Selection | u
     plot,
     plotNote,
     el('h3', {}, 'Services'),
-    services,
+    servicesList,
     talkersTitle,
     talkers,
   );
@@ -56,7 +80,7 @@ export function createPanel(root: HTMLElement, select: (selection: Selection | u
 
   function head(state: ViewState, matrix: MatrixAnswer): void {
     const { src, dst } = state.selection;
-    const name = (key: string) => matrix.rows.find(row => row.key === key)?.name ?? key;
+    const name = (key: string) => shortName(matrix.rows.find(row => row.key === key) ?? { key, name: key });
     close.hidden = isAll(state.selection);
     setText(
       kicker,
@@ -95,35 +119,22 @@ export function createPanel(root: HTMLElement, select: (selection: Selection | u
     );
   }
 
+  let drawn = '';
+  let wanted = '';
   return {
-    async update(state, matrix, signal) {
+    announce(state, matrix) {
       head(state, matrix);
-      const { from, to, by, metric } = state;
-      const { src, dst } = state.selection;
-      const pair = {
-        from,
-        to,
-        metric: metric === 'packets' ? 'packets' : metric,
-        filter: filterOf(by, state.selection),
-      };
-      const [series, service, conversations] = await Promise.all([
-        ask<SeriesAnswer>(
-          'series',
-          { from, to, by, src, dst, metric: metric === 'packets' ? 'packets' : 'avgBps' },
-          signal,
-        ),
-        ask<TopAnswer>('top', { ...pair, by: 'service', limit: ROWS_MAX }, signal),
-        talkersOf(pair, signal),
-      ]);
+      const { from, to, by, metric, selection } = state;
+      wanted = JSON.stringify([from, to, by, metric, selection]);
+      root.classList.toggle('behind', wanted !== drawn);
+    },
+    draw({ series, services, conversations }) {
+      drawn = wanted;
+      root.classList.remove('behind');
       chart.update(series);
       plot.setAttribute('aria-label', `${title.textContent} over time, ${series.times.length} buckets`);
-      const seen = (series.series[0]?.values ?? []).filter(value => value !== null);
-      const peak = seen.length > 0 ? ` · peak ${formatValue(Math.max(...seen), series.metric)}` : '';
-      setText(
-        plotNote,
-        `${series.metric === 'packets' ? 'Packets' : 'Rate'} per ${formatSpan(series.stepSec)}${peak}${hasBand(series) ? ' · band: 95 % interval' : ''}`,
-      );
-      drawBars(services, service, keys => keys[0]!.name);
+      setText(plotNote, describeSeries(series));
+      drawBars(servicesList, services, keys => keys[0]!.name);
       setText(talkersTitle, conversations.by[0] === 'srcVm' ? 'VM to VM' : 'Address to address');
       drawBars(talkers, conversations, keys => `${keys[0]!.name} → ${keys[1]!.name}`);
     },
@@ -131,13 +142,19 @@ export function createPanel(root: HTMLElement, select: (selection: Selection | u
   };
 }
 
+function describeSeries(answer: SeriesAnswer): string {
+  const seen = (answer.series[0]?.values ?? []).filter(value => value !== null);
+  const parts = [`${answer.metric === 'packets' ? 'Packets' : 'Rate'} per ${formatSpan(answer.stepSec)}`];
+  if (seen.length > 0) parts.push(`peak ${formatValue(Math.max(...seen), answer.metric)}`);
+  if (hasBand(answer)) parts.push('band: 95 % interval');
+  return parts.join(' · ');
+}
+
 /** VM pairs where VMs are known, else address pairs. */
-async function talkersOf(params: Record<string, string>, signal: AbortSignal): Promise<TopAnswer> {
-  const vms = await ask<TopAnswer>('top', { ...params, by: 'vm', limit: ROWS_MAX }, signal);
+async function askConversations(params: Record<string, string | number>, signal: AbortSignal): Promise<TopAnswer> {
+  const vms = await ask<TopAnswer>('top', { ...params, by: 'vm' }, signal);
   const known = vms.rows.some(row => row.keys.some(value => /[1-9a-f]/.test(value.key)));
-  return known || vms.rows.length === 0
-    ? vms
-    : ask<TopAnswer>('top', { ...params, by: 'addr', limit: ROWS_MAX }, signal);
+  return known || vms.rows.length === 0 ? vms : ask<TopAnswer>('top', { ...params, by: 'addr' }, signal);
 }
 
 /** The filter that leaves one cell: pairs are written src and dst with the dimension's name. */

@@ -35,7 +35,14 @@ interface House {
   readonly storage: ClickHouse;
   readonly api: QueryApi;
   ask<T>(question: string, params?: Record<string, string | number>): Promise<T>;
-  problem(question: string, params?: Record<string, string | number>): Promise<{ status: number; type: string; body: { detail: string; parameters: { parameter: string; reason: string }[] } }>;
+  problem(
+    question: string,
+    params?: Record<string, string | number>,
+  ): Promise<{
+    status: number;
+    type: string;
+    body: { detail: string; parameters: { parameter: string; reason: string }[] };
+  }>;
 }
 
 async function createHouse(database: string, flows: readonly FlowObject[]): Promise<House> {
@@ -43,10 +50,20 @@ async function createHouse(database: string, flows: readonly FlowObject[]): Prom
   await migrate(storage, config);
   if (flows.length > 0) await storage.insertArrow('flows', encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
   await storage.insertNodes([web, db, cache, web1, web2, db1]);
-  const api = createQueryApi(config, { storage, log: createLog('test', 'error'), metrics: createMetrics(), ready: () => [], nowMs: () => NOW });
+  const api = createQueryApi(config, {
+    storage,
+    log: createLog('test', 'error'),
+    metrics: createMetrics(),
+    ready: () => [],
+    nowMs: () => NOW,
+  });
   await api.app.ready();
   const get = (question: string, params: Record<string, string | number>) =>
-    api.app.inject({ method: 'GET', url: `/api/v1/${question}`, query: Object.fromEntries(Object.entries(params).map(([name, value]) => [name, String(value)])) });
+    api.app.inject({
+      method: 'GET',
+      url: `/api/v1/${question}`,
+      query: Object.fromEntries(Object.entries(params).map(([name, value]) => [name, String(value)])),
+    });
   return {
     storage,
     api,
@@ -66,21 +83,96 @@ async function createHouse(database: string, flows: readonly FlowObject[]): Prom
 async function pass(storage: ClickHouse): Promise<void> {
   await storage.command(`INSERT INTO pairs_5m ${pairsSelectSql('1')}`);
   await storage.command(`INSERT INTO unelected_5m ${unelectedSelectSql('1')}`);
-  await storage.command("INSERT INTO passes (minute, state) SELECT toStartOfMinute(now()) + 60, arrayJoin(['started', 'done'])");
+  await storage.command(
+    "INSERT INTO passes (minute, state) SELECT toStartOfMinute(now()) + 60, arrayJoin(['started', 'done'])",
+  );
 }
 
 const elected: FlowObject[] = [
-  flow({ srcApp: web.key, dstApp: db.key, srcVm: web1.key, dstVm: db1.key, srcAddr: '10.0.0.1', dstAddr: '10.0.1.1', service: postgres, serverSide: 2, bytes: 1000, packets: 10, flowStart: at(20), flowEnd: at(17) }),
-  flow({ srcApp: db.key, dstApp: web.key, srcVm: db1.key, dstVm: web1.key, srcAddr: '10.0.1.1', dstAddr: '10.0.0.1', service: postgres, serverSide: 1, bytes: 9001, packets: 20, flowStart: at(20), flowEnd: at(16.5) }),
-  flow({ srcApp: web.key, dstApp: web.key, srcVm: web1.key, dstVm: web2.key, srcAddr: '10.0.0.1', dstAddr: '10.0.0.2', service: https, serverSide: 2, bytes: 500, packets: 5, flowEnd: at(10) }),
-  flow({ srcApp: web.key, dstApp: cache.key, srcVm: web2.key, srcAddr: '10.0.0.2', dstAddr: '10.0.2.1', service: https, serverSide: 2, bytes: 70, packets: 1, flowEnd: at(3) }),
-  flow({ srcApp: block, dstApp: web.key, srcAddr: '10.9.0.7', dstAddr: '10.0.0.1', service: https, serverSide: 2, bytes: 30, packets: 1, flowEnd: at(3) }),
+  flow({
+    srcApp: web.key,
+    dstApp: db.key,
+    srcVm: web1.key,
+    dstVm: db1.key,
+    srcAddr: '10.0.0.1',
+    dstAddr: '10.0.1.1',
+    service: postgres,
+    serverSide: 2,
+    bytes: 1000,
+    packets: 10,
+    flowStart: at(20),
+    flowEnd: at(17),
+  }),
+  flow({
+    srcApp: db.key,
+    dstApp: web.key,
+    srcVm: db1.key,
+    dstVm: web1.key,
+    srcAddr: '10.0.1.1',
+    dstAddr: '10.0.0.1',
+    service: postgres,
+    serverSide: 1,
+    bytes: 9001,
+    packets: 20,
+    flowStart: at(20),
+    flowEnd: at(16.5),
+  }),
+  flow({
+    srcApp: web.key,
+    dstApp: web.key,
+    srcVm: web1.key,
+    dstVm: web2.key,
+    srcAddr: '10.0.0.1',
+    dstAddr: '10.0.0.2',
+    service: https,
+    serverSide: 2,
+    bytes: 500,
+    packets: 5,
+    flowEnd: at(10),
+  }),
+  flow({
+    srcApp: web.key,
+    dstApp: cache.key,
+    srcVm: web2.key,
+    srcAddr: '10.0.0.2',
+    dstAddr: '10.0.2.1',
+    service: https,
+    serverSide: 2,
+    bytes: 70,
+    packets: 1,
+    flowEnd: at(3),
+  }),
+  flow({
+    srcApp: block,
+    dstApp: web.key,
+    srcAddr: '10.9.0.7',
+    dstAddr: '10.0.0.1',
+    service: https,
+    serverSide: 2,
+    bytes: 30,
+    packets: 1,
+    flowEnd: at(3),
+  }),
 ];
 /** Seen again by a point that is not the canonical one: stored, never counted. */
-const notCounted = flow({ ...elected[0], weight: 0, countReason: COUNT_REASON['not-canonical'], exporter: '192.0.2.9' });
+const notCounted = flow({
+  ...elected[0],
+  weight: 0,
+  countReason: COUNT_REASON['not-canonical'],
+  exporter: '192.0.2.9',
+});
 
 /** One conversation seen by three points in two buckets, and one seen by one point, all unelected. */
-const unelectedBase = { weight: 0, countReason: COUNT_REASON.unelected, srcApp: web.key, dstApp: db.key, srcAddr: '10.0.0.1', dstAddr: '10.0.1.1', serverSide: 2, service: postgres };
+const unelectedBase = {
+  weight: 0,
+  countReason: COUNT_REASON.unelected,
+  srcApp: web.key,
+  dstApp: db.key,
+  srcAddr: '10.0.0.1',
+  dstAddr: '10.0.1.1',
+  serverSide: 2,
+  service: postgres,
+};
 const unelected: FlowObject[] = [
   flow({ ...unelectedBase, exporter: '192.0.2.1', bytes: 600, flowEnd: at(12) }),
   flow({ ...unelectedBase, exporter: '192.0.2.1', service: https, bytes: 50, flowEnd: at(12) }),
@@ -97,8 +189,23 @@ const UNELECTED_TOTAL = 650 + 100 + 7;
 const steady = Array.from({ length: 20 }, (_, i) =>
   flow({ srcApp: web.key, dstApp: db.key, bytes: 1000 * (i + 1), flowEnd: at(100 - 5 * i) }),
 );
-const sampled = ([[400, db.key], [4, web.key]] as const).map(([samples, dstApp]) =>
-  flow({ srcApp: cache.key, dstApp, packets: samples, bytes: samples * 1000, samplingRate: 100, estBytes: samples * 100_000, estPackets: samples * 100, varBytes: samples * 100 * 99 * 1e6, flowEnd: at(5) }),
+const sampled = (
+  [
+    [400, db.key],
+    [4, web.key],
+  ] as const
+).map(([samples, dstApp]) =>
+  flow({
+    srcApp: cache.key,
+    dstApp,
+    packets: samples,
+    bytes: samples * 1000,
+    samplingRate: 100,
+    estBytes: samples * 100_000,
+    estPackets: samples * 100,
+    varBytes: samples * 100 * 99 * 1e6,
+    flowEnd: at(5),
+  }),
 );
 
 let plain: House;
@@ -120,7 +227,8 @@ afterAll(async () => {
 });
 
 const sum = (values: readonly { value: number }[]) => values.reduce((all, { value }) => all + value, 0);
-const cellsOf = (answer: MatrixAnswer) => Object.fromEntries(answer.cells.map(cell => [`${cell.src.name} -> ${cell.dst.name}`, cell.value]));
+const cellsOf = (answer: MatrixAnswer) =>
+  Object.fromEntries(answer.cells.map(cell => [`${cell.src.name} -> ${cell.dst.name}`, cell.value]));
 
 test('the matrix counts elected traffic once, by sender and receiver, with exact totals', async () => {
   const answer = await plain.ask<MatrixAnswer>('matrix', { from: 'now-1h' });
@@ -131,11 +239,18 @@ test('the matrix counts elected traffic once, by sender and receiver, with exact
     'web -> cache': 70,
     'auto:10.9.0.0/24 -> web': 30,
   });
-  const [truth] = await plain.storage.select<{ bytes: string }>('SELECT sum(estBytes) AS bytes FROM flows WHERE countReason = 1');
+  const [truth] = await plain.storage.select<{ bytes: string }>(
+    'SELECT sum(estBytes) AS bytes FROM flows WHERE countReason = 1',
+  );
   expect(answer.total).toEqual({ value: Number(truth!.bytes), ciLow: 10_601, ciHigh: 10_601, samples: 37 });
   expect(answer.interTotal.value).toBe(10_101);
   expect(answer.rest).toBe(0);
-  expect(Object.fromEntries(answer.rows.map(row => [row.name, row.value]))).toEqual({ 'db, the large one': 9001, web: 1570, 'auto:10.9.0.0/24': 30, cache: 0 });
+  expect(Object.fromEntries(answer.rows.map(row => [row.name, row.value]))).toEqual({
+    'db, the large one': 9001,
+    web: 1570,
+    'auto:10.9.0.0/24': 30,
+    cache: 0,
+  });
   expect(sum(answer.columns)).toBe(10_601);
   expect(answer).toMatchObject({ resolutionSec: 60, table: 'traffic_1m', unit: 'bytes', nodes: 4 });
   expect(answer.quality).toMatchObject({
@@ -147,9 +262,19 @@ test('the matrix counts elected traffic once, by sender and receiver, with exact
 });
 
 test('a flow is spread over the buckets it spans and the window cuts it at its edges', async () => {
-  const half = await plain.ask<MatrixAnswer>('matrix', { from: new Date(at(20)).toISOString(), to: new Date(at(19)).toISOString(), filter: 'srcApp=web' });
+  const half = await plain.ask<MatrixAnswer>('matrix', {
+    from: new Date(at(20)).toISOString(),
+    to: new Date(at(19)).toISOString(),
+    filter: 'srcApp=web',
+  });
   expect(half.total.value).toBe(333);
-  const series = await plain.ask<SeriesAnswer>('series', { from: 'now-1h', src: 'web', dst: '"db, the large one"', metric: 'bytes', step: 60 });
+  const series = await plain.ask<SeriesAnswer>('series', {
+    from: 'now-1h',
+    src: 'web',
+    dst: '"db, the large one"',
+    metric: 'bytes',
+    step: 60,
+  });
   expect(series.series[0]!.values.filter(value => value !== null && value > 0)).toEqual([333, 333, 334]);
 });
 
@@ -173,7 +298,8 @@ test('unelected traffic counts the largest point of each pair and five minutes, 
     expect([split, series.series.reduce((all, { total: own }) => all + own, 0)]).toEqual([split, total]);
     expect(series.series.at(-1)).toMatchObject({ rest: true, keys: [] });
   }
-  for (const by of ['vm', 'addr', 'host']) expect((await mixed.ask<MatrixAnswer>('matrix', { from: 'now-1h', by })).total.value).toBe(total);
+  for (const by of ['vm', 'addr', 'host'])
+    expect((await mixed.ask<MatrixAnswer>('matrix', { from: 'now-1h', by })).total.value).toBe(total);
 });
 
 test('a question waits while a pass runs, and rows stored after the pass are in its answer at once', async () => {
@@ -187,7 +313,9 @@ test('a question waits while a pass runs, and rows stored after the pass are in 
   expect([await totalBy('service'), answered]).toEqual([10_601, false]);
   await pass(house.storage);
   expect(await waiting).toBe(10_601);
-  await house.storage.command('INSERT INTO flows SELECT * REPLACE (now() + 120 AS storedAt, estBytes * 10 AS estBytes) FROM flows');
+  await house.storage.command(
+    'INSERT INTO flows SELECT * REPLACE (now() + 120 AS storedAt, estBytes * 10 AS estBytes) FROM flows',
+  );
   for (const by of ['vm', 'app', 'service', 'srcAddr']) expect([by, await totalBy(by)]).toEqual([by, 11 * 10_601]);
   await house.api.stop();
 });
@@ -216,13 +344,22 @@ test('rates are over the observed part; p95 and maximum rank five-minute buckets
 });
 
 test('p95 is the nearest rank: of 20 buckets the second largest', async () => {
-  const answer = await shapes.ask<MatrixAnswer>('matrix', { from: new Date(at(100)).toISOString(), metric: 'p95Bps', filter: 'srcApp=web' });
+  const answer = await shapes.ask<MatrixAnswer>('matrix', {
+    from: new Date(at(100)).toISOString(),
+    metric: 'p95Bps',
+    filter: 'srcApp=web',
+  });
   expect(answer.cells[0]!.value).toBeCloseTo((19_000 * 8) / 300, 9);
 });
 
 test('seen from clients a cell holds both directions', async () => {
   const answer = await plain.ask<MatrixAnswer>('matrix', { from: 'now-1h', orientation: 'client' });
-  expect(answer.cells.find(cell => cell.dst.name === 'db, the large one')).toMatchObject({ src: { name: 'web' }, value: 10_001, toServer: 1000, toClient: 9001 });
+  expect(answer.cells.find(cell => cell.dst.name === 'db, the large one')).toMatchObject({
+    src: { name: 'web' },
+    value: 10_001,
+    toServer: 1000,
+    toClient: 9001,
+  });
   expect(answer.total.value).toBe(10_601);
 });
 
@@ -236,7 +373,11 @@ test('sampled traffic carries its interval, wide where samples are few', async (
 });
 
 test('before the first stored record a series is null, afterwards an empty bucket is zero', async () => {
-  const { series, times, stepSec } = await plain.ask<SeriesAnswer>('series', { from: 'now-30m', metric: 'bytes', step: 300 });
+  const { series, times, stepSec } = await plain.ask<SeriesAnswer>('series', {
+    from: 'now-30m',
+    metric: 'bytes',
+    step: 300,
+  });
   expect(stepSec).toBe(300);
   expect(times).toHaveLength(6);
   expect(series[0]!.values).toEqual([null, null, 10_001, 0, 500, 100]);
@@ -256,18 +397,59 @@ test('filters narrow every question, by name, glob, key, address and code', asyn
 test('flows tells the newest records in words', async () => {
   const answer = await plain.ask<FlowsAnswer>('flows', { from: 'now-1h', limit: 2, filter: 'srcApp=web' });
   expect(answer.flows).toHaveLength(2);
-  expect(answer.flows[0]).toMatchObject({ srcApp: 'web', dstApp: 'cache', srcAddr: '10.0.0.2', dstAddr: '10.0.2.1', service: 'tcp/443', protocol: 'ipfix', bytes: 70, countReason: 'elected', receivedAt: new Date(at(3)).toISOString() });
+  expect(answer.flows[0]).toMatchObject({
+    srcApp: 'web',
+    dstApp: 'cache',
+    srcAddr: '10.0.0.2',
+    dstAddr: '10.0.2.1',
+    service: 'tcp/443',
+    protocol: 'ipfix',
+    bytes: 70,
+    countReason: 'elected',
+    receivedAt: new Date(at(3)).toISOString(),
+  });
 });
 
 test('exporters tells who is silent, what was lost and how fast records come', async () => {
-  const minute = (minutesAgo: number, more: object) => ({ minute: at(minutesAgo), exporter: '192.0.2.1', protocol: PROTOCOL.ipfix, lastSeen: at(minutesAgo), datagrams: 10, datagramBytes: 1000, records: 300, samplingRate: 1, ...more });
-  const rows = [minute(3, {}), minute(1, { lost: 100 }), minute(60, { exporter: '192.0.2.2', protocol: PROTOCOL.sflow5, samplingRate: 0, lost: 10 })];
+  const minute = (minutesAgo: number, more: object) => ({
+    minute: at(minutesAgo),
+    exporter: '192.0.2.1',
+    protocol: PROTOCOL.ipfix,
+    lastSeen: at(minutesAgo),
+    datagrams: 10,
+    datagramBytes: 1000,
+    records: 300,
+    samplingRate: 1,
+    ...more,
+  });
+  const rows = [
+    minute(3, {}),
+    minute(1, { lost: 100 }),
+    minute(60, { exporter: '192.0.2.2', protocol: PROTOCOL.sflow5, samplingRate: 0, lost: 10 }),
+  ];
   await plain.storage.insertArrow('exporters', encodeExporters(rows), `exporters.test.0.${'0'.repeat(32)}.0`);
   const answer = await plain.ask<ExportersAnswer>('exporters');
   expect(answer).toMatchObject({ live: 1, silent: 1, receiving: { udpPorts: [2055, 4739, 6343] } });
   expect(answer.exporters).toMatchObject([
-    { exporter: '192.0.2.1', protocol: 'ipfix', silent: false, records: 600, lost: 100, lossRatio: 100 / 700, lostUnit: 'records', samplingRate: 1, recordsPerSecond: 600 / 180 },
-    { exporter: '192.0.2.2', protocol: 'sflow5', silent: true, lossRatio: 0.5, lostUnit: 'datagrams', samplingRate: null },
+    {
+      exporter: '192.0.2.1',
+      protocol: 'ipfix',
+      silent: false,
+      records: 600,
+      lost: 100,
+      lossRatio: 100 / 700,
+      lostUnit: 'records',
+      samplingRate: 1,
+      recordsPerSecond: 600 / 180,
+    },
+    {
+      exporter: '192.0.2.2',
+      protocol: 'sflow5',
+      silent: true,
+      lossRatio: 0.5,
+      lostUnit: 'datagrams',
+      samplingRate: null,
+    },
   ]);
   expect((await plain.ask<MatrixAnswer>('matrix', { from: 'now-10m' })).quality.lossRatio).toBeCloseTo(100 / 700, 12);
 });
@@ -275,7 +457,14 @@ test('exporters tells who is silent, what was lost and how fast records come', a
 test('an installation without a record answers with nothing, not with an error', async () => {
   const house = await createHouse('empty', []);
   const matrix = await house.ask<MatrixAnswer>('matrix');
-  expect(matrix).toMatchObject({ cells: [], rows: [], nodes: 0, coveredFrom: null, total: { value: 0 }, quality: { unelectedShare: null, settledUntil: null } });
+  expect(matrix).toMatchObject({
+    cells: [],
+    rows: [],
+    nodes: 0,
+    coveredFrom: null,
+    total: { value: 0 },
+    quality: { unelectedShare: null, settledUntil: null },
+  });
   expect((await house.ask<SeriesAnswer>('series')).series[0]!.values.every(value => value === null)).toBe(true);
   expect((await house.ask<TopAnswer>('top')).rows).toEqual([]);
   expect((await house.ask<ExportersAnswer>('exporters')).exporters).toEqual([]);
@@ -285,11 +474,18 @@ test('an installation without a record answers with nothing, not with an error',
 test('CSV and Arrow hold the same rows as JSON', async () => {
   const csv = await plain.api.app.inject('/api/v1/matrix?from=now-1h&format=csv');
   expect(csv.headers['content-type']).toContain('text/csv');
-  expect(csv.body.split('\r\n').slice(0, 2)).toEqual(['srcKey,src,dstKey,dst,value,ciLow,ciHigh,samples', expect.stringContaining(',"db, the large one",')]);
+  expect(csv.body.split('\r\n').slice(0, 2)).toEqual([
+    'srcKey,src,dstKey,dst,value,ciLow,ciHigh,samples',
+    expect.stringContaining(',"db, the large one",'),
+  ]);
   const arrow = await plain.api.app.inject('/api/v1/top?from=now-1h&by=service&format=arrow');
   const table = tableFromIPC(arrow.rawPayload);
-  expect(table.toArray().map(row => [row['service'], row['value']])).toEqual([['tcp/5432', 10_001], ['tcp/443', 600]]);
-  for (const question of ['series?split=app', 'flows?', 'exporters?']) expect((await plain.api.app.inject(`/api/v1/${question}&format=arrow`)).statusCode).toBe(200);
+  expect(table.toArray().map(row => [row['service'], row['value']])).toEqual([
+    ['tcp/5432', 10_001],
+    ['tcp/443', 600],
+  ]);
+  for (const question of ['series?split=app', 'flows?', 'exporters?'])
+    expect((await plain.api.app.inject(`/api/v1/${question}&format=arrow`)).statusCode).toBe(200);
 });
 
 test.each([

@@ -1,4 +1,4 @@
-// For tests: a Hairpin of its own, as a user runs it, in a folder of its own on free ports.
+// For tests and benchmarks: a Hairpin of its own, as a user runs it, in a folder of its own on free ports.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';

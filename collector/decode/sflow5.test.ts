@@ -1,0 +1,272 @@
+import { describe, expect, test } from 'vitest';
+import {
+  Bench,
+  type Bytes,
+  dst6,
+  type ExpandedHead,
+  ethernet,
+  expandedSample,
+  flowSample,
+  ip4,
+  ipv4,
+  RECEIVED_MS,
+  type SampleHead,
+  sampledHeader,
+  sflow,
+  src6,
+  tcp,
+  typed,
+  u16,
+  u32,
+  zeros,
+} from './testdata.ts';
+
+const frame = ethernet(0x0800, ipv4(tcp()));
+const packet = sampledHeader(frame, 1518);
+
+const decodeSample = (head: SampleHead) => new Bench().decode(sflow([flowSample([packet], head)]))[0];
+const decodeExpanded = (head: ExpandedHead) => new Bench().decode(sflow([expandedSample([packet], head)]))[0];
+
+test('a flow sample fills every column it can', () => {
+  const [row] = new Bench().decode(sflow([flowSample([packet])], { subAgent: 9 }), '198.51.100.99');
+  expect(row).toEqual({
+    receivedAt: RECEIVED_MS,
+    flowStart: RECEIVED_MS,
+    flowEnd: RECEIVED_MS,
+    exporter: '192.0.2.1',
+    observationDomain: 9,
+    protocol: 'sflow5',
+    inIf: 3,
+    outIf: 4,
+    direction: 'ingress',
+    forwardingStatus: 0,
+    samplingRate: 512,
+    rateSource: 'sample',
+    bytes: 40,
+    packets: 1,
+    l2Bytes: 1518,
+    srcAddr: '10.1.0.1',
+    dstAddr: '10.2.0.2',
+    vrf: 0,
+    etherType: 0x0800,
+    proto: 6,
+    srcPort: 40000,
+    dstPort: 443,
+    tcpFlags: 0x12,
+    tos: 0,
+    srcMac: '02:00:00:00:00:0a',
+    dstMac: '02:00:00:00:00:0b',
+    vlan: 0,
+    sVlan: 0,
+    ecid: 0,
+    vni: 0,
+    stationId: '0'.repeat(32),
+  });
+});
+
+test('an expanded sample says the same, with interfaces of 32 bits', () => {
+  const [row] = new Bench().decode(sflow([flowSample([packet])]));
+  expect(new Bench().decode(sflow([expandedSample([packet])]))).toEqual([row]);
+  // More than 30 bits, as Arista numbers sub-interfaces.
+  expect(decodeExpanded({ input: [0, 0x4ca40191], output: [0, 0xfffffffe] })).toMatchObject({
+    inIf: 0x4ca40191,
+    outIf: 0xfffffffe,
+  });
+});
+
+describe('interfaces', () => {
+  test('discarded packets (format 1) have no output and are marked dropped', () => {
+    const dropped = { inIf: 3, outIf: 0, forwardingStatus: 128 };
+    expect(decodeSample({ output: 0x40000100 })).toMatchObject(dropped);
+    expect(decodeExpanded({ output: [1, 256] })).toMatchObject(dropped);
+  });
+
+  test('several outputs (format 2), known or unknown in number, are no output', () => {
+    const several = { inIf: 3, outIf: 0, forwardingStatus: 0 };
+    for (const count of [0, 1, 7]) {
+      expect(decodeSample({ output: 0x80000000 + count })).toMatchObject(several);
+      expect(decodeExpanded({ output: [2, count] })).toMatchObject(several);
+    }
+  });
+
+  test('0 is unknown, 0x3fffffff the device itself', () => {
+    expect(decodeSample({ input: 0, output: 0x3fffffff })).toMatchObject({ inIf: 0, outIf: 0x3fffffff });
+  });
+
+  test.each([
+    ['source is the input', { source: 3 }, 'ingress'],
+    ['source is the output', { source: 4 }, 'egress'],
+    ['source is neither', { source: 5 }, 'unknown'],
+    ['input and output are the source: a packet turned back', { source: 3, output: 3 }, 'unknown'],
+    ['source is no interface but the whole bridge (class 2)', { source: 0x020003e8 }, 'ingress'],
+  ] as const)('direction when %s', (_, head, direction) => {
+    expect(decodeSample(head)).toMatchObject({ direction });
+  });
+
+  test('direction of an expanded sample', () => {
+    expect(decodeExpanded({ source: [0, 3] })).toMatchObject({ direction: 'ingress' });
+    expect(decodeExpanded({ source: [0, 4] })).toMatchObject({ direction: 'egress' });
+    expect(decodeExpanded({ source: [2, 4] })).toMatchObject({ direction: 'ingress' });
+  });
+});
+
+describe('rate', () => {
+  test('belongs to each sample; a change is counted once', () => {
+    const bench = new Bench();
+    const samples = [512, 512, 1024].map(rate => flowSample([packet], { rate }));
+    expect(bench.decode(sflow(samples)).map(row => row['samplingRate'])).toEqual([512, 512, 1024]);
+    expect(bench.domain().rateChanges).toBe(1);
+  });
+
+  test('0 is unknown and counted', () => {
+    const bench = new Bench();
+    expect(bench.decode(sflow([flowSample([packet], { rate: 0 })]))).toMatchObject([
+      { samplingRate: 0, rateSource: 'unknown' },
+    ]);
+    expect(bench.domain().unknownRateRecords).toBe(1);
+  });
+});
+
+describe('agents', () => {
+  test('are known by agent address and sub-agent, from whatever address they send', () => {
+    const bench = new Bench();
+    const from = (source: string, agent: Bytes, subAgent: number) =>
+      bench.decode(sflow([flowSample([packet])], { agent, subAgent }), source);
+    expect(from('198.51.100.1', ip4('192.0.2.1'), 0)).toMatchObject([{ exporter: '192.0.2.1', observationDomain: 0 }]);
+    from('198.51.100.2', ip4('192.0.2.1'), 0);
+    from('198.51.100.1', ip4('192.0.2.1'), 1);
+    from('198.51.100.1', ip4('192.0.2.2'), 0);
+    from('198.51.100.1', ip4('192.0.2.1'), 0);
+    expect(bench.domains().map(domain => [domain.id, domain.datagrams])).toEqual([
+      [0, 3],
+      [1, 1],
+      [0, 1],
+    ]);
+  });
+
+  test('may have an IPv6 address', () => {
+    expect(new Bench().decode(sflow([flowSample([packet])], { agent: src6 }))).toMatchObject([
+      { exporter: '2001:db8::1' },
+    ]);
+  });
+});
+
+describe('records', () => {
+  const extendedSwitch = (vlan: number) => typed(1001, u32(vlan), u32(0), u32(99), u32(0));
+
+  test.each([
+    ['before the header', [extendedSwitch(100), packet], 100],
+    ['behind the header', [packet, extendedSwitch(100)], 100],
+    ['unknown', [packet, extendedSwitch(0xffffffff)], 0],
+    [
+      'beside a tag: the tag counts',
+      [extendedSwitch(100), sampledHeader(ethernet(0x0800, ipv4(tcp()), [0x8100, 7]))],
+      7,
+    ],
+    ['beside a tag, behind it', [sampledHeader(ethernet(0x0800, ipv4(tcp()), [0x8100, 7])), extendedSwitch(100)], 7],
+    [
+      'beside a priority tag: the VLAN of the switch',
+      [sampledHeader(ethernet(0x0800, ipv4(tcp()), [0x8100, 0xe000])), extendedSwitch(100)],
+      100,
+    ],
+  ])('extended_switch %s', (_, records, vlan) => {
+    expect(new Bench().decode(sflow([flowSample(records)]))).toMatchObject([{ vlan, srcAddr: '10.1.0.1' }]);
+  });
+
+  const mac = (last: number): Bytes => [2, 0, 0, 0, 0, last, 0, 0];
+  const sampledEthernet = typed(2, u32(1000), mac(1), mac(2), u32(0x0800));
+  const sampledIpv4 = typed(
+    3,
+    u32(900),
+    u32(17),
+    ip4('10.0.0.1'),
+    ip4('10.0.0.2'),
+    u32(5000),
+    u32(53),
+    u32(0),
+    u32(0xb8),
+  );
+  const sampledIpv6 = typed(4, u32(900), u32(6), src6, dst6, u32(40000), u32(443), u32(0x18), u32(0xb8));
+  const layer2 = { srcMac: '02:00:00:00:00:01', dstMac: '02:00:00:00:00:02', l2Bytes: 1000 };
+  const layer3 = {
+    srcAddr: '10.0.0.1',
+    dstAddr: '10.0.0.2',
+    etherType: 0x0800,
+    proto: 17,
+    srcPort: 5000,
+    dstPort: 53,
+    tos: 0xb8,
+    bytes: 900,
+  };
+
+  test('sampled_ethernet', () => {
+    expect(new Bench().decode(sflow([flowSample([sampledEthernet])]))).toMatchObject([
+      { ...layer2, etherType: 0x0800, bytes: 986, srcAddr: '::' },
+    ]);
+  });
+
+  test('sampled_ipv4', () => {
+    expect(new Bench().decode(sflow([flowSample([sampledIpv4])]))).toMatchObject([{ ...layer3, l2Bytes: 0 }]);
+  });
+
+  test('sampled_ipv6', () => {
+    expect(new Bench().decode(sflow([flowSample([sampledIpv6])]))).toMatchObject([
+      {
+        srcAddr: '2001:db8::1',
+        dstAddr: '2001:db8::2',
+        etherType: 0x86dd,
+        proto: 6,
+        srcPort: 40000,
+        dstPort: 443,
+        tcpFlags: 0x18,
+        tos: 0xb8,
+        bytes: 900,
+      },
+    ]);
+  });
+
+  test('sampled_ethernet and sampled_ipv4 of one sample complete each other', () => {
+    expect(new Bench().decode(sflow([flowSample([sampledEthernet, sampledIpv4])]))).toMatchObject([
+      { ...layer2, ...layer3 },
+    ]);
+  });
+
+  test('a sampled header wins over what stands behind it', () => {
+    expect(new Bench().decode(sflow([flowSample([packet, sampledIpv4, sampledEthernet])]))).toMatchObject([
+      { srcAddr: '10.1.0.1', l2Bytes: 1518 },
+    ]);
+  });
+
+  test.each([2, 3, 4])('a sampled record of format %i cut short costs its sample', format => {
+    const bench = new Bench();
+    expect(bench.decode(sflow([flowSample([typed(format, zeros(20))]), flowSample([packet])])).length).toBe(1);
+    expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
+  });
+});
+
+test('counter samples and discarded packets are passed over without a fault', () => {
+  const bench = new Bench();
+  const others = [2, 4, 5].map(type => typed(type, zeros(40)));
+  expect(bench.decode(sflow([others[0]!, flowSample([packet]), others[1]!, others[2]!])).length).toBe(1);
+  expect(bench.faults('sflow5')).toEqual({});
+});
+
+test('a sample that is given up leaves nothing in the row of the next one', () => {
+  const full = sampledHeader(ethernet(0x86dd, zeros(60), [0x88a8, 300], [0x8100, 100]));
+  const brokenBehind = flowSample([full, [...u32(1), ...u32(4000)]], { output: 0x40000100, rate: 7 });
+  const bench = new Bench();
+  const rows = bench.decode(sflow([brokenBehind, flowSample([sampledHeader(ethernet(0x0806, zeros(28)))])]));
+  const alone = new Bench().decode(sflow([flowSample([sampledHeader(ethernet(0x0806, zeros(28)))])]));
+  expect(rows).toEqual(alone);
+});
+
+test('samples beyond the room of a batch go on in the next one', () => {
+  const samples = Array.from({ length: 25 }, (_, i) =>
+    flowSample([sampledHeader(ethernet(0x0800, ipv4([...u16(i), ...u16(1), ...zeros(16)])))]),
+  );
+  for (const reuse of [true, false]) {
+    const bench = new Bench({ rowsMax: 10, reuse });
+    expect(bench.decode(sflow(samples)).map(row => row['srcPort'])).toEqual(samples.map((_, i) => i));
+    expect(bench.flushed).toEqual([10, 10, 5]);
+  }
+});

@@ -1,0 +1,101 @@
+// 21 flowEndSysUpTime and 22 flowStartSysUpTime: relative to the header's uptime in NetFlow, to 160 in IPFIX.
+
+import { describe, expect, test } from 'vitest';
+import {
+  Bench,
+  EXPORT_S,
+  type FieldSpec,
+  ipfix,
+  ipfixOptions,
+  netflow5,
+  netflow9,
+  record5,
+  set,
+  template,
+  u32,
+  u64,
+} from './testdata.ts';
+
+const EXPORT_MS = EXPORT_S * 1000;
+const RELATIVE: readonly FieldSpec[] = [
+  [22, 4],
+  [21, 4],
+];
+
+describe.each([
+  ['NetFlow v5', (uptime: number, first: number, last: number) => netflow5([record5(1, 1, first, last)], { uptime })],
+  [
+    'NetFlow v9',
+    (uptime: number, first: number, last: number) =>
+      netflow9([set(0, template(300, RELATIVE)), set(300, u32(first), u32(last))], { uptime }),
+  ],
+])('%s', (_, datagram) => {
+  test.each([
+    ['before the export', 100_000, 40_000, 99_000, -60_000, -1000],
+    ['across the rollover of the uptime', 2000, 2 ** 32 - 3000, 1000, -5000, -1000],
+    ['at the rollover', 0, 2 ** 32 - 1, 0, -1, 0],
+    ['a little after the export, as some exporters write them', 100_000, 100_500, 101_000, 500, 1000],
+    ['with the end before the start, as they are', 100_000, 99_000, 98_000, -1000, -2000],
+  ])('times %s', (__, uptime, first, last, start, end) => {
+    expect(new Bench().decode(datagram(uptime, first, last))).toMatchObject([
+      { flowStart: EXPORT_MS + start, flowEnd: EXPORT_MS + end },
+    ]);
+  });
+});
+
+test('NetFlow v5 adds the nanoseconds of its header', () => {
+  const datagram = netflow5([record5(1, 1, 1_000_000_000, 1_000_000_000)]);
+  new DataView(datagram.buffer).setUint32(12, 250_999_999);
+  expect(new Bench().decode(datagram)).toMatchObject([{ flowEnd: EXPORT_MS + 250 }]);
+});
+
+describe('IPFIX', () => {
+  const bootMs = EXPORT_MS - 5_000_000_000;
+  const options = [set(3, ipfixOptions(310, [[144, 4]], [[160, 8]])), set(310, u32(0), u64(bootMs))];
+  const data = [
+    set(2, template(300, RELATIVE)),
+    set(300, u32((5_000_000_000 - 9000) % 2 ** 32), u32((5_000_000_000 - 2000) % 2 ** 32)),
+  ];
+  const known = { flowStart: EXPORT_MS - 9000, flowEnd: EXPORT_MS - 2000 };
+  const unknown = { flowStart: EXPORT_MS, flowEnd: EXPORT_MS };
+
+  test('with 160 in the record, before or behind the times', () => {
+    for (const fields of [
+      [[160, 8], ...RELATIVE],
+      [...RELATIVE, [160, 8]],
+    ] as FieldSpec[][]) {
+      const bytes = fields.flatMap(([element]) =>
+        element === 160 ? u64(1000_000_000_000) : u32(element === 22 ? 7000 : 8000),
+      );
+      const rows = new Bench().decode(ipfix([set(2, template(300, fields)), set(300, bytes, bytes)]));
+      expect(rows).toMatchObject([
+        { flowStart: 1000_000_007_000, flowEnd: 1000_000_008_000 },
+        { flowStart: 1000_000_007_000, flowEnd: 1000_000_008_000 },
+      ]);
+    }
+  });
+
+  test('with 160 from options: unknown before, known after, even in the same message', () => {
+    const bench = new Bench();
+    expect(bench.decode(ipfix(data))).toMatchObject([unknown]);
+    expect(bench.decode(ipfix([...data, ...options, ...data]))).toMatchObject([unknown, known]);
+    expect(bench.decode(ipfix(data))).toMatchObject([known]);
+  });
+
+  test('160 belongs to its domain', () => {
+    const bench = new Bench();
+    bench.decode(ipfix(options, { domain: 1 }));
+    expect(bench.decode(ipfix(data, { domain: 2 }))).toMatchObject([unknown]);
+  });
+
+  test('160 in options leaves NetFlow v9, whose header has the uptime, alone', () => {
+    const bench = new Bench();
+    const v9Options = [set(1, [1, 54, 0, 4, 0, 4, 0, 1, 0, 4, 0, 160, 0, 8]), set(310, u32(0), u64(1))];
+    const rows = bench.decode(
+      netflow9([...v9Options, set(0, template(300, RELATIVE)), set(300, u32(90_000), u32(95_000))], {
+        uptime: 100_000,
+      }),
+    );
+    expect(rows).toMatchObject([{ flowStart: EXPORT_MS - 10_000, flowEnd: EXPORT_MS - 5000 }]);
+  });
+});

@@ -1,0 +1,132 @@
+import { createServer } from 'node:net';
+import { expect, test } from 'vitest';
+import { loadConfiguration } from '../schemas/configuration.ts';
+import { createLog } from '../service/log.ts';
+import { createMetrics } from '../service/metrics.ts';
+import { type Storage, StorageError } from '../storage/storage.ts';
+import { createQueryApi, type Dependency } from './app.ts';
+import { COLUMN_NAMES, PAIR_NAMES } from './dimensions.ts';
+
+const config = { ...loadConfiguration({}), http: '127.0.0.1:0' };
+
+function create(options: { http?: string; ready?: () => readonly Dependency[]; select?: Storage['select'] } = {}) {
+  const storage = { select: options.select ?? (async () => []) } as Partial<Storage> as Storage;
+  return createQueryApi(
+    { ...config, http: options.http ?? config.http },
+    { storage, log: createLog('test', 'error'), metrics: createMetrics(), ready: options.ready ?? (() => []) },
+  );
+}
+
+test('readyz names every dependency and is 503 while one is missing', async () => {
+  let ok = false;
+  const { app } = create({ ready: () => [{ name: 'clickhouse', ok, detail: ok ? 'answers' : 'does not answer' }] });
+  const missing = await app.inject('/readyz');
+  expect([missing.statusCode, missing.json()]).toEqual([
+    503,
+    { ok: false, dependencies: [{ name: 'clickhouse', ok: false, detail: 'does not answer' }] },
+  ]);
+  ok = true;
+  expect((await app.inject('/readyz')).statusCode).toBe(200);
+  expect((await app.inject('/healthz')).json()).toEqual({ ok: true, dependencies: [] });
+});
+
+test('metrics are Prometheus text', async () => {
+  const response = await create().app.inject('/metrics');
+  expect(response.headers['content-type']).toContain('text/plain');
+  expect(response.body).toContain('process_cpu_seconds_total');
+});
+
+test('the documentation tells every question with its parameters', async () => {
+  const { app } = create();
+  const { paths } = (await app.inject('/docs/json')).json<{
+    paths: Record<string, { get: { parameters: { name: string; description: string }[] } }>;
+  }>();
+  expect(Object.keys(paths).sort()).toEqual([
+    '/api/v1/exporters',
+    '/api/v1/flows',
+    '/api/v1/matrix',
+    '/api/v1/series',
+    '/api/v1/top',
+    '/healthz',
+    '/metrics',
+    '/readyz',
+  ]);
+  expect(paths['/api/v1/matrix']!.get.parameters.map(parameter => parameter.name)).toEqual([
+    'from',
+    'to',
+    'by',
+    'metric',
+    'layer',
+    'orientation',
+    'filter',
+    'limit',
+    'format',
+  ]);
+  expect((await app.inject('/docs')).statusCode).toBe(200);
+});
+
+test('dimensions are derived from the flow columns', () => {
+  expect(PAIR_NAMES).toEqual(['app', 'rack', 'host', 'vm', 'mac', 'port', 'addr']);
+  expect(COLUMN_NAMES).toEqual(expect.arrayContaining(['exporter', 'vlan', 'service', 'locality', 'countReason']));
+  expect(COLUMN_NAMES).not.toContain('bytes');
+});
+
+test('the console is served with a policy that allows no inline script and nothing from elsewhere', async () => {
+  const { app } = create();
+  const page = await app.inject('/');
+  expect(page.headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
+  expect(page.body).not.toMatch(/<script>|\son\w+=|https?:/);
+  const script = await app.inject('/console/main.ts');
+  expect([script.headers['content-type'], script.body.includes('import type')]).toEqual([
+    'text/javascript; charset=utf-8',
+    false,
+  ]);
+  expect((await app.inject('/console/chart.ts')).body).toContain("from './uplot.js'");
+  expect((await app.inject('/console/uplot.js')).statusCode).toBe(200);
+  expect((await app.inject('/console/console.integration.test.ts')).statusCode).toBe(404);
+});
+
+test('what is not there is a problem document too', async () => {
+  const response = await create().app.inject('/api/v1/nothing');
+  expect([response.statusCode, response.headers['content-type'], response.json().status]).toEqual([
+    404,
+    'application/problem+json; charset=utf-8',
+    404,
+  ]);
+});
+
+test.each([
+  [new StorageError('passing', 0, 'connect ECONNREFUSED'), 503, 'try again'],
+  [new StorageError('passing', 159, 'TIMEOUT_EXCEEDED'), 503, 'shorter window'],
+  [new StorageError('lasting', 47, 'UNKNOWN_IDENTIFIER secret_table'), 503, 'the log says why'],
+  [new TypeError('secret'), 500, 'the log has it'],
+])('%s is told without its inside', async (error, status, detail) => {
+  const api = createQueryApi(config, {
+    storage: { select: () => Promise.reject(error) } as Partial<Storage> as Storage,
+    log: { warn: () => undefined } as unknown as ReturnType<typeof createLog>,
+    metrics: createMetrics(),
+    ready: () => [],
+  });
+  const response = await api.app.inject('/api/v1/matrix');
+  expect([response.statusCode, response.json().detail]).toEqual([status, expect.stringContaining(detail)]);
+  expect(response.body).not.toContain('secret');
+});
+
+test('a taken port is one clear error', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await new Promise(resolve => other.once('listening', resolve));
+  const { port } = other.address() as { port: number };
+  await expect(create({ http: `127.0.0.1:${port}` }).start()).rejects.toMatchObject({
+    code: 'PORT_TAKEN',
+    message: expect.stringContaining('--http HOST:PORT'),
+  });
+  other.close();
+});
+
+test('it listens where the configuration says and stops', async () => {
+  const api = create();
+  const { url } = await api.start();
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  await api.stop();
+  await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+});
