@@ -465,6 +465,20 @@ describe.skipIf(!ready)('the whole corpus', () => {
     expect(without.sort()).toEqual(listed.sort());
   });
 
+  test.each([
+    ['softflowd-generated/softflowd-v5.pcap', 0],
+    ['softflowd-generated/softflowd-v9.pcap', 0],
+    ['softflowd-generated/softflowd-ipfix.pcap', 0],
+    ['softflowd-generated/softflowd-ipfix-biflow.pcap', 0],
+    ['openvswitch-generated/ovs-ipfix.pcap', 0],
+    ['NetGauze/flow/srv6/srv6.pcap', 0],
+    ['pmacct/401-IPFIXv10-BMP-IPv6-CISCO-MPLS-multiple-sources/traffic-00.pcap', 0],
+    // One record a message; its sequence numbers go from 1 to 555, with 335 records.
+    ['softflowd-generated/softflowd-psamp.pcap', 220],
+  ])('%s lost %i by sequence', async (file, lost) => {
+    expect((await decode([CORPUS + file])).err).toContain(`, lost by sequence ${lost},`);
+  });
+
   test.each(ETHERNET_FRAMES)('%s decodes once its Ethernet, IPv4 and UDP headers are off', async file => {
     const frame = readFileSync(CORPUS + file);
     const bench = new Bench();

@@ -71,6 +71,7 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
     });
     for (const counters of spool.counters) metrics.register(counters);
     const { port1: announce, port2: announced } = new MessageChannel();
+    await lifecycle.start({ name: 'announcements', start: async () => {}, stop: async () => announce.close() });
     const enricher = createEnricherSupervisor(configuration, {
       log,
       metrics,
@@ -82,16 +83,6 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
 
     let clickhouse = true;
     let receiving = false;
-    const ping = setInterval(() => {
-      owner.ping().then(
-        () => {
-          clickhouse = true;
-        },
-        () => {
-          clickhouse = false;
-        },
-      );
-    }, PING_INTERVAL_MS);
     const api = createQueryApi(configuration, {
       storage: reader,
       log,
@@ -112,11 +103,20 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
       start: async () => {
         ({ url } = await api.start());
       },
-      stop: async () => {
-        clearInterval(ping);
-        await api.stop();
-        await reader.close();
+      stop: api.stop,
+    });
+    let ping: NodeJS.Timeout | undefined;
+    await lifecycle.start({
+      name: 'ClickHouse watch',
+      start: async () => {
+        ping = setInterval(async () => {
+          clickhouse = await owner.ping().then(
+            () => true,
+            () => false,
+          );
+        }, PING_INTERVAL_MS);
       },
+      stop: async () => clearInterval(ping),
     });
 
     const collector = createCollector(configuration, { log, metrics, spool: spool.settings, announce });

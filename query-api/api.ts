@@ -22,15 +22,19 @@ import { qualityOf, receiptBounds } from './quality.ts';
 import { type ExporterRow, exportersStatement, shapeExporter } from './questions/exporters.ts';
 import { FLOW_NAMES, FLOW_NODE_COLUMNS, type FlowRow, flowsStatement, shapeFlow } from './questions/flows.ts';
 import {
+  largestNodes,
   type MatrixQuestion,
   type MatrixRow,
+  matrixAmong,
   matrixColumns,
-  matrixStatement,
+  ROWS_MAX,
+  rowsAmong,
   shapeMatrix,
+  wholeMatrix,
 } from './questions/matrix.ts';
 import { type SeriesQuestion, type SeriesRow, seriesStatement, shapeSeries } from './questions/series.ts';
 import { shapeTop, type TopQuestion, type TopRow, topStatement } from './questions/top.ts';
-import { askTables, type Rows } from './tables.ts';
+import { askTables, type Question, type Rows } from './tables.ts';
 import { nameValues, nodeResolver } from './values.ts';
 import { parseAsked } from './window.ts';
 
@@ -56,11 +60,11 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
     };
     const condition = await compileFilter('filter', parseFilter('filter', params.filter), resolve);
     const asked = parseAsked(params.from, params.to, now);
-    const found = await askTables<MatrixRow>(
+    const found = await askMatrix(
       storage,
+      question,
       { asked, metric: params.metric, columns: matrixColumns(question), condition },
       now,
-      context => matrixStatement(question, context),
     );
     const [src, dst] = question.pair;
     const name = await nameValues(
@@ -217,6 +221,18 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
     };
     return send(reply, params.format, answer, EXPORTER_KINDS, () => exporters);
   });
+}
+
+async function askMatrix(
+  storage: Storage,
+  question: MatrixQuestion,
+  needs: Question,
+  now: number,
+): Promise<Rows<MatrixRow>> {
+  const whole = await askTables<MatrixRow>(storage, needs, now, context => wholeMatrix(question, context));
+  const nodes = largestNodes(question, whole.rows);
+  if (whole.rows.length <= ROWS_MAX) return { ...whole, rows: rowsAmong(whole.rows, nodes) };
+  return askTables<MatrixRow>(storage, needs, now, context => matrixAmong(question, context, nodes));
 }
 
 type Kinds = Readonly<Record<string, 'text' | 'number'>>;

@@ -2,6 +2,7 @@
 // and whether unelected traffic takes part.
 
 import { UNELECTED_SQL } from '../storage/elections.ts';
+import { PASSED_THROUGH_SQL } from '../storage/pass.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Asked } from './window.ts';
 
@@ -27,10 +28,9 @@ const firstBucket = (table: string) =>
   `(SELECT toUInt32(minOrNull(bucket)) FROM ${table} WHERE day = (SELECT min(day) FROM ${table}))`;
 
 const SQL = `
-WITH (SELECT toUInt32(max(minute)) + 60 FROM passes WHERE state = 'done') AS passedThroughS,
-  toDateTime(passedThroughS, 'UTC') AS passedThroughTime
-SELECT toUInt32(passedThroughS) AS passedThrough,
-  (SELECT count() FROM (SELECT minute FROM passes GROUP BY minute HAVING countIf(state = 'done') = 0)) > 0 AS passing,
+WITH (${PASSED_THROUGH_SQL}) AS passedThroughS, toDateTime(passedThroughS, 'UTC') AS passedThroughTime
+SELECT passedThroughS AS passedThrough,
+  (SELECT max(minute) FROM passes WHERE state = 'started') >= passedThroughTime AS passing,
   arrayMin(arrayFilter(at -> at > 0, [
     ifNull(${firstBucket('traffic_1m')}, 0), ifNull(${firstBucket('unelected_5m')}, 0), ifNull(if(
       (SELECT min(day) FROM traffic_1h) < (SELECT min(day) FROM traffic_1m), ${firstBucket('traffic_1h')}, 0), 0),

@@ -142,7 +142,16 @@ export interface TableColumn {
 /** One Arrow IPC stream of a table that is no batch, such as an answer of the API. */
 export function encodeTable(columns: readonly TableColumn[]): Uint8Array {
   const vectors = columns.map(({ name, kind, values }) => {
-    const data = kind === 'text' ? vectorFromArray(values.map(value => (value === null ? null : String(value))), new Utf8()) : vectorFromArray(values.map(value => (value === null ? null : Number(value))), new Float64());
+    const data =
+      kind === 'text'
+        ? vectorFromArray(
+            values.map(value => (value === null ? null : String(value))),
+            new Utf8(),
+          )
+        : vectorFromArray(
+            values.map(value => (value === null ? null : Number(value))),
+            new Float64(),
+          );
     return [name, data] as const;
   });
   return tableToIPC(new Table(Object.fromEntries(vectors)), 'stream');

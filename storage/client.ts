@@ -114,7 +114,7 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
         ...inserting(token),
         max_execution_time: STATEMENT_MS_MAX / 1000,
         // Records that waited in a spool may be of any day; a limit here would hold up the pass for ever.
-        max_partitions_per_insert_block: 0,
+        max_partitions_per_insert_block: '0',
       }),
 
     insertArrow: (table, arrow, token) =>

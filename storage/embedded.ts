@@ -26,6 +26,8 @@ const RESTART_PAUSE_MS_MAX = 30_000;
 /** A server that lived this long starts again with the shortest pause. */
 const STEADY_MS = 60_000;
 const MESSAGE_BYTES_MAX = 8192;
+/** A question may name thousands of nodes; the engine's own limit for a parameter is 128 KiB. */
+const PARAMETER_BYTES_MAX = 16 * 1024 ** 2;
 const GiB = 1024 ** 3;
 
 export interface EmbeddedOptions {
@@ -281,7 +283,7 @@ function usersConfiguration(owner: User, reader: User): string {
     .map(grant => `<query>GRANT ${grant}</query>`)
     .join('');
   return `<clickhouse>
-  <profiles><default/><reader><readonly>2</readonly></reader></profiles>
+  <profiles><default><http_max_field_value_size>${PARAMETER_BYTES_MAX}</http_max_field_value_size></default><reader><readonly>2</readonly></reader></profiles>
   <quotas><default/></quotas>
   <users>
     <default><password/><networks><ip>${HOST}</ip></networks><profile>default</profile><quota>default</quota></default>

@@ -5,15 +5,7 @@ import type { Configuration } from '../schemas/configuration.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { ClickHouse } from './client.ts';
 import { StorageError } from './storage.ts';
-import {
-  CREATE_FLOWS_NAMED_SQL,
-  createTableSql,
-  createViewSql,
-  expirySql,
-  TABLES,
-  type Table,
-  VIEWS,
-} from './tables.ts';
+import { CREATE_FLOWS_NAMED_SQL, createTableSql, createViewSql, expirySql, TABLES, VIEWS } from './tables.ts';
 
 /** The oldest server whose settings and deduplication of views are what client.ts relies on. */
 export const SERVER_VERSION_MIN = '25.8';
@@ -41,7 +33,7 @@ export async function migrate(storage: ClickHouse, config: MigrationConfiguratio
     checkVersion(await storage.serverVersion());
     await storage.createDatabase();
     await runMigrations(storage, config);
-    for (const table of TABLES) await alignColumns(storage, table);
+    await alignColumns(storage);
     await alignTables(storage, config);
     await storage.command(CREATE_FLOWS_NAMED_SQL);
   } catch (error) {
@@ -86,20 +78,23 @@ async function runMigrations(storage: ClickHouse, config: MigrationConfiguration
 }
 
 /** Adds columns the schema has and the table lacks; a column of another type is refused, because rows would be changed. */
-async function alignColumns(storage: ClickHouse, table: Table): Promise<void> {
-  const rows = await storage.select<{ name: string; type: string }>(
-    'SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}',
-    { table: table.name },
+async function alignColumns(storage: ClickHouse): Promise<void> {
+  const rows = await storage.select<{ table: string; name: string; type: string }>(
+    'SELECT table, name, type FROM system.columns WHERE database = currentDatabase()',
   );
-  const types = new Map(rows.map(({ name, type }) => [name, type]));
-  for (const { name, type, definition } of table.columns) {
-    const found = types.get(name);
-    if (found === undefined) await storage.command(`ALTER TABLE ${table.name} ADD COLUMN IF NOT EXISTS ${definition}`);
-    else if (found !== type) {
-      throw new HairpinError(
-        'SCHEMA_MISMATCH',
-        `${table.name}.${name} is ${found}, expected ${type}; use another database (--clickhouse-database) or convert it with ALTER TABLE ${table.name} MODIFY COLUMN ${name} ${type}`,
-      );
+  const types = new Map(rows.map(({ table, name, type }) => [`${table}.${name}`, type]));
+  for (const table of TABLES) {
+    for (const { name, type, definition } of table.columns) {
+      const path = `${table.name}.${name}`;
+      const found = types.get(path);
+      if (found === undefined)
+        await storage.command(`ALTER TABLE ${table.name} ADD COLUMN IF NOT EXISTS ${definition}`);
+      else if (found !== type) {
+        throw new HairpinError(
+          'SCHEMA_MISMATCH',
+          `${path} is ${found}, expected ${type}; use another database (--clickhouse-database) or convert it with ALTER TABLE ${table.name} MODIFY COLUMN ${name} ${type}`,
+        );
+      }
     }
   }
 }

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COUNT_REASON, DIRECTION, PROTOCOL } from '../schemas/codes.ts';
 import { createLog } from '../service/log.ts';
@@ -73,6 +76,30 @@ describe('a pass', () => {
       `SELECT (SELECT toUInt32(max(storedAt)) FROM flows) AS stored, (${PASSED_THROUGH_SQL}) AS passedThrough`,
     )) as [{ stored: number; passedThrough: number }];
     expect(passedThrough).toBeLessThanOrEqual(stored);
+  });
+
+  test('waits for an insert whose client stands still', async () => {
+    const storage = await fresh();
+    const { url, user, password } = house.address;
+    // The server begins once it has 256 KiB, the longest query it would accept.
+    const arrow = flowsArrow('slow', Array.from({ length: 5 }, mixedRows).flat());
+    const query = new URLSearchParams({
+      database: storage.database,
+      query: 'INSERT INTO flows FORMAT ArrowStream',
+      async_insert: '0',
+    });
+    const slow = request(`${url}/?${query}`, { method: 'POST', auth: `${user}:${password}`, agent: false });
+    slow.write(arrow.subarray(0, arrow.length - 1000));
+    const inserting = "SELECT count() AS n FROM system.processes WHERE startsWith(query, 'INSERT INTO flows')";
+    while ((await storage.select<{ n: string }>(inserting))[0]?.n !== '1') await sleep(5);
+    const pass = createPass({ storage, log });
+    expect(await pass.run(Date.now() + LATER_MS)).toBe(0);
+    slow.end(arrow.subarray(arrow.length - 1000));
+    const [response] = (await once(slow, 'response')) as [IncomingMessage];
+    response.resume();
+    expect(response.statusCode).toBe(200);
+    expect(await pass.run(Date.now() + LATER_MS)).toBe(1);
+    expect(await sums(storage, 'pairs_5m')).toMatchObject({ records: '750' });
   });
 
   test('repeated, also by two processes at once, changes nothing', async () => {

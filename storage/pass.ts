@@ -18,7 +18,7 @@ const MINUTE_S = 60;
 export const SETTLE_S = 2 * INSERT_S_MAX;
 
 /** Seconds since the epoch: every record stored before is in the roll-ups. 60 before the first pass. */
-export const PASSED_THROUGH_SQL = `SELECT toUInt32(max(minute)) + ${MINUTE_S} AS passedThrough FROM passes WHERE state = 'done'`;
+export const PASSED_THROUGH_SQL = `SELECT toUInt32(toUInt32(max(minute)) + ${MINUTE_S}) AS passedThrough FROM passes WHERE state = 'done'`;
 
 const IN_MINUTE = `storedAt >= toDateTime({minute:UInt32}, 'UTC') AND storedAt < toDateTime({minute:UInt32} + ${MINUTE_S}, 'UTC')`;
 
@@ -49,13 +49,15 @@ export function createPass({ storage, log }: PassOptions): Pass {
 
   /** The end of the last ripe minute, by the clock of the server, which is the one that wrote `storedAt`. */
   async function ripeUntil(nowMs: number): Promise<number> {
-    const [row] = await storage.select<{ nowMs: string; insertingS: number }>(
-      `SELECT toUnixTimestamp64Milli(now64(3)) AS nowMs,
-         (SELECT max(elapsed) FROM system.processes WHERE query_kind = 'Insert' AND startsWith(query, 'INSERT INTO flows')) AS insertingS`,
+    const [row] = await storage.select<{ serverMs: string; insertingS: number | null }>(
+      `SELECT toUnixTimestamp64Milli(now64(3)) AS serverMs,
+         (SELECT maxOrNull(elapsed) FROM system.processes WHERE query_kind = 'Insert' AND startsWith(query, 'INSERT INTO flows')) AS insertingS`,
     );
-    const serverAheadMs = Number(row?.nowMs) - Date.now();
-    const settled = (nowMs + serverAheadMs) / 1000 - Math.max(SETTLE_S, row?.insertingS ?? 0);
-    return Math.floor(settled / MINUTE_S) * MINUTE_S;
+    const serverMs = Number(row?.serverMs);
+    const settled = (nowMs + serverMs - Date.now()) / 1000 - SETTLE_S;
+    // The cut-off acts between blocks, not while a client that stands still sends one: such an insert is waited for.
+    const oldestInsert = serverMs / 1000 - (row?.insertingS ?? Number.NEGATIVE_INFINITY);
+    return Math.floor(Math.min(settled, oldestInsert) / MINUTE_S) * MINUTE_S;
   }
 
   async function rollUp(minute: number): Promise<void> {
@@ -67,8 +69,8 @@ export function createPass({ storage, log }: PassOptions): Pass {
   return {
     async run(nowMs) {
       const until = await ripeUntil(nowMs);
-      const [row] = await storage.select<{ passedThrough: string }>(PASSED_THROUGH_SQL);
-      const from = Number(row?.passedThrough);
+      const [row] = await storage.select<{ passedThrough: number }>(PASSED_THROUGH_SQL);
+      const from = row?.passedThrough ?? 0;
       if (until <= from) return 0;
       const minutes = await storage.select<{ minute: number }>(
         `SELECT DISTINCT toUInt32(toStartOfMinute(storedAt)) AS minute FROM flows

@@ -45,11 +45,11 @@ export function spreadSql({ stepSeconds, from, where, keys, volume }: Spread): s
   const until = (total: string, ms: string) => `intDiv(${total}, span) * ${ms} + intDiv(${total} % span * ${ms}, span)`;
   // The server takes the difference of two UInt64 as Int64; the cast back restores every bit.
   const share = (total: string) => `sum(toUInt64((${until(total, 'msTo')}) - (${until(total, 'msFrom')})))`;
-  return `SELECT day, toDateTime(slot * ${stepSeconds}, 'UTC') AS bucket, ${names.join(', ')},
+  return `SELECT toYYYYMMDD(received) AS day, toDateTime(slot * ${stepSeconds}, 'UTC') AS bucket, ${names.join(', ')},
   ${share('totalBytes')} AS bytes, ${share('totalPackets')} AS packets, sum(totalVariance * (msTo - msFrom) / span) AS varBytes,
   sumIf(reported, msTo = span) AS samples, countIf(msTo = span) AS records
 FROM (
-  SELECT toYYYYMMDD(receivedAt) AS day, ${columns.join(', ')},
+  SELECT toDate(receivedAt) AS received, ${columns.join(', ')},
     ${volume.bytes} AS totalBytes, ${volume.packets} AS totalPackets, ${volume.varBytes} AS totalVariance, packets AS reported,
     toUInt64(toUnixTimestamp64Milli(flowStart)) AS msBegin, greatest(toUInt64(toUnixTimestamp64Milli(flowEnd)), msBegin + 1) AS msEnd,
     toUInt64(msEnd - msBegin) AS span, arrayJoin(range(intDiv(msBegin, ${step}), toUInt64(intDiv(msEnd - 1, ${step}) + 1))) AS slot,
@@ -57,13 +57,13 @@ FROM (
   FROM ${from}
   WHERE ${where}
 )
-GROUP BY day, bucket, ${names.join(', ')}`;
+GROUP BY received, bucket, ${names.join(', ')}`;
 }
 
 /** Re-buckets a roll-up of finer buckets. */
 export function coarserSql(from: string, stepSeconds: number, keys: readonly string[]): string {
   const sums = SUMS.map(name => `sum(f.${name}) AS ${name}`);
-  return `SELECT f.day AS day, toDateTime(intDiv(toUnixTimestamp(f.bucket), ${stepSeconds}) * ${stepSeconds}, 'UTC') AS bucket, ${keys.map(key => `f.${key} AS ${key}`).join(', ')}, ${sums.join(', ')}
+  return `SELECT toYYYYMMDD(YYYYMMDDToDate(f.day)) AS day, toDateTime(intDiv(toUnixTimestamp(f.bucket), ${stepSeconds}) * ${stepSeconds}, 'UTC') AS bucket, ${keys.map(key => `f.${key} AS ${key}`).join(', ')}, ${sums.join(', ')}
 FROM ${from} AS f
-GROUP BY day, bucket, ${keys.join(', ')}`;
+GROUP BY YYYYMMDDToDate(f.day), bucket, ${keys.join(', ')}`;
 }

@@ -73,8 +73,12 @@ export function createQuarantine({ folder, spoolFolder, bytesMax }: QuarantineOp
         rmSync(join(spoolFolder, token + BATCH_SUFFIX), { force: true });
         return dropped + 1;
       }
-      writeFileSync(reasonFile(token), JSON.stringify({ reason, at: new Date().toISOString() }), { mode: 0o600 });
       renameSync(join(spoolFolder, token + BATCH_SUFFIX), batchFile(token));
+      try {
+        writeFileSync(reasonFile(token), JSON.stringify({ reason, at: new Date().toISOString() }), { mode: 0o600 });
+      } catch {
+        // A full disk takes a rename but no new file; the batch matters more than its reason, which the log has too.
+      }
       return dropped;
     },
     replay(token) {

@@ -55,6 +55,7 @@ export function createSpoolSink({
 /** Under a temporary name first: a file with its final name is whole. */
 function writeBatch(folder: string, token: string, header: Uint8Array, arrow: Uint8Array, durable: boolean): void {
   const temporary = join(folder, token + TEMPORARY_SUFFIX);
+  const final = join(folder, token + BATCH_SUFFIX);
   try {
     const file = openSync(temporary, 'w', 0o600);
     try {
@@ -63,12 +64,14 @@ function writeBatch(folder: string, token: string, header: Uint8Array, arrow: Ui
     } finally {
       closeSync(file);
     }
-    renameSync(temporary, join(folder, token + BATCH_SUFFIX));
+    renameSync(temporary, final);
+    if (durable) syncFolder(folder);
   } catch (error) {
+    // A refused batch is counted as lost: nothing of it may be found by the next start.
     rmSync(temporary, { force: true });
+    rmSync(final, { force: true });
     throw error;
   }
-  if (durable) syncFolder(folder);
 }
 
 /** A nearly full disk takes a part of what it is given before it says ENOSPC. */

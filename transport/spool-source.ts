@@ -39,12 +39,18 @@ export function createSpoolSource(settings: SpoolSettings): SpoolSource {
 
   function settle(token: string, bytes: number): void {
     known.delete(token);
-    counters.set('bytesHeld', Math.max(0, addUsage(usage, -bytes)));
+    addUsage(usage, -bytes);
   }
 
   function putAside(token: string, bytes: number, label: FileFault | 'rejected', reason: string): void {
+    try {
+      counters.add('quarantineDropped', quarantine.add(token, bytes, reason));
+    } catch {
+      // It stays known, so that it is not handed over again and again.
+      counters.add('quarantineFailed');
+      return;
+    }
     counters.add(`quarantined ${label}`);
-    counters.add('quarantineDropped', quarantine.add(token, bytes, reason));
     settle(token, bytes);
   }
 

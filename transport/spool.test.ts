@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -20,7 +30,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-const identity = (sequence: number): BatchIdentity => ({ kind: 'flows', collector: 'test', worker: 0, epoch: 'ab'.repeat(16), sequence });
+const identity = (sequence: number): BatchIdentity => ({
+  kind: 'flows',
+  collector: 'test',
+  worker: 0,
+  epoch: 'ab'.repeat(16),
+  sequence,
+});
 const payload = (bytes: number, fill = 7) => new Uint8Array(bytes).fill(fill);
 
 function open(options: { bytesMax?: number; quarantineBytesMax?: number; folder?: string } = {}) {
@@ -63,7 +79,8 @@ describe('a batch in the spool', () => {
   test('is delivered again at the next start when it was not acknowledged, oldest first', async () => {
     const first = open();
     for (const sequence of [2, 0, 1]) first.sink.put(identity(sequence), payload(10, sequence));
-    for (const [age, sequence] of [30, 20, 10].entries()) utimesSync(join(root, 'spool', `${tokenOf(identity(age))}.batch`), 1000 - sequence, 1000 - sequence);
+    for (const [age, sequence] of [30, 20, 10].entries())
+      utimesSync(join(root, 'spool', `${tokenOf(identity(age))}.batch`), 1000 - sequence, 1000 - sequence);
     await first.source.next();
     const second = open();
     const order: number[] = [];
@@ -157,15 +174,57 @@ describe('bounds', () => {
     }
   });
 
+  test('the bytes held are told while nobody reads', () => {
+    const { settings, counters } = openSpool({
+      folder: join(root, 'spool'),
+      quarantine: join(root, 'quarantine'),
+      bytesMax: 1 << 20,
+      quarantineBytesMax: 0,
+      durable: true,
+    });
+    createSpoolSink(settings).put(identity(0), payload(100));
+    const gauge = counters.find(set => 'bytesHeld' in set.specs)!;
+    expect(gauge.get('bytesHeld')).toBe(HEADER_BYTES + 100);
+  });
+
+  test('a folder that is gone refuses batches and is counted', () => {
+    const { sink, sinkCounters, held } = open();
+    rmSync(join(root, 'spool'), { recursive: true });
+    expect(sink.put(identity(0), payload(100))).toBe('io');
+    expect(sinkCounters.get('refused io')).toBe(1);
+    expect(held()).toBe(0);
+  });
+
+  test('a quarantine that takes no file leaves the batch in the spool, once', async () => {
+    const { sink, source, sourceCounters, held } = open();
+    sink.put(identity(0), payload(100));
+    sink.put(identity(1), payload(1));
+    mkdirSync(join(root, 'quarantine', `${tokenOf(identity(0))}.batch`));
+    (await source.next())!.quarantine('never');
+    expect(sourceCounters.get('quarantineFailed')).toBe(1);
+    expect((await source.next())!.identity.sequence).toBe(1);
+    expect(files()).toContain(`${tokenOf(identity(0))}.batch`);
+    expect(held()).toBe(2 * HEADER_BYTES + 101);
+  });
+
   test('quarantine keeps the newest within its bound', () => {
     const { sink } = open();
-    const quarantine = createQuarantine({ folder: join(root, 'quarantine'), spoolFolder: join(root, 'spool'), bytesMax: 2 * (HEADER_BYTES + 10) });
+    const quarantine = createQuarantine({
+      folder: join(root, 'quarantine'),
+      spoolFolder: join(root, 'spool'),
+      bytesMax: 2 * (HEADER_BYTES + 10),
+    });
     const dropped = [0, 1, 2].map(sequence => {
       sink.put(identity(sequence), payload(10));
       return quarantine.add(tokenOf(identity(sequence)), HEADER_BYTES + 10, `reason ${sequence}`);
     });
     expect(dropped).toEqual([0, 0, 1]);
-    expect(quarantine.list().map(batch => batch.reason).sort()).toEqual(['reason 1', 'reason 2']);
+    expect(
+      quarantine
+        .list()
+        .map(batch => batch.reason)
+        .sort(),
+    ).toEqual(['reason 1', 'reason 2']);
     sink.put(identity(9), payload(1000));
     expect(quarantine.add(tokenOf(identity(9)), HEADER_BYTES + 1000, 'too large')).toBe(3);
     expect(quarantine.list()).toEqual([]);
@@ -202,7 +261,11 @@ describe('damage', () => {
     expect(delivery.identity.sequence).toBe(1);
     expect(sourceCounters.get('quarantined format')).toBe(1);
     delivery.quarantine('ClickHouse will not have it');
-    const quarantine = createQuarantine({ folder: join(root, 'quarantine'), spoolFolder: join(root, 'spool'), bytesMax: 1 << 20 });
+    const quarantine = createQuarantine({
+      folder: join(root, 'quarantine'),
+      spoolFolder: join(root, 'spool'),
+      bytesMax: 1 << 20,
+    });
     expect(quarantine.list().map(batch => batch.reason)).toContain('ClickHouse will not have it');
     expect(quarantine.replay(tokenOf(identity(1)))).toBe(true);
     expect(quarantine.replay('nothing')).toBe(false);

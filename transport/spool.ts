@@ -56,7 +56,10 @@ export const SPOOL_SOURCE_COUNTERS = {
     name: 'quarantine_batches_dropped_total',
     help: 'batches lost because quarantine was at its bound',
   },
-  bytesHeld: { name: 'spool_bytes', help: 'bytes in the spool' },
+  quarantineFailed: {
+    name: 'quarantine_failures_total',
+    help: 'batches that could not be moved to quarantine; they stay in the spool until the next start',
+  },
 } as const satisfies Record<string, CounterSpec>;
 
 /** Written once, at start. */
@@ -66,6 +69,10 @@ const SPOOL_START_COUNTERS = {
     help: 'half-written files of a process that died, removed at start',
   },
   strangers: { name: 'spool_unknown_files', help: 'files in the spool that are no batch; they are left alone' },
+} as const satisfies Record<string, CounterSpec>;
+
+const SPOOL_GAUGES = {
+  bytesHeld: { name: 'spool_bytes', help: 'bytes in the spool' },
 } as const satisfies Record<string, CounterSpec>;
 
 /** What sink and source need; may be handed to a thread. */
@@ -103,11 +110,12 @@ export function openSpool(options: SpoolOptions): OpenedSpool {
     } else if (tokenOfFile(name)) bytes += statSync(path).size;
     else start.add('strangers');
   }
-  new BigInt64Array(usage)[0] = BigInt(bytes);
-  source.set('bytesHeld', bytes);
+  addUsage(usage, bytes);
+  // Two threads write the sum, so its gauge reads where they write.
+  const gauges = { ...openCounters(SPOOL_GAUGES), get: () => addUsage(usage, 0) };
   return {
     settings: { ...options, usage, sinkCounters: sink.buffer, sourceCounters: source.buffer },
-    counters: [start, sink, source],
+    counters: [start, sink, source, gauges],
   };
 }
 

@@ -309,6 +309,18 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({ 'record-malformed': 1 });
   });
 
+  test('an option of variable length that points past its set is record-malformed; the records before it count', () => {
+    const bench = new Bench();
+    const rateAndName: FieldSpec[] = [
+      [34, 4],
+      [82, 65535],
+    ];
+    const announce = optionsSet(options(300, [[v9 ? 1 : 149, 4]], rateAndName));
+    bench.decode(message(announce, set(300, u32(0), u32(64), u8(0), u32(0), u32(99), u8(9)), sane(v9)));
+    expect(bench.domain().samplingRate).toBe(64);
+    expect(bench.faults(protocol)).toEqual({ 'record-malformed': 1 });
+  });
+
   test('a data set shorter than one record is record-malformed', () => {
     const bench = new Bench();
     expect(bench.decode(message(sane(v9), set(999, u32(1)), set(999, good)))).toMatchObject([saneRow, saneRow]);

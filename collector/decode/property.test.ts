@@ -27,7 +27,6 @@ import {
   netflow5,
   netflow9,
   RECEIVED_MS,
-  type Row,
   record5,
   rowOf,
   sampledHeader,
@@ -62,9 +61,7 @@ function decoderWith(filler: number) {
     decode(datagram: Uint8Array, port: number): number {
       clearBatch(batch);
       decoder.context.bytes.fill(filler);
-      const records = decoder.decode(datagram, SOURCE, port, RECEIVED_MS);
-      expect(batch.rows).toBe(records);
-      return records;
+      return decoder.decode(datagram, SOURCE, port, RECEIVED_MS);
     },
   };
 }
@@ -79,19 +76,29 @@ const ones = decoderWith(0xff);
 const zeroes = decoderWith(0);
 let port = 0;
 
+function check(holds: boolean, message: string): void {
+  if (!holds) throw new Error(message);
+}
+
 /** Reads datagrams of one new session with both decoders; the last one is the one in question. */
 function readBoth(datagrams: readonly Uint8Array[]): void {
   port++;
   for (const datagram of datagrams) {
     const records = ones.decode(datagram, port);
-    expect(records).toBeLessThanOrEqual(RECORDS_PER_DATAGRAM_MAX);
-    expect(zeroes.decode(datagram, port)).toBe(records);
+    check(records <= RECORDS_PER_DATAGRAM_MAX, `${records} records`);
+    check(records === ones.batch.rows, `${records} records, ${ones.batch.rows} rows`);
+    check(zeroes.decode(datagram, port) === records, 'the number of records depends on what lies behind the datagram');
   }
   for (const { name } of DECODED_COLUMNS) {
-    if (!bytesOf(ones.batch, name).equals(bytesOf(zeroes.batch, name)))
-      throw new Error(`${name} depends on what lies behind the datagram`);
+    check(
+      bytesOf(ones.batch, name).equals(bytesOf(zeroes.batch, name)),
+      `${name} depends on what lies behind the datagram`,
+    );
   }
-  expect(ones.faults).toEqual(zeroes.faults);
+  check(
+    ones.faults.every((count, i) => count === zeroes.faults[i]),
+    'a fault depends on what lies behind the datagram',
+  );
 }
 
 /** Of every column that state of the session may change on purpose, only the sampling rate is in it. */
@@ -124,13 +131,18 @@ const probe = netflow9([
   ),
 ]);
 
-function probeRow(): Row {
-  expect(ones.decode(probe, port)).toBe(1);
+function probeRow(): string {
+  check(ones.decode(probe, port) === 1, 'the next datagram is not one record any more');
   const { samplingRate: _, rateSource: __, ...row } = rowOf(ones.batch, 0);
-  return row;
+  return JSON.stringify(row);
 }
 
 const expectedProbe = probeRow();
+
+function checkProbe(): void {
+  const row = probeRow();
+  check(row === expectedProbe, `the next datagram became ${row}`);
+}
 
 const options = ipfix([
   set(
@@ -258,7 +270,7 @@ describe('nothing throws, reads outside or outgrows its bound, and the next data
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), bytes => {
         readBoth([bytes]);
-        expect(probeRow()).toEqual(expectedProbe);
+        checkProbe();
       }),
       { seed: SEED, numRuns: 2000 },
     );
@@ -269,7 +281,7 @@ describe('nothing throws, reads outside or outgrows its bound, and the next data
     fc.assert(
       fc.property(fc.constantFrom(...versions), fc.uint8Array({ maxLength: 400 }), (version, bytes) => {
         readBoth([Uint8Array.from([...version, ...bytes])]);
-        expect(probeRow()).toEqual(expectedProbe);
+        checkProbe();
       }),
       { seed: SEED, numRuns: 3000 },
     );
@@ -285,9 +297,9 @@ describe('nothing throws, reads outside or outgrows its bound, and the next data
       fc.property(fc.boolean(), sets, (v9, list) => {
         const body = list.map(([id, words]) => set(id, ...words.map(u16)));
         readBoth([v9 ? netflow9(body) : ipfix(body)]);
-        expect(probeRow()).toEqual(expectedProbe);
+        checkProbe();
       }),
-      { seed: SEED, numRuns: 4000 },
+      { seed: SEED, numRuns: 3000 },
     );
   });
 
@@ -295,23 +307,23 @@ describe('nothing throws, reads outside or outgrows its bound, and the next data
     for (const datagram of builtByHand) {
       for (let length = 0; length < datagram.length; length++) readBoth([datagram.subarray(0, length)]);
       for (let at = 0; at < datagram.length; at++) {
-        for (const value of [0, 1, 2, 0x7f, 0x80, 0xff]) {
+        for (const value of [0, 1, 0x7f, 0xff]) {
           const changed = datagram.slice();
           changed[at] = value;
           readBoth([changed, datagram]);
         }
       }
-      expect(probeRow()).toEqual(expectedProbe);
+      checkProbe();
     }
   });
 
   test.skipIf(!corpusReady)('every truncation of datagrams of the corpus', () => {
     for (const datagrams of sequences) {
       const last = datagrams.at(-1)!;
-      const step = Math.max(1, Math.floor(last.length / 100));
+      const step = Math.max(1, Math.floor(last.length / 60));
       for (let length = 0; length < last.length; length += step)
         readBoth([...datagrams.slice(0, -1), last.subarray(0, length)]);
-      expect(probeRow()).toEqual(expectedProbe);
+      checkProbe();
     }
   });
 
@@ -326,9 +338,9 @@ describe('nothing throws, reads outside or outgrows its bound, and the next data
         const target = datagrams[one % datagrams.length]!;
         for (const [at, value] of list) target[at % target.length] = value;
         readBoth(datagrams);
-        expect(probeRow()).toEqual(expectedProbe);
+        checkProbe();
       }),
-      { seed: SEED, numRuns: 4000 },
+      { seed: SEED, numRuns: 3000 },
     );
   });
 });

@@ -1,5 +1,6 @@
-// The decoders against tshark, record by record, over other projects' captures. tshark reads the original file where
-// it is a capture; raw datagrams are written to one capture, a source address for each group that shares templates.
+// The decoders against tshark, record by record, over other projects' captures. tshark reads the large captures as they
+// are; small ones and raw datagrams go into one capture, a source address for each file or group that shares templates,
+// because its start takes longer than its work.
 
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,7 +10,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { onPath, requireTool } from '../../service/test-requirements.ts';
 import { type CapturedDatagram, readCapture } from '../capture.ts';
-import { Bench, CORPUS, CORPUS_GROUPS, datagramOf, type Row, u16, u32, zeros } from './testdata.ts';
+import { Bench, CORPUS, CORPUS_GROUPS, datagramOf, ip4, type Row, u16, u32, zeros } from './testdata.ts';
 
 const ready =
   requireTool('tshark', onPath('tshark'), 'no such program on PATH (Debian package tshark)') &&
@@ -19,41 +20,41 @@ const ready =
 const CAPTURES: readonly string[] = [
   // NetFlow v5
   'akvorado/netflow/nfv5.pcap',
-  'openvswitch-generated/ovs-netflow5.pcap',
   'softflowd-generated/softflowd-v5.pcap',
   // NetFlow v9
+  'pmacct/101-NFv9-CISCO-cust_primitives/traffic-00.pcap',
+  'softflowd-generated/softflowd-v9.pcap',
+  // IPFIX
+  'NetGauze/flow/srv6/srv6.pcap',
+  'openvswitch-generated/ovs-ipfix.pcap',
+  'pmacct/106-IPFIXv10-HUAWEI-vrf_name/traffic-00.pcap',
+  'pmacct/112-IPFIXv10-CISCO-options-map-reassignment/traffic-00.pcap',
+  'pmacct/400-IPFIXv10-BMP-CISCO-SRv6-multiple-sources/traffic-00.pcap',
+  'pmacct/401-IPFIXv10-BMP-IPv6-CISCO-MPLS-multiple-sources/traffic-00.pcap',
+  'pmacct/403-IPFIXv10-BMP-IPv6-CISCO-locrib-peerdown-vrf/traffic-00.pcap',
+  'softflowd-generated/softflowd-ipfix.pcap',
+  'softflowd-generated/softflowd-psamp.pcap',
+];
+
+/** Files whose datagrams go into one capture, besides the groups of CORPUS_GROUPS. */
+const DATAGRAMS: readonly string[] = [
+  'openvswitch-generated/ovs-netflow5.pcap',
   'akvorado/netflow/data+templates.pcap',
   'akvorado/netflow/mpls.pcap',
   'akvorado/netflow/nat.pcap',
   'beats/pcap/netflow9_ubiquiti_edgerouter.pcap',
   'libnetflow9/1.pcap',
-  'pmacct/101-NFv9-CISCO-cust_primitives/traffic-00.pcap',
   'pmacct/102-NFv9-CISCO-f2rd-pretag-sampling-reload/traffic-00.pcap',
-  'softflowd-generated/softflowd-v9.pcap',
-  // IPFIX
-  'NetGauze/flow/srv6/srv6.pcap',
   'akvorado/netflow/physicalinterfaces.pcap',
   'beats/pcap/ipfix_cisco.pcap',
   'beats/pcap/netflow9_e10s_4_7byte_pad.pcap',
-  'openvswitch-generated/ovs-ipfix.pcap',
   'pmacct/100-IPFIXv10-CISCO/traffic-00.pcap',
   'pmacct/104-IPFIXv10-IPv6-CISCO-sampling_option/traffic-00.pcap',
-  'pmacct/106-IPFIXv10-HUAWEI-vrf_name/traffic-00.pcap',
   'pmacct/111-IPFIXv10-NFv9-IPv6-IPv4-mix_sources/traffic-00.pcap',
   'pmacct/111-IPFIXv10-NFv9-IPv6-IPv4-mix_sources/traffic-01.pcap',
-  'pmacct/112-IPFIXv10-CISCO-options-map-reassignment/traffic-00.pcap',
-  'pmacct/400-IPFIXv10-BMP-CISCO-SRv6-multiple-sources/traffic-00.pcap',
   'pmacct/400-IPFIXv10-BMP-CISCO-SRv6-multiple-sources/traffic-01.pcap',
-  'pmacct/401-IPFIXv10-BMP-IPv6-CISCO-MPLS-multiple-sources/traffic-00.pcap',
-  'pmacct/403-IPFIXv10-BMP-IPv6-CISCO-locrib-peerdown-vrf/traffic-00.pcap',
   'pmacct/502-IPFIXv10-BGP-IPv6-CISCO-SRv6-lcomms/traffic-00.pcap',
   'softflowd-generated/softflowd-ipfix-biflow.pcap',
-  'softflowd-generated/softflowd-ipfix.pcap',
-  'softflowd-generated/softflowd-psamp.pcap',
-];
-
-/** Datagrams without a capture around them: one file each, besides the groups of CORPUS_GROUPS. */
-const DATAGRAMS: readonly string[] = [
   'logstash-codec-netflow/netflow5_test_juniper_mx80.dat',
   'logstash-codec-netflow/netflow5_test_microtik.dat',
   'goflow2/extracted/netflow_test__TestDecodeNetFlowV5_0.bin',
@@ -78,23 +79,24 @@ const DATAGRAMS: readonly string[] = [
 
 const SFLOW_CAPTURES: readonly string[] = [
   'akvorado/sflow/data-1140.pcap',
+  'akvorado/sflow/data-qinq.pcap',
+  'openvswitch-generated/ovs-sflow.pcap',
+  'tcpdump/sflow-print-v6.pcap',
+];
+
+/** The same for sFlow. */
+const SFLOW_DATAGRAMS: readonly string[] = [
   'akvorado/sflow/data-discard-interface.pcap',
   'akvorado/sflow/data-encap-vxlan.pcap',
   'akvorado/sflow/data-icmpv4.pcap',
   'akvorado/sflow/data-icmpv6.pcap',
   'akvorado/sflow/data-local-interface.pcap',
   'akvorado/sflow/data-multiple-interfaces.pcap',
-  'akvorado/sflow/data-qinq.pcap',
   'akvorado/sflow/data-sflow-expanded-sample.pcap',
   'akvorado/sflow/data-sflow-ipv4-data.pcap',
   'akvorado/sflow/data-sflow-raw-ipv4.pcap',
-  'openvswitch-generated/ovs-sflow.pcap',
-  'tcpdump/sflow-print-v6.pcap',
   'tcpdump/sflow_expanded.pcap',
   'tcpdump/sflow_multiple_counter_30_pdus.pcap',
-];
-
-const SFLOW_DATAGRAMS: readonly string[] = [
   'cistern-sflow/flow_sample.dump',
   'cistern-sflow/flow_sample_3.dump',
   'cistern-sflow/flow_samples_2.dump',
@@ -295,13 +297,16 @@ function decodeAll(datagrams: readonly CapturedDatagram[]): Row[] {
   );
 }
 
+/** The source address that stands for group `i` in the capture made of all. */
+const sourceOf = (i: number) => `10.0.0.${i + 1}`;
+
 /** Payloads as a capture of raw IPv4 packets, a source address for each group. */
 function writeCapture(file: string, groups: readonly (readonly CapturedDatagram[])[], port: number): void {
   const frames = groups.flatMap((group, i) =>
-    group.flatMap(({ payload }) => {
+    group.flatMap(({ payload, sourcePort }) => {
       const length = 28 + payload.length;
-      const ip = [0x45, 0, ...u16(length), ...zeros(4), 64, 17, 0, 0, ...u32(0x0a000001 + i), ...u32(0x0a00ffff)];
-      const packet = [...ip, ...u16(50000), ...u16(port), ...u16(length - 20), 0, 0, ...payload];
+      const ip = [0x45, 0, ...u16(length), ...zeros(4), 64, 17, 0, 0, ...ip4(sourceOf(i)), ...ip4('10.0.255.255')];
+      const packet = [...ip, ...u16(sourcePort), ...u16(port), ...u16(length - 20), 0, 0, ...payload];
       return [...u32(1577836800), ...u32(0), ...u32(length), ...u32(length), ...packet];
     }),
   );
@@ -320,30 +325,26 @@ describe.skipIf(!ready)('tshark agrees', () => {
     compare(file, rows, samplesOf(await dissect(CORPUS + file, 'sflow')).map(expectedSample));
   });
 
-  const netflow = ready ? [...CORPUS_GROUPS, ...DATAGRAMS.map(file => [file])] : [];
-  describe('on datagrams without a capture', () => {
+  describe.each([
+    ['NetFlow and IPFIX', 'cflow', 2055, [...CORPUS_GROUPS, ...DATAGRAMS.map(file => [file])]],
+    ['sFlow', 'sflow', 6343, SFLOW_DATAGRAMS.map(file => [file])],
+  ] as const)('on small files of %s', (_, protocol, destinationPort, groups) => {
+    const datagrams = ready ? groups.map(group => group.flatMap(file => readCapture(CORPUS + file).datagrams)) : [];
     let frames = new Map<string | undefined, Tree[]>();
-    const datagrams = netflow.map(group => group.flatMap(file => readCapture(CORPUS + file).datagrams));
     beforeAll(async () => {
-      const file = join(folder, 'netflow.pcap');
-      writeCapture(file, datagrams, 2055);
-      frames = Map.groupBy(await dissect(file, 'ip udp cflow'), frame => texts(frame['ip'] as Tree, 'ip.src')[0]);
+      const file = join(folder, `${protocol}.pcap`);
+      writeCapture(file, datagrams, destinationPort);
+      const dissected = await dissect(file, `ip udp ${protocol}`);
+      frames = Map.groupBy(dissected, frame => texts(all(frame['ip'])[0], 'ip.src')[0]);
     });
-    test.each(netflow.map((group, i) => [group.at(-1)!, i] as const))('%s', (name, i) => {
-      compare(name, decodeAll(datagrams[i]!), flowsOf(frames.get(`10.0.0.${i + 1}`)!).map(expectedFlow));
-    });
-  });
 
-  describe('on sFlow datagrams without a capture', () => {
-    let frames: Tree[] = [];
-    const datagrams = ready ? SFLOW_DATAGRAMS.map(file => readCapture(CORPUS + file).datagrams) : [];
-    beforeAll(async () => {
-      const file = join(folder, 'sflow.pcap');
-      writeCapture(file, datagrams, 6343);
-      frames = await dissect(file, 'sflow');
-    });
-    test.each(SFLOW_DATAGRAMS.map((name, i) => [name, i] as const))('%s', (name, i) => {
-      compare(name, decodeAll(datagrams[i]!), samplesOf([frames[i]!]).map(expectedSample));
+    test.each(groups.map((group, i) => [group.at(-1)!, i] as const))('%s', (name, i) => {
+      const told = frames.get(sourceOf(i))!;
+      compare(
+        name,
+        decodeAll(datagrams[i]!),
+        protocol === 'cflow' ? flowsOf(told).map(expectedFlow) : samplesOf(told).map(expectedSample),
+      );
     });
   });
 });

@@ -15,6 +15,9 @@ const STOPS: Readonly<Record<ThemeName, readonly Rgb[]>> = {
   dark: RAMPS.dark.map(parse),
 };
 
+/** Relative luminance at which black and white stand out alike, 4.58 : 1; anything but these two would fall below 4.5. */
+const INK_CROSSOVER = 0.179;
+
 export interface Scale {
   readonly min: number;
   readonly max: number;
@@ -38,7 +41,7 @@ export function logScale(values: readonly number[], theme: ThemeName): Scale {
       const rgb = mix(STOPS[theme], position(value));
       return {
         background: `rgb(${rgb.map(Math.round).join(' ')})`,
-        ink: luminance(rgb) > 0.24 ? '#0b1720' : '#f5faf9',
+        ink: luminance(rgb) > INK_CROSSOVER ? '#000000' : '#ffffff',
       };
     },
   };

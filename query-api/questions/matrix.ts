@@ -1,5 +1,6 @@
 // Who sent how much to whom. One statement reads the relation once and groups it by cell, by sender, by receiver, by
-// diagonal and altogether, so that cells, totals and rest speak of the same rows and add up exactly.
+// diagonal and altogether, so that cells, totals and rest speak of the same rows and add up exactly. A matrix with more
+// cells than are taken at once is asked twice: for its largest nodes, then for all figures of these.
 
 import type { MatrixCell, MatrixTotal } from '../answers.ts';
 import type { Metric } from '../console/metric.ts';
@@ -36,7 +37,7 @@ export function matrixColumns({ pair, orientation }: MatrixQuestion): string[] {
   return [...new Set(orientation === 'client' ? [...columns, 'serverSide'] : columns)];
 }
 
-export function matrixStatement(question: MatrixQuestion, { relation, window, covered }: Context): Statement {
+function matrixStatement(question: MatrixQuestion, { relation, window, covered }: Context): Statement {
   const [src, dst] = question.pair.map(column => column.name) as [string, string];
   const swapped = question.orientation === 'client' ? 'serverSide = 1' : '0';
   const ranked = rankedSql(question.metric, window, covered);
@@ -61,20 +62,59 @@ WITH ends AS (
     sum(g.unclassifiedBytes) AS unclassifiedBytes, ${ranked.sql} AS ranked
   FROM grouped AS g
   GROUP BY left, sender, receiver, diagonal
-), sized AS (
-  SELECT *, arrayDistinct(arrayMap(pair -> pair.2, arrayReverseSort(
-      groupArrayIf((${orderColumn(question.metric)}, if(left = 6, sender, receiver)), left IN (5, 6)) OVER ()))) AS bySize
-  FROM summed
 )
 SELECT multiIf(left = 4, 'cell', left = 6, 'row', left = 5, 'column', left = 3, 'inter', 'total') AS level,
-  toString(sender) AS src, toString(receiver) AS dst, bytes, packets, varBytes, samples, ranked,
-  toClientBytes, toClientPackets, unelectedBytes, unclassifiedBytes, length(bySize) AS nodes
-FROM sized
-WHERE (left != 3 OR NOT diagonal)
-  AND (left NOT IN (4, 6) OR has(arraySlice(bySize, 1, {limit:UInt32}), sender))
-  AND (left NOT IN (4, 5) OR has(arraySlice(bySize, 1, {limit:UInt32}), receiver))
-ORDER BY left, ${orderColumn(question.metric)} DESC, sender, receiver`;
-  return { sql, params: { ...relation.params, ...ranked.params, limit: question.limit } };
+  s.sender AS sender, s.receiver AS receiver, toString(s.sender) AS src, toString(s.receiver) AS dst, bytes, packets, varBytes, samples, ranked,
+  toClientBytes, toClientPackets, unelectedBytes, unclassifiedBytes,
+  uniqExactIf(if(left = 6, s.sender, s.receiver), left IN (5, 6)) OVER () AS nodes
+FROM summed AS s
+WHERE left != 3 OR NOT diagonal
+ORDER BY left = 4, left, ${orderColumn(question.metric)} DESC, s.sender, s.receiver`;
+  return { sql, params: { ...relation.params, ...ranked.params } };
+}
+
+/** Rows of one answer that are taken as they come: every cell of a hundred nodes, and their totals. */
+export const ROWS_MAX = 10_202;
+
+/** The whole matrix as far as ROWS_MAX goes, totals before cells. One row more tells that there is more. */
+export function wholeMatrix(question: MatrixQuestion, context: Context): Statement {
+  const { sql, params } = matrixStatement(question, context);
+  return { sql: `${sql}\nLIMIT ${ROWS_MAX + 1}`, params };
+}
+
+/** The totals of the nodes given, and the cells among them, whatever the size of the matrix. */
+export function matrixAmong(question: MatrixQuestion, context: Context, nodes: readonly string[]): Statement {
+  const { sql, params } = matrixStatement(question, context);
+  const column = question.pair[0];
+  const told = `{nodes:Array(${column.clickhouse})}`;
+  const values = nodes.map(node => (column.kind === 'address' ? node : BigInt(node)));
+  return {
+    sql: `SELECT * FROM (${sql}) WHERE (level NOT IN ('cell', 'row') OR sender IN ${told}) AND (level NOT IN ('cell', 'column') OR receiver IN ${told})`,
+    params: { ...params, nodes: values },
+  };
+}
+
+/** Raw keys of the nodes to tell: those with the largest total, sent or received. */
+export function largestNodes({ metric, limit }: MatrixQuestion, rows: readonly MatrixRow[]): string[] {
+  const order = orderColumn(metric);
+  const size = new Map<string, number>();
+  for (const row of rows) {
+    if (row.level !== 'row' && row.level !== 'column') continue;
+    const node = row.level === 'row' ? row.src : row.dst;
+    size.set(node, Math.max(size.get(node) ?? 0, Number(row[order])));
+  }
+  const sorted = [...size].sort(([a, sizeA], [b, sizeB]) => sizeB - sizeA || (a < b ? -1 : 1));
+  return sorted.slice(0, limit).map(([node]) => node);
+}
+
+/** Rows that speak of nodes told only. */
+export function rowsAmong(rows: readonly MatrixRow[], nodes: readonly string[]): MatrixRow[] {
+  const told = new Set(nodes);
+  return rows.filter(({ level, src, dst }) => {
+    const bySender = level === 'cell' || level === 'row';
+    const byReceiver = level === 'cell' || level === 'column';
+    return (!bySender || told.has(src)) && (!byReceiver || told.has(dst));
+  });
 }
 
 export interface MatrixFigures {

@@ -8,8 +8,8 @@ import { prefix4Key, serviceKey } from '../../schemas/keys.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import type { ClickHouse } from '../../storage/client.ts';
-import { pairsSelectSql, unelectedSelectSql } from '../../storage/elections.ts';
 import { migrate } from '../../storage/migrate.ts';
+import { createPass } from '../../storage/pass.ts';
 import { startTestServer, type TestServer } from '../../storage/testdata.ts';
 import type { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from '../answers.ts';
 import { createQueryApi, type QueryApi } from '../app.ts';
@@ -79,13 +79,9 @@ async function createHouse(database: string, flows: readonly FlowObject[]): Prom
   };
 }
 
-/** What the pass does, for everything stored so far. */
-async function pass(storage: ClickHouse): Promise<void> {
-  await storage.command(`INSERT INTO pairs_5m ${pairsSelectSql('1')}`);
-  await storage.command(`INSERT INTO unelected_5m ${unelectedSelectSql('1')}`);
-  await storage.command(
-    "INSERT INTO passes (minute, state) SELECT toStartOfMinute(now()) + 60, arrayJoin(['started', 'done'])",
-  );
+/** Rolls up everything stored so far: three minutes from now it is ripe. */
+function pass(storage: ClickHouse): Promise<number> {
+  return createPass({ storage, log: createLog('test', 'error') }).run(Date.now() + 180_000);
 }
 
 const elected: FlowObject[] = [
@@ -208,6 +204,17 @@ const sampled = (
   }),
 );
 
+/** More cells than one answer takes: 110 addresses to 100 others, the i-th sender i bytes to each. */
+const wide = Array.from({ length: 11_000 }, (_, i) =>
+  flow({
+    srcApp: block,
+    srcAddr: `10.9.0.${i % 110}`,
+    dstAddr: `10.0.7.${Math.floor(i / 110)}`,
+    bytes: i % 110,
+    flowEnd: at(5),
+  }),
+);
+
 let plain: House;
 let mixed: House;
 let shapes: House;
@@ -216,7 +223,7 @@ beforeAll(async () => {
   server = await startTestServer();
   plain = await createHouse('plain', [...elected, notCounted]);
   mixed = await createHouse('mixed', [...elected, ...unelected]);
-  shapes = await createHouse('shapes', [...steady, ...sampled]);
+  shapes = await createHouse('shapes', [...steady, ...sampled, ...wide]);
 });
 
 afterAll(async () => {
@@ -305,7 +312,7 @@ test('unelected traffic counts the largest point of each pair and five minutes, 
 test('a question waits while a pass runs, and rows stored after the pass are in its answer at once', async () => {
   const house = await createHouse('passing', elected);
   const totalBy = async (by: string) => (await house.ask<TopAnswer>('top', { from: 'now-1h', by })).total.value;
-  await house.storage.command("INSERT INTO passes (minute, state) SELECT toStartOfMinute(now()) + 60, 'started'");
+  await house.storage.command("INSERT INTO passes (minute, state) SELECT toStartOfMinute(now()), 'started'");
   let answered = false;
   const waiting = totalBy('vm').finally(() => {
     answered = true;
@@ -314,7 +321,7 @@ test('a question waits while a pass runs, and rows stored after the pass are in 
   await pass(house.storage);
   expect(await waiting).toBe(10_601);
   await house.storage.command(
-    'INSERT INTO flows SELECT * REPLACE (now() + 120 AS storedAt, estBytes * 10 AS estBytes) FROM flows',
+    'INSERT INTO flows SELECT * REPLACE (now() + 600 AS storedAt, estBytes * 10 AS estBytes) FROM flows',
   );
   for (const by of ['vm', 'app', 'service', 'srcAddr']) expect([by, await totalBy(by)]).toEqual([by, 11 * 10_601]);
   await house.api.stop();
@@ -327,6 +334,23 @@ test('what is beyond the limit is an explicit rest', async () => {
   expect([sum(answer.cells), answer.rest, answer.total.value]).toEqual([10_501, 100, 10_601]);
   const top = await plain.ask<TopAnswer>('top', { from: 'now-1h', by: 'app', limit: 1 });
   expect(top).toMatchObject({ groups: 5, rest: 1600, rows: [{ value: 9001, share: 9001 / 10_601 }] });
+});
+
+test('a matrix of more cells than are taken at once still adds up', async () => {
+  const answer = await shapes.ask<MatrixAnswer>('matrix', {
+    from: 'now-1h',
+    by: 'addr',
+    filter: 'srcAddr=10.9.0.0/24',
+    limit: 102,
+  });
+  const total = 100 * ((109 * 110) / 2);
+  expect([answer.nodes, answer.total.value, answer.total.value - sum(answer.cells)]).toEqual([210, total, answer.rest]);
+  // Every receiver has 5995 bytes; 50 senders have more, so they and 52 receivers are the largest.
+  expect(answer.rows.slice(0, 2)).toMatchObject([
+    { name: '10.9.0.109', value: 10_900 },
+    { name: '10.9.0.108', value: 10_800 },
+  ]);
+  expect([answer.cells.length, sum(answer.cells)]).toEqual([50 * 52, 52 * 4225]);
 });
 
 test('rates are over the observed part; p95 and maximum rank five-minute buckets, zeros included', async () => {

@@ -1,0 +1,243 @@
+// `hairpin start` as a user meets it: what is wrong is said in one clear message, what is malformed is a counter, and the
+// service goes on.
+
+import { spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { runLoad } from '../benchmarks/load/load.ts';
+import { parseLoadOptions } from '../benchmarks/load/options.ts';
+import { createRandom } from '../benchmarks/load/random.ts';
+import { freeUdpPort, type RunningHairpin, startHairpin, until } from './spawned.ts';
+
+const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'hairpin-start-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs the program to its end; for what is refused at once. */
+function run(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  return { status, stdout, stderr };
+}
+
+async function send(port: number, datagrams: readonly Uint8Array[]): Promise<void> {
+  const socket = createSocket('udp4');
+  for (const datagram of datagrams) await new Promise(resolve => socket.send(datagram, port, '127.0.0.1', resolve));
+  socket.close();
+}
+
+function document(name: string, text: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+describe('what is wrong at the start is one clear message', () => {
+  test('a taken UDP port is named, with the remedy', async () => {
+    const port = await freeUdpPort();
+    const socket = createSocket('udp4').bind(port, '127.0.0.1');
+    await once(socket, 'listening');
+    const { status, stderr } = run(
+      'start',
+      '--data',
+      join(folder, 'taken'),
+      '--udp',
+      String(port),
+      '--udp-host',
+      '127.0.0.1',
+      '--http',
+      '127.0.0.1:0',
+    );
+    socket.close();
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      `PORT_TAKEN: UDP port ${port} on 127.0.0.1 is in use by another program; choose others with --udp`,
+    );
+    expect(stderr).not.toContain('    at ');
+  });
+
+  test('a wrong inventory is refused with its lines and every fault', () => {
+    const inventory = document(
+      'wrong.yaml',
+      'source: lab\nasOf: 2026-01-01T00:00:00Z\nvms:\n  - id: a\n    name: web-1\n    vnics:\n      - mac: 00:11\n  - id: a\n    name: web-2\n    host: nowhere\n',
+    );
+    const { status, stderr } = run(
+      'start',
+      '--data',
+      join(folder, 'wrong'),
+      '--udp',
+      '65000',
+      '--http',
+      '127.0.0.1:0',
+      '--inventory',
+      inventory,
+    );
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/line 7: .*mac "00:11" is no MAC address/);
+    expect(stderr).toMatch(/line 8: .*id "a" is the id of \/vms\/0 already/);
+    expect(stderr).toMatch(/line 10: .*host "nowhere" is no id of \/hosts/);
+    const checked = run('inventory', 'check', inventory);
+    expect(checked.status).toBe(2);
+    expect(checked.stderr).toContain('3 faults');
+  });
+
+  test('configuration faults are reported all at once', () => {
+    const { status, stderr } = run('start', '--udp', '99999', '--workers', 'many', '--log-level', 'loud');
+    expect(status).toBe(2);
+    for (const flag of ['--udp', '--workers', '--log-level']) expect(stderr).toContain(flag);
+    expect(run('start', '--no-such-flag').stderr).toContain('--no-such-flag');
+    expect(run('start', '--help').stdout).toContain('--batch-rows-max');
+  });
+});
+
+describe('a running Hairpin', () => {
+  let hairpin: RunningHairpin;
+  beforeAll(async () => {
+    hairpin = await startHairpin({ args: ['--spool-bytes-max', String(4 * 1024 * 1024)] });
+  });
+  afterAll(() => hairpin.stop());
+  afterEach(async () => {
+    expect((await fetch(`${hairpin.api}/readyz`)).status).toBe(200);
+  });
+
+  /** A steady load of its own, all of which must be stored. */
+  async function stillStores(): Promise<void> {
+    const before = await hairpin.metric('enricher_rows_stored_total');
+    const { records } = await runLoad(parseLoadOptions({ to: `127.0.0.1:${hairpin.udpPort}`, rate: 500, seconds: 1 }));
+    await until(
+      async () => (await hairpin.metric('enricher_rows_stored_total')) === before + records,
+      20_000,
+      `${records} records stored`,
+    );
+  }
+
+  test('refuses its data folder to a second one', () => {
+    const { status, stderr } = run('start', '--data', hairpin.data, '--udp', '65000', '--http', '127.0.0.1:0');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/DATA_FOLDER_TAKEN: .* is used by another Hairpin \(process \d+\)/);
+  });
+
+  test('counts empty, short, random and oversized datagrams and goes on', async () => {
+    const random = createRandom(7);
+    const noise = Array.from({ length: 300 }, (_, i) =>
+      Uint8Array.from({ length: 1 + ((i * 37) % 1400) }, () => random.below(256)),
+    );
+    const oversized = new Uint8Array(65_507).fill(0xff);
+    const zeroTemplate = Buffer.from(
+      '0009000100000000000000000000000000000001' + '0000000c' + '0100' + '0001' + '00010000' + '0100000800000000',
+      'hex',
+    );
+    const before = {
+      datagrams: await hairpin.metric('collector_datagrams_total'),
+      faults: await hairpin.metric('collector_decode_faults_total'),
+    };
+    await send(hairpin.udpPort, [new Uint8Array(0), new Uint8Array(3), ...noise, oversized, zeroTemplate]);
+    await until(
+      async () => (await hairpin.metric('collector_datagrams_total')) === before.datagrams + noise.length + 4,
+      10_000,
+      'all datagrams counted',
+    );
+    expect(await hairpin.metric('collector_decode_faults_total')).toBeGreaterThanOrEqual(
+      before.faults + noise.length * 0.9,
+    );
+    expect(await hairpin.metric('collector_decode_faults_total', 'reason="too-short"')).toBeGreaterThanOrEqual(2);
+    expect(await hairpin.metric('collector_decode_faults_total', 'reason="template-malformed"')).toBeGreaterThanOrEqual(
+      1,
+    );
+    await stillStores();
+  });
+
+  test('at the bound of the spool refuses the newest batches, counts their rows, and stores the rest when ClickHouse is back', async () => {
+    const clickhouse = childrenOf(hairpin.process.pid!);
+    const before = {
+      stored: await hairpin.metric('enricher_rows_stored_total'),
+      refused: await hairpin.metric('encoder_rows_refused_total'),
+    };
+    for (const pid of clickhouse) process.kill(pid, 'SIGSTOP');
+    let records = 0;
+    try {
+      records = (await runLoad(parseLoadOptions({ to: `127.0.0.1:${hairpin.udpPort}`, rate: 4000, seconds: 6 })))
+        .records;
+      await until(
+        async () => (await hairpin.metric('encoder_rows_refused_total')) > before.refused,
+        10_000,
+        'a batch refused',
+      );
+    } finally {
+      for (const pid of clickhouse) process.kill(pid, 'SIGCONT');
+    }
+    await until(
+      async () =>
+        (await hairpin.metric('enricher_rows_stored_total')) -
+          before.stored +
+          (await hairpin.metric('encoder_rows_refused_total')) -
+          before.refused ===
+        records,
+      30_000,
+      'stored and refused rows adding up to those sent',
+    );
+    expect(await hairpin.metric('spool_batches_refused_total', 'reason="bound"')).toBeGreaterThan(0);
+    await stillStores();
+  }, 60_000);
+
+  test('comes back when its ClickHouse is killed, and has lost nothing', async () => {
+    const before = await hairpin.metric('enricher_rows_stored_total');
+    const load = runLoad(parseLoadOptions({ to: `127.0.0.1:${hairpin.udpPort}`, rate: 2000, seconds: 3 }));
+    for (const pid of childrenOf(hairpin.process.pid!)) process.kill(pid, 'SIGKILL');
+    const { records } = await load;
+    await until(
+      async () => (await hairpin.metric('enricher_rows_stored_total')) === before + records,
+      30_000,
+      'every record stored',
+    );
+    const { quality } = await hairpin.matrix('from=now-1h');
+    expect(quality.accounting!.accepted).toBe(await hairpin.metric('enricher_rows_stored_total'));
+  }, 60_000);
+});
+
+describe('documents', () => {
+  test('are read again when they change; a bad one leaves the one before in force and is counted', async () => {
+    const applications = document('applications.yaml', 'applications: []\n');
+    const hairpin = await startHairpin({ args: ['--applications', applications] });
+    try {
+      document('applications.yaml', 'applications:\n  - id: web\n    servers: { prefixes: [10.0.0.0/33] }\n');
+      await until(
+        async () => (await hairpin.metric('enricher_document_stale', 'kind="applications"')) === 1,
+        10_000,
+        'the refusal',
+      );
+      expect(hairpin.stderr()).toContain('10.0.0.0/33');
+      document('applications.yaml', 'applications:\n  - id: web\n    servers: { prefixes: [10.0.0.0/8] }\n');
+      await until(
+        async () => (await hairpin.metric('enricher_documents_total', 'outcome="accepted"')) >= 2,
+        10_000,
+        'the good one in force',
+      );
+      expect(await hairpin.metric('enricher_document_stale', 'kind="applications"')).toBe(0);
+    } finally {
+      await hairpin.stop();
+    }
+  });
+});
+
+/** Process ids of the children: the embedded ClickHouse. */
+function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .map(Number)
+    .filter(id => {
+      try {
+        const stat = readFileSync(`/proc/${id}/stat`, 'utf8');
+        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === pid;
+      } catch {
+        return false;
+      }
+    });
+}

@@ -1,0 +1,188 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { get } from 'node:http';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createLog } from '../service/log.ts';
+import { type ClickHouse, createStorage } from './client.ts';
+import { createEmbeddedServer } from './embedded.ts';
+import { migrate } from './migrate.ts';
+import { StorageError } from './storage.ts';
+import { flowsArrow, startTestServer, type TestServer } from './testdata.ts';
+
+const log = createLog('test', 'error');
+const quiet = createLog('test', 'error');
+quiet.level = 'silent';
+const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
+
+let house: TestServer;
+const folders: string[] = [];
+const folder = () => {
+  const path = mkdtempSync(join(tmpdir(), 'hairpin-test-embedded-'));
+  folders.push(path);
+  return path;
+};
+beforeAll(async () => {
+  house = await startTestServer();
+});
+afterAll(async () => {
+  await house.close();
+  for (const path of folders) rmSync(path, { recursive: true, force: true });
+});
+
+/** Tries until it works, as the enricher does with passing failures. */
+async function insist<T>(attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.failure === 'lasting') throw error;
+      await sleep(20);
+    }
+  }
+}
+
+function statusOf(url: string, headers: Record<string, string>): Promise<number | undefined> {
+  return new Promise((done, failed) => {
+    get(`${url}/?query=SELECT%201`, { agent: false, headers: { connection: 'close', ...headers } }, response => {
+      response.resume();
+      done(response.statusCode);
+    }).on('error', failed);
+  });
+}
+
+describe('the embedded server', () => {
+  test('answers only those who have a password', async () => {
+    const { url, user, password } = house.address;
+    const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` });
+    expect(await statusOf(url, basic(`${user}:${password}`))).toBe(200);
+    expect(await statusOf(url, {})).toBe(404);
+    expect(await statusOf(url, basic('default:'))).toBe(404);
+    expect(await statusOf(url, basic(`${user}:wrong`))).toBe(404);
+    expect(await statusOf(url, { 'x-clickhouse-user': 'default' })).toBe(404);
+    expect(await statusOf(url, { ...basic(`${user}:${password}`), 'x-clickhouse-user': 'default' })).not.toBe(200);
+  });
+
+  test('says which folder is taken', async () => {
+    const second = createEmbeddedServer({ folder: house.folder, port: 0, log });
+    await expect(second.start()).rejects.toThrow(`DATA_FOLDER_TAKEN: another process uses ${house.folder}`);
+    expect(await statusOf(house.address.url, {})).toBe(404);
+  });
+
+  test('says which port is taken', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as { port: number };
+    await expect(createEmbeddedServer({ folder: folder(), port, log }).start()).rejects.toThrow(
+      `PORT_TAKEN: ClickHouse cannot listen on 127.0.0.1:${port}`,
+    );
+    taken.close();
+  });
+
+  test('says which folder cannot be written', async () => {
+    await expect(createEmbeddedServer({ folder: '/dev/null/data', port: 0, log }).start()).rejects.toThrow(
+      'DATA_FOLDER_UNUSABLE: /dev/null/data cannot be written',
+    );
+  });
+
+  test('keeps its data over a stop and a start', async () => {
+    const path = folder();
+    const first = createEmbeddedServer({ folder: path, port: 0, log });
+    const query = async (address: { url: string; user: string; password: string }, sql: string) => {
+      const response = await fetch(address.url, {
+        method: 'POST',
+        body: sql,
+        headers: {
+          connection: 'close',
+          authorization: `Basic ${Buffer.from(`${address.user}:${address.password}`).toString('base64')}`,
+        },
+      });
+      return (await response.text()).trim();
+    };
+    const address = await first.start();
+    expect(await query(address, 'CREATE DATABASE keep ENGINE = Atomic')).toBe('');
+    expect(
+      await query(address, 'CREATE TABLE keep.t ENGINE = MergeTree ORDER BY n AS SELECT number AS n FROM numbers(3)'),
+    ).toBe('');
+    await first.stop();
+    await expect(statusOf(address.url, {})).rejects.toThrow('ECONNREFUSED');
+    const second = createEmbeddedServer({ folder: path, port: 0, log });
+    expect(await query(await second.start(), 'SELECT sum(n) FROM keep.t')).toBe('3');
+    await second.stop();
+  });
+
+  test('ends when its parent is killed', async () => {
+    const path = folder();
+    const program = `
+      import { createEmbeddedServer } from ${JSON.stringify(new URL('./embedded.ts', import.meta.url).href)};
+      import { createLog } from ${JSON.stringify(new URL('../service/log.ts', import.meta.url).href)};
+      const server = createEmbeddedServer({ folder: ${JSON.stringify(path)}, port: 0, log: createLog('child', 'error') });
+      await server.start();
+      console.log(server.pid());
+      setInterval(() => {}, 1000);`;
+    const parent = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [chunk] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(String(chunk));
+    parent.kill('SIGKILL');
+    while (alive(pid)) await sleep(10);
+    const successor = createEmbeddedServer({ folder: path, port: 0, log });
+    await successor.start();
+    await successor.stop();
+  });
+});
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('killed during inserts', () => {
+  test('it comes back under the same address, and retries of the same tokens give the exact count', async () => {
+    const path = folder();
+    const server = createEmbeddedServer({ folder: path, port: 0, log: quiet });
+    const address = await server.start();
+    const storage: ClickHouse = createStorage({ ...address, database: 'killed', queryTimeoutMs: 10_000 });
+    await migrate(storage, CONFIG);
+    const [batches, rows, kills] = [9, 4000, 3];
+    const now = Date.now();
+    const flows = Array.from({ length: rows }, (_, i) => ({
+      receivedAt: now - (i % 2) * 86_400_000,
+      flowStart: now - (i % 2) * 86_400_000 - 90_000,
+      srcApp: i % 500,
+      estBytes: i,
+    }));
+    const arrow = flowsArrow('k', flows);
+    for (let batch = 0; batch < batches; batch++) {
+      const stored = insist(() => storage.insertArrow('flows', arrow, `k${batch}`));
+      if (batch % (batches / kills) === 1) {
+        // Somewhere inside the insert, a little later each time.
+        await sleep(4 + 3 * batch);
+        process.kill(server.pid()!, 'SIGKILL');
+      }
+      await stored;
+    }
+    expect(server.restarts()).toBe(kills);
+    const total = String((batches * rows * (rows - 1)) / 2);
+    expect(await insist(() => storage.select('SELECT count() AS n, sum(estBytes) AS bytes FROM flows'))).toEqual([
+      { n: String(batches * rows), bytes: total },
+    ]);
+    for (const table of ['traffic_1m', 'traffic_5m', 'traffic_1h']) {
+      expect(await storage.select(`SELECT sum(bytes) AS bytes, sum(records) AS records FROM ${table}`), table).toEqual([
+        { bytes: total, records: String(batches * rows) },
+      ]);
+    }
+    expect(existsSync(join(path, 'server.log'))).toBe(true);
+    await storage.close();
+    await server.stop();
+  });
+});

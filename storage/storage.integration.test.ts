@@ -1,0 +1,380 @@
+import { createHash } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeArrow } from '../schemas/arrow.ts';
+import { createBatch } from '../schemas/batch.ts';
+import { COUNT_REASON, PROTOCOL } from '../schemas/codes.ts';
+import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
+import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import { keyToBigint, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/keys.ts';
+import { type ClickHouse, createStorage } from './client.ts';
+import { checkVersion, migrate } from './migrate.ts';
+import { StorageError } from './storage.ts';
+import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from './testdata.ts';
+
+const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
+const ROLLUPS = ['traffic_1m', 'traffic_5m', 'traffic_1h'];
+const DAY_MS = 86_400_000;
+
+let house: TestServer;
+let databases = 0;
+beforeAll(async () => {
+  house = await startTestServer();
+});
+afterAll(() => house.close());
+
+async function fresh(): Promise<ClickHouse> {
+  const storage = house.connect(`storage${databases++}`);
+  await migrate(storage, CONFIG);
+  return storage;
+}
+
+const count = async (storage: ClickHouse, table: string) =>
+  Number((await storage.select<{ n: string }>(`SELECT count() AS n FROM ${table}`))[0]?.n);
+const sums = (storage: ClickHouse, table: string) =>
+  storage.select<Record<string, string>>(
+    `SELECT sum(bytes) AS bytes, sum(packets) AS packets, sum(samples) AS samples, sum(records) AS records FROM ${table}`,
+  );
+
+describe('an insert', () => {
+  test('repeated with its token changes neither the table nor a roll-up, also when it spans days', async () => {
+    const storage = await fresh();
+    const now = Date.now();
+    const rows: FlowRow[] = [0, 1, 2].map(days => ({
+      receivedAt: now - days * DAY_MS,
+      flowStart: now - days * DAY_MS - 400_000,
+    }));
+    const arrow = flowsArrow('once', rows);
+    for (let i = 0; i < 3; i++) await storage.insertArrow('flows', arrow, 'once');
+    expect(await count(storage, 'flows')).toBe(3);
+    for (const table of ROLLUPS)
+      expect(await sums(storage, table)).toEqual([{ bytes: '3000', packets: '30', samples: '30', records: '3' }]);
+    await storage.insertArrow('flows', arrow, 'another');
+    expect(await count(storage, 'flows')).toBe(6);
+    expect(
+      await storage.select(
+        'SELECT DISTINCT partition FROM system.parts WHERE database = currentDatabase() AND table = {t:String} AND active',
+        { t: 'traffic_1h' },
+      ),
+    ).toHaveLength(3);
+  });
+
+  test('of exporter minutes is stored once too', async () => {
+    const storage = await fresh();
+    const batch = createBatch(EXPORTER_COLUMNS, 1);
+    batch.rows = 1;
+    batch.columns.protocol[0] = PROTOCOL.sflow5;
+    const now = BigInt(Date.now());
+    batch.columns.minute.set([Number(now & 0xffffffffn), Number(now >> 32n)]);
+    batch.columns.lost[0] = 7;
+    const arrow = encodeArrow(batch);
+    for (let i = 0; i < 2; i++) await storage.insertArrow('exporters', arrow, 'e');
+    expect(await storage.select('SELECT protocol, lost FROM exporters')).toEqual([
+      { protocol: PROTOCOL.sflow5, lost: '7' },
+    ]);
+  });
+
+  test('only records with weight reach the roll-ups, half ones by half', async () => {
+    const storage = await fresh();
+    const at = { receivedAt: Date.now() };
+    await storage.insertArrow(
+      'flows',
+      flowsArrow('w', [
+        { ...at, weight: 0.5 },
+        { ...at, weight: 0, countReason: COUNT_REASON['not-canonical'] },
+        { ...at, weight: 1, srcApp: 5n },
+      ]),
+      'w',
+    );
+    expect(
+      await storage.select('SELECT srcApp, bytes, packets, samples, records FROM traffic_1m ORDER BY srcApp'),
+    ).toEqual([
+      { srcApp: '0', bytes: '500', packets: '5', samples: '10', records: '1' },
+      { srcApp: '5', bytes: '1000', packets: '10', samples: '10', records: '1' },
+    ]);
+  });
+
+  test('that can never be stored fails lastingly, one that meets no server passingly', async () => {
+    const storage = await fresh();
+    const failure = async (promise: Promise<unknown>) => {
+      const error = await promise.then(
+        () => undefined,
+        error => error as StorageError,
+      );
+      expect(error).toBeInstanceOf(StorageError);
+      return error;
+    };
+    expect(await failure(storage.insertArrow('flows', new Uint8Array([1, 2, 3]), 'x'))).toMatchObject({
+      failure: 'lasting',
+      clickhouseCode: 33,
+    });
+    // 150 days in one batch.
+    const days = Array.from({ length: 150 }, (_, i) => ({ receivedAt: Date.now() - i * DAY_MS }));
+    expect(await failure(storage.insertArrow('flows', flowsArrow('d', days), 'd'))).toMatchObject({
+      failure: 'lasting',
+      clickhouseCode: 252,
+    });
+    expect(await count(storage, 'flows')).toBe(0);
+    const nowhere = createStorage({ ...house.address, url: 'http://127.0.0.1:1', database: 'x', queryTimeoutMs: 1000 });
+    expect(await failure(nowhere.insertArrow('flows', flowsArrow('n', [{}]), 'n'))).toMatchObject({
+      failure: 'passing',
+      clickhouseCode: 0,
+    });
+    await nowhere.close();
+    const missing = house.connect('no_such_database');
+    expect(await failure(missing.insertArrow('flows', flowsArrow('n', [{}]), 'n'))).toMatchObject({
+      failure: 'passing',
+      clickhouseCode: 81,
+    });
+  });
+});
+
+describe('spreading a flow over its buckets', () => {
+  /** The definition, in whole numbers: what floor(T x / D) gives to each minute. */
+  function sharesOf(startMs: number, endMs: number, total: bigint): Map<number, bigint> {
+    const span = BigInt(Math.max(endMs - startMs, 1));
+    const shares = new Map<number, bigint>();
+    for (let minute = Math.floor(startMs / 60_000); minute * 60_000 < startMs + Number(span); minute++) {
+      const until = (ms: number) => (total * BigInt(Math.min(Math.max(ms - startMs, 0), Number(span)))) / span;
+      shares.set(minute * 60, until((minute + 1) * 60_000) - until(minute * 60_000));
+    }
+    return shares;
+  }
+
+  test('gives each minute its share by cumulative floor, exactly, up to 2^63', async () => {
+    const storage = await fresh();
+    const base = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 7_200_000;
+    const flow = fc.record({
+      offset: fc.integer({ min: 0, max: 3_600_000 }),
+      length: fc.oneof(fc.constant(0), fc.constant(60_000), fc.integer({ min: 1, max: 3_600_000 })),
+      total: fc.oneof(fc.bigInt({ min: 0n, max: (1n << 63n) - 1n }), fc.bigInt({ min: 0n, max: 5000n })),
+    });
+    const flows = fc.sample(flow, { numRuns: 200, seed: 1 });
+    const rows = flows.map(({ offset, length, total }, i) => ({
+      receivedAt: base + offset + length,
+      flowStart: base + offset,
+      flowEnd: base + offset + length,
+      estBytes: total,
+      estPackets: total / 100n,
+      varBytes: 1000,
+      service: BigInt(i + 1),
+    }));
+    await storage.insertArrow('flows', flowsArrow('s', rows), 's');
+    const stored = new Map<string, string>();
+    for (const { service, at, bytes } of await storage.select<{ service: string; at: number; bytes: string }>(
+      'SELECT service, toUInt32(bucket) AS at, bytes FROM traffic_1m',
+    ))
+      stored.set(`${service} ${at}`, bytes);
+    for (const [i, { offset, length, total }] of flows.entries()) {
+      for (const [at, share] of sharesOf(base + offset, base + offset + length, total)) {
+        expect(stored.get(`${i + 1} ${at}`), `${offset} ${length} ${total}`).toBe(String(share));
+        stored.delete(`${i + 1} ${at}`);
+      }
+    }
+    expect(stored.size).toBe(0);
+    for (const table of ROLLUPS) {
+      const wrong = await storage.select(
+        `SELECT t.service FROM (SELECT service, sum(bytes) AS b, sum(packets) AS p, sum(varBytes) AS v, sum(samples) AS s, sum(records) AS r FROM ${table} GROUP BY service) AS t
+         JOIN flows AS f ON f.service = t.service WHERE b != f.estBytes OR p != f.estPackets OR abs(v - 1000) > 1e-6 OR s != 10 OR r != 1`,
+      );
+      expect(wrong, table).toEqual([]);
+    }
+  });
+});
+
+describe('the client', () => {
+  test('finds a batch by its key and day', async () => {
+    const storage = await fresh();
+    const now = Date.now();
+    await storage.insertArrow('flows', flowsArrow('b', [{ receivedAt: now }]), 'b');
+    expect(await storage.hasBatch(batchKeyOf('b'), now)).toBe(true);
+    expect(await storage.hasBatch(batchKeyOf('b'), now - DAY_MS)).toBe(false);
+    expect(await storage.hasBatch(batchKeyOf('c'), now)).toBe(false);
+  });
+
+  test('tells the newest name of a node, however often names are told', async () => {
+    const storage = await fresh();
+    const shop = { key: (0x20n << 56n) + 1n, identity: 'shop' };
+    for (const name of ['shop', 'store', 'store', 'shop']) await storage.insertNodes([{ ...shop, name }]);
+    await storage.command('OPTIMIZE TABLE nodes FINAL');
+    expect(
+      await storage.select('SELECT argMax(name, firstSeen) AS name, any(class) AS class, count() AS n FROM nodes'),
+    ).toEqual([{ name: 'shop', class: 0x20, n: '2' }]);
+  });
+
+  test('records a document once until another version comes', async () => {
+    const storage = await fresh();
+    const version = { kind: 'inventory' as const, asOfMs: 1_700_000_000_000, source: 'test', body: '{"a":1}' };
+    await storage.insertDocument({ ...version, recordedAtMs: 1000 });
+    await storage.insertDocument({ ...version, recordedAtMs: 2000 });
+    await storage.insertDocument({ ...version, recordedAtMs: 3000, body: '{}' });
+    await storage.insertDocument({ ...version, recordedAtMs: 4000 });
+    expect(
+      await storage.select(
+        'SELECT toUnixTimestamp64Milli(recordedAt) AS at, toUnixTimestamp64Milli(asOf) AS asOf FROM documents ORDER BY at',
+      ),
+    ).toEqual(['1000', '3000', '4000'].map(at => ({ at, asOf: '1700000000000' })));
+  });
+
+  test('keeps 64-bit integers, takes parameters longer than a URL, and streams a format', async () => {
+    const storage = await fresh();
+    expect(await storage.select('SELECT {n:UInt64} AS n', { n: 2n ** 64n - 1n })).toEqual([
+      { n: '18446744073709551615' },
+    ]);
+    const keys = Array.from({ length: 100_000 }, (_, i) => 2n ** 60n + BigInt(i));
+    expect(await storage.select('SELECT length({keys:Array(UInt64)}) AS n', { keys })).toEqual([{ n: '100000' }]);
+    expect(await text(await storage.selectStream('SELECT {a:String} AS a, 1 AS b', { a: 'x"y' }, 'CSVWithNames'))).toBe(
+      '"a","b"\n"x""y",1\n',
+    );
+    await expect(storage.selectStream('SELECT 1', {}, 'CSV; DROP')).rejects.toThrow('is no format');
+  });
+
+  test('ends a question that takes too long', async () => {
+    const hasty = createStorage({ ...house.address, database: 'system', queryTimeoutMs: 1000 });
+    await expect(hasty.select('SELECT max(sipHash64(number)) FROM numbers(100000000000)')).rejects.toMatchObject({
+      failure: 'passing',
+      clickhouseCode: 159,
+    });
+    await hasty.close();
+  });
+
+  test('the reading user reads every table and nothing else', async () => {
+    const owner = await fresh();
+    const { url, readUser, readPassword } = house.address;
+    const reader = createStorage({
+      url,
+      user: readUser,
+      password: readPassword,
+      database: owner.database,
+      queryTimeoutMs: 5000,
+    });
+    expect(await reader.select('SELECT count() AS n FROM flows')).toEqual([{ n: '0' }]);
+    await expect(reader.command('DROP TABLE flows')).rejects.toMatchObject({ clickhouseCode: 497 });
+    await expect(reader.insertArrow('flows', flowsArrow('r', [{}]), 'r')).rejects.toMatchObject({
+      clickhouseCode: 497,
+    });
+    await expect(reader.select("SELECT * FROM file('/etc/passwd', LineAsString)")).rejects.toMatchObject({
+      clickhouseCode: 497,
+    });
+    await reader.close();
+  });
+});
+
+describe('migration', () => {
+  test('run twice, and by two processes at once, leaves the same tables', async () => {
+    const database = `storage${databases++}`;
+    await Promise.all([migrate(house.connect(database), CONFIG), migrate(house.connect(database), CONFIG)]);
+    const storage = house.connect(database);
+    const state = () =>
+      storage.select(
+        'SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY name',
+      );
+    const before = await state();
+    await migrate(storage, CONFIG);
+    expect(await state()).toEqual(before);
+    expect(await storage.select('SELECT DISTINCT id FROM migrations')).toEqual([{ id: 1 }]);
+    expect(before.length).toBeGreaterThan(14);
+  });
+
+  test('follows changed retention and durability, and keeps rows', async () => {
+    const storage = await fresh();
+    await storage.insertArrow('flows', flowsArrow('m', [{ receivedAt: Date.now() }]), 'm');
+    const query = async () =>
+      (
+        await storage.select<{ q: string }>(
+          "SELECT create_table_query AS q FROM system.tables WHERE database = currentDatabase() AND name = 'flows'",
+        )
+      )[0]?.q;
+    await migrate(storage, { retentionDays: 7, rollupRetentionDays: 800, durable: true });
+    expect(await query()).toMatch(/toIntervalDay\(7\).*fsync_after_insert = 1, fsync_part_directory = 1/s);
+    await migrate(storage, CONFIG);
+    expect(await query()).toMatch(/toIntervalDay\(30\).*fsync_after_insert = 0, fsync_part_directory = 0/s);
+    expect(await count(storage, 'flows')).toBe(1);
+  });
+
+  test('adds a column the schema has and the table lacks; a wrong type is refused by name', async () => {
+    const storage = await fresh();
+    await storage.command('ALTER TABLE flows DROP COLUMN tcpFlags');
+    await migrate(storage, CONFIG);
+    await storage.insertArrow('flows', flowsArrow('c', [{ receivedAt: Date.now(), tcpFlags: 18 }]), 'c');
+    expect(await storage.select('SELECT tcpFlags FROM flows')).toEqual([{ tcpFlags: 18 }]);
+    await storage.command('ALTER TABLE flows MODIFY COLUMN tcpFlags UInt32');
+    await expect(migrate(storage, CONFIG)).rejects.toThrow(
+      /^SCHEMA_MISMATCH: flows.tcpFlags is UInt32, expected UInt8/,
+    );
+  });
+
+  test('refuses a server that is too old, and says when there is none', async () => {
+    expect(() => checkVersion('24.12.1.1')).toThrow(/^STORAGE_TOO_OLD: the ClickHouse server is 24.12.1.1/);
+    expect(() => checkVersion('25.8.0.1')).not.toThrow();
+    expect(() => checkVersion('26.1')).not.toThrow();
+    const nowhere = createStorage({ ...house.address, url: 'http://127.0.0.1:1', database: 'x', queryTimeoutMs: 1000 });
+    await expect(migrate(nowhere, CONFIG)).rejects.toThrow(/^STORAGE_UNREACHABLE/);
+    await nowhere.close();
+  });
+});
+
+describe('flows_named', () => {
+  test('shows names of nodes, codes and services', async () => {
+    const storage = await fresh();
+    const app = (0x20n << 56n) + 3n;
+    await storage.insertNodes([{ key: app, name: 'shop', identity: 'shop' }]);
+    const services = [
+      serviceKey(6, 443, 443),
+      serviceKey(17, 8000, 8100),
+      serviceKey(47, 0, 0),
+      serviceKey(1, 0, 0),
+      OTHER_SERVICE,
+    ];
+    const rows: FlowRow[] = services.map((service, i) => ({
+      receivedAt: Date.now() + i,
+      srcApp: app,
+      dstApp: 7n,
+      service: keyToBigint(service),
+      protocol: PROTOCOL.ipfix,
+      srcMac: 0x0a0b0c0d0e0fn,
+    }));
+    await storage.insertArrow('flows', flowsArrow('v', rows), 'v');
+    const named = await storage.select<Record<string, unknown>>('SELECT * FROM flows_named ORDER BY receivedAt');
+    expect(named.map(row => row['service'])).toEqual(services.map(serviceName));
+    expect(named[0]).toMatchObject({
+      srcApp: 'shop',
+      dstApp: '07',
+      srcVm: '',
+      protocol: 'ipfix',
+      countReason: 'elected',
+      srcMac: '0A:0B:0C:0D:0E:0F',
+    });
+    expect(Object.keys(named[0]!)).toEqual([...FLOW_COLUMNS.map(column => column.name), 'storedAt']);
+  });
+});
+
+test('the cost of an insert through the views, for information', async () => {
+  const storage = await fresh();
+  const [rows, batches] = [65_536, 3];
+  const base = Date.now();
+  // Arithmetic on a fixed seed: 60 applications, 5,000 VMs, flows of up to a minute.
+  const numbers = createHash('sha256').update('seed').digest().readUInt32LE(0);
+  const mixed = Array.from({ length: rows }, (_, i) => {
+    const hash = Math.imul(i ^ numbers, 0x9e3779b1) >>> 0;
+    return {
+      receivedAt: base,
+      flowStart: base - (hash % 60_000),
+      srcApp: hash % 60,
+      dstApp: (hash >>> 8) % 60,
+      srcVm: hash % 5000,
+      dstVm: (hash >>> 4) % 5000,
+      service: 443,
+      estBytes: hash,
+    };
+  });
+  const arrow = flowsArrow('cost', mixed);
+  const startedAt = performance.now();
+  for (let i = 0; i < batches; i++) await storage.insertArrow('flows', arrow, `cost${i}`);
+  const elapsedMs = performance.now() - startedAt;
+  console.info(
+    `insert with views: ${((elapsedMs * 1000) / (rows * batches)).toFixed(2)} us a row, ${Math.round((rows * batches) / elapsedMs)} rows/ms`,
+  );
+  expect(await count(storage, 'flows')).toBe(rows * batches);
+});
