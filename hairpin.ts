@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 // The command line. Each command is a file in commands/, loaded when it is asked for.
 
 import { DocumentError } from './schemas/documents.ts';

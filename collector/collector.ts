@@ -35,6 +35,8 @@ export interface CollectorDependencies {
   readonly announce: MessagePort;
 }
 
+type Listening = Extract<WorkerMessage, { type: 'listening' }>;
+
 interface RunningWorker {
   readonly thread: Worker;
   readonly counters: Counters<typeof WORKER_COUNTERS>;
@@ -57,7 +59,7 @@ export function createCollector(
   let ports: readonly number[] = configuration.udp;
 
   /** Resolves when the worker listens; rejects with PORT_TAKEN when it cannot. */
-  async function startWorker(worker: number): Promise<Extract<WorkerMessage, { type: 'listening' }>> {
+  async function startWorker(worker: number): Promise<Listening> {
     workerCounters[worker] ??= registered(metrics, openCounters(WORKER_COUNTERS), worker);
     faultCounters[worker] ??= registered(metrics, openCounters(FAULT_COUNTERS), worker);
     const { port1, port2 } = new MessageChannel();
@@ -91,6 +93,12 @@ export function createCollector(
     return message;
   }
 
+  async function startWorkers(): Promise<Listening> {
+    const first = await startWorker(0);
+    for (let worker = 1; worker < configuration.workers; worker++) await startWorker(worker);
+    return first;
+  }
+
   function restart(worker: number): void {
     if (stopping) return;
     socketCounters.add('workerRestarts');
@@ -113,9 +121,12 @@ export function createCollector(
       encoder.on('message', () => encoderWorkers--);
       metrics.register(encoderCounters);
       metrics.register(socketCounters);
-      const first = await startWorker(0);
+      const first = await startWorkers().catch(async error => {
+        stopping = true;
+        await Promise.all([...workers.map(worker => worker?.thread.terminate()), encoder.terminate()]);
+        throw error;
+      });
       ports = first.ports;
-      for (let worker = 1; worker < configuration.workers; worker++) await startWorker(worker);
       socketCounters.set('bufferBytes', first.bufferBytes);
       warnOfSmallBuffer(first.bufferBytes, configuration.udpBufferBytes, log);
       const portSet = new Set(ports);
