@@ -2,13 +2,14 @@
 // buffers go back zeroed. Encoding 65,536 rows takes 5 to 28 ms, in which a receive worker must not stand still.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { encodeArrow } from '../schemas/arrow.ts';
+import { encodePieces } from '../schemas/arrow.ts';
 import { batchOver, clearBatch } from '../schemas/batch.ts';
 import type { Column } from '../schemas/columns.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog, createThrottle } from '../service/log.ts';
+import { bytesOf } from '../transport/batch-file.ts';
 import { createSpoolSink } from '../transport/spool-sink.ts';
 import { ENCODER_COUNTERS } from './counters.ts';
 import type { EncoderData, EncoderMessage, FilledBatch, FreeBuffers } from './messages.ts';
@@ -32,11 +33,11 @@ function encode(message: FilledBatch, worker: number, epoch: string): ArrayBuffe
   const list = LISTS[kind];
   const rowsMax = kind === 'flows' ? configuration.batchRowsMax : rows;
   const batch = batchOver(list, rowsMax, buffers, rows);
-  const arrow = encodeArrow(batch);
+  const arrow = encodePieces(batch);
   const outcome = sink.put({ kind, collector: configuration.collectorId, worker, epoch, sequence }, arrow);
   counters.add('batches');
   counters.add('rows', rows);
-  counters.add('bytes', arrow.length);
+  counters.add('bytes', bytesOf(arrow));
   if (outcome !== 'stored') {
     counters.add('rowsRefused', rows);
     throttle(outcome, heldBack =>

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { decodeArrow, encodeArrow } from '../schemas/arrow.ts';
+import { type ArrowBytes, decodeArrow, encodePieces } from '../schemas/arrow.ts';
 import { tokenOf } from '../schemas/batch.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
@@ -62,8 +62,10 @@ interface Prepared {
   readonly delivery: Delivery;
   readonly token: string;
   readonly table: 'flows' | 'exporters';
-  readonly arrow: Uint8Array;
+  readonly arrow: ArrowBytes;
   readonly rows: number;
+  /** The columns that `arrow` views; they are free when the batch is settled. */
+  readonly columns?: FlowBatch;
   readonly names: readonly NodeName[];
   /** Set when the batch must be looked up before it is inserted. */
   readonly lookup?: { readonly key: bigint; readonly receivedAtMs: readonly number[] };
@@ -85,6 +87,9 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     ...(dependencies.pauseMsMin !== undefined && { pauseMsMin: dependencies.pauseMsMin }),
   });
   const inFlight = new Set<Promise<void>>();
+  // Columns of batches that are settled, at most one more than are on their way: fresh memory for each batch would cost
+  // as much as enriching it, in page faults and garbage.
+  const spares: FlowBatch[] = [];
   let enrichment: Enrichment;
   let running = Promise.resolve();
   // Names and documents are stored one after the other, in the order they were learned.
@@ -139,7 +144,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   }
 
   function prepareFlows(delivery: Delivery, token: string): Prepared {
-    const { batch, missing, unknown } = decodeArrow(FLOW_COLUMNS, delivery.arrow);
+    const { batch, missing, unknown } = decodeArrow(FLOW_COLUMNS, delivery.arrow, spares.pop());
     counters.add('columnsMissing', missing.filter(name => DECODED.has(name)).length);
     counters.add('columnsUnknown', unknown.length);
     counters.add('rowsIn', batch.rows);
@@ -155,8 +160,9 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       delivery,
       token,
       table: 'flows',
-      arrow: encodeArrow(batch),
+      arrow: encodePieces(batch),
       rows: batch.rows,
+      columns: batch,
       names: names.take(),
       ...(isOld && { lookup: { key: keyToBigint(key), receivedAtMs: [oldest, newest] } }),
     };
@@ -165,7 +171,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   function prepareExporters(delivery: Delivery, token: string): Prepared {
     const { batch, unknown } = decodeArrow(EXPORTER_COLUMNS, delivery.arrow);
     counters.add('columnsUnknown', unknown.length);
-    return { delivery, token, table: 'exporters', arrow: encodeArrow(batch), rows: batch.rows, names: [] };
+    return { delivery, token, table: 'exporters', arrow: encodePieces(batch), rows: batch.rows, names: [] };
   }
 
   /** Undefined when there is nothing to insert; the delivery is settled then. */
@@ -235,6 +241,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       if (!prepared) continue;
       while (inFlight.size >= config.insertsMax) await Promise.race(inFlight);
       const work = settle(prepared).finally(() => {
+        if (prepared.columns) spares.push(prepared.columns);
         inFlight.delete(work);
         counters.set('insertsInFlight', inFlight.size);
       });

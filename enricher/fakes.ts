@@ -1,6 +1,6 @@
 // In-memory stand-ins for transport and storage, for unit tests of the enricher alone.
 
-import { decodeArrow, encodeArrow } from '../schemas/arrow.ts';
+import { type ArrowBytes, decodeArrow, encodeArrow, piecesOf } from '../schemas/arrow.ts';
 import type { BatchIdentity, BatchKind } from '../schemas/batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { DocumentVersion, NodeName, Storage } from '../storage/storage.ts';
@@ -95,8 +95,9 @@ export function createFakeStorage(signal: Signal) {
     /** A stored flow batch, decoded. */
     flows: (at: number): FlowBatch => decodeArrow(FLOW_COLUMNS, inserts[at]!.arrow).batch,
     storage: {
-      async insertArrow(table: string, arrow: Uint8Array, token: string): Promise<void> {
-        const insert = { table, token, arrow };
+      async insertArrow(table: string, arrow: ArrowBytes, token: string): Promise<void> {
+        // The bytes as they are now: the columns behind them are used again once the batch is settled.
+        const insert = { table, token, arrow: Buffer.concat(piecesOf(arrow)) };
         tries.push(insert);
         signal.changed();
         await fake.beforeInsert(insert);

@@ -25,7 +25,7 @@ import {
   Utf8,
   vectorFromArray,
 } from 'apache-arrow';
-import { arrayOf, type Batch, batchOver } from './batch.ts';
+import { arrayOf, type Batch, createBatch } from './batch.ts';
 import { type Column, KINDS, type Kind } from './columns.ts';
 
 const TYPES: Record<Kind, DataType> = {
@@ -50,12 +50,44 @@ function schemaOf(list: readonly Column[]): Schema {
   return schema;
 }
 
-/** One Arrow IPC stream: schema, a record batch for each batch, end. All batches are of one list. */
-export function encodeArrow(first: Batch<readonly Column[]>, ...more: Batch<readonly Column[]>[]): Uint8Array {
+/** An Arrow IPC stream, whole or as consecutive pieces. */
+export type ArrowBytes = Uint8Array | readonly Uint8Array[];
+
+export function piecesOf(arrow: ArrowBytes): readonly Uint8Array[] {
+  return arrow instanceof Uint8Array ? [arrow] : arrow;
+}
+
+/** Keeps what it is given instead of joining it: most pieces are the columns themselves. */
+class PieceWriter extends RecordBatchStreamWriter {
+  readonly pieces: Uint8Array[] = [];
+
+  protected override _write(chunk: ArrayBufferView): this {
+    const { buffer, byteOffset, byteLength } = chunk;
+    // What is written before the schema is the end of a stream that has not begun.
+    if (this._started && byteLength > 0)
+      this.pieces.push(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
+    return this;
+  }
+}
+
+/**
+ * One Arrow IPC stream: schema, a record batch for each batch, end. All batches are of one list. The pieces are views of
+ * the batches' own arrays: nothing is copied, and the batches must stay as they are while the pieces are in use.
+ */
+export function encodePieces(
+  first: Batch<readonly Column[]>,
+  ...more: Batch<readonly Column[]>[]
+): readonly Uint8Array[] {
   const schema = schemaOf(first.list);
-  return RecordBatchStreamWriter.writeAll([first, ...more].map(batch => recordBatchOf(schema, batch))).toUint8Array(
-    true,
-  );
+  const writer = new PieceWriter();
+  for (const batch of [first, ...more]) writer.write(recordBatchOf(schema, batch));
+  writer.finish();
+  return writer.pieces;
+}
+
+/** The same as one array of its own. */
+export function encodeArrow(first: Batch<readonly Column[]>, ...more: Batch<readonly Column[]>[]): Uint8Array {
+  return Buffer.concat(encodePieces(first, ...more));
 }
 
 function recordBatchOf(schema: Schema, batch: Batch<readonly Column[]>): RecordBatch {
@@ -102,34 +134,43 @@ export interface DecodedArrow<L extends readonly Column[]> {
 }
 
 /**
- * Reads a stream written by `encodeArrow`. `spare` columns (those the reader will fill itself) are allocated.
+ * Reads a stream written by `encodeArrow` into `spare`, a batch of the same list that is not in use, or into a new one
+ * when that is too small or not given. Columns the stream lacks are zero.
  * Throws an Error when the bytes are no such stream, or when a column has another type than the list says.
  */
-export function decodeArrow<const L extends readonly Column[]>(list: L, bytes: Uint8Array): DecodedArrow<L> {
+export function decodeArrow<const L extends readonly Column[]>(
+  list: L,
+  bytes: Uint8Array,
+  spare?: Batch<L>,
+): DecodedArrow<L> {
   const table = tableFromIPC(bytes);
   const record = table.batches[0];
   const rows = table.numRows;
   if (!record || table.batches.length !== 1)
     throw new Error(`Arrow stream holds ${table.batches.length} record batches, expected 1`);
   const names = table.schema.fields.map(field => field.name);
+  const batch = spare && spare.rowsMax >= rows ? spare : createBatch(list, rows);
   const missing: string[] = [];
-  const buffers = list.map(column => {
-    const bytesTotal = rows * KINDS[column.kind].bytesPerRow;
+  for (const column of list) {
+    const target = arrayOf(batch, column.name);
+    const words = rows * KINDS[column.kind].wordsPerRow;
     const index = names.indexOf(column.name);
     if (index < 0) {
       missing.push(column.name);
-      return new ArrayBuffer(bytesTotal);
+      target.fill(0, 0, words);
+      continue;
     }
     const type = table.schema.fields[index]!.type;
     const expected = TYPES[column.kind];
     if (String(type) !== String(expected)) throw new Error(`column ${column.name} is ${type}, expected ${expected}`);
-    const values = record.data.children[index]!.values as Uint8Array<ArrayBuffer>;
-    if (values.byteLength < bytesTotal)
-      throw new Error(`column ${column.name} holds ${values.byteLength} bytes, expected ${bytesTotal}`);
-    return values.buffer.slice(values.byteOffset, values.byteOffset + bytesTotal);
-  });
+    const { buffer, byteOffset, byteLength } = record.data.children[index]!.values as Uint8Array<ArrayBuffer>;
+    const wanted = rows * KINDS[column.kind].bytesPerRow;
+    if (byteLength < wanted) throw new Error(`column ${column.name} holds ${byteLength} bytes, expected ${wanted}`);
+    new Uint8Array(target.buffer, 0, wanted).set(new Uint8Array(buffer, byteOffset, wanted));
+  }
+  batch.rows = rows;
   const known = new Set<string>(list.map(column => column.name));
-  return { batch: batchOver(list, rows, buffers, rows), missing, unknown: names.filter(name => !known.has(name)) };
+  return { batch, missing, unknown: names.filter(name => !known.has(name)) };
 }
 
 /** A column of an answer: nullable text, or nullable numbers as doubles. */

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, createClient } from '@clickhouse/client';
+import { piecesOf } from '../schemas/arrow.ts';
 import { storageErrorOf } from './failures.ts';
 import type { DocumentVersion, QueryParams, Storage } from './storage.ts';
 
@@ -119,7 +120,7 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
 
     insertArrow: (table, arrow, token) =>
       classed(async () => {
-        const values = Readable.from([arrow], { objectMode: false });
+        const values = Readable.from(piecesOf(arrow), { objectMode: false });
         const { stream } = await writing.exec({
           query: `INSERT INTO ${table} FORMAT ArrowStream`,
           values,

@@ -1,6 +1,7 @@
 // What the services ask of ClickHouse. client.ts is the one module that knows its client library.
 
 import type { Readable } from 'node:stream';
+import type { ArrowBytes } from '../schemas/arrow.ts';
 
 /** `passing`: try again later (server away, overloaded, out of memory). `lasting`: this batch can never be stored. */
 export type FailureClass = 'passing' | 'lasting';
@@ -40,7 +41,7 @@ export interface DocumentVersion {
 
 export interface Storage {
   /** Inserts one Arrow stream as one block; the same token is stored once. Throws StorageError. */
-  insertArrow(table: 'flows' | 'exporters', arrow: Uint8Array, token: string): Promise<void>;
+  insertArrow(table: 'flows' | 'exporters', arrow: ArrowBytes, token: string): Promise<void>;
   /** Whether rows of this batch (first 64 bits of the SHA-256 of its token) with this day of receivedAt are stored. */
   hasBatch(batch: bigint, receivedAtMs: number): Promise<boolean>;
   /** Records what node keys mean; repeating is harmless. */

@@ -21,17 +21,24 @@ const HEADER_CRC_START = 252;
 /** Why a file is no batch; a bounded label of a counter. */
 export type FileFault = 'format' | 'checksum' | 'schema-version';
 
-export function batchHeader(token: string, payload: Uint8Array): Uint8Array {
+export function batchHeader(token: string, pieces: readonly Uint8Array[]): Uint8Array {
   const header = Buffer.alloc(HEADER_BYTES);
   header.write(MAGIC, 0, 'latin1');
   header.writeUInt32LE(HEADER_VERSION, 8);
   header.writeUInt32LE(FLOW_SCHEMA_VERSION, 12);
-  header.writeBigUInt64LE(BigInt(payload.length), 16);
-  header.writeUInt32LE(crc32(payload), 24);
+  header.writeBigUInt64LE(BigInt(bytesOf(pieces)), 16);
+  header.writeUInt32LE(
+    pieces.reduce((crc, piece) => crc32(piece, crc), 0),
+    24,
+  );
   header.writeUInt32LE(token.length, 28);
   header.write(token, TOKEN_START, TOKEN_BYTES_MAX, 'latin1');
   header.writeUInt32LE(crc32(header.subarray(0, HEADER_CRC_START)), HEADER_CRC_START);
   return header;
+}
+
+export function bytesOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }
 
 /** The Arrow stream of a file named after `token`, or what is wrong with the file. */

@@ -2,9 +2,10 @@
 
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
+import { type ArrowBytes, piecesOf } from '../schemas/arrow.ts';
 import { type BatchIdentity, tokenOf } from '../schemas/batch.ts';
 import { openCounters } from '../service/counters.ts';
-import { BATCH_SUFFIX, batchHeader, HEADER_BYTES } from './batch-file.ts';
+import { BATCH_SUFFIX, batchHeader, bytesOf, HEADER_BYTES } from './batch-file.ts';
 import { addUsage, SPOOL_SINK_COUNTERS, type SpoolSettings, TEMPORARY_SUFFIX } from './spool.ts';
 import type { BatchSink, Refusal } from './transport.ts';
 
@@ -29,16 +30,17 @@ export function createSpoolSink({
   }
 
   return {
-    put(identity: BatchIdentity, arrow: Uint8Array) {
+    put(identity: BatchIdentity, arrow: ArrowBytes) {
       const token = tokenOf(identity);
-      const bytes = HEADER_BYTES + arrow.length;
+      const pieces = piecesOf(arrow);
+      const bytes = HEADER_BYTES + bytesOf(pieces);
       if (bytes > bytesMax) return refuse('too-large');
       if (addUsage(usage, bytes) > bytesMax) {
         addUsage(usage, -bytes);
         return refuse('bound');
       }
       try {
-        writeBatch(folder, token, batchHeader(token, arrow), arrow, durable);
+        writeBatch(folder, token, [batchHeader(token, pieces), ...pieces], durable);
       } catch (error) {
         addUsage(usage, -bytes);
         const { code } = error as NodeJS.ErrnoException;
@@ -53,13 +55,13 @@ export function createSpoolSink({
 }
 
 /** Under a temporary name first: a file with its final name is whole. */
-function writeBatch(folder: string, token: string, header: Uint8Array, arrow: Uint8Array, durable: boolean): void {
+function writeBatch(folder: string, token: string, pieces: readonly Uint8Array[], durable: boolean): void {
   const temporary = join(folder, token + TEMPORARY_SUFFIX);
   const final = join(folder, token + BATCH_SUFFIX);
   try {
     const file = openSync(temporary, 'w', 0o600);
     try {
-      writeAll(file, header, arrow);
+      writeAll(file, pieces);
       if (durable) fsyncSync(file);
     } finally {
       closeSync(file);
@@ -75,12 +77,16 @@ function writeBatch(folder: string, token: string, header: Uint8Array, arrow: Ui
 }
 
 /** A nearly full disk takes a part of what it is given before it says ENOSPC. */
-function writeAll(file: number, header: Uint8Array, arrow: Uint8Array): void {
-  const total = header.length + arrow.length;
-  for (let written = 0; written < total; ) {
-    const rest =
-      written < header.length ? [header.subarray(written), arrow] : [arrow.subarray(written - header.length)];
-    written += writevSync(file, rest);
+function writeAll(file: number, pieces: readonly Uint8Array[]): void {
+  let rest = [...pieces];
+  while (rest.length > 0) {
+    let written = writevSync(file, rest);
+    const open = rest.findIndex(piece => {
+      if (written < piece.length) return true;
+      written -= piece.length;
+      return false;
+    });
+    rest = open < 0 ? [] : [rest[open]!.subarray(written), ...rest.slice(open + 1)];
   }
 }
 
