@@ -30,7 +30,18 @@ export interface Table {
   readonly settings?: readonly string[];
 }
 
-const DEDUPLICATED = [`non_replicated_deduplication_window = ${TOKENS_MAX}`, 'ttl_only_drop_parts = 1'];
+/**
+ * Parts below this many uncompressed bytes keep all columns in one file. With a file per column, an insert of 57 columns
+ * and the merges after it create and delete hundreds of files a second, and more than half of the server's CPU went into
+ * ext4 looking for an inode that had not been freed in the last seconds.
+ */
+const COMPACT_PART_BYTES_MAX = 1024 ** 3;
+
+const DEDUPLICATED = [
+  `non_replicated_deduplication_window = ${TOKENS_MAX}`,
+  'ttl_only_drop_parts = 1',
+  `min_bytes_for_wide_part = ${COMPACT_PART_BYTES_MAX}`,
+];
 const DATETIME = "DateTime('UTC')";
 const DATETIME_MS = "DateTime64(3, 'UTC')";
 
