@@ -52,7 +52,7 @@ export function createCollector(
   const workers: (RunningWorker | undefined)[] = [];
   const workerCounters: Counters<typeof WORKER_COUNTERS>[] = [];
   const faultCounters: Counters<typeof FAULT_COUNTERS>[] = [];
-  let encoder: Worker;
+  let encoder: Worker | undefined;
   let encoderWorkers = 0;
   let stopping = false;
   let dropsTimer: NodeJS.Timeout | undefined;
@@ -77,7 +77,7 @@ export function createCollector(
     const running: RunningWorker = { thread, counters: workerCounters[worker], listening: false };
     workers[worker] = running;
     encoderWorkers++;
-    encoder.postMessage(
+    encoder!.postMessage(
       { type: 'worker', worker, epoch: randomBytes(16).toString('hex'), port: port2 } satisfies EncoderMessage,
       [port2],
     );
@@ -87,7 +87,10 @@ export function createCollector(
       if (!stopping && running.listening) setTimeout(() => restart(worker), RESTART_DELAY_MS);
     });
     const message = await firstMessage(thread);
-    if (message.type === 'failed') throw portError(message, configuration);
+    if (message.type === 'failed') {
+      await thread.terminate();
+      throw portError(message, configuration);
+    }
     if (message.type !== 'listening') throw new Error(`receive worker ${worker} said ${message.type} at its start`);
     running.listening = true;
     return message;
@@ -99,10 +102,14 @@ export function createCollector(
     return first;
   }
 
+  /** Tries until the worker listens: its port may be taken for a while. */
   function restart(worker: number): void {
     if (stopping) return;
     socketCounters.add('workerRestarts');
-    startWorker(worker).catch(error => log.error({ worker, err: error }, 'receive worker could not be started again'));
+    startWorker(worker).catch(error => {
+      log.error({ worker, err: error }, 'receive worker could not be started again; the next try follows');
+      setTimeout(() => restart(worker), RESTART_DELAY_MS);
+    });
   }
 
   return {
@@ -123,7 +130,8 @@ export function createCollector(
       metrics.register(socketCounters);
       const first = await startWorkers().catch(async error => {
         stopping = true;
-        await Promise.all([...workers.map(worker => worker?.thread.terminate()), encoder.terminate()]);
+        await Promise.all([...workers.map(worker => worker?.thread.terminate()), encoder?.terminate()]);
+        encoder = undefined;
         throw error;
       });
       ports = first.ports;
@@ -199,9 +207,10 @@ async function probe(configuration: Configuration): Promise<void> {
   for (const port of configuration.udp) {
     const socket = createSocket(configuration.udpHost.includes(':') ? 'udp6' : 'udp4');
     await new Promise<void>((resolve, reject) => {
-      socket.once('error', (error: NodeJS.ErrnoException) =>
-        reject(portError({ type: 'failed', code: error.code ?? '', port, message: error.message }, configuration)),
-      );
+      socket.once('error', (error: NodeJS.ErrnoException) => {
+        socket.close();
+        reject(portError({ type: 'failed', code: error.code ?? '', port, message: error.message }, configuration));
+      });
       socket.bind(port, configuration.udpHost, () => socket.close(() => resolve()));
     });
   }

@@ -49,8 +49,11 @@ export async function decodeFiles(
     try {
       const { datagrams, passedOver, truncated, format: kind } = readCapture(file);
       let records = 0;
-      for (const { payload, source, sourcePort, timeMs } of datagrams)
+      for (const { payload, source, sourcePort, timeMs } of datagrams) {
         records += decoder.decode(payload, source, sourcePort, timeMs);
+        // A batch at a time: the rows of a large capture together are longer than a string may be.
+        if (texts.length > 0) await write(out, texts.splice(0).join(''));
+      }
       output.flush();
       await write(out, texts.splice(0).join(''));
       err.write(

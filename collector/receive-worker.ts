@@ -28,11 +28,13 @@ const counters = openCounters(WORKER_COUNTERS, countersBuffer);
 const free: FlowBatch[] = [];
 let openedAtMs = 0;
 let sequence = 0;
-let rowsDropped = 0;
-let batches = 0;
-let datagrams = 0;
-let bytes = 0;
-let records = 0;
+// A worker that takes the place of a dead one goes on counting where that one stopped.
+let rowsDropped = counters.get('rowsDropped');
+let batches = counters.get('batches');
+let datagrams = counters.get('datagrams');
+let bytes = counters.get('bytes');
+let records = counters.get('records');
+const evictedBefore = counters.get('exportersEvicted');
 let lastDatagramMs = 0;
 
 function handOver(kind: FilledBatch['kind'], batch: Batch<readonly Column[]>): void {
@@ -109,7 +111,8 @@ function report(nowMs: number): void {
 
 function tick(): void {
   const now = Date.now();
-  if (output.batch.rows > 0 && now - openedAtMs >= batchAgeMsMax) output.flush();
+  // Without a free buffer an aged batch waits for one: it may still have room.
+  if (output.batch.rows > 0 && now - openedAtMs >= batchAgeMsMax && free.length > 0) output.flush();
   if (now - reportedAtMs >= REPORT_INTERVAL_MS || Math.floor(now / 60_000) !== Math.floor(reportedAtMs / 60_000))
     report(now);
   counters.set('datagrams', datagrams);
@@ -118,7 +121,7 @@ function tick(): void {
   counters.set('rowsDropped', rowsDropped);
   counters.set('batches', batches);
   counters.set('exporters', decoder.exporters.size);
-  counters.set('exportersEvicted', decoder.exporters.evicted);
+  counters.set('exportersEvicted', evictedBefore + decoder.exporters.evicted);
 }
 
 async function main(): Promise<void> {
@@ -144,7 +147,9 @@ async function main(): Promise<void> {
       clearInterval(drain);
       clearInterval(timer);
       for (const socket of sockets) socket.close();
-      output.flush();
+      // The last batch needs no free buffer to follow it.
+      if (output.batch.rows > 0) handOver('flows', output.batch);
+      output.batch.rows = 0;
       report(now);
       tick();
       tell({ type: 'stopped' });

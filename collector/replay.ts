@@ -3,6 +3,7 @@
 import { createSocket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseHostPort } from '../schemas/configuration.ts';
+import { HairpinError } from '../service/errors.ts';
 import { readCapture } from './capture.ts';
 
 export interface ReplayOptions {
@@ -15,7 +16,7 @@ export interface ReplayOptions {
 /** Longest pause kept between two datagrams when the capture sets the pace. */
 const PAUSE_MS_MAX = 5000;
 
-/** Returns the number of datagrams sent. */
+/** Returns the number of datagrams sent. Throws CAPTURE_UNREADABLE or SEND_FAILED. */
 export async function replayCapture(file: string, { to, rate }: ReplayOptions): Promise<number> {
   const { datagrams } = readCapture(file);
   const { host, port } = parseHostPort(to);
@@ -32,6 +33,9 @@ export async function replayCapture(file: string, { to, rate }: ReplayOptions): 
         socket.send(payload, port, host, error => (error ? reject(error) : resolve())),
       );
     }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new HairpinError('SEND_FAILED', `${to} cannot be sent to (${code}); check --to HOST:PORT`, error);
   } finally {
     socket.close();
   }

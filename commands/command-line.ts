@@ -29,7 +29,7 @@ export function usageError(message: string, help: string): DocumentError {
   return new DocumentError('command line', [{ path: '', message: `${message}\nusage: ${help.split('\n')[0]}` }]);
 }
 
-/** A whole number from a flag, within limits. */
+/** A number from a flag, within limits. */
 export function numberFlag(
   name: string,
   text: unknown,

@@ -10,6 +10,7 @@ import { DocumentError, documentChecker, type Fault } from './documents.ts';
 
 const MiB = 1024 * 1024;
 const port = { minimum: 1, maximum: 65535 };
+const portPattern = '(6553[0-5]|655[0-2]\\d|65[0-4]\\d{2}|6[0-4]\\d{3}|[1-5]?\\d{1,4})';
 
 /** The machine's name as a collector id: [a-z0-9-], at most 63 characters. */
 function defaultCollectorId(): string {
@@ -25,7 +26,7 @@ const key = {
   data: Type.String({ default: './data', description: 'folder for the database, the spool and quarantine' }),
   http: Type.String({
     default: '127.0.0.1:8080',
-    pattern: '^(\\[[0-9a-fA-F:]+\\]|[^:]+):\\d{1,5}$',
+    pattern: `^(\\[[0-9a-fA-F:]+\\]|[^:]+):${portPattern}$`,
     description: 'address of API and console, HOST:PORT',
   }),
   udp: Type.Array(Type.Integer(port), {

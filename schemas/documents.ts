@@ -77,7 +77,12 @@ function parseText(name: string, text: string): unknown {
     throw new DocumentError(name, [
       { path: '', message: error.message.split('\n')[0]!, line: error.linePos?.[0].line },
     ]);
-  return document.toJS();
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // An alias without its anchor, or so many that the document would not fit into memory.
+    throw new DocumentError(name, [{ path: '', message: (cause as Error).message }]);
+  }
 }
 
 function withLines(text: string, faults: readonly Fault[]): Fault[] {
@@ -94,12 +99,17 @@ function withLines(text: string, faults: readonly Fault[]): Fault[] {
   });
 }
 
+function escapePointer(key: string): string {
+  return key.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
 function unescapePointer(token: string): string {
   return token.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
 interface SchemaError {
   keyword: string;
+  schemaPath: string;
   instancePath: string;
   params: object;
   message: string;
@@ -111,9 +121,11 @@ function describe(error: SchemaError): Fault[] {
   const params = error.params as Record<string, unknown>;
   if (keyword === 'additionalProperties' || keyword === 'unevaluatedProperties') {
     const keys = (params['additionalProperties'] ?? params['unevaluatedProperties'] ?? []) as string[];
-    return [keys].flat().map(key => ({ path: `${path}/${key}`, message: 'is not a known key' }));
+    return [keys].flat().map(key => ({ path: `${path}/${escapePointer(key)}`, message: 'is not a known key' }));
   }
-  if (keyword === 'boolean') return []; // repeats what additionalProperties says
+  // Repeats what additionalProperties says, or stands for an item behind the last one of a tuple.
+  if (keyword === 'boolean')
+    return error.schemaPath.endsWith('Properties') ? [] : [{ path, message: 'is more than there may be' }];
   if (keyword === 'required')
     return ((params['requiredProperties'] ?? []) as string[]).map(key => ({
       path: `${path}/${key}`,

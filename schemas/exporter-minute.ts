@@ -4,74 +4,23 @@
 import { PROTOCOLS } from './codes.ts';
 import type { Column, ColumnsOf } from './columns.ts';
 
+// biome-ignore format: one line a column
 export const EXPORTER_COLUMNS = [
   { name: 'minute', kind: 'time', stage: 'decoded', about: 'start of the minute', source: 'collector' },
-  {
-    name: 'exporter',
-    kind: 'address',
-    stage: 'decoded',
-    dimension: true,
-    about: 'address of the exporter',
-    source: 'datagram; sFlow: agent address',
-  },
-  {
-    name: 'observationDomain',
-    kind: 'u32',
-    stage: 'decoded',
-    dimension: true,
-    about: 'domain, source id, engine or sub-agent',
-    source: 'datagram',
-  },
-  {
-    name: 'protocol',
-    kind: 'u8',
-    stage: 'decoded',
-    codes: PROTOCOLS,
-    dimension: true,
-    about: 'export protocol',
-    source: 'datagram',
-  },
+  { name: 'exporter', kind: 'address', stage: 'decoded', dimension: true, about: 'address of the exporter', source: 'datagram; sFlow: agent address' },
+  { name: 'observationDomain', kind: 'u32', stage: 'decoded', dimension: true, about: 'domain, source id, engine or sub-agent', source: 'datagram' },
+  { name: 'protocol', kind: 'u8', stage: 'decoded', codes: PROTOCOLS, dimension: true, about: 'export protocol', source: 'datagram' },
   { name: 'lastSeen', kind: 'time', stage: 'decoded', about: 'newest datagram', source: 'collector' },
   { name: 'datagrams', kind: 'u64', stage: 'decoded', about: 'datagrams received', source: 'collector' },
   { name: 'datagramBytes', kind: 'u64', stage: 'decoded', about: 'bytes of their payloads', source: 'collector' },
   { name: 'records', kind: 'u64', stage: 'decoded', about: 'flow records or samples decoded', source: 'collector' },
-  {
-    name: 'lost',
-    kind: 'u64',
-    stage: 'decoded',
-    about: 'lost before the collector, in the unit of the protocol: v5 flows, v9 and sFlow datagrams, IPFIX records',
-    source: 'sequence numbers',
-  },
+  { name: 'lost', kind: 'u64', stage: 'decoded', about: 'lost before the collector, in the unit of the protocol: v5 flows, v9 and sFlow datagrams, IPFIX records', source: 'sequence numbers' },
   { name: 'templates', kind: 'u64', stage: 'decoded', about: 'templates learned or changed', source: 'collector' },
-  {
-    name: 'unknownTemplateSets',
-    kind: 'u64',
-    stage: 'decoded',
-    about: 'data sets without a template',
-    source: 'collector',
-  },
-  {
-    name: 'malformedSets',
-    kind: 'u64',
-    stage: 'decoded',
-    about: 'sets, samples or datagrams with a fault',
-    source: 'collector',
-  },
-  {
-    name: 'unknownRateRecords',
-    kind: 'u64',
-    stage: 'decoded',
-    about: 'records whose sampling rate is unknown',
-    source: 'collector',
-  },
+  { name: 'unknownTemplateSets', kind: 'u64', stage: 'decoded', about: 'data sets without a template', source: 'collector' },
+  { name: 'malformedSets', kind: 'u64', stage: 'decoded', about: 'sets, samples or datagrams with a fault', source: 'collector' },
+  { name: 'unknownRateRecords', kind: 'u64', stage: 'decoded', about: 'records whose sampling rate is unknown', source: 'collector' },
   { name: 'rateChanges', kind: 'u64', stage: 'decoded', about: 'changes of the sampling rate', source: 'collector' },
-  {
-    name: 'samplingRate',
-    kind: 'u32',
-    stage: 'decoded',
-    about: 'sampling rate in force, 0 unknown',
-    source: 'collector',
-  },
+  { name: 'samplingRate', kind: 'u32', stage: 'decoded', about: 'sampling rate in force, 0 unknown', source: 'collector' },
 ] as const satisfies readonly Column[];
 
 export type ExporterColumns = ColumnsOf<typeof EXPORTER_COLUMNS>;

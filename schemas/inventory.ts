@@ -2,6 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { parseAddress, parseMac, parsePrefix } from './address.ts';
+import { parsePortRange } from './applications.ts';
 import { documentChecker, type Fault } from './documents.ts';
 
 const Id = Type.String({ minLength: 1, maxLength: 255 });
@@ -278,6 +279,8 @@ function inventoryFaults(inventory: Inventory): Fault[] {
     const at = `/endpoints/${i}`;
     mac(endpoint.mac, `${at}/mac`);
     endpoint.addresses.forEach((text, j) => address(text, `${at}/addresses/${j}`));
+    if (endpoint.port !== undefined && !parsePortRange(endpoint.port))
+      fault(`${at}/port`, `"${endpoint.port}" is no port or range (tcp/443, udp/8000-8100, icmp)`);
     reference('segments', endpoint.segment, `${at}/segment`);
     reference('racks', endpoint.rack, `${at}/rack`);
     reference('switches', endpoint.switch, `${at}/switch`);

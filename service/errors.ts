@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   SCHEMA_MISMATCH: 'a table in ClickHouse is not what this version expects',
   DOCUMENT_REFUSED: 'a document named in the configuration is refused',
   CAPTURE_UNREADABLE: 'a capture file cannot be read',
+  SEND_FAILED: 'datagrams cannot be sent where they were asked to go',
   QUESTION_INVALID: 'a question to the API cannot be answered as asked',
 } as const;
 
