@@ -1,7 +1,7 @@
 // Reads the UDP payloads of a capture file: pcap (either byte order, micro- or nanoseconds), pcapng, or raw export
 // datagrams. What is no UDP over IPv4 or IPv6 is passed over and counted. The whole file is held in memory.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { formatAddress, formatIPv4 } from '../schemas/address.ts';
 import { HairpinError } from '../service/errors.ts';
 
@@ -22,8 +22,8 @@ export interface Capture {
   readonly truncated: boolean;
 }
 
-/** Files larger than this are refused: split them, or replay them with a tool that streams. */
-export const CAPTURE_BYTES_MAX = 2 ** 31 - 1;
+/** Files larger than this are refused: a capture is held in memory. */
+const CAPTURE_BYTES_MAX = 2 ** 31 - 1;
 
 const PCAP_MAGIC: Readonly<Record<number, { little: boolean; nanos: boolean }>> = {
   2712847316: { little: false, nanos: false },
@@ -37,8 +37,15 @@ const PCAPNG_SECTION = 0x0a0d0d0a;
 export function readCapture(file: string): Capture {
   let bytes: Uint8Array;
   try {
+    const { size } = statSync(file);
+    if (size > CAPTURE_BYTES_MAX)
+      throw new HairpinError(
+        'CAPTURE_UNREADABLE',
+        `${file} has ${size} bytes, more than ${CAPTURE_BYTES_MAX}: split it first`,
+      );
     bytes = readFileSync(file);
   } catch (error) {
+    if (error instanceof HairpinError) throw error;
     throw new HairpinError(
       'CAPTURE_UNREADABLE',
       `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,

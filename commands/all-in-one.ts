@@ -2,7 +2,7 @@
 // order, stopped in reverse, so that what was received is kept and what was kept is stored first.
 
 import { MessageChannel } from 'node:worker_threads';
-import { createCollector } from '../collector/collector.ts';
+import { type Collector, createCollector } from '../collector/collector.ts';
 import { createEnricherSupervisor } from '../enricher/supervisor.ts';
 import { createQueryApi } from '../query-api/app.ts';
 import type { Configuration } from '../schemas/configuration.ts';
@@ -22,6 +22,7 @@ export interface AllInOne {
   readonly ports: readonly number[];
   readonly bufferBytes: number;
   readonly data: string;
+  readonly totals: Collector['totals'];
   stop(): Promise<void>;
 }
 
@@ -129,7 +130,7 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
       },
       stop: collector.stop,
     });
-    return { url, ...listening, data: data.path, stop: release };
+    return { url, ...listening, data: data.path, totals: collector.totals, stop: release };
   } catch (error) {
     await release();
     throw error;

@@ -47,9 +47,12 @@ export async function demo(args: readonly string[]): Promise<number> {
   process.stderr.write(
     `${banner(hairpin!)}  A simulated data centre sends to it. Its truth, up to the last full five minutes, is compared by\n    npx hairpin verify --truth ${truthFile} --api ${hairpin!.url}\n\n`,
   );
-  await untilStopped(async () => {
-    await feed.stop();
-    await hairpin!.stop();
+  await untilStopped({
+    totals: hairpin!.totals,
+    stop: async () => {
+      await feed.stop();
+      await hairpin!.stop();
+    },
   });
   if (!given) rmSync(folder, { recursive: true, force: true });
   return 0;

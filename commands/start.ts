@@ -36,7 +36,7 @@ export async function start(args: readonly string[]): Promise<number> {
   if (!configuration) return 0;
   const running = await startAllInOne(configuration);
   process.stderr.write(banner(running));
-  await untilStopped(running.stop);
+  await untilStopped(running);
   return 0;
 }
 
@@ -52,8 +52,12 @@ export function banner({ url, ports, bufferBytes, data }: AllInOne): string {
 }
 
 /** Waits for SIGINT or SIGTERM, then stops; what is on its way is stored or stays in the spool. */
-export async function untilStopped(stop: () => Promise<void>): Promise<void> {
+export async function untilStopped({ stop, totals }: Pick<AllInOne, 'stop' | 'totals'>): Promise<void> {
   const signal = await stopSignal();
   process.stderr.write(`\n${signal}: stopping; what was received is kept\n`);
   await stop();
+  const { datagrams, records, kernelDrops, rowsDropped, rowsRefused } = totals();
+  process.stderr.write(
+    `${datagrams} datagrams with ${records} records received; ${kernelDrops} datagrams dropped by the kernel, ${rowsDropped + rowsRefused} records dropped here\n`,
+  );
 }

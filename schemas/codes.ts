@@ -67,12 +67,7 @@ export const RULES = [
 
 export type Protocol = (typeof PROTOCOLS)[number];
 export type Direction = (typeof DIRECTIONS)[number];
-export type RateSource = (typeof RATE_SOURCES)[number];
-export type ServerSide = (typeof SERVER_SIDES)[number];
-export type Locality = (typeof LOCALITIES)[number];
-export type CountReason = (typeof COUNT_REASONS)[number];
 export type Identity = (typeof IDENTITIES)[number];
-export type Rule = (typeof RULES)[number];
 
 /** The codes of a list by name: `codesOf(PROTOCOLS).ipfix === 6`. */
 export function codesOf<const L extends readonly string[]>(names: L): Readonly<Record<L[number], number>> {

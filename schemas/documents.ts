@@ -3,6 +3,7 @@
 
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { Settings } from 'typebox/system';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 
 export interface Fault {
@@ -27,6 +28,11 @@ export class DocumentError extends Error {
   }
 }
 
+/** What is wrong beyond this many places is not told. */
+const FAULTS_MAX = 1000;
+// typebox stops at 8 of its own, which may all be such that describe() leaves out.
+Settings.Set({ maxErrors: 2 * FAULTS_MAX });
+
 /** Above this size a refused document is reported without line numbers: finding them costs a second, slower parse. */
 const LINES_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -48,7 +54,10 @@ export function documentChecker<const S extends TSchema>(
   const validator = Compile(schema);
   const faultsOf = (value: unknown): { document: unknown; faults: Fault[] } => {
     const document = validator.Default(structuredClone(value));
-    const faults = validator.Errors(document).flatMap(error => describe(error));
+    const faults = validator
+      .Errors(document)
+      .flatMap(error => describe(error))
+      .slice(0, FAULTS_MAX);
     return { document, faults: faults.length > 0 ? faults : rules(document as Static<S>) };
   };
   return {

@@ -2,7 +2,7 @@
 // rows for one key add up: counters are deltas, `lastSeen` and `samplingRate` are the newest.
 
 import { PROTOCOLS } from './codes.ts';
-import type { Column, ColumnsOf } from './columns.ts';
+import type { Column } from './columns.ts';
 
 // biome-ignore format: one line a column
 export const EXPORTER_COLUMNS = [
@@ -22,5 +22,3 @@ export const EXPORTER_COLUMNS = [
   { name: 'rateChanges', kind: 'u64', stage: 'decoded', about: 'changes of the sampling rate', source: 'collector' },
   { name: 'samplingRate', kind: 'u32', stage: 'decoded', about: 'sampling rate in force, 0 unknown', source: 'collector' },
 ] as const satisfies readonly Column[];
-
-export type ExporterColumns = ColumnsOf<typeof EXPORTER_COLUMNS>;

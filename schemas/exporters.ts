@@ -2,7 +2,7 @@
 // nothing in it is inferred from flows. An exporter that is not listed is accepted and its ports are `unknown`.
 
 import { type Static, Type } from 'typebox';
-import { parseAddress } from './address.ts';
+import { formatAddress, parseAddress } from './address.ts';
 import { documentChecker, type Fault } from './documents.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -56,9 +56,10 @@ export const exporterRegistryChecker = documentChecker(ExporterRegistry, registr
   const faults: Fault[] = [];
   const seen = new Map<string, number>();
   registry.exporters.forEach((exporter, i) => {
-    if (!parseAddress(exporter.address))
+    const address = parseAddress(exporter.address);
+    if (!address)
       faults.push({ path: `/exporters/${i}/address`, message: `"${exporter.address}" is no IPv4 or IPv6 address` });
-    const name = `${exporter.address} ${exporter.domain ?? '*'} ${exporter.protocol ?? '*'}`;
+    const name = `${address ? formatAddress(address) : exporter.address} ${exporter.domain ?? '*'} ${exporter.protocol ?? '*'}`;
     const first = seen.get(name);
     if (first === undefined) seen.set(name, i);
     else

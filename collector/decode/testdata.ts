@@ -18,9 +18,7 @@ export type Bytes = readonly number[];
 
 export const u8 = (value: number): Bytes => [value & 0xff];
 export const u16 = (value: number): Bytes => [(value >>> 8) & 0xff, value & 0xff];
-export const u24 = (value: number): Bytes => [(value >>> 16) & 0xff, ...u16(value)];
 export const u32 = (value: number): Bytes => [...u16(Math.floor(value / 65536)), ...u16(value % 65536)];
-export const u48 = (value: number): Bytes => [...u16(Math.floor(value / 2 ** 32)), ...u32(value % 2 ** 32)];
 export const u64 = (value: number | bigint): Bytes => [
   ...u32(Number(BigInt(value) >> 32n)),
   ...u32(Number(BigInt(value) & 0xffffffffn)),
@@ -256,7 +254,6 @@ export function ipv4(payload: Bytes, packet: Packet4 = {}): Bytes {
 }
 
 export const SRC6 = '2001:db8::1';
-export const DST6 = '2001:db8::2';
 export const src6: Bytes = hex('20010db8000000000000000000000001');
 export const dst6: Bytes = hex('20010db8000000000000000000000002');
 

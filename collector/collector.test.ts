@@ -1,0 +1,304 @@
+// The collector's threads as a unit: real datagrams over loopback, a real spool folder, and what is in its files.
+
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MessageChannel, type Worker } from 'node:worker_threads';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { decodeArrow } from '../schemas/arrow.ts';
+import { type BatchIdentity, parseToken } from '../schemas/batch.ts';
+import { type Configuration, loadConfiguration } from '../schemas/configuration.ts';
+import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
+import { DECODED_COLUMNS } from '../schemas/flow.ts';
+import { createLog } from '../service/log.ts';
+import { createMetrics, type Metrics } from '../service/metrics.ts';
+import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
+import { openSpool, tokenOfFile } from '../transport/spool.ts';
+import { createCollector } from './collector.ts';
+import { netflow5, record5 } from './decode/testdata.ts';
+
+const RECORDS = 30;
+const log = createLog('test', 'error');
+log.level = 'silent';
+
+let root: string;
+let sender: Socket;
+const tidy: (() => unknown)[] = [];
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), 'hairpin-collector-'));
+  for (const name of ['spool', 'quarantine']) mkdirSync(join(root, name));
+  sender = createSocket('udp4');
+  sender.bind(0, '127.0.0.1');
+  await once(sender, 'listening');
+});
+afterEach(async () => {
+  for (const step of tidy.splice(0).reverse()) await step();
+  sender.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+function open(overrides: Partial<Configuration> = {}, bytesMax = 1 << 30) {
+  const configuration: Configuration = {
+    ...loadConfiguration({}),
+    udp: [0],
+    udpHost: '127.0.0.1',
+    collectorId: 'test',
+    batchRowsMax: 4096,
+    batchAgeMsMax: 60_000,
+    logLevel: 'error',
+    ...overrides,
+  };
+  const spool = openSpool({
+    folder: join(root, 'spool'),
+    quarantine: join(root, 'quarantine'),
+    bytesMax,
+    quarantineBytesMax: 1 << 20,
+    durable: false,
+  });
+  const { port1, port2 } = new MessageChannel();
+  const announced: string[] = [];
+  port2.on('message', token => announced.push(token));
+  const metrics = createMetrics();
+  const collector = createCollector(configuration, { log, metrics, spool: spool.settings, announce: port1 });
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= collector.stop();
+    return stopped;
+  };
+  tidy.push(() => port2.close(), stop);
+  return { ...collector, stop, announced, port2, metrics };
+}
+
+/** A datagram whose records carry their number as bytes. */
+const datagram = (first: number, count = RECORDS) =>
+  netflow5(
+    Array.from({ length: count }, (_, i) => record5(1, first + i)),
+    { sequence: first },
+  );
+
+/** Sends from one socket; waits for the kernel to take each, so that the receive buffer is not overrun. */
+async function send(port: number, payload: Uint8Array, socket = sender): Promise<void> {
+  await new Promise<void>((resolve, reject) =>
+    socket.send(payload, port, '127.0.0.1', error => (error ? reject(error) : resolve())),
+  );
+}
+
+async function sendRecords(port: number, datagrams: number, first = 0, socket = sender): Promise<void> {
+  for (let i = 0; i < datagrams; i++) {
+    await send(port, datagram(first + i * RECORDS), socket);
+    if (i % 32 === 31) await new Promise(resolve => setImmediate(resolve));
+  }
+}
+
+interface Stored {
+  readonly identity: BatchIdentity;
+  readonly rows: number;
+  readonly bytes: readonly number[];
+}
+
+/** The batches in the spool by worker, epoch and sequence, each checked against its checksums and decoded. */
+function stored(kind: 'flows' | 'exporters' = 'flows'): Stored[] {
+  const folder = join(root, 'spool');
+  return readdirSync(folder)
+    .map(name => tokenOfFile(name))
+    .filter(token => token !== undefined && parseToken(token)!.kind === kind)
+    .map(token => {
+      const payload = payloadOf(readFileSync(join(folder, token! + BATCH_SUFFIX)), token!);
+      if (typeof payload === 'string') throw new Error(`${token} fails its ${payload} check`);
+      const identity = parseToken(token!)!;
+      if (kind === 'exporters') {
+        const { columns, rows } = decodeArrow(EXPORTER_COLUMNS, payload).batch;
+        return { identity, rows, bytes: Array.from({ length: rows }, (_, row) => columns.records[2 * row]!) };
+      }
+      const { columns, rows } = decodeArrow(DECODED_COLUMNS, payload).batch;
+      return { identity, rows, bytes: Array.from({ length: rows }, (_, row) => columns.bytes[2 * row]!) };
+    })
+    .sort((a, b) => a.identity.worker - b.identity.worker || a.identity.sequence - b.identity.sequence);
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
+const allBytes = () => stored().flatMap(({ bytes }) => bytes);
+const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
+
+async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`${what}: not within 10 s`);
+    await new Promise(resolve => setTimeout(resolve, 10));
+  }
+}
+
+async function metric(metrics: Metrics, name: string): Promise<number> {
+  const lines = (await metrics.registry.metrics()).split('\n').filter(line => line.startsWith(`hairpin_${name}`));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  await new Promise<void>(resolve => socket.close(() => resolve()));
+  return port;
+}
+
+describe('everything received', () => {
+  test('is in the spool after stop(), in order, each batch announced', async () => {
+    const collector = open();
+    const { ports, bufferBytes } = await collector.start();
+    expect(ports[0]).toBeGreaterThan(0);
+    expect(bufferBytes).toBeGreaterThan(4096);
+    await sendRecords(ports[0]!, 200);
+    await collector.stop();
+    expect(allBytes()).toEqual(upTo(200 * RECORDS));
+    expect(collector.totals()).toEqual({ datagrams: 200, records: 6000, kernelDrops: 0, rowsDropped: 0, rowsRefused: 0 });
+    const batches = [...stored(), ...stored('exporters')];
+    await until(() => collector.announced.length === batches.length, 'announcements');
+    expect(stored('exporters').map(({ bytes }) => bytes)).toEqual([[6000]]);
+    expect(await metric(collector.metrics, 'collector_records_total')).toBe(6000);
+  });
+
+  test('is closed into batches of batchRowsMax rows', async () => {
+    const collector = open({ batchRowsMax: 100, batchesMax: 64 });
+    const { ports } = await collector.start();
+    await sendRecords(ports[0]!, 50);
+    await collector.stop();
+    expect(allBytes()).toEqual(upTo(1500));
+    const batches = stored();
+    expect(batches.length).toBeGreaterThanOrEqual(15);
+    expect(batches.every(({ rows }) => rows > 0 && rows <= 100)).toBe(true);
+    const { epoch } = batches[0]!.identity;
+    expect(batches.map(({ identity }) => identity)).toEqual(
+      batches.map((_, sequence) => ({ kind: 'flows', collector: 'test', worker: 0, epoch, sequence })),
+    );
+  });
+
+  test('is closed into a batch at batchAgeMsMax, without anything further', async () => {
+    const collector = open({ batchAgeMsMax: 50 });
+    const { ports } = await collector.start();
+    await send(ports[0]!, datagram(0));
+    await once(collector.port2, 'message');
+    expect(allBytes()).toEqual(upTo(RECORDS));
+  });
+
+  test('is there with two workers on one port, whichever of them got it', async () => {
+    const port = await freePort();
+    const collector = open({ workers: 2, udp: [port] });
+    expect((await collector.start()).ports).toEqual([port]);
+    const sockets = Array.from({ length: 16 }, () => createSocket('udp4'));
+    try {
+      for (const [i, socket] of sockets.entries()) await sendRecords(port, 5, i * 5 * RECORDS, socket);
+      await collector.stop();
+    } finally {
+      for (const socket of sockets) socket.close();
+    }
+    expect(sorted(allBytes())).toEqual(upTo(16 * 5 * RECORDS));
+    expect(new Set(stored().map(({ identity }) => identity.worker))).toEqual(new Set([0, 1]));
+    expect(new Set(stored().map(({ identity }) => identity.epoch)).size).toBe(2);
+  });
+});
+
+describe('at its bounds', () => {
+  test('with all column buffers on their way, rows are dropped and counted, and the last batch is kept', async () => {
+    const collector = open({ batchRowsMax: 16, batchesMax: 2 });
+    const { ports } = await collector.start();
+    // A datagram of 30 rows fills one batch and a half before any buffer can come back.
+    await sendRecords(ports[0]!, 300);
+    await send(ports[0]!, datagram(1_000_000, 10));
+    await collector.stop();
+    const { rowsDropped, records, datagrams } = collector.totals();
+    expect([datagrams, records]).toEqual([301, 9010]);
+    expect(rowsDropped).toBeGreaterThan(0);
+    expect(allBytes().length + rowsDropped).toBe(9010);
+    expect(new Set(allBytes()).size).toBe(allBytes().length);
+    expect(await metric(collector.metrics, 'collector_rows_dropped_total')).toBe(rowsDropped);
+    expect(allBytes()).toContain(1_000_009);
+  });
+
+  test('with a full spool, rows are refused and counted', async () => {
+    const collector = open({ batchRowsMax: 100, batchesMax: 64 }, 100_000);
+    const { ports } = await collector.start();
+    await sendRecords(ports[0]!, 50);
+    await collector.stop();
+    const { rowsRefused, rowsDropped } = collector.totals();
+    const reported = stored('exporters').length === 0 ? 1 : 0; // the report of exporters is a batch of one row
+    expect(allBytes().length).toBeGreaterThan(0);
+    expect(rowsRefused).toBeGreaterThan(0);
+    expect([allBytes().length + rowsRefused - reported, rowsDropped]).toEqual([1500, 0]);
+    expect(await metric(collector.metrics, 'encoder_rows_refused_total')).toBe(rowsRefused);
+  });
+});
+
+/** The threads that `act` starts. */
+async function threadsOf(act: () => Promise<unknown>): Promise<Worker[]> {
+  const threads: Worker[] = [];
+  const add = (thread: Worker) => threads.push(thread);
+  process.on('worker', add);
+  try {
+    await act();
+  } finally {
+    process.off('worker', add);
+  }
+  return threads;
+}
+
+describe('a start', () => {
+  test.each([1, 2])('on a taken port with %i workers is PORT_TAKEN, and no thread stays', async workers => {
+    const taken = createSocket('udp4');
+    taken.bind(0, '127.0.0.1');
+    await once(taken, 'listening');
+    tidy.push(() => taken.close());
+    const { port } = taken.address();
+    const collector = open({ workers, udp: [await freePort(), port] });
+    const threads = await threadsOf(() =>
+      expect(collector.start()).rejects.toMatchObject({
+        code: 'PORT_TAKEN',
+        message: `PORT_TAKEN: UDP port ${port} on 127.0.0.1 is in use by another program; choose others with --udp PORT,PORT`,
+      }),
+    );
+    expect(threads.map(({ threadId }) => threadId).filter(id => id !== -1)).toEqual([]);
+    await collector.stop();
+  });
+
+  test('on an address that is not ours says so', async () => {
+    await expect(open({ udpHost: '192.0.2.1' }).start()).rejects.toThrow(/PORT_TAKEN: UDP port 0 on 192\.0\.2\.1 cannot be bound/);
+  });
+
+  test('ends all its threads at stop()', async () => {
+    const collector = open({ workers: 2, udp: [await freePort()] });
+    const threads = await threadsOf(() => collector.start());
+    expect(threads).toHaveLength(3);
+    expect(threads.filter(({ threadId }) => threadId === -1)).toEqual([]);
+    await collector.stop();
+    expect(threads.map(({ threadId }) => threadId)).toEqual([-1, -1, -1]);
+  });
+});
+
+test('a worker that dies is started again with a new epoch, and goes on counting', async () => {
+  const port = await freePort();
+  const collector = open({ udp: [port], batchRowsMax: RECORDS });
+  const [, worker] = await threadsOf(() => collector.start());
+  await sendRecords(port, 3);
+  await until(() => collector.totals().records === 90, 'published counters');
+  await worker!.terminate();
+  // A port that another program holds for a moment does not end it.
+  const other = createSocket('udp4');
+  other.bind(port, '127.0.0.1');
+  await once(other, 'listening');
+  await until(async () => (await metric(collector.metrics, 'collector_worker_restarts_total')) === 1, 'first try');
+  const threads = await threadsOf(async () => {
+    other.close();
+    await until(async () => (await metric(collector.metrics, 'collector_worker_restarts_total')) === 2, 'second try');
+  });
+  expect(threads).toHaveLength(1);
+  await until(async () => {
+    await send(port, datagram(1000));
+    return collector.totals().records > 90;
+  }, 'records after the restart');
+  await collector.stop();
+  const epochs = [...new Set(stored().map(({ identity }) => identity.epoch))];
+  expect(epochs).toHaveLength(2);
+  expect(allBytes()).toEqual(expect.arrayContaining([...upTo(60), 1000]));
+});

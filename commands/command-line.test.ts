@@ -1,0 +1,215 @@
+// The commands as a user runs them: what they print, where, and the exit code.
+
+import { spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { tableFromIPC } from 'apache-arrow';
+import { afterAll, describe, expect, test } from 'vitest';
+import { pcapOf } from '../benchmarks/pcap-writer.ts';
+import { netflow5, record5 } from '../collector/decode/testdata.ts';
+import { CONFIGURATION_KEYS, flagOf } from '../schemas/configuration.ts';
+import { DocumentError } from '../schemas/documents.ts';
+import { DECODED_COLUMNS } from '../schemas/flow.ts';
+import { numberFlag, parseCommand } from './command-line.ts';
+
+const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
+const COMMANDS = ['start', 'demo', 'decode', 'replay', 'load', 'verify', 'inventory', 'bench'];
+
+const folder = mkdtempSync(join(tmpdir(), 'hairpin-commands-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+function write(name: string, content: string | Uint8Array): string {
+  const file = join(folder, name);
+  writeFileSync(file, content);
+  return file;
+}
+
+function hairpin(...args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { cwd: folder });
+  return { status, stdout, out: stdout.toString(), err: stderr.toString() };
+}
+
+const DATAGRAMS = 40;
+const captured = pcapOf(
+  Array.from({ length: DATAGRAMS }, (_, i) => ({
+    payload: netflow5(
+      Array.from({ length: 30 }, () => record5(1, 100 + i)),
+      { sequence: 30 * i },
+    ),
+    timeMs: 1_577_836_800_000 + i,
+    srcAddress: '192.0.2.7',
+    srcPort: 50_000,
+    dstAddress: '192.0.2.1',
+    dstPort: 2055,
+  })),
+);
+const capture = write('flows.pcap', captured);
+
+describe('hairpin', () => {
+  test('alone, or asked for help, lists its commands', () => {
+    for (const args of [[], ['--help']]) {
+      const { status, out, err } = hairpin(...args);
+      expect([status, err]).toEqual([0, '']);
+      for (const command of COMMANDS) expect(out).toMatch(new RegExp(`^  ${command} .*[a-z]$`, 'm'));
+    }
+  });
+
+  test('refuses a command it does not know, with the list on standard error', () => {
+    const { status, out, err } = hairpin('decoed');
+    expect([status, out]).toEqual([2, '']);
+    expect(err).toMatch(/^hairpin decoed: no such command\n\n.*decode FILE/s);
+  });
+
+  test.each(COMMANDS)('%s --help prints its flags and does nothing else', command => {
+    const { status, out, err } = hairpin(command, '--help');
+    expect([status, err]).toEqual([0, '']);
+    expect(out).toMatch(new RegExp(`^hairpin ${command} .+\n\n {0,2}[A-Za-z]`));
+    if (command === 'start') for (const key of CONFIGURATION_KEYS) expect(out).toContain(`\n  ${flagOf(key)} `);
+  });
+
+  test.each([
+    [['decode', '--fromat', 'csv', 'x'], "Unknown option '--fromat'"],
+    [['decode', '--format', 'xml', 'x'], '--format must be one of jsonl, csv, arrow'],
+    [['replay', 'a', '--to', 'host'], '--to HOST:PORT is required'],
+    [['start', '--workers', '0', '--udp', 'x', '--http', 'here'], 'configuration is refused, 3 faults:'],
+  ])('%j is refused in words', (args, message) => {
+    const { status, out, err } = hairpin(...args);
+    expect([status, out]).toEqual([2, '']);
+    expect(err).toContain(message);
+    expect(err).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe('hairpin decode', () => {
+  test('writes one JSON line a record, and what it found on standard error', () => {
+    const { status, out, err } = hairpin('decode', capture);
+    const rows = out
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as Record<string, unknown>);
+    expect([status, rows.length]).toEqual([0, 30 * DATAGRAMS]);
+    expect(rows[0]).toMatchObject({ exporter: '192.0.2.7', protocol: 'netflow5', bytes: 100 });
+    expect(err).toContain(`${capture}: pcap, ${DATAGRAMS} datagrams, ${30 * DATAGRAMS} records\n`);
+  });
+
+  test('writes CSV with the columns as head', () => {
+    const { status, out } = hairpin('decode', '--format=csv', capture);
+    const [head, ...lines] = out
+      .trimEnd()
+      .split('\n')
+      .map(line => line.split(','));
+    expect(status).toBe(0);
+    expect(head).toEqual(DECODED_COLUMNS.map(({ name }) => name));
+    expect(lines.length).toBe(30 * DATAGRAMS);
+    expect(lines.every(line => line.length === head!.length)).toBe(true);
+  });
+
+  test('writes Arrow that another reader takes', () => {
+    const { status, stdout } = hairpin('decode', '--format', 'arrow', capture);
+    const table = tableFromIPC(stdout);
+    expect([status, table.numRows]).toEqual([0, 30 * DATAGRAMS]);
+    const bytes = [...(table.getChild('bytes') as Iterable<bigint>)].reduce((sum, value) => sum + value, 0n);
+    expect(bytes).toBe(BigInt(30 * (100 * DATAGRAMS + (DATAGRAMS * (DATAGRAMS - 1)) / 2)));
+  });
+
+  test('of a capture that was cut gives what is whole and says so', () => {
+    const { status, out, err } = hairpin('decode', write('cut.pcap', captured.subarray(0, captured.length - 10)));
+    expect([status, out.trimEnd().split('\n').length]).toEqual([0, 30 * (DATAGRAMS - 1)]);
+    expect(err).toContain('cut off in the middle of a frame');
+  });
+
+  test('of a folder, or of nothing, ends with code 1 and a reason; other files are decoded', () => {
+    const { status, out, err } = hairpin('decode', folder, join(folder, 'none'), write('empty', ''), capture);
+    expect([status, out.trimEnd().split('\n').length]).toEqual([1, 30 * DATAGRAMS]);
+    expect(err.split('\n').slice(0, 3)).toEqual([
+      `CAPTURE_UNREADABLE: ${folder} cannot be read (EISDIR)`,
+      `CAPTURE_UNREADABLE: ${join(folder, 'none')} cannot be read (ENOENT)`,
+      `CAPTURE_UNREADABLE: ${join(folder, 'empty')} has 0 bytes, too few for a datagram`,
+    ]);
+  });
+
+  test('ends quietly when its reader has seen enough', () => {
+    const files = Array(20).fill(capture).join(' ');
+    const command = `set -o pipefail; "${process.execPath}" "${PROGRAM}" decode ${files} | head -1`;
+    const { status, stdout, stderr } = spawnSync('bash', ['-c', command]);
+    expect(status).toBe(0);
+    expect(stdout.toString().trimEnd().split('\n')).toHaveLength(1);
+    expect(stderr.toString()).not.toMatch(/EPIPE|^\s+at /m);
+  });
+});
+
+describe('hairpin replay', () => {
+  test('sends every payload of the capture as it is', async () => {
+    const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
+    const received: Uint8Array[] = [];
+    socket.on('message', message => received.push(message));
+    socket.bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    // It runs while this process stands still: the kernel holds what it sends.
+    const { status, err } = hairpin('replay', capture, '--to', `127.0.0.1:${socket.address().port}`, '--rate', '4000');
+    while (received.length < DATAGRAMS) await once(socket, 'message');
+    socket.close();
+    expect(status).toBe(0);
+    expect(err).toContain(`${DATAGRAMS} datagrams sent to 127.0.0.1:`);
+    expect(received.every((payload, i) => payload.length === 24 + 30 * 48 && payload[19] === ((30 * i) & 0xff))).toBe(
+      true,
+    );
+  });
+
+  test.each([
+    [
+      capture,
+      '127.0.0.1:99999',
+      /^SEND_FAILED: 127\.0\.0\.1:99999 cannot be sent to \(ERR_SOCKET_BAD_PORT\); check --to/,
+    ],
+    [write('large.bin', new Uint8Array(70_000)), '127.0.0.1:9', /^SEND_FAILED: .*\(EMSGSIZE\)/],
+  ])('of %s to %s ends with one clear line', (file, to, message) => {
+    const { status, err } = hairpin('replay', file, '--to', to);
+    expect(status).toBe(1);
+    expect(err).toMatch(message);
+    expect(err.trimEnd().split('\n')).toHaveLength(1);
+  });
+});
+
+describe('hairpin inventory check', () => {
+  const inventory = write('inventory.yaml', 'source: s\nasOf: 2026-01-01T00:00:00Z\nvms: [{id: v, name: web-1}]\n');
+  const applications = write('applications.yaml', 'applications:\n- id: web\n  servers: {names: [web-*]}\n');
+  const registry = write('exporters.json', '{"exporters": [{"address": "10.0.0.1"}]}');
+
+  test('tells the kind of each document and what is in it', () => {
+    const { status, out, err } = hairpin('inventory', 'check', inventory, applications, registry);
+    expect([status, err]).toEqual([0, '']);
+    expect(out.split('\n')).toEqual([
+      `${inventory}: valid inventory (1 vms)`,
+      expect.stringMatching(`^${applications}: valid applications document \\(1 applications.*\\)$`),
+      `${registry}: valid exporter registry (1 exporters)`,
+      '',
+    ]);
+  });
+
+  test('names every fault of every document with its line, ends with code 2, and takes the others', () => {
+    const bad = write('bad.yaml', 'source: s\nasOf: today\nvms:\n- id: v\n');
+    const worse = write('worse.yaml', 'applications: [\n');
+    const { status, out, err } = hairpin('inventory', 'check', bad, registry, worse, folder);
+    expect([status, out]).toEqual([2, `${registry}: valid exporter registry (1 exporters)\n`]);
+    expect(err).toContain(
+      `${bad} is refused, 2 faults:\n  line 2: /asOf must match format "date-time"\n  line 4: /vms/0/name is required\n`,
+    );
+    expect(err).toMatch(new RegExp(`${worse} is refused, 1 fault:\n  line \\d`));
+    expect(err).toContain(`${folder} cannot be read: EISDIR`);
+  });
+});
+
+test('flags of commands are refused in words', () => {
+  const parse = (...args: string[]) => parseCommand(args, { rate: { type: 'string' } }, 'hairpin x FILE\n\nMore.\n');
+  expect(() => parse('--fast')).toThrow(/^command line is refused.*Unknown option '--fast'.*usage: hairpin x FILE$/s);
+  expect(() => parse('--rate')).toThrow(DocumentError);
+  expect(parse('a', '--rate', '5', 'b')).toMatchObject({ values: { rate: '5' }, positionals: ['a', 'b'] });
+  const rate = (text: unknown) => numberFlag('rate', text, { minimum: 0, maximum: 10 }, 'hairpin x');
+  expect([rate('0'), rate('10'), rate('0.5')]).toEqual([0, 10, 0.5]);
+  for (const text of ['', ' ', '-1', '10.1', 'fast', 'NaN', 'Infinity', undefined, true])
+    expect(() => rate(text)).toThrow(`--rate must be a number from 0 to 10, is ${String(text)}`);
+});

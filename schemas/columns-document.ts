@@ -1,0 +1,41 @@
+// docs/COLUMNS.md, made of the column lists; schemas/columns.test.ts writes it and fails when it has drifted.
+
+import { type Column, clickhouseType } from './columns.ts';
+import { EXPORTER_COLUMNS } from './exporter-minute.ts';
+import { FLOW_COLUMNS } from './flow.ts';
+
+export function columnsDocument(): string {
+  return `# Columns
+
+One name in every layer: \`hairpin decode\`, the batch, Arrow, ClickHouse and the API. Made from \`schemas/flow.ts\` and
+\`schemas/exporter-minute.ts\`; \`npm test -- schemas --update\` writes it again. Numbers among the sources are elements of the
+[IANA registry](https://www.iana.org/assignments/ipfix/ipfix.xhtml); an enumerated column holds the code.
+
+## Flow records, as decoded
+
+${table(FLOW_COLUMNS.filter(({ stage }) => stage === 'decoded'))}
+
+## Flow records, added by the enricher
+
+${table(FLOW_COLUMNS.filter(({ stage }) => stage === 'enriched'))}
+
+## Exporters, one row per exporter, domain, protocol and minute
+
+${table(EXPORTER_COLUMNS)}
+`;
+}
+
+function table(columns: readonly Column[]): string {
+  const rows = columns.map(column =>
+    [
+      `\`${column.name}\``,
+      clickhouseType(column),
+      column.about,
+      column.source,
+      column.codes?.map((name, code) => `${code} ${name}`).join(', ') ?? '',
+    ].map(text => text.replaceAll('|', '\\|')),
+  );
+  return [['Name', 'Type', 'Meaning', 'Source', 'Codes'], Array<string>(5).fill('---'), ...rows]
+    .map(cells => `| ${cells.join(' | ')} |`)
+    .join('\n');
+}

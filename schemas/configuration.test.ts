@@ -1,0 +1,193 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import {
+  CONFIGURATION_KEYS,
+  type Configuration,
+  configurationHelp,
+  configurationOptions,
+  flagOf,
+  loadConfiguration,
+  parseFlags,
+  parseHostPort,
+  type Sources,
+  variableOf,
+} from './configuration.ts';
+import { DocumentError } from './documents.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'hairpin-configuration-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const file = join(folder, 'hairpin.yaml');
+function write(text: string): string {
+  writeFileSync(file, text);
+  return file;
+}
+
+/** `path message` of every fault, [] when the configuration is taken. */
+function faultsOf(sources: Sources): string[] {
+  try {
+    loadConfiguration(sources);
+    return [];
+  } catch (error) {
+    if (!(error instanceof DocumentError)) throw error;
+    return error.faults.map(({ path, message }) => `${path} ${message}`);
+  }
+}
+
+describe('the configuration', () => {
+  test('without any source has the defaults, each of which is valid', () => {
+    const configuration = loadConfiguration({});
+    expect(Object.keys(configuration).sort()).toEqual([...CONFIGURATION_KEYS].sort());
+    expect(configuration).toMatchObject({
+      http: '127.0.0.1:8080',
+      udp: [2055, 4739, 6343],
+      batchRowsMax: 65536,
+      durable: false,
+      clickhouse: '',
+    });
+    expect(configuration.collectorId).toMatch(/^[a-z0-9-]{1,63}$/);
+  });
+
+  test('takes a flag before the environment, that before the file, the file before the default', () => {
+    const sources = {
+      file: write('batchRowsMax: 10\nworkers: 3\nbatchAgeMsMax: 500\n'),
+      environment: { HAIRPIN_BATCH_ROWS_MAX: '20', HAIRPIN_WORKERS: '4', PATH: '/bin' },
+      flags: { 'batch-rows-max': '30' },
+    };
+    const { batchRowsMax, workers, batchAgeMsMax, batchesMax } = loadConfiguration(sources);
+    expect([batchRowsMax, workers, batchAgeMsMax, batchesMax]).toEqual([30, 4, 500, 6]);
+  });
+
+  test('converts the texts of flags and variables to what each key wants', () => {
+    const { udp, durable, workers, data } = loadConfiguration({
+      environment: { HAIRPIN_UDP: '9995, 9996', HAIRPIN_DURABLE: 'true', HAIRPIN_DATA: '42' },
+      flags: { workers: '2' },
+    });
+    expect([udp, durable, workers, data]).toEqual([[9995, 9996], true, 2, '42']);
+    const off = { file: write('durable: true\n'), environment: { HAIRPIN_DURABLE: '0' } };
+    expect(loadConfiguration(off).durable).toBe(false);
+    expect(loadConfiguration({ flags: { durable: true } }).durable).toBe(true);
+  });
+
+  test('names every fault of all three sources at once, with its place', () => {
+    const faults = faultsOf({
+      file: write('batchRowsMax: many\nbatchRowMax: 5\ncollectorId: Über\n'),
+      environment: {
+        HAIRPIN_WORKERS: '0',
+        HAIRPIN_WORKER: '2',
+        HAIRPIN_DURABLE: 'perhaps',
+        HAIRPIN_TEST_REQUIRE: 'all',
+      },
+      flags: { 'log-level': 'loud', udp: '2055,http,70000' },
+    });
+    expect(faults.sort()).toEqual([
+      '--log-level must be one of debug, info, warn, error',
+      '--udp must be <= 65535',
+      '--udp must be integer',
+      `/batchRowMax (${file}) is not a known key`,
+      `/batchRowsMax (${file}) must be integer`,
+      `/collectorId (${file}) must match pattern "^[a-z0-9-]{1,63}$"`,
+      'HAIRPIN_DURABLE must be boolean',
+      'HAIRPIN_WORKER is no known variable; --help lists them',
+      'HAIRPIN_WORKERS must be >= 1',
+    ]);
+  });
+
+  test('names an unknown variable even when everything else is right', () => {
+    expect(faultsOf({ environment: { HAIRPIN_PORT: '1' } })).toEqual([
+      'HAIRPIN_PORT is no known variable; --help lists them',
+    ]);
+  });
+
+  test('of an empty file, or one of comments, is the default', () => {
+    for (const text of ['', '# nothing yet\n', '---\n'])
+      expect(loadConfiguration({ file: write(text) })).toEqual(loadConfiguration({}));
+  });
+
+  test('of a file that is no YAML is refused with the line of the mistake', () => {
+    const [fault, ...more] = faultsOf({ file: write('workers: 2\nudp: [2055\nhttp: x\n') });
+    expect(more).toEqual([]);
+    expect(fault).toMatch(new RegExp(`^${file} .* at line [23], column \\d+`));
+    expect(faultsOf({ file: write('workers: *x\n') })).toEqual([expect.stringContaining(`${file} Unresolved alias`)]);
+  });
+
+  test('of a file that is missing, a folder or a list is refused by name', () => {
+    expect(faultsOf({ file: join(folder, 'none.yaml') })[0]).toContain(`${join(folder, 'none.yaml')} cannot be read`);
+    expect(faultsOf({ file: folder })[0]).toContain(`${folder} cannot be read`);
+    expect(faultsOf({ file: write('- workers\n') })).toEqual([`${file} must hold keys and values`]);
+    expect(faultsOf({ file: write('workers\n') })).toEqual([`${file} must hold keys and values`]);
+  });
+
+  test.each([
+    ['workers', 1, 64],
+    ['batchRowsMax', 1, 1_048_576],
+    ['batchAgeMsMax', 10, 60_000],
+    ['batchesMax', 2, 256],
+    ['clickhousePort', 0, 65_535],
+    ['udpBufferBytes', 4096, 1024 * 1024 * 1024],
+    ['retentionDays', 1, 3650],
+  ] as const)('takes %s from %i to %i and nothing beside', (name: keyof Configuration, minimum, maximum) => {
+    const faults = (value: number) => faultsOf({ flags: { [flagOf(name).slice(2)]: String(value) } });
+    expect([faults(minimum), faults(maximum)]).toEqual([[], []]);
+    expect(faults(minimum - 1)).toEqual([`${flagOf(name)} must be >= ${minimum}`]);
+    expect(faults(maximum + 1)).toEqual([`${flagOf(name)} must be <= ${maximum}`]);
+    expect(faults(minimum + 0.5)).toEqual([`${flagOf(name)} must be integer`]);
+  });
+
+  test('takes an address to listen on with a port that exists', () => {
+    const taken = (http: string) => faultsOf({ flags: { http } }).length === 0;
+    for (const http of ['127.0.0.1:8080', 'localhost:0', '[::1]:65535', '0.0.0.0:1', 'a:59999', 'a:60000', 'a:65499'])
+      expect([http, taken(http)]).toEqual([http, true]);
+    for (const http of [
+      '8080',
+      ':8080',
+      '127.0.0.1',
+      '127.0.0.1:65536',
+      'a:70000',
+      'a:99999',
+      'a:100000',
+      '::1:80',
+      'a:x',
+    ])
+      expect([http, taken(http)]).toEqual([http, false]);
+    expect(parseHostPort('[fd00::1]:2055')).toEqual({ host: 'fd00::1', port: 2055 });
+    expect(parseHostPort('example.net:80')).toEqual({ host: 'example.net', port: 80 });
+  });
+});
+
+describe('the flags', () => {
+  test('are the keys in kebab case, the variables in capitals', () => {
+    expect([flagOf('batchRowsMax'), flagOf('udp'), variableOf('batchRowsMax'), variableOf('udpHost')]).toEqual([
+      '--batch-rows-max',
+      '--udp',
+      'HAIRPIN_BATCH_ROWS_MAX',
+      'HAIRPIN_UDP_HOST',
+    ]);
+    const options = Object.keys(configurationOptions());
+    expect(options).toHaveLength(CONFIGURATION_KEYS.length);
+    expect(options.filter(name => !/^[a-z]+(-[a-z]+)*$/.test(name))).toEqual([]);
+  });
+
+  test('are all in the help, each with its default', () => {
+    const lines = configurationHelp().split('\n');
+    const defaults = loadConfiguration({});
+    for (const name of CONFIGURATION_KEYS)
+      expect(lines.filter(line => line.startsWith(`  ${flagOf(name)} `))).toEqual([
+        expect.stringMatching(
+          new RegExp(`[a-z]{3,}.* \\[${String(defaults[name]).replace(/[.*+?^$[\]\\]/g, '\\$&')}\\]$`),
+        ),
+      ]);
+  });
+
+  test('are read with and without =, and an unknown one is refused by name', () => {
+    const { values, positionals } = parseFlags(['--workers=2', '--udp', '1,2', 'x', '--durable'], {
+      port: { type: 'string' },
+    });
+    expect({ ...values }).toEqual({ workers: '2', udp: '1,2', durable: true });
+    expect(positionals).toEqual(['x']);
+    expect(() => parseFlags(['--worker', '2'])).toThrow(/Unknown option '--worker'.*--help lists what is known/s);
+    expect(() => parseFlags(['--workers'])).toThrow(DocumentError);
+  });
+});
