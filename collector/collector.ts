@@ -88,7 +88,6 @@ export function createCollector(
     });
     const message = await firstMessage(thread);
     if (message.type === 'failed') {
-      await thread.terminate();
       throw portError(message, configuration);
     }
     if (message.type !== 'listening') throw new Error(`receive worker ${worker} said ${message.type} at its start`);

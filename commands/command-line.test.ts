@@ -1,6 +1,6 @@
 // The commands as a user runs them: what they print, where, and the exit code.
 
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,9 +27,20 @@ function write(name: string, content: string | Uint8Array): string {
   return file;
 }
 
-function hairpin(...args: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { cwd: folder });
-  return { status, stdout, out: stdout.toString(), err: stderr.toString() };
+interface Outcome {
+  readonly status: number;
+  readonly stdout: Buffer;
+  readonly out: string;
+  readonly err: string;
+}
+
+function hairpin(...args: readonly string[]): Promise<Outcome> {
+  return new Promise(resolve => {
+    const options = { cwd: folder, encoding: 'buffer', maxBuffer: 1 << 26 } as const;
+    const child = execFile(process.execPath, [PROGRAM, ...args], options, (_, stdout, stderr) =>
+      resolve({ status: child.exitCode ?? -1, stdout, out: stdout.toString(), err: stderr.toString() }),
+    );
+  });
 }
 
 const DATAGRAMS = 40;
@@ -48,23 +59,23 @@ const captured = pcapOf(
 );
 const capture = write('flows.pcap', captured);
 
-describe('hairpin', () => {
-  test('alone, or asked for help, lists its commands', () => {
+describe.concurrent('hairpin', () => {
+  test('alone, or asked for help, lists its commands', async () => {
     for (const args of [[], ['--help']]) {
-      const { status, out, err } = hairpin(...args);
+      const { status, out, err } = await hairpin(...args);
       expect([status, err]).toEqual([0, '']);
       for (const command of COMMANDS) expect(out).toMatch(new RegExp(`^  ${command} .*[a-z]$`, 'm'));
     }
   });
 
-  test('refuses a command it does not know, with the list on standard error', () => {
-    const { status, out, err } = hairpin('decoed');
+  test('refuses a command it does not know, with the list on standard error', async () => {
+    const { status, out, err } = await hairpin('decoed');
     expect([status, out]).toEqual([2, '']);
     expect(err).toMatch(/^hairpin decoed: no such command\n\n.*decode FILE/s);
   });
 
-  test.each(COMMANDS)('%s --help prints its flags and does nothing else', command => {
-    const { status, out, err } = hairpin(command, '--help');
+  test.each(COMMANDS)('%s --help prints its flags and does nothing else', async command => {
+    const { status, out, err } = await hairpin(command, '--help');
     expect([status, err]).toEqual([0, '']);
     expect(out).toMatch(new RegExp(`^hairpin ${command} .+\n\n {0,2}[A-Za-z]`));
     if (command === 'start') for (const key of CONFIGURATION_KEYS) expect(out).toContain(`\n  ${flagOf(key)} `);
@@ -75,17 +86,17 @@ describe('hairpin', () => {
     [['decode', '--format', 'xml', 'x'], '--format must be one of jsonl, csv, arrow'],
     [['replay', 'a', '--to', 'host'], '--to HOST:PORT is required'],
     [['start', '--workers', '0', '--udp', 'x', '--http', 'here'], 'configuration is refused, 3 faults:'],
-  ])('%j is refused in words', (args, message) => {
-    const { status, out, err } = hairpin(...args);
+  ])('%j is refused in words', async (args, message) => {
+    const { status, out, err } = await hairpin(...args);
     expect([status, out]).toEqual([2, '']);
     expect(err).toContain(message);
     expect(err).not.toMatch(/^\s+at /m);
   });
 });
 
-describe('hairpin decode', () => {
-  test('writes one JSON line a record, and what it found on standard error', () => {
-    const { status, out, err } = hairpin('decode', capture);
+describe.concurrent('hairpin decode', () => {
+  test('writes one JSON line a record, and what it found on standard error', async () => {
+    const { status, out, err } = await hairpin('decode', capture);
     const rows = out
       .trimEnd()
       .split('\n')
@@ -95,8 +106,8 @@ describe('hairpin decode', () => {
     expect(err).toContain(`${capture}: pcap, ${DATAGRAMS} datagrams, ${30 * DATAGRAMS} records\n`);
   });
 
-  test('writes CSV with the columns as head', () => {
-    const { status, out } = hairpin('decode', '--format=csv', capture);
+  test('writes CSV with the columns as head', async () => {
+    const { status, out } = await hairpin('decode', '--format=csv', capture);
     const [head, ...lines] = out
       .trimEnd()
       .split('\n')
@@ -107,22 +118,22 @@ describe('hairpin decode', () => {
     expect(lines.every(line => line.length === head!.length)).toBe(true);
   });
 
-  test('writes Arrow that another reader takes', () => {
-    const { status, stdout } = hairpin('decode', '--format', 'arrow', capture);
+  test('writes Arrow that another reader takes', async () => {
+    const { status, stdout } = await hairpin('decode', '--format', 'arrow', capture);
     const table = tableFromIPC(stdout);
     expect([status, table.numRows]).toEqual([0, 30 * DATAGRAMS]);
     const bytes = [...(table.getChild('bytes') as Iterable<bigint>)].reduce((sum, value) => sum + value, 0n);
     expect(bytes).toBe(BigInt(30 * (100 * DATAGRAMS + (DATAGRAMS * (DATAGRAMS - 1)) / 2)));
   });
 
-  test('of a capture that was cut gives what is whole and says so', () => {
-    const { status, out, err } = hairpin('decode', write('cut.pcap', captured.subarray(0, captured.length - 10)));
+  test('of a capture that was cut gives what is whole and says so', async () => {
+    const { status, out, err } = await hairpin('decode', write('cut.pcap', captured.subarray(0, captured.length - 10)));
     expect([status, out.trimEnd().split('\n').length]).toEqual([0, 30 * (DATAGRAMS - 1)]);
     expect(err).toContain('cut off in the middle of a frame');
   });
 
-  test('of a folder, or of nothing, ends with code 1 and a reason; other files are decoded', () => {
-    const { status, out, err } = hairpin('decode', folder, join(folder, 'none'), write('empty', ''), capture);
+  test('of a folder, or of nothing, ends with code 1 and a reason; other files are decoded', async () => {
+    const { status, out, err } = await hairpin('decode', folder, join(folder, 'none'), write('empty', ''), capture);
     expect([status, out.trimEnd().split('\n').length]).toEqual([1, 30 * DATAGRAMS]);
     expect(err.split('\n').slice(0, 3)).toEqual([
       `CAPTURE_UNREADABLE: ${folder} cannot be read (EISDIR)`,
@@ -141,15 +152,21 @@ describe('hairpin decode', () => {
   });
 });
 
-describe('hairpin replay', () => {
+describe.concurrent('hairpin replay', () => {
   test('sends every payload of the capture as it is', async () => {
     const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
     const received: Uint8Array[] = [];
     socket.on('message', message => received.push(message));
     socket.bind(0, '127.0.0.1');
     await once(socket, 'listening');
-    // It runs while this process stands still: the kernel holds what it sends.
-    const { status, err } = hairpin('replay', capture, '--to', `127.0.0.1:${socket.address().port}`, '--rate', '4000');
+    const { status, err } = await hairpin(
+      'replay',
+      capture,
+      '--to',
+      `127.0.0.1:${socket.address().port}`,
+      '--rate',
+      '4000',
+    );
     while (received.length < DATAGRAMS) await once(socket, 'message');
     socket.close();
     expect(status).toBe(0);
@@ -166,21 +183,21 @@ describe('hairpin replay', () => {
       /^SEND_FAILED: 127\.0\.0\.1:99999 cannot be sent to \(ERR_SOCKET_BAD_PORT\); check --to/,
     ],
     [write('large.bin', new Uint8Array(70_000)), '127.0.0.1:9', /^SEND_FAILED: .*\(EMSGSIZE\)/],
-  ])('of %s to %s ends with one clear line', (file, to, message) => {
-    const { status, err } = hairpin('replay', file, '--to', to);
+  ])('of %s to %s ends with one clear line', async (file, to, message) => {
+    const { status, err } = await hairpin('replay', file, '--to', to);
     expect(status).toBe(1);
     expect(err).toMatch(message);
     expect(err.trimEnd().split('\n')).toHaveLength(1);
   });
 });
 
-describe('hairpin inventory check', () => {
+describe.concurrent('hairpin inventory check', () => {
   const inventory = write('inventory.yaml', 'source: s\nasOf: 2026-01-01T00:00:00Z\nvms: [{id: v, name: web-1}]\n');
   const applications = write('applications.yaml', 'applications:\n- id: web\n  servers: {names: [web-*]}\n');
   const registry = write('exporters.json', '{"exporters": [{"address": "10.0.0.1"}]}');
 
-  test('tells the kind of each document and what is in it', () => {
-    const { status, out, err } = hairpin('inventory', 'check', inventory, applications, registry);
+  test('tells the kind of each document and what is in it', async () => {
+    const { status, out, err } = await hairpin('inventory', 'check', inventory, applications, registry);
     expect([status, err]).toEqual([0, '']);
     expect(out.split('\n')).toEqual([
       `${inventory}: valid inventory (1 vms)`,
@@ -190,10 +207,10 @@ describe('hairpin inventory check', () => {
     ]);
   });
 
-  test('names every fault of every document with its line, ends with code 2, and takes the others', () => {
+  test('names every fault of every document with its line, ends with code 2, and takes the others', async () => {
     const bad = write('bad.yaml', 'source: s\nasOf: today\nvms:\n- id: v\n');
     const worse = write('worse.yaml', 'applications: [\n');
-    const { status, out, err } = hairpin('inventory', 'check', bad, registry, worse, folder);
+    const { status, out, err } = await hairpin('inventory', 'check', bad, registry, worse, folder);
     expect([status, out]).toEqual([2, `${registry}: valid exporter registry (1 exporters)\n`]);
     expect(err).toContain(
       `${bad} is refused, 2 faults:\n  line 2: /asOf must match format "date-time"\n  line 4: /vms/0/name is required\n`,

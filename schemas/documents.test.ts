@@ -117,10 +117,10 @@ describe('a document', () => {
   });
 
   test('above 8 MiB is refused with paths but without lines, which would take another parse', () => {
-    const items = Array.from({ length: 350_000 }, (_, i) => `{"id":"an item, number ${i}"}`);
+    const items = Array.from({ length: 90 }, () => `{"id":"${'x'.repeat(100_000)}"}`);
     const text = `{"name":"x","items":[\n${items.join(',\n')},\n{"id":""}]}`;
     expect(text.length).toBeGreaterThan(8 * 1024 * 1024);
-    expect(refused(text)).toEqual([{ path: '/items/350000/id', message: 'must not have fewer than 1 characters' }]);
+    expect(refused(text)).toEqual([{ path: '/items/90/id', message: 'must not have fewer than 1 characters' }]);
   });
 
   test('is refused in one message for people', () => {

@@ -180,7 +180,9 @@ describe('a data folder', () => {
       openDataFolder(${JSON.stringify(root)});
       process.stdout.write('open');
       process.stdin.resume();`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     await new Promise(resolve => child.stdout.once('data', resolve));
     expect(() => openDataFolder(root)).toThrow(
       `DATA_FOLDER_TAKEN: ${root} is used by another Hairpin (process ${child.pid})`,
@@ -206,7 +208,9 @@ describe('a data folder', () => {
     writeFileSync(join(root, 'file'), '');
     for (const path of [join(root, 'file'), join(root, 'file', 'below')]) {
       expect(() => openDataFolder(path)).toThrow(
-        new RegExp(`^DATA_FOLDER_UNUSABLE: ${path} cannot be written \\((EEXIST|ENOTDIR)\\); choose another with --data`),
+        new RegExp(
+          `^DATA_FOLDER_UNUSABLE: ${path} cannot be written \\((EEXIST|ENOTDIR)\\); choose another with --data`,
+        ),
       );
     }
   });
@@ -234,7 +238,13 @@ test('a throttle passes one message of a kind per interval and says how many it 
 test('an error for people begins with its code and keeps its cause', () => {
   const cause = new Error('EADDRINUSE');
   const error = new HairpinError('PORT_TAKEN', 'UDP port 2055 is in use', cause);
-  expect([error.message, error.code, error.cause]).toEqual(['PORT_TAKEN: UDP port 2055 is in use', 'PORT_TAKEN', cause]);
+  expect([error.message, error.code, error.cause]).toEqual([
+    'PORT_TAKEN: UDP port 2055 is in use',
+    'PORT_TAKEN',
+    cause,
+  ]);
   expect('cause' in new HairpinError('PORT_TAKEN', '')).toBe(false);
-  expect(Object.entries(ERROR_CODES).filter(([code, text]) => !/^[A-Z]+(_[A-Z]+)+$/.test(code) || text === '')).toEqual([]);
+  expect(
+    Object.entries(ERROR_CODES).filter(([code, text]) => !/^[A-Z]+(_[A-Z]+)+$/.test(code) || text.length === 0),
+  ).toEqual([]);
 });

@@ -4,7 +4,7 @@
 import type { Batch } from '../../schemas/batch.ts';
 import type { Column } from '../../schemas/columns.ts';
 import type { DecodedColumns } from '../../schemas/flow.ts';
-import type { Domain } from './exporters.ts';
+import type { Domain } from './domain.ts';
 import { FAULT_SLOTS, faultSlot } from './faults.ts';
 import { fillTime } from './kernels.ts';
 

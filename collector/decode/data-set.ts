@@ -4,7 +4,7 @@
 import { RATE_SOURCE } from '../../schemas/codes.ts';
 import type { DecodedColumns } from '../../schemas/flow.ts';
 import { type DatagramContext, RECORDS_PER_DATAGRAM_MAX } from './context.ts';
-import type { Domain } from './exporters.ts';
+import type { Domain } from './domain.ts';
 import { FAULT } from './faults.ts';
 import { fillTime, type Kernel, MAPPED_WORD, readUint } from './kernels.ts';
 import { bindTemplate, type Template, VARIABLE_LENGTH } from './template.ts';

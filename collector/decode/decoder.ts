@@ -4,7 +4,8 @@
 import { parseAddress, swap32 } from '../../schemas/address.ts';
 import { PROTOCOL } from '../../schemas/codes.ts';
 import { DatagramContext, type Limits, type Output } from './context.ts';
-import { type Domain, ExporterTable } from './exporters.ts';
+import type { Domain } from './domain.ts';
+import { ExporterTable } from './exporters.ts';
 import { FAULT } from './faults.ts';
 import { decodeIpfix } from './ipfix.ts';
 import { decodeNetflow5 } from './netflow5.ts';
@@ -41,7 +42,7 @@ export class Decoder {
       context.fault(FAULT['unknown-version']);
       return 0;
     }
-    const session = exporters.session(address, port, addressColumnWords);
+    const session = exporters.session(address, port, receivedAtMs, addressColumnWords);
     context.exporter.set(session.address);
     const domain: Domain | undefined = decode(context, exporters, session);
     domain?.seen(length, receivedAtMs);

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { PROTOCOL } from '../../schemas/codes.ts';
-import { Domain } from './exporters.ts';
+import { Domain, TEMPLATES_TOTAL_MAX } from './domain.ts';
+import { compileTemplate } from './template.ts';
 import {
   Bench,
   type Bytes,
@@ -25,7 +26,7 @@ import {
 
 describe('a sequence number', () => {
   const lostIn = (steps: readonly (readonly [sequence: number, advance: number])[]) => {
-    const domain = new Domain(new Uint32Array(4), PROTOCOL.netflow9, 0);
+    const domain = new Domain(new Uint32Array(4), PROTOCOL.netflow9, 0, { exporter: 0, total: { count: 0 } });
     for (const [sequence, advance] of steps) domain.checkSequence(sequence, advance);
     return domain.lost;
   };
@@ -84,6 +85,33 @@ describe('a sequence number', () => {
         [3, 1],
       ],
       1,
+    ],
+    [
+      'that is overtaken loses nothing',
+      [
+        [1, 1],
+        [2, 1],
+        [5, 1],
+        [3, 1],
+        [4, 1],
+        [6, 1],
+      ],
+      0,
+    ],
+    [
+      'that starts again far below loses nothing',
+      [
+        [3_000_000_000, 1],
+        [0, 1],
+        [1, 1],
+        [2, 1],
+      ],
+      0,
+    ],
+    [
+      'that starts again close below is believed after some',
+      [[500, 1], ...Array.from({ length: 20 }, (_, i) => [i, 1] as const), [25, 1]],
+      5,
     ],
   ] as const)('%s', (_, steps, lost) => {
     expect(lostIn(steps)).toBe(lost);
@@ -231,15 +259,43 @@ describe('exporters', () => {
     const bench = new Bench({ exportersMax: 100 });
     for (let i = 0; i < 10_000; i++) bench.decode(ipfix(flow), `10.${i >> 8}.${i & 255}.1`, i);
     expect([bench.decoder.exporters.size, bench.decoder.exporters.evicted]).toEqual([100, 9900]);
+    // Those let go with something to tell are told once.
+    expect(bench.domains().length).toBe(200);
     expect(bench.domains().length).toBe(100);
   });
 
-  test('of sFlow are agents; beyond the bound new ones are refused with domain-limit', () => {
+  test('that go on sending are not the ones to give way', () => {
+    const bench = new Bench({ exportersMax: 3 });
+    for (let i = 0; i < 50; i++) {
+      const nowMs = 20_000 * i;
+      bench.decode(ipfix(flow), '192.0.2.1', 1, nowMs);
+      bench.decode(ipfix(flow), '192.0.2.2', 1000 + i, nowMs + 1);
+    }
+    expect(bench.decode(data, '192.0.2.1', 1).length).toBe(1);
+  });
+
+  test('have one bound for the templates of all their domains, and one for all of them', () => {
+    const bench = new Bench({ templatesMax: 5 });
+    for (let domain = 0; domain < 10; domain++) bench.decode(ipfix([set(2, template(300, [[1, 4]]))], { domain }));
+    expect(bench.faults('ipfix')).toEqual({ 'template-limit': 5 });
+    const total = { count: TEMPLATES_TOTAL_MAX - 1 };
+    const domain = new Domain(new Uint32Array(4), PROTOCOL.ipfix, 0, { exporter: 0, total });
+    const [first, second] = [300, 301].map(
+      id => compileTemplate(id, [{ id: 1, pen: 0, length: 4 }], -1, new Uint8Array(0), true)!,
+    );
+    expect(domain.learn(first!, 100)).toBe(true);
+    expect(domain.learn(second!, 100)).toBe(false);
+    domain.forget(300);
+    expect(domain.learn(second!, 100)).toBe(true);
+  });
+
+  test('of sFlow are agents; beyond the bound the one not heard for longest gives way', () => {
     const bench = new Bench({ exportersMax: 2 });
     const from = (last: number) =>
       sflow([flowSample([sampledHeader(ethernet(0x0800, ipv4(tcp())))])], { agent: ip4(`192.0.2.${last}`) });
-    expect([1, 2, 3, 1].map(agent => bench.decode(from(agent)).length)).toEqual([1, 1, 0, 1]);
-    expect(bench.faults('sflow5')).toEqual({ 'domain-limit': 1 });
+    expect([1, 2, 3, 1].map(agent => bench.decode(from(agent)).length)).toEqual([1, 1, 1, 1]);
+    expect(bench.decoder.exporters.evicted).toBe(2);
+    expect(bench.domains().filter(domain => !domain.evicted).length).toBe(2);
   });
 
   test('are known by their address: IPv4, IPv4 through an IPv6 socket, IPv6 with a zone', () => {

@@ -1,112 +1,70 @@
-// Exporters as the decoder knows them. A session is a source address and port; inside it, templates, sampling rates,
-// sequence and health belong to a domain: protocol and observation domain (RFC 7011 8). sFlow keys domains by agent.
+// The exporters a decoder knows. A session is a source address and port and holds the domains that were heard from there;
+// sFlow agents are kept apart, for an agent may send from any address. Both are bounded: at the bound the one not heard
+// for longest gives way (to the accuracy of RENEW_MS), and what it had not reported yet is still reported.
 
-import type { Template } from './template.ts';
-
-export class Domain {
-  readonly exporter: Uint32Array;
-  /** Observation domain id, NetFlow v9 source id, NetFlow v5 engine, sFlow sub-agent id. */
-  readonly id: number;
-  readonly protocol: number;
-  readonly templates = new Map<number, Template>();
-  /** The template used last: most data sets use the same one again. */
-  lastTemplate: Template | undefined;
-
-  /** Sampling rate of the domain, 0 unknown, and where it was learnt. */
-  samplingRate = 0;
-  rateSource = 0;
-  /** Rates by sampler id (48) or selector id (302). */
-  readonly selectorRates = new Map<number, number>();
-  /** 160 systemInitTimeMilliseconds from options, 0 unknown. */
-  systemInitMs = 0;
-
-  /** Sequence number expected next, -1 before the first datagram. */
-  sequenceNext = -1;
-  /** IPFIX: sequence number of the previous message. */
-  sequenceLast = -1;
-  /** IPFIX: the exporter's sequence numbers count the records of their own message too. */
-  sequenceInclusive = false;
-
-  // Counters since the last report; see schemas/exporter-minute.ts.
-  lastSeenMs = 0;
-  datagrams = 0;
-  datagramBytes = 0;
-  records = 0;
-  lost = 0;
-  templatesLearned = 0;
-  unknownTemplateSets = 0;
-  malformedSets = 0;
-  unknownRateRecords = 0;
-  rateChanges = 0;
-
-  constructor(exporter: Uint32Array, protocol: number, id: number) {
-    this.exporter = Uint32Array.from(exporter);
-    this.protocol = protocol;
-    this.id = id;
-  }
-
-  seen(bytes: number, nowMs: number): void {
-    this.datagrams++;
-    this.datagramBytes += bytes;
-    this.lastSeenMs = nowMs;
-  }
-
-  setRate(rate: number, source: number): void {
-    if (this.samplingRate !== rate && this.rateSource !== 0) this.rateChanges++;
-    this.samplingRate = rate;
-    this.rateSource = source;
-  }
-
-  /** Counts what is missing before `sequence`, modulo 2^32; a step back is a restart or reordering and counts nothing. */
-  checkSequence(sequence: number, advance: number): void {
-    if (this.sequenceNext >= 0) {
-      const gap = (sequence - this.sequenceNext) | 0;
-      if (gap > 0) this.lost += gap;
-    }
-    this.sequenceNext = (sequence + advance) >>> 0;
-  }
-}
-
-export class Session {
-  readonly address: Uint32Array;
-  readonly port: number;
-  readonly domains = new Map<number, Domain>();
-  last: Domain | undefined;
-
-  constructor(address: Uint32Array, port: number) {
-    this.address = address;
-    this.port = port;
-  }
-}
+import { Domain, type TemplateCount } from './domain.ts';
 
 const TWO_32 = 4294967296;
 
-/** Sessions and domains, both bounded: at the bound the oldest session of the address known longest gives way. */
+export const DOMAINS_PER_SESSION_MAX = 1024;
+
+/** How often a session or agent that goes on sending moves to the young end. */
+const RENEW_MS = 10_000;
+
+export class Session {
+  readonly addressText: string;
+  readonly address: Uint32Array;
+  readonly port: number;
+  readonly domains = new Map<number, Domain>();
+  readonly templateCount: TemplateCount;
+  last: Domain | undefined;
+  renewedMs = 0;
+
+  constructor(addressText: string, address: Uint32Array, port: number, templateCount: TemplateCount) {
+    this.addressText = addressText;
+    this.address = address;
+    this.port = port;
+    this.templateCount = templateCount;
+  }
+}
+
 export class ExporterTable {
-  readonly #sessions = new Map<string, Map<number, Session>>();
+  readonly #byAddress = new Map<string, Map<number, Session>>();
+  /** Oldest first. */
+  readonly #sessions = new Set<Session>();
+  /** Oldest first. */
   readonly #agents = new Map<string, Domain>();
+  /** Let go with counters that no report has had yet. */
+  #retired: Domain[] = [];
+  readonly #templates = { count: 0 };
   readonly #exportersMax: number;
-  #count = 0;
   evicted = 0;
 
   constructor(exportersMax: number) {
     this.#exportersMax = exportersMax;
   }
 
-  session(addressText: string, port: number, parse: (text: string) => Uint32Array): Session {
-    const ports = this.#sessions.get(addressText);
-    const known = ports?.get(port);
-    if (known) return known;
-    if (this.#count >= this.#exportersMax) this.#evict();
-    const session = new Session(parse(addressText), port);
-    const home = this.#sessions.get(addressText) ?? new Map<number, Session>();
-    home.set(port, session);
-    this.#sessions.set(addressText, home);
-    this.#count++;
+  /** The session of a source, made when it is new. */
+  session(addressText: string, port: number, nowMs: number, parse: (text: string) => Uint32Array): Session {
+    const known = this.#byAddress.get(addressText)?.get(port);
+    if (known) {
+      if (nowMs - known.renewedMs >= RENEW_MS) {
+        known.renewedMs = nowMs;
+        this.#sessions.delete(known);
+        this.#sessions.add(known);
+      }
+      return known;
+    }
+    if (this.#sessions.size >= this.#exportersMax) this.#evictSession();
+    const session = new Session(addressText, parse(addressText), port, { exporter: 0, total: this.#templates });
+    session.renewedMs = nowMs;
+    const ports = this.#byAddress.get(addressText) ?? new Map<number, Session>();
+    this.#byAddress.set(addressText, ports.set(port, session));
+    this.#sessions.add(session);
     return session;
   }
 
-  /** The domain of a session; undefined when the session has as many domains as exporters may be known. */
+  /** The domain of a session; undefined when the session has DOMAINS_PER_SESSION_MAX already. */
   domain(session: Session, protocol: number, id: number): Domain | undefined {
     const { last } = session;
     if (last && last.id === id && last.protocol === protocol) return last;
@@ -114,48 +72,76 @@ export class ExporterTable {
     let domain = session.domains.get(key);
     if (!domain) {
       if (session.domains.size >= DOMAINS_PER_SESSION_MAX) return undefined;
-      domain = new Domain(session.address, protocol, id);
+      domain = new Domain(session.address, protocol, id, session.templateCount);
       session.domains.set(key, domain);
     }
     session.last = domain;
     return domain;
   }
 
-  /** The domain of an sFlow agent, which may send from any address. */
-  agent(session: Session, agent: Uint32Array, protocol: number, subAgent: number): Domain | undefined {
+  /** The domain of an sFlow agent and sub-agent. */
+  agent(session: Session, agent: Uint32Array, protocol: number, subAgent: number, nowMs: number): Domain {
     const { last } = session;
-    if (last && last.id === subAgent && last.protocol === protocol && sameAddress(last.exporter, agent)) return last;
+    const isLast =
+      last !== undefined &&
+      !last.evicted &&
+      last.id === subAgent &&
+      last.protocol === protocol &&
+      sameAddress(last.exporter, agent);
+    if (isLast && nowMs - last.renewedMs < RENEW_MS) return last;
     const key = `${agent.join('.')}.${subAgent}`;
     let domain = this.#agents.get(key);
     if (!domain) {
-      if (this.#agents.size >= this.#exportersMax) return undefined;
-      domain = new Domain(agent, protocol, subAgent);
-      this.#agents.set(key, domain);
+      if (this.#agents.size >= this.#exportersMax) this.#evictAgent();
+      domain = new Domain(agent, protocol, subAgent, session.templateCount);
     }
+    domain.renewedMs = nowMs;
+    this.#agents.delete(key);
+    this.#agents.set(key, domain);
     session.last = domain;
     return domain;
   }
 
+  /** Every domain to report on; those that were let go are told once. */
   *domains(): Iterable<Domain> {
-    for (const ports of this.#sessions.values()) for (const session of ports.values()) yield* session.domains.values();
+    for (const session of this.#sessions) yield* session.domains.values();
     yield* this.#agents.values();
+    const retired = this.#retired;
+    this.#retired = [];
+    yield* retired;
   }
 
+  /** Sessions known. */
   get size(): number {
-    return this.#count;
+    return this.#sessions.size;
   }
 
-  #evict(): void {
-    const [address, ports] = this.#sessions.entries().next().value!;
-    const port = ports.keys().next().value!;
-    ports.delete(port);
-    if (ports.size === 0) this.#sessions.delete(address);
-    this.#count--;
+  #evictSession(): void {
+    const [session] = this.#sessions;
+    if (!session) return;
+    this.#sessions.delete(session);
+    const ports = this.#byAddress.get(session.addressText)!;
+    ports.delete(session.port);
+    if (ports.size === 0) this.#byAddress.delete(session.addressText);
+    this.#templates.count -= session.templateCount.exporter;
+    for (const domain of session.domains.values()) this.#retire(domain);
     this.evicted++;
   }
-}
 
-export const DOMAINS_PER_SESSION_MAX = 1024;
+  #evictAgent(): void {
+    const [entry] = this.#agents;
+    if (!entry) return;
+    this.#agents.delete(entry[0]);
+    this.#retire(entry[1]);
+    this.evicted++;
+  }
+
+  /** Between two reports at most as many as may be known are kept. */
+  #retire(domain: Domain): void {
+    domain.evicted = true;
+    if (domain.datagrams > 0 && this.#retired.length < this.#exportersMax) this.#retired.push(domain);
+  }
+}
 
 function sameAddress(a: Uint32Array, b: Uint32Array): boolean {
   return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];

@@ -7,7 +7,8 @@
 
 import { PROTOCOL } from '../../schemas/codes.ts';
 import type { DatagramContext } from './context.ts';
-import type { Domain, ExporterTable, Session } from './exporters.ts';
+import type { Domain } from './domain.ts';
+import type { ExporterTable, Session } from './exporters.ts';
 import { FAULT } from './faults.ts';
 import { decodeSets } from './sets.ts';
 
@@ -33,8 +34,11 @@ export function decodeIpfix(context: DatagramContext, exporters: ExporterTable, 
     }
     context.exportMs = view.getUint32(offset + 4) * 1000;
     context.uptimeMs = (context.exportMs - domain.systemInitMs) >>> 0;
+    const unknownBefore = domain.unknownTemplateSets;
     const records = decodeSets(context, domain, offset + HEADER_BYTES, offset + messageLength);
     checkSequence(domain, view.getUint32(offset + 8), records);
+    // Records of an unknown template cannot be counted: the next message starts the measure anew.
+    if (domain.unknownTemplateSets !== unknownBefore) domain.sequenceNext = domain.sequenceLast = -1;
     offset += messageLength;
   }
   return domain;

@@ -8,7 +8,8 @@
 
 import { PROTOCOL } from '../../schemas/codes.ts';
 import type { DatagramContext } from './context.ts';
-import type { Domain, ExporterTable, Session } from './exporters.ts';
+import type { Domain } from './domain.ts';
+import type { ExporterTable, Session } from './exporters.ts';
 import { FAULT } from './faults.ts';
 import { decodeSets } from './sets.ts';
 

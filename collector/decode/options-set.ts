@@ -3,8 +3,8 @@
 
 import { PROTOCOL, RATE_SOURCE } from '../../schemas/codes.ts';
 import type { DatagramContext } from './context.ts';
+import type { Domain } from './domain.ts';
 import { SYSTEM_INIT } from './elements.ts';
-import type { Domain } from './exporters.ts';
 import { FAULT } from './faults.ts';
 import { readUint } from './kernels.ts';
 import { type Template, VARIABLE_LENGTH } from './template.ts';

@@ -4,7 +4,7 @@
 import { PROTOCOL } from '../../schemas/codes.ts';
 import type { DatagramContext } from './context.ts';
 import { decodeDataSet } from './data-set.ts';
-import type { Domain } from './exporters.ts';
+import type { Domain } from './domain.ts';
 import { FAULT } from './faults.ts';
 import { readOptionsSet } from './options-set.ts';
 import { IPFIX_OPTIONS, IPFIX_TEMPLATES, readTemplateSet, V9_OPTIONS, V9_TEMPLATES } from './template-set.ts';

@@ -14,7 +14,8 @@ import { arrayOf } from '../../schemas/batch.ts';
 import { DIRECTION, PROTOCOL, RATE_SOURCE } from '../../schemas/codes.ts';
 import { KINDS } from '../../schemas/columns.ts';
 import { type DatagramContext, RECORDS_PER_DATAGRAM_MAX } from './context.ts';
-import type { Domain, ExporterTable, Session } from './exporters.ts';
+import type { Domain } from './domain.ts';
+import type { ExporterTable, Session } from './exporters.ts';
 import { FAULT } from './faults.ts';
 import { fillTime, MAPPED_WORD } from './kernels.ts';
 import { decodeEthernet, decodeIPv4, decodeIPv6 } from './packet-header.ts';
@@ -61,11 +62,7 @@ export function decodeSflow5(context: DatagramContext, exporters: ExporterTable,
     agent[3] = view.getUint32(offset, true);
   }
   offset += family === 1 ? 4 : 16;
-  const domain = exporters.agent(session, agent, PROTOCOL.sflow5, view.getUint32(offset));
-  if (!domain) {
-    context.fault(FAULT['domain-limit']);
-    return undefined;
-  }
+  const domain = exporters.agent(session, agent, PROTOCOL.sflow5, view.getUint32(offset), context.receivedAtMs);
   context.exporter.set(agent);
   domain.checkSequence(view.getUint32(offset + 4), 1);
   const samples = view.getUint32(offset + 12);

@@ -4,7 +4,7 @@
 
 import { PROTOCOL } from '../../schemas/codes.ts';
 import type { DatagramContext } from './context.ts';
-import type { Domain } from './exporters.ts';
+import type { Domain } from './domain.ts';
 import { FAULT } from './faults.ts';
 import { compileTemplate, type TemplateField } from './template.ts';
 
@@ -35,8 +35,7 @@ export function readTemplateSet(
     if (id === 0) return;
     const next = readTemplate(context, domain, setId, options, offset, end);
     if (next < 0) {
-      domain.templates.delete(id);
-      domain.lastTemplate = undefined;
+      domain.forget(id);
       context.fault(FAULT['template-malformed'], domain);
       return;
     }
@@ -89,13 +88,7 @@ function readTemplate(
   const fields = readFields(view, fieldsStart, fieldCount, ipfix);
   const template = compileTemplate(id, fields, scopeCount, context.bytes.slice(start, offset), ipfix);
   if (!template) return -1;
-  if (!known && domain.templates.size >= context.limits.templatesMax) {
-    context.fault(FAULT['template-limit'], domain);
-    return offset;
-  }
-  domain.templates.set(id, template);
-  domain.lastTemplate = undefined;
-  domain.templatesLearned++;
+  if (!domain.learn(template, context.limits.templatesMax)) context.fault(FAULT['template-limit'], domain);
   return offset;
 }
 
@@ -120,10 +113,9 @@ function readFields(view: DataView, start: number, count: number, ipfix: boolean
 function withdraw(domain: Domain, id: number, setId: number, start: number): number {
   if (id === setId) {
     for (const template of domain.templates.values()) {
-      if (template.scopeCount >= 0 === (setId === IPFIX_OPTIONS)) domain.templates.delete(template.id);
+      if (template.scopeCount >= 0 === (setId === IPFIX_OPTIONS)) domain.forget(template.id);
     }
-  } else domain.templates.delete(id);
-  domain.lastTemplate = undefined;
+  } else domain.forget(id);
   return start + 4;
 }
 

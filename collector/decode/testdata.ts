@@ -8,7 +8,7 @@ import type { Column } from '../../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import type { FlowBatch, Limits } from './context.ts';
 import { Decoder } from './decoder.ts';
-import type { Domain } from './exporters.ts';
+import type { Domain } from './domain.ts';
 import { FAULTS, type Fault, faultSlot } from './faults.ts';
 
 /** Captures of other projects, read where they are present. */

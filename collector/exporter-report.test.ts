@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { RATE_SOURCE } from '../schemas/codes.ts';
+import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
+import { Domain } from './decode/domain.ts';
+import { Bench, netflow5, RECEIVED_MS, record5, rowOf } from './decode/testdata.ts';
+import { exporterReport } from './exporter-report.ts';
+
+const MINUTE_MS = 1_577_836_800_000;
+
+test('a report has a row per domain that sent something, and the counters start again', () => {
+  const bench = new Bench();
+  bench.decode(netflow5([record5(), record5()], { sampling: 100, engine: 3 }));
+  bench.decode(
+    netflow5([record5()], { sampling: 200, engine: 3, sequence: 12 }),
+    '198.51.100.1',
+    50000,
+    RECEIVED_MS + 59_000,
+  );
+  bench.decode(netflow5([record5()]), '2001:db8::5');
+  const report = exporterReport(bench.decoder.exporters.domains())!;
+  expect(report.rows).toBe(2);
+  expect(report.list).toBe(EXPORTER_COLUMNS);
+  expect(rowOf(report, 0)).toEqual({
+    minute: MINUTE_MS,
+    exporter: '198.51.100.1',
+    observationDomain: 3,
+    protocol: 'netflow5',
+    lastSeen: RECEIVED_MS + 59_000,
+    datagrams: 2,
+    datagramBytes: 2 * 24 + 3 * 48,
+    records: 3,
+    lost: 10,
+    templates: 0,
+    unknownTemplateSets: 0,
+    malformedSets: 0,
+    unknownRateRecords: 0,
+    rateChanges: 1,
+    samplingRate: 200,
+  });
+  expect(rowOf(report, 1)).toMatchObject({ exporter: '2001:db8::5', datagrams: 1, records: 1, samplingRate: 0 });
+
+  expect(exporterReport(bench.decoder.exporters.domains())).toBeUndefined();
+  bench.decode(
+    netflow5([record5()], { sampling: 200, engine: 3, sequence: 13 }),
+    '198.51.100.1',
+    50000,
+    RECEIVED_MS + 60_000,
+  );
+  const next = exporterReport(bench.decoder.exporters.domains())!;
+  expect(next.rows).toBe(1);
+  expect(rowOf(next, 0)).toMatchObject({
+    minute: MINUTE_MS + 60_000,
+    datagrams: 1,
+    records: 1,
+    lost: 0,
+    rateChanges: 0,
+  });
+});
+
+test('counters beyond 32 bits keep their value', () => {
+  const domain = new Domain(Uint32Array.of(0, 0, 0, 0), 6, 0xffffffff, { exporter: 0, total: { count: 0 } });
+  domain.seen(2 ** 40 + 5, MINUTE_MS + 59_999);
+  domain.setRate(0xffffffff, RATE_SOURCE.override);
+  const row = rowOf(exporterReport([domain])!, 0);
+  expect(row).toMatchObject({
+    minute: MINUTE_MS,
+    protocol: 'ipfix',
+    observationDomain: 0xffffffff,
+    datagramBytes: 2 ** 40 + 5,
+    samplingRate: 0xffffffff,
+  });
+});
+
+test('without exporters there is no report', () => {
+  expect(exporterReport([])).toBeUndefined();
+});
