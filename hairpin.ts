@@ -61,6 +61,7 @@ function help(): string {
 }
 
 const MINIMUM_NODE = 24;
+const EXIT_MS_MAX = 3000;
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE) {
@@ -73,7 +74,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     process.stdout.write(help());
     return 0;
   }
-  const command = COMMANDS[name];
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command) {
     process.stderr.write(`hairpin ${name}: no such command\n\n${help()}`);
     return 2;
@@ -89,3 +90,6 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
 }
 
 process.exitCode = await main(process.argv.slice(2));
+// Everything has been stopped. What holds the process all the same, such as a question to a server that hangs, may not
+// hold it for long.
+setTimeout(() => process.exit(), EXIT_MS_MAX).unref();

@@ -12,7 +12,7 @@ import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
 import { ENCODER_COUNTERS, FAULT_COUNTERS, SOCKET_COUNTERS, WORKER_COUNTERS } from './counters.ts';
-import { readKernelDrops } from './kernel-drops.ts';
+import { createKernelDrops } from './kernel-drops.ts';
 import type { EncoderData, EncoderMessage, WorkerData, WorkerMessage } from './messages.ts';
 
 const RESTART_DELAY_MS = 500;
@@ -22,6 +22,8 @@ export interface Collector {
   start(): Promise<{ ports: readonly number[]; bufferBytes: number }>;
   /** Everything received before is in the spool when it returns. */
   stop(): Promise<void>;
+  /** Whether every receive worker listens. */
+  running(): boolean;
   /** Totals for people: what came in and what was dropped where. */
   totals(): { datagrams: number; records: number; kernelDrops: number; rowsDropped: number; rowsRefused: number };
 }
@@ -84,10 +86,12 @@ export function createCollector(
     thread.on('error', error => log.error({ worker, err: error }, 'receive worker died'));
     thread.once('exit', () => {
       workers[worker] = undefined;
+      if (!stopping) countLostRows(running.counters);
       if (!stopping && running.listening) setTimeout(() => restart(worker), RESTART_DELAY_MS);
     });
     const message = await firstMessage(thread);
     if (message.type === 'failed') {
+      await thread.terminate();
       throw portError(message, configuration);
     }
     if (message.type !== 'listening') throw new Error(`receive worker ${worker} said ${message.type} at its start`);
@@ -136,11 +140,9 @@ export function createCollector(
       ports = first.ports;
       socketCounters.set('bufferBytes', first.bufferBytes);
       warnOfSmallBuffer(first.bufferBytes, configuration.udpBufferBytes, log);
-      const portSet = new Set(ports);
+      const drops = createKernelDrops(new Set(ports));
       dropsTimer = setInterval(() => {
-        void readKernelDrops(portSet).then(drops =>
-          socketCounters.set('kernelDrops', Math.max(drops, socketCounters.get('kernelDrops'))),
-        );
+        void drops.read().then(more => socketCounters.add('kernelDrops', more));
       }, DROPS_INTERVAL_MS);
       return { ports, bufferBytes: first.bufferBytes };
     },
@@ -161,6 +163,7 @@ export function createCollector(
       encoder.postMessage({ type: 'stop' } satisfies EncoderMessage);
       await exited;
     },
+    running: () => workers.length === configuration.workers && workers.every(worker => worker?.listening),
     totals() {
       const sum = (key: keyof typeof WORKER_COUNTERS) =>
         workerCounters.reduce((total, counters) => total + counters.get(key), 0);
@@ -168,11 +171,19 @@ export function createCollector(
         datagrams: sum('datagrams'),
         records: sum('records'),
         kernelDrops: socketCounters.get('kernelDrops'),
-        rowsDropped: sum('rowsDropped'),
+        rowsDropped: sum('rowsDropped') + sum('rowsLost'),
         rowsRefused: encoderCounters.get('rowsRefused'),
       };
     },
   };
+}
+
+/** The open batch of a worker that died: decoded, but never handed over. */
+function countLostRows(counters: Counters<typeof WORKER_COUNTERS>): void {
+  const { records, rowsHandedOver, rowsDropped, rowsLost } = Object.fromEntries(
+    (['records', 'rowsHandedOver', 'rowsDropped', 'rowsLost'] as const).map(key => [key, counters.get(key)]),
+  ) as Record<'records' | 'rowsHandedOver' | 'rowsDropped' | 'rowsLost', number>;
+  counters.add('rowsLost', Math.max(0, records - rowsHandedOver - rowsDropped - rowsLost));
 }
 
 function registered<S extends CounterSpecs>(metrics: Metrics, counters: Counters<S>, worker: number): Counters<S> {

@@ -14,6 +14,12 @@ export const WORKER_COUNTERS = {
     labels: { reason: 'no-free-batch' },
   },
   batches: { name: 'collector_batches_total', help: 'batches handed to the encoder' },
+  rowsHandedOver: { name: 'collector_rows_handed_over_total', help: 'flow rows handed to the encoder' },
+  rowsLost: {
+    name: 'collector_rows_dropped_total',
+    help: 'rows of the open batch of a receive worker that died',
+    labels: { reason: 'worker-died' },
+  },
   exporters: { name: 'collector_exporters', help: 'exporters (address and port) tracked' },
   exportersEvicted: {
     name: 'collector_exporters_evicted_total',

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { RATE_SOURCE } from '../schemas/codes.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
-import { Domain } from './decode/domain.ts';
 import { Bench, netflow5, RECEIVED_MS, record5, rowOf } from './decode/testdata.ts';
 import { exporterReport } from './exporter-report.ts';
 
@@ -58,14 +57,14 @@ test('a report has a row per domain that sent something, and the counters start 
 });
 
 test('counters beyond 32 bits keep their value', () => {
-  const domain = new Domain(Uint32Array.of(0, 0, 0, 0), 6, 0xffffffff, { exporter: 0, total: { count: 0 } });
-  domain.seen(2 ** 40 + 5, MINUTE_MS + 59_999);
+  const bench = new Bench();
+  bench.decode(netflow5([record5()], { engine: 0xffff }), '198.51.100.1', 50000, MINUTE_MS + 59_999);
+  const domain = bench.domain();
+  domain.datagramBytes = 2 ** 40 + 5;
   domain.setRate(0xffffffff, RATE_SOURCE.override);
-  const row = rowOf(exporterReport([domain])!, 0);
-  expect(row).toMatchObject({
+  expect(rowOf(exporterReport([domain])!, 0)).toMatchObject({
     minute: MINUTE_MS,
-    protocol: 'ipfix',
-    observationDomain: 0xffffffff,
+    lastSeen: MINUTE_MS + 59_999,
     datagramBytes: 2 ** 40 + 5,
     samplingRate: 0xffffffff,
   });

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { requireTool } from '../service/test-requirements.ts';
-import { dropsIn, readKernelDrops } from './kernel-drops.ts';
+import { createKernelDrops, dropsIn } from './kernel-drops.ts';
 
 // As Linux 6.1 prints it; the columns of udp6 are wider.
 const UDP = `   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
@@ -15,17 +15,26 @@ const UDP6 = `  sl  local_address                         remote_address        
   512: 00000000000000000000000000000000:0807 00000000000000000000000000000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 30001 2 0000000000000000 3
 `;
 
-test('drops are summed over the sockets of the ports asked for', () => {
-  expect(dropsIn(UDP, new Set([2055]))).toBe(4_000_000_017);
-  expect(dropsIn(UDP, new Set([2055, 4739]))).toBe(4_000_000_022);
-  expect(dropsIn(UDP6, new Set([2055]))).toBe(3);
-  expect(dropsIn(UDP, new Set([6343]))).toBe(0);
+const entries = (table: string, ...ports: number[]) => [...dropsIn(table, new Set(ports))];
+
+test('drops are told by socket, for the ports asked for', () => {
+  expect(entries(UDP, 2055)).toEqual([
+    ['28143', 17],
+    ['28144', 4_000_000_000],
+  ]);
+  expect(entries(UDP, 2055, 4739)).toEqual([
+    ['28143', 17],
+    ['28144', 4_000_000_000],
+    ['28145', 5],
+  ]);
+  expect(entries(UDP6, 2055)).toEqual([['30001', 3]]);
+  expect(entries(UDP, 6343)).toEqual([]);
 });
 
 test('a table that is empty, cut or missing has no drops', () => {
-  expect(dropsIn('', new Set([2055]))).toBe(0);
-  expect(dropsIn(UDP.split('\n')[0]!, new Set([2055]))).toBe(0);
-  expect(dropsIn(UDP.slice(0, UDP.indexOf(' 17')), new Set([2055]))).toBe(0);
+  expect(entries('', 2055)).toEqual([]);
+  expect(entries(UDP.split('\n')[0]!, 2055)).toEqual([]);
+  expect(entries(UDP.slice(0, UDP.indexOf(' 17')), 2055)).toEqual([['28143', 0]]);
 });
 
 const linux = requireTool('/proc/net/udp', process.platform === 'linux', 'the kernel tells drops on Linux only');
@@ -40,13 +49,15 @@ test.runIf(linux)('what the kernel drops at a full receive buffer is counted', a
   try {
     const [text] = await once(child.stdout, 'data');
     const port = Number(String(text));
-    expect(await readKernelDrops(new Set([port]))).toBe(0);
+    const kernel = createKernelDrops(new Set([port]));
+    expect(await kernel.read()).toBe(0);
     child.kill('SIGSTOP');
     for (let i = 0; i < 100; i++)
       await new Promise(resolve => sender.send(Buffer.alloc(1000), port, '127.0.0.1', resolve));
-    const drops = await readKernelDrops(new Set([port]));
+    const drops = await kernel.read();
     expect(drops).toBeGreaterThan(80);
     expect(drops).toBeLessThan(100);
+    expect(await kernel.read()).toBe(0);
   } finally {
     sender.close();
     child.kill('SIGKILL');

@@ -5,19 +5,33 @@ import { readFile } from 'node:fs/promises';
 
 const TABLES = ['/proc/net/udp', '/proc/net/udp6'];
 
-/** Sum over the sockets bound to any of `ports`. */
-export async function readKernelDrops(ports: ReadonlySet<number>): Promise<number> {
-  const texts = await Promise.all(TABLES.map(file => readFile(file, 'utf8').catch(() => '')));
-  return texts.reduce((sum, text) => sum + dropsIn(text, ports), 0);
+export interface KernelDrops {
+  /** Datagrams dropped since the last reading, by all sockets bound to the ports. */
+  read(): Promise<number>;
 }
 
-/** `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ref pointer drops` */
-export function dropsIn(table: string, ports: ReadonlySet<number>): number {
-  let drops = 0;
+/** Keeps the count of each socket apart: a socket that was opened again starts at zero. */
+export function createKernelDrops(ports: ReadonlySet<number>): KernelDrops {
+  let known = new Map<string, number>();
+  return {
+    async read() {
+      const texts = await Promise.all(TABLES.map(file => readFile(file, 'utf8').catch(() => '')));
+      const now = new Map(texts.flatMap(text => [...dropsIn(text, ports)]));
+      let more = 0;
+      for (const [inode, drops] of now) more += Math.max(0, drops - (known.get(inode) ?? 0));
+      known = now;
+      return more;
+    },
+  };
+}
+
+/** Drops by inode. `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ref pointer drops` */
+export function dropsIn(table: string, ports: ReadonlySet<number>): Map<string, number> {
+  const drops = new Map<string, number>();
   for (const line of table.split('\n').slice(1)) {
     const fields = line.trim().split(/\s+/);
     const port = Number.parseInt(fields[1]?.split(':')[1] ?? '', 16);
-    if (ports.has(port)) drops += Number(fields[12] ?? 0);
+    if (ports.has(port)) drops.set(fields[9] ?? '', Number(fields[12] ?? 0));
   }
   return drops;
 }

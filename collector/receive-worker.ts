@@ -28,19 +28,19 @@ const counters = openCounters(WORKER_COUNTERS, countersBuffer);
 const free: FlowBatch[] = [];
 let openedAtMs = 0;
 let sequence = 0;
-// A worker that takes the place of a dead one goes on counting where that one stopped.
-let rowsDropped = counters.get('rowsDropped');
-let batches = counters.get('batches');
-let datagrams = counters.get('datagrams');
-let bytes = counters.get('bytes');
-let records = counters.get('records');
+// Counted in shared memory at once: a worker that takes the place of a dead one goes on where that one stopped, and the
+// main thread sees what was in its open batch.
+const { values } = counters;
+const DATAGRAMS = counters.slot('datagrams');
+const BYTES = counters.slot('bytes');
+const RECORDS = counters.slot('records');
 const evictedBefore = counters.get('exportersEvicted');
 let lastDatagramMs = 0;
 
 function handOver(kind: FilledBatch['kind'], batch: Batch<readonly Column[]>): void {
   const buffers = buffersOf(batch);
   toEncoder.postMessage({ kind, sequence: sequence++, rows: batch.rows, buffers } satisfies FilledBatch, buffers);
-  batches++;
+  counters.add('batches');
 }
 
 const output: Output = {
@@ -50,10 +50,11 @@ const output: Output = {
     if (batch.rows === 0) return;
     const next = free.pop();
     if (next) {
+      counters.add('rowsHandedOver', batch.rows);
       handOver('flows', batch);
       output.batch = next;
     } else {
-      rowsDropped += batch.rows;
+      counters.add('rowsDropped', batch.rows);
       clearBatch(batch);
     }
   },
@@ -73,10 +74,10 @@ function tell(message: WorkerMessage): void {
 function receive(datagram: Uint8Array, address: string, port: number): void {
   const now = Date.now();
   if (output.batch.rows === 0) openedAtMs = now;
-  datagrams++;
-  bytes += datagram.length;
+  values[DATAGRAMS]! += 1;
+  values[BYTES]! += datagram.length;
   lastDatagramMs = now;
-  records += decoder.decode(datagram, address, port, now);
+  values[RECORDS]! += decoder.decode(datagram, address, port, now);
 }
 
 function open(port: number): Promise<Socket> {
@@ -115,11 +116,6 @@ function tick(): void {
   if (output.batch.rows > 0 && now - openedAtMs >= batchAgeMsMax && free.length > 0) output.flush();
   if (now - reportedAtMs >= REPORT_INTERVAL_MS || Math.floor(now / 60_000) !== Math.floor(reportedAtMs / 60_000))
     report(now);
-  counters.set('datagrams', datagrams);
-  counters.set('bytes', bytes);
-  counters.set('records', records);
-  counters.set('rowsDropped', rowsDropped);
-  counters.set('batches', batches);
   counters.set('exporters', decoder.exporters.size);
   counters.set('exportersEvicted', evictedBefore + decoder.exporters.evicted);
 }

@@ -26,7 +26,8 @@ Prints its table and writes it to benchmarks/RESULTS.md; with --smoke it runs br
 export async function bench(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, { smoke: { type: 'boolean', default: false } }, HELP);
   if (!values) return 0;
-  const benchmark = BENCHMARKS[positionals[0] ?? ''];
+  const name = positionals[0] ?? '';
+  const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
   if (!benchmark || positionals.length > 1)
     throw usageError(`NAME must be one of ${Object.keys(BENCHMARKS).join(', ')}`, HELP);
   const smoke = values['smoke'] === true;

@@ -10,6 +10,7 @@ import {
   parsePortRange,
   parseVip,
 } from '../schemas/applications.ts';
+import { globMatches } from '../schemas/glob.ts';
 import { hashedKey, type Key, serviceKey } from '../schemas/keys.ts';
 import { createPrefixTable, type PrefixTable } from './prefix-table.ts';
 
@@ -205,27 +206,6 @@ function compileApplication({ servers, ports, clientPorts, strict }: Application
 function macName(text: string): string {
   const mac = parseMac(text);
   return mac ? `${mac.high}:${mac.low}` : '';
-}
-
-/** `*` is any run of characters, `?` any one; the whole text must match. Costs at most their lengths' product. */
-export function globMatches(pattern: string, text: string): boolean {
-  let at = 0;
-  let star = -1;
-  let resume = 0;
-  for (let i = 0; i < text.length; ) {
-    if (pattern[at] === '*') {
-      star = at++;
-      resume = i;
-    } else if (at < pattern.length && (pattern[at] === '?' || pattern[at] === text[i])) {
-      at++;
-      i++;
-    } else if (star >= 0) {
-      at = star + 1;
-      i = ++resume;
-    } else return false;
-  }
-  while (pattern[at] === '*') at++;
-  return at === pattern.length;
 }
 
 function widthOf(range: PortRange): number {

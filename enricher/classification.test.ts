@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { globMatches } from './applications.ts';
 import { compileSnapshot } from './snapshot.ts';
 import { documentsOf, enrichRows, type Row } from './testdata.ts';
 
@@ -211,22 +210,4 @@ test('both directions of a conversation agree on applications, service and serve
     }),
     { numRuns: 300 },
   );
-});
-
-test.each([
-  ['web-*', 'web-01', true],
-  ['web-*', 'web', false],
-  ['*', '', true],
-  ['db-?', 'db-1', true],
-  ['db-?', 'db-12', false],
-  ['*a*b*', 'xxaxxbxx', true],
-  ['*a*b', 'xxaxxbxx', false],
-  ['a.c', 'abc', false],
-  ['', '', true],
-])('glob %s on %s is %s', (pattern, text, expected) => {
-  expect(globMatches(pattern, text)).toBe(expected);
-});
-
-test('a glob of many stars does not explode', () => {
-  expect(globMatches(`${'*a'.repeat(100)}b`, 'a'.repeat(255))).toBe(false);
 });

@@ -1,7 +1,8 @@
 // Counting once: which observation of a packet counts. A pure function of the source's access points and the record, so
 // that it needs no state, no order of arrival, and a replay gives the same answer. Rules (docs/ARCHITECTURE.md,
 // "Counting once"): a dropped packet never counts; where the source's access port is metered at ingress, the record
-// from there counts and every other one does not; where nothing covers the source, records stay unelected.
+// from there counts and every other one does not; where nothing covers the source, records stay unelected. So does a
+// record of the access port that may be of either direction: it could be the second one of its packet.
 
 import { COUNT_REASON, DIRECTION, PROTOCOL } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
@@ -40,11 +41,18 @@ export function elect(
       continue;
     }
     const counts = weightAt(access, number, exporterOf[row]!, protocol[row]!, inIf[row]!, outIf[row]!, direction[row]!);
+    if (counts === UNDECIDED) {
+      countReason[row] = UNELECTED;
+      continue;
+    }
     weight[row] = counts;
     countReason[row] = counts === 0 ? NOT_CANONICAL : ELECTED;
   }
 }
 
+const UNDECIDED = -1;
+
+/** The weight of a record of a source with access points, or UNDECIDED. */
 function weightAt(
   access: AccessTable,
   number: number,
@@ -62,7 +70,7 @@ function weightAt(
     if (access.meters[i] === METERS.ingress) return 1;
     // Back through the port it came from: input and output are one port, and an agent that samples both directions
     // sees the packet twice without telling which is which.
-    return protocol === PROTOCOL.sflow5 && inIf === outIf ? 0.5 : 0;
+    return protocol === PROTOCOL.sflow5 && inIf === outIf ? 0.5 : UNDECIDED;
   }
   return 0;
 }

@@ -20,15 +20,17 @@ import { createDocuments, type DocumentStore } from './documents.ts';
 import { createEnrichment, type Enrichment, type FlowBatch } from './enrich.ts';
 import { createNodeNames } from './node-names.ts';
 import { createPersistence } from './persistence.ts';
-import { compileSnapshot, type Documents } from './snapshot.ts';
+import { compileSnapshot, type Documents, type Snapshot } from './snapshot.ts';
 import { timeAt } from './times.ts';
 
 /**
  * A batch delivered again is inserted again, under its token: ClickHouse leaves out what it has, in the table and in each
- * roll-up, also where it died between the two. It forgets tokens after 100,000 blocks of a day, so a batch received
- * longer ago than this is looked up first.
+ * roll-up, also where it died between the two. It remembers the tokens of 100,000 blocks of each table: 20 hours need
+ * 72,000 at one a second, and while nothing is inserted nothing is forgotten. A batch received longer ago than this is
+ * looked up in the table before its first try. What remains: a crash between table and roll-up, and then more than this
+ * until the next start, leaves the roll-up without that batch.
  */
-export const TOKEN_TRUST_MS = 3_600_000;
+export const TOKEN_TRUST_MS = 20 * 3_600_000;
 
 const STOP_MS_MAX = 10_000;
 const SOURCE_PAUSE_MS = 1000;
@@ -67,7 +69,7 @@ interface Prepared {
   /** The columns that `arrow` views; they are free when the batch is settled. */
   readonly columns?: FlowBatch;
   readonly names: readonly NodeName[];
-  /** Set when the batch must be looked up before it is inserted. */
+  /** Set when the batch must be looked up before the first try to insert it. */
   readonly lookup?: { readonly key: bigint; readonly receivedAtMs: readonly number[] };
 }
 
@@ -90,6 +92,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   // Columns of batches that are settled, at most one more than are on their way: fresh memory for each batch would cost
   // as much as enriching it, in page faults and garbage.
   const spares: FlowBatch[] = [];
+  let snapshot: Snapshot;
   let enrichment: Enrichment;
   let running = Promise.resolve();
   // Names and documents are stored one after the other, in the order they were learned.
@@ -114,7 +117,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
 
   function useDocuments(current: Documents): void {
     const startedAt = performance.now();
-    const snapshot = compileSnapshot(current);
+    snapshot = compileSnapshot(current);
     for (const id of snapshot.access.unknownSwitches)
       log.warn(`the exporter registry names switch "${id}", which the inventory does not have`);
     enrichment = createEnrichment(snapshot, names, config);
@@ -133,6 +136,10 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     namesStored = namesStored.then(async () => {
       const { done } = await persist('node names', () => storage.insertNodes(nodes));
       if (done !== 'abandoned') counters.add(done === 'stored' ? 'nodesAnnounced' : 'nodesFailed', nodes.length);
+      if (done !== 'refused') return;
+      // The caches of the enrichment announce a node once, so they start anew as well.
+      names.forget();
+      enrichment = createEnrichment(snapshot, names, config);
     });
     return namesStored;
   }
@@ -198,10 +205,11 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
 
   async function settle({ delivery, token, table, arrow, rows, names: nodes, lookup }: Prepared): Promise<void> {
     await storeNames(nodes);
-    let repeated = false;
+    // Undefined until looked up. Never asked after a try of our own: that may have reached the table and not the roll-ups.
+    let repeated = lookup === undefined ? false : undefined;
     const outcome = await persist(token, async () => {
       if (rows === 0) return;
-      repeated = lookup !== undefined && (await isStored(lookup));
+      repeated ??= await isStored(lookup!);
       if (!repeated) await storage.insertArrow(table, arrow, token);
     });
     // After the deadline the transport may be closed: what was stored late comes again, and its token tells.

@@ -3,7 +3,8 @@
 // N packets stand behind each sampled one, so Var = N(N-1) sum b^2 over the sampled packets (independent sampling,
 // Horvitz-Thompson). One sampled packet of b bytes gives b^2. A flow record of k packets and S bytes does not tell
 // their sizes; sum b^2 is then bounded by min(S^2, S x Lmax), Lmax being the smallest of 1500, 9216 and 65535 bytes (MTU,
-// jumbo frame, super-frame of a software bridge) that the mean size S/k does not exceed: never less than the truth.
+// jumbo frame, super-frame of a software bridge) that the mean size S/k does not exceed: never less than the truth. Where
+// k is not told, Lmax is the largest.
 // An exporter that multiplies by N itself sends N S and N k; they are divided for the variance and otherwise left alone.
 // An unknown rate (0) leaves bytes as reported, without a variance, and is counted.
 
@@ -67,8 +68,7 @@ export function multiply(from: Uint32Array, to: Uint32Array, row: number, factor
 }
 
 function variance(rate: number, bytes: number, packets: number, prescaled: boolean): number {
-  if (packets === 0) return 0;
-  const mean = bytes / packets;
+  const mean = packets === 0 ? Number.POSITIVE_INFINITY : bytes / packets;
   const sampled = prescaled ? bytes / rate : bytes;
   const longest =
     mean <= PACKET_BYTES_MAX[0]

@@ -118,7 +118,6 @@ export function createFakeStorage(signal: Signal) {
         signal.changed();
       },
       select: () => Promise.reject(new Error('the enricher asks nothing')),
-      selectStream: () => Promise.reject(new Error('the enricher asks nothing')),
       command: () => Promise.reject(new Error('the enricher commands nothing')),
       close: async (): Promise<void> => {},
     } satisfies Storage,

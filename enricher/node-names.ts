@@ -9,6 +9,8 @@ export interface NodeNames {
   announce(key: Key, name: string, identity: string): void;
   /** What was announced since the last call. */
   take(): NodeName[];
+  /** Every node is announced again, because some could not be stored. */
+  forget(): void;
   readonly size: number;
 }
 
@@ -30,6 +32,7 @@ export function createNodeNames(namesMax = NAMES_MAX): NodeNames {
       pending = [];
       return taken;
     },
+    forget: () => known.clear(),
     get size() {
       return known.size;
     },

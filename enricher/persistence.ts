@@ -1,5 +1,6 @@
 // Stores through storage until it is done: passing failures are retried for ever, with growing, scattered pauses; lasting
-// ones a configured number of times. Whoever calls decides what a refusal means.
+// ones a configured number of times, with longer pauses, since an error that nobody listed may pass after all. Whoever
+// calls decides what a refusal means.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Counters } from '../service/counters.ts';
@@ -20,6 +21,9 @@ export interface PersistenceOptions {
   readonly pauseMsMax?: number;
 }
 
+/** Pauses after lasting failures, as multiples of the first pause: 1, 5, 15, then 30 seconds. */
+const LASTING_PAUSES = [10, 50, 150, 300] as const;
+
 export type Persist = (what: string, attempt: () => Promise<void>) => Promise<Outcome>;
 
 export function createPersistence({
@@ -33,6 +37,7 @@ export function createPersistence({
   const throttle = createThrottle();
   return async (what, attempt) => {
     let lastingTries = 0;
+    let pauseMs = 0;
     for (let tries = 0; !signal.aborted; tries++) {
       try {
         await attempt();
@@ -43,11 +48,13 @@ export function createPersistence({
         const reason = error instanceof Error ? error.message : String(error);
         counters.add(lasting ? 'retriesLasting' : 'retriesPassing');
         if (lasting && ++lastingTries >= triesMax) return { done: 'refused', reason };
+        pauseMs = lasting
+          ? pauseMsMin * (LASTING_PAUSES[lastingTries - 1] ?? LASTING_PAUSES.at(-1)!)
+          : Math.min(pauseMsMax, pauseMsMin * 2 ** Math.min(tries, 20));
         throttle(lasting ? 'lasting' : 'passing', heldBack =>
           log.warn({ what, heldBack, tries: tries + 1 }, `not stored yet, trying again: ${reason}`),
         );
       }
-      const pauseMs = Math.min(pauseMsMax, pauseMsMin * 2 ** Math.min(tries, 20));
       await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
     }
     return { done: 'abandoned' };

@@ -3,7 +3,7 @@
 // Sums are JSON numbers: exact up to 2^53 (9 petabytes), to 15 digits beyond.
 
 import { type Static, Type } from 'typebox';
-import { METRICS } from './console/metric.ts';
+import { METRICS } from './metric.ts';
 
 const closed = { additionalProperties: false } as const;
 const Sum = (description: string) => Type.Number({ description: `${description}; exact up to 2^53` });
@@ -32,7 +32,7 @@ const estimate = {
     'lower end of the 95 % interval; null where none is known (p95 and maximum of sampled traffic)',
   ),
   ciHigh: NullableNumber('upper end of the 95 % interval'),
-  samples: Type.Number({ description: 'sampled packets behind the estimate' }),
+  samples: Type.Number({ description: 'sampled packets behind the estimate; 0 when nothing of it was sampled' }),
 };
 
 /** What every answer about a window says about itself. */

@@ -83,7 +83,17 @@ test('the console is served with a policy that allows no inline script and nothi
   ]);
   expect((await app.inject('/console/chart.ts')).body).toContain("from './uplot.js'");
   expect((await app.inject('/console/uplot.js')).statusCode).toBe(200);
+  expect((await app.inject('/console/view-state.ts')).body).toContain("from '../metric.ts'");
+  expect((await app.inject('/metric.ts')).body).toContain('export const METRICS');
   expect((await app.inject('/console/console.integration.test.ts')).statusCode).toBe(404);
+});
+
+test('a metric that a question does not have is refused with those it has', async () => {
+  const response = await create().app.inject('/api/v1/series?metric=p95Bps');
+  expect([response.statusCode, response.json().parameters]).toEqual([
+    400,
+    [{ parameter: 'metric', reason: 'must be one of bytes, packets, avgBps' }],
+  ]);
 });
 
 test('what is not there is a problem document too', async () => {

@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 
 const FOLDER = fileURLToPath(new URL('./console/', import.meta.url));
+/** What the console shares with the API; next to the folder there as here. */
+const SHARED = ['metric.ts'];
 
 const POLICY = [
   "default-src 'none'",
@@ -40,7 +42,7 @@ export function registerConsole(app: FastifyInstance): void {
     reply.headers(HEADERS).type('text/html; charset=utf-8').send(page),
   );
   for (const [name, body] of consoleFiles()) {
-    app.get(`/console/${name}`, { schema: { hide: true } }, (_request, reply) =>
+    app.get(`/${name}`, { schema: { hide: true } }, (_request, reply) =>
       reply.headers(HEADERS).type(TYPES[extname(name)]!).send(body),
     );
   }
@@ -49,16 +51,17 @@ export function registerConsole(app: FastifyInstance): void {
 function consoleFiles(): Map<string, string> {
   const uplot = dirname(createRequire(import.meta.url).resolve('uplot/package.json'));
   const files = new Map([
-    ['uplot.js', readFileSync(join(uplot, 'dist/uPlot.esm.js'), 'utf8')],
-    ['uplot.css', readFileSync(join(uplot, 'dist/uPlot.min.css'), 'utf8')],
+    ['console/uplot.js', readFileSync(join(uplot, 'dist/uPlot.esm.js'), 'utf8')],
+    ['console/uplot.css', readFileSync(join(uplot, 'dist/uPlot.min.css'), 'utf8')],
   ]);
   for (const name of readdirSync(FOLDER)) {
     if (name.endsWith('.test.ts') || !(extname(name) in TYPES)) continue;
     const text = readFileSync(join(FOLDER, name), 'utf8');
-    files.set(name, name.endsWith('.ts') ? browserModule(text) : text);
+    files.set(`console/${name}`, name.endsWith('.ts') ? browserModule(text) : text);
   }
+  for (const name of SHARED) files.set(name, browserModule(readFileSync(join(FOLDER, '..', name), 'utf8')));
   // A plain script, since it must run before the page is drawn; modules wait.
-  files.set('theme-start.js', files.get('theme-start.ts')!);
+  files.set('console/theme-start.js', files.get('console/theme-start.ts')!);
   return files;
 }
 

@@ -6,7 +6,8 @@
 //   value  := characters other than , ; | or "text in quotes"
 //
 // `srcApp=web|api,dstApp!=db;service=tcp/443`. A name is a column (`srcApp`) or a pair (`app`: either end; with !=
-// neither end). Nodes are named by name, by glob (`web-*`) or by key (16 hexadecimal digits); addresses by prefix.
+// neither end). Nodes are named by name or glob (`web-*`), in any case, or by key (16 hexadecimal digits); addresses by
+// prefix.
 // What a user writes reaches ClickHouse only as a bound parameter.
 
 import { formatAddress, maskWords, parseMac, parsePrefix, type Words } from '../schemas/address.ts';
@@ -198,7 +199,7 @@ const KEY = /^[0-9a-f]{16}$/i;
 
 function explicitNode(value: string): bigint[] | undefined {
   if (KEY.test(value)) return [BigInt(`0x${value}`)];
-  const explicit = EXPLICIT_NODES.find(name => name === value);
+  const explicit = EXPLICIT_NODES.find(name => name === value.toLowerCase());
   return explicit && [keyToBigint(explicitKey(explicit))];
 }
 

@@ -1,7 +1,7 @@
 // What a question must know of the tables before it is asked: how far the pass has come, since when there are records,
 // and whether unelected traffic takes part.
 
-import { UNELECTED_SQL } from '../storage/elections.ts';
+import { FIVE_MINUTES_S, UNELECTED_SQL } from '../storage/elections.ts';
 import { PASSED_THROUGH_SQL } from '../storage/pass.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Asked } from './window.ts';
@@ -35,9 +35,9 @@ SELECT passedThroughS AS passedThrough,
     ifNull(${firstBucket('traffic_1m')}, 0), ifNull(${firstBucket('unelected_5m')}, 0), ifNull(if(
       (SELECT min(day) FROM traffic_1h) < (SELECT min(day) FROM traffic_1m), ${firstBucket('traffic_1h')}, 0), 0),
     ifNull((SELECT toUInt32(toDateTime(minOrNull(flowStart))) FROM flows WHERE storedAt >= passedThroughTime AND ${UNELECTED_SQL}), 0)])) AS first,
-  (SELECT count() FROM (SELECT 1 FROM unelected_5m WHERE bucket >= toDateTime({from:UInt32} - 300) AND bucket < toDateTime({to:UInt32}) LIMIT 1)) > 0
+  (SELECT count() FROM (SELECT 1 FROM unelected_5m WHERE bucket >= toDateTime({from:UInt32} - ${FIVE_MINUTES_S}) AND bucket < toDateTime({to:UInt32}) LIMIT 1)) > 0
   OR (SELECT count() FROM (SELECT 1 FROM flows WHERE storedAt >= passedThroughTime AND ${UNELECTED_SQL}
-    AND flowEnd >= toDateTime({from:UInt32} - 300) AND flowStart < toDateTime({to:UInt32} + 300) LIMIT 1)) > 0 AS unelected`;
+    AND flowEnd >= toDateTime({from:UInt32} - ${FIVE_MINUTES_S}) AND flowStart < toDateTime({to:UInt32} + ${FIVE_MINUTES_S}) LIMIT 1)) > 0 AS unelected`;
 
 export async function readHistory(storage: Storage, { fromMs, toMs }: Asked): Promise<History> {
   const params = { from: Math.floor(fromMs / 1000), to: Math.ceil(toMs / 1000) };

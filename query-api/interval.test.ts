@@ -13,8 +13,9 @@ test.each([
   expect(garwood(count).high).toBeCloseTo(high, 3);
 });
 
-test('an unsampled sum is its own interval', () => {
-  expect(interval(1234, 0, 7)).toEqual({ value: 1234, ciLow: 1234, ciHigh: 1234 });
+test('an unsampled sum, of no sampled packet, is its own interval', () => {
+  expect(interval(1234, 0, 0)).toEqual({ value: 1234, ciLow: 1234, ciHigh: 1234 });
+  expect(interval(0, 0, 0)).toEqual({ value: 0, ciLow: 0, ciHigh: 0 });
 });
 
 test('from 30 samples on the interval is normal', () => {
@@ -24,9 +25,15 @@ test('from 30 samples on the interval is normal', () => {
 });
 
 test('below 30 samples it is the Poisson interval, scaled by what a sample stands for', () => {
-  const { ciLow, ciHigh } = interval(5000, 1, 5);
+  const { ciLow, ciHigh } = interval(5000, 5 * 1000 ** 2, 5);
   expect(ciLow).toBeCloseTo(1623.5, 0);
   expect(ciHigh).toBeCloseTo(11_668.3, 0);
+});
+
+test('unsampled traffic in the same sum does not widen the interval', () => {
+  const { ciLow, ciHigh } = interval(1e9 + 5000, 5 * 1000 ** 2, 5);
+  expect(ciLow).toBeCloseTo(1e9 + 1623.5, 0);
+  expect(ciHigh).toBeCloseTo(1e9 + 11_668.3, 0);
 });
 
 test('a bucket with a share of a flow and none of its samples has the normal interval, not below zero', () => {

@@ -1,6 +1,7 @@
 // 95 % intervals of sampled sums. From 30 samples on the normal approximation with the stored variance, below it the
-// exact Poisson interval on the number of samples (Garwood), scaled by what one sample stands for. A sum of unsampled
-// records has no variance and is its own interval. Loss before the collector is not part of it.
+// exact Poisson interval on the number of samples (Garwood), scaled by the deviation that one sample brings: what a sum
+// holds of unsampled traffic has no part in it. A sum of unsampled records has neither variance nor samples and is its
+// own interval. Loss before the collector is not part of it.
 
 export interface Estimate {
   readonly value: number;
@@ -11,7 +12,7 @@ export interface Estimate {
 export const NORMAL_SAMPLES_MIN = 30;
 const Z = 1.959964;
 
-/** Interval of a sum with its variance, in the unit of `value` and its square. */
+/** Interval of a sum with its variance, in the unit of `value` and its square; `samples` are sampled packets. */
 export function interval(value: number, variance: number, samples: number): Estimate {
   if (variance <= 0) return { value, ciLow: value, ciHigh: value };
   // A flow's samples are counted in its last bucket: an earlier bucket may hold a share of the bytes and no sample.
@@ -20,7 +21,8 @@ export function interval(value: number, variance: number, samples: number): Esti
     return { value, ciLow: Math.max(0, value - half), ciHigh: value + half };
   }
   const { low, high } = garwood(Math.round(samples));
-  return { value, ciLow: (value * low) / samples, ciHigh: (value * high) / samples };
+  const each = Math.sqrt(variance / samples);
+  return { value, ciLow: Math.max(0, value - (samples - low) * each), ciHigh: value + (high - samples) * each };
 }
 
 const known = new Map<number, { low: number; high: number }>();

@@ -3,7 +3,7 @@
 // observed: from the first stored bucket until now.
 
 import type { MatrixTotal } from './answers.ts';
-import type { Metric } from './console/metric.ts';
+import type { Metric } from './metric.ts';
 import { interval } from './interval.ts';
 import type { Covered, Window } from './window.ts';
 
@@ -76,9 +76,7 @@ export function estimateOf(sums: Sums, metric: Metric, seconds: number): Estimat
   }
 }
 
-/** Each sample stands for packets / samples packets: the variance is at most packets^2 / samples. Kept for bytes only. */
-function packetVariance({ packets, samples, varBytes }: Sums): number {
-  const count = Number(samples);
-  if (varBytes <= 0) return 0;
-  return Number(packets) ** 2 / Math.max(1, count);
+/** The variance is kept for bytes only; packets are taken to vary as much, by their mean size. */
+function packetVariance({ bytes, packets, varBytes }: Sums): number {
+  return varBytes > 0 && Number(bytes) > 0 ? varBytes * (Number(packets) / Number(bytes)) ** 2 : 0;
 }

@@ -1,7 +1,7 @@
 // The parameters of every question, as route schemas: they check, they give defaults, they are the documentation.
 
 import { type Static, type TSchema, Type } from 'typebox';
-import { METRICS } from './console/metric.ts';
+import { METRICS } from './metric.ts';
 import { COLUMN_NAMES, PAIR_NAMES } from './dimensions.ts';
 import { FORMATS } from './format-table.ts';
 import { ORIENTATIONS } from './questions/matrix.ts';
@@ -20,7 +20,7 @@ const filter = Type.String({
   default: '',
   maxLength: 4000,
   description:
-    '`srcApp=web|api,dstApp!=db;service=tcp/443`: terms joined by `,` (and) or `;` (or), values by `|`; = != and, for numbers, < <= > >=. `app=web` is either end. Nodes by name, glob (`web-*`) or key; addresses by prefix; values with `,;|` in double quotes',
+    '`srcApp=web|api,dstApp!=db;service=tcp/443`: terms joined by `,` (and) or `;` (or), values by `|`; = != and, for numbers, < <= > >=. `app=web` is either end. Nodes by name or glob (`web-*`), in any case, or by key; addresses by prefix; values with `,;|` in double quotes',
 });
 const format = choice(FORMATS, { default: 'json', description: 'json, csv, or arrow (an Arrow IPC stream)' });
 const layer = choice(['l3', 'l2'], {
@@ -56,7 +56,7 @@ export const SeriesParameters = Type.Object(
   {
     ...window,
     by: Type.String({ default: 'app', maxLength: 64, description: `what src and dst name: ${pairNames}` }),
-    src: Type.Optional(Type.String({ maxLength: 1000, description: 'senders, by name, glob or key, joined by |' })),
+    src: Type.Optional(Type.String({ maxLength: 1000, description: 'senders, by name or glob, in any case, or by key, joined by |' })),
     dst: Type.Optional(Type.String({ maxLength: 1000, description: 'receivers' })),
     split: Type.Optional(
       Type.String({

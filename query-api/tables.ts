@@ -5,7 +5,7 @@
 // runs or ends while a question is on its way could be seen half; the question is asked again then.
 
 import type { Storage } from '../storage/storage.ts';
-import type { Metric } from './console/metric.ts';
+import type { Metric } from './metric.ts';
 import { PAIRS_COLUMNS, TRAFFIC_COLUMNS } from './dimensions.ts';
 import type { Condition } from './filter.ts';
 import { readHistory } from './history.ts';

@@ -1,6 +1,7 @@
 // Values of dimensions as the API tells them: a key to filter by and a name for people.
 
 import { formatAddress, formatIPv4, formatMac, parseAddress } from '../schemas/address.ts';
+import { globMatches } from '../schemas/glob.ts';
 import { EXPLICIT_NODES, explicitKey, type Key, keyToHex, NODE_CLASSES, serviceName } from '../schemas/keys.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Value } from './answers.ts';
@@ -58,7 +59,8 @@ function tellValue(column: DimensionColumn, raw: string, names: ReadonlyMap<stri
 
 const same = (text: string): Value => ({ key: text, name: text });
 
-function wordsOf(raw: string): Key {
+/** A 64-bit number as ClickHouse writes it. */
+export function wordsOf(raw: string): Key {
   const value = BigInt(raw);
   return { low: Number(value & 0xffffffffn), high: Number(value >> 32n) };
 }
@@ -76,24 +78,23 @@ export function addressText(raw: string): string {
   return words ? formatAddress(words) : raw;
 }
 
-/** Finds nodes by their current name, or by glob with * and ?. */
+/** Finds nodes by their current name, or by glob with * and ?; upper and lower case are the same. */
 export function nodeResolver(storage: Storage, parameter: string): ResolveNodes {
   return async names => {
     const found = new Map<string, bigint[]>();
     if (names.length === 0) return found;
     const patterns = names.map(likePattern);
     const sql = `SELECT toString(key) AS id, argMax(name, firstSeen) AS current FROM nodes GROUP BY key
-      HAVING ${patterns.map((_, i) => `current LIKE {n${i}:String}`).join(' OR ')} LIMIT ${KEYS_MAX + 1}`;
+      HAVING ${patterns.map((_, i) => `current ILIKE {n${i}:String}`).join(' OR ')} LIMIT ${KEYS_MAX + 1}`;
     const rows = await storage.select<{ id: string; current: string }>(
       sql,
       Object.fromEntries(patterns.map((pattern, i) => [`n${i}`, pattern])),
     );
     if (rows.length > KEYS_MAX) refuse(parameter, `its names stand for more than ${KEYS_MAX} nodes; name fewer`);
     for (const name of names) {
-      const glob = globPattern(name);
       found.set(
         name,
-        rows.filter(row => glob.test(row.current)).map(row => BigInt(row.id)),
+        rows.filter(row => globMatches(name, row.current)).map(row => BigInt(row.id)),
       );
     }
     return found;
@@ -105,12 +106,4 @@ function likePattern(name: string): string {
     .replace(/[\\%_]/g, '\\$&')
     .replaceAll('*', '%')
     .replaceAll('?', '_');
-}
-
-function globPattern(name: string): RegExp {
-  const source = name
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`, 'su');
 }

@@ -1,10 +1,10 @@
 // The time a question is about: `from` and `to` as text, the resolution that fits, and the window aligned outward to
 // it. The answer states both: answers about the same aligned window add up to the same total.
 
+import { FIVE_MINUTES_S } from '../storage/elections.ts';
 import { refuse } from './problem.ts';
 
 const MINUTE_S = 60;
-const FIVE_MINUTES_S = 300;
 const HOUR_S = 3600;
 const DAY_S = 86_400;
 

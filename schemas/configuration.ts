@@ -32,6 +32,7 @@ const key = {
   udp: Type.Array(Type.Integer(port), {
     default: [2055, 4739, 6343],
     minItems: 1,
+    uniqueItems: true,
     maxItems: 64,
     description: 'UDP ports to receive on; every protocol on each, recognised by its version word',
   }),
@@ -100,7 +101,11 @@ const key = {
     default: false,
     description: 'fsync batches and inserts: survives loss of power, not only death of processes',
   }),
-  clickhouse: Type.String({ default: '', description: 'URL of a ClickHouse server; empty starts the embedded one' }),
+  clickhouse: Type.String({
+    default: '',
+    pattern: '^(https?://.+)?$',
+    description: 'URL of a ClickHouse server; empty starts the embedded one',
+  }),
   clickhouseUser: Type.String({ default: 'default', description: 'user of the server given by --clickhouse' }),
   clickhousePassword: Type.String({
     default: '',

@@ -13,7 +13,10 @@ import {
 } from './codes.ts';
 import type { Column, ColumnsOf } from './columns.ts';
 
-/** Raised when a column is added, renamed or changes its type; part of the spool header and of the Kafka topic name. */
+/**
+ * Raised when a column changes its meaning or type; added columns do not raise it, because batches are read by name. Part
+ * of the spool header, for information, and of the Kafka topic name.
+ */
 export const FLOW_SCHEMA_VERSION = 1;
 
 const DELTA = 'CODEC(Delta, LZ4)';
@@ -37,7 +40,7 @@ export const FLOW_COLUMNS = [
   { name: 'rateSource', kind: 'u8', stage: 'decoded', codes: RATE_SOURCES, about: 'which statement gave samplingRate', source: 'collector' },
   { name: 'bytes', kind: 'u64', stage: 'decoded', about: 'bytes as reported, unscaled: IP total length, or the frame less its layer-2 header', source: '1, 85, 352, 231; sFlow: IP length in the sampled header' },
   { name: 'packets', kind: 'u64', stage: 'decoded', about: 'packets as reported, unscaled', source: '2, 86, 298; sFlow: 1' },
-  { name: 'l2Bytes', kind: 'u64', stage: 'decoded', about: 'bytes with the layer-2 header, 0 not told', source: '352, 312; sFlow frame_length' },
+  { name: 'l2Bytes', kind: 'u64', stage: 'decoded', about: 'bytes with the layer-2 header, 0 not told', source: '352, 353; sFlow frame_length' },
   // Who talked
   { name: 'srcAddr', kind: 'address', stage: 'decoded', dimension: true, about: 'source address, IPv4 mapped', source: '8, 27; sampled header' },
   { name: 'dstAddr', kind: 'address', stage: 'decoded', dimension: true, about: 'destination address, IPv4 mapped', source: '12, 28; sampled header' },

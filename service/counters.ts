@@ -17,6 +17,9 @@ export interface Counters<S extends CounterSpecs> {
   add(key: keyof S & string, amount?: number): void;
   set(key: keyof S & string, value: number): void;
   get(key: keyof S & string): number;
+  /** The memory itself and a key's place in it, for loops in which a look-up by name would be felt. */
+  readonly values: Float64Array;
+  slot(key: keyof S & string): number;
 }
 
 /** Counters over fresh shared memory, or over that of another thread. */
@@ -37,5 +40,7 @@ export function openCounters<const S extends CounterSpecs>(
       values[slot(key)] = value;
     },
     get: key => values[slot(key)]!,
+    values,
+    slot,
   };
 }

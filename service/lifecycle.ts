@@ -1,5 +1,5 @@
 // Starts the parts of a process in order and stops them in reverse. A part that cannot start stops those before it. A
-// stop has a deadline: what has not ended by then is named in the log, and the process ends all the same.
+// stop has a deadline: what has not ended by then is named in the log, and the others are stopped all the same.
 
 import type { Log } from './log.ts';
 
@@ -14,6 +14,8 @@ export const STOP_DEADLINE_MS = 20_000;
 export interface Lifecycle {
   /** Starts a part now and stops it in its turn. */
   start(part: Part): Promise<void>;
+  /** Something that needs no start, to be stopped in its turn. */
+  stopLater(name: string, stop: () => Promise<unknown>): void;
   stop(): Promise<void>;
 }
 
@@ -44,6 +46,9 @@ export function createLifecycle(log: Log, deadlineMs = STOP_DEADLINE_MS): Lifecy
         await stopAll();
         throw error;
       }
+    },
+    stopLater(name, stop) {
+      started.push({ name, start: async () => {}, stop });
     },
     stop: () => (stopped ??= stopAll()),
   };

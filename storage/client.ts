@@ -162,17 +162,6 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
       );
     },
 
-    selectStream: (sql, params, format) =>
-      classed(async () => {
-        if (!/^[A-Za-z0-9]+$/.test(format)) throw new TypeError(`"${format}" is no format`);
-        const { stream } = await asking.exec({
-          query: `${sql}\nFORMAT ${format}`,
-          query_params: { ...params },
-          clickhouse_settings: reading,
-        });
-        return stream;
-      }),
-
     async ping() {
       await select('SELECT 1');
     },

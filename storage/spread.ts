@@ -4,7 +4,8 @@
 // A flow is taken as the half-open span [flowStart, flowEnd), at least a millisecond long. Of a total T over a span of
 // D ms the first x ms hold floor(T x / D): a bucket's share is the difference of two such floors, so the shares of a
 // flow add up to T exactly. With T = q D + r that floor is q x + floor(r x / D), which stays within 64 bits for every T.
-// varBytes is spread in proportion; samples and records stand in the last bucket.
+// varBytes is spread in proportion; samples and records stand in the last bucket. Samples are packets of sampled records
+// only: exact ones have no part in the error of a sum.
 
 /** Columns a roll-up keeps, and what is summed for them. */
 export const TRAFFIC_KEYS = ['srcApp', 'dstApp', 'service', 'serverSide', 'locality'] as const;
@@ -47,10 +48,10 @@ export function spreadSql({ stepSeconds, from, where, keys, volume }: Spread): s
   const share = (total: string) => `sum(toUInt64((${until(total, 'msTo')}) - (${until(total, 'msFrom')})))`;
   return `SELECT toYYYYMMDD(received) AS day, toDateTime(slot * ${stepSeconds}, 'UTC') AS bucket, ${names.join(', ')},
   ${share('totalBytes')} AS bytes, ${share('totalPackets')} AS packets, sum(totalVariance * (msTo - msFrom) / span) AS varBytes,
-  sumIf(reported, msTo = span) AS samples, countIf(msTo = span) AS records
+  sumIf(sampled, msTo = span) AS samples, countIf(msTo = span) AS records
 FROM (
   SELECT toDate(receivedAt) AS received, ${columns.join(', ')},
-    ${volume.bytes} AS totalBytes, ${volume.packets} AS totalPackets, ${volume.varBytes} AS totalVariance, packets AS reported,
+    ${volume.bytes} AS totalBytes, ${volume.packets} AS totalPackets, ${volume.varBytes} AS totalVariance, if(samplingRate > 1, packets, 0) AS sampled,
     toUInt64(toUnixTimestamp64Milli(flowStart)) AS msBegin, greatest(toUInt64(toUnixTimestamp64Milli(flowEnd)), msBegin + 1) AS msEnd,
     toUInt64(msEnd - msBegin) AS span, arrayJoin(range(intDiv(msBegin, ${step}), toUInt64(intDiv(msEnd - 1, ${step}) + 1))) AS slot,
     toUInt64(greatest(slot * ${step}, msBegin) - msBegin) AS msFrom, toUInt64(least((slot + 1) * ${step}, msEnd) - msBegin) AS msTo

@@ -1,6 +1,5 @@
 // What the services ask of ClickHouse. client.ts is the one module that knows its client library.
 
-import type { Readable } from 'node:stream';
 import type { ArrowBytes } from '../schemas/arrow.ts';
 
 /** `passing`: try again later (server away, overloaded, out of memory). `lasting`: this batch can never be stored. */
@@ -42,7 +41,7 @@ export interface DocumentVersion {
 export interface Storage {
   /** Inserts one Arrow stream as one block; the same token is stored once. Throws StorageError. */
   insertArrow(table: 'flows' | 'exporters', arrow: ArrowBytes, token: string): Promise<void>;
-  /** Whether rows of this batch (first 64 bits of the SHA-256 of its token) with this day of receivedAt are stored. */
+  /** Whether rows of this batch (first 64 bits of the SHA-256 of its token) with this day of receivedAt are stored. Says nothing of roll-ups. */
   hasBatch(batch: bigint, receivedAtMs: number): Promise<boolean>;
   /** Records what node keys mean; repeating is harmless. */
   insertNodes(nodes: readonly NodeName[]): Promise<void>;
@@ -50,8 +49,6 @@ export interface Storage {
   insertDocument(version: DocumentVersion): Promise<void>;
   /** Rows of a SELECT with bound parameters ({name:Type}), as objects; 64-bit integers come as strings. */
   select<T>(sql: string, params?: QueryParams): Promise<T[]>;
-  /** The same in a ClickHouse format (`ArrowStream`, `CSVWithNames`), as a byte stream. */
-  selectStream(sql: string, params: QueryParams, format: string): Promise<Readable>;
   /** A statement without a result. */
   command(sql: string, params?: QueryParams): Promise<void>;
   close(): Promise<void>;

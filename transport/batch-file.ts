@@ -3,7 +3,8 @@
 //   0  magic "HAIRPIN\n" | 8 header version 4 | 12 schema version 4 | 16 payload length 8 | 24 payload CRC-32 4 |
 //   28 token length 4 | 32 token, ASCII, 220 bytes | 252 header CRC-32 4 | 256 payload
 //
-// Numbers are little-endian. Both checksums are needed: Arrow accepts most single-bit errors in silence. The header's
+// The schema version is for people: an upgrade meets batches of the version before, and the decoder takes columns by name
+// and refuses what it cannot read. Numbers are little-endian. Both checksums are needed: Arrow accepts most single-bit errors in silence. The header's
 // size keeps the payload aligned for typed arrays.
 
 import { crc32 } from 'node:zlib';
@@ -19,7 +20,7 @@ const TOKEN_BYTES_MAX = 220;
 const HEADER_CRC_START = 252;
 
 /** Why a file is no batch; a bounded label of a counter. */
-export type FileFault = 'format' | 'checksum' | 'schema-version';
+export type FileFault = 'format' | 'checksum' | 'header-version';
 
 export function batchHeader(token: string, pieces: readonly Uint8Array[]): Uint8Array {
   const header = Buffer.alloc(HEADER_BYTES);
@@ -45,7 +46,7 @@ export function bytesOf(pieces: readonly Uint8Array[]): number {
 export function payloadOf(file: Buffer, token: string): Uint8Array | FileFault {
   if (file.length < HEADER_BYTES || file.toString('latin1', 0, MAGIC.length) !== MAGIC) return 'format';
   if (file.readUInt32LE(HEADER_CRC_START) !== crc32(file.subarray(0, HEADER_CRC_START))) return 'checksum';
-  if (file.readUInt32LE(8) !== HEADER_VERSION || file.readUInt32LE(12) !== FLOW_SCHEMA_VERSION) return 'schema-version';
+  if (file.readUInt32LE(8) !== HEADER_VERSION) return 'header-version';
   const tokenEnd = TOKEN_START + file.readUInt32LE(28);
   if (tokenEnd > HEADER_CRC_START || file.toString('latin1', TOKEN_START, tokenEnd) !== token) return 'format';
   const payload = file.subarray(HEADER_BYTES);

@@ -49,12 +49,19 @@ export function createQuarantine({ folder, spoolFolder, bytesMax }: QuarantineOp
       .sort((a, b) => a.at.localeCompare(b.at));
   }
 
+  /** Whatever the file holds: people and full disks write there too. */
   function reasonOf(token: string): { reason: string; at: string } {
+    let read: Partial<Record<'reason' | 'at', unknown>> | null = null;
     try {
-      return JSON.parse(readFileSync(reasonFile(token), 'utf8'));
+      read = JSON.parse(readFileSync(reasonFile(token), 'utf8'));
     } catch {
-      return { reason: 'unknown: the reason was not written', at: '' };
+      // As if it were empty.
     }
+    const { reason, at } = read ?? {};
+    return {
+      reason: typeof reason === 'string' ? reason : 'unknown: the reason was not written',
+      at: typeof at === 'string' ? at : '',
+    };
   }
 
   return {

@@ -42,10 +42,10 @@ export const SPOOL_SOURCE_COUNTERS = {
     labels: { reason: 'checksum' },
   },
   'quarantined format': { name: 'quarantine_batches_total', help: 'batches put aside', labels: { reason: 'format' } },
-  'quarantined schema-version': {
+  'quarantined header-version': {
     name: 'quarantine_batches_total',
     help: 'batches put aside',
-    labels: { reason: 'schema-version' },
+    labels: { reason: 'header-version' },
   },
   'quarantined rejected': {
     name: 'quarantine_batches_total',

@@ -82,22 +82,27 @@ export class ExporterTable {
   /** The domain of an sFlow agent and sub-agent. */
   agent(session: Session, agent: Uint32Array, protocol: number, subAgent: number, nowMs: number): Domain {
     const { last } = session;
-    const isLast =
-      last !== undefined &&
+    if (
+      last &&
       !last.evicted &&
       last.id === subAgent &&
       last.protocol === protocol &&
-      sameAddress(last.exporter, agent);
-    if (isLast && nowMs - last.renewedMs < RENEW_MS) return last;
+      sameAddress(last.exporter, agent)
+    ) {
+      if (nowMs - last.renewedMs < RENEW_MS) return last;
+    }
     const key = `${agent.join('.')}.${subAgent}`;
     let domain = this.#agents.get(key);
     if (!domain) {
       if (this.#agents.size >= this.#exportersMax) this.#evictAgent();
       domain = new Domain(agent, protocol, subAgent, session.templateCount);
+      domain.renewedMs = nowMs;
+      this.#agents.set(key, domain);
+    } else if (nowMs - domain.renewedMs >= RENEW_MS) {
+      domain.renewedMs = nowMs;
+      this.#agents.delete(key);
+      this.#agents.set(key, domain);
     }
-    domain.renewedMs = nowMs;
-    this.#agents.delete(key);
-    this.#agents.set(key, domain);
     session.last = domain;
     return domain;
   }

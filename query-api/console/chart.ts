@@ -3,7 +3,7 @@
 import uPlot from 'uplot';
 import type { SeriesAnswer } from '../answers.ts';
 import { formatValue } from './format.ts';
-import type { Metric } from './metric.ts';
+import type { Metric } from '../metric.ts';
 
 export interface Chart {
   update(answer: SeriesAnswer): void;

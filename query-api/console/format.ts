@@ -1,6 +1,6 @@
 // Numbers, shares and times as people read them. Decimal prefixes throughout, as interfaces and link speeds have them.
 
-import type { Metric } from './metric.ts';
+import type { Metric } from '../metric.ts';
 
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E'] as const;
 const SUFFIX: Readonly<Record<Metric, string>> = {

@@ -2,7 +2,7 @@
 
 import { el } from './dom.ts';
 import { formatShort, formatValue } from './format.ts';
-import type { Metric } from './metric.ts';
+import type { Metric } from '../metric.ts';
 import { decades, rampOf, type Scale, type ThemeName } from './scale.ts';
 
 export function drawLegend(root: HTMLElement, scale: Scale, theme: ThemeName, metric: Metric): void {

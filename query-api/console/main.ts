@@ -7,7 +7,7 @@ import { drawExporters } from './exporters-view.ts';
 import { formatSpan, formatTime, formatWindow, METRIC_LABELS } from './format.ts';
 import { drawLegend } from './legend.ts';
 import { createMatrix } from './matrix.ts';
-import { METRICS } from './metric.ts';
+import { METRICS } from '../metric.ts';
 import { emptyWindow, failure, firstStart, namingHint } from './notice.ts';
 import { askPanel, createPanel } from './panel.ts';
 import { createSummary } from './summary.ts';

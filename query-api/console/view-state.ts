@@ -1,6 +1,6 @@
 // What the page shows, kept in the fragment of its address: a reload, a bookmark and a link show the same again.
 
-import { METRICS, type Metric } from './metric.ts';
+import { METRICS, type Metric } from '../metric.ts';
 
 export const RANGES = ['15m', '1h', '6h', '24h', '7d'] as const;
 export const BY = { app: 'applications', vm: 'VMs', host: 'hosts', rack: 'racks', addr: 'addresses' } as const;

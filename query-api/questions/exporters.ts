@@ -8,6 +8,7 @@ import type { Asked } from '../window.ts';
 
 /** Exporters send at least a template or a keep-alive every minute or two; three minutes without one is silence. */
 export const SILENT_AFTER_MS = 180_000;
+/** Rates are over the last five minutes. */
 const RATE_MS = 300_000;
 const EXPORTERS_MAX = 10_000;
 

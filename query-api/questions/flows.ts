@@ -6,7 +6,7 @@ import { keyToHex, serviceName } from '../../schemas/keys.ts';
 import type { DimensionColumn } from '../dimensions.ts';
 import type { Condition } from '../filter.ts';
 import type { Statement } from '../tables.ts';
-import { addressText, type NameValue } from '../values.ts';
+import { addressText, type NameValue, wordsOf } from '../values.ts';
 import type { Asked } from '../window.ts';
 
 const COLUMNS = FLOW_COLUMNS as readonly Column[];
@@ -73,11 +73,6 @@ function tell(column: Column, raw: string, name: NameValue): string | number {
   if (column.kind === 'address') return addressText(raw);
   if (column.kind === 'bytes16') return /^0*$/.test(raw) ? '' : uuid(raw);
   return Number(raw);
-}
-
-function wordsOf(raw: string) {
-  const value = BigInt(raw);
-  return { low: Number(value & 0xffffffffn), high: Number(value >> 32n) };
 }
 
 function uuid(hex: string): string {

@@ -3,7 +3,7 @@
 // cells than are taken at once is asked twice: for its largest nodes, then for all figures of these.
 
 import type { MatrixCell, MatrixTotal } from '../answers.ts';
-import type { Metric } from '../console/metric.ts';
+import type { Metric } from '../metric.ts';
 import type { DimensionColumn } from '../dimensions.ts';
 import { estimateOf, isRanked, orderColumn, rankedSql, type Sums } from '../metrics-sql.ts';
 import type { Context, Statement } from '../tables.ts';
@@ -69,14 +69,17 @@ SELECT multiIf(left = 4, 'cell', left = 6, 'row', left = 5, 'column', left = 3, 
   uniqExactIf(if(left = 6, s.sender, s.receiver), left IN (5, 6)) OVER () AS nodes
 FROM summed AS s
 WHERE left != 3 OR NOT diagonal
-ORDER BY left = 4, left, ${orderColumn(question.metric)} DESC, s.sender, s.receiver`;
+ORDER BY left = 4, left IN (5, 6), ${orderColumn(question.metric)} DESC, s.sender, s.receiver`;
   return { sql, params: { ...relation.params, ...ranked.params } };
 }
 
 /** Rows of one answer that are taken as they come: every cell of a hundred nodes, and their totals. */
 export const ROWS_MAX = 10_202;
 
-/** The whole matrix as far as ROWS_MAX goes, totals before cells. One row more tells that there is more. */
+/**
+ * The whole matrix as far as ROWS_MAX goes: the totals of all, those of senders and receivers together by size, then the
+ * cells. What is cut off are never the largest nodes. One row more tells that there is more.
+ */
 export function wholeMatrix(question: MatrixQuestion, context: Context): Statement {
   const { sql, params } = matrixStatement(question, context);
   return { sql: `${sql}\nLIMIT ${ROWS_MAX + 1}`, params };

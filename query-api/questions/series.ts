@@ -2,7 +2,7 @@
 // record are null, later ones without traffic are zero.
 
 import type { SeriesAnswer } from '../answers.ts';
-import type { Metric } from '../console/metric.ts';
+import type { Metric } from '../metric.ts';
 import type { DimensionColumn } from '../dimensions.ts';
 import { estimateOf, orderColumn, type Sums } from '../metrics-sql.ts';
 import type { Context, Statement } from '../tables.ts';
