@@ -47,6 +47,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about: 'check inventory, applications or exporter documents and name every fault',
     run: async args => (await import('./commands/inventory.ts')).inventory(args),
   },
+  quarantine: {
+    usage: 'quarantine list|replay [TOKEN...] [--data DIR]',
+    about: 'show batches that could not be stored, or put them back into the spool',
+    run: async args => (await import('./commands/quarantine.ts')).quarantine(args),
+  },
   bench: {
     usage: 'bench NAME [--smoke]',
     about: 'run a benchmark and write its section of benchmarks/RESULTS.md',

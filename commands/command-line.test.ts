@@ -3,7 +3,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { numberFlag, parseCommand } from './command-line.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
-const COMMANDS = ['start', 'demo', 'decode', 'replay', 'load', 'verify', 'inventory', 'bench'];
+const COMMANDS = ['start', 'demo', 'decode', 'replay', 'load', 'verify', 'inventory', 'quarantine', 'bench'];
 
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-commands-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -229,4 +229,22 @@ test('flags of commands are refused in words', () => {
   expect([rate('0'), rate('10'), rate('0.5')]).toEqual([0, 10, 0.5]);
   for (const text of ['', ' ', '-1', '10.1', 'fast', 'NaN', 'Infinity', undefined, true])
     expect(() => rate(text)).toThrow(`--rate must be a number from 0 to 10, is ${String(text)}`);
+});
+
+test('quarantine lists what lies there with its reason and puts it back into the spool', async () => {
+  const data = join(folder, 'quarantined');
+  const token = `flows.lab.0.${'ab'.repeat(16)}.3`;
+  for (const name of ['spool', 'quarantine']) mkdirSync(join(data, name), { recursive: true });
+  writeFileSync(join(data, 'quarantine', `${token}.batch`), 'batch');
+  writeFileSync(
+    join(data, 'quarantine', `${token}.json`),
+    JSON.stringify({ reason: 'too old', at: '2026-01-01T00:00:00Z' }),
+  );
+  expect((await hairpin('quarantine', 'list', '--data', data)).out).toBe(
+    `${token}\t5 B\t2026-01-01T00:00:00Z\ttoo old\n`,
+  );
+  expect((await hairpin('quarantine', 'replay', 'nothing', '--data', data)).status).toBe(1);
+  expect((await hairpin('quarantine', 'replay', '--data', data)).status).toBe(0);
+  expect(readdirSync(join(data, 'spool'))).toEqual([`${token}.batch`]);
+  expect((await hairpin('quarantine', 'list', '--data', data)).out).toBe('');
 });
