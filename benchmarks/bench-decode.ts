@@ -5,8 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Bench } from 'tinybench';
-import type { FlowBatch } from '../collector/decode/context.ts';
 import { Decoder } from '../collector/decode/decoder.ts';
+import type { FlowBatch } from '../collector/decode/flow-batch.ts';
 import { createBatch } from '../schemas/batch.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { DECODE_VARIANTS, type DecodeVariant, type VariantName } from './decode-variants.ts';

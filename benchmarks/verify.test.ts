@@ -10,10 +10,20 @@ type Cell = MatrixAnswer['cells'][number];
 let server: Server | undefined;
 afterEach(() => server?.close());
 
+/** What /metrics says from the n-th answer on; 404 without. */
+let metrics: ((answers: number) => string) | undefined;
+afterEach(() => {
+  metrics = undefined;
+});
+
 /** An API that gives these answers one after the other, the last one for ever. */
 async function serve(...answers: { status?: number; body: unknown }[]): Promise<{ api: string; asked: URL[] }> {
   const asked: URL[] = [];
   const listening = createServer((request, response) => {
+    if (request.url === '/metrics') {
+      response.writeHead(metrics ? 200 : 404).end(metrics?.(asked.length));
+      return;
+    }
     const { status = 200, body } = answers[Math.min(asked.length, answers.length - 1)]!;
     asked.push(new URL(request.url!, 'http://api'));
     response.writeHead(status).end(JSON.stringify(body));
@@ -62,6 +72,36 @@ test('an answer that equals the truth holds, and late cells are waited for', asy
     by: 'app',
     metric: 'bytes',
   });
+});
+
+const counters = (decoded: number, stored: number, refused: number, dropped: number) => `
+# TYPE hairpin_collector_records_total counter
+hairpin_collector_records_total{protocol="ipfix"} ${decoded - 1}
+hairpin_collector_records_total{protocol="sflow5"} 1
+hairpin_enricher_rows_stored_total ${stored}
+hairpin_encoder_rows_refused_total ${refused}
+hairpin_collector_rows_dropped_total ${dropped}
+`;
+
+test('cells of a stalled insert are waited for, however long the answer stands still', async () => {
+  const truth = record().feed.truth();
+  const cells = cellsOf(truth);
+  const stalled = Array.from({ length: 7 }, () => ({ body: { cells: cells.slice(3) } }));
+  metrics = answers => counters(100, answers > 7 ? 95 : 60, 2, 3);
+  const { api, asked } = await serve(...stalled, { body: { cells } });
+  expect((await run(truth, api)).exitCode).toBe(0);
+  expect(asked).toHaveLength(8);
+});
+
+test.each([
+  ['that /metrics accounts for in full', () => counters(100, 95, 2, 3)],
+  ['without /metrics', undefined],
+])('an answer %s is final when given three times', async (_, given) => {
+  const truth = record().feed.truth();
+  metrics = given;
+  const { api, asked } = await serve({ body: { cells: cellsOf(truth).slice(1) } });
+  expect((await run(truth, api)).exitCode).toBe(1);
+  expect(asked).toHaveLength(3);
 });
 
 test('one byte too much, a missing cell and a surplus cell are each found and shown', async () => {

@@ -61,6 +61,8 @@ export interface Comparison {
 
 const POLL_MS = 1500;
 const SETTLE_MS_MAX = 30_000;
+/** So many equal answers in a row, once everything decoded is accounted for, are the last word. */
+const EQUAL_ANSWERS_MIN = 3;
 /** The most the API tells; a load has at most 190 applications. */
 const NODES_MAX = 200;
 const CELLS_SHOWN_MAX = 15;
@@ -88,7 +90,7 @@ export async function verify({
   }
 }
 
-/** Batches arrive up to a second late: asks until all holds to the byte, or two answers in a row are equal. */
+/** Batches arrive late, a stalled one very late: asks until all holds to the byte or the answer stands still. */
 async function compareSettled(
   truth: Truth,
   api: string,
@@ -97,16 +99,40 @@ async function compareSettled(
   const deadline = performance.now() + settleMsMax;
   const isExact = truth.applications.every(cell => cell.samplingRate === 1);
   let previous = '';
+  let equal = 0;
   for (;;) {
     const answer = await ask(truth, api);
     const comparison = compare(truth, answer, tolerance);
-    const settled = JSON.stringify(answer.cells);
-    if ((comparison.holds && isExact) || settled === previous || performance.now() + pollMs > deadline)
-      return comparison;
-    previous = settled;
+    const cells = JSON.stringify(answer.cells);
+    equal = cells === previous ? equal + 1 : 1;
+    previous = cells;
+    if (comparison.holds && isExact) return comparison;
+    if (equal >= EQUAL_ANSWERS_MIN && (await isAllAccounted(api))) return comparison;
+    if (performance.now() + pollMs > deadline) return comparison;
     await sleep(pollMs);
   }
 }
+
+/** Whether every record decoded is stored, refused or dropped, as /metrics has it; true where that does not tell. */
+async function isAllAccounted(api: string): Promise<boolean> {
+  const response = await fetch(`${base(api)}/metrics`).catch(() => undefined);
+  const text = response?.ok ? await response.text() : '';
+  const decoded = counter(text, 'hairpin_collector_records_total');
+  const stored = counter(text, 'hairpin_enricher_rows_stored_total');
+  if (decoded === undefined || stored === undefined) return true;
+  const refused = counter(text, 'hairpin_encoder_rows_refused_total') ?? 0;
+  const dropped = counter(text, 'hairpin_collector_rows_dropped_total') ?? 0;
+  return decoded === stored + refused + dropped;
+}
+
+/** A counter of a Prometheus text, summed over its labels; undefined when it is not there. */
+function counter(text: string, name: string): number | undefined {
+  const lines = text.split('\n').filter(line => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+  if (lines.length === 0) return undefined;
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+const base = (api: string) => api.replace(/\/+$/, '');
 
 async function ask(truth: Truth, api: string): Promise<MatrixAnswer> {
   const question = new URLSearchParams({
@@ -118,7 +144,7 @@ async function ask(truth: Truth, api: string): Promise<MatrixAnswer> {
     limit: String(NODES_MAX),
     format: 'json',
   });
-  const url = `${api.replace(/\/+$/, '')}/api/v1/matrix?${question}`;
+  const url = `${base(api)}/api/v1/matrix?${question}`;
   const response = await fetch(url).catch((error: Error) => {
     throw new Error(`${url} does not answer: ${error.cause instanceof Error ? error.cause.message : error.message}`);
   });

@@ -50,11 +50,17 @@ const ETHERNET_FRAMES = inFolder(
   'sflow_test__SFlowTestPacket2_1.bin',
 );
 
+/** A slow reader: takes a chunk at a time. */
 class Sink extends Writable {
   readonly chunks: Buffer[] = [];
+  /** The most bytes that ever waited behind the chunk in hand. */
+  waitingMax = 0;
   override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
     this.chunks.push(chunk);
-    done();
+    setImmediate(() => {
+      this.waitingMax = Math.max(this.waitingMax, this.writableLength - chunk.length);
+      done();
+    });
   }
   get text(): string {
     return this.bytes.toString();
@@ -67,6 +73,7 @@ class Sink extends Writable {
 async function decode(files: readonly string[], format: DecodeFormat = 'jsonl') {
   const [out, err] = [new Sink(), new Sink()];
   const code = await decodeFiles(files, format, out, err);
+  await new Promise<void>(done => err.end(done));
   return { code, out, err: err.text };
 }
 
@@ -138,6 +145,23 @@ describe('a file', () => {
       .map(line => (JSON.parse(line) as { bytes: number }).bytes);
     expect(bytes).toEqual(messages.flatMap(() => records.map((_, i) => i)));
     expect(tableFromIPC((await decode([file], 'arrow')).out.bytes).numRows).toBe(10_000);
+  });
+
+  test.each(['jsonl', 'csv'] as const)('is written as %s a batch at a time, as fast as it is read', async format => {
+    // One-byte records: a single datagram fills two batches.
+    const file = write(
+      'dense.bin',
+      Buffer.concat([
+        ipfix([set(2, template(300, [[4, 1]]))]),
+        ipfix([set(300, Array<number>(2 * 8192).fill(6))]),
+        ipfix([set(300, [6, 6, 6, 6])]),
+      ]),
+    );
+    const { out } = await decode([file], format);
+    const lines = out.chunks.map(chunk => chunk.toString().split('\n').length - 1);
+    expect(Math.max(...lines)).toBe(8192);
+    expect(lines.reduce((sum, count) => sum + count)).toBe(2 * 8192 + 4 + (format === 'csv' ? 1 : 0));
+    expect(out.waitingMax).toBe(0);
   });
 
   test('serves the next one with its templates', async () => {

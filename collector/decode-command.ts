@@ -1,18 +1,20 @@
 // `hairpin decode FILE...`: captures to rows on standard output, a summary on standard error. All files share one
-// decoder, in the order given, so that templates in one serve data in the next.
+// decoder, in the order given, so that templates in one serve data in the next. Text is written a batch at a time and
+// waits for its reader; an Arrow stream is kept in memory until the last record, some 200 bytes each.
 
 import type { Writable } from 'node:stream';
 import { formatAddress, formatMac, wordsOfRow } from '../schemas/address.ts';
-import { encodeArrow } from '../schemas/arrow.ts';
+import { encodePieces } from '../schemas/arrow.ts';
 import { arrayOf, type Batch, clearBatch, createBatch } from '../schemas/batch.ts';
 import { PROTOCOLS } from '../schemas/codes.ts';
 import { type Column, KINDS } from '../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { HairpinError } from '../service/errors.ts';
 import { readCapture } from './capture.ts';
-import type { FlowBatch, Limits } from './decode/context.ts';
+import type { Limits } from './decode/context.ts';
 import { Decoder } from './decode/decoder.ts';
 import { FAULTS, faultSlot } from './decode/faults.ts';
+import type { FlowBatch } from './decode/flow-batch.ts';
 
 export const DECODE_FORMATS = ['jsonl', 'csv', 'arrow'] as const;
 export type DecodeFormat = (typeof DECODE_FORMATS)[number];
@@ -30,6 +32,7 @@ export async function decodeFiles(
   const batch = createBatch(DECODED_COLUMNS, BATCH_ROWS) as unknown as FlowBatch;
   const kept: FlowBatch[] = [];
   const texts: string[] = format === 'csv' ? [`${batch.list.map(column => column.name).join(',')}\n`] : [];
+  const line = format === 'csv' ? csvLine : jsonLine;
   const output = {
     batch,
     flush() {
@@ -38,8 +41,8 @@ export async function decodeFiles(
         output.batch = createBatch(DECODED_COLUMNS, BATCH_ROWS) as unknown as FlowBatch;
         return;
       }
-      for (let row = 0; row < batch.rows; row++)
-        texts.push(format === 'csv' ? csvLine(batch, row) : jsonLine(batch, row));
+      // A text for each batch: the rows of a large capture together are longer than a string may be.
+      texts.push(Array.from({ length: batch.rows }, (_, row) => line(batch, row)).join(''));
       clearBatch(batch);
     },
   };
@@ -51,11 +54,10 @@ export async function decodeFiles(
       let records = 0;
       for (const { payload, source, sourcePort, timeMs } of datagrams) {
         records += decoder.decode(payload, source, sourcePort, timeMs);
-        // A batch at a time: the rows of a large capture together are longer than a string may be.
-        if (texts.length > 0) await write(out, texts.splice(0).join(''));
+        for (const text of texts.splice(0)) await write(out, text);
       }
-      output.flush();
-      await write(out, texts.splice(0).join(''));
+      if (format !== 'arrow') output.flush();
+      for (const text of texts.splice(0)) await write(out, text);
       err.write(
         `${file}: ${kind}, ${datagrams.length} datagrams, ${records} records${passedOver > 0 ? `, ${passedOver} frames without a UDP payload` : ''}${truncated ? ', cut off in the middle of a frame' : ''}\n`,
       );
@@ -65,7 +67,7 @@ export async function decodeFiles(
       failures++;
     }
   }
-  if (format === 'arrow') await write(out, encodeArrow(output.batch, ...kept));
+  if (format === 'arrow') for (const piece of encodePieces(output.batch, ...kept)) await write(out, piece);
   err.write(faultSummary(decoder));
   return failures > 0 ? 1 : 0;
 }

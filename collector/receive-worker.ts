@@ -8,8 +8,9 @@ import type { Column } from '../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { openCounters } from '../service/counters.ts';
 import { WORKER_COUNTERS } from './counters.ts';
-import type { FlowBatch, Output } from './decode/context.ts';
+import type { Output } from './decode/context.ts';
 import { Decoder } from './decode/decoder.ts';
+import type { FlowBatch } from './decode/flow-batch.ts';
 import { exporterReport } from './exporter-report.ts';
 import type { FilledBatch, FreeBuffers, WorkerData, WorkerMessage } from './messages.ts';
 

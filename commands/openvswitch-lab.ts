@@ -10,14 +10,17 @@ const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 const ETHERNET_BYTES = 14;
 
 export interface Lab {
-  readonly addresses: readonly [string, string];
+  /** Each host has an address in three subnets: three conversations that a matrix tells apart. */
+  readonly pairs: readonly (readonly [src: string, dst: string])[];
   /** `ovs-vsctl` with the lab's database. */
   vsctl(...args: string[]): string;
   readonly bridge: string;
-  /** What the first host's interface has sent: its own counters, and IP bytes = bytes less 14 a packet. */
-  sent(): { packets: number; ipBytes: number };
-  /** TCP from the first host to the second, paced so that nothing is dropped before the bridge. */
-  talk(megabytes: number): Promise<void>;
+  /** What the first host's interface has sent: IP bytes = bytes less 14 a packet. */
+  sent(): { ipBytes: number };
+  /** What the second host's interface has received: on a busy machine some is lost before the bridge and sent again. */
+  received(): { ipBytes: number };
+  /** TCP from the first host to the second, to one of its addresses; paced so that nothing is dropped before the bridge. */
+  talk(megabytes: number, to: string): Promise<void>;
   down(): void;
 }
 
@@ -37,7 +40,7 @@ export function openLab(): Lab {
   const bridge = `hb${tag}`;
   const hosts = [`hairpin-${tag}-a`, `hairpin-${tag}-b`] as const;
   const ports = [`ha${tag}`, `hb${tag}p`] as const;
-  const addresses = ['10.77.0.1', '10.77.0.2'] as const;
+  const pairs = [0, 1, 2].map(subnet => [`10.77.${subnet}.1`, `10.77.${subnet}.2`] as const);
   const run = (command: string, ...args: string[]) =>
     execFileSync(command, args, {
       encoding: 'utf8',
@@ -83,7 +86,7 @@ export function openLab(): Lab {
       run('ip', 'link', 'set', ports[i]!, 'up');
       run('ip', '-n', host, 'link', 'set', 'lo', 'up');
       run('ip', '-n', host, 'link', 'set', 'eth0', 'up');
-      run('ip', '-n', host, 'addr', 'add', `${addresses[i]}/24`, 'dev', 'eth0');
+      for (const pair of pairs) run('ip', '-n', host, 'addr', 'add', `${pair[i]}/24`, 'dev', 'eth0');
       vsctl('add-port', bridge, ports[i]!);
     });
   } catch (error) {
@@ -91,27 +94,30 @@ export function openLab(): Lab {
     throw error;
   }
 
-  const counter = (name: string) =>
-    Number(run('ip', 'netns', 'exec', hosts[0], 'cat', `/sys/class/net/eth0/statistics/${name}`));
+  const ipBytes = (host: string, direction: 'tx' | 'rx') => {
+    const statistics = '/sys/class/net/eth0/statistics';
+    const files = [`${statistics}/${direction}_bytes`, `${statistics}/${direction}_packets`];
+    const [bytes, packets] = run('ip', 'netns', 'exec', host, 'cat', ...files)
+      .trim()
+      .split('\n')
+      .map(Number);
+    return bytes! - ETHERNET_BYTES * packets!;
+  };
   return {
-    addresses,
+    pairs,
     bridge,
     vsctl,
     down,
-    sent() {
-      const packets = counter('tx_packets');
-      return { packets, ipBytes: counter('tx_bytes') - ETHERNET_BYTES * packets };
-    },
-    async talk(megabytes) {
+    sent: () => ({ ipBytes: ipBytes(hosts[0], 'tx') }),
+    received: () => ({ ipBytes: ipBytes(hosts[1], 'rx') }),
+    async talk(megabytes, to) {
       const server = spawn('ip', ['netns', 'exec', hosts[1], 'iperf3', '-s', '-1', '--forceflush'], {
         stdio: ['ignore', 'pipe', 'ignore'],
       });
       await new Promise<void>(resolve => server.stdout!.once('data', () => resolve()));
-      const client = spawn(
-        'ip',
-        ['netns', 'exec', hosts[0], 'iperf3', '-c', addresses[1], '-n', `${megabytes}M`, '-b', '60M'],
-        { stdio: 'ignore' },
-      );
+      const client = spawn('ip', ['netns', 'exec', hosts[0], 'iperf3', '-c', to, '-n', `${megabytes}M`, '-b', '60M'], {
+        stdio: 'ignore',
+      });
       await new Promise<void>(resolve => client.once('exit', () => resolve()));
       server.kill('SIGTERM');
     },

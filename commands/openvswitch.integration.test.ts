@@ -28,14 +28,13 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
     await hairpin?.stop();
   });
 
-  /** Sent by the first host to the second, as the matrix has it. */
-  async function answer() {
-    const [src, dst] = lab.addresses;
+  /** Sent by the first host to the second between a pair of their addresses, as the matrix has it. */
+  async function answer([src, dst]: readonly [string, string]) {
     return (await hairpin.matrix(`from=now-30m&by=addr&filter=${encodeURIComponent(`srcAddr=${src},dstAddr=${dst}`)}`))
       .total;
   }
 
-  test('IPFIX, unsampled: IP bytes within 1 % of the interface, although each packet is reported twice', async () => {
+  test('IPFIX, unsampled: IP bytes within 1 % of the interfaces, although each packet is reported twice', async () => {
     const target = `targets="127.0.0.1:${hairpin.udpPort}"`;
     lab.vsctl(
       'set',
@@ -52,26 +51,22 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
       'sampling=1',
       'cache_active_timeout=1',
     );
-    await until(
-      async () =>
-        (
-          await hairpin
-            .get<{ exporters: { templates: number }[] }>('/api/v1/exporters')
-            .catch(() => ({ exporters: [] }))
-        ).exporters.length >= 0,
-      1000,
-    );
-    const before = lab.sent();
-    await lab.talk(10);
-    const sent = lab.sent().ipBytes - before.ipBytes;
+    const [pair] = lab.pairs;
+    const [sentBefore, receivedBefore] = [lab.sent(), lab.received()];
+    await lab.talk(10, pair![1]);
+    const sent = lab.sent().ipBytes - sentBefore.ipBytes;
+    const received = lab.received().ipBytes - receivedBefore.ipBytes;
     expect(sent).toBeGreaterThan(10_000_000);
-    await until(async () => (await answer()).value >= sent * 0.99, 30_000, 'every byte in the matrix').catch(() => {});
-    const { value } = await answer();
-    expect(value / sent).toBeGreaterThan(0.99);
+    await until(async () => (await answer(pair!)).value >= received * 0.99, 30_000, 'every byte in the matrix').catch(
+      () => {},
+    );
+    const { value } = await answer(pair!);
+    const lost = `${await hairpin.metric('collector_kernel_drops_total')} datagrams dropped by the kernel`;
+    expect(value / received, lost).toBeGreaterThan(0.99);
     expect(value / sent).toBeLessThan(1.01);
   }, 60_000);
 
-  test('sFlow, 1 in 64: IP bytes of the interface within the stated interval', async () => {
+  test('sFlow, 1 in 64: IP bytes of the interface within the stated interval, of three transfers in two at least', async () => {
     lab.vsctl(
       'set',
       'Bridge',
@@ -87,28 +82,42 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
       'sampling=64',
       'polling=1',
     );
-    const before = lab.sent();
-    await lab.talk(20);
-    const sent = lab.sent().ipBytes - before.ipBytes;
-    let last = -1;
+    const sent: number[] = [];
+    for (const [, to] of lab.pairs) {
+      const before = lab.sent();
+      await lab.talk(15, to);
+      sent.push(lab.sent().ipBytes - before.ipBytes);
+    }
+    const answers = () => Promise.all(lab.pairs.map(answer));
+    let last = '';
     await until(
       async () => {
-        const { samples } = await answer();
-        const settled = samples > 50 && samples === last;
+        const samples = JSON.stringify((await answers()).map(told => told.samples));
+        const settled = samples === last;
         last = samples;
         return (
           settled &&
           (await hairpin.metric('enricher_rows_stored_total')) === (await hairpin.metric('collector_records_total'))
         );
       },
-      30_000,
+      15_000,
       'all samples stored',
     );
-    const { value, ciLow, ciHigh, samples } = await answer();
-    expect(samples).toBeGreaterThan(50);
-    // The 95 % interval, widened to one in ten thousand runs: a test may not fail once in twenty.
-    const margin = ((ciHigh! - ciLow!) / 2) * (3.9 / 1.96);
-    expect(Math.abs(value - sent)).toBeLessThan(margin);
-    expect(margin / value).toBeLessThan(0.7);
+    const told = (await answers()).map(({ value, ciLow, ciHigh, samples }, i) => ({
+      samples,
+      relativeWidth: (ciHigh! - ciLow!) / value,
+      inside: ciLow! <= sent[i]! && sent[i]! <= ciHigh!,
+      insideTwice: Math.abs(value - sent[i]!) <= ciHigh! - ciLow!,
+    }));
+    for (const { samples, relativeWidth } of told) {
+      expect(samples).toBeGreaterThan(50);
+      expect(relativeWidth).toBeLessThan(0.5);
+    }
+    // A 95 % interval misses once in twenty, two of three once in 140 runs; twice its width hardly ever.
+    expect(told.filter(one => one.inside).length, JSON.stringify(told)).toBeGreaterThanOrEqual(2);
+    expect(
+      told.every(one => one.insideTwice),
+      JSON.stringify(told),
+    ).toBe(true);
   }, 60_000);
 });

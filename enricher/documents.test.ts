@@ -147,6 +147,45 @@ test('a bad version is refused with file, line and reason while the old one stay
   expect(versions).toHaveLength(2);
 });
 
+test('a path that can no longer be looked at is a refused document, once, and the old one stays', async () => {
+  const file = join(folder, 'inventory.json');
+  writeFileSync(file, good('one'));
+  const { store, changes, counters, lines, until } = open({ inventory: 'inventory.json' });
+  store.start();
+  unlinkSync(file);
+  symlinkSync('inventory.json', file);
+  await until(() => lines.some(line => line.msg.includes('ELOOP')));
+  expect(store.current().inventory.vms[0]!.name).toBe('one');
+  expect(counters.get('inventoryStale')).toBe(1);
+  unlinkSync(file);
+  writeFileSync(file, good('healed'));
+  await until(() => changes.length === 2);
+  expect(lines.filter(line => line.msg.includes('ELOOP'))).toHaveLength(1);
+});
+
+test('after a restart a bad document is refused and its recorded version is in force, or none', async () => {
+  const file = join(folder, 'inventory.json');
+  writeFileSync(file, good('one'));
+  const first = open({ inventory: 'inventory.json' });
+  first.store.start();
+  first.store.stop();
+  writeFileSync(file, '{ broken');
+  const recorded = new Map([['inventory', first.versions[0]!.body]]);
+  const { store, changes, counters, lines, until } = open({ inventory: 'inventory.json', exporters: 'gone.json' });
+  store.start(recorded);
+  expect(store.current().inventory.vms[0]!.name).toBe('one');
+  expect(store.current().exporters.exporters).toEqual([]);
+  expect([counters.get('inventoryRefused'), counters.get('inventoryStale')]).toEqual([1, 1]);
+  expect(lines.map(line => line.msg.split('\n').at(-1)!.trim())).toEqual([
+    'the version recorded last is in force',
+    'no exporters document is in force',
+  ]);
+  writeFileSync(file, good('healed'));
+  await until(() => changes.length === 2);
+  expect(store.current().inventory.vms[0]!.name).toBe('healed');
+  expect(counters.get('inventoryStale')).toBe(0);
+});
+
 test('going back to the version in force heals without a new version', async () => {
   const file = join(folder, 'inventory.json');
   writeFileSync(file, good('one'));

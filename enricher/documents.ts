@@ -1,5 +1,6 @@
 // Inventory, applications and exporter registry from their files. Read at start, where a fault is fatal, and again when
-// they change, where it is not: the version in force stays until a good one comes. Editors replace files by rename and
+// they change, where it is not: the version in force stays until a good one comes. After a restart of the thread a fault
+// is not fatal either, and the version recorded last takes the place of the one that was in force. Editors replace files by rename and
 // network file systems tell nothing, so the folder is watched and each file is looked at once a second besides.
 
 import { hash } from 'node:crypto';
@@ -26,9 +27,15 @@ const CHECKERS: { readonly [K in DocumentKind]: Checker<Documents[K]> } = {
 };
 const LOGGED_FAULTS_MAX = 20;
 
+/** Bodies of versions that were in force, by kind. */
+export type RecordedDocuments = ReadonlyMap<string, string>;
+
 export interface DocumentStore {
-  /** Reads every document and begins to watch; throws one DocumentError with every fault of all of them. */
-  start(): void;
+  /**
+   * Reads every document and begins to watch; throws one DocumentError with every fault of all of them. With `recorded`
+   * it does not throw: a document that is refused is replaced by its recorded version, or left out.
+   */
+  start(recorded?: RecordedDocuments): void;
   stop(): void;
   current(): Documents;
   /** Why the newest version of a document is not in force; undefined when it is. */
@@ -81,6 +88,33 @@ export function createDocuments(
     return 'new';
   };
 
+  const refuse = (kind: DocumentKind, error: DocumentError, consequence: string) => {
+    errors.set(kind, error);
+    counters.add(`${kind}Refused`);
+    counters.set(`${kind}Stale`, 1);
+    const [first] = error.faults;
+    const more =
+      error.faults.length > LOGGED_FAULTS_MAX ? `\n  and ${error.faults.length - LOGGED_FAULTS_MAX} more` : '';
+    const message = error.message
+      .split('\n')
+      .slice(0, LOGGED_FAULTS_MAX + 1)
+      .join('\n');
+    log.error({ file: paths[kind], line: first?.line }, `${message}${more}\n  ${consequence}`);
+  };
+
+  /** Puts the recorded version in force, and says what is in force now. */
+  const takeRecorded = (kind: DocumentKind, body: string | undefined): string => {
+    if (body !== undefined) {
+      try {
+        documents = { ...documents, [kind]: parse(kind, 'recorded.json', body) };
+        return 'the version recorded last is in force';
+      } catch (error) {
+        if (!(error instanceof DocumentError)) throw error;
+      }
+    }
+    return `no ${kind} document is in force`;
+  };
+
   const reread = () => {
     let changed = false;
     for (const kind of kinds) {
@@ -95,24 +129,14 @@ export function createDocuments(
         log.info({ file: paths[kind] }, `a new version of the ${kind} document is in force`);
       } catch (error) {
         if (!(error instanceof DocumentError)) throw error;
-        errors.set(kind, error);
-        counters.add(`${kind}Refused`);
-        counters.set(`${kind}Stale`, 1);
-        const [first] = error.faults;
-        const more =
-          error.faults.length > LOGGED_FAULTS_MAX ? `\n  and ${error.faults.length - LOGGED_FAULTS_MAX} more` : '';
-        const message = error.message
-          .split('\n')
-          .slice(0, LOGGED_FAULTS_MAX + 1)
-          .join('\n');
-        log.error({ file: paths[kind], line: first?.line }, `${message}${more}\n  the version in force stays`);
+        refuse(kind, error, 'the version in force stays');
       }
     }
     if (changed) onChange(documents);
   };
 
   return {
-    start() {
+    start(recorded) {
       const faults: Fault[] = [];
       for (const kind of kinds) {
         try {
@@ -120,7 +144,8 @@ export function createDocuments(
           counters.add(`${kind}Accepted`);
         } catch (error) {
           if (!(error instanceof DocumentError)) throw error;
-          faults.push(...error.faults.map(fault => ({ ...fault, path: `${paths[kind]} ${fault.path}`.trim() })));
+          if (recorded) refuse(kind, error, takeRecorded(kind, recorded.get(kind)));
+          else faults.push(...error.faults.map(fault => ({ ...fault, path: `${paths[kind]} ${fault.path}`.trim() })));
         }
       }
       if (faults.length > 0) throw new DocumentError('the configured documents', faults);
@@ -158,9 +183,14 @@ function watchFolder(folder: string, changed: () => void): FSWatcher[] {
   }
 }
 
+/** What cannot be looked at has its error as stamp: reading it then fails, and is refused, once. */
 function stampOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat ? `${stat.ino} ${stat.size} ${stat.mtimeMs}` : 'missing';
+  try {
+    const stat = statSync(path);
+    return `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code);
+  }
 }
 
 function readText(kind: DocumentKind, path: string): string {

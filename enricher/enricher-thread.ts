@@ -8,12 +8,13 @@ import { createStorage } from '../storage/client.ts';
 import { createPass } from '../storage/pass.ts';
 import { createSpoolSource } from '../transport/spool-source.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
+import type { RecordedDocuments } from './documents.ts';
 import { createEnricher } from './enricher.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
 
 const PASS_INTERVAL_MS = 5000;
 
-const { configuration, storage: address, spool, counters, announced } = workerData as EnricherData;
+const { configuration, storage: address, spool, counters, restarted, announced } = workerData as EnricherData;
 const log = createLog('enricher', configuration.logLevel);
 const storage = createStorage({
   ...address,
@@ -45,10 +46,23 @@ async function keepPassing(signal: AbortSignal): Promise<void> {
   }
 }
 
+/** The newest version of each kind that was in force; none where storage does not answer. */
+async function recordedDocuments(): Promise<RecordedDocuments> {
+  try {
+    const rows = await storage.select<{ kind: string; body: string }>(
+      'SELECT kind, argMax(body, recordedAt) AS body FROM documents GROUP BY kind',
+    );
+    return new Map(rows.map(({ kind, body }) => [kind, body]));
+  } catch (error) {
+    log.warn({ err: error }, 'the recorded documents cannot be read; those on disk must do');
+    return new Map();
+  }
+}
+
 announced.on('message', (token: string) => source.announce(token));
 
 try {
-  enricher.start();
+  enricher.start(restarted ? await recordedDocuments() : undefined);
   const stopping = new AbortController();
   const passing = keepPassing(stopping.signal);
   parentPort!.once('message', async () => {

@@ -11,7 +11,7 @@ import { keyToBigint } from '../schemas/keys.ts';
 import { openCounters } from '../service/counters.ts';
 import { StorageError } from '../storage/storage.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
-import { batchKey, createEnricher, type Enricher, TOKEN_TRUST_MS } from './enricher.ts';
+import { batchKey, createEnricher, type Enricher } from './enricher.ts';
 import { createFakeSource, createFakeStorage, createSignal, decodedArrow } from './fakes.ts';
 import { batchOf, LIMITS, NOW, type Row } from './testdata.ts';
 
@@ -21,7 +21,8 @@ afterEach(async () => {
 });
 
 const CONFIG = { inventory: '', applications: '', exporters: '', insertsMax: 2, insertTriesMax: 3, ...LIMITS };
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 function begin(config: Partial<typeof CONFIG> = {}) {
   const signal = createSignal();
@@ -192,10 +193,10 @@ test('a redelivered batch is inserted again under its token while ClickHouse rem
 
 test('an old redelivered batch is looked up first, on every day it has rows of', async () => {
   const { fake, fakeSource, counters, send, settled } = begin();
-  const received = NOW - (NOW % DAY_MS) - TOKEN_TRUST_MS;
+  const received = NOW - (NOW % DAY_MS) - HOUR_MS;
   const acrossMidnight = [
     { ...ROW, receivedAt: received },
-    { ...ROW, receivedAt: received + 2 * TOKEN_TRUST_MS },
+    { ...ROW, receivedAt: received + 2 * HOUR_MS },
   ];
   fake.has = () => true;
   const identity = send(0, acrossMidnight, { redelivered: true });
@@ -210,6 +211,47 @@ test('an old redelivered batch is looked up first, on every day it has rows of',
   await settled(2);
   expect(fake.inserts).toHaveLength(1);
   expect(fakeSource.acknowledged).toEqual([0, 1]);
+});
+
+test('an old batch is looked up before its first try alone: what a try of ours left in the table is no answer', async () => {
+  const { fake, counters, send, settled } = begin();
+  fake.beforeInsert = async () => {
+    // The table has it now, a roll-up may not.
+    if (fake.tries.length < 3) {
+      fake.has = () => true;
+      throw passing();
+    }
+  };
+  send(0, [{ ...ROW, receivedAt: NOW }], { redelivered: true });
+  await settled(1);
+  expect(fake.tries).toHaveLength(3);
+  expect(fake.inserts).toHaveLength(1);
+  expect(counters.get('flowsStored')).toBe(1);
+  expect(counters.get('flowsRepeated')).toBe(0);
+});
+
+test('tokens are trusted for most of a day', async () => {
+  const { fake, send, settled } = begin();
+  send(0, [{ ...ROW, receivedAt: Date.now() - 19 * 3_600_000 }], { redelivered: true });
+  await settled(1);
+  expect(fake.lookups).toEqual([]);
+});
+
+test('names that could not be stored are announced again with the next batch', async () => {
+  const { fake, counters, send, settled } = begin();
+  fake.beforeNodes = async () => {
+    throw lasting();
+  };
+  send(0, [ROW]);
+  await settled(1);
+  expect(fake.nodes).toEqual([]);
+  fake.beforeNodes = async () => {};
+  send(1, [ROW]);
+  await settled(2);
+  expect(counters.get('nodesFailed')).toBe(fake.nodes.length);
+  expect(fake.nodes.map(node => node.name)).toEqual(
+    expect.arrayContaining(['auto:10.0.0.0/24', 'auto:10.0.1.0/24', 'tcp/443', 'other']),
+  );
 });
 
 test('at most insertsMax inserts are on their way, one more batch stands ready, the rest stays with the transport', async () => {

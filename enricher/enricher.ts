@@ -16,7 +16,7 @@ import { createThrottle, type Log } from '../service/log.ts';
 import type { NodeName, Storage } from '../storage/storage.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
-import { createDocuments, type DocumentStore } from './documents.ts';
+import { createDocuments, type DocumentStore, type RecordedDocuments } from './documents.ts';
 import { createEnrichment, type Enrichment, type FlowBatch } from './enrich.ts';
 import { createNodeNames } from './node-names.ts';
 import { createPersistence } from './persistence.ts';
@@ -25,12 +25,12 @@ import { timeAt } from './times.ts';
 
 /**
  * A batch delivered again is inserted again, under its token: ClickHouse leaves out what it has, in the table and in each
- * roll-up, also where it died between the two. It remembers the tokens of 100,000 blocks of each table: 20 hours need
- * 72,000 at one a second, and while nothing is inserted nothing is forgotten. A batch received longer ago than this is
- * looked up in the table before its first try. What remains: a crash between table and roll-up, and then more than this
- * until the next start, leaves the roll-up without that batch.
+ * roll-up, also where it died between the two. It remembers the tokens of 100,000 blocks of each table, 20 hours of one a
+ * second being 72,000; and few come between a try and its repetition, because what was left is taken up oldest first. A
+ * batch received longer ago than this is looked up in the table before its first try. What remains: a crash between table
+ * and roll-up, and then more than this until the next start, leaves the roll-up without that batch.
  */
-export const TOKEN_TRUST_MS = 20 * 3_600_000;
+const TOKEN_TRUST_MS = 20 * 3_600_000;
 
 const STOP_MS_MAX = 10_000;
 const SOURCE_PAUSE_MS = 1000;
@@ -52,8 +52,8 @@ export interface EnricherDependencies {
 }
 
 export interface Enricher {
-  /** Reads the documents and begins; throws a DocumentError when one of them is refused. */
-  start(): void;
+  /** Reads the documents and begins; see DocumentStore.start. */
+  start(recorded?: RecordedDocuments): void;
   /** Takes no further batch and finishes what is on its way; what is not done by the deadline stays with the transport. */
   stop(deadlineMs?: number): Promise<void>;
   readonly documents: DocumentStore;
@@ -81,13 +81,16 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   setMaxListeners(0, deadline.signal);
   const throttle = createThrottle();
   const names = createNodeNames();
-  const persist = createPersistence({
+  const persistence = {
     triesMax: config.insertTriesMax,
     log,
     counters,
     signal: deadline.signal,
     ...(dependencies.pauseMsMin !== undefined && { pauseMsMin: dependencies.pauseMsMin }),
-  });
+  };
+  const persist = createPersistence(persistence);
+  // Batches wait for their names, and the next one announces again what failed lastingly: that is the second try.
+  const persistNames = createPersistence({ ...persistence, triesMax: 1 });
   const inFlight = new Set<Promise<void>>();
   // Columns of batches that are settled, at most one more than are on their way: fresh memory for each batch would cost
   // as much as enriching it, in page faults and garbage.
@@ -134,7 +137,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   function storeNames(nodes: readonly NodeName[]): Promise<void> {
     if (nodes.length === 0) return namesStored;
     namesStored = namesStored.then(async () => {
-      const { done } = await persist('node names', () => storage.insertNodes(nodes));
+      const { done } = await persistNames('node names', () => storage.insertNodes(nodes));
       if (done !== 'abandoned') counters.add(done === 'stored' ? 'nodesAnnounced' : 'nodesFailed', nodes.length);
       if (done !== 'refused') return;
       // The caches of the enrichment announce a node once, so they start anew as well.
@@ -261,8 +264,8 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
 
   return {
     documents,
-    start() {
-      documents.start();
+    start(recorded) {
+      documents.start(recorded);
       running = run();
     },
     async stop(deadlineMs = STOP_MS_MAX) {

@@ -69,6 +69,12 @@ test('a sampled flow record: the packets are taken for full ones, never for more
   expect(estimated({ bytes: 600_000, packets: 10, samplingRate: 10 }).varBytes).toBe(10 * 9 * 600_000 * 65535);
 });
 
+test('a sampled record that does not tell its packets may be of the largest ones', () => {
+  expect(estimated({ bytes: 90, packets: 0, samplingRate: 10 }).varBytes).toBe(10 * 9 * 90 * 90);
+  expect(estimated({ bytes: 600_000, packets: 0, samplingRate: 10 }).varBytes).toBe(10 * 9 * 600_000 * 65535);
+  expect(estimated({ bytes: 0, packets: 0, samplingRate: 10 }).varBytes).toBe(0);
+});
+
 test('the bound is never below the variance of the packets behind it', () => {
   fc.assert(
     fc.property(

@@ -15,6 +15,8 @@ export interface EnricherData {
   readonly storage: StorageAddress;
   readonly spool: SpoolSettings;
   readonly counters: SharedArrayBuffer;
+  /** Not the first thread of this process: a bad document no longer stops the start. */
+  readonly restarted: boolean;
   /** Tokens of batches that the collector has stored. */
   readonly announced: MessagePort;
 }

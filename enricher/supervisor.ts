@@ -1,7 +1,6 @@
 // The enricher seen from the main thread: started, started again when its thread dies, stopped. What it had not
 // acknowledged stays in the spool and is taken up by the next thread.
 
-import { once } from 'node:events';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Configuration } from '../schemas/configuration.ts';
 import { type CounterSpec, type Counters, openCounters } from '../service/counters.ts';
@@ -12,7 +11,8 @@ import type { SpoolSettings } from '../transport/spool.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import type { EnricherData, EnricherMessage, StorageAddress } from './messages.ts';
 
-const RESTART_DELAY_MS = 1000;
+const RESTART_MS_MIN = 1000;
+const RESTART_MS_MAX = 30_000;
 
 const SUPERVISOR_COUNTERS = {
   restarts: { name: 'enricher_restarts_total', help: 'Enricher threads started again after they died.' },
@@ -32,67 +32,87 @@ export interface SupervisorDependencies {
   readonly spool: SpoolSettings;
   /** Tokens of stored batches arrive here. */
   readonly announced: MessagePort;
+  /** First pause before a restart; doubled after each one that fails. */
+  readonly restartMsMin?: number;
+  /** What the thread runs. */
+  readonly program?: URL;
 }
 
 export function createEnricherSupervisor(
   configuration: Configuration,
-  { log, metrics, storage, spool, announced }: SupervisorDependencies,
+  dependencies: SupervisorDependencies,
 ): EnricherSupervisor {
+  const { log, metrics, storage, spool, announced } = dependencies;
+  const { restartMsMin = RESTART_MS_MIN, program = new URL('./enricher-thread.ts', import.meta.url) } = dependencies;
   const counters = openCounters(ENRICHER_COUNTERS);
   const own = openCounters(SUPERVISOR_COUNTERS);
   let thread: Worker | undefined;
+  let started = false;
   let relay: MessagePort | undefined;
+  let restarting: NodeJS.Timeout | undefined;
   let stopping = false;
 
   // The port of the collector outlives an enricher thread: tokens are passed on to the one that runs.
   announced.on('message', token => relay?.postMessage(token));
 
-  async function launch(): Promise<void> {
+  async function launch(restarted: boolean): Promise<void> {
     const { port1, port2 } = new MessageChannel();
-    const data: EnricherData = { configuration, storage, spool, counters: counters.buffer, announced: port1 };
-    const worker = new Worker(new URL('./enricher-thread.ts', import.meta.url), {
-      workerData: data,
-      transferList: [port1],
-    });
+    const data: EnricherData = {
+      configuration,
+      storage,
+      spool,
+      counters: counters.buffer,
+      restarted,
+      announced: port1,
+    };
+    const worker = new Worker(program, { workerData: data, transferList: [port1] });
+    thread = worker;
     relay = port2;
-    let started = false;
     worker.on('error', error => log.error({ err: error }, 'enricher died'));
     worker.once('exit', () => {
+      if (thread !== worker) return;
       thread = undefined;
-      if (started && !stopping) setTimeout(restart, RESTART_DELAY_MS);
+      if (started) restart(restartMsMin);
+      started = false;
     });
     const message = await new Promise<EnricherMessage>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
+      worker.once('exit', code => reject(new Error(`the thread ended with code ${code} before it had started`)));
     });
     if (message.type === 'refused') {
       await worker.terminate();
       throw new HairpinError('DOCUMENT_REFUSED', message.message);
     }
-    started = true;
-    thread = worker;
+    started = thread === worker;
   }
 
-  function restart(): void {
+  function restart(delayMs: number): void {
     if (stopping) return;
-    own.add('restarts');
-    launch().catch(error => log.error({ err: error }, 'enricher could not be started again'));
+    restarting = setTimeout(() => {
+      own.add('restarts');
+      launch(true).catch(error => {
+        log.error({ err: error }, 'enricher could not be started again; it is tried again');
+        restart(Math.min(2 * delayMs, RESTART_MS_MAX));
+      });
+    }, delayMs);
   }
 
   return {
     counters,
-    running: () => thread !== undefined,
+    running: () => started,
     async start() {
       metrics.register(counters);
       metrics.register(own);
-      await launch();
+      await launch(false);
     },
     async stop() {
       stopping = true;
       announced.close();
       relay?.close();
+      clearTimeout(restarting);
       if (!thread) return;
-      const exited = once(thread, 'exit');
+      const exited = new Promise(resolve => thread?.once('exit', resolve));
       thread.postMessage('stop');
       await exited;
     },

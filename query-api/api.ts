@@ -5,10 +5,10 @@ import type { TSchema } from 'typebox';
 import type { Configuration } from '../schemas/configuration.ts';
 import type { Storage } from '../storage/storage.ts';
 import { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from './answers.ts';
-import { type Metric, UNITS } from './metric.ts';
 import { columnsOf, type DimensionColumn, pairOf } from './dimensions.ts';
 import { type Condition, compileFilter, equals, parseFilter, parseValues, type Term } from './filter.ts';
 import { CONTENT_TYPES, type FlatRow, type Format, formatTable } from './format-table.ts';
+import { type Metric, UNITS } from './metric.ts';
 import {
   ExportersParameters,
   FlowsParameters,

@@ -3,8 +3,8 @@
 // observed: from the first stored bucket until now.
 
 import type { MatrixTotal } from './answers.ts';
-import type { Metric } from './metric.ts';
 import { interval } from './interval.ts';
+import type { Metric } from './metric.ts';
 import type { Covered, Window } from './window.ts';
 
 /** Sums of a group as ClickHouse returns them: 64-bit integers as text. */

@@ -1,9 +1,9 @@
 // The parameters of every question, as route schemas: they check, they give defaults, they are the documentation.
 
 import { type Static, type TSchema, Type } from 'typebox';
-import { METRICS } from './metric.ts';
 import { COLUMN_NAMES, PAIR_NAMES } from './dimensions.ts';
 import { FORMATS } from './format-table.ts';
+import { METRICS } from './metric.ts';
 import { ORIENTATIONS } from './questions/matrix.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -56,7 +56,9 @@ export const SeriesParameters = Type.Object(
   {
     ...window,
     by: Type.String({ default: 'app', maxLength: 64, description: `what src and dst name: ${pairNames}` }),
-    src: Type.Optional(Type.String({ maxLength: 1000, description: 'senders, by name or glob, in any case, or by key, joined by |' })),
+    src: Type.Optional(
+      Type.String({ maxLength: 1000, description: 'senders, by name or glob, in any case, or by key, joined by |' }),
+    ),
     dst: Type.Optional(Type.String({ maxLength: 1000, description: 'receivers' })),
     split: Type.Optional(
       Type.String({

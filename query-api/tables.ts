@@ -5,10 +5,10 @@
 // runs or ends while a question is on its way could be seen half; the question is asked again then.
 
 import type { Storage } from '../storage/storage.ts';
-import type { Metric } from './metric.ts';
 import { PAIRS_COLUMNS, TRAFFIC_COLUMNS } from './dimensions.ts';
 import type { Condition } from './filter.ts';
 import { readHistory } from './history.ts';
+import type { Metric } from './metric.ts';
 import { isRanked } from './metrics-sql.ts';
 import { type Relation, relationOf, type Source } from './relation.ts';
 import { type Asked, alignWindow, type Covered, coveredPart, type Window } from './window.ts';

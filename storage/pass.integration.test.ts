@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COUNT_REASON, DIRECTION, PROTOCOL } from '../schemas/codes.ts';
 import { createLog } from '../service/log.ts';
@@ -45,6 +46,7 @@ function mixedRows(): FlowRow[] {
     inIf: i % 4,
     estBytes: (1n << 55n) + BigInt(i),
     estPackets: 17 + i,
+    samplingRate: i % 3,
     ...(i % 2 === 0 ? unelected : {}),
   }));
 }
@@ -57,7 +59,7 @@ describe('a pass', () => {
     const of = async (where: string) =>
       (
         await storage.select(
-          `SELECT sum(estBytes) AS bytes, sum(estPackets) AS packets, sum(f.packets) AS samples, count() AS records FROM flows AS f WHERE ${where}`,
+          `SELECT sum(estBytes) AS bytes, sum(estPackets) AS packets, sumIf(f.packets, samplingRate > 1) AS samples, count() AS records FROM flows AS f WHERE ${where}`,
         )
       )[0];
     expect(await sums(storage, 'pairs_5m')).toEqual(await of('weight = 1'));
@@ -157,6 +159,20 @@ describe('a pass', () => {
     expect((await storage.select('SELECT minute FROM passes')).length).toBeLessThanOrEqual(2 * minutes + 1);
     expect(await pass.run(Date.now())).toBe(0);
   });
+});
+
+test('a clock of the server behind the last pass is told, and no minute is passed twice', async () => {
+  const storage = await fresh();
+  const lines: string[] = [];
+  const telling = pino({ level: 'error' }, { write: line => lines.push(line) });
+  await storage.insertArrow('flows', flowsArrow('a', mixedRows()), 'a');
+  const pass = createPass({ storage, log: telling });
+  await pass.run(Date.now() + LATER_MS);
+  await pass.run(Date.now() + LATER_MS - 50_000);
+  expect(lines).toEqual([]);
+  expect(await pass.run(Date.now())).toBe(0);
+  expect(lines).toEqual([expect.stringContaining('clock of ClickHouse is behind')]);
+  expect(await sums(storage, 'pairs_5m')).toMatchObject({ records: '150' });
 });
 
 describe('points', () => {

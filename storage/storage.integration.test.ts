@@ -48,7 +48,7 @@ describe('an insert', () => {
     for (let i = 0; i < 3; i++) await storage.insertArrow('flows', arrow, 'once');
     expect(await count(storage, 'flows')).toBe(3);
     for (const table of ROLLUPS)
-      expect(await sums(storage, table)).toEqual([{ bytes: '3000', packets: '30', samples: '30', records: '3' }]);
+      expect(await sums(storage, table)).toEqual([{ bytes: '3000', packets: '30', samples: '0', records: '3' }]);
     await storage.insertArrow('flows', arrow, 'another');
     expect(await count(storage, 'flows')).toBe(6);
     expect(
@@ -80,7 +80,7 @@ describe('an insert', () => {
     await storage.insertArrow(
       'flows',
       flowsArrow('w', [
-        { ...at, weight: 0.5 },
+        { ...at, weight: 0.5, samplingRate: 100 },
         { ...at, weight: 0, countReason: COUNT_REASON['not-canonical'] },
         { ...at, weight: 1, srcApp: 5n },
       ]),
@@ -90,8 +90,21 @@ describe('an insert', () => {
       await storage.select('SELECT srcApp, bytes, packets, samples, records FROM traffic_1m ORDER BY srcApp'),
     ).toEqual([
       { srcApp: '0', bytes: '500', packets: '5', samples: '10', records: '1' },
-      { srcApp: '5', bytes: '1000', packets: '10', samples: '10', records: '1' },
+      { srcApp: '5', bytes: '1000', packets: '10', samples: '0', records: '1' },
     ]);
+  });
+
+  test('has the packets of sampled records alone as its samples', async () => {
+    const storage = await fresh();
+    const at = { receivedAt: Date.now() };
+    const rows = [
+      { ...at, samplingRate: 1000, packets: 1, estPackets: 1000 },
+      { ...at, samplingRate: 1, packets: 1000, estPackets: 1000 },
+      { ...at, samplingRate: 0, packets: 500, estPackets: 500 },
+    ];
+    await storage.insertArrow('flows', flowsArrow('mixed', rows), 'mixed');
+    for (const table of ROLLUPS)
+      expect(await sums(storage, table)).toMatchObject([{ packets: '2500', samples: '1', records: '3' }]);
   });
 
   test('that can never be stored fails lastingly, one that meets no server passingly', async () => {
@@ -157,6 +170,7 @@ describe('spreading a flow over its buckets', () => {
       estBytes: total,
       estPackets: total / 100n,
       varBytes: 1000,
+      samplingRate: 2,
       service: BigInt(i + 1),
     }));
     await storage.insertArrow('flows', flowsArrow('s', rows), 's');

@@ -9,7 +9,7 @@ import { ELECTED_SQL, UNELECTED_KEYS } from './elections.ts';
 import { FLOWS_NAMED_SQL } from './flows-named.ts';
 import { COUNTED, coarserSql, PAIR_KEYS, SUMS, spreadSql, TRAFFIC_KEYS } from './spread.ts';
 
-/** Blocks whose tokens a partition remembers: at one batch a second and worker more than a day. */
+/** Blocks whose tokens a table remembers: at one batch a second more than a day. */
 export const TOKENS_MAX = 100_000;
 
 export interface Retention {

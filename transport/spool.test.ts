@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type BatchIdentity, tokenOf } from '../schemas/batch.ts';
 import { openCounters } from '../service/counters.ts';
@@ -249,6 +250,42 @@ describe('damage', () => {
       expect(existsSync(path)).toBe(false);
       expect(existsSync(join(root, 'quarantine', `${tokenOf(identity(at))}.json`))).toBe(true);
     }
+  });
+
+  test('a batch of another schema version is delivered, one with another header is put aside', async () => {
+    const { sink, source, sourceCounters } = open();
+    const write = (sequence: number, at: number, version: number) => {
+      const name = join(root, 'spool', `${tokenOf(identity(sequence))}.batch`);
+      sink.put(identity(sequence), payload(100));
+      const file = readFileSync(name);
+      file.writeUInt32LE(version, at);
+      file.writeUInt32LE(crc32(file.subarray(0, HEADER_BYTES - 4)), HEADER_BYTES - 4);
+      writeFileSync(name, file);
+    };
+    write(0, 8, 2);
+    write(1, 12, 77);
+    const delivery = (await source.next())!;
+    expect(delivery.identity.sequence).toBe(1);
+    expect(sourceCounters.get('quarantined header-version')).toBe(1);
+  });
+
+  test('a reason file may hold anything', () => {
+    const quarantine = createQuarantine({
+      folder: join(root, 'quarantine'),
+      bytesMax: 1 << 20,
+      spoolFolder: join(root, 'spool'),
+    });
+    const contents = ['{}', 'null', '{ "at": 7, "reason": [] }', '3', '', '\0', '{ "reason": "known" }'];
+    contents.forEach((content, sequence) => {
+      const name = join(root, 'quarantine', tokenOf(identity(sequence)));
+      writeFileSync(`${name}.batch`, 'x');
+      writeFileSync(`${name}.json`, content);
+    });
+    const reasons = quarantine.list().map(batch => batch.reason);
+    expect(reasons).toHaveLength(contents.length);
+    expect(reasons.filter(reason => reason.startsWith('unknown'))).toHaveLength(contents.length - 1);
+    expect(reasons).toContain('known');
+    expect(quarantine.list().every(batch => batch.at === '')).toBe(true);
   });
 
   test('a cut file goes to quarantine, and can be put back', async () => {

@@ -1,15 +1,10 @@
 // What all protocols of one decoder share: the datagram at hand, the batch that records go to, the exporters known and
 // the faults counted.
 
-import type { Batch } from '../../schemas/batch.ts';
-import type { Column } from '../../schemas/columns.ts';
-import type { DecodedColumns } from '../../schemas/flow.ts';
 import type { Domain } from './domain.ts';
 import { FAULT_SLOTS, faultSlot } from './faults.ts';
+import type { FlowBatch } from './flow-batch.ts';
 import { fillTime } from './kernels.ts';
-
-/** A batch of decoded flow columns. */
-export type FlowBatch = Batch<readonly Column[]> & { readonly columns: DecodedColumns };
 
 /** Where records go. `flush` hands the batch over and puts an empty one in its place. */
 export interface Output {

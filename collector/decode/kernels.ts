@@ -3,7 +3,13 @@
 // Kernels are monomorphic on purpose: one array type, one width. `second` is the offset of another field of the same
 // record, for values that take two.
 
-import type { DatagramContext } from './context.ts';
+/** What the header of the datagram says about time. */
+export interface ExportTime {
+  /** When it was sent, milliseconds since the epoch. */
+  readonly exportMs: number;
+  /** Uptime of the exporter then, milliseconds modulo 2^32. */
+  readonly uptimeMs: number;
+}
 
 // biome-ignore lint/suspicious/noExplicitAny: each kernel names its own array type; the plan pairs them by column kind.
 type AnyColumn = any;
@@ -15,7 +21,7 @@ export type Kernel = (
   count: number,
   column: AnyColumn,
   row: number,
-  context: DatagramContext,
+  context: ExportTime,
   second: number,
 ) => void;
 
@@ -285,7 +291,7 @@ export function timeFromUptime(
   count: number,
   column: Uint32Array,
   row: number,
-  context: DatagramContext,
+  context: ExportTime,
 ): void {
   const { exportMs, uptimeMs } = context;
   for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
@@ -301,7 +307,7 @@ export function timeFromInit(
   count: number,
   column: Uint32Array,
   row: number,
-  _: DatagramContext,
+  _: ExportTime,
   second: number,
 ): void {
   for (let i = 0, word = 2 * row; i < count; i++, offset += stride, second += stride, word += 2) {
@@ -358,7 +364,7 @@ export function timeFromDelta(
   count: number,
   column: Uint32Array,
   row: number,
-  context: DatagramContext,
+  context: ExportTime,
 ): void {
   for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
     writeTime(column, word, context.exportMs - Math.floor(view.getUint32(offset) / 1000));

@@ -9,8 +9,9 @@ import { KINDS } from '../../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { requireTool } from '../../service/test-requirements.ts';
 import { readCapture } from '../capture.ts';
-import { type FlowBatch, RECORDS_PER_DATAGRAM_MAX } from './context.ts';
+import { RECORDS_PER_DATAGRAM_MAX } from './context.ts';
 import { Decoder } from './decoder.ts';
+import type { FlowBatch } from './flow-batch.ts';
 import {
   Bench,
   CORPUS,

@@ -2,7 +2,6 @@
 // plan is made once, when the template arrives, and run for every data set.
 
 import type { FlowColumnName } from '../../schemas/flow.ts';
-import type { FlowBatch } from './context.ts';
 import {
   ELEMENT_RULES,
   type ElementRule,
@@ -11,6 +10,7 @@ import {
   PROTOCOL_IDENTIFIER,
   SYSTEM_INIT,
 } from './elements.ts';
+import type { FlowBatch } from './flow-batch.ts';
 import {
   copyAddress4,
   copyAddress4IfSet,

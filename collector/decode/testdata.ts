@@ -6,10 +6,11 @@ import { arrayOf, type Batch, clearBatch, createBatch } from '../../schemas/batc
 import { PROTOCOL, type Protocol } from '../../schemas/codes.ts';
 import type { Column } from '../../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
-import type { FlowBatch, Limits } from './context.ts';
+import type { Limits } from './context.ts';
 import { Decoder } from './decoder.ts';
 import type { Domain } from './domain.ts';
 import { FAULTS, type Fault, faultSlot } from './faults.ts';
+import type { FlowBatch } from './flow-batch.ts';
 
 /** Captures of other projects, read where they are present. */
 export const CORPUS = new URL('../../../shared/corpus/', import.meta.url).pathname;

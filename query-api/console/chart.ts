@@ -2,8 +2,8 @@
 
 import uPlot from 'uplot';
 import type { SeriesAnswer } from '../answers.ts';
-import { formatValue } from './format.ts';
 import type { Metric } from '../metric.ts';
+import { formatValue } from './format.ts';
 
 export interface Chart {
   update(answer: SeriesAnswer): void;

@@ -1,8 +1,8 @@
 // The key to the colours: the ramp with its decades, and the two marks that are not colours.
 
+import type { Metric } from '../metric.ts';
 import { el } from './dom.ts';
 import { formatShort, formatValue } from './format.ts';
-import type { Metric } from '../metric.ts';
 import { decades, rampOf, type Scale, type ThemeName } from './scale.ts';
 
 export function drawLegend(root: HTMLElement, scale: Scale, theme: ThemeName, metric: Metric): void {

@@ -1,13 +1,13 @@
 // The page: state in the address, one refresh at a time, everything drawn from the answers of the API.
 
 import type { ExportersAnswer, MatrixAnswer } from '../answers.ts';
+import { METRICS } from '../metric.ts';
 import { ask } from './api.ts';
 import { byId, el, setText } from './dom.ts';
 import { drawExporters } from './exporters-view.ts';
 import { formatSpan, formatTime, formatWindow, METRIC_LABELS } from './format.ts';
 import { drawLegend } from './legend.ts';
 import { createMatrix } from './matrix.ts';
-import { METRICS } from '../metric.ts';
 import { emptyWindow, failure, firstStart, namingHint } from './notice.ts';
 import { askPanel, createPanel } from './panel.ts';
 import { createSummary } from './summary.ts';

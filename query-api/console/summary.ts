@@ -66,7 +66,8 @@ export function createSummary(root: HTMLElement): Summary {
       set(
         'total',
         formatValue(total.value, metric),
-        formatError(total.value, total.ciLow, total.ciHigh) || (total.value > 0 && total.ciHigh === total.value ? 'no sampling error' : ''),
+        formatError(total.value, total.ciLow, total.ciHigh) ||
+          (total.value > 0 && total.ciHigh === total.value ? 'no sampling error' : ''),
       );
       set(
         'inter',

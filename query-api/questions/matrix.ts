@@ -3,8 +3,8 @@
 // cells than are taken at once is asked twice: for its largest nodes, then for all figures of these.
 
 import type { MatrixCell, MatrixTotal } from '../answers.ts';
-import type { Metric } from '../metric.ts';
 import type { DimensionColumn } from '../dimensions.ts';
+import type { Metric } from '../metric.ts';
 import { estimateOf, isRanked, orderColumn, rankedSql, type Sums } from '../metrics-sql.ts';
 import type { Context, Statement } from '../tables.ts';
 import { UNCLASSIFIED_SQL } from '../unclassified.ts';

@@ -2,8 +2,8 @@
 // record are null, later ones without traffic are zero.
 
 import type { SeriesAnswer } from '../answers.ts';
-import type { Metric } from '../metric.ts';
 import type { DimensionColumn } from '../dimensions.ts';
+import type { Metric } from '../metric.ts';
 import { estimateOf, orderColumn, type Sums } from '../metrics-sql.ts';
 import type { Context, Statement } from '../tables.ts';
 import type { NameValue } from '../values.ts';

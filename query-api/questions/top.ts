@@ -1,8 +1,8 @@
 // The largest groups of one dimension or a few, with everything beyond the limit as an explicit rest.
 
 import type { TopAnswer } from '../answers.ts';
-import type { Metric } from '../metric.ts';
 import type { DimensionColumn } from '../dimensions.ts';
+import type { Metric } from '../metric.ts';
 import { estimateOf, isRanked, orderColumn, rankedSql, type Sums } from '../metrics-sql.ts';
 import type { Context, Statement } from '../tables.ts';
 import type { NameValue } from '../values.ts';
