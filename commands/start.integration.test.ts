@@ -12,6 +12,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
 import { createRandom } from '../benchmarks/load/random.ts';
+import { createLog } from '../service/log.ts';
+import { createEmbeddedServer } from '../storage/embedded.ts';
 import { freeUdpPort, type RunningHairpin, startHairpin, until } from './spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
@@ -200,6 +202,52 @@ describe('a running Hairpin', () => {
     const { quality } = await hairpin.matrix('from=now-1h');
     expect(quality.accounting!.accepted).toBe(await hairpin.metric('enricher_rows_stored_total'));
   }, 60_000);
+});
+
+describe('a ClickHouse server of its own', () => {
+  test('given by URL, user and password takes the tables and the records; Hairpin starts none itself', async () => {
+    const server = createEmbeddedServer({ folder: join(folder, 'server'), port: 0, log: createLog('test', 'error') });
+    const { url, user, password } = await server.start();
+    process.env['HAIRPIN_CLICKHOUSE_PASSWORD'] = password;
+    try {
+      const hairpin = await startHairpin({ args: ['--clickhouse', url, '--clickhouse-user', user] });
+      try {
+        expect(childrenOf(hairpin.process.pid!)).toEqual([]);
+        const { records } = await runLoad(
+          parseLoadOptions({ to: `127.0.0.1:${hairpin.udpPort}`, rate: 500, seconds: 1 }),
+        );
+        await until(
+          async () => (await hairpin.metric('enricher_rows_stored_total')) === records,
+          20_000,
+          `${records} records stored`,
+        );
+        expect((await hairpin.matrix()).quality.accounting!.accepted).toBe(records);
+        expect(hairpin.stderr()).not.toContain(password);
+      } finally {
+        await hairpin.stop();
+      }
+    } finally {
+      delete process.env['HAIRPIN_CLICKHOUSE_PASSWORD'];
+      await server.stop();
+    }
+  }, 60_000);
+
+  test('that does not answer is named, with what to check', () => {
+    const { status, stderr } = run(
+      'start',
+      '--data',
+      join(folder, 'away'),
+      '--clickhouse',
+      'http://127.0.0.1:9',
+      '--udp',
+      '65000',
+      '--http',
+      '127.0.0.1:0',
+    );
+    expect(status).toBe(1);
+    expect(stderr).toContain('STORAGE_UNREACHABLE');
+    expect(stderr).toContain('127.0.0.1:9; check --clickhouse and that the server runs');
+  });
 });
 
 describe('documents', () => {
