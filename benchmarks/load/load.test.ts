@@ -7,6 +7,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { requireTool } from '../../service/test-requirements.ts';
 import { startDemo } from './demo.ts';
 import { runLoad } from './load.ts';
 import { parseLoadOptions } from './options.ts';
@@ -92,7 +93,13 @@ test('without seconds it only writes the documents', async () => {
   expect([summary.flows, summary.datagrams, summary.documents.inventory.vms.length]).toEqual([0, 0, 60]);
 });
 
-test.runIf(process.platform === 'linux')('a Hairpin that cannot start for the demo leaves no socket open', async () => {
+const listsDescriptors = requireTool(
+  '/proc/self/fd',
+  process.platform === 'linux',
+  'open sockets are counted on Linux only',
+);
+
+test.runIf(listsDescriptors)('a Hairpin that cannot start for the demo leaves no socket open', async () => {
   const sockets = () =>
     readdirSync('/proc/self/fd').filter(fd => {
       try {
