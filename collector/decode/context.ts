@@ -2,7 +2,8 @@
 // the faults counted.
 
 import type { Domain } from './domain.ts';
-import { FAULT_SLOTS, faultSlot } from './faults.ts';
+import { type FactSink, NO_FACTS } from './facts.ts';
+import { FAULT, FAULT_SLOTS, faultSlot } from './faults.ts';
 import type { FlowBatch } from './flow-batch.ts';
 import { fillTime } from './kernels.ts';
 
@@ -22,6 +23,9 @@ export interface Limits {
 /** Rows one datagram may become: 65,507 bytes of one-byte records would otherwise fill a batch. */
 export const RECORDS_PER_DATAGRAM_MAX = 16384;
 
+/** Steps one datagram may take: a field copied, a template field read, a layer or a record walked past is a step. */
+export const STEPS_PER_DATAGRAM_MAX = 1_000_000;
+
 export class DatagramContext {
   readonly output: Output;
   readonly limits: Limits;
@@ -39,11 +43,24 @@ export class DatagramContext {
   uptimeMs = 0;
   /** Records this datagram has become so far. */
   records = 0;
+  /** Steps taken for this datagram; every loop over what the datagram says of itself counts here. */
+  steps = 0;
+  /** Gets what exporters tell of interfaces, stations and hosts. */
+  facts: FactSink = NO_FACTS;
 
   constructor(output: Output, limits: Limits, faults: Float64Array = new Float64Array(FAULT_SLOTS)) {
     this.output = output;
     this.limits = limits;
     this.faults = faults;
+  }
+
+  /** Counts steps before they are taken; false, and a fault, when the datagram has used up its own. */
+  mayTake(steps: number, domain?: Domain): boolean {
+    this.steps += steps;
+    if (this.steps <= STEPS_PER_DATAGRAM_MAX) return true;
+    this.steps -= steps;
+    this.fault(FAULT['step-budget'], domain);
+    return false;
   }
 
   fault(fault: number, domain?: Domain): void {

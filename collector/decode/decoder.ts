@@ -32,6 +32,7 @@ export class Decoder {
     context.length = length;
     context.receivedAtMs = receivedAtMs;
     context.records = 0;
+    context.steps = 0;
     context.protocol = PROTOCOL.unknown;
     if (length < 4) {
       context.fault(FAULT['too-short']);

@@ -19,6 +19,7 @@ export const FAULTS = [
   'header-malformed', // sampled packet header that ends before its addresses
   'address-family', // sFlow agent address of unknown type
   'domain-limit', // domains or exporters are at their bound
+  'step-budget', // more work than one datagram may cost
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
