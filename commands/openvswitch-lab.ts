@@ -10,7 +10,7 @@ const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 const ETHERNET_BYTES = 14;
 
 export interface Lab {
-  /** Each host has an address in three subnets: three conversations that a matrix tells apart. */
+  /** Each host has an address in six subnets: six conversations that a matrix tells apart. */
   readonly pairs: readonly (readonly [src: string, dst: string])[];
   /** `ovs-vsctl` with the lab's database. */
   vsctl(...args: string[]): string;
@@ -40,7 +40,7 @@ export function openLab(): Lab {
   const bridge = `hb${tag}`;
   const hosts = [`hairpin-${tag}-a`, `hairpin-${tag}-b`] as const;
   const ports = [`ha${tag}`, `hb${tag}p`] as const;
-  const pairs = [0, 1, 2].map(subnet => [`10.77.${subnet}.1`, `10.77.${subnet}.2`] as const);
+  const pairs = [0, 1, 2, 3, 4, 5].map(subnet => [`10.77.${subnet}.1`, `10.77.${subnet}.2`] as const);
   const run = (command: string, ...args: string[]) =>
     execFileSync(command, args, {
       encoding: 'utf8',
