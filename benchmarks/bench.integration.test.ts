@@ -10,6 +10,7 @@ const RESULTS = fileURLToPath(new URL('./RESULTS.md', import.meta.url));
 
 test.each([
   ['decode', 4],
+  ['fuzz', 7],
   ['pipeline', 1],
 ])(
   'bench %s --smoke prints its table and leaves the published results alone',

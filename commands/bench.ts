@@ -3,10 +3,16 @@
 import { type Results, resultsTable, writeResults } from '../benchmarks/results.ts';
 import { parseCommand, usageError } from './command-line.ts';
 
-const BENCHMARKS: Readonly<Record<string, { about: string; run: (smoke: boolean) => Promise<Results> }>> = {
+const BENCHMARKS: Readonly<
+  Record<string, { about: string; run: (smoke: boolean, files: readonly string[]) => Promise<Results> }>
+> = {
   decode: {
     about: 'datagrams to columns, CPU time a record',
     run: async smoke => (await import('../benchmarks/bench-decode.ts')).benchDecode(smoke),
+  },
+  fuzz: {
+    about: 'hostile datagrams and floods; FILE... are captures to mutate besides the built-in ones',
+    run: async (smoke, files) => (await import('../benchmarks/bench-fuzz.ts')).benchFuzz(smoke, files),
   },
   pipeline: {
     about: 'highest rate from UDP to ClickHouse without loss',
@@ -14,7 +20,7 @@ const BENCHMARKS: Readonly<Record<string, { about: string; run: (smoke: boolean)
   },
 };
 
-const HELP = `hairpin bench NAME [--smoke]
+const HELP = `hairpin bench NAME [--smoke] [FILE...]
 
 ${Object.entries(BENCHMARKS)
   .map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`)
@@ -26,12 +32,12 @@ Prints its table and writes it to benchmarks/RESULTS.md; with --smoke it runs br
 export async function bench(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, { smoke: { type: 'boolean', default: false } }, HELP);
   if (!values) return 0;
-  const name = positionals[0] ?? '';
+  const [name = '', ...files] = positionals;
   const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
-  if (!benchmark || positionals.length > 1)
+  if (!benchmark || (files.length > 0 && name !== 'fuzz'))
     throw usageError(`NAME must be one of ${Object.keys(BENCHMARKS).join(', ')}`, HELP);
   const smoke = values['smoke'] === true;
-  const results = await benchmark.run(smoke);
+  const results = await benchmark.run(smoke, files);
   process.stdout.write(`${results.about}\n\n${resultsTable(results)}\n`);
   if (!smoke) writeResults(results);
   return 0;

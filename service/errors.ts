@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   DOCUMENT_REFUSED: 'a document named in the configuration is refused',
   CAPTURE_UNREADABLE: 'a capture file cannot be read',
   SEND_FAILED: 'datagrams cannot be sent where they were asked to go',
+  FUZZ_FAILED: 'hostile datagrams broke a promise of the decoder',
   QUESTION_INVALID: 'a question to the API cannot be answered as asked',
 } as const;
 

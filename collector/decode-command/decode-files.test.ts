@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DECODED_COLUMNS } from '../schemas/flow.ts';
-import { requireTool } from '../service/test-requirements.ts';
-import { Bench, CORPUS, CORPUS_GROUPS, ipfix, netflow5, record5, set, template, u16, u64 } from './decode/testdata.ts';
-import { type DecodeFormat, decodeFiles } from './decode-command.ts';
+import { DECODED_COLUMNS } from '../../schemas/flow.ts';
+import { requireTool } from '../../service/test-requirements.ts';
+import { Bench, CORPUS, CORPUS_GROUPS, ipfix, netflow5, record5, set, template, u16, u64 } from '../decode/testdata.ts';
+import { type DecodeFormat, decodeFiles } from './decode-files.ts';
 
 const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
 
@@ -70,9 +70,13 @@ class Sink extends Writable {
   }
 }
 
-async function decode(files: readonly string[], format: DecodeFormat = 'jsonl') {
+function columnNamed(name: string) {
+  return DECODED_COLUMNS.find(column => column.name === name)!;
+}
+
+async function decode(files: readonly string[], format: DecodeFormat = 'jsonl', ...columns: readonly string[]) {
   const [out, err] = [new Sink(), new Sink()];
-  const code = await decodeFiles(files, format, out, err);
+  const code = await decodeFiles(files, { format, columns: columns.map(columnNamed) }, out, err);
   await new Promise<void>(done => err.end(done));
   return { code, out, err: err.text };
 }
@@ -109,9 +113,14 @@ describe('a file', () => {
       srcMac: '',
       stationId: '',
     });
-    expect(err).toBe(
-      `${v5}: raw, 1 datagrams, 2 records\nexporters 1, templates learned 0, lost by sequence 0, records of unknown sampling rate 0\nno faults\n`,
-    );
+    expect(err.split('\n')).toEqual([
+      `${v5}: raw, 1 datagrams, 2 records`,
+      'exporter  protocol  domain  datagrams  records  templates  sampling        lost',
+      '0.0.0.0   netflow5  0       1          2        0          1:100 (header)  0',
+      '1 exporters, 2 records, 0 templates, 0 lost by sequence, 0 records of unknown sampling rate',
+      'no faults',
+      '',
+    ]);
   });
 
   test('becomes CSV with the same values', async () => {
@@ -125,6 +134,32 @@ describe('a file', () => {
       '40',
     ]);
     expect(second!.split(',').length).toBe(DECODED_COLUMNS.length);
+  });
+
+  test('becomes a table for people, numbers to the right', async () => {
+    const { out } = await decode([v5], 'table', 'srcAddr', 'protocol', 'bytes');
+    expect(out.text.split('\n')).toEqual([
+      'srcAddr          protocol       bytes',
+      '10.0.0.1         netflow5        3000',
+      '10.0.0.1         netflow5          40',
+      '',
+    ]);
+    const [head, first] = (await decode([v5], 'table')).out.text.split('\n');
+    expect(head).toMatch(/^flowStart .* exporter .* srcAddr .* dstPort .* bytes .* samplingRate$/);
+    expect(first).toMatch(/10\.0\.0\.1 .* 10\.0\.0\.2 .* 3000 +100$/);
+  });
+
+  test.each([
+    ['jsonl', '{"dstPort":443,"srcAddr":"10.0.0.1"}'],
+    ['csv', '443,10.0.0.1'],
+  ] as const)('has only the columns asked for, in their order, as %s', async (format, line) => {
+    const { out } = await decode([v5], format, 'dstPort', 'srcAddr');
+    expect(out.text.trimEnd().split('\n').at(-1)).toBe(line);
+  });
+
+  test('has only the columns asked for, in their order, as Arrow', async () => {
+    const { out } = await decode([v5], 'arrow', 'dstPort', 'srcAddr');
+    expect(tableFromIPC(out.bytes).schema.fields.map(field => field.name)).toEqual(['dstPort', 'srcAddr']);
   });
 
   test('becomes one Arrow stream', async () => {
@@ -477,7 +512,7 @@ describe.skipIf(!ready)('the whole corpus', () => {
     expect(records.size).toBeGreaterThan(400);
     for (const { err, tookMs } of summaries) {
       expect(tookMs).toBeLessThan(2000);
-      expect(err).toMatch(/\nexporters \d+, templates learned \d+, lost by sequence \d+/);
+      expect(err).toMatch(/\n\d+ exporters, \d+ records, \d+ templates, \d+ lost by sequence, /);
       expect(err).toMatch(/\n(no faults|faults:\n( {2}\w+ [\w-]+: \d+\n)+)\n?$/);
     }
   });
@@ -500,7 +535,7 @@ describe.skipIf(!ready)('the whole corpus', () => {
     // One record a message; its sequence numbers go from 1 to 555, with 335 records.
     ['softflowd-generated/softflowd-psamp.pcap', 220],
   ])('%s lost %i by sequence', async (file, lost) => {
-    expect((await decode([CORPUS + file])).err).toContain(`, lost by sequence ${lost},`);
+    expect((await decode([CORPUS + file])).err).toContain(`, ${lost} lost by sequence,`);
   });
 
   test.each(ETHERNET_FRAMES)('%s decodes once its Ethernet, IPv4 and UDP headers are off', async file => {

@@ -1,0 +1,160 @@
+// `bench fuzz`: ten million random and mutated datagrams, and floods of a million distinct templates, domains, sources,
+// agents and unknown data sets beside an honest exporter. Each runs in a process of its own, which collects its garbage
+// before it looks at its memory. A decoder that throws, grows by more than a tenth, or loses a record of the honest
+// exporter ends the benchmark with an error.
+
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { readCapture } from '../collector/capture.ts';
+import { STEPS_PER_DATAGRAM_MAX } from '../collector/decode/context.ts';
+import { Decoder } from '../collector/decode/decoder.ts';
+import type { FlowBatch } from '../collector/decode/flow-batch.ts';
+import { createBatch } from '../schemas/batch.ts';
+import { DECODED_COLUMNS } from '../schemas/flow.ts';
+import { HairpinError } from '../service/errors.ts';
+import { DECODE_VARIANTS } from './decode-variants.ts';
+import { createMutants, FLOODS, honestExporter, type NextDatagram, type Source } from './fuzz-inputs.ts';
+import type { Results } from './results.ts';
+
+const MUTANTS = 'mutants';
+const MUTANTS_SEED = 20200101;
+const MiB = 1024 * 1024;
+/** Room for what the engine itself needs on top of a tenth. */
+const GROWTH_SLACK_MIB = 2;
+/** The honest exporter sends a datagram after so many of the flood. */
+const HONEST_EVERY = 10;
+/** Datagrams a second, for the clock that the decoder is told. */
+const RATE = 50_000;
+const CHECKS = 10;
+
+interface Measured {
+  readonly datagrams: number;
+  readonly records: number;
+  readonly honestMissing: number;
+  readonly stepsMax: number;
+  readonly exporters: number;
+  /** MiB in use after garbage collection, at a tenth of the way and at its highest after that. */
+  readonly memoryFirst: number;
+  readonly memoryHighest: number;
+  readonly cpuSeconds: number;
+}
+
+/** `captures`: files whose datagrams are mutated besides the built-in ones. */
+export function benchFuzz(smoke: boolean, captures: readonly string[] = []): Results {
+  const names = [MUTANTS, ...Object.keys(FLOODS)];
+  const rows = names.map(name => {
+    const count = (name === MUTANTS ? 10_000_000 : 1_000_000) / (smoke ? 100 : 1);
+    const told: Measured = JSON.parse(
+      execFileSync(
+        process.execPath,
+        ['--expose-gc', fileURLToPath(import.meta.url), name, String(count), ...captures],
+        {
+          encoding: 'utf8',
+          maxBuffer: 16 * MiB,
+        },
+      ),
+    );
+    judge(name, told, smoke);
+    return [
+      name === MUTANTS ? 'random and mutated' : FLOODS[name]!.about,
+      told.datagrams.toLocaleString('en'),
+      told.records.toLocaleString('en'),
+      name === MUTANTS ? '-' : String(told.honestMissing),
+      told.stepsMax.toLocaleString('en'),
+      String(told.exporters),
+      `${told.memoryFirst.toFixed(1)} / ${told.memoryHighest.toFixed(1)}`,
+      told.cpuSeconds.toFixed(1),
+    ];
+  });
+  return {
+    name: 'fuzz',
+    about: `Hostile datagrams into one decoder; none threw. Memory: heap and array buffers after garbage collection, at a tenth of the way and highest after it. The honest exporter announced its template before the flood began.`,
+    columns: [
+      'datagrams of',
+      'number',
+      'records',
+      'honest records missing',
+      `most steps a datagram (bound ${STEPS_PER_DATAGRAM_MAX.toLocaleString('en')})`,
+      'sources kept',
+      'memory MiB',
+      'CPU s',
+    ],
+    rows,
+  };
+}
+
+function judge(name: string, told: Measured, smoke: boolean): void {
+  const faults = [
+    told.honestMissing !== 0 && `${told.honestMissing} records of the honest exporter are missing`,
+    // A short run still fills its tables.
+    !smoke &&
+      told.memoryHighest > told.memoryFirst * 1.1 + GROWTH_SLACK_MIB &&
+      `memory grew from ${told.memoryFirst.toFixed(1)} to ${told.memoryHighest.toFixed(1)} MiB`,
+    told.stepsMax > STEPS_PER_DATAGRAM_MAX && `a datagram took ${told.stepsMax} steps`,
+  ].filter(fault => fault !== false);
+  if (faults.length > 0) throw new HairpinError('FUZZ_FAILED', `bench fuzz, ${name}: ${faults.join('; ')}`);
+}
+
+function seedsOf(captures: readonly string[]): Uint8Array[] {
+  const builtIn = Object.values(DECODE_VARIANTS).flatMap(({ datagrams }) => [...datagrams.templates, datagrams.data]);
+  return [...builtIn, ...captures.flatMap(file => readCapture(file).datagrams.map(({ payload }) => payload))];
+}
+
+function memoryMiB(): number {
+  (globalThis as { gc?: () => void }).gc!();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return (heapUsed + arrayBuffers) / MiB;
+}
+
+function measure(name: string, count: number, captures: readonly string[]): Measured {
+  const output = {
+    batch: createBatch(DECODED_COLUMNS, 65536) as unknown as FlowBatch,
+    flush() {
+      output.batch.rows = 0;
+    },
+  };
+  const decoder = new Decoder(output, { templatesMax: 4096, exportersMax: 4096 });
+  const honest = honestExporter();
+  const source: Source = { address: '203.0.113.66', port: 50_000 };
+  const next: NextDatagram = name === MUTANTS ? createMutants(seedsOf(captures), MUTANTS_SEED) : FLOODS[name]!.next(0);
+  const start = 1_700_000_000_000;
+  decoder.decode(honest.first, '198.51.100.1', 2055, start);
+  // Proven before the flood, as an exporter that has been there for a while is.
+  decoder.decode(honest.data, '198.51.100.1', 2055, start);
+
+  let records = 0;
+  let honestMissing = 0;
+  let stepsMax = 0;
+  let memoryFirst = 0;
+  let memoryHighest = 0;
+  for (let i = 1; i <= count; i++) {
+    const now = start + Math.floor((i * 1000) / RATE);
+    const datagram = next(source);
+    records += decoder.decode(datagram, source.address, source.port, now);
+    if (decoder.context.steps > stepsMax) stepsMax = decoder.context.steps;
+    if (name !== MUTANTS && i % HONEST_EVERY === 0)
+      honestMissing += honest.records - decoder.decode(honest.data, '198.51.100.1', 2055, now);
+    if (i % Math.floor(count / CHECKS) !== 0) continue;
+    // What reports take along every ten seconds.
+    for (const domain of decoder.exporters.domains()) domain.datagrams = 0;
+    const memory = memoryMiB();
+    if (memoryFirst === 0) memoryFirst = memory;
+    memoryHighest = Math.max(memoryHighest, memory);
+  }
+  const { user, system } = process.cpuUsage();
+  return {
+    datagrams: count,
+    records,
+    honestMissing,
+    stepsMax,
+    exporters: decoder.exporters.size,
+    memoryFirst,
+    memoryHighest,
+    cpuSeconds: (user + system) / 1e6,
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [, , name, count, ...captures] = process.argv;
+  console.log(JSON.stringify(measure(name!, Number(count), captures)));
+}

@@ -1,0 +1,92 @@
+// `hairpin decode FILE...`: captures to rows on standard output, a summary on standard error. All files share one
+// decoder, in the order given, so that templates in one serve data in the next. Text is written a batch at a time and
+// waits for its reader; an Arrow stream is kept in memory until the last record, some 200 bytes each.
+
+import type { Writable } from 'node:stream';
+import { encodePieces } from '../../schemas/arrow.ts';
+import { clearBatch, createBatch } from '../../schemas/batch.ts';
+import type { Column } from '../../schemas/columns.ts';
+import { DECODED_COLUMNS } from '../../schemas/flow.ts';
+import { HairpinError } from '../../service/errors.ts';
+import { readCapture } from '../capture.ts';
+import type { Limits } from '../decode/context.ts';
+import { Decoder } from '../decode/decoder.ts';
+import type { FlowBatch } from '../decode/flow-batch.ts';
+import { TABLE_COLUMNS, TEXT_FORMATS } from './row-text.ts';
+import { summary } from './summary.ts';
+
+export const DECODE_FORMATS = ['jsonl', 'csv', 'table', 'arrow'] as const;
+export type DecodeFormat = (typeof DECODE_FORMATS)[number];
+
+export interface DecodeOptions {
+  readonly format: DecodeFormat;
+  /** Columns in the order wanted; empty: all that the decoders fill, of a table those of TABLE_COLUMNS. */
+  readonly columns?: readonly Column[];
+}
+
+const BATCH_ROWS = 8192;
+const LIMITS: Limits = { templatesMax: 65536, exportersMax: 65536 };
+
+/** Returns the exit code: 1 when a file could not be read, with the reason on `err`. */
+export async function decodeFiles(
+  files: readonly string[],
+  { format, columns = [] }: DecodeOptions,
+  out: Writable,
+  err: Writable,
+): Promise<number> {
+  const list = columns.length > 0 ? columns : format === 'table' ? TABLE_COLUMNS.map(columnNamed) : DECODED_COLUMNS;
+  const kept: FlowBatch[] = [];
+  const texts: string[] = format === 'arrow' ? [] : [TEXT_FORMATS[format].head(list)];
+  const fresh = () => createBatch(DECODED_COLUMNS, BATCH_ROWS) as unknown as FlowBatch;
+  const output = {
+    batch: fresh(),
+    flush() {
+      const { batch } = output;
+      if (format === 'arrow') {
+        kept.push(batch);
+        output.batch = fresh();
+        return;
+      }
+      const { line } = TEXT_FORMATS[format];
+      const rows = { ...batch, list };
+      // A text for each batch: the rows of a large capture together are longer than a string may be.
+      texts.push(Array.from({ length: batch.rows }, (_, row) => line(rows, row)).join(''));
+      clearBatch(batch);
+    },
+  };
+  const decoder = new Decoder(output, LIMITS);
+  let failures = 0;
+  for (const file of files) {
+    try {
+      const { datagrams, passedOver, truncated, format: kind } = readCapture(file);
+      let records = 0;
+      for (const { payload, source, sourcePort, timeMs } of datagrams) {
+        records += decoder.decode(payload, source, sourcePort, timeMs);
+        for (const text of texts.splice(0)) await write(out, text);
+      }
+      if (format !== 'arrow') output.flush();
+      for (const text of texts.splice(0)) await write(out, text);
+      err.write(
+        `${file}: ${kind}, ${datagrams.length} datagrams, ${records} records${passedOver > 0 ? `, ${passedOver} frames without a UDP payload` : ''}${truncated ? ', cut off in the middle of a frame' : ''}\n`,
+      );
+    } catch (error) {
+      if (!(error instanceof HairpinError)) throw error;
+      err.write(`${error.message}\n`);
+      failures++;
+    }
+  }
+  if (format === 'arrow') {
+    const [first, ...more] = [output.batch, ...kept].map(batch => ({ ...batch, list }));
+    for (const piece of encodePieces(first!, ...more)) await write(out, piece);
+  }
+  err.write(summary(decoder));
+  return failures > 0 ? 1 : 0;
+}
+
+function columnNamed(name: string): Column {
+  return DECODED_COLUMNS.find(column => column.name === name)!;
+}
+
+function write(out: Writable, chunk: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => out.write(chunk, error => (error ? reject(error) : resolve())));
+}
