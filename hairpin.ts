@@ -23,8 +23,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: async args => (await import('./commands/demo.ts')).demo(args),
   },
   decode: {
-    usage: 'decode FILE... [--format jsonl|csv|arrow]',
-    about: 'captures (pcap, pcapng, raw datagrams) to flow records on standard output',
+    usage: 'decode FILE... [--all-elements] [--format jsonl|csv|table|arrow]',
+    about: 'captures (pcap, pcapng, raw datagrams) to flow records, or to everything they hold',
     run: async args => (await import('./commands/decode.ts')).decode(args),
   },
   replay: {

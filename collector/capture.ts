@@ -1,5 +1,5 @@
-// Reads the UDP payloads of a capture file: pcap (either byte order, micro- or nanoseconds), pcapng, or raw export
-// datagrams. What is no UDP over IPv4 or IPv6 is passed over and counted. The whole file is held in memory.
+// Reads the UDP payloads, and those of GRE, of a capture file: pcap (either byte order, micro- or nanoseconds), pcapng, or raw export
+// datagrams. What is neither over IPv4 or IPv6 is passed over and counted. The whole file is held in memory.
 
 import { readFileSync, statSync } from 'node:fs';
 import { formatAddress, formatIPv4 } from '../schemas/address.ts';
@@ -16,6 +16,8 @@ export interface CapturedDatagram {
 export interface Capture {
   readonly format: 'pcap' | 'pcapng' | 'raw';
   readonly datagrams: readonly CapturedDatagram[];
+  /** What GRE packets carry, header included; their ports are 0. */
+  readonly gre: readonly CapturedDatagram[];
   /** Frames without a whole UDP payload: other protocols, fragments, cut frames. */
   readonly passedOver: number;
   /** True when the file ends in the middle of a frame. */
@@ -63,7 +65,7 @@ export function parseCapture(bytes: Uint8Array): Capture {
   if (magic === PCAPNG_SECTION) return readPcapng(view);
   const kind = PCAP_MAGIC[magic];
   if (kind && bytes.length >= 24) return readPcap(view, kind.little, kind.nanos);
-  return { format: 'raw', datagrams: splitRaw(view), passedOver: 0, truncated: false };
+  return { format: 'raw', datagrams: splitRaw(view), gre: [], passedOver: 0, truncated: false };
 }
 
 /** Raw payloads: one datagram, or IPFIX messages one after the other (RFC 5655 files). */
@@ -90,17 +92,19 @@ function splitRaw(view: DataView): CapturedDatagram[] {
 
 class Frames {
   readonly datagrams: CapturedDatagram[] = [];
+  readonly gre: CapturedDatagram[] = [];
   passedOver = 0;
 
   add(view: DataView, start: number, end: number, linkType: number, timeMs: number): void {
     const network = networkOffset(view, start, end, linkType);
-    const datagram = network < 0 ? undefined : udpOf(view, network, end, timeMs);
-    if (datagram) this.datagrams.push(datagram);
+    const packet = network < 0 ? undefined : packetOf(view, network, end);
+    const datagram = packet && (packet.protocol === UDP ? udpOf(view, packet, timeMs) : greOf(view, packet, timeMs));
+    if (datagram) (packet.protocol === UDP ? this.datagrams : this.gre).push(datagram);
     else this.passedOver++;
   }
 
   capture(format: 'pcap' | 'pcapng', truncated: boolean): Capture {
-    return { format, datagrams: this.datagrams, passedOver: this.passedOver, truncated };
+    return { format, datagrams: this.datagrams, gre: this.gre, passedOver: this.passedOver, truncated };
   }
 }
 
@@ -203,35 +207,61 @@ function behindEtherType(view: DataView, start: number, end: number): number {
 }
 
 const UDP = 17;
+const GRE = 47;
 
-function udpOf(view: DataView, start: number, end: number, timeMs: number): CapturedDatagram | undefined {
+interface Packet {
+  readonly protocol: typeof UDP | typeof GRE;
+  readonly source: string;
+  /** Where its payload lies. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A whole packet of UDP or GRE; undefined for all else, and for fragments. */
+function packetOf(view: DataView, start: number, end: number): Packet | undefined {
   if (end - start < 20) return undefined;
   const version = view.getUint8(start) >>> 4;
-  let source: string;
-  let udp: number;
   if (version === 4) {
     const fragmented = (view.getUint16(start + 6) & 0x3fff) !== 0;
-    if (view.getUint8(start + 9) !== UDP || fragmented) return undefined;
-    source = formatIPv4(view.getUint32(start + 12));
-    udp = start + (view.getUint8(start) & 0xf) * 4;
-  } else if (version === 6 && end - start >= 40 && view.getUint8(start + 6) === UDP) {
-    source = formatAddress([
-      view.getUint32(start + 8),
-      view.getUint32(start + 12),
-      view.getUint32(start + 16),
-      view.getUint32(start + 20),
-    ]);
-    udp = start + 40;
-  } else return undefined;
-  if (udp + 8 > end) return undefined;
-  const length = view.getUint16(udp + 4);
-  const payloadEnd = udp + length;
-  if (length < 8 || payloadEnd > end) return undefined;
+    const protocol = view.getUint8(start + 9);
+    if (fragmented || (protocol !== UDP && protocol !== GRE)) return undefined;
+    const payload = start + (view.getUint8(start) & 0xf) * 4;
+    const packetEnd = Math.min(end, start + view.getUint16(start + 2));
+    return {
+      protocol,
+      source: formatIPv4(view.getUint32(start + 12)),
+      start: payload,
+      end: protocol === UDP ? end : packetEnd,
+    };
+  }
+  if (version !== 6 || end - start < 40) return undefined;
+  const protocol = view.getUint8(start + 6);
+  if (protocol !== UDP && protocol !== GRE) return undefined;
+  const word = (at: number) => view.getUint32(start + at);
+  const packetEnd = Math.min(end, start + 40 + view.getUint16(start + 4));
   return {
-    payload: new Uint8Array(view.buffer, view.byteOffset + udp + 8, length - 8),
+    protocol,
+    source: formatAddress([word(8), word(12), word(16), word(20)]),
+    start: start + 40,
+    end: protocol === UDP ? end : packetEnd,
+  };
+}
+
+function udpOf(view: DataView, { source, start, end }: Packet, timeMs: number): CapturedDatagram | undefined {
+  if (start + 8 > end) return undefined;
+  const length = view.getUint16(start + 4);
+  if (length < 8 || start + length > end) return undefined;
+  return {
+    payload: new Uint8Array(view.buffer, view.byteOffset + start + 8, length - 8),
     source,
-    sourcePort: view.getUint16(udp),
-    destinationPort: view.getUint16(udp + 2),
+    sourcePort: view.getUint16(start),
+    destinationPort: view.getUint16(start + 2),
     timeMs,
   };
+}
+
+function greOf(view: DataView, { source, start, end }: Packet, timeMs: number): CapturedDatagram | undefined {
+  if (start + 4 > end) return undefined;
+  const payload = new Uint8Array(view.buffer, view.byteOffset + start, end - start);
+  return { payload, source, sourcePort: 0, destinationPort: 0, timeMs };
 }

@@ -2,7 +2,7 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel, type Worker } from 'node:worker_threads';
@@ -11,13 +11,14 @@ import { decodeArrow } from '../schemas/arrow.ts';
 import { type BatchIdentity, parseToken } from '../schemas/batch.ts';
 import { type Configuration, loadConfiguration } from '../schemas/configuration.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
+import { decodeFacts } from '../schemas/fact-batch.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics, type Metrics } from '../service/metrics.ts';
 import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
 import { openSpool, tokenOfFile } from '../transport/spool.ts';
 import { createCollector } from './collector.ts';
-import { netflow5, record5 } from './decode/testdata.ts';
+import { hex, ipfix, ipfixOptions, netflow5, netflow9, record5, set, template, u32 } from './decode/testdata.ts';
 
 const RECORDS = 30;
 const log = createLog('test', 'error');
@@ -61,7 +62,13 @@ function open(overrides: Partial<Configuration> = {}, bytesMax = 1 << 30) {
   const announced: string[] = [];
   port2.on('message', token => announced.push(token));
   const metrics = createMetrics();
-  const collector = createCollector(configuration, { log, metrics, spool: spool.settings, announce: port1 });
+  const collector = createCollector(configuration, {
+    log,
+    metrics,
+    spool: spool.settings,
+    announce: port1,
+    journalFolder: join(root, 'templates'),
+  });
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped ??= collector.stop();
@@ -155,6 +162,7 @@ describe('everything received', () => {
     expect(allBytes()).toEqual(upTo(200 * RECORDS));
     expect(collector.totals()).toEqual({
       datagrams: 200,
+      messages: 0,
       records: 6000,
       kernelDrops: 0,
       rowsDropped: 0,
@@ -164,6 +172,23 @@ describe('everything received', () => {
     await until(() => collector.announced.length === batches.length, 'announcements');
     expect(stored('exporters').map(({ bytes }) => bytes)).toEqual([[6000]]);
     expect(await metric(collector.metrics, 'collector_records_total')).toBe(6000);
+  });
+
+  test('has a batch of facts for what exporters told beside flows', async () => {
+    const collector = open({ batchRowsMax: 100 });
+    const { ports } = await collector.start();
+    const interfaceNames = ipfixOptions(256, [[10, 4]], [[82, 4]]);
+    for (let i = 0; i < 3; i++)
+      await send(ports[0]!, ipfix([set(3, interfaceNames), set(256, u32(7), hex('65746830'))], { domain: 5 }));
+    await collector.stop();
+    const folder = join(root, 'spool');
+    const tokens = readdirSync(folder).flatMap(name => tokenOfFile(name) ?? []);
+    const facts = tokens
+      .filter(token => parseToken(token)!.kind === 'facts')
+      .map(token => decodeFacts(payloadOf(readFileSync(join(folder, token + BATCH_SUFFIX)), token) as Uint8Array));
+    const about = { exporter: '127.0.0.1', observationDomain: 5, kind: 'interface', index: 7, mac: 0 };
+    expect(facts).toEqual([[expect.objectContaining({ ...about, name: 'eth0', stationId: '', hostId: '' })]]);
+    expect(await metric(collector.metrics, 'collector_facts')).toBe(1);
   });
 
   test('is closed into batches of batchRowsMax rows', async () => {
@@ -309,4 +334,74 @@ test('a worker that dies is started again with a new epoch, and goes on counting
   const epochs = [...new Set(stored().map(({ identity }) => identity.epoch))];
   expect(epochs).toHaveLength(2);
   expect(allBytes()).toEqual(expect.arrayContaining([...upTo(60), 1000]));
+});
+
+describe('the file of elements', () => {
+  test('maps an element of the installation to a column', async () => {
+    const elements = join(root, 'elements.tsv');
+    writeFileSync(elements, 'pen\tid\tname\ttype\tunits\tcolumn\n12356\t77\tsent\tunsigned32\toctets\tbytes\n');
+    const collector = open({ elements });
+    const { ports } = await collector.start();
+    await send(ports[0]!, ipfix([set(2, template(300, [[77, 4, 12356]])), set(300, u32(4711))]));
+    await collector.stop();
+    expect(stored().map(({ bytes }) => bytes)).toEqual([[4711]]);
+  });
+
+  test('is refused before anything is started', async () => {
+    const elements = join(root, 'none.yaml');
+    await expect(open({ elements }).start()).rejects.toMatchObject({ code: 'DOCUMENT_INVALID' });
+  });
+});
+
+describe('templates', () => {
+  const announce = netflow9([set(0, template(300, [[1, 4]]))]);
+  const data = (bytes: number) => netflow9([set(300, u32(bytes))]);
+
+  test('are known to a worker that is started in the place of one that died', async () => {
+    const port = await freePort();
+    const collector = open({ udp: [port] });
+    const [, worker] = await threadsOf(() => collector.start());
+    await send(port, announce);
+    await until(async () => (await metric(collector.metrics, 'collector_journal_domains')) === 1, 'the journal');
+    const started = once(process, 'worker');
+    await worker!.terminate();
+    await started;
+    await until(async () => {
+      await send(port, data(7));
+      return collector.totals().records > 0;
+    }, 'records after the restart');
+    await collector.stop();
+    expect(new Set(allBytes())).toEqual(new Set([7]));
+    expect(await metric(collector.metrics, 'collector_decode_faults_total')).toBe(0);
+  });
+
+  test('learned by one worker are known to the other, when the exporter moves to it', async () => {
+    const port = await freePort();
+    const collector = open({ udp: [port], workers: 2 });
+    const [, ...threads] = await threadsOf(() => collector.start());
+    await send(port, announce);
+    await send(port, data(1));
+    await until(() => collector.totals().records === 1, 'a record');
+    // Whichever worker the exporter belongs to: without it the other one gets everything.
+    const records = await Promise.all(
+      threads.map((_, worker) => metric(collector.metrics, `collector_records_total{worker="${worker}"}`)),
+    );
+    expect(records).toContain(1);
+    await threads[records.indexOf(1)]!.terminate();
+    await send(port, data(2));
+    await until(() => collector.totals().records === 2, 'a record of the other worker');
+    await collector.stop();
+    expect(sorted(allBytes())).toEqual([2]);
+  });
+
+  test('are there after a stop and a start', async () => {
+    for (const [i, datagrams] of [[announce], [data(7)]].entries()) {
+      const collector = open({ batchAgeMsMax: 50 });
+      const { ports } = await collector.start();
+      for (const datagram of datagrams) await send(ports[0]!, datagram);
+      await until(() => collector.totals().datagrams === 1 && collector.totals().records === i, 'datagrams');
+      await collector.stop();
+    }
+    expect(allBytes()).toEqual([7]);
+  });
 });

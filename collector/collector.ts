@@ -11,21 +11,44 @@ import { type CounterSpecs, type Counters, openCounters } from '../service/count
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
-import { ENCODER_COUNTERS, FAULT_COUNTERS, SOCKET_COUNTERS, WORKER_COUNTERS } from './counters.ts';
+import { ENCODER_COUNTERS, FAULT_COUNTERS, SOCKET_COUNTERS, STREAM_COUNTERS, WORKER_COUNTERS } from './counters.ts';
+import type { MappedElement } from './decode/elements.ts';
+import type { Change } from './decode/template-store.ts';
+import { loadElements } from './element-registry.ts';
 import { createKernelDrops } from './kernel-drops.ts';
-import type { EncoderData, EncoderMessage, WorkerData, WorkerMessage } from './messages.ts';
+import type { EncoderData, EncoderMessage, Transport, WorkerData, WorkerMessage, WorkerOrder } from './messages.ts';
+import { openTemplateJournal, type TemplateJournal } from './template-journal.ts';
+import { readCredentials } from './tls-credentials.ts';
 
 const RESTART_DELAY_MS = 500;
 const DROPS_INTERVAL_MS = 1000;
+const JOURNAL_EXPIRE_MS = 3600_000;
+
+export interface Receiving {
+  /** UDP ports, and those that take IPFIX over TCP and over TLS. */
+  readonly ports: readonly number[];
+  readonly tcpPorts: readonly number[];
+  readonly tlsPorts: readonly number[];
+  /** Receive buffer the kernel granted per UDP socket. */
+  readonly bufferBytes: number;
+}
 
 export interface Collector {
-  start(): Promise<{ ports: readonly number[]; bufferBytes: number }>;
+  start(): Promise<Receiving>;
   /** Everything received before is in the spool when it returns. */
   stop(): Promise<void>;
   /** Whether every receive worker listens. */
   running(): boolean;
   /** Totals for people: what came in and what was dropped where. */
-  totals(): { datagrams: number; records: number; kernelDrops: number; rowsDropped: number; rowsRefused: number };
+  totals(): {
+    datagrams: number;
+    /** Over connections. */
+    messages: number;
+    records: number;
+    kernelDrops: number;
+    rowsDropped: number;
+    rowsRefused: number;
+  };
 }
 
 export interface CollectorDependencies {
@@ -35,6 +58,8 @@ export interface CollectorDependencies {
   readonly spool: EncoderData['spool'];
   /** Gets the token of every stored batch. */
   readonly announce: MessagePort;
+  /** Folder of the journal of templates; without it they are learned anew at every start. */
+  readonly journalFolder?: string;
 }
 
 type Listening = Extract<WorkerMessage, { type: 'listening' }>;
@@ -47,18 +72,38 @@ interface RunningWorker {
 
 export function createCollector(
   configuration: Configuration,
-  { log, metrics, spool, announce }: CollectorDependencies,
+  { log, metrics, spool, announce, journalFolder }: CollectorDependencies,
 ): Collector {
   const encoderCounters = openCounters(ENCODER_COUNTERS);
   const socketCounters = openCounters(SOCKET_COUNTERS);
+  const streamCounters = openCounters(STREAM_COUNTERS);
+  const streaming = configuration.ipfixTcp.length + configuration.ipfixTls.length > 0;
+  // The worker behind those of the datagrams takes the connections.
+  const workersTotal = configuration.workers + (streaming ? 1 : 0);
   const workers: (RunningWorker | undefined)[] = [];
   const workerCounters: Counters<typeof WORKER_COUNTERS>[] = [];
   const faultCounters: Counters<typeof FAULT_COUNTERS>[] = [];
+  let mapped: readonly MappedElement[] = [];
   let encoder: Worker | undefined;
   let encoderWorkers = 0;
   let stopping = false;
   let dropsTimer: NodeJS.Timeout | undefined;
+  let journalTimer: NodeJS.Timeout | undefined;
+  let journal: TemplateJournal | undefined;
   let ports: readonly number[] = configuration.udp;
+
+  /** Writes what a worker has learned, then tells the others: their exporters may come from anywhere at any time. */
+  function learn(changes: readonly Change[], from: number): void {
+    const news = journal?.append(changes, Date.now()) ?? [];
+    if (news.length > 0) tellWorkers(news, from);
+  }
+
+  function tellWorkers(changes: readonly Change[], except: number): void {
+    workers.forEach((running, worker) => {
+      if (running && worker !== except && worker < configuration.workers)
+        running.thread.postMessage({ type: 'changes', changes } satisfies WorkerOrder);
+    });
+  }
 
   /** Resolves when the worker listens; rejects with PORT_TAKEN when it cannot. */
   async function startWorker(worker: number): Promise<Listening> {
@@ -70,7 +115,12 @@ export function createCollector(
       worker,
       counters: workerCounters[worker].buffer,
       faults: faultCounters[worker].buffer,
+      mapped,
       toEncoder: port1,
+      // What a connection teaches ends with it.
+      ...(worker === configuration.workers
+        ? { streams: streamCounters.buffer }
+        : journal && { known: [...journal.store.changes()] }),
     };
     const thread = new Worker(new URL('./receive-worker.ts', import.meta.url), {
       workerData: data,
@@ -83,6 +133,9 @@ export function createCollector(
       { type: 'worker', worker, epoch: randomBytes(16).toString('hex'), port: port2 } satisfies EncoderMessage,
       [port2],
     );
+    thread.on('message', (message: WorkerMessage) => {
+      if (message.type === 'changes') learn(message.changes, worker);
+    });
     thread.on('error', error => log.error({ worker, err: error }, 'receive worker died'));
     thread.once('exit', () => {
       workers[worker] = undefined;
@@ -99,10 +152,11 @@ export function createCollector(
     return message;
   }
 
-  async function startWorkers(): Promise<Listening> {
-    const first = await startWorker(0);
-    for (let worker = 1; worker < configuration.workers; worker++) await startWorker(worker);
-    return first;
+  async function startWorkers(): Promise<Receiving> {
+    const { ports, bufferBytes } = await startWorker(0);
+    let last = ports;
+    for (let worker = 1; worker < workersTotal; worker++) last = (await startWorker(worker)).ports;
+    return { ports: ports.UDP, tcpPorts: last.TCP, tlsPorts: last.TLS, bufferBytes };
   }
 
   /** Tries until the worker listens: its port may be taken for a while. */
@@ -117,7 +171,14 @@ export function createCollector(
 
   return {
     async start() {
+      ({ mapped } = loadElements(configuration.elements));
+      if (configuration.ipfixTls.length > 0) checkCredentials(configuration, log);
       if (configuration.workers > 1) await probe(configuration);
+      if (journalFolder !== undefined) {
+        journal = openTemplateJournal({ folder: journalFolder, log, limits: configuration });
+        metrics.register(journal.counters);
+        journalTimer = setInterval(() => tellWorkers(journal!.expire(Date.now()), -1), JOURNAL_EXPIRE_MS);
+      }
       const data: EncoderData = { configuration, counters: encoderCounters.buffer, spool, announce };
       encoder = new Worker(new URL('./encoder-thread.ts', import.meta.url), {
         workerData: data,
@@ -131,44 +192,50 @@ export function createCollector(
       encoder.on('message', () => encoderWorkers--);
       metrics.register(encoderCounters);
       metrics.register(socketCounters);
-      const first = await startWorkers().catch(async error => {
+      if (streaming) metrics.register(streamCounters);
+      const receiving = await startWorkers().catch(async error => {
         stopping = true;
+        clearInterval(journalTimer);
+        journal?.close();
         await Promise.all([...workers.map(worker => worker?.thread.terminate()), encoder?.terminate()]);
         encoder = undefined;
         throw error;
       });
-      ports = first.ports;
-      socketCounters.set('bufferBytes', first.bufferBytes);
-      warnOfSmallBuffer(first.bufferBytes, configuration.udpBufferBytes, log);
+      ports = receiving.ports;
+      socketCounters.set('bufferBytes', receiving.bufferBytes);
+      warnOfSmallBuffer(receiving.bufferBytes, configuration.udpBufferBytes, log);
       const drops = createKernelDrops(new Set(ports));
       dropsTimer = setInterval(() => {
         void drops.read().then(more => socketCounters.add('kernelDrops', more));
       }, DROPS_INTERVAL_MS);
-      return { ports, bufferBytes: first.bufferBytes };
+      return receiving;
     },
     async stop() {
       stopping = true;
       clearInterval(dropsTimer);
+      clearInterval(journalTimer);
       const running = workers.filter(worker => worker !== undefined);
       await Promise.all(
         running.map(async ({ thread }) => {
           const exited = once(thread, 'exit');
-          thread.postMessage('stop');
+          thread.postMessage({ type: 'stop' } satisfies WorkerOrder);
           await exited;
         }),
       );
+      journal?.close();
       if (!encoder) return;
       while (encoderWorkers > 0) await once(encoder, 'message');
       const exited = once(encoder, 'exit');
       encoder.postMessage({ type: 'stop' } satisfies EncoderMessage);
       await exited;
     },
-    running: () => workers.length === configuration.workers && workers.every(worker => worker?.listening),
+    running: () => workers.length === workersTotal && workers.every(worker => worker?.listening),
     totals() {
       const sum = (key: keyof typeof WORKER_COUNTERS) =>
         workerCounters.reduce((total, counters) => total + counters.get(key), 0);
       return {
         datagrams: sum('datagrams'),
+        messages: streamCounters.get('messages'),
         records: sum('records'),
         kernelDrops: socketCounters.get('kernelDrops'),
         rowsDropped: sum('rowsDropped') + sum('rowsLost'),
@@ -193,15 +260,29 @@ function registered<S extends CounterSpecs>(metrics: Metrics, counters: Counters
 
 function firstMessage(thread: Worker): Promise<WorkerMessage> {
   return new Promise((resolve, reject) => {
-    thread.once('message', resolve);
+    // One of its sockets may have taught it something before all of them listen.
+    const take = (message: WorkerMessage) => {
+      if (message.type === 'changes') return;
+      thread.off('message', take);
+      resolve(message);
+    };
+    thread.on('message', take);
     thread.once('error', reject);
     thread.once('exit', code => reject(new Error(`receive worker ended with code ${code} before it listened`)));
   });
 }
 
+/** The worker reads them again: here they are refused before anything runs. */
+function checkCredentials(configuration: Configuration, log: Log): void {
+  if (readCredentials(configuration).ca === undefined)
+    log.warn('IPFIX over TLS takes every exporter that can reach the port: --ipfix-tls-ca asks for certificates');
+}
+
+const PORT_FLAGS: Readonly<Record<Transport, string>> = { UDP: '--udp', TCP: '--ipfix-tcp', TLS: '--ipfix-tls' };
+
 function portError(
-  { code, port, message }: Extract<WorkerMessage, { type: 'failed' }>,
-  { udpHost }: Configuration,
+  { code, transport, port, message }: Extract<WorkerMessage, { type: 'failed' }>,
+  { udpHost, mirrorUdp }: Configuration,
 ): HairpinError {
   const what =
     code === 'EADDRINUSE'
@@ -209,17 +290,22 @@ function portError(
       : code === 'EACCES'
         ? 'needs more rights (ports below 1024)'
         : `cannot be bound (${message})`;
-  return new HairpinError('PORT_TAKEN', `UDP port ${port} on ${udpHost} ${what}; choose others with --udp PORT,PORT`);
+  const flag = transport === 'UDP' && mirrorUdp.includes(port) ? '--mirror-udp' : PORT_FLAGS[transport];
+  return new HairpinError(
+    'PORT_TAKEN',
+    `${transport} port ${port} on ${udpHost} ${what}; choose others with ${flag} PORT,PORT`,
+  );
 }
 
 /** SO_REUSEPORT would share a port with another Hairpin in silence: bind each port once without it first. */
 async function probe(configuration: Configuration): Promise<void> {
-  for (const port of configuration.udp) {
+  for (const port of [...configuration.udp, ...configuration.mirrorUdp]) {
     const socket = createSocket(configuration.udpHost.includes(':') ? 'udp6' : 'udp4');
     await new Promise<void>((resolve, reject) => {
       socket.once('error', (error: NodeJS.ErrnoException) => {
         socket.close();
-        reject(portError({ type: 'failed', code: error.code ?? '', port, message: error.message }, configuration));
+        const { code = '', message } = error;
+        reject(portError({ type: 'failed', code, transport: 'UDP', port, message }, configuration));
       });
       socket.bind(port, configuration.udpHost, () => socket.close(() => resolve()));
     });

@@ -23,7 +23,63 @@ export const WORKER_COUNTERS = {
   exporters: { name: 'collector_exporters', help: 'exporters (address and port) tracked' },
   exportersEvicted: {
     name: 'collector_exporters_evicted_total',
-    help: 'exporters forgotten at the bound exportersMax',
+    help: 'exporters, domains and agents forgotten at a bound',
+  },
+  exportersTakenOver: {
+    name: 'collector_exporters_taken_over_total',
+    help: 'domains of exporters that went on under another source port',
+  },
+  pendingSets: { name: 'collector_pending_sets', help: 'data sets that wait for their template' },
+  pendingBytes: { name: 'collector_pending_bytes', help: 'bytes of data sets that wait for their template' },
+  changesDropped: {
+    name: 'collector_journal_changes_dropped_total',
+    help: 'templates and rates learned that never reached the journal, in a flood',
+  },
+  facts: { name: 'collector_facts', help: 'facts told by exporters (port names, stations, hosts) that are tracked' },
+  factsRefused: {
+    name: 'collector_facts_refused_total',
+    help: 'times a new fact was told beyond the bound in all or of its exporter',
+  },
+} as const satisfies Record<string, CounterSpec>;
+
+const CLOSED = {
+  name: 'collector_connections_closed_total',
+  help: 'IPFIX connections that ended, by what ended them',
+} as const;
+
+/** Of IPFIX over TCP and TLS; the reasons are those of ipfix-stream.ts. */
+export const STREAM_COUNTERS = {
+  open: { name: 'collector_connections', help: 'IPFIX connections open' },
+  accepted: { name: 'collector_connections_total', help: 'IPFIX connections accepted' },
+  refused: {
+    name: 'collector_connections_refused_total',
+    help: 'connections refused at the bound ipfixConnectionsMax',
+  },
+  messages: { name: 'collector_messages_total', help: 'IPFIX messages received over connections' },
+  bytes: { name: 'collector_message_bytes_total', help: 'bytes of them' },
+  pauses: {
+    name: 'collector_connection_pauses_total',
+    help: 'times a connection was left unread because every column buffer was in use',
+  },
+  exporter: { ...CLOSED, labels: { reason: 'exporter' } },
+  truncated: { ...CLOSED, labels: { reason: 'truncated' } },
+  malformed: { ...CLOSED, labels: { reason: 'malformed' } },
+  idle: { ...CLOSED, labels: { reason: 'idle' } },
+  reset: { ...CLOSED, labels: { reason: 'reset' } },
+  handshake: { ...CLOSED, labels: { reason: 'handshake' } },
+  stopped: { ...CLOSED, labels: { reason: 'stopped' } },
+} as const satisfies Record<string, CounterSpec>;
+
+/** Of the journal of templates, in the main thread. */
+export const JOURNAL_COUNTERS = {
+  domains: { name: 'collector_journal_domains', help: 'domains whose templates and rates are kept on disk' },
+  bytes: { name: 'collector_journal_bytes_total', help: 'bytes written to the journal of templates' },
+  fileBytes: { name: 'collector_journal_file_bytes', help: 'size of the journal of templates' },
+  rewrites: { name: 'collector_journal_rewrites_total', help: 'times the journal of templates was written anew' },
+  writeErrors: { name: 'collector_journal_write_errors_total', help: 'failed writes to the journal of templates' },
+  refused: {
+    name: 'collector_journal_refused_total',
+    help: 'domains that gave way in the journal of templates, or found no room in it',
   },
 } as const satisfies Record<string, CounterSpec>;
 

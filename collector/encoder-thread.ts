@@ -2,17 +2,18 @@
 // buffers go back zeroed. Encoding 65,536 rows takes 5 to 28 ms, in which a receive worker must not stand still.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { encodePieces } from '../schemas/arrow.ts';
-import { batchOver, clearBatch } from '../schemas/batch.ts';
+import { type ArrowBytes, encodePieces, piecesOf } from '../schemas/arrow.ts';
+import { type BatchIdentity, batchOver, clearBatch } from '../schemas/batch.ts';
 import type { Column } from '../schemas/columns.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
+import { encodeFacts } from '../schemas/fact-batch.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog, createThrottle } from '../service/log.ts';
 import { bytesOf } from '../transport/batch-file.ts';
 import { createSpoolSink } from '../transport/spool-sink.ts';
 import { ENCODER_COUNTERS } from './counters.ts';
-import type { EncoderData, EncoderMessage, FilledBatch, FreeBuffers } from './messages.ts';
+import type { EncoderData, EncoderMessage, FilledBatch, FilledFacts, FreeBuffers } from './messages.ts';
 
 const { configuration, counters: countersBuffer, spool, announce } = workerData as EncoderData;
 const counters = openCounters(ENCODER_COUNTERS, countersBuffer);
@@ -22,7 +23,6 @@ const throttle = createThrottle();
 const LISTS: Record<FilledBatch['kind'], readonly Column[]> = {
   flows: DECODED_COLUMNS,
   exporters: EXPORTER_COLUMNS,
-  facts: [],
 };
 
 const sink = createSpoolSink({ ...spool, onStored: token => announce.postMessage(token) });
@@ -33,11 +33,16 @@ function encode(message: FilledBatch, worker: number, epoch: string): ArrayBuffe
   const list = LISTS[kind];
   const rowsMax = kind === 'flows' ? configuration.batchRowsMax : rows;
   const batch = batchOver(list, rowsMax, buffers, rows);
-  const arrow = encodePieces(batch);
-  const outcome = sink.put({ kind, collector: configuration.collectorId, worker, epoch, sequence }, arrow);
+  keep({ kind, collector: configuration.collectorId, worker, epoch, sequence }, encodePieces(batch), rows);
+  clearBatch(batch);
+  return buffers;
+}
+
+function keep(identity: BatchIdentity, arrow: ArrowBytes, rows: number): void {
+  const outcome = sink.put(identity, arrow);
   counters.add('batches');
   counters.add('rows', rows);
-  counters.add('bytes', bytesOf(arrow));
+  counters.add('bytes', bytesOf(piecesOf(arrow)));
   if (outcome !== 'stored') {
     counters.add('rowsRefused', rows);
     throttle(outcome, heldBack =>
@@ -47,8 +52,6 @@ function encode(message: FilledBatch, worker: number, epoch: string): ArrayBuffe
       ),
     );
   }
-  clearBatch(batch);
-  return buffers;
 }
 
 parentPort!.on('message', (message: EncoderMessage) => {
@@ -59,7 +62,13 @@ parentPort!.on('message', (message: EncoderMessage) => {
   }
   const { port, worker, epoch } = message;
   workers++;
-  port.on('message', (filled: FilledBatch) => {
+  port.on('message', (filled: FilledBatch | FilledFacts) => {
+    if (filled.kind === 'facts') {
+      const { kind, sequence, facts } = filled;
+      const identity = { kind, collector: configuration.collectorId, worker, epoch, sequence };
+      keep(identity, encodeFacts(facts), facts.length);
+      return;
+    }
     const buffers = encode(filled, worker, epoch);
     if (filled.kind === 'flows') port.postMessage({ buffers } satisfies FreeBuffers, buffers);
   });

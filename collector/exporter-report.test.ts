@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { RATE_SOURCE } from '../schemas/codes.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
-import { Bench, netflow5, RECEIVED_MS, record5, rowOf } from './decode/testdata.ts';
+import { PENDING_MS_MAX } from './decode/pending.ts';
+import { Bench, ipfix, netflow5, RECEIVED_MS, record5, rowOf, set, u32 } from './decode/testdata.ts';
 import { exporterReport } from './exporter-report.ts';
 
 const MINUTE_MS = 1_577_836_800_000;
@@ -29,8 +30,11 @@ test('a report has a row per domain that sent something, and the counters start 
     datagramBytes: 2 * 24 + 3 * 48,
     records: 3,
     lost: 10,
+    restarts: 0,
     templates: 0,
     unknownTemplateSets: 0,
+    waitingSets: 0,
+    lostSets: 0,
     malformedSets: 0,
     unknownRateRecords: 0,
     rateChanges: 1,
@@ -68,6 +72,18 @@ test('counters beyond 32 bits keep their value', () => {
     datagramBytes: 2 ** 40 + 5,
     samplingRate: 0xffffffff,
   });
+});
+
+test('tells data sets that wait for their template, and those given up, of a silent exporter too', () => {
+  const bench = new Bench();
+  const sets = (...ids: readonly number[]) => ipfix(ids.map(id => set(id, u32(1))));
+  bench.decode(sets(300, 301), '192.0.2.1', 1, MINUTE_MS);
+  bench.decode(sets(300), '192.0.2.1', 1, MINUTE_MS + 30_000);
+  const report = () => exporterReport(bench.decoder.exporters.domains());
+  expect(rowOf(report()!, 0)).toMatchObject({ unknownTemplateSets: 3, waitingSets: 3, lostSets: 0 });
+  bench.decoder.expire(MINUTE_MS + PENDING_MS_MAX + 1);
+  expect(rowOf(report()!, 0)).toMatchObject({ unknownTemplateSets: 0, waitingSets: 1, lostSets: 2 });
+  expect(report()).toBeUndefined();
 });
 
 test('without exporters there is no report', () => {

@@ -13,16 +13,18 @@ const DELTAS = {
   datagramBytes: 'datagramBytes',
   records: 'records',
   lost: 'lost',
+  restarts: 'restarts',
   templates: 'templatesLearned',
   unknownTemplateSets: 'unknownTemplateSets',
+  lostSets: 'lostSets',
   malformedSets: 'malformedSets',
   unknownRateRecords: 'unknownRateRecords',
   rateChanges: 'rateChanges',
 } as const;
 
-/** Undefined when no exporter sent anything since the last report. */
+/** Undefined when no exporter sent or lost anything since the last report. */
 export function exporterReport(domains: Iterable<Domain>): Batch<typeof EXPORTER_COLUMNS> | undefined {
-  const active = [...domains].filter(domain => domain.datagrams > 0);
+  const active = [...domains].filter(domain => domain.datagrams > 0 || domain.lostSets > 0);
   if (active.length === 0) return undefined;
   const batch = createBatch(EXPORTER_COLUMNS, active.length);
   const { columns } = batch;
@@ -33,6 +35,7 @@ export function exporterReport(domains: Iterable<Domain>): Batch<typeof EXPORTER
     columns.observationDomain[row] = domain.id;
     columns.protocol[row] = domain.protocol;
     columns.samplingRate[row] = domain.samplingRate;
+    columns.waitingSets[row] = domain.pendingSets;
     for (const [column, counter] of Object.entries(DELTAS) as [
       keyof typeof DELTAS,
       (typeof DELTAS)[keyof typeof DELTAS],

@@ -1,5 +1,7 @@
 // A receive worker: one thread with one socket per port that only receives and decodes. Full or aged batches go to the
 // encoder thread; when every column buffer is on its way, rows are dropped and counted, the templates in them are not.
+// IPFIX over TCP and TLS has a worker to itself: a handshake keeps no datagram waiting, and where no datagram fills the
+// column buffers, a connection can wait for one instead of losing rows.
 
 import { createSocket, type Socket } from 'node:dgram';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -7,22 +9,48 @@ import { type Batch, batchOver, buffersOf, clearBatch, createBatch } from '../sc
 import type { Column } from '../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { openCounters } from '../service/counters.ts';
-import { WORKER_COUNTERS } from './counters.ts';
-import type { Output } from './decode/context.ts';
+import { createLog } from '../service/log.ts';
+import { createChangeOutbox } from './change-outbox.ts';
+import { STREAM_COUNTERS, WORKER_COUNTERS } from './counters.ts';
+import { type Output, RECORDS_PER_DATAGRAM_MAX } from './decode/context.ts';
 import { Decoder } from './decode/decoder.ts';
+import { rulesWith } from './decode/elements.ts';
+import { SILENT_MS } from './decode/exporters.ts';
 import type { FlowBatch } from './decode/flow-batch.ts';
+import { NEVER } from './decode/roster.ts';
+import { type Change, createTemplateStore } from './decode/template-store.ts';
 import { exporterReport } from './exporter-report.ts';
-import type { FilledBatch, FreeBuffers, WorkerData, WorkerMessage } from './messages.ts';
+import { createFactTable } from './fact-table.ts';
+import { createIpfixStreams, type IpfixStreams } from './ipfix-stream.ts';
+import type {
+  FilledBatch,
+  FilledFacts,
+  FreeBuffers,
+  Transport,
+  WorkerData,
+  WorkerMessage,
+  WorkerOrder,
+} from './messages.ts';
 
 /** How often counters are published and the age of the open batch is looked at. */
 const TICK_MS = 100;
 /** How often the health of exporters is reported. */
 const REPORT_INTERVAL_MS = 10_000;
+/** How often templates, pending sets and idle exporters are looked through for what is out of date. */
+const EXPIRE_INTERVAL_MS = 60_000;
 /** At a stop, datagrams that the kernel already holds are read until none came for QUIET_MS, at most DRAIN_MS_MAX. */
 const QUIET_MS = 30;
 const DRAIN_MS_MAX = 500;
 
-const { configuration, counters: countersBuffer, faults, toEncoder } = workerData as WorkerData;
+const {
+  configuration,
+  counters: countersBuffer,
+  faults,
+  streams: streamCounters,
+  known,
+  mapped,
+  toEncoder,
+} = workerData as WorkerData;
 const { batchRowsMax, batchAgeMsMax, batchesMax } = configuration;
 const counters = openCounters(WORKER_COUNTERS, countersBuffer);
 
@@ -36,6 +64,7 @@ const DATAGRAMS = counters.slot('datagrams');
 const BYTES = counters.slot('bytes');
 const RECORDS = counters.slot('records');
 const evictedBefore = counters.get('exportersEvicted');
+const factsRefusedBefore = counters.get('factsRefused');
 let lastDatagramMs = 0;
 
 function handOver(kind: FilledBatch['kind'], batch: Batch<readonly Column[]>): void {
@@ -62,10 +91,37 @@ const output: Output = {
 };
 for (let i = 1; i < batchesMax; i++) free.push(createBatch(DECODED_COLUMNS, batchRowsMax) as unknown as FlowBatch);
 
-const decoder = new Decoder(output, configuration, new Float64Array(faults));
+/** What this worker and the others have learned; undefined without a journal. */
+const store = known && createTemplateStore(configuration);
+for (const change of known ?? []) store!.apply(change);
+const outbox =
+  store &&
+  createChangeOutbox({
+    post: changes => tell({ type: 'changes', changes }),
+    isProven: key => store.get(key)?.provenMs !== NEVER,
+    later: setImmediate,
+    now: Date.now,
+  });
+const knowledge = store && outbox && { store, sink: outbox };
+const decoder = new Decoder(output, configuration, new Float64Array(faults), knowledge);
+decoder.context.elementRules = rulesWith(mapped);
+const takenOverBefore = counters.get('exportersTakenOver');
+const changesDroppedBefore = counters.get('changesDropped');
+const facts = createFactTable();
+decoder.context.facts = facts;
+
+/** Returns whether there were any. */
+function handOverFacts(nowMs: number): boolean {
+  const rows = facts.take(nowMs);
+  if (rows.length === 0) return false;
+  toEncoder.postMessage({ kind: 'facts', sequence: sequence++, facts: rows } satisfies FilledFacts);
+  counters.add('batches');
+  return true;
+}
 
 toEncoder.on('message', ({ buffers }: FreeBuffers) => {
   free.push(batchOver(DECODED_COLUMNS, batchRowsMax, buffers, 0) as unknown as FlowBatch);
+  streams?.resume();
 });
 
 function tell(message: WorkerMessage): void {
@@ -73,15 +129,49 @@ function tell(message: WorkerMessage): void {
 }
 
 function receive(datagram: Uint8Array, address: string, port: number): void {
-  const now = Date.now();
-  if (output.batch.rows === 0) openedAtMs = now;
   values[DATAGRAMS]! += 1;
   values[BYTES]! += datagram.length;
-  lastDatagramMs = now;
-  values[RECORDS]! += decoder.decode(datagram, address, port, now);
+  decode(datagram, address, port);
 }
 
-function open(port: number): Promise<Socket> {
+function decode(message: Uint8Array, address: string, port: number): void {
+  values[RECORDS]! += decoder.decode(message, address, port, receivedAt());
+}
+
+/** A frame that a switch mirrors in VXLAN. */
+function receiveMirrored(datagram: Uint8Array, address: string): void {
+  values[DATAGRAMS]! += 1;
+  values[BYTES]! += datagram.length;
+  values[RECORDS]! += decoder.decodeMirrored(datagram, address, receivedAt(), 'vxlan', configuration.mirrorRate);
+}
+
+function receivedAt(): number {
+  const now = Date.now();
+  if (output.batch.rows === 0) openedAtMs = now;
+  lastDatagramMs = now;
+  return now;
+}
+
+const streams: IpfixStreams | undefined =
+  streamCounters &&
+  createIpfixStreams(configuration, {
+    log: createLog('collector', configuration.logLevel),
+    counters: openCounters(STREAM_COUNTERS, streamCounters),
+    hasRoom,
+    decode,
+    ended: (address, session) => decoder.exporters.endSession(address, session),
+  });
+
+/** Whether any message can be decoded without flush() having to drop rows. */
+function hasRoom(): boolean {
+  const rowsFree = batchRowsMax - output.batch.rows + free.length * batchRowsMax;
+  if (rowsFree > RECORDS_PER_DATAGRAM_MAX) return true;
+  // Buffers too few and small for the largest message: each then gets all of them.
+  if (output.batch.rows > 0 && free.length > 0) output.flush();
+  return output.batch.rows === 0 && free.length === batchesMax - 1;
+}
+
+function open(port: number, onDatagram: typeof receive): Promise<Socket> {
   const { udpHost } = configuration;
   const socket = createSocket({
     type: udpHost.includes(':') ? 'udp6' : 'udp4',
@@ -91,19 +181,26 @@ function open(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     socket.once('error', error => {
       socket.close();
-      reject(Object.assign(error, { port }));
+      reject(Object.assign(error, { port, transport: 'UDP' }));
     });
     socket.bind(port, udpHost, () => {
       socket.removeAllListeners('error');
       // A receive error (such as a refused reply) concerns one datagram; the socket goes on.
       socket.on('error', () => {});
-      socket.on('message', (message, from) => receive(message, from.address, from.port));
+      socket.on('message', (message, from) => onDatagram(message, from.address, from.port));
       resolve(socket);
     });
   });
 }
 
+function openSockets(): Promise<Socket[]> {
+  const { udp, mirrorUdp } = configuration;
+  return Promise.all([...udp.map(port => open(port, receive)), ...mirrorUdp.map(port => open(port, receiveMirrored))]);
+}
+
 let reportedAtMs = Date.now();
+let heardAtMs = Date.now();
+let expiredAtMs = Date.now();
 
 function report(nowMs: number): void {
   reportedAtMs = nowMs;
@@ -111,44 +208,88 @@ function report(nowMs: number): void {
   if (batch) handOver('exporters', batch);
 }
 
+/** Other workers must know who is live here; the journal alone is content with less. */
+const HEARD_INTERVAL_MS = configuration.workers > 1 ? SILENT_MS / 3 : 3600_000;
+
+/** Upkeep of what exporters have told. */
+function keepKnowledge(now: number): void {
+  if (now - expiredAtMs >= EXPIRE_INTERVAL_MS) {
+    expiredAtMs = now;
+    decoder.expire(now);
+  }
+  if (outbox && now - heardAtMs >= HEARD_INTERVAL_MS) {
+    for (const change of decoder.exporters.heardSince(heardAtMs)) outbox.changed(change);
+    heardAtMs = now;
+  }
+  outbox?.flush();
+  counters.set('exportersTakenOver', takenOverBefore + decoder.exporters.takenOver);
+  counters.set('changesDropped', changesDroppedBefore + (outbox?.dropped ?? 0));
+  counters.set('pendingSets', decoder.context.pending.sets);
+  counters.set('pendingBytes', decoder.context.pending.bytes);
+}
+
+/** What another worker has learned: data that wait here may have waited for it. */
+function learn(changes: readonly Change[]): void {
+  const now = Date.now();
+  if (output.batch.rows === 0) openedAtMs = now;
+  values[RECORDS]! += decoder.learn(changes, now);
+}
+
 function tick(): void {
   const now = Date.now();
+  keepKnowledge(now);
   // Without a free buffer an aged batch waits for one: it may still have room.
   if (output.batch.rows > 0 && now - openedAtMs >= batchAgeMsMax && free.length > 0) output.flush();
   if (now - reportedAtMs >= REPORT_INTERVAL_MS || Math.floor(now / 60_000) !== Math.floor(reportedAtMs / 60_000))
     report(now);
+  handOverFacts(now);
+  counters.set('facts', facts.size);
+  counters.set('factsRefused', factsRefusedBefore + facts.refused);
   counters.set('exporters', decoder.exporters.size);
   counters.set('exportersEvicted', evictedBefore + decoder.exporters.evicted);
 }
 
+type Failure = NodeJS.ErrnoException & { port: number; transport: Transport };
+
 async function main(): Promise<void> {
-  let sockets: Socket[];
+  let sockets: Socket[] = [];
+  let streamPorts = { TCP: [] as readonly number[], TLS: [] as readonly number[] };
   try {
-    sockets = await Promise.all(configuration.udp.map(open));
+    if (!streams) sockets = await openSockets();
+    if (streams) streamPorts = await streams.start();
   } catch (error) {
-    const { code = 'UNKNOWN', port, message } = error as NodeJS.ErrnoException & { port: number };
-    tell({ type: 'failed', code, port, message });
+    const { code = 'UNKNOWN', port, transport, message } = error as Failure;
+    tell({ type: 'failed', code, transport, port, message });
     return;
   }
   const timer = setInterval(tick, TICK_MS);
   tell({
     type: 'listening',
-    ports: sockets.map(socket => socket.address().port),
+    ports: { UDP: sockets.map(socket => socket.address().port), ...streamPorts },
     bufferBytes: Math.min(...sockets.map(socket => socket.getRecvBufferSize())),
   });
-  parentPort!.once('message', () => {
+  parentPort!.on('message', (order: WorkerOrder) => {
+    if (order.type === 'changes') {
+      learn(order.changes);
+      return;
+    }
     const stoppedAtMs = Date.now();
+    streams?.stopAccepting();
     const drain = setInterval(() => {
       const now = Date.now();
-      if (now - Math.max(lastDatagramMs, stoppedAtMs) < QUIET_MS && now - stoppedAtMs < DRAIN_MS_MAX) return;
+      const busy = now - Math.max(lastDatagramMs, stoppedAtMs) < QUIET_MS || (streams?.waiting() ?? 0) > 0;
+      if (busy && now - stoppedAtMs < DRAIN_MS_MAX) return;
       clearInterval(drain);
       clearInterval(timer);
       for (const socket of sockets) socket.close();
+      streams?.close();
       // The last batch needs no free buffer to follow it.
       if (output.batch.rows > 0) handOver('flows', output.batch);
       output.batch.rows = 0;
       report(now);
       tick();
+      while (handOverFacts(Number.POSITIVE_INFINITY));
+      outbox?.flush(true);
       tell({ type: 'stopped' });
       parentPort!.close();
       toEncoder.close();

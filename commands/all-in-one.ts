@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
-import { type Collector, createCollector } from '../collector/collector.ts';
+import { type Collector, createCollector, type Receiving } from '../collector/collector.ts';
 import { createEnricherSupervisor, type EnricherSupervisor } from '../enricher/supervisor.ts';
 import { createQueryApi, type Dependency } from '../query-api/app.ts';
 import type { Configuration } from '../schemas/configuration.ts';
@@ -25,10 +25,8 @@ const STORAGE_COUNTERS = {
   up: { name: 'storage_up', help: '1 while ClickHouse answers' },
 } as const;
 
-export interface AllInOne {
+export interface AllInOne extends Receiving {
   readonly url: string;
-  readonly ports: readonly number[];
-  readonly bufferBytes: number;
   readonly data: string;
   readonly totals: Collector['totals'];
   stop(): Promise<void>;
@@ -61,7 +59,7 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
       {
         name: 'collector',
         ok: collector.running(),
-        detail: collector.running() ? `UDP ${configuration.udp.join(', ')}` : 'not receiving',
+        detail: collector.running() ? portsOf(configuration) : 'not receiving',
       },
     ];
     await lifecycle.start({ name: 'enricher', start: enricher.start, stop: enricher.stop });
@@ -79,19 +77,27 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
       },
       stop: api.stop,
     });
-    const listening = { ports: configuration.udp as readonly number[], bufferBytes: 0 };
+    let receiving: Receiving | undefined;
     await lifecycle.start({
       name: 'collector',
       start: async () => {
-        Object.assign(listening, await collector.start());
+        receiving = await collector.start();
       },
       stop: collector.stop,
     });
-    return { url: url.value, ...listening, data: data.path, totals: collector.totals, stop };
+    return { url: url.value, ...receiving!, data: data.path, totals: collector.totals, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function portsOf({ udp, mirrorUdp, ipfixTcp, ipfixTls }: Configuration): string {
+  const ports = { UDP: udp, 'mirrors UDP': mirrorUdp, TCP: ipfixTcp, TLS: ipfixTls };
+  return Object.entries(ports)
+    .filter(([, list]) => list.length > 0)
+    .map(([transport, list]) => `${transport} ${list.join(', ')}`)
+    .join('; ');
 }
 
 /** Collector and enricher, the spool between them and the channel that announces what is in it. */
@@ -113,7 +119,13 @@ function createPipeline(
     announced.close();
   });
   return {
-    collector: createCollector(configuration, { log, metrics, spool: spool.settings, announce }),
+    collector: createCollector(configuration, {
+      log,
+      metrics,
+      spool: spool.settings,
+      announce,
+      journalFolder: data.folder('templates'),
+    }),
     enricher: createEnricherSupervisor(configuration, {
       log,
       metrics,

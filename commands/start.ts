@@ -40,11 +40,15 @@ export async function start(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-export function banner({ url, ports, bufferBytes, data }: AllInOne): string {
+export function banner({ url, ports, tcpPorts, tlsPorts, bufferBytes, data }: AllInOne): string {
+  const streams = [
+    ...(tcpPorts.length > 0 ? [`TCP ${tcpPorts.join(', ')}`] : []),
+    ...(tlsPorts.length > 0 ? [`TLS ${tlsPorts.join(', ')}`] : []),
+  ];
   return `
   Hairpin is ready
     console   ${url}/
-    receives  NetFlow v5 and v9, IPFIX, sFlow v5 on UDP ${ports.join(', ')} (receive buffer ${(bufferBytes / 1024 / 1024).toFixed(1)} MiB)
+    receives  NetFlow v5 and v9, IPFIX, sFlow v5 on UDP ${ports.join(', ')} (receive buffer ${(bufferBytes / 1024 / 1024).toFixed(1)} MiB)${streams.length > 0 ? `\n              IPFIX on ${streams.join(' and ')}` : ''}
     data      ${data}
     stop with Ctrl-C
 
@@ -56,8 +60,9 @@ export async function untilStopped({ stop, totals }: Pick<AllInOne, 'stop' | 'to
   const signal = await stopSignal();
   process.stderr.write(`\n${signal}: stopping; what was received is kept\n`);
   await stop();
-  const { datagrams, records, kernelDrops, rowsDropped, rowsRefused } = totals();
+  const { datagrams, messages, records, kernelDrops, rowsDropped, rowsRefused } = totals();
+  const received = `${datagrams} datagrams${messages > 0 ? ` and ${messages} messages over connections` : ''}`;
   process.stderr.write(
-    `${datagrams} datagrams with ${records} records received; ${kernelDrops} datagrams dropped by the kernel, ${rowsDropped + rowsRefused} records dropped here\n`,
+    `${received} with ${records} records received; ${kernelDrops} datagrams dropped by the kernel, ${rowsDropped + rowsRefused} records dropped here\n`,
   );
 }

@@ -25,7 +25,16 @@ export const ENRICHER_COUNTERS = {
   flowsQuarantined: batches('flows', 'quarantined'),
   exportersStored: batches('exporters', 'stored'),
   exportersQuarantined: batches('exporters', 'quarantined'),
+  factsStored: batches('facts', 'stored'),
   factsQuarantined: batches('facts', 'quarantined'),
+  facts: {
+    name: 'enricher_facts',
+    help: 'Facts told by exporters (port names, stations, hosts) within the last day.',
+  },
+  factsRefused: {
+    name: 'enricher_facts_refused_total',
+    help: 'Times a new fact came beyond the bound in all or of its exporter; it is not stored.',
+  },
   columnsMissing: {
     name: 'enricher_columns_missing_total',
     help: 'Decoded columns that a batch lacked; they were taken as zero.',

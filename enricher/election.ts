@@ -70,7 +70,11 @@ function weightAt(
     if (access.meters[i] === METERS.ingress) return 1;
     // Back through the port it came from: input and output are one port, and an agent that samples both directions
     // sees the packet twice without telling which is which.
-    return protocol === PROTOCOL.sflow5 && inIf === outIf ? 0.5 : UNDECIDED;
+    return isSflow(protocol) && inIf === outIf ? 0.5 : UNDECIDED;
   }
   return 0;
+}
+
+function isSflow(protocol: number): boolean {
+  return protocol === PROTOCOL.sflow5 || protocol === PROTOCOL.sflow4 || protocol === PROTOCOL.sflow2;
 }

@@ -2,12 +2,14 @@
 // is called otherwise. The slow way (owners, globs, prefixes, hashes) is taken once per distinct triple; its result is an
 // entry, shared by all triples that mean the same, and a bounded cache leads from triple to entry.
 //
-// Identity (docs/ARCHITECTURE.md, "Who is it"): a MAC decides unless another known owner has the address; else the
-// address decides, within the record's segment when several own it; else `ambiguous`.
+// Identity (docs/ARCHITECTURE.md, "Who is it"): the station id that a record tells of one end, or else a MAC, decides unless
+// another known owner has the address; else the address decides, within the record's segment when several own it; else
+// `ambiguous`.
 
 import { swap32, type Words } from '../schemas/address.ts';
-import { IDENTITY } from '../schemas/codes.ts';
+import { DIRECTION, IDENTITY } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
+import type { InventoryVm } from '../schemas/inventory.ts';
 import { hashedKey, type Key, NO_KEY } from '../schemas/keys.ts';
 import type { Subject } from './applications.ts';
 import {
@@ -55,7 +57,12 @@ export interface Endpoints {
 }
 
 const GROUP_BIT = 0x0100;
+/** In the place of the upper MAC word: the lower one is the owner that a station id named. No MAC has so many bits. */
+const STATION_MARK = 0xffffffff;
 const VNI_TAG = 0x1000000;
+/** Source of what exporters told, in identities of nodes. */
+const IN_BAND = 'in-band';
+const UNLISTED_NIC: Partial<InventoryVm['vnics'][number]> = {};
 
 export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsMax = ENDPOINTS_MAX): Endpoints {
   const { topology, applications, access } = snapshot;
@@ -63,6 +70,8 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   // Key: the four words of the address as in the column, the two of the MAC, the segment tag.
   const cache = createHashTable(7, endpointsMax);
   const key = new Uint32Array(7);
+  const station = new Uint32Array(2);
+  const endsPerRow = topology.knowsStations ? 3 : 2;
   const hostOrder = new Uint32Array(4);
   const offsets = new Map<string, number>();
   let entries = new Uint32Array(1024 * ENTRY.words);
@@ -83,9 +92,14 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
 
   const identify = (tag: number): { owner: number; identity: number } => {
     const owners = hostOrder[0] || hostOrder[1] || hostOrder[2] || hostOrder[3] ? topology.ownersOf(hostOrder) : [];
-    const macOwner = topology.byMac.find(key, 4);
-    if (macOwner >= 0 && (owners.length === 0 || owners.some(owner => sameEntity(owner, macOwner))))
-      return { owner: macOwner, identity: IDENTITY.mac };
+    const isStation = key[5] === STATION_MARK;
+    const named = isStation ? key[4]! : topology.byMac.find(key, 4);
+    if (named >= 0) {
+      const own = owners.find(owner => sameEntity(owner, named));
+      if (isStation && (own !== undefined || owners.length === 0))
+        return { owner: own ?? named, identity: IDENTITY.station };
+      if (own !== undefined || owners.length === 0) return { owner: named, identity: IDENTITY.mac };
+    }
     if (owners.length === 0) return { owner: -1, identity: IDENTITY.none };
     for (const candidates of tag === 0 ? [owners] : [owners, owners.filter(owner => inSegment(owner, tag))]) {
       const [first] = candidates;
@@ -126,7 +140,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     const shared = { ...(segment !== undefined && { segment }), ...(address && { address }) };
     if (topology.kind[owner] === OWNER_KIND.vm) {
       const vm = vmOf(topology, owner);
-      const vnic = vm.vnics[topology.nic[owner]!]!;
+      const vnic = vm.vnics[topology.nic[owner]!] ?? UNLISTED_NIC;
       const host = hostOf(topology, owner);
       const group = host?.vswitches[vswitchOf(host, vnic.vswitch)]?.portGroups.find(
         entry => entry.id === vnic.portGroup,
@@ -209,8 +223,13 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
 
   const placeKeys = new Map<string, Key>();
 
-  const named = (nodeClass: 'vm' | 'endpoint' | 'host' | 'rack', id: string, name: string): Key => {
-    const identity = `${inventory.source}/${id}`;
+  const named = (
+    nodeClass: 'vm' | 'endpoint' | 'host' | 'rack',
+    id: string,
+    name: string,
+    source = inventory.source,
+  ): Key => {
+    const identity = `${source}/${id}`;
     const key = hashedKey(nodeClass, identity);
     names.announce(key, name, identity);
     return key;
@@ -220,13 +239,16 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   const namedPlace = (
     nodeClass: 'host' | 'rack',
     { id, name }: { readonly id: string; readonly name?: string },
+    source = inventory.source,
   ): Key => {
     const known = placeKeys.get(`${nodeClass} ${id}`);
     if (known) return known;
-    const key = named(nodeClass, id, name ?? id);
+    const key = named(nodeClass, id, name ?? id, source);
     placeKeys.set(`${nodeClass} ${id}`, key);
     return key;
   };
+
+  const sourceOf = (position: number, documented: number) => (position < documented ? inventory.source : IN_BAND);
 
   /** Keys of the owner's VM (or other endpoint), host and rack; their names are announced. */
   const keysOf = (owner: number): readonly [Key, Key, Key] => {
@@ -236,11 +258,11 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     const endpoint = topology.kind[owner] === OWNER_KIND.endpoint ? endpointOf(topology, owner) : undefined;
     return [
       vm
-        ? named('vm', vm.uuid ?? vm.id, vm.name || vm.id)
+        ? named('vm', vm.uuid ?? vm.id, vm.name || vm.id, sourceOf(topology.entity[owner]!, topology.documented.vms))
         : endpoint
           ? named('endpoint', endpoint.id, endpoint.name || endpoint.id)
           : NO_KEY,
-      host ? namedPlace('host', host) : NO_KEY,
+      host ? namedPlace('host', host, sourceOf(topology.host[owner]! - 1, topology.documented.hosts)) : NO_KEY,
       rack ? namedPlace('rack', rack) : NO_KEY,
     ];
   };
@@ -248,7 +270,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   return {
     resolve(columns, rows, src, dst) {
       // Emptied between batches only, so that offsets handed out stay good for the whole batch.
-      if (cache.size > 0 && cache.size + 2 * rows > endpointsMax) {
+      if (cache.size > 0 && cache.size + endsPerRow * rows > endpointsMax) {
         cache.clear();
         offsets.clear();
         autos = [];
@@ -260,6 +282,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
         src[row] = entryOf(srcAddr, srcMac, row, tag);
         dst[row] = entryOf(dstAddr, dstMac, row, tag);
       }
+      if (topology.knowsStations) useStations(columns, rows, src, dst);
     },
     get entries() {
       return entries;
@@ -276,13 +299,41 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     },
   };
 
+  /** Puts the station that a record names in the place of the end that it is. */
+  function useStations(columns: FlowColumns, rows: number, src: Uint32Array, dst: Uint32Array): void {
+    const { stationId, direction, srcAddr, dstAddr, vlan, vni } = columns;
+    for (let row = 0; row < rows; row++) {
+      const at = 4 * row;
+      if ((stationId[at]! | stationId[at + 1]! | stationId[at + 2]! | stationId[at + 3]!) === 0) continue;
+      const named = topology.byStation.find(stationId, at);
+      if (named < 0) continue;
+      station[0] = named;
+      station[1] = STATION_MARK;
+      // The interface towards a station is an ingress for what it sends and an egress for what it gets.
+      const tag = segmentTag(vlan[row]!, vni[row]!);
+      if (direction[row] === DIRECTION.egress) dst[row] = entryAt(dstAddr, at, station, 0, tag);
+      else {
+        const sender = entryAt(srcAddr, at, station, 0, tag);
+        const isReceiver =
+          direction[row] === DIRECTION.unknown &&
+          entries[dst[row]! + ENTRY.vm] === entries[sender + ENTRY.vm] &&
+          entries[dst[row]! + ENTRY.vm + 1] === entries[sender + ENTRY.vm + 1];
+        if (!isReceiver) src[row] = sender;
+      }
+    }
+  }
+
   function entryOf(address: Uint32Array, mac: Uint32Array, row: number, tag: number): number {
-    key[0] = address[4 * row]!;
-    key[1] = address[4 * row + 1]!;
-    key[2] = address[4 * row + 2]!;
-    key[3] = address[4 * row + 3]!;
-    key[4] = mac[2 * row]!;
-    key[5] = mac[2 * row + 1]!;
+    return entryAt(address, 4 * row, mac, 2 * row, tag);
+  }
+
+  function entryAt(address: Uint32Array, at: number, mac: Uint32Array, macAt: number, tag: number): number {
+    key[0] = address[at]!;
+    key[1] = address[at + 1]!;
+    key[2] = address[at + 2]!;
+    key[3] = address[at + 3]!;
+    key[4] = mac[macAt]!;
+    key[5] = mac[macAt + 1]!;
     key[6] = tag;
     const found = cache.find(key, 0);
     if (found >= 0) return found;

@@ -2,14 +2,17 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { DocumentError } from '../schemas/documents.ts';
+import { FACT_LIFE_MS } from '../schemas/facts.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
 import { createPass } from '../storage/pass.ts';
+import type { StoredFact } from '../storage/storage.ts';
 import { createSpoolSource } from '../transport/spool-source.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import type { RecordedDocuments } from './documents.ts';
 import { createEnricher } from './enricher.ts';
+import { FACTS_MAX } from './known-facts.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
 
 const PASS_INTERVAL_MS = 5000;
@@ -59,10 +62,20 @@ async function recordedDocuments(): Promise<RecordedDocuments> {
   }
 }
 
+/** What exporters told within the last day; they tell it again within ten minutes where storage does not answer. */
+async function storedFacts(): Promise<StoredFact[]> {
+  try {
+    return await storage.recentFacts(Date.now() - FACT_LIFE_MS, FACTS_MAX);
+  } catch (error) {
+    log.warn({ err: error }, 'the stored facts cannot be read; exporters tell them again');
+    return [];
+  }
+}
+
 announced.on('message', (token: string) => source.announce(token));
 
 try {
-  enricher.start(restarted ? await recordedDocuments() : undefined);
+  enricher.start(restarted ? await recordedDocuments() : undefined, await storedFacts());
   const stopping = new AbortController();
   const passing = keepPassing(stopping.signal);
   parentPort!.once('message', async () => {

@@ -7,9 +7,11 @@ import { encodeArrow } from '../schemas/arrow.ts';
 import { createBatch, tokenOf } from '../schemas/batch.ts';
 import { RULE } from '../schemas/codes.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
+import { encodeFacts } from '../schemas/fact-batch.ts';
+import { FACT_LIFE_MS, type FactRow } from '../schemas/facts.ts';
 import { keyToBigint } from '../schemas/keys.ts';
 import { openCounters } from '../service/counters.ts';
-import { StorageError } from '../storage/storage.ts';
+import { StorageError, type StoredFact } from '../storage/storage.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { batchKey, createEnricher, type Enricher } from './enricher.ts';
 import { createFakeSource, createFakeStorage, createSignal, decodedArrow } from './fakes.ts';
@@ -24,7 +26,11 @@ const CONFIG = { inventory: '', applications: '', exporters: '', insertsMax: 2, 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-function begin(config: Partial<typeof CONFIG> = {}) {
+function begin(
+  config: Partial<typeof CONFIG> = {},
+  dependencies: { factsIntervalMs?: number } = {},
+  facts: readonly StoredFact[] = [],
+) {
   const signal = createSignal();
   const fakeSource = createFakeSource(signal);
   const fake = createFakeStorage(signal);
@@ -38,10 +44,11 @@ function begin(config: Partial<typeof CONFIG> = {}) {
       counters,
       pauseMsMin: 1,
       documentPollMs: 20,
+      ...dependencies,
     },
   );
   enrichers.push(enricher);
-  enricher.start();
+  enricher.start(undefined, facts);
   const send = (sequence: number, rows: readonly Row[], options: Parameters<typeof fakeSource.deliver>[2] = {}) =>
     fakeSource.deliver(sequence, decodedArrow(batchOf(rows)), options);
   const settled = (count: number) =>
@@ -144,7 +151,7 @@ test('a lasting failure goes to quarantine after the configured tries, and the n
   expect(counters.get('rowsStored')).toBe(1);
 });
 
-test('what cannot be decoded, and kinds nobody reads, go to quarantine without a try', async () => {
+test('what cannot be decoded, and rows of another kind, go to quarantine without a try', async () => {
   const { fake, fakeSource, send, settled } = begin();
   fakeSource.deliver(0, Uint8Array.of(1, 2, 3));
   fakeSource.deliver(1, new Uint8Array(0), { kind: 'exporters' });
@@ -152,6 +159,53 @@ test('what cannot be decoded, and kinds nobody reads, go to quarantine without a
   await settled(3);
   expect(fakeSource.quarantined.map(entry => entry.sequence)).toEqual([0, 1, 2]);
   expect(fake.tries).toEqual([]);
+});
+
+const FACT: FactRow = {
+  receivedAtMs: Date.now(),
+  exporter: '192.0.2.1',
+  observationDomain: 0,
+  protocol: 7,
+  kind: 'station',
+  index: 0,
+  mac: 0x0200fe000001,
+  stationId: 'ab'.repeat(16),
+  name: 'web-01',
+  hostId: '',
+};
+const FROM_WEB: Row = { ...ROW, srcMac: '02:00:fe:00:00:01' };
+
+test('facts are stored and acknowledged, and their stations name the flows that come after them', async () => {
+  const { fake, fakeSource, send, settled, counters } = begin({}, { factsIntervalMs: 0 });
+  send(0, [FROM_WEB]);
+  fakeSource.deliver(1, encodeFacts([FACT]), { kind: 'facts' });
+  send(2, [FROM_WEB]);
+  await settled(3);
+  expect(fakeSource.acknowledged.toSorted()).toEqual([0, 1, 2]);
+  expect(fake.facts).toEqual([{ ...FACT, firstSeenMs: FACT.receivedAtMs }]);
+  const rules = [fake.flows(0), fake.flows(1)].map(({ columns }) => columns.srcRule[0]);
+  expect(rules).toEqual([RULE['auto-prefix'], RULE['auto-vm']]);
+  expect(fake.nodes.map(node => node.name)).toEqual(expect.arrayContaining(['web-01', 'auto:web']));
+  expect([counters.get('factsStored'), counters.get('facts')]).toEqual([1, 1]);
+});
+
+test('changed facts come into force at intervals, not with each batch; what an earlier process stored at once', async () => {
+  const stored = { ...FACT, firstSeenMs: FACT.receivedAtMs };
+  const { fake, fakeSource, send, settled } = begin({}, { factsIntervalMs: HOUR_MS }, [stored]);
+  fakeSource.deliver(0, encodeFacts([{ ...FACT, receivedAtMs: Date.now(), name: 'renamed' }]), { kind: 'facts' });
+  send(1, [FROM_WEB]);
+  await settled(2);
+  expect(fake.facts.map(fact => fact.name)).toEqual(['renamed']);
+  const names = fake.nodes.map(node => node.name);
+  expect([names.includes('web-01'), names.includes('renamed')]).toEqual([true, false]);
+});
+
+test('facts that were not told for a day are left out', async () => {
+  const old = Date.now() - FACT_LIFE_MS - 1000;
+  const { fake, send, settled } = begin({}, { factsIntervalMs: 0 }, [{ ...FACT, receivedAtMs: old, firstSeenMs: old }]);
+  send(0, [FROM_WEB]);
+  await settled(1);
+  expect(fake.flows(0).columns.srcRule[0]).toBe(RULE['auto-prefix']);
 });
 
 test('exporter health is stored as it came; an empty batch is only acknowledged', async () => {

@@ -5,22 +5,25 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ArrowBytes, decodeArrow, encodePieces } from '../schemas/arrow.ts';
-import { tokenOf } from '../schemas/batch.ts';
+import { decodeArrow, encodePieces } from '../schemas/arrow.ts';
+import { type BatchKind, tokenOf } from '../schemas/batch.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
+import { decodeFacts } from '../schemas/fact-batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { type Key, keyToBigint } from '../schemas/keys.ts';
 import type { Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
-import type { NodeName, Storage } from '../storage/storage.ts';
+import type { NodeName, Storage, StoredFact } from '../storage/storage.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
 import { createDocuments, type DocumentStore, type RecordedDocuments } from './documents.ts';
 import { createEnrichment, type Enrichment, type FlowBatch } from './enrich.ts';
+import { createKnownFacts } from './known-facts.ts';
 import { createNodeNames } from './node-names.ts';
 import { createPersistence } from './persistence.ts';
 import { compileSnapshot, type Documents, type Snapshot } from './snapshot.ts';
+import { addStations } from './stations.ts';
 import { timeAt } from './times.ts';
 
 /**
@@ -34,6 +37,8 @@ const TOKEN_TRUST_MS = 20 * 3_600_000;
 
 const STOP_MS_MAX = 10_000;
 const SOURCE_PAUSE_MS = 1000;
+/** Each change of the facts costs the endpoint cache. */
+const FACTS_INTERVAL_MS = 30_000;
 const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === 'decoded').map(column => column.name));
 
 export type EnricherConfiguration = Pick<
@@ -49,11 +54,13 @@ export interface EnricherDependencies {
   /** First pause before a retry. */
   readonly pauseMsMin?: number;
   readonly documentPollMs?: number;
+  /** Facts that change come into force no more often than this. */
+  readonly factsIntervalMs?: number;
 }
 
 export interface Enricher {
-  /** Reads the documents and begins; see DocumentStore.start. */
-  start(recorded?: RecordedDocuments): void;
+  /** Reads the documents and begins; see DocumentStore.start. `facts` are those that an earlier process stored. */
+  start(recorded?: RecordedDocuments, facts?: readonly StoredFact[]): void;
   /** Takes no further batch and finishes what is on its way; what is not done by the deadline stays with the transport. */
   stop(deadlineMs?: number): Promise<void>;
   readonly documents: DocumentStore;
@@ -63,10 +70,11 @@ export interface Enricher {
 interface Prepared {
   readonly delivery: Delivery;
   readonly token: string;
-  readonly table: 'flows' | 'exporters';
-  readonly arrow: ArrowBytes;
+  readonly kind: BatchKind;
+  /** One try; the same bytes each time. */
+  readonly insert: () => Promise<void>;
   readonly rows: number;
-  /** The columns that `arrow` views; they are free when the batch is settled. */
+  /** The columns that `insert` sends; they are free when the batch is settled. */
   readonly columns?: FlowBatch;
   readonly names: readonly NodeName[];
   /** Set when the batch must be looked up before the first try to insert it. */
@@ -80,7 +88,10 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   // Each insert that waits for its next try listens.
   setMaxListeners(0, deadline.signal);
   const throttle = createThrottle();
+  const { factsIntervalMs = FACTS_INTERVAL_MS } = dependencies;
   const names = createNodeNames();
+  const facts = createKnownFacts();
+  let factsUsedAtMs = 0;
   const persistence = {
     triesMax: config.insertTriesMax,
     log,
@@ -95,6 +106,8 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   // Columns of batches that are settled, at most one more than are on their way: fresh memory for each batch would cost
   // as much as enriching it, in page faults and garbage.
   const spares: FlowBatch[] = [];
+  /** The documents alone, and with the stations that exporters told of. */
+  let documented: Snapshot;
   let snapshot: Snapshot;
   let enrichment: Enrichment;
   let running = Promise.resolve();
@@ -120,10 +133,10 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
 
   function useDocuments(current: Documents): void {
     const startedAt = performance.now();
-    snapshot = compileSnapshot(current);
-    for (const id of snapshot.access.unknownSwitches)
+    documented = compileSnapshot(current);
+    for (const id of documented.access.unknownSwitches)
       log.warn(`the exporter registry names switch "${id}", which the inventory does not have`);
-    enrichment = createEnrichment(snapshot, names, config);
+    useFacts();
     log.info(
       {
         vms: current.inventory.vms.length,
@@ -132,6 +145,23 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       },
       'documents compiled',
     );
+  }
+
+  function useFacts(): void {
+    facts.takeChange();
+    factsUsedAtMs = Date.now();
+    snapshot = addStations(documented, facts.values());
+    enrichment = createEnrichment(snapshot, names, config);
+  }
+
+  /** Between two batches of flows: what was told since, and what was not told any more, comes into force. */
+  function refreshFacts(): void {
+    const now = Date.now();
+    if (now - factsUsedAtMs < factsIntervalMs) return;
+    factsUsedAtMs = now;
+    facts.expire(now);
+    counters.set('facts', facts.size);
+    if (facts.takeChange()) useFacts();
   }
 
   function storeNames(nodes: readonly NodeName[]): Promise<void> {
@@ -158,6 +188,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     counters.add('columnsMissing', missing.filter(name => DECODED.has(name)).length);
     counters.add('columnsUnknown', unknown.length);
     counters.add('rowsIn', batch.rows);
+    refreshFacts();
     const key = batchKey(token);
     const tallies = enrichment.enrichBatch(batch, key);
     counters.add('timesCut', tallies.cut);
@@ -166,11 +197,12 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     counters.add('cacheResets', tallies.cacheResets);
     const { oldest, newest } = receivedSpan(batch);
     const isOld = delivery.redelivered && Date.now() - newest > TOKEN_TRUST_MS;
+    const arrow = encodePieces(batch);
     return {
       delivery,
       token,
-      table: 'flows',
-      arrow: encodePieces(batch),
+      kind: 'flows',
+      insert: () => storage.insertArrow('flows', arrow, token),
       rows: batch.rows,
       columns: batch,
       names: names.take(),
@@ -181,19 +213,26 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   function prepareExporters(delivery: Delivery, token: string): Prepared {
     const { batch, unknown } = decodeArrow(EXPORTER_COLUMNS, delivery.arrow);
     counters.add('columnsUnknown', unknown.length);
-    return { delivery, token, table: 'exporters', arrow: encodePieces(batch), rows: batch.rows, names: [] };
+    const arrow = encodePieces(batch);
+    const insert = () => storage.insertArrow('exporters', arrow, token);
+    return { delivery, token, kind: 'exporters', rows: batch.rows, names: [], insert };
   }
+
+  function prepareFacts(delivery: Delivery, token: string): Prepared {
+    const told = facts.learn(decodeFacts(delivery.arrow));
+    counters.set('facts', facts.size);
+    counters.set('factsRefused', facts.refused);
+    return { delivery, token, kind: 'facts', rows: told.length, names: [], insert: () => storage.insertFacts(told) };
+  }
+
+  const PREPARE = { flows: prepareFlows, exporters: prepareExporters, facts: prepareFacts } as const;
 
   /** Undefined when there is nothing to insert; the delivery is settled then. */
   function prepare(delivery: Delivery): Prepared | undefined {
     const { kind } = delivery.identity;
-    if (kind === 'facts') {
-      quarantine(delivery, 'batches of facts are not read by this version');
-      return undefined;
-    }
     try {
       const token = tokenOf(delivery.identity);
-      return kind === 'flows' ? prepareFlows(delivery, token) : prepareExporters(delivery, token);
+      return PREPARE[kind](delivery, token);
     } catch (error) {
       quarantine(delivery, `cannot be read: ${(error as Error).message}`);
       return undefined;
@@ -206,22 +245,22 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     return true;
   }
 
-  async function settle({ delivery, token, table, arrow, rows, names: nodes, lookup }: Prepared): Promise<void> {
+  async function settle({ delivery, token, kind, insert, rows, names: nodes, lookup }: Prepared): Promise<void> {
     await storeNames(nodes);
     // Undefined until looked up. Never asked after a try of our own: that may have reached the table and not the roll-ups.
     let repeated = lookup === undefined ? false : undefined;
     const outcome = await persist(token, async () => {
       if (rows === 0) return;
       repeated ??= await isStored(lookup!);
-      if (!repeated) await storage.insertArrow(table, arrow, token);
+      if (!repeated) await insert();
     });
     // After the deadline the transport may be closed: what was stored late comes again, and its token tells.
     if (outcome.done === 'abandoned' || deadline.signal.aborted) return;
     if (outcome.done === 'refused') return quarantine(delivery, `cannot be stored: ${outcome.reason}`);
-    if (table === 'flows') {
+    if (kind === 'flows') {
       counters.add('rowsStored', rows);
       counters.add(repeated ? 'flowsRepeated' : 'flowsStored');
-    } else counters.add('exportersStored');
+    } else counters.add(`${kind}Stored`);
     delivery.acknowledge();
   }
 
@@ -264,7 +303,8 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
 
   return {
     documents,
-    start(recorded) {
+    start(recorded, stored = []) {
+      facts.restore(stored);
       documents.start(recorded);
       running = run();
     },

@@ -104,6 +104,37 @@ test('an exporter that scales itself is not scaled again; its variance is that o
   );
 });
 
+test('an exporter that scales itself and does not tell its rate is no exporter of unknown rate: its volume stands', () => {
+  const row = { bytes: 102_500, packets: 1025, samplingRate: 0 };
+  expect(estimated(row, {}, RATE_SOURCE.prescaled)).toMatchObject({
+    estBytes: 102_500,
+    estPackets: 1025,
+    varBytes: 0,
+    rateSource: RATE_SOURCE.prescaled,
+    unknownRows: 0,
+  });
+  expect(estimated(row, { samplingRate: 100 }, RATE_SOURCE.prescaled)).toMatchObject({
+    estBytes: 102_500,
+    varBytes: 100 * 99 * 1025 * 1025,
+    rateSource: RATE_SOURCE.prescaled,
+    unknownRows: 0,
+  });
+});
+
+test('the registry corrects a scaling seen in the templates', () => {
+  const row = { bytes: 1000, packets: 10, samplingRate: 0 };
+  expect(estimated(row, { prescaled: false }, RATE_SOURCE.prescaled)).toMatchObject({
+    estBytes: 1000,
+    rateSource: RATE_SOURCE.unknown,
+    unknownRows: 1,
+  });
+  expect(estimated(row, { prescaled: false, samplingRate: 64 }, RATE_SOURCE.prescaled)).toMatchObject({
+    estBytes: 64_000,
+    rateSource: RATE_SOURCE.override,
+    unknownRows: 0,
+  });
+});
+
 test('the registry overrides the reported rate, and says so', () => {
   expect(estimated({ bytes: 10, packets: 1, samplingRate: 7 }, { samplingRate: 1000 })).toMatchObject({
     estBytes: 10_000,

@@ -6,11 +6,12 @@
 // jumbo frame, super-frame of a software bridge) that the mean size S/k does not exceed: never less than the truth. Where
 // k is not told, Lmax is the largest.
 // An exporter that multiplies by N itself sends N S and N k; they are divided for the variance and otherwise left alone.
+// Where it does not tell N, as VMware and Open vSwitch do not, the volume stands and its variance is not known: 0.
 // An unknown rate (0) leaves bytes as reported, without a variance, and is counted.
 
 import { RATE_SOURCE } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
-import type { ExporterTable } from './exporter-table.ts';
+import { type ExporterTable, PRESCALED } from './exporter-table.ts';
 
 const WORD = 2 ** 32;
 const EXACT_MAX = Number.MAX_SAFE_INTEGER;
@@ -32,10 +33,13 @@ export function estimate(
       samplingRate[row] = override;
       if (rateSource[row] !== RATE_SOURCE.prescaled) rateSource[row] = RATE_SOURCE.override;
     }
-    if (exporters.prescaled[exporter] === 1) rateSource[row] = RATE_SOURCE.prescaled;
+    const scaling = exporters.prescaled[exporter]!;
+    if (scaling === PRESCALED.yes) rateSource[row] = RATE_SOURCE.prescaled;
+    else if (scaling === PRESCALED.no && rateSource[row] === RATE_SOURCE.prescaled)
+      rateSource[row] = samplingRate[row] === 0 ? RATE_SOURCE.unknown : RATE_SOURCE.override;
     const rate = samplingRate[row]!;
     const prescaled = rateSource[row] === RATE_SOURCE.prescaled;
-    if (rate === 0) unknownRows++;
+    if (rate === 0 && !prescaled) unknownRows++;
     const factor = prescaled || rate === 0 ? 1 : rate;
     multiply(bytes, estBytes, row, factor);
     multiply(packets, estPackets, row, factor);

@@ -9,10 +9,13 @@ import { createHashTable } from './hash-table.ts';
 
 export const EXPORTERS_MAX = 65_536;
 
+/** What the registry says of an exporter's own scaling; `told`: what its templates tell holds. */
+export const PRESCALED = { told: 0, yes: 1, no: 2 } as const;
+
 export interface ExporterTable {
   /** Writes each row's exporter number. */
   resolve(columns: FlowColumns, rows: number, numbers: Uint32Array): void;
-  /** By number: 1 when the exporter multiplies by its sampling rate itself. */
+  /** By number, whether the exporter multiplies by its sampling rate itself: a code of PRESCALED. */
   readonly prescaled: Uint8Array;
   /** By number: the sampling rate that replaces the reported one, 0 none. */
   readonly samplingRate: Uint32Array;
@@ -56,7 +59,9 @@ export function compileExporters(registry: ExporterRegistry, exportersMax = EXPO
 
   const byNumber = (value: (exporter: RegisteredExporter) => number) => [0, ...exporters.map(value)];
   return {
-    prescaled: Uint8Array.from(byNumber(exporter => (exporter.prescaled ? 1 : 0))),
+    prescaled: Uint8Array.from(
+      byNumber(exporter => PRESCALED[exporter.prescaled === undefined ? 'told' : exporter.prescaled ? 'yes' : 'no']),
+    ),
     samplingRate: Uint32Array.from(byNumber(exporter => exporter.samplingRate ?? 0)),
     resolve({ exporter, observationDomain, protocol }, rows, numbers) {
       if (exporters.length === 0) {

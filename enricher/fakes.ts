@@ -3,7 +3,7 @@
 import { type ArrowBytes, decodeArrow, encodeArrow, piecesOf } from '../schemas/arrow.ts';
 import type { BatchIdentity, BatchKind } from '../schemas/batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
-import type { DocumentVersion, NodeName, Storage } from '../storage/storage.ts';
+import type { DocumentVersion, NodeName, Storage, StoredFact } from '../storage/storage.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
 import type { FlowBatch } from './enrich.ts';
 
@@ -81,12 +81,14 @@ export function createFakeStorage(signal: Signal) {
   const tries: FakeInsert[] = [];
   const nodes: NodeName[] = [];
   const documents: DocumentVersion[] = [];
+  const facts: StoredFact[] = [];
   const lookups: { batch: bigint; receivedAtMs: number }[] = [];
   const fake = {
     inserts,
     tries,
     nodes,
     documents,
+    facts,
     lookups,
     /** Called before each insert; what it throws is what the insert throws. */
     beforeInsert: async (_: FakeInsert): Promise<void> => {},
@@ -113,6 +115,11 @@ export function createFakeStorage(signal: Signal) {
         nodes.push(...given);
         signal.changed();
       },
+      async insertFacts(given: readonly StoredFact[]): Promise<void> {
+        facts.push(...given);
+        signal.changed();
+      },
+      recentFacts: async () => [],
       async insertDocument(version: DocumentVersion): Promise<void> {
         documents.push(version);
         signal.changed();

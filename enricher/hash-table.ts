@@ -2,9 +2,12 @@
 // column (`find(srcMac, 2 * row)`), so a lookup touches no object. Tables double while they are no more than half full,
 // up to `entriesMax`; what happens then is the caller's decision.
 
-export interface HashTable {
+export interface Finder {
   /** The value stored for the key at `words[offset...]`, -1 when there is none. */
   find(words: Uint32Array, offset: number): number;
+}
+
+export interface HashTable extends Finder {
   /** Stores or replaces; false when the table holds `entriesMax` other keys already. Values are 0 to 2^31 - 1. */
   insert(words: Uint32Array, offset: number, value: number): boolean;
   readonly size: number;

@@ -59,7 +59,6 @@ test('100,000 VMs compile into one snapshot that finds each of them', () => {
           switch: 'sw0',
           metering: 'ingress',
           role: 'access',
-          prescaled: false,
           traffic: 'all',
           ports: [],
         },

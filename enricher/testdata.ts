@@ -32,6 +32,8 @@ export interface Row {
   dstPort?: number;
   vlan?: number;
   vni?: number;
+  /** 32 hexadecimal digits. */
+  stationId?: string;
   exporter?: string;
   domain?: number;
   protocol?: Protocol;
@@ -91,6 +93,8 @@ export function batchOf(rows: readonly Row[]): FlowBatch {
     columns.dstPort[row] = given.dstPort ?? 443;
     columns.vlan[row] = given.vlan ?? 0;
     columns.vni[row] = given.vni ?? 0;
+    if (given.stationId !== undefined)
+      new Uint8Array(columns.stationId.buffer).set(Buffer.from(given.stationId, 'hex'), 16 * row);
     columns.observationDomain[row] = given.domain ?? 0;
     columns.protocol[row] = PROTOCOL[given.protocol ?? 'ipfix'];
     columns.inIf[row] = given.inIf ?? 0;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { TIME_SOURCES } from '../schemas/codes.ts';
 import { batchOf, LIMITS, NOW, type Row } from './testdata.ts';
 import { mendTimes, timeAt } from './times.ts';
 
@@ -7,13 +8,19 @@ function mended(row: Row) {
   const { columns } = batchOf([row]);
   const faults = { cut: 0, reversed: 0 };
   mendTimes(columns, 1, LIMITS, faults);
-  return { start: timeAt(columns.flowStart, 0), end: timeAt(columns.flowEnd, 0), ...faults };
+  return {
+    start: timeAt(columns.flowStart, 0),
+    end: timeAt(columns.flowEnd, 0),
+    source: TIME_SOURCES[columns.timeSource[0]!],
+    ...faults,
+  };
 }
 
 test('times within the limits stay as they are', () => {
   expect(mended({ flowStart: NOW - 3_600_000, flowEnd: NOW + 60_000 })).toEqual({
     start: NOW - 3_600_000,
     end: NOW + 60_000,
+    source: 'unknown',
     cut: 0,
     reversed: 0,
   });
@@ -21,7 +28,13 @@ test('times within the limits stay as they are', () => {
 
 test('a flow that ended outside the limits has a clock nobody believes: both times become receivedAt', () => {
   for (const flowEnd of [NOW + 86_400_000, NOW - 86_400_000]) {
-    expect(mended({ flowStart: 0, flowEnd })).toEqual({ start: NOW, end: NOW, cut: 1, reversed: 0 });
+    expect(mended({ flowStart: 0, flowEnd })).toEqual({
+      start: NOW,
+      end: NOW,
+      source: 'replaced',
+      cut: 1,
+      reversed: 0,
+    });
   }
 });
 
@@ -29,6 +42,7 @@ test('a start before the limits is cut to them', () => {
   expect(mended({ flowStart: 0, flowEnd: NOW - 1000 })).toEqual({
     start: NOW - 3_600_000,
     end: NOW - 1000,
+    source: 'unknown',
     cut: 1,
     reversed: 0,
   });
@@ -38,6 +52,7 @@ test('a start behind its end becomes the end', () => {
   expect(mended({ flowStart: NOW, flowEnd: NOW - 5000 })).toEqual({
     start: NOW - 5000,
     end: NOW - 5000,
+    source: 'unknown',
     cut: 0,
     reversed: 1,
   });

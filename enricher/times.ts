@@ -1,7 +1,8 @@
 // Flow times are the exporter's word, and clocks are wrong. A flow that ended outside [receivedAt - span, receivedAt +
 // skew] has a clock that cannot be believed: both times become receivedAt, so that its volume is found where people
-// look for it. A start before the window is cut to it, a start behind its end becomes the end. All of it is counted.
+// look for it, and the row says so. A start before the window is cut to it, a start behind its end becomes the end. All of it is counted.
 
+import { TIME_SOURCE } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
 
 const WORD = 2 ** 32;
@@ -23,7 +24,7 @@ export function mendTimes(
   { spanMsMax, skewMsMax }: TimeLimits,
   faults: TimeFaults,
 ): void {
-  const { receivedAt, flowStart, flowEnd } = columns;
+  const { receivedAt, flowStart, flowEnd, timeSource } = columns;
   for (let row = 0; row < rows; row++) {
     const received = timeAt(receivedAt, row);
     const earliest = Math.max(0, received - spanMsMax);
@@ -34,7 +35,10 @@ export function mendTimes(
     if (start > end) faults.reversed++;
     const isBelievable = end >= earliest && end <= latest;
     if (!isBelievable || start < earliest) faults.cut++;
-    if (!isBelievable) setTime(flowEnd, row, received);
+    if (!isBelievable) {
+      setTime(flowEnd, row, received);
+      timeSource[row] = TIME_SOURCE.replaced;
+    }
     setTime(flowStart, row, isBelievable ? Math.min(Math.max(start, earliest), end) : received);
   }
 }

@@ -2,9 +2,10 @@
 // (a VM's vNIC, a host's vmkernel NIC or management address, any other endpoint). Positions of places start at 1, so
 // that 0 says unknown. Names are not copied: they are read from the document when an endpoint is first seen.
 
-import { parseAddress, parseMac, parsePrefix } from '../schemas/address.ts';
+import { parseAddress, parseMac, parsePrefix, swap32 } from '../schemas/address.ts';
+import { parseUuid } from '../schemas/facts.ts';
 import type { Inventory, InventoryEndpoint, InventoryHost, InventoryVm } from '../schemas/inventory.ts';
-import { createHashTable, type HashTable } from './hash-table.ts';
+import { createHashTable, type Finder } from './hash-table.ts';
 import { createPrefixTable, type PrefixTable } from './prefix-table.ts';
 
 export const OWNER_KIND = { vm: 0, vmkernel: 1, endpoint: 2 } as const;
@@ -23,13 +24,19 @@ export interface Topology {
   readonly site: Uint32Array;
   readonly segment: Uint32Array;
   /** Owner by MAC: two words, low first. */
-  readonly byMac: HashTable;
+  readonly byMac: Finder;
+  /** An owner of the VM by its UUID: four words as the column `stationId` holds them. */
+  readonly byStation: Finder;
+  /** Whether any UUID is known, so that the column matters. */
+  readonly knowsStations: boolean;
   /** Owners of an address, the likeliest first; empty when nobody has it. */
   ownersOf(address: Uint32Array): readonly number[];
   /** Whether some address has several owners, so that a record's segment matters. */
   readonly sharesAddresses: boolean;
   readonly vlan: Uint16Array;
   readonly vni: Uint32Array;
+  /** VMs and hosts of the document; those behind them were told by exporters. */
+  readonly documented: { readonly vms: number; readonly hosts: number };
   /** Positions of segments, from 1, by their prefixes. */
   readonly segments: PrefixTable;
 }
@@ -55,6 +62,7 @@ export function compileTopology(inventory: Inventory): Topology {
     word(),
   ];
   const byMac = createHashTable(2, count, count);
+  const byStation = createHashTable(4, vms.length);
   const byAddress = createHashTable(4, addresses, addresses);
   const sharers: number[][] = [];
   const key = new Uint32Array(4);
@@ -108,6 +116,11 @@ export function compileTopology(inventory: Inventory): Topology {
   };
 
   vms.forEach((vm, i) => {
+    const uuid = vm.uuid === undefined || vm.vnics.length === 0 ? undefined : parseUuid(vm.uuid);
+    if (uuid !== undefined) {
+      key.set(stationWords(uuid));
+      byStation.insert(key, 0, owner);
+    }
     const at = hostNumber.get(vm.host ?? '') ?? 0;
     const home = hosts[at - 1];
     vm.vnics.forEach((vnic, j) => {
@@ -162,6 +175,8 @@ export function compileTopology(inventory: Inventory): Topology {
     site,
     segment,
     byMac,
+    byStation,
+    knowsStations: byStation.size > 0,
     ownersOf(address) {
       const found = byAddress.find(address, 0);
       if (found < 0) return NONE;
@@ -170,12 +185,19 @@ export function compileTopology(inventory: Inventory): Topology {
     sharesAddresses: sharers.length > 0,
     vlan,
     vni,
+    documented: { vms: vms.length, hosts: hosts.length },
     segments: createPrefixTable(
       inventory.segments.flatMap((entry, i) =>
         entry.prefixes.map(text => ({ prefix: parsePrefix(text)!, value: i + 1 })),
       ),
     ),
   };
+}
+
+/** 32 hexadecimal digits as the words of a `bytes16` column. */
+export function stationWords(uuid: string): readonly [number, number, number, number] {
+  const word = (i: number) => swap32(Number.parseInt(uuid.slice(8 * i, 8 * i + 8), 16));
+  return [word(0), word(1), word(2), word(3)];
 }
 
 /** Position of a vSwitch in its host: by id, or the first one; -1 when there is none. */

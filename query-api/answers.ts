@@ -174,6 +174,12 @@ export const FlowsAnswer = Type.Object(
 );
 export type FlowsAnswer = Static<typeof FlowsAnswer>;
 
+const ExporterInterface = Type.Object(
+  { ifIndex: Type.Integer(), name: Type.String({ description: 'as the exporter told it' }) },
+  closed,
+);
+export type ExporterInterface = Static<typeof ExporterInterface>;
+
 const Exporter = Type.Object(
   {
     exporter: Type.String(),
@@ -189,11 +195,16 @@ const Exporter = Type.Object(
     lost: Sum('lost before the collector, in the unit of the protocol'),
     lostUnit: Type.Enum(['records', 'datagrams']),
     lossRatio: NullableNumber('lost / (lost + received)'),
+    restarts: Sum('starts of the exporter: its sequence number or uptime went back'),
     templates: Sum('templates learned or changed'),
     unknownTemplateSets: Sum('data sets whose template is not known yet'),
     malformedSets: Sum('sets, samples or datagrams with a fault'),
     unknownRateRecords: Sum('records whose sampling rate is unknown'),
     rateChanges: Sum('changes of the sampling rate'),
+    facts: Sum('facts that this address told within the last day: names of ports, stations and hosts'),
+    interfaces: Type.Array(ExporterInterface, {
+      description: 'ports that this address named within the last day, by ifIndex',
+    }),
   },
   closed,
 );

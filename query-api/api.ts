@@ -21,6 +21,7 @@ import { ProblemDocument, refuse } from './problem.ts';
 import { qualityOf, receiptBounds } from './quality.ts';
 import { type ExporterRow, exportersStatement, shapeExporter } from './questions/exporters.ts';
 import { FLOW_NAMES, FLOW_NODE_COLUMNS, type FlowRow, flowsStatement, shapeFlow } from './questions/flows.ts';
+import { type TellerRow, tellersStatement } from './questions/interfaces.ts';
 import {
   largestNodes,
   type MatrixQuestion,
@@ -206,7 +207,13 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
     const now = nowMs();
     const asked = parseAsked(params.from, params.to, now);
     const { sql, params: bound } = exportersStatement(asked, now);
-    const exporters = (await storage.select<ExporterRow>(sql, bound)).map(row => shapeExporter(row, now));
+    const telling = tellersStatement(params.interfaces, now);
+    const [rows, told] = await Promise.all([
+      storage.select<ExporterRow>(sql, bound),
+      storage.select<TellerRow>(telling.sql, telling.params),
+    ]);
+    const tellers = new Map(told.map(teller => [teller.address, teller]));
+    const exporters = rows.map(row => shapeExporter(row, tellers.get(row.address), now));
     const silent = exporters.filter(exporter => exporter.silent).length;
     const answer: ExportersAnswer = {
       from: iso(asked.fromMs),
@@ -219,7 +226,9 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
       applications: config.applications !== '',
       elapsedMs: elapsed(started),
     };
-    return send(reply, params.format, answer, EXPORTER_KINDS, () => exporters);
+    return send(reply, params.format, answer, EXPORTER_KINDS, () =>
+      exporters.map(({ interfaces: _, ...flat }) => flat),
+    );
   });
 }
 
@@ -240,11 +249,11 @@ type Kinds = Readonly<Record<string, 'text' | 'number'>>;
 const ESTIMATE = { value: 'number', ciLow: 'number', ciHigh: 'number', samples: 'number' } as const;
 
 const TEXTS: ReadonlySet<string> = new Set(['exporter', 'protocol', 'lastSeen', 'lostUnit', 'silent']);
+/** What fits a row of a table. */
 const EXPORTER_KINDS: Kinds = Object.fromEntries(
-  Object.keys(ExportersAnswer.properties.exporters.items.properties).map(name => [
-    name,
-    TEXTS.has(name) ? 'text' : 'number',
-  ]),
+  Object.keys(ExportersAnswer.properties.exporters.items.properties)
+    .filter(name => name !== 'interfaces')
+    .map(name => [name, TEXTS.has(name) ? 'text' : 'number']),
 );
 
 function get<P extends TSchema, A extends TSchema>(

@@ -4,6 +4,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { COLUMN_NAMES, PAIR_NAMES } from './dimensions.ts';
 import { FORMATS } from './format-table.ts';
 import { METRICS } from './metric.ts';
+import { INTERFACES_MAX } from './questions/interfaces.ts';
 import { ORIENTATIONS } from './questions/matrix.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -104,6 +105,12 @@ export const ExportersParameters = Type.Object(
   {
     ...window,
     from: Type.String({ default: 'now-24h', maxLength: 64, description: 'start; exporters heard since then are told' }),
+    interfaces: Type.Integer({
+      minimum: 0,
+      maximum: INTERFACES_MAX,
+      default: INTERFACES_MAX,
+      description: 'ports told of each exporter at most; only JSON tells them',
+    }),
     format,
   },
   closed,

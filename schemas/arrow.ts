@@ -197,3 +197,25 @@ export function encodeTable(columns: readonly TableColumn[]): Uint8Array {
   });
   return tableToIPC(new Table(Object.fromEntries(vectors)), 'stream');
 }
+
+/**
+ * The values of the listed columns of a stream written by `encodeTable`, in the order of the list; further columns are
+ * left out. Throws an Error when the bytes are no such stream, lack a column or hold it in another type.
+ */
+export function decodeTable(
+  list: readonly Pick<TableColumn, 'name' | 'kind'>[],
+  bytes: Uint8Array,
+  rowsMax: number,
+): readonly (readonly (string | number | null)[])[] {
+  const table = tableFromIPC(bytes);
+  if (table.batches.length !== 1)
+    throw new Error(`Arrow stream holds ${table.batches.length} record batches, expected 1`);
+  if (table.numRows > rowsMax) throw new Error(`Arrow stream holds ${table.numRows} rows, at most ${rowsMax} are read`);
+  return list.map(({ name, kind }) => {
+    const column = table.getChild(name);
+    const expected = kind === 'text' ? 'Utf8' : 'Float64';
+    if (!column || String(column.type) !== expected)
+      throw new Error(`column ${name} is ${column ? column.type : 'missing'}, expected ${expected}`);
+    return Array.from(column);
+  });
+}

@@ -84,3 +84,11 @@ export function clearBatch(batch: Batch<readonly Column[]>): void {
   for (const column of batch.list) arrayOf(batch, column.name).fill(0, 0, batch.rows * KINDS[column.kind].wordsPerRow);
   batch.rows = 0;
 }
+
+/** Zero in every column of one row. */
+export function clearRow(batch: Batch<readonly Column[]>, row: number): void {
+  for (const column of batch.list) {
+    const { wordsPerRow } = KINDS[column.kind];
+    arrayOf(batch, column.name).fill(0, row * wordsPerRow, (row + 1) * wordsPerRow);
+  }
+}

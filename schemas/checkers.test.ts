@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { applicationsChecker, parsePortRange, parseVip } from './applications.ts';
+import { PROTOCOLS } from './codes.ts';
 import { type Checker, DocumentError } from './documents.ts';
 import { exporterRegistryChecker } from './exporters.ts';
 import { inventoryChecker } from './inventory.ts';
@@ -248,11 +249,16 @@ describe('an exporter registry', () => {
       ),
     ).toEqual([]);
     expect(exporterRegistryChecker.check('', { exporters: [{ address }] }).exporters).toEqual([
-      { address, metering: 'ingress', role: 'unknown', prescaled: false, traffic: 'all', ports: [] },
+      { address, metering: 'ingress', role: 'unknown', traffic: 'all', ports: [] },
     ]);
     expect(faults({ address, domain: 1 }, { address }, { address, domain: 1 })).toEqual([
       '/exporters/2 names the same exporter, domain and protocol as /exporters/0',
     ]);
+  });
+
+  test('may name every protocol but the unknown one', () => {
+    const refused = PROTOCOLS.filter(protocol => faults({ address: '::1', protocol }).length > 0);
+    expect(refused).toEqual(['unknown']);
   });
 
   test.each([

@@ -11,12 +11,16 @@ export const PROTOCOLS = [
   'netflow9',
   'ipfix',
   'sflow5',
+  'netflow6',
+  'sflow4',
+  'sflow2',
+  'mirror',
 ] as const;
 
 /** IANA element 61: 0 ingress, 1 egress. */
 export const DIRECTIONS = ['unknown', 'ingress', 'egress'] as const;
 
-/** Which statement decided the sampling rate, in the order of trust; `unknown` goes with samplingRate 0. */
+/** Which statement decided the sampling rate; `unknown` goes with samplingRate 0. */
 export const RATE_SOURCES = [
   'unknown',
   'override',
@@ -27,7 +31,13 @@ export const RATE_SOURCES = [
   'header',
   'sample',
   'prescaled',
+  'template',
+  'pool',
+  'sequence',
 ] as const;
+
+/** Which statement gave the times of a flow; `replaced`: an absurd one gave way to receivedAt. */
+export const TIME_SOURCES = ['unknown', 'absolute', 'uptime', 'delta', 'export', 'received', 'replaced'] as const;
 
 export const SERVER_SIDES = ['unknown', 'src', 'dst'] as const;
 
@@ -77,6 +87,7 @@ export function codesOf<const L extends readonly string[]>(names: L): Readonly<R
 export const PROTOCOL = codesOf(PROTOCOLS);
 export const DIRECTION = codesOf(DIRECTIONS);
 export const RATE_SOURCE = codesOf(RATE_SOURCES);
+export const TIME_SOURCE = codesOf(TIME_SOURCES);
 export const SERVER_SIDE = codesOf(SERVER_SIDES);
 export const LOCALITY = codesOf(LOCALITIES);
 export const COUNT_REASON = codesOf(COUNT_REASONS);

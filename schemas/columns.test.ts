@@ -70,6 +70,10 @@ test('codes keep the numbers they were released with', () => {
     netflow9: 5,
     ipfix: 6,
     sflow5: 7,
+    netflow6: 8,
+    sflow4: 9,
+    sflow2: 10,
+    mirror: 11,
   });
   expect(codes.DIRECTION).toEqual({ unknown: 0, ingress: 1, egress: 2 });
   expect(codes.COUNT_REASONS.slice(0, 4)).toEqual(['unelected', 'elected', 'not-canonical', 'discarded']);

@@ -95,6 +95,22 @@ describe('the configuration', () => {
     ]);
   });
 
+  test('takes no port at all for IPFIX over TCP and TLS, but for TLS only with certificate and key', () => {
+    const flags = { 'ipfix-tcp': '4739', 'ipfix-tls': '4740, 4739' };
+    expect(loadConfiguration({ environment: { HAIRPIN_IPFIX_TCP: '' } }).ipfixTcp).toEqual([]);
+    expect(faultsOf({ flags })).toEqual([
+      '--ipfix-tls needs --ipfix-tls-cert and --ipfix-tls-key',
+      '--ipfix-tls has port 4739 of --ipfix-tcp too',
+    ]);
+    const tls = { 'ipfix-tls': '4740', 'ipfix-tls-cert': 'a.pem', 'ipfix-tls-key': 'b.pem' };
+    expect(loadConfiguration({ flags: { ...flags, ...tls } })).toMatchObject({
+      ipfixTcp: [4739],
+      ipfixTls: [4740],
+      ipfixTlsCa: '',
+    });
+    expect(faultsOf({ flags: { udp: '' } })).toEqual(['--udp must not have fewer than 1 items']);
+  });
+
   test('names an unknown variable even when everything else is right', () => {
     expect(faultsOf({ environment: { HAIRPIN_PORT: '1' } })).toEqual([
       'HAIRPIN_PORT is no known variable; --help lists them',

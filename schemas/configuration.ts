@@ -36,9 +36,54 @@ const key = {
     maxItems: 64,
     description: 'UDP ports to receive on; every protocol on each, recognised by its version word',
   }),
+  mirrorUdp: Type.Array(Type.Integer(port), {
+    default: [],
+    uniqueItems: true,
+    maxItems: 64,
+    description: 'UDP ports to receive frames on that are mirrored in VXLAN, usually 4789; none unless asked for',
+  }),
+  mirrorRate: Type.Integer({
+    default: 1,
+    minimum: 1,
+    maximum: 0xfffffffe,
+    description: 'N where the mirror takes one frame in N; no mirror tells it',
+  }),
   udpHost: Type.String({
     default: '::',
-    description: 'address the UDP ports are bound to; :: is every address, IPv4 too',
+    description: 'address the UDP, TCP and TLS ports are bound to; :: is every address, IPv4 too',
+  }),
+  ipfixTcp: Type.Array(Type.Integer(port), {
+    default: [],
+    uniqueItems: true,
+    maxItems: 64,
+    description: 'TCP ports to receive IPFIX on, usually 4739; none unless asked for',
+  }),
+  ipfixTls: Type.Array(Type.Integer(port), {
+    default: [],
+    uniqueItems: true,
+    maxItems: 64,
+    description: 'TCP ports to receive IPFIX over TLS on, usually 4740; none unless asked for',
+  }),
+  ipfixTlsCert: Type.String({
+    default: '',
+    description: 'certificate shown to exporters, with its chain (PEM); read again when it changes',
+  }),
+  ipfixTlsKey: Type.String({ default: '', description: 'its private key (PEM)' }),
+  ipfixTlsCa: Type.String({
+    default: '',
+    description: 'authorities (PEM) that exporters need a certificate of; empty takes every exporter',
+  }),
+  ipfixConnectionsMax: Type.Integer({
+    default: 1024,
+    minimum: 1,
+    maximum: 65536,
+    description: 'IPFIX connections open at once; more are refused and counted',
+  }),
+  ipfixIdleMsMax: Type.Integer({
+    default: 1800000,
+    minimum: 1000,
+    maximum: 86400000,
+    description: 'how long an IPFIX connection may be silent before it is closed',
   }),
   udpBufferBytes: Type.Integer({
     default: 32 * MiB,
@@ -85,7 +130,11 @@ const key = {
     default: 10000,
     minimum: 1,
     maximum: 1000000,
-    description: 'exporters tracked; the least recently heard gives way',
+    description: 'exporters tracked; those that delivered data within 30 minutes never give way to new ones',
+  }),
+  elements: Type.String({
+    default: '',
+    description: 'more information elements: a table with tabs (.tsv: pen, id, name, type, units, column) or YAML',
   }),
   spoolBytesMax: Type.Integer({
     default: 4096 * MiB,
@@ -166,7 +215,16 @@ const key = {
 export const Configuration = Type.Object(key, { additionalProperties: false });
 export type Configuration = Static<typeof Configuration>;
 
-const checker = documentChecker(Configuration);
+const checker = documentChecker(Configuration, ({ udp, mirrorUdp, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey }) => {
+  const faults: Fault[] = [];
+  if (ipfixTls.length > 0 && (ipfixTlsCert === '' || ipfixTlsKey === ''))
+    faults.push({ path: '/ipfixTls', message: 'needs --ipfix-tls-cert and --ipfix-tls-key' });
+  const mirrors = mirrorUdp.filter(port => udp.includes(port));
+  if (mirrors.length > 0) faults.push({ path: '/mirrorUdp', message: `has port ${mirrors.join(', ')} of --udp too` });
+  const both = ipfixTls.filter(port => ipfixTcp.includes(port));
+  if (both.length > 0) faults.push({ path: '/ipfixTls', message: `has port ${both.join(', ')} of --ipfix-tcp too` });
+  return faults;
+});
 export const CONFIGURATION_KEYS = Object.keys(key) as (keyof Configuration)[];
 
 export function flagOf(name: string): string {
@@ -188,7 +246,9 @@ const schemaOf = (name: keyof Configuration) => key[name] as unknown as KeySchem
 function fromText(name: keyof Configuration, text: string): unknown {
   switch (schemaOf(name).type) {
     case 'array':
-      return text.split(',').map(part => (/^\d+$/.test(part.trim()) ? Number(part) : part.trim()));
+      return text.trim() === ''
+        ? []
+        : text.split(',').map(part => (/^\d+$/.test(part.trim()) ? Number(part) : part.trim()));
     case 'integer':
       return /^-?\d+$/.test(text) ? Number(text) : text;
     case 'boolean':

@@ -1,5 +1,5 @@
 // Health of each exporter, one row per exporter, domain, protocol and minute, counted by the receive workers. Several
-// rows for one key add up: counters are deltas, `lastSeen` and `samplingRate` are the newest.
+// rows for one key add up: counters are deltas, `lastSeen`, `samplingRate` and `waitingSets` are the newest.
 
 import { PROTOCOLS } from './codes.ts';
 import type { Column } from './columns.ts';
@@ -14,9 +14,12 @@ export const EXPORTER_COLUMNS = [
   { name: 'datagrams', kind: 'u64', stage: 'decoded', about: 'datagrams received', source: 'collector' },
   { name: 'datagramBytes', kind: 'u64', stage: 'decoded', about: 'bytes of their payloads', source: 'collector' },
   { name: 'records', kind: 'u64', stage: 'decoded', about: 'flow records or samples decoded', source: 'collector' },
-  { name: 'lost', kind: 'u64', stage: 'decoded', about: 'lost before the collector, in the unit of the protocol: v5 flows, v9 and sFlow datagrams, IPFIX records', source: 'sequence numbers' },
+  { name: 'lost', kind: 'u64', stage: 'decoded', about: 'lost before the collector, in the unit of the protocol: v5 to v8 flows, v9 and sFlow datagrams, IPFIX records', source: 'sequence numbers' },
+  { name: 'restarts', kind: 'u64', stage: 'decoded', about: 'starts of the exporter: its sequence number or uptime went back', source: 'collector' },
   { name: 'templates', kind: 'u64', stage: 'decoded', about: 'templates learned or changed', source: 'collector' },
-  { name: 'unknownTemplateSets', kind: 'u64', stage: 'decoded', about: 'data sets without a template', source: 'collector' },
+  { name: 'unknownTemplateSets', kind: 'u64', stage: 'decoded', about: 'data sets that came before their template', source: 'collector' },
+  { name: 'waitingSets', kind: 'u32', stage: 'decoded', about: 'data sets that wait for their template', source: 'collector' },
+  { name: 'lostSets', kind: 'u64', stage: 'decoded', about: 'data sets given up before their template came', source: 'collector' },
   { name: 'malformedSets', kind: 'u64', stage: 'decoded', about: 'sets, samples or datagrams with a fault', source: 'collector' },
   { name: 'unknownRateRecords', kind: 'u64', stage: 'decoded', about: 'records whose sampling rate is unknown', source: 'collector' },
   { name: 'rateChanges', kind: 'u64', stage: 'decoded', about: 'changes of the sampling rate', source: 'collector' },

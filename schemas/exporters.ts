@@ -3,7 +3,10 @@
 
 import { type Static, Type } from 'typebox';
 import { formatAddress, parseAddress } from './address.ts';
+import { PROTOCOLS } from './codes.ts';
 import { documentChecker, type Fault } from './documents.ts';
+
+const EXPORT_PROTOCOLS = PROTOCOLS.filter(protocol => protocol !== 'unknown');
 
 const closed = { additionalProperties: false } as const;
 const Uint32 = Type.Integer({ minimum: 0, maximum: 0xffffffff });
@@ -27,7 +30,7 @@ const Exporter = Type.Object(
     address: Type.String(),
     /** Observation domain, source id or sub-agent id; every one when left out. */
     domain: Type.Optional(Uint32),
-    protocol: Type.Optional(Type.Enum(['netflow5', 'netflow9', 'ipfix', 'sflow5'])),
+    protocol: Type.Optional(Type.Enum(EXPORT_PROTOCOLS)),
     name: Type.Optional(Type.String({ maxLength: 255 })),
     site: Type.Optional(Type.String()),
     /** Id of the inventory's switch that this exporter is. */
@@ -36,8 +39,11 @@ const Exporter = Type.Object(
     metering: Type.Enum([...METERINGS] as unknown as typeof METERINGS, { default: 'ingress' }),
     /** Role of ports that are not listed. */
     role: Type.Enum([...PORT_ROLES] as unknown as typeof PORT_ROLES, { default: 'unknown' }),
-    /** True when the exporter multiplies by its sampling rate before it sends. */
-    prescaled: Type.Boolean({ default: false }),
+    /**
+     * Whether the exporter multiplies by its sampling rate before it sends. Left out: known by its templates (VMware, Open
+     * vSwitch), else not.
+     */
+    prescaled: Type.Optional(Type.Boolean()),
     /** Sampling rate to use instead of the reported one. */
     samplingRate: Type.Optional(Type.Integer({ minimum: 1, maximum: 0xffffffff })),
     activeTimeoutS: Type.Optional(Type.Number({ minimum: 0 })),

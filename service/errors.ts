@@ -2,6 +2,7 @@
 
 export const ERROR_CODES = {
   PORT_TAKEN: 'an address to listen on is in use or not ours',
+  CERTIFICATE_UNUSABLE: 'a certificate or key named in the configuration cannot be used',
   DATA_FOLDER_TAKEN: 'another Hairpin, or another ClickHouse, uses the data folder',
   DATA_FOLDER_UNUSABLE: 'the data folder cannot be written',
   STORAGE_START_FAILED: 'the embedded ClickHouse did not start',

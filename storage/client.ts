@@ -7,9 +7,10 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, createClient } from '@clickhouse/client';
+import { formatAddress, parseAddress } from '../schemas/address.ts';
 import { piecesOf } from '../schemas/arrow.ts';
 import { storageErrorOf } from './failures.ts';
-import type { DocumentVersion, QueryParams, Storage } from './storage.ts';
+import type { DocumentVersion, QueryParams, Storage, StoredFact } from './storage.ts';
 
 /** An insert takes no longer; pass.ts reads a minute only when every insert that began in it has ended. */
 export const INSERT_S_MAX = 30;
@@ -150,6 +151,40 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
         });
       }),
 
+    insertFacts: facts =>
+      classed(async () => {
+        if (facts.length === 0) return;
+        const values = facts.map(({ exporter, index, receivedAtMs, firstSeenMs, ...fact }) => ({
+          ...fact,
+          ifIndex: index,
+          exporter: exporter.includes(':') ? exporter : `::ffff:${exporter}`,
+          firstSeen: dateTimeText(firstSeenMs),
+          lastSeen: dateTimeText(receivedAtMs),
+        }));
+        await writing.insert({
+          table: 'facts',
+          values,
+          format: 'JSONEachRow',
+          clickhouse_settings: { async_insert: 0 },
+        });
+      }),
+
+    async recentFacts(sinceMs, factsMax) {
+      const rows = await select<FactText>(
+        `SELECT toString(exporter) AS address, observationDomain, protocol, kind, ifIndex AS index, toString(mac) AS macText, stationId, name, hostId,
+          toString(toUnixTimestamp64Milli(firstSeen)) AS first, toString(toUnixTimestamp64Milli(lastSeen)) AS last
+        FROM facts FINAL WHERE lastSeen >= fromUnixTimestamp64Milli({since:Int64}) ORDER BY lastSeen DESC LIMIT {limit:UInt32}`,
+        { since: Math.floor(sinceMs), limit: factsMax },
+      );
+      return rows.map(({ address, macText, first, last, ...fact }) => ({
+        ...fact,
+        exporter: formatAddress(parseAddress(address)!),
+        mac: Number(macText),
+        firstSeenMs: Number(first),
+        receivedAtMs: Number(last),
+      }));
+    },
+
     async insertDocument({ kind, recordedAtMs, asOfMs, source, body }: DocumentVersion) {
       const [newest] = await select<{ hash: string }>(
         'SELECT lower(hex(SHA256(body))) AS hash FROM documents WHERE kind = {kind:String} ORDER BY recordedAt DESC LIMIT 1',
@@ -188,6 +223,9 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
     },
   };
 }
+
+type FactText = Omit<StoredFact, 'exporter' | 'mac' | 'firstSeenMs' | 'receivedAtMs'> &
+  Readonly<Record<'address' | 'macText' | 'first' | 'last', string>>;
 
 /** `2026-01-31 12:00:00.000`, which a DateTime64(3, 'UTC') column reads. */
 function dateTimeText(ms: number): string {

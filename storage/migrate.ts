@@ -25,6 +25,11 @@ const MIGRATIONS: readonly Migration[] = [
     name: 'tables and views',
     statements: config => [...TABLES.map(table => createTableSql(table, config)), ...VIEWS.map(createViewSql)],
   },
+  {
+    id: 2,
+    name: 'facts',
+    statements: config => TABLES.filter(({ name }) => name === 'facts').map(table => createTableSql(table, config)),
+  },
 ];
 
 /** Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or STORAGE_FAILED. */

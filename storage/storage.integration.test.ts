@@ -9,7 +9,7 @@ import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { keyToBigint, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/keys.ts';
 import { type ClickHouse, createStorage } from './client.ts';
 import { checkVersion, migrate } from './migrate.ts';
-import { StorageError } from './storage.ts';
+import { StorageError, type StoredFact } from './storage.ts';
 import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from './testdata.ts';
 
 const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
@@ -216,6 +216,39 @@ describe('the client', () => {
     ).toEqual([{ name: 'shop', class: 0x20, n: '2' }]);
   });
 
+  test('keeps of a fact what was told last, and reads back what was told lately', async () => {
+    const storage = await fresh();
+    const now = Date.now();
+    const fact = (given: Partial<StoredFact>): StoredFact => ({
+      receivedAtMs: now,
+      firstSeenMs: now - 1000,
+      exporter: '192.0.2.1',
+      observationDomain: 4_294_967_295,
+      protocol: PROTOCOL.sflow5,
+      kind: 'station',
+      index: 7,
+      mac: 0xfeffffffffff,
+      stationId: 'ab'.repeat(16),
+      name: "wéb '01'\\",
+      hostId: 'cd'.repeat(16),
+      ...given,
+    });
+    const port = fact({ exporter: '2001:db8::1', kind: 'interface', mac: 0, stationId: '', hostId: '' });
+    await storage.insertFacts([
+      fact({}),
+      { ...port, receivedAtMs: now - 1 },
+      fact({ mac: 1, receivedAtMs: now - DAY_MS - 1 }),
+    ]);
+    await storage.insertFacts([fact({ receivedAtMs: now + 1, name: 'renamed' })]);
+    await storage.insertFacts([]);
+    expect(await storage.recentFacts(now - DAY_MS, 10)).toEqual([
+      fact({ receivedAtMs: now + 1, name: 'renamed' }),
+      { ...port, receivedAtMs: now - 1 },
+    ]);
+    expect(await storage.recentFacts(now - DAY_MS, 1)).toHaveLength(1);
+    expect(await count(storage, 'facts FINAL')).toBe(3);
+  });
+
   test('records a document once until another version comes', async () => {
     const storage = await fresh();
     const version = { kind: 'inventory' as const, asOfMs: 1_700_000_000_000, source: 'test', body: '{"a":1}' };
@@ -282,7 +315,7 @@ describe('migration', () => {
     const before = await state();
     await migrate(storage, CONFIG);
     expect(await state()).toEqual(before);
-    expect(await storage.select('SELECT DISTINCT id FROM migrations')).toEqual([{ id: 1 }]);
+    expect(await storage.select('SELECT DISTINCT id FROM migrations ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }]);
     expect(before.length).toBeGreaterThan(14);
   });
 
@@ -300,6 +333,14 @@ describe('migration', () => {
     await migrate(storage, CONFIG);
     expect(await query()).toMatch(/toIntervalDay\(30\).*fsync_after_insert = 0, fsync_part_directory = 0/s);
     expect(await count(storage, 'flows')).toBe(1);
+  });
+
+  test('adds the table of facts to a database that was made before it', async () => {
+    const storage = await fresh();
+    await storage.command('DROP TABLE facts');
+    await storage.command('ALTER TABLE migrations DELETE WHERE id = 2 SETTINGS mutations_sync = 1');
+    await migrate(storage, CONFIG);
+    expect(await count(storage, 'facts')).toBe(0);
   });
 
   test('adds a column the schema has and the table lacks; a wrong type is refused by name', async () => {

@@ -1,6 +1,7 @@
 // What the services ask of ClickHouse. client.ts is the one module that knows its client library.
 
 import type { ArrowBytes } from '../schemas/arrow.ts';
+import type { FactRow } from '../schemas/facts.ts';
 
 /** `passing`: try again later (server away, overloaded, out of memory). `lasting`: this batch can never be stored. */
 export type FailureClass = 'passing' | 'lasting';
@@ -26,6 +27,11 @@ export interface NodeName {
   readonly identity: string;
 }
 
+/** A fact as the table `facts` keeps it: told first at `firstSeenMs`, last at `receivedAtMs`. */
+export interface StoredFact extends FactRow {
+  readonly firstSeenMs: number;
+}
+
 /** A version of a document that came into force; table `documents`. */
 export interface DocumentVersion {
   readonly kind: 'inventory' | 'applications' | 'exporters';
@@ -45,6 +51,10 @@ export interface Storage {
   hasBatch(batch: bigint, receivedAtMs: number): Promise<boolean>;
   /** Records what node keys mean; repeating is harmless. */
   insertNodes(nodes: readonly NodeName[]): Promise<void>;
+  /** Records what exporters told; of a fact told again the newest row stays, so repeating is harmless. */
+  insertFacts(facts: readonly StoredFact[]): Promise<void>;
+  /** Facts told since `sinceMs`, the newest first. */
+  recentFacts(sinceMs: number, factsMax: number): Promise<StoredFact[]>;
   /** Records a version of a document; one whose body is that of the newest of its kind is left out. */
   insertDocument(version: DocumentVersion): Promise<void>;
   /** Rows of a SELECT with bound parameters ({name:Type}), as objects; 64-bit integers come as strings. */

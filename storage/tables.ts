@@ -120,6 +120,26 @@ export const TABLES: readonly Table[] = [
     order: '(key, name)',
   },
   {
+    name: 'facts',
+    columns: [
+      plain('exporter', 'IPv6'),
+      plain('observationDomain', 'UInt32'),
+      plain('protocol', 'UInt8'),
+      plain('kind', 'LowCardinality(String)'),
+      // ifIndex, or the id of a VRF: `index` is a keyword of the server.
+      plain('ifIndex', 'UInt32'),
+      plain('mac', 'UInt64'),
+      plain('stationId', 'String'),
+      plain('name', 'String'),
+      plain('hostId', 'String'),
+      plain('firstSeen', DATETIME_MS),
+      plain('lastSeen', DATETIME_MS),
+    ],
+    engine: 'ReplacingMergeTree(lastSeen)',
+    order: '(exporter, observationDomain, kind, ifIndex, mac, stationId)',
+    expiry: { column: 'toDateTime(lastSeen)', days: records },
+  },
+  {
     name: 'documents',
     columns: [
       plain('kind', 'LowCardinality(String)'),

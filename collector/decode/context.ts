@@ -2,10 +2,14 @@
 // the faults counted.
 
 import type { Domain } from './domain.ts';
+import { ELEMENT_RULES, type ElementRule } from './elements.ts';
 import { type FactSink, NO_FACTS } from './facts.ts';
 import { FAULT, FAULT_SLOTS, faultSlot } from './faults.ts';
 import type { FlowBatch } from './flow-batch.ts';
 import { fillTime } from './kernels.ts';
+import { PendingSets } from './pending.ts';
+import type { Template } from './template.ts';
+import type { Knowledge } from './template-store.ts';
 
 /** Where records go. `flush` hands the batch over and puts an empty one in its place. */
 export interface Output {
@@ -25,6 +29,9 @@ export const RECORDS_PER_DATAGRAM_MAX = 16384;
 
 /** Steps one datagram may take: a field copied, a template field read, a layer or a record walked past is a step. */
 export const STEPS_PER_DATAGRAM_MAX = 1_000_000;
+
+/** The records lie between `start` and `end` of the datagram. */
+export type SetInspector = (domain: Domain, template: Template, start: number, end: number) => void;
 
 export class DatagramContext {
   readonly output: Output;
@@ -47,11 +54,23 @@ export class DatagramContext {
   steps = 0;
   /** Gets what exporters tell of interfaces, stations and hosts. */
   facts: FactSink = NO_FACTS;
+  /** Which elements fill which columns; templates are compiled with it. */
+  elementRules: readonly ElementRule[] = ELEMENT_RULES;
+  /** Gets every set of records before it is decoded, options included; for people who want to see all of it. */
+  inspect: SetInspector | undefined;
+  /** sFlow: data sources of all agents together. */
+  readonly sampleSources = { count: 0 };
+
+  /** Data sets that wait for their template. */
+  readonly pending: PendingSets;
+  /** What outlives this decoder; undefined where nothing does. */
+  knowledge: Knowledge | undefined;
 
   constructor(output: Output, limits: Limits, faults: Float64Array = new Float64Array(FAULT_SLOTS)) {
     this.output = output;
     this.limits = limits;
     this.faults = faults;
+    this.pending = new PendingSets(faults);
   }
 
   /** Counts steps before they are taken; false, and a fault, when the datagram has used up its own. */
@@ -68,12 +87,12 @@ export class DatagramContext {
     if (domain) domain.malformedSets++;
   }
 
-  /** Fills what all rows of a datagram share. */
-  stamp(domain: Domain, row: number, count: number): void {
+  /** Fills what all rows of a datagram share, and what their times come from (TIME_SOURCE). */
+  stamp(domain: Domain, row: number, count: number, timeSourceCode: number): void {
     const { columns } = this.output.batch;
     fillTime(columns.receivedAt, row, count, this.receivedAtMs);
     const [e0, e1, e2, e3] = this.exporter as unknown as [number, number, number, number];
-    const { exporter, observationDomain, protocol } = columns;
+    const { exporter, observationDomain, protocol, timeSource } = columns;
     const { id } = domain;
     const code = this.protocol;
     for (let i = row, word = 4 * row; i < row + count; i++, word += 4) {
@@ -83,6 +102,7 @@ export class DatagramContext {
       exporter[word + 3] = e3;
       observationDomain[i] = id;
       protocol[i] = code;
+      timeSource[i] = timeSourceCode;
     }
   }
 }

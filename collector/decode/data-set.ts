@@ -1,13 +1,21 @@
 // Runs a template's plan over a data set, for NetFlow v9 and IPFIX alike. Records go to the batch in runs as long as it
 // has room; a fault ends the set and nothing else.
 
-import { RATE_SOURCE } from '../../schemas/codes.ts';
+import { TIME_SOURCE } from '../../schemas/codes.ts';
 import type { DecodedColumns } from '../../schemas/flow.ts';
 import { type DatagramContext, RECORDS_PER_DATAGRAM_MAX } from './context.ts';
 import type { Domain } from './domain.ts';
 import { FAULT } from './faults.ts';
-import { fillTime, type Kernel, MAPPED_WORD, readUint } from './kernels.ts';
-import { bindTemplate, type Template, VARIABLE_LENGTH } from './template.ts';
+import { applyFirewallEvents, countedByUpdates } from './firewall.ts';
+import { fillTime, type Kernel, MAPPED_WORD } from './kernels.ts';
+import { fillFromLists } from './lists.ts';
+import { resolveRates } from './rates.ts';
+import { fieldLengths, fieldOffsets, LOCATED, lengthOf, locateFields, offsetOf } from './record-fields.ts';
+import { decodeSections } from './sections.ts';
+import { bindTemplate, type Template } from './template.ts';
+
+const ICMP = 1;
+const ICMP6 = 58;
 
 /** Decodes the records between `start` and `end`, which lie inside the datagram; returns how many there were. */
 export function decodeDataSet(
@@ -17,9 +25,9 @@ export function decodeDataSet(
   start: number,
   end: number,
 ): number {
-  return template.variable
-    ? decodeVariable(context, domain, template, start, end)
-    : decodeFixed(context, domain, template, start, end);
+  return template.variable || template.reverse
+    ? decodeEach(context, domain, template, start, end)
+    : decodeRuns(context, domain, template, start, end);
 }
 
 function withinBudget(context: DatagramContext, domain: Domain, count: number): number {
@@ -29,11 +37,13 @@ function withinBudget(context: DatagramContext, domain: Domain, count: number): 
   return allowed;
 }
 
-function decodeFixed(context: DatagramContext, domain: Domain, template: Template, start: number, end: number): number {
+/** Records of one length, column by column. */
+function decodeRuns(context: DatagramContext, domain: Domain, template: Template, start: number, end: number): number {
   const { output, view } = context;
   const stride = template.recordLength;
   const found = Math.floor((end - start) / stride);
   const count = withinBudget(context, domain, found);
+  if (!context.mayTake(count * (template.steps.length + 1), domain)) return found;
   let offset = start;
   for (let left = count; left > 0; ) {
     const { batch } = output;
@@ -41,106 +51,121 @@ function decodeFixed(context: DatagramContext, domain: Domain, template: Templat
     if (template.boundTo !== batch) bindTemplate(template, batch);
     const { steps, targets } = template;
     const row = batch.rows;
+    if (template.section) decodeSections(context, domain, template.section, row, run, offset, stride);
     for (let i = 0; i < steps.length; i++) {
       const step = steps[i]!;
       const kernel: Kernel = step.kernel;
       kernel(view, offset + step.offset, stride, run, targets[i], row, context, offset + step.second);
     }
-    const { selector } = template;
-    finish(context, domain, template, row, run, selector ? offset + selector.offset : 0, stride);
+    finish(context, domain, template, row, run, offset, stride);
+    if (template.lists)
+      for (let i = 0; i < run; i++) fillFromLists(context, domain, template, row + i, offset + i * stride);
     batch.rows = row + run;
+    context.records += run;
     offset += run * stride;
     left -= run;
-    if (batch.rows === batch.rowsMax) output.flush();
+    if (output.batch.rows === output.batch.rowsMax) output.flush();
   }
-  context.records += count;
   return found;
 }
 
-/** Offsets and lengths of the fields of the record at hand. */
-const fieldOffsets = new Int32Array(65536);
-const fieldLengths = new Int32Array(65536);
-
-/** Finds the fields of one record; returns the offset behind it, or -1 when it does not fit. */
-function locateFields(view: DataView, template: Template, start: number, end: number): number {
-  const { fields } = template;
-  let offset = start;
-  for (let i = 0; i < fields.length; i++) {
-    let { length } = fields[i]!;
-    if (length === VARIABLE_LENGTH) {
-      if (offset + 1 > end) return -1;
-      length = view.getUint8(offset);
-      offset += 1;
-      if (length === 255) {
-        if (offset + 2 > end) return -1;
-        length = view.getUint16(offset);
-        offset += 2;
-      }
-    }
-    fieldOffsets[i] = offset;
-    fieldLengths[i] = length;
-    offset += length;
-    if (offset > end) return -1;
-  }
-  return offset;
-}
-
-function decodeVariable(
-  context: DatagramContext,
-  domain: Domain,
-  template: Template,
-  start: number,
-  end: number,
-): number {
+/** One record after the other: those with fields of variable length, and those that may become two rows. */
+function decodeEach(context: DatagramContext, domain: Domain, template: Template, start: number, end: number): number {
   const { output, view } = context;
+  const { variable, recordLength, reverse } = template;
+  const steps = (variable ? template.fields.length : 0) + template.steps.length + (reverse ? reverse.steps.length : 0);
   let offset = start;
   let count = 0;
   // What is shorter than the shortest record is padding (RFC 7011 3.3.1).
-  while (end - offset >= template.recordLength) {
-    const next = locateFields(view, template, offset, end);
+  while (end - offset >= recordLength) {
+    if (!context.mayTake(steps, domain)) return count;
+    const next = variable ? locateFields(view, template, offset, end) : offset + recordLength;
     if (next < 0) {
       context.fault(FAULT['record-malformed'], domain);
       return count;
     }
     if (withinBudget(context, domain, 1) === 0) return count;
-    const { batch } = output;
-    if (template.boundTo !== batch) bindTemplate(template, batch);
-    for (let i = 0; i < template.steps.length; i++) {
-      const step = template.steps[i]!;
-      step.kernel(
-        view,
-        fieldOffsets[step.field]!,
-        0,
-        1,
-        template.targets[i],
-        batch.rows,
-        context,
-        fieldOffsets[step.secondField]!,
-      );
-    }
-    finish(context, domain, template, batch.rows, 1, template.selector ? fieldOffsets[template.selector.field]! : 0, 0);
-    batch.rows++;
+    const at = variable ? LOCATED : offset;
+    const row = startRow(context);
+    if (template.section) decodeSections(context, domain, template.section, row, 1, at, 0);
+    runSteps(context, template, row, at);
+    finish(context, domain, template, row, 1, at, 0);
+    if (template.lists) fillFromLists(context, domain, template, row, at);
+    context.output.batch.rows++;
     context.records++;
+    if (reverse && hasReverse(context, domain, reverse, at)) appendReverse(context, domain, reverse, at);
     count++;
     offset = next;
-    if (batch.rows === batch.rowsMax) output.flush();
   }
+  if (output.batch.rows === output.batch.rowsMax) output.flush();
   return count;
 }
 
-/** Fills what the records do not carry themselves: stamp, times, EtherType, sampling rate. */
+/** Runs the plan for one record: the one at `start`, or the one that is located. */
+function runSteps(context: DatagramContext, template: Template, row: number, start: number): void {
+  const { view } = context;
+  const { batch } = context.output;
+  if (template.boundTo !== batch) bindTemplate(template, batch);
+  const { steps, targets } = template;
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i]!;
+    if (start !== LOCATED) {
+      step.kernel(view, start + step.offset, 0, 1, targets[i], row, context, start + step.second);
+      continue;
+    }
+    const kernel = step.kernels ? step.kernels[fieldLengths[step.field]!] : step.kernel;
+    kernel?.(view, fieldOffsets[step.field]!, 0, 1, targets[i], row, context, fieldOffsets[step.secondField]!);
+  }
+}
+
+/** A row of the open batch, which has room for it afterwards. */
+function startRow({ output }: DatagramContext): number {
+  if (output.batch.rows === output.batch.rowsMax) output.flush();
+  return output.batch.rows;
+}
+
+/** A second row for a record that counted something the other way. */
+function appendReverse(context: DatagramContext, domain: Domain, reverse: Template, start: number): void {
+  if (withinBudget(context, domain, 1) === 0) return;
+  const row = startRow(context);
+  const { batch } = context.output;
+  runSteps(context, reverse, row, start);
+  finish(context, domain, reverse, row, 1, start, 0);
+  clearIcmpSource(batch.columns, row);
+  batch.rows++;
+  context.records++;
+}
+
+function hasReverse(context: DatagramContext, domain: Domain, reverse: Template, start: number): boolean {
+  const { view } = context;
+  if (reverse.firewall && countedByUpdates(context, domain, reverse.firewall, start)) return false;
+  for (const counter of reverse.reverseCounters) {
+    const offset = offsetOf(counter, start);
+    const end = offset + lengthOf(counter, start);
+    for (let at = offset; at < end; at++) if (view.getUint8(at) !== 0) return true;
+  }
+  return false;
+}
+
+/** Swapped ends put ICMP type and code into the source port; those of the answer are not told. */
+function clearIcmpSource({ proto, srcPort }: DecodedColumns, row: number): void {
+  if (proto[row] === ICMP || proto[row] === ICMP6) srcPort[row] = 0;
+}
+
+/** Fills what the records do not carry themselves: stamp, times, EtherType, sampling rate. `start`: first record, or LOCATED. */
 function finish(
   context: DatagramContext,
   domain: Domain,
   template: Template,
   row: number,
   count: number,
-  selectorOffset: number,
+  start: number,
   stride: number,
 ): void {
   const { columns } = context.output.batch;
-  context.stamp(domain, row, count);
-  if (template.needsSystemInit && domain.systemInitMs === 0) {
+  const isUptimeUnknown = template.needsSystemInit && domain.systemInitMs === 0;
+  context.stamp(domain, row, count, isUptimeUnknown ? TIME_SOURCE.export : template.timeSource);
+  if (isUptimeUnknown) {
     fillTime(columns.flowStart, row, count, context.exportMs);
     fillTime(columns.flowEnd, row, count, context.exportMs);
   } else if (!template.hasStart || !template.hasEnd) {
@@ -150,7 +175,8 @@ function finish(
     const { etherType } = columns;
     for (let i = row; i < row + count; i++) etherType[i] = template.etherType;
   } else if (template.etherTypeByAddress) fillEtherType(columns, row, count);
-  resolveRates(context, domain, template, row, count, selectorOffset, stride);
+  if (template.firewall) applyFirewallEvents(context, domain, template.firewall, row, count, start, stride);
+  resolveRates(context, domain, template, row, count, start, stride);
   domain.records += count;
 }
 
@@ -167,43 +193,5 @@ function fillMissingTime(context: DatagramContext, template: Template, row: numb
 function fillEtherType({ etherType, srcAddr, dstAddr }: DecodedColumns, row: number, count: number): void {
   for (let i = row, word = 4 * row; i < row + count; i++, word += 4) {
     etherType[i] = srcAddr[word + 2] === MAPPED_WORD || dstAddr[word + 2] === MAPPED_WORD ? 0x0800 : 0x86dd;
-  }
-}
-
-/** Record, then selector, then domain; 0 stays 0 and is counted, never taken as 1. */
-function resolveRates(
-  context: DatagramContext,
-  domain: Domain,
-  template: Template,
-  row: number,
-  count: number,
-  selectorOffset: number,
-  stride: number,
-): void {
-  const { samplingRate, rateSource } = context.output.batch.columns;
-  const { selector } = template;
-  for (let i = 0; i < count; i++) {
-    if (template.hasRate && samplingRate[row + i] !== 0) {
-      rateSource[row + i] = RATE_SOURCE.record;
-      continue;
-    }
-    let rate = domain.samplingRate;
-    let source = domain.rateSource;
-    if (selector && domain.selectorRates.size > 0) {
-      const size = selector.length === VARIABLE_LENGTH ? fieldLengths[selector.field]! : selector.length;
-      const known =
-        size <= 8 ? domain.selectorRates.get(readUint(context.view, selectorOffset + i * stride, size)) : undefined;
-      if (known !== undefined) {
-        rate = known;
-        source = RATE_SOURCE.selector;
-      } else if (source === RATE_SOURCE.selector) {
-        // What other selectors do says nothing about the one this record names.
-        rate = 0;
-        source = RATE_SOURCE.unknown;
-      }
-    }
-    samplingRate[row + i] = rate;
-    rateSource[row + i] = source;
-    if (rate === 0) domain.unknownRateRecords++;
   }
 }

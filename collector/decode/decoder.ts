@@ -8,9 +8,17 @@ import type { Domain } from './domain.ts';
 import { ExporterTable } from './exporters.ts';
 import { FAULT } from './faults.ts';
 import { decodeIpfix } from './ipfix.ts';
+import { decodeMirrored, type MirrorCarrier } from './mirror.ts';
+import { decodeNetflow1 } from './netflow1.ts';
 import { decodeNetflow5 } from './netflow5.ts';
+import { decodeNetflow6 } from './netflow6.ts';
+import { decodeNetflow7 } from './netflow7.ts';
+import { decodeNetflow8 } from './netflow8.ts';
 import { decodeNetflow9 } from './netflow9.ts';
-import { decodeSflow5 } from './sflow5.ts';
+import { decodeRecords } from './sets.ts';
+import { decodeSflow } from './sflow/datagram.ts';
+import { wakePending } from './template-set.ts';
+import type { Change, Knowledge } from './template-store.ts';
 
 /** The largest payload UDP can carry over IPv4. */
 export const DATAGRAM_BYTES_MAX = 65535;
@@ -19,21 +27,20 @@ export class Decoder {
   readonly context: DatagramContext;
   readonly exporters: ExporterTable;
 
-  constructor(output: Output, limits: Limits, faults?: Float64Array) {
+  /** `knowledge` is what outlives this decoder: a restart, or the move of an exporter to another thread. */
+  constructor(output: Output, limits: Limits, faults?: Float64Array, knowledge?: Knowledge) {
     this.context = new DatagramContext(output, limits, faults);
-    this.exporters = new ExporterTable(limits.exportersMax);
+    this.context.knowledge = knowledge;
+    this.exporters = new ExporterTable(limits.exportersMax, this.context.pending, knowledge);
   }
 
-  /** Decodes one datagram that came from `address` (text) and `port`; returns the number of flow records. */
+  /**
+   * Decodes one datagram that came from `address` (text) and `port`; returns the number of flow records, those that had
+   * waited for a template of this datagram among them. A message of a connection has a port beyond those of UDP.
+   */
   decode(datagram: Uint8Array, address: string, port: number, receivedAtMs: number): number {
     const { context, exporters } = this;
-    const length = Math.min(datagram.length, DATAGRAM_BYTES_MAX);
-    context.bytes.set(length < datagram.length ? datagram.subarray(0, length) : datagram);
-    context.length = length;
-    context.receivedAtMs = receivedAtMs;
-    context.records = 0;
-    context.steps = 0;
-    context.protocol = PROTOCOL.unknown;
+    const length = this.#take(datagram, receivedAtMs);
     if (length < 4) {
       context.fault(FAULT['too-short']);
       return 0;
@@ -44,19 +51,119 @@ export class Decoder {
       return 0;
     }
     const session = exporters.session(address, port, receivedAtMs, addressColumnWords);
+    if (!session.admitted && (decode === decodeNetflow9 || decode === decodeIpfix)) {
+      context.protocol = decode === decodeIpfix ? PROTOCOL.ipfix : PROTOCOL.netflow9;
+      context.fault(FAULT['exporter-limit']);
+      return 0;
+    }
     context.exporter.set(session.address);
     const domain: Domain | undefined = decode(context, exporters, session);
-    domain?.seen(length, receivedAtMs);
+    if (!domain) return context.records;
+    domain.seen(length, receivedAtMs);
+    let { records } = context;
+    if (records > 0) exporters.prove(session, domain, receivedAtMs);
+    if (!domain.listed) {
+      context.fault(FAULT['exporter-limit']);
+      domain.sflow?.release();
+    }
+    if (domain.hasRival && exporters.retryTakeOver(session, domain, receivedAtMs)) wakePending(context, domain);
+    if (context.pending.hasReady) records += this.#decodeReady(receivedAtMs);
+    return records;
+  }
+
+  /**
+   * Decodes one mirrored frame that came from `address` in `carrier`: the payload of IP protocol 47 or of a UDP datagram to
+   * a port for mirrors. Returns 1, or 0 when it carries none.
+   */
+  decodeMirrored(
+    carried: Uint8Array,
+    address: string,
+    receivedAtMs: number,
+    carrier: MirrorCarrier,
+    rate: number,
+  ): number {
+    const { context, exporters } = this;
+    const length = this.#take(carried, receivedAtMs);
+    // The source port of VXLAN differs from flow to flow.
+    const session = exporters.session(address, 0, receivedAtMs, addressColumnWords);
+    context.exporter.set(session.address);
+    const domain = decodeMirrored(context, exporters, session, carrier, rate);
+    if (!domain) return 0;
+    domain.seen(length, receivedAtMs);
+    if (context.records > 0) exporters.prove(session, domain, receivedAtMs);
     return context.records;
+  }
+
+  /** Copies what was received to where it is decoded; returns its length. */
+  #take(received: Uint8Array, receivedAtMs: number): number {
+    const { context } = this;
+    const length = Math.min(received.length, DATAGRAM_BYTES_MAX);
+    context.bytes.set(length < received.length ? received.subarray(0, length) : received);
+    context.length = length;
+    context.receivedAtMs = receivedAtMs;
+    context.records = 0;
+    context.steps = 0;
+    context.protocol = PROTOCOL.unknown;
+    return length;
+  }
+
+  /** Takes over what another decoder has learned; returns the number of records that had waited for it. */
+  learn(changes: readonly Change[], nowMs: number): number {
+    const { context, exporters } = this;
+    for (const change of changes) {
+      if (!context.knowledge?.store.apply(change)) continue;
+      const domain = exporters.learn(change);
+      if (!domain || domain.pendingSets === 0) continue;
+      context.receivedAtMs = nowMs;
+      wakePending(context, domain);
+    }
+    return this.#decodeReady(nowMs);
+  }
+
+  /** Forgets what is out of date; to be called every few minutes. */
+  expire(nowMs: number): void {
+    this.exporters.expire(nowMs);
+  }
+
+  /** Sets that waited for their template, each as if it had come with it just now but for the times of its datagram. */
+  #decodeReady(nowMs: number): number {
+    const { context } = this;
+    let records = 0;
+    for (const { domain, template, sets } of context.pending.takeReady()) {
+      context.protocol = domain.protocol;
+      context.exporter.set(domain.exporter);
+      for (const { bytes, receivedAtMs, exportMs, uptimeMs } of sets) {
+        context.bytes.set(bytes);
+        context.length = bytes.length;
+        context.receivedAtMs = receivedAtMs;
+        context.exportMs = exportMs;
+        // What IPFIX counts uptimes from may have been told while they waited.
+        context.uptimeMs = domain.protocol === PROTOCOL.ipfix ? (exportMs - domain.systemInitMs) >>> 0 : uptimeMs;
+        context.records = 0;
+        context.steps = 0;
+        decodeRecords(context, domain, template, 0, bytes.length);
+        records += context.records;
+      }
+      template.usedMs = nowMs;
+    }
+    return records;
   }
 }
 
 function protocolOf(view: DataView) {
   switch (view.getUint16(0)) {
     case 0:
-      return view.getUint16(2) === 5 ? decodeSflow5 : undefined;
+      return isSflow(view.getUint16(2)) ? decodeSflow : undefined;
+    case 1:
+      return decodeNetflow1;
     case 5:
       return decodeNetflow5;
+    case 6:
+      return decodeNetflow6;
+    case 7:
+      return decodeNetflow7;
+    case 8:
+      return decodeNetflow8;
     case 9:
       return decodeNetflow9;
     case 10:
@@ -64,6 +171,11 @@ function protocolOf(view: DataView) {
     default:
       return undefined;
   }
+}
+
+/** Version 3 was never in use. */
+function isSflow(version: number): boolean {
+  return version === 5 || version === 4 || version === 2;
 }
 
 /** An address as the four words of its column; what is no address (a UNIX path, say) is ::. */

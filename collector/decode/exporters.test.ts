@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { PROTOCOL } from '../../schemas/codes.ts';
 import { Domain, TEMPLATES_TOTAL_MAX } from './domain.ts';
+import { PROVEN_MS } from './roster.ts';
 import { compileTemplate } from './template.ts';
 import {
   Bench,
@@ -243,11 +244,15 @@ describe('exporters', () => {
   const flow = [set(2, template(300, [[1, 4]])), set(300, u32(1))];
   const data = ipfix([set(300, u32(1))]);
 
-  test('beyond the bound make the oldest one give way, counted; its templates are gone with it', () => {
+  const announce = ipfix([set(2, template(300, [[1, 4]]))]);
+  const sflowOf = (last: number, rate = 512) =>
+    sflow([flowSample([sampledHeader(ethernet(0x0800, ipv4(tcp())))], { rate })], { agent: ip4(`192.0.2.${last}`) });
+
+  test('that have proven nothing give way at the bound, the oldest first, counted; their templates go with them', () => {
     const bench = new Bench({ exportersMax: 3 });
-    for (const port of [1, 2, 3]) bench.decode(ipfix(flow), '192.0.2.1', port);
+    for (const port of [1, 2, 3]) bench.decode(announce, '192.0.2.1', port);
     expect([bench.decoder.exporters.size, bench.decoder.exporters.evicted]).toEqual([3, 0]);
-    bench.decode(ipfix(flow), '192.0.2.4', 4);
+    bench.decode(announce, '192.0.2.4', 4);
     expect([bench.decoder.exporters.size, bench.decoder.exporters.evicted]).toEqual([3, 1]);
     expect(bench.decode(data, '192.0.2.1', 2).length).toBe(1);
     expect(bench.decode(data, '192.0.2.4', 4).length).toBe(1);
@@ -255,9 +260,39 @@ describe('exporters', () => {
     expect(bench.faults('ipfix')).toEqual({ 'unknown-template': 1 });
   });
 
+  test('that delivered decodable data never give way to new ones; after half an hour without they do', () => {
+    const bench = new Bench({ exportersMax: 2 });
+    for (const port of [1, 2]) bench.decode(ipfix(flow), '192.0.2.1', port, 0);
+    expect(bench.decode(ipfix(flow), '192.0.2.2', 3, PROVEN_MS)).toEqual([]);
+    expect(bench.faults('ipfix')).toEqual({ 'exporter-limit': 1 });
+    expect(bench.decode(data, '192.0.2.1', 1, PROVEN_MS).length).toBe(1);
+    expect(bench.decode(ipfix(flow), '192.0.2.2', 3, PROVEN_MS + 1).length).toBe(1);
+    expect(bench.decode(data, '192.0.2.1', 1, PROVEN_MS + 2).length).toBe(1);
+    expect(bench.decoder.exporters.evicted).toBe(1);
+  });
+
+  test('that find no room are decoded where no state is needed: NetFlow v5 and sFlow, without accounting', () => {
+    const bench = new Bench({ exportersMax: 1 });
+    bench.decode(netflow5([record5()], { sequence: 1 }), '192.0.2.1', 1);
+    for (const sequence of [7, 99]) {
+      expect(bench.decode(netflow5([record5()], { sequence }), '192.0.2.2', 2)).toMatchObject([
+        { exporter: '192.0.2.2', bytes: 100 },
+      ]);
+    }
+    expect(bench.decode(sflowOf(7), '192.0.2.3', 3)).toMatchObject([{ exporter: '192.0.2.7', samplingRate: 512 }]);
+    expect(bench.decode(sflowOf(8), '192.0.2.3', 3)).toMatchObject([{ exporter: '192.0.2.8', samplingRate: 512 }]);
+    expect(bench.decoder.context.sampleSources.count).toBe(1);
+    expect(bench.faults('netflow5')).toEqual({ 'exporter-limit': 2 });
+    expect(bench.faults('sflow5')).toEqual({ 'exporter-limit': 1 });
+    expect(bench.domains().map(({ protocol, lost }) => [protocol, lost])).toEqual([
+      [PROTOCOL.netflow5, 0],
+      [PROTOCOL.sflow5, 0],
+    ]);
+  });
+
   test('of 10,000 spoofed addresses stay within the bound', () => {
     const bench = new Bench({ exportersMax: 100 });
-    for (let i = 0; i < 10_000; i++) bench.decode(ipfix(flow), `10.${i >> 8}.${i & 255}.1`, i);
+    for (let i = 0; i < 10_000; i++) bench.decode(announce, `10.${i >> 8}.${i & 255}.1`, i);
     expect([bench.decoder.exporters.size, bench.decoder.exporters.evicted]).toEqual([100, 9900]);
     // Those let go with something to tell are told once.
     expect(bench.domains().length).toBe(200);
@@ -289,13 +324,15 @@ describe('exporters', () => {
     expect(domain.learn(second!, 100)).toBe(true);
   });
 
-  test('of sFlow are agents; beyond the bound the one not heard for longest gives way', () => {
+  test('of sFlow are agents; a flood of them does not make those give way that delivered samples', () => {
     const bench = new Bench({ exportersMax: 2 });
-    const from = (last: number) =>
-      sflow([flowSample([sampledHeader(ethernet(0x0800, ipv4(tcp())))])], { agent: ip4(`192.0.2.${last}`) });
-    expect([1, 2, 3, 1].map(agent => bench.decode(from(agent)).length)).toEqual([1, 1, 1, 1]);
-    expect(bench.decoder.exporters.evicted).toBe(2);
-    expect(bench.domains().filter(domain => !domain.evicted).length).toBe(2);
+    bench.decode(sflowOf(1), '192.0.2.1', 1);
+    const noSamples = (last: number) => sflow([], { agent: ip4(`192.0.2.${last}`) });
+    for (let last = 2; last < 250; last++) bench.decode(noSamples(last), '192.0.2.2', 2);
+    expect(bench.decoder.exporters.evicted).toBe(247);
+    bench.decode(sflowOf(1), '192.0.2.1', 1);
+    const agents = bench.domains().filter(domain => !domain.evicted);
+    expect(agents.map(({ datagrams }) => datagrams)).toEqual(expect.arrayContaining([2, 1]));
   });
 
   test('are known by their address: IPv4, IPv4 through an IPv6 socket, IPv6 with a zone', () => {

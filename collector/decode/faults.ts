@@ -5,21 +5,28 @@ import { codesOf, PROTOCOLS } from '../../schemas/codes.ts';
 export const FAULTS = [
   'too-short', // less than the header of its protocol
   'unknown-version', // no protocol has this version word
-  'length-mismatch', // IPFIX message length or v5 count says more than the datagram holds
+  'length-mismatch', // IPFIX message length or NetFlow v1 to v8 count says more than the datagram holds
   'count-mismatch', // the header's count differs from what was found
   'set-length', // set length below 4 or beyond the message
   'reserved-set', // set id that no standard defines
   'template-malformed', // template that ends early, has id below 256, or only empty fields
   'template-limit', // templates of this exporter are at their bound
-  'unknown-template', // data set whose template has not been seen
+  'unknown-template', // data set that came before its template, and waits for it
   'record-malformed', // data set shorter than one record, or a variable-length field beyond its set
   'output-budget', // more records than one datagram may expand into
   'sample-malformed', // sFlow sample or record whose length does not fit
   'sample-unknown', // sFlow sample of a type that is not read, or without a packet
   'header-malformed', // sampled packet header that ends before its addresses
   'address-family', // sFlow agent address of unknown type
-  'domain-limit', // domains or exporters are at their bound
+  'domain-limit', // domains are at their bound, all of them proven
   'step-budget', // more work than one datagram may cost
+  'unknown-aggregation', // NetFlow v8 aggregation scheme beyond those that are defined
+  'rate-limit', // sampling rates of this domain are at their bound
+  'source-limit', // sFlow data sources of this agent are at their bound: its samples keep the nominal rate
+  'list-malformed', // list in a record that does not fit, nests too deep or names an unknown template
+  'exporter-limit', // exporters are at their bound, all of them proven: decoded only where no state is needed
+  'pending-limit', // data sets given up before their template came, for want of room
+  'pending-expired', // data sets given up before their template came, after PENDING_MS_MAX
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];

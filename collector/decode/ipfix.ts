@@ -10,6 +10,7 @@ import type { DatagramContext } from './context.ts';
 import type { Domain } from './domain.ts';
 import type { ExporterTable, Session } from './exporters.ts';
 import { FAULT } from './faults.ts';
+import { UNCOUNTED } from './sequence.ts';
 import { decodeSets } from './sets.ts';
 
 const HEADER_BYTES = 16;
@@ -34,27 +35,12 @@ export function decodeIpfix(context: DatagramContext, exporters: ExporterTable, 
     }
     context.exportMs = view.getUint32(offset + 4) * 1000;
     context.uptimeMs = (context.exportMs - domain.systemInitMs) >>> 0;
-    const unknownBefore = domain.unknownTemplateSets;
+    const { unknownTemplateSets, malformedSets } = domain;
     const records = decodeSets(context, domain, offset + HEADER_BYTES, offset + messageLength);
-    checkSequence(domain, view.getUint32(offset + 8), records);
-    // Records of an unknown template cannot be counted: the next message starts the measure anew.
-    if (domain.unknownTemplateSets !== unknownBefore) domain.sequenceNext = domain.sequenceLast = -1;
+    // Records of an unknown template or a broken set cannot be counted.
+    const isCounted = domain.unknownTemplateSets === unknownTemplateSets && domain.malformedSets === malformedSets;
+    domain.sequence.checkRecords(view.getUint32(offset + 8), isCounted ? records : UNCOUNTED);
     offset += messageLength;
   }
   return domain;
-}
-
-/**
- * RFC 7011 3.1: the sequence number counts the data records sent before this message. Some exporters count those of
- * this message too. A message that fits one reading only tells which; that one then measures the gaps.
- */
-function checkSequence(domain: Domain, sequence: number, records: number): void {
-  if (domain.sequenceLast >= 0) {
-    const inclusive = (domain.sequenceLast + records) >>> 0;
-    if (sequence === domain.sequenceNext) domain.sequenceInclusive &&= sequence === inclusive;
-    else if (sequence === inclusive) domain.sequenceInclusive = true;
-    if (domain.sequenceInclusive) domain.sequenceNext = inclusive;
-  }
-  domain.checkSequence(sequence, records);
-  domain.sequenceLast = sequence;
 }

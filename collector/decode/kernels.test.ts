@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { DatagramContext } from './context.ts';
 import * as k from './kernels.ts';
+import { whereInner } from './layers.ts';
 import { Bench, type Bytes, type FieldSpec, hex, ipfix, type Row, set, template, u16, u32, u64 } from './testdata.ts';
 
 /** One record whose only field is `element` of `bytes.length` bytes. */
@@ -101,7 +102,7 @@ test('an inner layer is read only in the records that have one', () => {
   ];
   const view = new DataView(Uint8Array.from(records.flat()).buffer);
   const column = new Uint16Array(3).fill(5);
-  k.whereInner(k.copyU16)(view, 0, 3, 3, column, 0, context, 2);
+  whereInner(k.copyU16)(view, 0, 3, 3, column, 0, context, 2);
   expect([...column]).toEqual([11, 5, 33]);
 });
 

@@ -1,7 +1,8 @@
 // Kernels: each copies one field of `count` records into one column. Records lie `stride` bytes apart, the first field
 // at `offset`; the target row of the first is `row`. The caller has checked that all of it lies inside the datagram.
 // Kernels are monomorphic on purpose: one array type, one width. `second` is the offset of another field of the same
-// record, for values that take two.
+// record, for values that take two. More for times are in time-kernels.ts, what layers one over another in
+// layers.ts.
 
 /** What the header of the datagram says about time. */
 export interface ExportTime {
@@ -25,7 +26,7 @@ export type Kernel = (
   second: number,
 ) => void;
 
-const TWO_32 = 4294967296;
+export const TWO_32 = 4294967296;
 
 export function copyU8(
   view: DataView,
@@ -148,18 +149,6 @@ export function copyAddress4IfSet(
   }
 }
 
-/**
- * Runs a kernel of the inner layer of a tunnel only where the record has one: where the inner protocol number, the
- * `second` field, is not zero. For templates that repeat elements, outer layer first (RFC 7011 8).
- */
-export function whereInner(kernel: Kernel): Kernel {
-  return (view, offset, stride, count, column, row, context, second) => {
-    for (let i = 0; i < count; i++, offset += stride, second += stride) {
-      if (view.getUint8(second) !== 0) kernel(view, offset, stride, 1, column, row + i, context, offset);
-    }
-  };
-}
-
 /** 16 bytes as they are. */
 export function copy16(
   view: DataView,
@@ -206,31 +195,13 @@ export function copyUint64(size: number): Kernel {
 }
 
 /** VLAN ids: the low 12 bits; priority and drop eligibility do not belong to them. */
-export function copyVlan(
-  view: DataView,
-  offset: number,
-  stride: number,
-  count: number,
-  column: Uint16Array,
-  row: number,
-): void {
-  for (let i = 0; i < count; i++, offset += stride) column[row + i] = view.getUint16(offset) & 0xfff;
+export function copyVlan(size: number): Kernel {
+  return (view, offset, stride, count, column: Uint16Array, row) => {
+    for (let i = 0, at = offset + size - 2; i < count; i++, at += stride) column[row + i] = view.getUint16(at) & 0xfff;
+  };
 }
 
-/** A VLAN element that fills in only where a better one was zero. */
-export function copyVlanIfUnset(
-  view: DataView,
-  offset: number,
-  stride: number,
-  count: number,
-  column: Uint16Array,
-  row: number,
-): void {
-  for (let i = 0; i < count; i++, offset += stride)
-    if (column[row + i] === 0) column[row + i] = view.getUint16(offset) & 0xfff;
-}
-
-/** ICMP type and code over a port that is there already: zero means that the record is no ICMP. */
+/** A port or ICMP type and code over a port that is there already: zero leaves that one in place. */
 export function copyU16IfSet(
   view: DataView,
   offset: number,
@@ -246,7 +217,32 @@ export function copyU16IfSet(
 }
 
 /** IANA 61: 0 ingress, 1 egress, anything else unknown; our codes are one higher. */
-export function copyDirection(
+export function copyDirection(size: number): Kernel {
+  return (view, offset, stride, count, column: Uint8Array, row) => {
+    for (let i = 0; i < count; i++, offset += stride) {
+      const value = readUint(view, offset, size);
+      column[row + i] = value <= 1 ? value + 1 : 0;
+    }
+  };
+}
+
+/** 176 and 178, with the code (177, 179) as `second`. */
+export function copyIcmp(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint16Array,
+  row: number,
+  _: ExportTime,
+  second: number,
+): void {
+  for (let i = 0; i < count; i++, offset += stride, second += stride)
+    column[row + i] = view.getUint8(offset) * 256 + view.getUint8(second);
+}
+
+/** 195 ipDiffServCodePoint: six bits, the upper ones of the type of service. */
+export function copyDscp(
   view: DataView,
   offset: number,
   stride: number,
@@ -254,9 +250,24 @@ export function copyDirection(
   column: Uint8Array,
   row: number,
 ): void {
-  for (let i = 0; i < count; i++, offset += stride) {
-    const value = view.getUint8(offset);
-    column[row + i] = value <= 1 ? value + 1 : 0;
+  for (let i = 0; i < count; i++, offset += stride) column[row + i] = (view.getUint8(offset) & 0x3f) << 2;
+}
+
+/** 305 samplingPacketInterval sampled, then 306 samplingPacketSpace (`second`) not: one in (305 + 306) / 305. */
+export function rateFromPacketSpace(
+  view: DataView,
+  offset: number,
+  stride: number,
+  count: number,
+  column: Uint32Array,
+  row: number,
+  _: ExportTime,
+  second: number,
+): void {
+  for (let i = 0; i < count; i++, offset += stride, second += stride) {
+    const interval = view.getUint32(offset);
+    const rate = interval === 0 ? 0 : Math.round((interval + view.getUint32(second)) / interval);
+    column[row + i] = Math.min(rate, 0xffffffff);
   }
 }
 
@@ -276,7 +287,7 @@ export function copySegmentId(size: number): Kernel {
 }
 
 /** Times before 1970, which only a wrong clock gives, become 1970. */
-function writeTime(column: Uint32Array, word: number, time: number): void {
+export function writeTime(column: Uint32Array, word: number, time: number): void {
   const ms = Math.max(0, time);
   const high = Math.floor(ms / TWO_32);
   column[word] = ms - high * TWO_32;
@@ -296,78 +307,6 @@ export function timeFromUptime(
   const { exportMs, uptimeMs } = context;
   for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
     writeTime(column, word, exportMs + ((view.getUint32(offset) - uptimeMs) | 0));
-  }
-}
-
-/** 21 and 22 with 160 systemInitTimeMilliseconds in the same record. */
-export function timeFromInit(
-  view: DataView,
-  offset: number,
-  stride: number,
-  count: number,
-  column: Uint32Array,
-  row: number,
-  _: ExportTime,
-  second: number,
-): void {
-  for (let i = 0, word = 2 * row; i < count; i++, offset += stride, second += stride, word += 2) {
-    writeTime(column, word, view.getUint32(second) * TWO_32 + view.getUint32(second + 4) + view.getUint32(offset));
-  }
-}
-
-export function timeFromSeconds(
-  view: DataView,
-  offset: number,
-  stride: number,
-  count: number,
-  column: Uint32Array,
-  row: number,
-): void {
-  for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2)
-    writeTime(column, word, view.getUint32(offset) * 1000);
-}
-
-export function timeFromMilliseconds(
-  view: DataView,
-  offset: number,
-  stride: number,
-  count: number,
-  column: Uint32Array,
-  row: number,
-): void {
-  copyU64(view, offset, stride, count, column, row);
-}
-
-/** Seconds from 1900-01-01 to 1970-01-01 (RFC 5905). */
-const NTP_EPOCH_S = 2208988800;
-
-/** 154 to 157: NTP timestamps, seconds since 1900 and a binary fraction. */
-export function timeFromNtp(
-  view: DataView,
-  offset: number,
-  stride: number,
-  count: number,
-  column: Uint32Array,
-  row: number,
-): void {
-  for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
-    const seconds = view.getUint32(offset) - NTP_EPOCH_S;
-    writeTime(column, word, seconds * 1000 + Math.floor((view.getUint32(offset + 4) * 1000) / TWO_32));
-  }
-}
-
-/** 158 and 159: microseconds before the export time. */
-export function timeFromDelta(
-  view: DataView,
-  offset: number,
-  stride: number,
-  count: number,
-  column: Uint32Array,
-  row: number,
-  context: ExportTime,
-): void {
-  for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
-    writeTime(column, word, context.exportMs - Math.floor(view.getUint32(offset) / 1000));
   }
 }
 

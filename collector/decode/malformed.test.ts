@@ -3,8 +3,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { RECORDS_PER_DATAGRAM_MAX } from './context.ts';
+import { SELECTORS_PER_DOMAIN_MAX } from './domain.ts';
 import { DOMAINS_PER_SESSION_MAX } from './exporters.ts';
-import { SELECTORS_PER_DOMAIN_MAX } from './options-set.ts';
+import { PENDING_DOMAIN_SETS_MAX } from './pending.ts';
 import { FIELDS_PER_TEMPLATE_MAX } from './template-set.ts';
 import {
   Bench,
@@ -53,7 +54,11 @@ describe('any datagram', () => {
   });
 
   test.each([
+    [1, 'netflow1'],
     [5, 'netflow5'],
+    [6, 'netflow6'],
+    [7, 'netflow7'],
+    [8, 'netflow8'],
     [9, 'netflow9'],
     [10, 'ipfix'],
   ] as const)('of version %i that ends behind the version word is too-short', (version, protocol) => {
@@ -69,11 +74,8 @@ describe('any datagram', () => {
   });
 
   test.each([
-    ['NetFlow v1', [0, 1, 0, 1]],
-    ['NetFlow v7', [0, 7, 0, 1]],
-    ['NetFlow v8', [0, 8, 0, 1]],
-    ['sFlow v4', u32(4)],
-    ['sFlow v2', u32(2)],
+    ['NetFlow v2, which nobody released', [0, 2, 0, 1]],
+    ['sFlow v3', u32(3)],
     ['nothing known', [0xff, 0xff, 0xff, 0xff]],
     ['a little-endian 5', [5, 0, 0, 0]],
   ])('of %s is unknown-version and makes no exporter', (_, start) => {
@@ -293,13 +295,16 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({ 'template-malformed': 1, 'unknown-template': 1 });
   });
 
-  test('data before its template, even in the same datagram, is unknown-template; the next datagram is read', () => {
+  test('data before its template, in the same datagram or an earlier one, is unknown-template and read when it comes', () => {
     const bench = new Bench();
+    expect(bench.decode(message(set(300, good)))).toEqual([]);
     expect(bench.decode(message(set(300, good), templates(template(300, BYTES_PACKETS)), sane(v9)))).toMatchObject([
       saneRow,
+      saneRow,
+      saneRow,
     ]);
-    expect(bench.faults(protocol)).toEqual({ 'unknown-template': 1 });
-    expect(bench.domain().unknownTemplateSets).toBe(1);
+    expect(bench.faults(protocol)).toEqual({ 'unknown-template': 2 });
+    expect(bench.domain()).toMatchObject({ unknownTemplateSets: 2, pendingSets: 0, lostSets: 0 });
     expect(bench.decode(message(set(300, good)))).toMatchObject([saneRow]);
   });
 
@@ -417,11 +422,19 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({ 'output-budget': 1 });
   });
 
-  test('a flood of unknown template ids is counted and keeps nothing', () => {
+  test('a flood of unknown template ids keeps the newest sets up to the bound, pending-limit', () => {
     const bench = new Bench();
     for (let id = 256; id < 65536; id += 16) bench.decode(message(set(id, good)));
-    expect(bench.faults(protocol)).toEqual({ 'unknown-template': 4080 });
+    expect(bench.faults(protocol)).toEqual({
+      'unknown-template': 4080,
+      'pending-limit': 4080 - PENDING_DOMAIN_SETS_MAX,
+    });
     expect(bench.domain().templates.size).toBe(0);
+    expect(bench.domain()).toMatchObject({
+      pendingSets: PENDING_DOMAIN_SETS_MAX,
+      lostSets: 4080 - PENDING_DOMAIN_SETS_MAX,
+    });
+    expect(bench.decode(message(templates(template(65520, BYTES_PACKETS))))).toMatchObject([saneRow]);
   });
 
   test('a flood of domains of one exporter stops at the bound, domain-limit', () => {
@@ -507,10 +520,10 @@ describe('options templates', () => {
 });
 
 describe('sampling', () => {
-  test.each([0, 0xffffffff])('a rate of %i in options', rate => {
+  test.each([0, 0xffffffff])('a rate of %i in options is none', rate => {
     const bench = new Bench();
     bench.decode(ipfix([set(3, ipfixOptions(300, [[149, 4]], [[34, 4]])), set(300, u32(0), u32(rate))]));
-    expect(bench.domain().samplingRate).toBe(rate);
+    expect(bench.domain()).toMatchObject({ samplingRate: 0, rateSource: 0 });
   });
 
   test('a population smaller than the sample says nothing', () => {
@@ -555,10 +568,22 @@ describe('sFlow', () => {
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
   });
 
-  test('a sample whose length is no multiple of four is walked by that length', () => {
-    const bench = new Bench();
-    expect(bench.decode(sflow([typed(2, zeros(5)), goodSample])).length).toBe(1);
-    expect(bench.faults('sflow5')).toEqual({});
+  test.each([1, 2, 3, 5])('a sample of %i bytes is walked by that length, padded or not', length => {
+    for (const padding of [0, -length & 3]) {
+      const bench = new Bench();
+      const odd = [...typed(6, zeros(length)), ...zeros(padding)];
+      expect(bench.decode(sflow([odd, goodSample])).length).toBe(1);
+      expect(bench.faults('sflow5')).toEqual({ 'sample-unknown': 1 });
+    }
+  });
+
+  test.each([1, 2, 3, 5])('a record of %i bytes is walked by that length, padded or not', length => {
+    for (const padding of [0, -length & 3]) {
+      const record = [...typed(1038, Array<number>(length).fill(0x61)), ...zeros(padding)];
+      const bench = new Bench();
+      expect(bench.decode(sflow([flowSample([record, header])])).length).toBe(1);
+      expect(bench.faults('sflow5')).toEqual({});
+    }
   });
 
   test.each([1, 3])('a flow sample of type %i that ends before its records is sample-malformed', type => {
@@ -578,11 +603,18 @@ describe('sFlow', () => {
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1, 'sample-unknown': 1 });
   });
 
-  test('4,294,967,295 records in the samples that are not read are no fault', () => {
+  test.each([
+    [2, 12],
+    [4, 16],
+    [5, 32],
+  ])('4,294,967,295 records in a sample of type %i are sample-malformed, and so is one cut short', (type, head) => {
     const bench = new Bench();
-    const others = [2, 4, 5].map(type => typed(type, zeros(8), u32(0xffffffff)));
-    expect(bench.decode(sflow([...others, goodSample])).length).toBe(1);
-    expect(bench.faults('sflow5')).toEqual({});
+    const counted = typed(type, zeros(head - 4), u32(0xffffffff));
+    const short = typed(type, zeros(head - 4));
+    const long = typed(type, zeros(head - 4), u32(1), u32(2000), u32(4000));
+    expect(bench.decode(sflow([counted, short, long, goodSample])).length).toBe(1);
+    expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 3 });
+    expect(bench.domain().discardedSamples).toBe(0);
   });
 
   test('a record longer than its sample is sample-malformed', () => {
@@ -618,8 +650,9 @@ describe('sFlow', () => {
     expect(bench.faults('sflow5')).toEqual({ 'header-malformed': 1 });
   });
 
-  test.each(Array.from({ length: 16 }, (_, i) => i + 2).filter(protocol => protocol !== 11 && protocol !== 12))(
-    'a header of link layer %i has a volume and no ends',
+  // What the others hold is in packet/header.test.ts.
+  test.each([2, 3, 4, 5, 6, 7, 8, 9, 14, 15, 16])(
+    'a header of link layer %i that cannot be read has a volume and no ends',
     protocol => {
       const bench = new Bench();
       expect(bench.decode(sflow([flowSample([sampledHeader(zeros(40), 500, protocol)])]))).toMatchObject([
@@ -633,6 +666,16 @@ describe('sFlow', () => {
     expect(bench.decode(sflow([flowSample([sampledHeader(ethernet(0x88cc, zeros(20)), 60, 1, 900)])]))).toMatchObject([
       { bytes: 0, l2Bytes: 60 },
     ]);
+  });
+
+  test('what the header does not hold is no stripped encapsulation, whatever the agent says', () => {
+    const frame = ethernet(0x88cc, zeros(114));
+    const bytes = (frameLength: number, stripped: number) =>
+      new Bench().decode(sflow([flowSample([sampledHeader(frame, frameLength, 1, stripped)])]))[0]!['bytes'];
+    expect(bytes(1390, 1390 - frame.length)).toBe(1390 - 4 - 14);
+    expect(bytes(1390, 54)).toBe(1390 - 54 - 14);
+    // A frame that is whole in its header.
+    expect(bytes(frame.length + 4, 4)).toBe(114);
   });
 
   test('a frame shorter than its header is told by its IP length', () => {
@@ -655,6 +698,18 @@ describe('sFlow', () => {
       'extended_gateway with 4,294,967,295 AS path segments',
       typed(1003, u32(1), ip4('192.0.2.9'), u32(1), u32(2), u32(3), u32(0xffffffff)),
     ],
+    [
+      'extended_gateway whose AS path segment has 4,294,967,295 numbers',
+      typed(1003, u32(1), ip4('192.0.2.9'), u32(1), u32(2), u32(3), u32(1), u32(2), u32(0xffffffff), u32(0xffffffff)),
+    ],
+    [
+      'extended_gateway with 4,294,967,295 communities',
+      typed(1003, u32(1), ip4('192.0.2.9'), u32(1), u32(2), u32(3), u32(0), u32(0xffffffff), u32(100)),
+    ],
+    ['extended_vlantunnel with 4,294,967,295 tags', typed(1012, u32(0xffffffff), u32(0x81000007))],
+    ['extended_vlantunnel without a count', typed(1012)],
+    ['extended_vni cut short', typed(1030, zeros(2))],
+    ['extended_80211_aggregation with 4,294,967,295 packets', typed(1016, u32(0xffffffff))],
     ['extended_url longer than its record', typed(1005, u32(1), u32(0xffffffff), zeros(8))],
     ['extended_user longer than its record', typed(1004, u32(106), u32(0xfffffff0))],
     ['a record of another enterprise', typed((4413 << 12) | 1, zeros(12))],

@@ -53,16 +53,18 @@ function strictDecoder() {
     },
   };
   const decoder = new Decoder(output, { templatesMax: 1000, exportersMax: 1000 });
-  const context = decoder.context as { -readonly [K in keyof typeof decoder.context]: (typeof decoder.context)[K] };
+  const { context } = decoder;
+  // A set that waited for its template may be longer than the datagram that brings it: other tests decode those.
+  Object.assign(context.pending, { add() {} });
   const worst = { datagrams: 0, records: 0, steps: 0 };
   return {
     worst,
     decode(datagram: Uint8Array): void {
-      context.view = new DataView(context.bytes.buffer, 0, datagram.length);
-      const records = decoder.decode(datagram, '198.51.100.7', 50000, RECEIVED_MS);
+      Object.assign(context, { view: new DataView(context.bytes.buffer, 0, datagram.length) });
+      decoder.decode(datagram, '198.51.100.7', 50000, RECEIVED_MS);
       output.batch.rows = 0;
       worst.datagrams++;
-      if (records > worst.records) worst.records = records;
+      if (context.records > worst.records) worst.records = context.records;
       if (context.steps > worst.steps) worst.steps = context.steps;
     },
   };

@@ -34,7 +34,7 @@ export function decodeNetflow9(
   context.uptimeMs = view.getUint32(4);
   context.exportMs = view.getUint32(8) * 1000;
   // The sequence number counts datagrams.
-  domain.checkSequence(view.getUint32(12), 1);
+  domain.checkSequence(view.getUint32(12), 1, context.uptimeMs);
   decodeSets(context, domain, HEADER_BYTES, length);
   return domain;
 }

@@ -19,6 +19,7 @@ import {
   dst6,
   ethernet,
   expandedSample,
+  fixedNetflow,
   flowSample,
   hex,
   ipfix,
@@ -29,6 +30,7 @@ import {
   netflow9,
   RECEIVED_MS,
   record5,
+  rest8,
   rowOf,
   sampledHeader,
   set,
@@ -206,6 +208,10 @@ const variable = ipfix([
 const tagged = ethernet(0x86dd, ipv6(0, [6, 0, ...zeros(6), ...tcp()]), [0x88a8, 100], [0x8100, 200]);
 const builtByHand: readonly Uint8Array[] = [
   netflow5([record5(), record5(2)], { sampling: 100 }),
+  fixedNetflow(1, [], [zeros(48), zeros(48)]),
+  fixedNetflow(6, zeros(8), [zeros(52)]),
+  fixedNetflow(7, zeros(8), [zeros(52)]),
+  ...Array.from({ length: 14 }, (_, i) => fixedNetflow(8, rest8(i + 1), [zeros(44)], { count: 1 })),
   netflow9([
     set(
       1,
@@ -278,7 +284,7 @@ describe('nothing throws, reads outside or outgrows its bound, and the next data
   });
 
   test('random bytes behind each version word', () => {
-    const versions = [u16(5), u16(9), u16(10), u32(5)];
+    const versions = [...[1, 5, 6, 7, 8, 9, 10].map(u16), u32(5)];
     fc.assert(
       fc.property(fc.constantFrom(...versions), fc.uint8Array({ maxLength: 400 }), (version, bytes) => {
         readBoth([Uint8Array.from([...version, ...bytes])]);

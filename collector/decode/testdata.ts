@@ -11,6 +11,7 @@ import { Decoder } from './decoder.ts';
 import type { Domain } from './domain.ts';
 import { FAULTS, type Fault, faultSlot } from './faults.ts';
 import type { FlowBatch } from './flow-batch.ts';
+import { type Change, createTemplateStore, type Knowledge } from './template-store.ts';
 
 /** Captures of other projects, read where they are present. */
 export const CORPUS = new URL('../../../shared/corpus/', import.meta.url).pathname;
@@ -86,6 +87,33 @@ export function record5(packets = 1, bytes = 100, first = UPTIME_MS - 1000, last
     ...zeros(8),
   ];
 }
+
+export interface FixedHeader {
+  readonly count?: number;
+  readonly uptime?: number;
+  readonly unixSecs?: number;
+  readonly unixNsecs?: number;
+}
+
+/** NetFlow v1 to v8: the header that all share, what the version puts behind it (`rest`), the records. */
+export function fixedNetflow(
+  version: number,
+  rest: Bytes,
+  records: readonly Bytes[],
+  header: FixedHeader = {},
+): Uint8Array {
+  const { count = records.length, uptime = UPTIME_MS, unixSecs = EXPORT_S, unixNsecs = 0 } = header;
+  return datagramOf(u16(version), u16(count), u32(uptime), u32(unixSecs), u32(unixNsecs), rest, ...records);
+}
+
+/** What version 8 puts behind the header that all share. */
+export const rest8 = (aggregation: number, sequence = 0, engine = 0): Bytes => [
+  ...u32(sequence),
+  ...u16(engine),
+  ...u8(aggregation),
+  ...u8(2),
+  ...zeros(4),
+];
 
 export interface Header9 {
   readonly count?: number;
@@ -320,6 +348,14 @@ export interface BenchOptions extends Partial<Limits> {
   readonly rowsMax?: number;
   /** False: a flush puts a fresh batch in place, as it does when the old one leaves for another thread. */
   readonly reuse?: boolean;
+  readonly knowledge?: Knowledge;
+}
+
+/** What outlives a decoder, and every change that a decoder tells. */
+export function memory(exportersMax = 1000, templatesMax = 1000) {
+  const changes: Change[] = [];
+  const sink = { changed: (change: Change) => changes.push(change) };
+  return { store: createTemplateStore({ exportersMax, templatesMax }), sink, changes };
 }
 
 /** A decoder whose rows can be looked at. */
@@ -330,7 +366,7 @@ export class Bench {
   readonly flushed: number[] = [];
   readonly #output: { batch: FlowBatch; flush(): void };
 
-  constructor({ rowsMax = 256, reuse = true, templatesMax = 1000, exportersMax = 1000 }: BenchOptions = {}) {
+  constructor({ rowsMax = 256, reuse = true, templatesMax = 1000, exportersMax = 1000, knowledge }: BenchOptions = {}) {
     const fresh = () => createBatch(DECODED_COLUMNS, rowsMax) as unknown as FlowBatch;
     this.#output = {
       batch: fresh(),
@@ -342,7 +378,7 @@ export class Bench {
         else this.#output.batch = fresh();
       },
     };
-    this.decoder = new Decoder(this.#output, { templatesMax, exportersMax });
+    this.decoder = new Decoder(this.#output, { templatesMax, exportersMax }, undefined, knowledge);
   }
 
   get batch(): FlowBatch {
@@ -351,11 +387,21 @@ export class Bench {
 
   /** Decodes and returns the rows of this datagram. */
   decode(datagram: Uint8Array, source = '198.51.100.1', port = 50000, receivedAtMs = RECEIVED_MS): Row[] {
+    return this.rowsOf(() => this.decoder.decode(datagram, source, port, receivedAtMs));
+  }
+
+  /** Takes in what another decoder has learned and returns the rows that had waited for it. */
+  learn(changes: readonly Change[], nowMs = RECEIVED_MS): Row[] {
+    return this.rowsOf(() => this.decoder.learn(changes, nowMs));
+  }
+
+  rowsOf(act: () => number): Row[] {
     const before = this.rows.length;
-    const records = this.decoder.decode(datagram, source, port, receivedAtMs);
+    const records = act();
     if (this.batch.rows > 0) this.#output.flush();
     const rows = this.rows.slice(before);
-    if (rows.length !== records) throw new Error(`decode() returned ${records}, but the batch got ${rows.length} rows`);
+    if (rows.length !== records)
+      throw new Error(`${records} records were counted, but the batch got ${rows.length} rows`);
     return rows;
   }
 
@@ -377,6 +423,53 @@ export class Bench {
     if (domains.length !== 1) throw new Error(`${domains.length} domains`);
     return domains[0]!;
   }
+}
+
+/**
+ * Splits rows into those of the records expected, in their order, and the rows between them, which tell the other
+ * direction of a record.
+ */
+export function splitReverse(
+  rows: readonly Row[],
+  expected: readonly Readonly<Record<string, Value | undefined>>[],
+  leftOut: readonly string[] = [],
+): { readonly forward: Row[]; readonly reverse: Row[] } {
+  const forward: Row[] = [];
+  const reverse: Row[] = [];
+  for (const row of rows) {
+    const next = expected[forward.length];
+    const same = (column: string) =>
+      next?.[column] === undefined || next[column] === row[column] || leftOut.includes(column);
+    const ahead = next !== undefined && ['srcAddr', 'dstAddr', 'srcPort', 'inIf'].every(same);
+    (ahead ? forward : reverse).push(row);
+  }
+  return { forward, reverse };
+}
+
+/** Datagrams that each bring something never seen before; `of` says what, `proven` whether it has data with it. */
+export type FloodOf = 'templates' | 'unknown templates' | 'domains' | 'sources' | 'agents';
+
+/** The datagrams of a flood by number: the same bytes each time, with what is new written into them. */
+export function createFlood(
+  of: FloodOf,
+  proven = false,
+): (i: number) => { datagram: Uint8Array; address: string; port: number } {
+  const field: FieldSpec[] = [[1, 4]];
+  const data = set(300, u32(1));
+  const announced = [set(2, template(300, field)), ...(proven ? [data] : [])];
+  const sampled = proven ? [flowSample([sampledHeader(ethernet(0x0800, ipv4(tcp())))])] : [];
+  const datagram = of === 'agents' ? sflow(sampled) : ipfix(of === 'unknown templates' ? [data] : announced);
+  const view = new DataView(datagram.buffer);
+  const spoofed = (i: number) => `${11 + (i >>> 24)}.${(i >>> 16) & 255}.${(i >>> 8) & 255}.${i & 255}`;
+  return i => {
+    const templateId = 256 + (i % 65_280);
+    if (of === 'templates') view.setUint16(20, templateId);
+    if (of === 'templates' && proven) view.setUint16(28, templateId);
+    if (of === 'unknown templates') view.setUint16(16, templateId);
+    if (of === 'agents') view.setUint32(8, i);
+    else if (of !== 'sources') view.setUint32(12, of === 'domains' ? i : Math.floor(i / 65_280));
+    return { datagram, address: of === 'sources' ? spoofed(i) : '10.255.0.1', port: 4739 };
+  };
 }
 
 const dat = (prefix: string, ...names: readonly string[]): string[] =>

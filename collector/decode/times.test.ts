@@ -4,16 +4,24 @@ import { describe, expect, test } from 'vitest';
 import {
   Bench,
   EXPORT_S,
+  ethernet,
   type FieldSpec,
+  flowSample,
   ipfix,
   ipfixOptions,
+  ipv4,
   netflow5,
   netflow9,
+  RECEIVED_MS,
   record5,
+  sampledHeader,
   set,
+  sflow,
+  tcp,
   template,
   u32,
   u64,
+  zeros,
 } from './testdata.ts';
 
 const EXPORT_MS = EXPORT_S * 1000;
@@ -97,5 +105,128 @@ describe('IPFIX', () => {
       }),
     );
     expect(rows).toMatchObject([{ flowStart: EXPORT_MS - 10_000, flowEnd: EXPORT_MS - 5000 }]);
+  });
+});
+
+test('data that waited for their template use the origin of uptimes that came meanwhile', () => {
+  const bench = new Bench();
+  const origin = [set(3, ipfixOptions(310, [[149, 4]], [[160, 8]])), set(310, u32(0), u64(EXPORT_MS - 50_000))];
+  bench.decode(ipfix([set(300, u32(41_000), u32(42_000))]));
+  bench.decode(ipfix(origin, { exportTime: EXPORT_S + 60 }));
+  bench.decode(ipfix([set(2, template(300, RELATIVE))], { exportTime: EXPORT_S + 60 }));
+  expect(bench.rows).toMatchObject([{ flowStart: EXPORT_MS - 9000, flowEnd: EXPORT_MS - 8000, timeSource: 'uptime' }]);
+});
+
+describe('the column timeSource', () => {
+  const sourceOf = (...fields: readonly FieldSpec[]) => {
+    const record = fields.flatMap(([, length]) => zeros(length));
+    return new Bench().decode(ipfix([set(2, template(300, fields)), set(300, record)]))[0]!['timeSource'];
+  };
+
+  test.each<[string, string, readonly FieldSpec[]]>([
+    [
+      'milliseconds',
+      'absolute',
+      [
+        [152, 8],
+        [153, 8],
+      ],
+    ],
+    [
+      'seconds',
+      'absolute',
+      [
+        [150, 4],
+        [151, 4],
+      ],
+    ],
+    [
+      'NTP times',
+      'absolute',
+      [
+        [154, 8],
+        [155, 8],
+      ],
+    ],
+    ['a start alone', 'absolute', [[152, 8]]],
+    [
+      'distances to the export',
+      'delta',
+      [
+        [158, 4],
+        [159, 4],
+      ],
+    ],
+    [
+      'uptimes with 160',
+      'uptime',
+      [
+        [22, 4],
+        [21, 4],
+        [160, 8],
+      ],
+    ],
+    [
+      'uptimes of which nobody has told the origin',
+      'export',
+      [
+        [22, 4],
+        [21, 4],
+      ],
+    ],
+    [
+      'an end in milliseconds, a start in uptime: the end decides',
+      'absolute',
+      [
+        [22, 4],
+        [153, 8],
+        [160, 8],
+      ],
+    ],
+    ['no time at all', 'export', [[1, 4]]],
+  ])('%s: %s', (_, expected, fields) => {
+    expect(sourceOf(...fields)).toBe(expected);
+  });
+
+  test('follows the options that tell the origin of uptimes', () => {
+    const bench = new Bench();
+    const flows = [set(2, template(300, RELATIVE)), set(300, u32(1000), u32(2000))];
+    const origin = [set(3, ipfixOptions(310, [[149, 4]], [[160, 8]])), set(310, u32(0), u64(EXPORT_MS - 3000))];
+    expect(bench.decode(ipfix([...flows, ...origin, ...flows]))).toMatchObject([
+      { timeSource: 'export', flowStart: EXPORT_MS, flowEnd: EXPORT_MS },
+      { timeSource: 'uptime', flowStart: EXPORT_MS - 2000, flowEnd: EXPORT_MS - 1000 },
+    ]);
+  });
+
+  test('of NetFlow v5 and v9 is uptime, of sFlow received', () => {
+    expect(new Bench().decode(netflow5([record5()]))).toMatchObject([{ timeSource: 'uptime' }]);
+    const v9 = netflow9([set(0, template(300, RELATIVE)), set(300, u32(1), u32(1))]);
+    expect(new Bench().decode(v9)).toMatchObject([{ timeSource: 'uptime' }]);
+    const sample = flowSample([sampledHeader(ethernet(0x0800, ipv4(tcp())))]);
+    expect(new Bench().decode(sflow([sample]))).toMatchObject([
+      { timeSource: 'received', flowStart: RECEIVED_MS, flowEnd: RECEIVED_MS },
+    ]);
+  });
+});
+
+// What the enricher then replaces by receivedAt and marks: times of which no exporter can mean what it says.
+describe.each([
+  ['NetFlow v5', (header: object, first: number, last: number) => netflow5([record5(1, 1, first, last)], header)],
+  [
+    'NetFlow v9',
+    (header: object, first: number, last: number) =>
+      netflow9([set(0, template(300, RELATIVE)), set(300, u32(first), u32(last))], header),
+  ],
+])('a clock nobody believes in %s', (_, datagram) => {
+  test.each([
+    ['seconds of 0', { unixSecs: 0, uptime: 10_000 }, 4000, 9000, 0, 0],
+    ['the year 2106', { unixSecs: 2 ** 32 - 1, uptime: 10_000 }, 4000, 9000, 4_294_967_289_000, 4_294_967_294_000],
+    ['an uptime of 0', { uptime: 0 }, 4000, 9000, EXPORT_MS + 4000, EXPORT_MS + 9000],
+    ['first and last of 0', { uptime: 1_000_000_000 }, 0, 0, EXPORT_MS - 1_000_000_000, EXPORT_MS - 1_000_000_000],
+    ['first behind last', { uptime: 10_000 }, 9000, 4000, EXPORT_MS - 1000, EXPORT_MS - 6000],
+  ])('%s gives what it says, within the range of time', (__, header, first, last, flowStart, flowEnd) => {
+    expect(new Bench().decode(datagram(header, first, last))).toMatchObject([
+      { timeSource: 'uptime', flowStart, flowEnd },
+    ]);
   });
 });

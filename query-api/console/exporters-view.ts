@@ -64,6 +64,12 @@ const COLUMNS: readonly ColumnOfView[] = [
     number: true,
     cell: ({ unknownTemplateSets }) => formatCount(unknownTemplateSets),
   },
+  {
+    title: 'Facts',
+    about: 'Names of ports, stations and hosts told within the last day',
+    number: true,
+    cell: ({ facts }) => formatCount(facts),
+  },
   { title: 'Datagrams', about: 'In the last day', number: true, cell: ({ datagrams }) => formatCount(datagrams) },
   {
     title: 'Volume',

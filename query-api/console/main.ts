@@ -63,7 +63,7 @@ async function refresh(): Promise<void> {
     behind?.catch(() => undefined); // reported below, once, when it is awaited
     const [nextMatrix, nextExporters] = await Promise.all([
       ask<MatrixAnswer>('matrix', { from, to, by, metric, limit: NODES_MAX }, signal),
-      ask<ExportersAnswer>('exporters', {}, signal),
+      ask<ExportersAnswer>('exporters', { interfaces: 0 }, signal),
     ]);
     [matrixAnswer, exportersAnswer] = [nextMatrix, nextExporters];
     draw();

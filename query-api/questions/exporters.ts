@@ -5,6 +5,7 @@ import type { Exporter } from '../answers.ts';
 import type { Statement } from '../tables.ts';
 import { addressText } from '../values.ts';
 import type { Asked } from '../window.ts';
+import { interfacesOf, type TellerRow } from './interfaces.ts';
 
 /** Exporters send at least a template or a keep-alive every minute or two; three minutes without one is silence. */
 export const SILENT_AFTER_MS = 180_000;
@@ -17,6 +18,7 @@ const COUNTERS = [
   'datagramBytes',
   'records',
   'lost',
+  'restarts',
   'templates',
   'unknownTemplateSets',
   'malformedSets',
@@ -54,12 +56,25 @@ function recentFrom(nowMs: number): number {
   return Math.floor((nowMs - RATE_MS) / 60_000) * 60_000;
 }
 
-/** Sequence numbers count records in NetFlow v5 and IPFIX, datagrams in NetFlow v9 and sFlow. */
+const DATAGRAM_COUNTERS: ReadonlySet<number> = new Set([
+  PROTOCOL.netflow9,
+  PROTOCOL.sflow5,
+  PROTOCOL.sflow4,
+  PROTOCOL.sflow2,
+  PROTOCOL.mirror,
+]);
+
+/** Sequence numbers count records in NetFlow v5 to v8 and IPFIX, datagrams in NetFlow v9, sFlow and ERSPAN. */
 function lostUnit(code: number): 'records' | 'datagrams' {
-  return code === PROTOCOL.netflow9 || code === PROTOCOL.sflow5 ? 'datagrams' : 'records';
+  return DATAGRAM_COUNTERS.has(code) ? 'datagrams' : 'records';
 }
 
-export function shapeExporter(row: ExporterRow, nowMs: number): Exporter {
+/** NetFlow v1 numbers nothing: what is lost of it cannot be known. */
+function isNumbered(code: number): boolean {
+  return code !== PROTOCOL.netflow1;
+}
+
+export function shapeExporter(row: ExporterRow, teller: TellerRow | undefined, nowMs: number): Exporter {
   const unit = lostUnit(row.code);
   const counters = Object.fromEntries(COUNTERS.map(name => [name, Number(row[name])])) as Record<Counter, number>;
   const expected = counters.lost + counters[unit];
@@ -73,8 +88,10 @@ export function shapeExporter(row: ExporterRow, nowMs: number): Exporter {
     samplingRate: row.rate === 0 ? null : row.rate,
     recordsPerSecond: (Number(row.recent) * 1000) / observedMs,
     lostUnit: unit,
-    lossRatio: expected > 0 ? counters.lost / expected : null,
+    lossRatio: expected > 0 && isNumbered(row.code) ? counters.lost / expected : null,
     ...counters,
+    facts: Number(teller?.facts ?? 0),
+    interfaces: interfacesOf(teller, row.domain),
   };
 }
 
@@ -83,15 +100,16 @@ export function exporterShares(rows: readonly ExporterRow[]): {
   lossRatio: number | null;
   unknownRateShare: number | null;
 } {
-  let [lost, records, unknownRate] = [0, 0, 0];
+  let [lost, records, numbered, unknownRate] = [0, 0, 0, 0];
   for (const row of rows) {
     const perDatagram = Number(row.records) / Math.max(1, Number(row.datagrams));
     lost += Number(row.lost) * (lostUnit(row.code) === 'datagrams' ? perDatagram : 1);
     records += Number(row.records);
+    if (isNumbered(row.code)) numbered += Number(row.records);
     unknownRate += Number(row.unknownRateRecords);
   }
   return {
-    lossRatio: lost + records > 0 ? lost / (lost + records) : null,
+    lossRatio: lost + numbered > 0 ? lost / (lost + numbered) : null,
     unknownRateShare: records > 0 ? unknownRate / records : null,
   };
 }

@@ -479,7 +479,7 @@ test('exporters tells who is silent, what was lost and how fast records come', a
   });
   const rows = [
     minute(3, {}),
-    minute(1, { lost: 100 }),
+    minute(1, { lost: 100, restarts: 1, unknownRateRecords: 150 }),
     minute(60, { exporter: '192.0.2.2', protocol: PROTOCOL.sflow5, samplingRate: 0, lost: 10 }),
   ];
   await plain.storage.insertArrow('exporters', encodeExporters(rows), `exporters.test.0.${'0'.repeat(32)}.0`);
@@ -492,6 +492,8 @@ test('exporters tells who is silent, what was lost and how fast records come', a
       silent: false,
       records: 600,
       lost: 100,
+      restarts: 1,
+      unknownRateRecords: 150,
       lossRatio: 100 / 700,
       lostUnit: 'records',
       samplingRate: 1,
@@ -506,7 +508,9 @@ test('exporters tells who is silent, what was lost and how fast records come', a
       samplingRate: null,
     },
   ]);
-  expect((await plain.ask<MatrixAnswer>('matrix', { from: 'now-10m' })).quality.lossRatio).toBeCloseTo(100 / 700, 12);
+  const { quality } = await plain.ask<MatrixAnswer>('matrix', { from: 'now-10m' });
+  expect(quality.lossRatio).toBeCloseTo(100 / 700, 12);
+  expect(quality.unknownRateShare).toBeCloseTo(150 / 600, 12);
 });
 
 test('an installation without a record answers with nothing, not with an error', async () => {

@@ -1,0 +1,158 @@
+// The sequence meter of a domain: what was lost between exporter and collector, and when the exporter started again. It
+// counts in the unit of the protocol: flows in NetFlow v5, v7 and v8, datagrams in NetFlow v9 and sFlow, data records in
+// IPFIX. Numbers are modulo 2^32. What comes late was counted as lost when the later one came and is taken back; what
+// comes twice changes nothing; a restart loses nothing and is counted.
+
+/** Where the meter counts; a report reads both and sets them back to 0. */
+export interface SequenceTally {
+  lost: number;
+  restarts: number;
+}
+
+/** A larger step forward is a restart that happened to land ahead; nobody sends so much between two datagrams. */
+const GAP_MAX = 10_000_000;
+/** A step back within this may be a datagram that was overtaken or repeated; a larger one is a restart. */
+const REORDER_MAX = 100_000;
+/** So many steps back in their own order are no late ones: the exporter started again. */
+const LATE_RUN_MAX = 8;
+/** Gaps remembered, the newest, so that a late datagram is told from a repeated one. */
+export const GAPS_MAX = 8;
+
+/** An uptime lower by no more than this comes from a datagram that was overtaken. */
+const UPTIME_REORDER_MS = 60_000;
+/** Within this of 2^32 an uptime rolls over; elsewhere a lower one is a restart. */
+const ROLLOVER_MS = 3_600_000;
+const TWO_32 = 4294967296;
+
+/** Messages that fit one convention only before it holds against as many that fit the other only. */
+const EVIDENCE_MAX = 4;
+
+/** Stands for the records of a message that cannot be counted. */
+export const UNCOUNTED = -1;
+
+const UNKNOWN = -1;
+
+export class SequenceMeter {
+  readonly #tally: SequenceTally;
+  #next = UNKNOWN;
+  /** First number and length of each gap; made when there is one. */
+  #gaps: Uint32Array | undefined;
+  #gapAt = 0;
+  /** Number that would follow the last step back, and how many have followed each other so. */
+  #lateNext = UNKNOWN;
+  #lateRun = 0;
+  #uptimeMs = 0;
+
+  /** IPFIX: number and records of the message before, UNKNOWN where they could not be counted. */
+  #last = UNKNOWN;
+  #lastRecords = UNKNOWN;
+  /** IPFIX: above 0, the numbers count the records of their own message too. */
+  #evidence = 0;
+
+  constructor(tally: SequenceTally) {
+    this.#tally = tally;
+  }
+
+  /** `advance` is what this datagram adds to the number of the next one. False when it came late or again. */
+  check(sequence: number, advance: number): boolean {
+    const gap = this.#next < 0 ? 0 : (sequence - this.#next) | 0;
+    if (gap < 0 && gap >= -REORDER_MAX) {
+      if (this.#takeBack(sequence, advance) || !this.#isRestart(sequence, advance)) return false;
+      this.#restart();
+    } else if (gap < 0 || gap > GAP_MAX) this.#restart();
+    else if (gap > 0) {
+      this.#tally.lost += gap;
+      this.#remember(this.#next, gap);
+    }
+    this.#lateRun = 0;
+    this.#next = (sequence + advance) >>> 0;
+    return true;
+  }
+
+  /**
+   * RFC 7011 3.1: the number counts the data records sent before this message. Some exporters (VMware, softflowd) count
+   * those of this message too. Messages that fit one reading only tell which; that one then measures the gaps.
+   * Across a message with UNCOUNTED records no loss is measured that may be none.
+   */
+  checkRecords(sequence: number, records: number): void {
+    this.#weigh(sequence, records);
+    const isInclusive = this.#evidence > 0;
+    if (this.#last >= 0) {
+      if (isInclusive) this.#next = this.#last;
+      else this.#next = this.#lastRecords < 0 ? UNKNOWN : (this.#last + this.#lastRecords) >>> 0;
+    }
+    if (records >= 0) {
+      const start = isInclusive ? (sequence - records) >>> 0 : sequence;
+      if (!this.check(start, records)) return;
+    } else if (isInclusive) {
+      // Its own records are part of the number: what is missing before it cannot be told.
+      this.#next = UNKNOWN;
+    } else if (!this.check(sequence, 0)) return;
+    this.#last = sequence;
+    this.#lastRecords = records;
+  }
+
+  /** Which convention this message speaks for. */
+  #weigh(sequence: number, records: number): void {
+    if (this.#last < 0 || this.#lastRecords < 0 || records < 0) return;
+    const isExclusiveFit = sequence === (this.#last + this.#lastRecords) >>> 0;
+    const isInclusiveFit = sequence === (this.#last + records) >>> 0;
+    if (isExclusiveFit && !isInclusiveFit) this.#evidence = Math.max(-EVIDENCE_MAX, this.#evidence - 1);
+    if (isInclusiveFit && !isExclusiveFit) this.#evidence = Math.min(EVIDENCE_MAX, this.#evidence + 1);
+  }
+
+  /** The exporter's uptime in milliseconds modulo 2^32; 0 says nothing. Lower than before is a restart or a rollover. */
+  checkUptime(uptimeMs: number): void {
+    const before = this.#uptimeMs;
+    if (uptimeMs === 0 || (uptimeMs < before && before - uptimeMs <= UPTIME_REORDER_MS)) return;
+    this.#uptimeMs = uptimeMs;
+    if (uptimeMs >= before || (before > TWO_32 - ROLLOVER_MS && uptimeMs < ROLLOVER_MS)) return;
+    this.#restart();
+  }
+
+  #restart(): void {
+    this.#tally.restarts++;
+    this.#next = UNKNOWN;
+    this.#last = UNKNOWN;
+    this.#lateRun = 0;
+    this.#gaps?.fill(0);
+  }
+
+  #isRestart(sequence: number, advance: number): boolean {
+    if (advance === 0) return false;
+    this.#lateRun = sequence === this.#lateNext ? this.#lateRun + 1 : 1;
+    this.#lateNext = (sequence + advance) >>> 0;
+    return this.#lateRun >= LATE_RUN_MAX;
+  }
+
+  #remember(start: number, length: number): void {
+    this.#gaps ??= new Uint32Array(2 * GAPS_MAX);
+    this.#gaps[2 * this.#gapAt] = start;
+    this.#gaps[2 * this.#gapAt + 1] = length;
+    this.#gapAt = (this.#gapAt + 1) % GAPS_MAX;
+  }
+
+  /** Closes the part of a gap that a late datagram fills; false when it fills none. */
+  #takeBack(sequence: number, advance: number): boolean {
+    const gaps = this.#gaps;
+    if (!gaps || advance === 0) return false;
+    for (let i = 0; i < gaps.length; i += 2) {
+      const start = gaps[i]!;
+      const length = gaps[i + 1]!;
+      const before = (sequence - start) >>> 0;
+      if (before >= length) continue;
+      const taken = Math.min(advance, length - before);
+      const after = length - before - taken;
+      // A report in between may have set the count back to 0.
+      this.#tally.lost = Math.max(0, this.#tally.lost - taken);
+      gaps[i + 1] = before;
+      if (before > 0 && after > 0) this.#remember(sequence + taken, after);
+      else if (after > 0) {
+        gaps[i] = sequence + taken;
+        gaps[i + 1] = after;
+      }
+      return true;
+    }
+    return false;
+  }
+}

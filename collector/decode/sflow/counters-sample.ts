@@ -1,0 +1,220 @@
+// Counters samples tell of the agent's surroundings, and discarded packets of what did not become traffic.
+//
+//   counters_sample 2:          sequence | source_id class 1 byte, index 3 | number of records
+//   counters_sample_expanded 4: sequence | class | index | number of records
+//   discarded_packet 5:         sequence | class | index | drops | input | output | reason | number of records
+//   port_name 1005:             string, the name of the interface that is the data source
+//   host_descr 2000:            hostname string | UUID 16 bytes | machine type | OS name | OS release string
+//   host_adapters 2001:         number | of each: ifIndex | number of MACs | MAC 6 bytes, padded to 8
+//   host_parent 2002:           class and index of the data source that runs this one
+//
+// Records come in any order, so a sample is read to its end before anything is told.
+
+import type { DatagramContext } from '../context.ts';
+import type { Domain } from '../domain.ts';
+import { cleanName, type Fact } from '../facts.ts';
+import { FAULT } from '../faults.ts';
+import { type SflowAgent, sourceKey } from './agent.ts';
+import { nextStructure, walkSteps } from './structure-walk.ts';
+
+const PORT_NAME = 1005;
+const HOST_DESCR = 2000;
+const HOST_ADAPTERS = 2001;
+const HOST_PARENT = 2002;
+
+const CLASS_INTERFACE = 0;
+/** A logical entity: a virtual machine, a container. */
+const CLASS_LOGICAL = 3;
+
+const DISCARDED_HEAD_BYTES = 32;
+
+/** Where the records of interest of one sample are, 0 not there. */
+interface Found {
+  portName: number;
+  portNameEnd: number;
+  descr: number;
+  descrEnd: number;
+  adapters: number;
+  adaptersEnd: number;
+  parent: number;
+}
+
+const found: Found = {
+  portName: 0,
+  portNameEnd: 0,
+  descr: 0,
+  descrEnd: 0,
+  adapters: 0,
+  adaptersEnd: 0,
+  parent: 0,
+};
+
+/** False when the datagram has used up what it may cost. */
+export function decodeCountersSample(
+  context: DatagramContext,
+  domain: Domain,
+  agent: SflowAgent,
+  expanded: boolean,
+  start: number,
+  end: number,
+): boolean {
+  const { view } = context;
+  const records = start + (expanded ? 16 : 12);
+  if (records > end) {
+    context.fault(FAULT['sample-malformed'], domain);
+    return true;
+  }
+  const count = view.getUint32(records - 4);
+  if (!context.mayTake(walkSteps(count, end - records), domain)) return false;
+  // What stands before the fault is told all the same.
+  if (!findRecords(view, count, records, end)) context.fault(FAULT['sample-malformed'], domain);
+  const id = view.getUint32(start + 4);
+  const sourceClass = expanded ? id : id >>> 24;
+  const index = expanded ? view.getUint32(start + 8) : id & 0xffffff;
+  if (found.portName !== 0 && sourceClass === CLASS_INTERFACE) tellPortName(context, domain, index);
+  if (found.descr === 0 && found.adapters === 0) return true;
+  return tellHost(context, domain, agent, sourceClass, index);
+}
+
+/** A packet that the device dropped: counted, no traffic. False when the datagram has used up what it may cost. */
+export function decodeDiscardedPacket(context: DatagramContext, domain: Domain, start: number, end: number): boolean {
+  const { view } = context;
+  const records = start + DISCARDED_HEAD_BYTES;
+  if (records > end) {
+    context.fault(FAULT['sample-malformed'], domain);
+    return true;
+  }
+  const count = view.getUint32(records - 4);
+  if (!context.mayTake(walkSteps(count, end - records), domain)) return false;
+  if (findRecords(view, count, records, end)) domain.discardedSamples++;
+  else context.fault(FAULT['sample-malformed'], domain);
+  return true;
+}
+
+/** Fills `found`; false when a record does not fit the sample. */
+function findRecords(view: DataView, count: number, start: number, end: number): boolean {
+  found.portName = 0;
+  found.descr = 0;
+  found.adapters = 0;
+  found.parent = 0;
+  let offset = start;
+  for (let i = 0; i < count; i++) {
+    if (offset + 8 > end) return false;
+    const type = view.getUint32(offset);
+    const length = view.getUint32(offset + 4);
+    const record = offset + 8;
+    if (length > end - record) return false;
+    if (type === PORT_NAME) {
+      found.portName = record;
+      found.portNameEnd = record + length;
+    } else if (type === HOST_DESCR) {
+      found.descr = record;
+      found.descrEnd = record + length;
+    } else if (type === HOST_ADAPTERS) {
+      found.adapters = record;
+      found.adaptersEnd = record + length;
+    } else if (type === HOST_PARENT && length >= 8) found.parent = record;
+    offset = nextStructure(view, record, length, end);
+  }
+  return true;
+}
+
+const NOTHING: Fact = { kind: 'interface', index: 0, macHigh: 0, macLow: 0, stationId: '', name: '', hostId: '' };
+
+function tell(context: DatagramContext, domain: Domain, fact: Fact): void {
+  context.facts.tell(fact, context.exporter, domain.id, context.protocol, context.receivedAtMs);
+}
+
+function tellPortName(context: DatagramContext, domain: Domain, index: number): void {
+  const { portName, portNameEnd } = found;
+  const length = stringLength(context.view, portName, portNameEnd);
+  if (length < 0) {
+    context.fault(FAULT['sample-malformed'], domain);
+    return;
+  }
+  const name = cleanName(context.bytes, portName + 4, length);
+  if (name !== '' && index !== 0) tell(context, domain, { ...NOTHING, kind: 'interface', index, name });
+}
+
+/** A host or a guest, a fact for each of its MACs; false when the datagram has used up what it may cost. */
+function tellHost(
+  context: DatagramContext,
+  domain: Domain,
+  agent: SflowAgent,
+  sourceClass: number,
+  index: number,
+): boolean {
+  const { view, bytes } = context;
+  const { descr, descrEnd, parent } = found;
+  let name = '';
+  let id = '';
+  if (descr !== 0) {
+    const length = stringLength(view, descr, descrEnd);
+    const uuid = descr + 4 + length + (-length & 3);
+    if (length < 0 || uuid + 16 > descrEnd) {
+      context.fault(FAULT['sample-malformed'], domain);
+      return true;
+    }
+    name = cleanName(bytes, descr + 4, length);
+    id = uuidAt(view, uuid);
+  }
+  const isStation = parent !== 0 || sourceClass === CLASS_LOGICAL;
+  if (!isStation && id !== '') agent.rememberHost(sourceKey(sourceClass, index), id);
+  const hostId = parent === 0 ? '' : agent.host(sourceKey(view.getUint32(parent), view.getUint32(parent + 4)));
+  return tellAdapters(context, domain, {
+    ...NOTHING,
+    kind: isStation ? 'station' : 'host',
+    stationId: id,
+    name,
+    hostId,
+  });
+}
+
+function tellAdapters(context: DatagramContext, domain: Domain, fact: Fact): boolean {
+  const { view } = context;
+  const { adapters, adaptersEnd } = found;
+  let told = 0;
+  let offset = adapters + 4;
+  const count = adapters === 0 || offset > adaptersEnd ? 0 : view.getUint32(adapters);
+  if (!context.mayTake(walkSteps(count, adaptersEnd - adapters), domain)) return false;
+  for (let i = 0; i < count; i++) {
+    if (offset + 8 > adaptersEnd) {
+      context.fault(FAULT['sample-malformed'], domain);
+      break;
+    }
+    const index = view.getUint32(offset);
+    const macs = view.getUint32(offset + 4);
+    offset += 8;
+    if (macs > (adaptersEnd - offset) / 8) {
+      context.fault(FAULT['sample-malformed'], domain);
+      break;
+    }
+    for (let mac = 0; mac < macs; mac++, offset += 8) {
+      const macHigh = view.getUint16(offset);
+      const macLow = view.getUint32(offset + 2);
+      if (macHigh === 0 && macLow === 0) continue;
+      tell(context, domain, { ...fact, index, macHigh, macLow });
+      told++;
+    }
+  }
+  if (told === 0 && (fact.name !== '' || fact.stationId !== '')) tell(context, domain, fact);
+  return true;
+}
+
+/** Length of the string at `start`, -1 when it does not fit. */
+function stringLength(view: DataView, start: number, end: number): number {
+  if (start + 4 > end) return -1;
+  const length = view.getUint32(start);
+  return length > end - start - 4 ? -1 : length;
+}
+
+/** 32 hex digits; empty for the nil UUID, which agents send when they know none. */
+function uuidAt(view: DataView, start: number): string {
+  let text = '';
+  for (let i = 0; i < 16; i += 4)
+    text += view
+      .getUint32(start + i)
+      .toString(16)
+      .padStart(8, '0');
+  return /^0+$/.test(text) ? '' : text;
+}

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { PROTOCOL } from '../../schemas/codes.ts';
+import { type ExporterRow, exporterShares, shapeExporter } from './exporters.ts';
+
+const NOW_MS = Date.parse('2024-05-01T12:00:00Z');
+
+function row(code: number, told: Partial<ExporterRow>): ExporterRow {
+  return {
+    address: '192.0.2.1',
+    domain: 0,
+    code,
+    seen: String(NOW_MS),
+    first: String(NOW_MS - 300_000),
+    rate: 0,
+    recent: '0',
+    datagrams: '10',
+    datagramBytes: '10000',
+    records: '100',
+    lost: '0',
+    restarts: '0',
+    templates: '0',
+    unknownTemplateSets: '0',
+    malformedSets: '0',
+    unknownRateRecords: '100',
+    rateChanges: '0',
+    ...told,
+  };
+}
+
+test('loss is told in the unit of the protocol', () => {
+  const shape = (code: number) => shapeExporter(row(code, { lost: '10' }), undefined, NOW_MS);
+  for (const code of [PROTOCOL.netflow5, PROTOCOL.netflow6, PROTOCOL.netflow7, PROTOCOL.netflow8, PROTOCOL.ipfix])
+    expect(shape(code)).toMatchObject({ lostUnit: 'records', lossRatio: 10 / 110 });
+  for (const code of [PROTOCOL.netflow9, PROTOCOL.sflow5])
+    expect(shape(code)).toMatchObject({ lostUnit: 'datagrams', lossRatio: 0.5 });
+});
+
+test('NetFlow v1 has no sequence number: its loss is not known, and says nothing of the loss of others', () => {
+  const v1 = row(PROTOCOL.netflow1, { records: '900' });
+  expect(shapeExporter(v1, undefined, NOW_MS)).toMatchObject({ protocol: 'netflow1', lossRatio: null, lost: 0 });
+  expect(exporterShares([v1])).toEqual({ lossRatio: null, unknownRateShare: 100 / 900 });
+  expect(exporterShares([v1, row(PROTOCOL.netflow5, { lost: '25', records: '75' })])).toMatchObject({
+    lossRatio: 0.25,
+  });
+});
