@@ -5,6 +5,8 @@ export interface DecodeVariant {
   readonly about: string;
   readonly datagrams: { readonly templates: readonly Uint8Array[]; readonly data: Uint8Array };
   readonly records: number;
+  /** Turns the data into the next datagram of its exporter: sequence numbers, and the pools of sFlow, go on. */
+  advance(): void;
 }
 
 /** [element, length]: 18 fields that a switch with layer-2 keys exports. */
@@ -49,11 +51,22 @@ function templated(
   writeHeader(data, version, records);
   data.writeUInt16BE(256, headerBytes);
   data.writeUInt16BE(4 + records * recordBytes, headerBytes + 2);
+  const view = viewOf(data);
   return {
     about: `${version === 9 ? 'NetFlow v9' : 'IPFIX'}, 18 fields, ${recordBytes} B a record`,
     datagrams: { templates: [template], data },
     records,
+    advance: () => addTo(view, version === 9 ? 12 : 8, version === 9 ? 1 : records),
   };
+}
+
+function viewOf(data: Buffer): DataView {
+  return new DataView(data.buffer, data.byteOffset, data.length);
+}
+
+/** Adds to a 32-bit counter on the wire, which wraps. */
+function addTo(view: DataView, offset: number, step: number): void {
+  view.setUint32(offset, view.getUint32(offset) + step);
 }
 
 function writeHeader(datagram: Buffer, version: 9 | 10, count: number): void {
@@ -72,7 +85,13 @@ function netflow5(): DecodeVariant {
   data.writeUInt32BE(100_000, 4);
   data.writeUInt32BE(1_700_000_000, 8);
   data.writeUInt16BE(0x4064, 22);
-  return { about: 'NetFlow v5, 48 B a record', datagrams: { templates: [], data }, records };
+  const view = viewOf(data);
+  return {
+    about: 'NetFlow v5, 48 B a record',
+    datagrams: { templates: [], data },
+    records,
+    advance: () => addTo(view, 16, records),
+  };
 }
 
 function sflow5(): DecodeVariant {
@@ -99,7 +118,20 @@ function sflow5(): DecodeVariant {
     data.writeUInt16BE(40000 + i, frame + 38);
     data.writeUInt16BE(443, frame + 40);
   }
-  return { about: 'sFlow v5, Ethernet + 802.1Q + IPv4 + TCP header', datagrams: { templates: [], data }, records };
+  const view = viewOf(data);
+  return {
+    about: 'sFlow v5, Ethernet + 802.1Q + IPv4 + TCP header',
+    datagrams: { templates: [], data },
+    records,
+    advance() {
+      addTo(view, 16, 1);
+      for (let i = 0; i < records; i++) {
+        const sample = 28 + i * (8 + sampleBytes);
+        addTo(view, sample + 8, records);
+        addTo(view, sample + 20, 1000 * records);
+      }
+    },
+  };
 }
 
 export const DECODE_VARIANTS = {

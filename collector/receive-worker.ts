@@ -9,6 +9,7 @@ import { type Batch, batchOver, buffersOf, clearBatch, createBatch } from '../sc
 import type { Column } from '../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { openCounters } from '../service/counters.ts';
+import { inlineFurther } from '../service/inlining.ts';
 import { createLog } from '../service/log.ts';
 import { createChangeOutbox } from './change-outbox.ts';
 import { STREAM_COUNTERS, WORKER_COUNTERS } from './counters.ts';
@@ -41,6 +42,8 @@ const EXPIRE_INTERVAL_MS = 60_000;
 /** At a stop, datagrams that the kernel already holds are read until none came for QUIET_MS, at most DRAIN_MS_MAX. */
 const QUIET_MS = 30;
 const DRAIN_MS_MAX = 500;
+
+inlineFurther();
 
 const {
   configuration,

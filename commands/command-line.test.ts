@@ -83,7 +83,10 @@ describe.concurrent('hairpin', () => {
 
   test.each([
     [['decode', '--fromat', 'csv', 'x'], "Unknown option '--fromat'"],
-    [['decode', '--format', 'xml', 'x'], '--format must be one of jsonl, csv, arrow'],
+    [['decode', '--format', 'xml', 'x'], '--format must be one of jsonl, csv, table, arrow'],
+    [['decode', '--all-elements', '--format', 'csv', 'x'], '--format must be one of jsonl, table with --all-elements'],
+    [['decode', '--all-elements', '--columns', 'bytes', 'x'], '--all-elements has no columns'],
+    [['decode', '--elements', '/none', 'x'], '/none cannot be read'],
     [['replay', 'a', '--to', 'host'], '--to HOST:PORT is required'],
     [['start', '--workers', '0', '--udp', 'x', '--http', 'here'], 'configuration is refused, 3 faults:'],
   ])('%j is refused in words', async (args, message) => {
@@ -124,6 +127,17 @@ describe.concurrent('hairpin decode', () => {
     expect([status, table.numRows]).toEqual([0, 30 * DATAGRAMS]);
     const bytes = [...(table.getChild('bytes') as Iterable<bigint>)].reduce((sum, value) => sum + value, 0n);
     expect(bytes).toBe(BigInt(30 * (100 * DATAGRAMS + (DATAGRAMS * (DATAGRAMS - 1)) / 2)));
+  });
+
+  test('--all-elements writes everything that was sent', async () => {
+    const { status, out } = await hairpin('decode', '--all-elements', capture);
+    const kinds = out
+      .trimEnd()
+      .split('\n')
+      .map(line => (JSON.parse(line) as { kind: string }).kind);
+    expect(status).toBe(0);
+    expect(kinds.filter(kind => kind === 'header').length).toBe(DATAGRAMS);
+    expect(kinds.filter(kind => kind === 'data').length).toBe(30 * DATAGRAMS);
   });
 
   test('of a capture that was cut gives what is whole and says so', async () => {

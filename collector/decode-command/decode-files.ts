@@ -1,6 +1,7 @@
 // `hairpin decode FILE...`: captures to rows on standard output, a summary on standard error. All files share one
 // decoder, in the order given, so that templates in one serve data in the next. Text is written a batch at a time and
-// waits for its reader; an Arrow stream is kept in memory until the last record, some 200 bytes each.
+// waits for its reader; an Arrow stream is kept in memory until the last record, some 200 bytes each. Instead of the rows,
+// everything that was sent can be told (all-elements.ts), a datagram at a time.
 
 import type { Writable } from 'node:stream';
 import { encodePieces } from '../../schemas/arrow.ts';
@@ -11,17 +12,26 @@ import { HairpinError } from '../../service/errors.ts';
 import { readCapture } from '../capture.ts';
 import type { Limits } from '../decode/context.ts';
 import { Decoder } from '../decode/decoder.ts';
+import { rulesWith } from '../decode/elements.ts';
 import type { FlowBatch } from '../decode/flow-batch.ts';
+import { type LoadedElements, loadElements } from '../element-registry.ts';
+import { ElementPrinter } from './all-elements.ts';
 import { TABLE_COLUMNS, TEXT_FORMATS } from './row-text.ts';
-import { summary } from './summary.ts';
+import { summary, templateList } from './summary.ts';
 
 export const DECODE_FORMATS = ['jsonl', 'csv', 'table', 'arrow'] as const;
 export type DecodeFormat = (typeof DECODE_FORMATS)[number];
+/** What everything that was sent can be told in. */
+export const ELEMENT_FORMATS = ['jsonl', 'table'] as const;
 
 export interface DecodeOptions {
   readonly format: DecodeFormat;
   /** Columns in the order wanted; empty: all that the decoders fill, of a table those of TABLE_COLUMNS. */
   readonly columns?: readonly Column[];
+  /** Instead of rows everything that was sent; in an ELEMENT_FORMATS. */
+  readonly allElements?: boolean;
+  /** Names of elements, and columns for some of them, beside those that are built in. */
+  readonly elements?: LoadedElements;
 }
 
 const BATCH_ROWS = 8192;
@@ -30,18 +40,22 @@ const LIMITS: Limits = { templatesMax: 65536, exportersMax: 65536 };
 /** Returns the exit code: 1 when a file could not be read, with the reason on `err`. */
 export async function decodeFiles(
   files: readonly string[],
-  { format, columns = [] }: DecodeOptions,
+  { format, columns = [], allElements = false, elements = loadElements('') }: DecodeOptions,
   out: Writable,
   err: Writable,
 ): Promise<number> {
   const list = columns.length > 0 ? columns : format === 'table' ? TABLE_COLUMNS.map(columnNamed) : DECODED_COLUMNS;
   const kept: FlowBatch[] = [];
-  const texts: string[] = format === 'arrow' ? [] : [TEXT_FORMATS[format].head(list)];
+  const texts: string[] = format === 'arrow' || allElements ? [] : [TEXT_FORMATS[format].head(list)];
   const fresh = () => createBatch(DECODED_COLUMNS, BATCH_ROWS) as unknown as FlowBatch;
   const output = {
     batch: fresh(),
     flush() {
       const { batch } = output;
+      if (allElements) {
+        clearBatch(batch);
+        return;
+      }
       if (format === 'arrow') {
         kept.push(batch);
         output.batch = fresh();
@@ -55,13 +69,22 @@ export async function decodeFiles(
     },
   };
   const decoder = new Decoder(output, LIMITS);
+  decoder.context.elementRules = rulesWith(elements.mapped);
+  const printer = allElements
+    ? new ElementPrinter(decoder, elements.registry, format === 'table' ? 'table' : 'jsonl')
+    : undefined;
   let failures = 0;
   for (const file of files) {
     try {
       const { datagrams, passedOver, truncated, format: kind } = readCapture(file);
       let records = 0;
-      for (const { payload, source, sourcePort, timeMs } of datagrams) {
-        records += decoder.decode(payload, source, sourcePort, timeMs);
+      for (const datagram of datagrams) {
+        const { payload, source, sourcePort, timeMs } = datagram;
+        if (printer) {
+          const told = printer.decode(datagram);
+          records += told.records;
+          if (told.text !== '') texts.push(told.text);
+        } else records += decoder.decode(payload, source, sourcePort, timeMs);
         for (const text of texts.splice(0)) await write(out, text);
       }
       if (format !== 'arrow') output.flush();
@@ -79,7 +102,9 @@ export async function decodeFiles(
     const [first, ...more] = [output.batch, ...kept].map(batch => ({ ...batch, list }));
     for (const piece of encodePieces(first!, ...more)) await write(out, piece);
   }
-  err.write(summary(decoder));
+  const domains = [...decoder.exporters.domains()];
+  err.write(summary(decoder, domains));
+  if (printer) err.write(`${templateList(domains, elements.registry)}${printer.notes()}`);
   return failures > 0 ? 1 : 0;
 }
 

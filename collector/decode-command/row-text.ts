@@ -16,6 +16,11 @@ export interface RowFormat {
 
 const TIME_MS_MAX = 8.64e15;
 
+/** A time of RFC 3339 in UTC; beyond the calendar its last one. */
+export function isoTime(ms: number): string {
+  return new Date(Math.min(TIME_MS_MAX, ms)).toISOString();
+}
+
 /** A value without quotes; numbers are digits, codes their names. */
 function text(batch: Rows, column: Column, row: number): string {
   const array = arrayOf(batch, column.name);
@@ -28,7 +33,7 @@ function text(batch: Rows, column: Column, row: number): string {
         .toString('hex')
         .replace(/^0+$/, '');
     case 'time':
-      return new Date(Math.min(TIME_MS_MAX, array[2 * row + 1]! * 2 ** 32 + array[2 * row]!)).toISOString();
+      return isoTime(array[2 * row + 1]! * 2 ** 32 + array[2 * row]!);
     case 'u64':
       if (isMac(column)) return array[2 * row] === 0 && array[2 * row + 1] === 0 ? '' : mac(array, row);
       return String((BigInt(array[2 * row + 1]!) << 32n) | BigInt(array[2 * row]!));

@@ -50,6 +50,8 @@ export class DatagramContext {
   uptimeMs = 0;
   /** Records this datagram has become so far. */
   records = 0;
+  /** sFlow: where the rows of this datagram begin in the batch. */
+  firstRow = 0;
   /** Steps taken for this datagram; every loop over what the datagram says of itself counts here. */
   steps = 0;
   /** Gets what exporters tell of interfaces, stations and hosts. */
@@ -91,15 +93,20 @@ export class DatagramContext {
   stamp(domain: Domain, row: number, count: number, timeSourceCode: number): void {
     const { columns } = this.output.batch;
     fillTime(columns.receivedAt, row, count, this.receivedAtMs);
-    const [e0, e1, e2, e3] = this.exporter as unknown as [number, number, number, number];
+    const e0 = this.exporter[0]!;
+    const e1 = this.exporter[1]!;
+    const e2 = this.exporter[2]!;
+    const e3 = this.exporter[3]!;
     const { exporter, observationDomain, protocol, timeSource } = columns;
-    const { id } = domain;
-    const code = this.protocol;
-    for (let i = row, word = 4 * row; i < row + count; i++, word += 4) {
+    for (let i = 0, word = 4 * row; i < count; i++, word += 4) {
       exporter[word] = e0;
       exporter[word + 1] = e1;
       exporter[word + 2] = e2;
       exporter[word + 3] = e3;
+    }
+    const { id } = domain;
+    const code = this.protocol;
+    for (let i = row; i < row + count; i++) {
       observationDomain[i] = id;
       protocol[i] = code;
       timeSource[i] = timeSourceCode;

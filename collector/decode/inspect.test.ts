@@ -1,15 +1,11 @@
-// What the inspector reads, against NetGauze's decode of every message of the captures: each field of each record.
+// What the inspector reads. Every record of the captures that NetGauze decodes is compared in collector/conformance.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { requireTool } from '../../service/test-requirements.ts';
-import { readCapture } from '../capture.ts';
 import { builtInElements } from '../element-registry.ts';
 import { type InspectedField, type InspectedValue, inspectRecords } from './inspect.ts';
 import {
   Bench,
   type Bytes,
-  CORPUS,
   EXPORT_S,
   type FieldSpec,
   hex,
@@ -141,115 +137,5 @@ describe('records', () => {
     bench.decoder.context.inspect = undefined;
     expect(bench.decode(ipfix([set(2, template(300, [[1, 1]])), set(300, [5])])).length).toBe(1);
     expect(records).toEqual([]);
-  });
-});
-
-const NETGAUZE = `${CORPUS}NetGauze/`;
-const ready = requireTool('corpus', existsSync(NETGAUZE), `no folder ${NETGAUZE}`);
-
-type Golden = Record<
-  'IPFIX' | 'NetFlowV9',
-  { readonly sets: readonly { readonly Data?: { readonly id: number; readonly records: readonly GoldenRecord[] } }[] }
->;
-interface GoldenRecord {
-  readonly scope_fields: readonly Record<string, unknown>[];
-  readonly fields: readonly Record<string, unknown>[];
-}
-
-const PROTOCOLS: Readonly<Record<string, number>> = {
-  HOPOPT: 0,
-  ICMP: 1,
-  IGMP: 2,
-  IPv4: 4,
-  TCP: 6,
-  UDP: 17,
-  IPv6: 41,
-  GRE: 47,
-  ESP: 50,
-  IPv6ICMP: 58,
-  OSPFIGP: 89,
-  PIM: 103,
-  VRRP: 112,
-  SCTP: 132,
-};
-/** Codes that NetGauze shows by name; ours stays the number. */
-const NAMED: ReadonlySet<string> = new Set([
-  'forwardingStatus',
-  'flowEndReason',
-  'selectorAlgorithm',
-  'mplsTopLabelType',
-  'flowDirection',
-]);
-
-/** NetGauze's value in the form of ours; undefined where it only names a code. */
-function comparableOf(name: string, value: unknown): unknown {
-  if (NAMED.has(name)) return undefined;
-  if (name === 'protocolIdentifier') return PROTOCOLS[String(value)] ?? `protocol ${JSON.stringify(value)}`;
-  if (name === 'tcpControlBits') {
-    const bits = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'];
-    return bits.reduce((sum, bit, i) => sum + ((value as Record<string, boolean>)[bit] ? 2 ** i : 0), 0);
-  }
-  if (name === 'ipv6ExtensionHeadersFull') return Number(`0x${Buffer.from(value as number[]).toString('hex')}`);
-  if (Array.isArray(value)) {
-    const octets = Buffer.from(value as number[]).toString('hex');
-    return name.endsWith('MacAddress') ? octets.replace(/..(?!$)/g, '$&:') : octets;
-  }
-  return value;
-}
-
-function sameForm(name: string, value: unknown): unknown {
-  return name.endsWith('Milliseconds') ? Date.parse(String(value)) : value;
-}
-
-function disagreementsOf(ours: readonly InspectedField[], { scope_fields, fields }: GoldenRecord): string[] {
-  const theirs = [...scope_fields, ...fields].flatMap(field => Object.entries(field));
-  if (ours.length !== theirs.length) return [`${ours.length} fields, NetGauze has ${theirs.length}`];
-  return ours.flatMap(({ pen, id, name, value }, i) => {
-    const [theirName, theirValue] = theirs[i]!;
-    const unknown = (theirValue as { Unknown?: { id: number; value: number[] } } | null)?.Unknown;
-    if (pen !== 0 && unknown) {
-      const octets = Buffer.from(unknown.value).toString('hex');
-      return unknown.id === id && octets === value ? [] : [`${name}: ${value}, NetGauze ${octets}`];
-    }
-    const expected = comparableOf(theirName, theirValue);
-    if (name.toLowerCase() !== theirName.toLowerCase()) return [`${name}, NetGauze ${theirName}`];
-    if (expected === undefined || sameForm(name, value) === sameForm(name, expected)) return [];
-    return [`${name}: ${value}, NetGauze ${expected}`];
-  });
-}
-
-/** A capture for each file of goldens; those of pmacct stand in a folder of their own. */
-const CASES: readonly (readonly [capture: string, golden: string])[] = ready
-  ? readdirSync(NETGAUZE, { recursive: true, encoding: 'utf8' })
-      .filter(file => file.endsWith('-flow.json'))
-      .map(
-        golden =>
-          [
-            golden
-              .replace(/^pmacct-tests/, 'pmacct')
-              .replace(/^flow/, 'NetGauze/flow')
-              .replace('-flow.json', '.pcap'),
-            golden,
-          ] as const,
-      )
-      .filter(([capture]) => existsSync(CORPUS + capture))
-  : [];
-
-describe.skipIf(!ready)('NetGauze agrees', () => {
-  test.each(CASES)('on %s', (capture, golden) => {
-    const { bench, records } = inspecting();
-    for (const { payload, source, sourcePort, timeMs } of readCapture(CORPUS + capture).datagrams)
-      bench.decode(payload, source, sourcePort, timeMs);
-    const messages = readFileSync(NETGAUZE + golden, 'utf8')
-      .trim()
-      .split('\n')
-      .map(line => JSON.parse(line) as Golden);
-    const theirs = messages.flatMap(message =>
-      Object.values(message)[0]!.sets.flatMap(({ Data }) => Data?.records ?? []),
-    );
-    expect(records.length).toBe(theirs.length);
-    expect(
-      records.flatMap((record, i) => disagreementsOf(record, theirs[i]!).map(text => `record ${i}: ${text}`)),
-    ).toEqual([]);
   });
 });

@@ -72,8 +72,16 @@ export function resolveRates(
   const source = ofTemplate === undefined ? domain.rateSource : RATE_SOURCE.template;
   const isNamed = template.selector !== undefined && domain.selectorRates.size > 0;
   let unknown = 0;
-  if (template.hasRate || template.rateFields || isNamed || domain.interfaceRates.size > 0) {
+  if (template.rateFields || isNamed || domain.interfaceRates.size > 0) {
     unknown = resolveEach(context, domain, template, row, count, start, stride, rate, source);
+  } else if (template.hasRate) {
+    for (let i = row; i < row + count; i++) {
+      rateSource[i] = RATE_SOURCE.record;
+      if (validRate(samplingRate[i]!) !== 0) continue;
+      samplingRate[i] = rate;
+      rateSource[i] = source;
+      if (rate === 0) unknown++;
+    }
   } else {
     // For the 20 to 40 records of a data set a loop is faster than fill().
     for (let i = row; i < row + count; i++) {

@@ -2,6 +2,7 @@
 // the UUIDs of the hosts it describes. All of it is bounded. At the bound a source that was not heard for SOURCE_IDLE_MS
 // gives way (interfaces of virtual machines come and go); samples of a source beyond the bound keep their nominal rate.
 
+import type { DatagramContext } from '../context.ts';
 import type { SampleSource } from './effective-rate.ts';
 
 export const SOURCES_PER_AGENT_MAX = 4096;
@@ -11,6 +12,7 @@ export const HOSTS_PER_AGENT_MAX = 64;
 export const SOURCE_IDLE_MS = 600_000;
 
 const TWO_32 = 4294967296;
+const NO_KEY = -1;
 
 /** A data source as one number; classes are a byte on the wire, or a word that only uses one. */
 export function sourceKey(sourceClass: number, index: number): number {
@@ -20,6 +22,16 @@ export function sourceKey(sourceClass: number, index: number): number {
 export class SflowAgent {
   /** How often datagrams were missing. */
   gaps = 0;
+  /**
+   * The samples of a datagram mostly have one source: those that follow the first of one source and rate are a run, which
+   * the source takes in one step at its end. `runSequenceAt` and `runPoolAt` are where the newest has its counters.
+   */
+  runKey = NO_KEY;
+  runSource: SampleSource | undefined = undefined;
+  runRate = 0;
+  runSamples = 0;
+  runSequenceAt = 0;
+  runPoolAt = 0;
   readonly #sources = new Map<number, SampleSource>();
   readonly #total: { count: number };
   readonly #hosts = new Map<number, string>();
@@ -30,6 +42,26 @@ export class SflowAgent {
 
   source(key: number): SampleSource | undefined {
     return this.#sources.get(key);
+  }
+
+  /** Hands the samples of the run to their source. */
+  endRun({ view, uptimeMs }: DatagramContext): void {
+    const { runSource, runSequenceAt, runPoolAt } = this;
+    if (!runSource) return;
+    if (this.runSamples > 0) {
+      runSource.see(
+        view.getUint32(runSequenceAt),
+        view.getUint32(runPoolAt),
+        view.getUint32(runPoolAt + 4),
+        this.runRate,
+        uptimeMs,
+        this.gaps,
+        this.runSamples,
+      );
+    }
+    this.runSource = undefined;
+    this.runKey = NO_KEY;
+    this.runSamples = 0;
   }
 
   /** Keeps a new source; false when there is no room for it. */

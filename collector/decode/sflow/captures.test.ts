@@ -1,5 +1,5 @@
 // Captures of other projects against what other decoders printed of them: tcpdump's own expectations, and for Open
-// vSwitch the configuration of the bridge. The packets inside are compared with tshark in ../tshark.test.ts.
+// vSwitch the configuration of the bridge. The packets inside are compared with tshark in collector/conformance.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

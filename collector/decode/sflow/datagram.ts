@@ -17,7 +17,7 @@ import { FAULT } from '../faults.ts';
 import { MAPPED_WORD } from '../kernels.ts';
 import { SflowAgent } from './agent.ts';
 import { decodeCountersSample, decodeDiscardedPacket } from './counters-sample.ts';
-import { COMPACT, decodeFlowSample, EXPANDED } from './flow-sample.ts';
+import { COMPACT, decodeFlowSample, EXPANDED, stampSamples } from './flow-sample.ts';
 import { nextStructure, walkSteps } from './structure-walk.ts';
 import { decodeSamples4 } from './version4.ts';
 
@@ -63,8 +63,11 @@ export function decodeSflow(context: DatagramContext, exporters: ExporterTable, 
   domain.sflow ??= new SflowAgent(context.sampleSources);
   if (domain.lost > lost) domain.sflow.gaps++;
   const samples = view.getUint32(offset + 8);
+  context.firstRow = context.output.batch.rows;
   if (is5) decodeSamples(context, domain, domain.sflow, samples, offset + 12);
   else decodeSamples4(context, domain, domain.sflow, samples, offset + 12);
+  domain.sflow.endRun(context);
+  stampSamples(context, domain);
   // An agent for which there is no room is known for this datagram only.
   if (!domain.listed) domain.sflow.release();
   return domain;

@@ -66,8 +66,11 @@ export class SampleSource {
     this.#windowGaps = gaps;
   }
 
-  /** Takes the head of a sample. `gaps` counts how often datagrams of the agent were missing. */
-  see(sequence: number, pool: number, drops: number, rate: number, uptimeMs: number, gaps: number): void {
+  /**
+   * Takes the head of a sample, the newest of `samples` that followed each other at this rate. `gaps` counts how often
+   * datagrams of the agent were missing.
+   */
+  see(sequence: number, pool: number, drops: number, rate: number, uptimeMs: number, gaps: number, samples = 1): void {
     const step = (sequence - this.#sequence) | 0;
     if (rate !== this.nominal) {
       // What the pool moved at the old rate says nothing of the new one; the share that gets lost stays.
@@ -76,7 +79,7 @@ export class SampleSource {
     }
     if (step <= 0 || step > STEP_MAX) {
       if (step <= 0 && step > -REORDER_MAX && ++this.#lateRun < LATE_RUN_MAX) {
-        this.#received++;
+        this.#received += samples;
         return;
       }
       this.#factor = 1;
@@ -87,7 +90,7 @@ export class SampleSource {
       return;
     }
     this.#move(sequence, pool, drops);
-    this.#received++;
+    this.#received += samples;
     const age = (uptimeMs - this.#windowUptime) | 0;
     if (age < 0) this.#windowUptime = uptimeMs | 0;
     if (this.#received < WINDOW_SAMPLES && age < WINDOW_MS) return;

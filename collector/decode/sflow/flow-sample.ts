@@ -69,30 +69,55 @@ export function seeSource(
   form: number,
   start: number,
 ): SampleSource | undefined {
-  const { view, receivedAtMs, uptimeMs } = context;
+  const { view } = context;
   const rate = view.getUint32(start + (form === EXPANDED ? 12 : 8));
-  domain.samplingRate = rate;
-  domain.rateSource = rate === 0 ? RATE_SOURCE.unknown : RATE_SOURCE.sample;
-  if (rate === 0) return undefined;
-  const sequence = view.getUint32(start);
   const id = view.getUint32(start + 4);
   const key = form === EXPANDED ? sourceKey(id, view.getUint32(start + 8)) : sourceKey(id >>> 24, id & 0xffffff);
-  const rest = start + (form === EXPANDED ? 16 : 12);
-  const pool = view.getUint32(rest);
-  const drops = view.getUint32(rest + 4);
+  if (key !== agent.runKey || rate !== agent.runRate) startRun(context, domain, agent, key, rate, form, start);
+  else {
+    agent.runSamples++;
+    agent.runSequenceAt = start;
+    agent.runPoolAt = start + (form === EXPANDED ? 16 : 12);
+  }
+  return agent.runSource;
+}
+
+/** The first sample of another source or rate. */
+function startRun(
+  context: DatagramContext,
+  domain: Domain,
+  agent: SflowAgent,
+  key: number,
+  rate: number,
+  form: number,
+  start: number,
+): void {
+  const { view, receivedAtMs, uptimeMs } = context;
+  agent.endRun(context);
+  domain.samplingRate = rate;
+  domain.rateSource = rate === 0 ? RATE_SOURCE.unknown : RATE_SOURCE.sample;
+  if (rate === 0) return;
+  const pool = start + (form === EXPANDED ? 16 : 12);
+  const sequence = view.getUint32(start);
+  const pooled = view.getUint32(pool);
+  const drops = view.getUint32(pool + 4);
   let source = agent.source(key);
   if (source) {
     if (source.nominal !== rate) domain.rateChanges++;
-    source.see(sequence, pool, drops, rate, uptimeMs, agent.gaps);
+    source.see(sequence, pooled, drops, rate, uptimeMs, agent.gaps);
   } else {
-    source = new SampleSource(sequence, pool, drops, rate, uptimeMs, agent.gaps);
+    source = new SampleSource(sequence, pooled, drops, rate, uptimeMs, agent.gaps);
     if (!agent.keep(key, source, receivedAtMs)) {
       context.fault(FAULT['source-limit']);
-      return undefined;
+      return;
     }
   }
   source.seenMs = receivedAtMs;
-  return source;
+  agent.runKey = key;
+  agent.runSource = source;
+  agent.runRate = rate;
+  agent.runSequenceAt = start;
+  agent.runPoolAt = pool;
 }
 
 /** Completes the row of a sample whose records came to `state`, or clears it. */
@@ -122,14 +147,26 @@ export function finishSample(
     columns.rateSource[row] = domain.rateSource;
     if (domain.samplingRate === 0) domain.unknownRateRecords++;
   }
-  columns.packets[2 * row] = 1;
-  context.stamp(domain, row, 1, TIME_SOURCE.received);
-  fillTime(columns.flowStart, row, 1, context.receivedAtMs);
-  fillTime(columns.flowEnd, row, 1, context.receivedAtMs);
-  domain.records++;
   context.records++;
   batch.rows = row + 1;
-  if (batch.rows === batch.rowsMax) context.output.flush();
+  if (batch.rows < batch.rowsMax) return;
+  stampSamples(context, domain);
+  context.output.flush();
+  context.firstRow = 0;
+}
+
+/** Fills what all samples of the datagram share; before its rows leave, so at its end and when the batch is full. */
+export function stampSamples(context: DatagramContext, domain: Domain): void {
+  const { columns, rows } = context.output.batch;
+  const { firstRow } = context;
+  const count = rows - firstRow;
+  if (count === 0) return;
+  context.stamp(domain, firstRow, count, TIME_SOURCE.received);
+  fillTime(columns.flowStart, firstRow, count, context.receivedAtMs);
+  fillTime(columns.flowEnd, firstRow, count, context.receivedAtMs);
+  const { packets } = columns;
+  for (let row = firstRow; row < rows; row++) packets[2 * row] = 1;
+  domain.records += count;
 }
 
 function writeInterfaces(context: DatagramContext, valueBits: number, start: number, row: number): void {
