@@ -66,10 +66,12 @@ describe('docs/COLLECTOR.md', () => {
     expect(RATE_SOURCES.filter(source => !body.includes(`\`${source}\``))).toEqual([]);
   });
 
-  test('names no flag that is not there, and every one of IPFIX over TCP and TLS', () => {
-    const flags = CONFIGURATION_KEYS.map(flagOf);
+  test('names no flag that is not there, and every one of IPFIX over TCP and TLS and of mirrors', () => {
+    const decodeCommand = readFileSync(new URL('../commands/decode.ts', import.meta.url), 'utf8');
+    const ofDecode = [...decodeCommand.matchAll(/^ {2}(--[a-z-]+) /gm)].map(([, flag]) => flag!);
+    const flags = [...CONFIGURATION_KEYS.map(flagOf), ...ofDecode];
     const named = [...text.matchAll(/`(--[a-z-]+)/g)].map(([, flag]) => flag!);
     expect(named.filter(flag => !flags.includes(flag))).toEqual([]);
-    expect(flags.filter(flag => flag.startsWith('--ipfix-') && !text.includes(flag))).toEqual([]);
+    expect(flags.filter(flag => /^--(ipfix|mirror)-/.test(flag) && !text.includes(flag))).toEqual([]);
   });
 });

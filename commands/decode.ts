@@ -11,7 +11,7 @@ import type { Column } from '../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { parseCommand, usageError } from './command-line.ts';
 
-const HELP = `hairpin decode FILE... [--format ${DECODE_FORMATS.join('|')}] [--columns NAME,NAME... | --all-elements] [--elements FILE]
+const HELP = `hairpin decode FILE... [--format ${DECODE_FORMATS.join('|')}] [--columns NAME,NAME... | --all-elements] [--elements FILE] [--mirror-rate N]
 
 Reads pcap, pcapng and raw export datagrams and writes one line a flow record to standard output, with the column
 names of docs/COLUMNS.md. Files share one decoder in the order given: templates in one serve data in the next.
@@ -22,6 +22,7 @@ names of docs/COLUMNS.md. Files share one decoder in the order given: templates 
                   header of each datagram, each NetFlow and IPFIX record (options too), each sFlow 5 sample with all its
                   records. As ${ELEMENT_FORMATS.join(' or ')}. sFlow 2 and 4 have rows only
   --elements      more names of elements, and columns for some: a table (pen, id, name, type, units, column), JSON or YAML
+  --mirror-rate   frames mirrored in ERSPAN or VXLAN (port 4789) become records, each one in N; else they are passed over
 
 A summary of exporters, templates, sampling rates, loss and faults goes to standard error, with --all-elements the fields
 of each template too. Exit code 1 when a file cannot be read.
@@ -35,6 +36,7 @@ export async function decode(args: readonly string[]): Promise<number> {
       columns: { type: 'string', default: '' },
       'all-elements': { type: 'boolean', default: false },
       elements: { type: 'string', default: '' },
+      'mirror-rate': { type: 'string', default: '0' },
     },
     HELP,
   );
@@ -47,13 +49,17 @@ export async function decode(args: readonly string[]): Promise<number> {
   const columns = columnsOf(String(values['columns']));
   if (allElements && columns.length > 0) throw usageError('--all-elements has no columns: leave --columns out', HELP);
   if (positionals.length === 0) throw usageError('name at least one FILE', HELP);
+  const mirrorRate = Number(values['mirror-rate']);
+  if (!Number.isInteger(mirrorRate) || mirrorRate < 0 || mirrorRate >= 0xffffffff)
+    throw usageError('--mirror-rate must be a whole number, N of one frame in N', HELP);
   const elements = loadElements(String(values['elements']));
   // A reader that has seen enough (head) closes the pipe: no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
-  return decodeFiles(positionals, { format, columns, allElements, elements }, process.stdout, process.stderr);
+  const options = { format, columns, allElements, mirrorRate, elements };
+  return decodeFiles(positionals, options, process.stdout, process.stderr);
 }
 
 function columnsOf(text: string): Column[] {

@@ -10,7 +10,24 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { requireTool } from '../../service/test-requirements.ts';
 import { reasonWithoutRecords, WITHOUT_RECORDS } from '../conformance/without-records.ts';
-import { Bench, CORPUS, CORPUS_GROUPS, ipfix, netflow5, record5, set, template, u16, u64 } from '../decode/testdata.ts';
+import { erspan2, vxlan } from '../decode/packet/testdata.ts';
+import {
+  Bench,
+  CORPUS,
+  CORPUS_GROUPS,
+  ethernet,
+  ipfix,
+  ipv4,
+  netflow5,
+  record5,
+  set,
+  tcp,
+  template,
+  u16,
+  u32,
+  u64,
+  zeros,
+} from '../decode/testdata.ts';
 import { type DecodeFormat, decodeFiles } from './decode-files.ts';
 
 const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
@@ -211,6 +228,34 @@ describe('a file', () => {
       `CAPTURE_UNREADABLE: ${missing} cannot be read (ENOENT)`,
       `CAPTURE_UNREADABLE: ${short} has 2 bytes, too few for a datagram`,
     ]);
+  });
+
+  test('of mirrored frames gives a record a frame when their rate is stated, and passes them over otherwise', async () => {
+    const frame = ethernet(0x0800, ipv4(tcp()));
+    const greHeader = [...u16(0x1000), ...u16(0x88be), ...u32(1)];
+    const inGre = [...greHeader, ...erspan2(7, frame)];
+    const inVxlan = [...u16(50000), ...u16(4789), ...u16(16 + frame.length), ...u16(0), ...vxlan(9, frame)];
+    const packets = [ipv4(inGre, { proto: 47 }), ipv4(inVxlan, { proto: 17 })];
+    const packetsOfFile = packets.flatMap(packet => [
+      ...u32(0),
+      ...u32(0),
+      ...u32(packet.length),
+      ...u32(packet.length),
+      ...packet,
+    ]);
+    const head = [...u32(0xa1b2c3d4), ...u16(2), ...u16(4), ...zeros(8), ...u32(65535), ...u32(101)];
+    const file = write('mirror.pcap', Uint8Array.from([...head, ...packetsOfFile]));
+    const [out, err] = [new Sink(), new Sink()];
+    expect(await decodeFiles([file], { format: 'jsonl', mirrorRate: 100 }, out, err)).toBe(0);
+    const rows = out.text
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line));
+    expect(rows).toMatchObject([
+      { protocol: 'mirror', observationDomain: 9, exporter: '10.1.0.1', srcPort: 40000, samplingRate: 100 },
+      { protocol: 'mirror', observationDomain: 5, vlan: 7, bytes: 40, rateSource: 'override' },
+    ]);
+    expect((await decode([file])).err).toContain('1 datagrams, 0 records, 1 frames without a UDP payload');
   });
 
   test('of times far outside the calendar is written all the same', async () => {

@@ -9,11 +9,13 @@ import { clearBatch, createBatch } from '../../schemas/batch.ts';
 import type { Column } from '../../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { HairpinError } from '../../service/errors.ts';
-import { readCapture } from '../capture.ts';
+import { type CapturedDatagram, readCapture } from '../capture.ts';
 import type { Limits } from '../decode/context.ts';
 import { Decoder } from '../decode/decoder.ts';
 import { rulesWith } from '../decode/elements.ts';
 import type { FlowBatch } from '../decode/flow-batch.ts';
+import type { MirrorCarrier } from '../decode/mirror.ts';
+import { VXLAN } from '../decode/packet/udp-tunnels.ts';
 import { type LoadedElements, loadElements } from '../element-registry.ts';
 import { ElementPrinter } from './all-elements.ts';
 import { TABLE_COLUMNS, TEXT_FORMATS } from './row-text.ts';
@@ -30,6 +32,8 @@ export interface DecodeOptions {
   readonly columns?: readonly Column[];
   /** Instead of rows everything that was sent; in an ELEMENT_FORMATS. */
   readonly allElements?: boolean;
+  /** Frames that the capture holds mirrored, in ERSPAN or VXLAN, count as one in so many; 0 passes them over. */
+  readonly mirrorRate?: number;
   /** Names of elements, and columns for some of them, beside those that are built in. */
   readonly elements?: LoadedElements;
 }
@@ -40,7 +44,7 @@ const LIMITS: Limits = { templatesMax: 65536, exportersMax: 65536 };
 /** Returns the exit code: 1 when a file could not be read, with the reason on `err`. */
 export async function decodeFiles(
   files: readonly string[],
-  { format, columns = [], allElements = false, elements = loadElements('') }: DecodeOptions,
+  { format, columns = [], allElements = false, mirrorRate = 0, elements = loadElements('') }: DecodeOptions,
   out: Writable,
   err: Writable,
 ): Promise<number> {
@@ -76,21 +80,28 @@ export async function decodeFiles(
   let failures = 0;
   for (const file of files) {
     try {
-      const { datagrams, passedOver, truncated, format: kind } = readCapture(file);
+      const { datagrams, gre, passedOver, truncated, format: kind } = readCapture(file);
       let records = 0;
+      const mirrored = (frames: readonly CapturedDatagram[], carrier: MirrorCarrier) => {
+        for (const { payload, source, timeMs } of frames)
+          records += decoder.decodeMirrored(payload, source, timeMs, carrier, mirrorRate);
+      };
       for (const datagram of datagrams) {
-        const { payload, source, sourcePort, timeMs } = datagram;
-        if (printer) {
+        const { payload, source, sourcePort, destinationPort, timeMs } = datagram;
+        if (mirrorRate > 0 && destinationPort === VXLAN) mirrored([datagram], 'vxlan');
+        else if (printer) {
           const told = printer.decode(datagram);
           records += told.records;
           if (told.text !== '') texts.push(told.text);
         } else records += decoder.decode(payload, source, sourcePort, timeMs);
         for (const text of texts.splice(0)) await write(out, text);
       }
+      if (mirrorRate > 0) mirrored(gre, 'gre');
       if (format !== 'arrow') output.flush();
       for (const text of texts.splice(0)) await write(out, text);
+      const passed = passedOver + (mirrorRate > 0 ? 0 : gre.length);
       err.write(
-        `${file}: ${kind}, ${datagrams.length} datagrams, ${records} records${passedOver > 0 ? `, ${passedOver} frames without a UDP payload` : ''}${truncated ? ', cut off in the middle of a frame' : ''}\n`,
+        `${file}: ${kind}, ${datagrams.length} datagrams, ${records} records${passed > 0 ? `, ${passed} frames without a UDP payload` : ''}${truncated ? ', cut off in the middle of a frame' : ''}\n`,
       );
     } catch (error) {
       if (!(error instanceof HairpinError)) throw error;

@@ -60,9 +60,17 @@ const COLUMNS: readonly ColumnOfView[] = [
   },
   {
     title: 'No template',
-    about: 'Data sets that came before their template',
+    about: 'Data sets that wait for their template, or were given up without it',
     number: true,
-    cell: ({ unknownTemplateSets }) => formatCount(unknownTemplateSets),
+    cell: ({ waitingSets, lostSets, unknownTemplateSets }) =>
+      el(
+        'span',
+        {
+          class: lostSets > 0 ? 'bad' : '',
+          title: `${formatCount(unknownTemplateSets)} came before their template, ${formatCount(lostSets)} given up`,
+        },
+        formatCount(waitingSets + lostSets),
+      ),
   },
   {
     title: 'Facts',

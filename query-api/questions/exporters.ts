@@ -21,6 +21,7 @@ const COUNTERS = [
   'restarts',
   'templates',
   'unknownTemplateSets',
+  'lostSets',
   'malformedSets',
   'unknownRateRecords',
   'rateChanges',
@@ -34,13 +35,14 @@ export interface ExporterRow extends Readonly<Record<Counter, string>> {
   readonly seen: string;
   readonly first: string;
   readonly rate: number;
+  readonly waiting: number;
   readonly recent: string;
 }
 
 export function exportersStatement({ fromMs, toMs }: Asked, nowMs: number): Statement {
   const sql = `
 SELECT toString(e.exporter) AS address, e.observationDomain AS domain, e.protocol AS code, toUnixTimestamp64Milli(max(e.lastSeen)) AS seen,
-  toUnixTimestamp64Milli(min(e.minute)) AS first, argMax(e.samplingRate, e.lastSeen) AS rate, sumIf(e.records, e.minute >= fromUnixTimestamp64Milli({recent:Int64})) AS recent,
+  toUnixTimestamp64Milli(min(e.minute)) AS first, argMax(e.samplingRate, e.lastSeen) AS rate, argMax(e.waitingSets, e.lastSeen) AS waiting, sumIf(e.records, e.minute >= fromUnixTimestamp64Milli({recent:Int64})) AS recent,
   ${COUNTERS.map(name => `sum(e.${name}) AS ${name}`).join(', ')}
 FROM exporters AS e
 WHERE e.minute >= fromUnixTimestamp64Milli({from:Int64}) AND e.minute < fromUnixTimestamp64Milli({to:Int64})
@@ -90,6 +92,7 @@ export function shapeExporter(row: ExporterRow, teller: TellerRow | undefined, n
     lostUnit: unit,
     lossRatio: expected > 0 && isNumbered(row.code) ? counters.lost / expected : null,
     ...counters,
+    waitingSets: row.waiting,
     facts: Number(teller?.facts ?? 0),
     interfaces: interfacesOf(teller, row.domain),
   };
