@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { PROTOCOL } from '../schemas/codes.ts';
 import { createChangeOutbox, OUTBOX_BYTES_MAX } from './change-outbox.ts';
-import type { Change } from './decode/template-store.ts';
+import type { Change } from './decode/exporters/template-store.ts';
 
 function outbox() {
   const posted: (readonly Change[])[] = [];

@@ -3,7 +3,7 @@
 // POST_INTERVAL_MS, which the journal can write, and at OUTBOX_BYTES_MAX the oldest change of an unproven domain is
 // dropped and counted.
 
-import type { Change, ChangeSink, DomainKey } from './decode/template-store.ts';
+import type { Change, ChangeSink, DomainKey } from './decode/exporters/template-store.ts';
 
 const POST_BYTES_MAX = 512 * 1024;
 const POST_INTERVAL_MS = 100;

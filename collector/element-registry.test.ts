@@ -10,8 +10,8 @@ import {
   OPPOSITE_ENDS,
   rulesWith,
   VLAN_ELEMENTS,
-} from './decode/elements.ts';
-import { ELEMENT_TYPES } from './decode/inspect.ts';
+} from './decode/templated/elements.ts';
+import { ELEMENT_TYPES } from './decode/templated/inspect.ts';
 import { Bench, type FieldSpec, hex, ipfix, set, template, u16, u32 } from './decode/testdata.ts';
 import { builtInElements, loadElements } from './element-registry.ts';
 

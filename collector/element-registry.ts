@@ -7,8 +7,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { Type } from 'typebox';
 import { DocumentError, documentChecker, type Fault } from '../schemas/documents.ts';
 import type { FlowColumnName } from '../schemas/flow.ts';
-import { elementKey, MAPPABLE_COLUMNS, type MappedElement, REVERSE_PEN } from './decode/elements.ts';
-import { ELEMENT_TYPES, type Element, type ElementNames, type ElementType } from './decode/inspect.ts';
+import { elementKey, MAPPABLE_COLUMNS, type MappedElement, REVERSE_PEN } from './decode/templated/elements.ts';
+import { ELEMENT_TYPES, type Element, type ElementNames, type ElementType } from './decode/templated/inspect.ts';
 
 const FOLDER = new URL('./elements/', import.meta.url);
 const ENTERPRISES = 'enterprises.tsv';

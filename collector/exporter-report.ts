@@ -2,7 +2,7 @@
 
 import { type Batch, createBatch } from '../schemas/batch.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
-import type { Domain } from './decode/domain.ts';
+import type { Domain } from './decode/exporters/domain.ts';
 import { fillTime } from './decode/kernels.ts';
 
 const TWO_32 = 4294967296;

@@ -12,7 +12,7 @@ import type { Configuration } from '../schemas/configuration.ts';
 import type { Counters } from '../service/counters.ts';
 import type { Log } from '../service/log.ts';
 import type { STREAM_COUNTERS } from './counters.ts';
-import { connectionPort } from './decode/exporters.ts';
+import { connectionPort } from './decode/exporters/exporters.ts';
 import { MessageCutter } from './message-cutter.ts';
 import { readCredentials } from './tls-credentials.ts';
 

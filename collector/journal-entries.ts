@@ -6,8 +6,8 @@
 // is one, and ends the reading; what stands before it is good.
 
 import { crc32 } from 'node:zlib';
-import type { DomainState } from './decode/domain-state.ts';
-import type { Change, DomainKey } from './decode/template-store.ts';
+import type { DomainState } from './decode/exporters/domain-state.ts';
+import type { Change, DomainKey } from './decode/exporters/template-store.ts';
 
 const MAGIC = 'HPTEMPL\n';
 const VERSION = 1;

@@ -5,8 +5,8 @@ import type { BatchKind } from '../schemas/batch.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import type { FactRow } from '../schemas/facts.ts';
 import type { SpoolSettings } from '../transport/spool.ts';
-import type { MappedElement } from './decode/elements.ts';
-import type { Change } from './decode/template-store.ts';
+import type { Change } from './decode/exporters/template-store.ts';
+import type { MappedElement } from './decode/templated/elements.ts';
 
 /** Worker to encoder: the column buffers of a batch, transferred. */
 export interface FilledBatch {

@@ -10,7 +10,7 @@ import { type Counters, openCounters } from '../service/counters.ts';
 import type { Log } from '../service/log.ts';
 import { JOURNAL_COUNTERS } from './counters.ts';
 import type { Limits } from './decode/context.ts';
-import { type Change, createTemplateStore, type TemplateStore } from './decode/template-store.ts';
+import { type Change, createTemplateStore, type TemplateStore } from './decode/exporters/template-store.ts';
 import { encodeEntry, journalHeader, readEntries } from './journal-entries.ts';
 
 const FILE = 'templates.journal';

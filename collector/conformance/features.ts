@@ -21,7 +21,7 @@ const PROTOCOLS: readonly Feature[] = [
     standard: 'Cisco, NetFlow export datagram formats',
     captures: ['softflowd-generated/softflowd-v1.pcap', 'beats/extracted/v1_TestNetflowProtocol_OnPacket_0.bin'],
     tests: decode(
-      'netflow1',
+      'fixed/netflow1',
       'a record fills every column it can, and no other',
       "filebeat's vector gives what its own test expects",
     ),
@@ -36,7 +36,7 @@ const PROTOCOLS: readonly Feature[] = [
       ...logstash('netflow5_*'),
     ],
     tests: decode(
-      'netflow5',
+      'fixed/netflow5',
       'a record fills every column it can, and no other',
       'a datagram as a NetStream board sends it: engine by slot, interfaces of 16 bits, ICMP in the destination port',
     ),
@@ -46,7 +46,7 @@ const PROTOCOLS: readonly Feature[] = [
     standard: 'no public one; filebeat',
     captures: ['beats/extracted/v6_TestNetflowProtocol_OnPacket_0.bin'],
     tests: decode(
-      'netflow6',
+      'fixed/netflow6',
       'a record is one of version 5 with encapsulation sizes and a next hop behind it',
       "filebeat's vector gives what its own test expects",
     ),
@@ -59,7 +59,7 @@ const PROTOCOLS: readonly Feature[] = [
       'netflow_parser/extracted/tests__it_parses_v7_1.bin',
     ],
     tests: decode(
-      'netflow7',
+      'fixed/netflow7',
       'a record is one of version 5 with flags and the router passed by behind it; there is no engine and no rate',
     ),
   },
@@ -69,11 +69,11 @@ const PROTOCOLS: readonly Feature[] = [
     captures: ['beats/extracted/v8_*'],
     tests: [
       ...decode(
-        'netflow8',
+        'fixed/netflow8',
         'mode %s is a row a record, with what it tells and nothing else',
         "filebeat's vectors give what its own test expects",
       ),
-      ...testsOf('collector/decode/fixed-layout.tshark.test.ts', 'tshark agrees'),
+      ...testsOf('collector/decode/fixed/fixed-layout.tshark.test.ts', 'tshark agrees'),
     ],
     note: 'an unknown aggregation is counted as `unknown-aggregation`',
   },
@@ -87,7 +87,7 @@ const PROTOCOLS: readonly Feature[] = [
       'akvorado/netflow/data+templates.pcap',
       ...logstash('netflow9_*'),
     ],
-    tests: decode('template', 'announced again unchanged is not learnt again'),
+    tests: decode('templated/template', 'announced again unchanged is not learnt again'),
   },
   {
     feature: 'IPFIX',
@@ -148,7 +148,7 @@ const PROTOCOLS: readonly Feature[] = [
       'ipfixcol/enterprise-from-nfv9.ipfix',
     ],
     tests: [
-      ...decode('template', 'with enterprise elements, fixed and variable, is read around them'),
+      ...decode('templated/template', 'with enterprise elements, fixed and variable, is read around them'),
       ...registry(
         'have a known type and a name that stands once per enterprise',
         'fill their column where no built-in element does',
@@ -159,20 +159,23 @@ const PROTOCOLS: readonly Feature[] = [
     feature: 'NetFlow v9 element ids of 32768 and more are plain ids',
     standard: 'RFC 3954 8',
     captures: logstash('netflow9_test_cisco_asa_1_data.dat', 'netflow9_test_paloalto_panos_data.dat'),
-    tests: decode('template', 'of NetFlow v9 with element ids above 32767 has no enterprise numbers'),
+    tests: decode('templated/template', 'of NetFlow v9 with element ids above 32767 has no enterprise numbers'),
   },
   {
     feature: 'Options templates and their data',
     standard: 'RFC 7011 3.4.2, RFC 3954 6.1',
     captures: ['pmacct/112-*', 'pmacct/104-*', 'akvorado/netflow/options-*'],
-    tests: decode('template', 'of options with scope fields, fixed and variable, is read to the option behind them'),
+    tests: decode(
+      'templated/template',
+      'of options with scope fields, fixed and variable, is read to the option behind them',
+    ),
   },
   {
     feature: 'Template withdrawal, of one and of all',
     standard: 'RFC 7011 8.1',
     captures: ['ipfixcol/withdrawal-message-256.ipfix'],
     tests: decode(
-      'template',
+      'templated/template',
       'is withdrawn alone; the others stay, an unknown one is no fault',
       'is withdrawn with all of its kind: data by id 2, options by id 3',
     ),
@@ -182,7 +185,7 @@ const PROTOCOLS: readonly Feature[] = [
     standard: 'RFC 6313 4.5',
     captures: logstash('ipfix_test_yaf_*', 'ipfix_test_ixia_*'),
     tests: decode(
-      'lists',
+      'templated/lists',
       'subTemplateList: the first entry wins',
       'subTemplateMultiList: entries of several templates; what the record says itself stays',
       'basicList: of fixed and of variable length',
@@ -205,7 +208,7 @@ const PROTOCOLS: readonly Feature[] = [
     standard: 'RFC 7011 8',
     captures: ['pmacct/106-*', 'akvorado/netflow/ipfix-srv6-data.pcap'],
     tests: decode(
-      'template',
+      'templated/template',
       'elements that stand twice describe a tunnel: the inner layer, where there is one',
       'the first of two equal elements counts where the record is no tunnel',
     ),
@@ -214,7 +217,10 @@ const PROTOCOLS: readonly Feature[] = [
     feature: 'Biflow: the reverse direction is a record of its own',
     standard: 'RFC 5103 6.1',
     captures: ['softflowd-generated/softflowd-ipfix-biflow.pcap', ...logstash('ipfix_test_yaf_data45841.dat')],
-    tests: decode('biflow', 'becomes two rows: the second has its ends swapped, its own counters, flags and start'),
+    tests: decode(
+      'templated/biflow',
+      'becomes two rows: the second has its ends swapped, its own counters, flags and start',
+    ),
   },
   {
     feature: 'IPFIX over TCP',
@@ -291,9 +297,9 @@ const STATE: readonly Feature[] = [
     standard: 'RFC 7011 8',
     captures: ['pmacct/110-*', 'pmacct/111-*'],
     tests: [
-      ...decode('template', 'belongs to its address, port, domain and protocol'),
+      ...decode('templated/template', 'belongs to its address, port, domain and protocol'),
       ...decode(
-        'take-over',
+        'exporters/take-over',
         'never mixes with another that is live, as two behind one NAT are',
         'of a connection live as long as it does: no journal, no take-over, no end before its end',
       ),
@@ -303,14 +309,14 @@ const STATE: readonly Feature[] = [
     feature:
       'Templates are versioned by export time: data that were overtaken by a redefinition are read as they were meant',
     standard: 'RFC 7011 8',
-    tests: decode('pending', 'by a redefinition are read with the layout of their time, for a minute'),
+    tests: decode('exporters/pending', 'by a redefinition are read with the layout of their time, for a minute'),
   },
   {
     feature: 'Data before their template wait for it, bounded in sets, bytes and age',
     standard: 'RFC 7011 9',
     captures: ['akvorado/netflow/data+templates.pcap', 'beats/pcap/netflow9_e10s_4_7byte_pad.pcap'],
     tests: decode(
-      'pending',
+      'exporters/pending',
       'become the rows they would have been, with the times of their own datagrams',
       'the oldest sets of the domain give way, counted',
       'an exporter has PENDING_EXPORTER_BYTES_MAX, whatever the size of its sets; others lose nothing',
@@ -333,7 +339,7 @@ const STATE: readonly Feature[] = [
     feature: 'Templates go to an exporter that comes back from another port, and to other threads',
     standard: '-',
     tests: decode(
-      'take-over',
+      'exporters/take-over',
       'takes over templates, rate and sequence of the only session of its address, when that one is silent',
       'hears of templates and rates, and reads what waited for them',
     ),
@@ -341,7 +347,7 @@ const STATE: readonly Feature[] = [
   {
     feature: 'Templates that nobody announced or used for a day are forgotten',
     standard: 'RFC 7011 8.4',
-    tests: decode('take-over', 'that nobody announced or used for a day are forgotten; those in use are not'),
+    tests: decode('exporters/take-over', 'that nobody announced or used for a day are forgotten; those in use are not'),
   },
   {
     feature: 'Bounds on templates, exporters and domains; those that deliver are never evicted by new ones',
@@ -352,7 +358,7 @@ const STATE: readonly Feature[] = [
         '%s, proven: %s, stays within the caps with a flat heap, and the exporter beside it loses nothing',
       ),
       ...decode(
-        'exporters',
+        'exporters/exporters',
         'that delivered decodable data never give way to new ones; after half an hour without they do',
       ),
     ],
@@ -361,7 +367,7 @@ const STATE: readonly Feature[] = [
     feature: 'Restart of an exporter, by its uptime or its sequence',
     standard: '-',
     tests: decode(
-      'sequence',
+      'exporters/sequence',
       'is a restart',
       'is the rollover after 49 days where both sides are near it',
       'in %s counts once with the sequence number that starts again, and as no loss',
@@ -371,14 +377,14 @@ const STATE: readonly Feature[] = [
     feature: 'Sampling: the header of NetFlow v5, 14 bits and a mode',
     standard: 'Cisco, NetFlow export datagram formats',
     captures: logstash('netflow5_test_juniper_mx80.dat'),
-    tests: decode('netflow5', 'the sampling interval', '%s is unknown, and counted'),
+    tests: decode('fixed/netflow5', 'the sampling interval', '%s is unknown, and counted'),
   },
   {
     feature: 'Sampling: options by sampler (48, 50), by selector (302 with 305 and 306, or 309 and 310), 34, 311, 304',
     standard: 'RFC 5477 8, RFC 3954 8',
     captures: ['pmacct/104-*', 'akvorado/netflow/multiplesamplingrates-*'],
     tests: decode(
-      'sampling',
+      'sampling/sampling',
       '48 and 50 give rates by sampler, for the sampler each record names, in whatever width',
       '305 and 306 with selector 302: one in (interval + space) / interval',
       '309 and 310: population over size',
@@ -396,7 +402,7 @@ const STATE: readonly Feature[] = [
       'akvorado/netflow/data+templates.pcap',
     ],
     tests: decode(
-      'sampling',
+      'sampling/sampling',
       'scope 2 of NetFlow v9, for the interface at which the packets were seen',
       'scope %i of IPFIX',
       '%s serves the records of that template and no other',
@@ -408,13 +414,13 @@ const STATE: readonly Feature[] = [
     feature: 'Sampling: in the record itself (34, 50, 305 with 306, 309 with 310, 311)',
     standard: 'RFC 7012',
     captures: ['akvorado/netflow/samplingrate-data.pcap'],
-    tests: decode('sampling', 'with 34 has that rate, whatever the options say', '34 in each record'),
+    tests: decode('sampling/sampling', 'with 34 has that rate, whatever the options say', '34 in each record'),
   },
   {
     feature: 'Sampling: the nearest statement holds; what nobody states is 0, unknown, counted and never taken as 1',
     standard: '-',
     tests: decode(
-      'sampling',
+      'sampling/sampling',
       'the nearest statement holds: record, selector, interface, template, domain',
       'of which nobody says a rate has 0, is unknown and is counted',
     ),
@@ -428,7 +434,7 @@ const STATE: readonly Feature[] = [
       'vflow/extracted/decoder_test__init_2.bin',
     ],
     tests: decode(
-      'sampling',
+      'sampling/sampling',
       'is known by the elements of VMware',
       'is known by the start of the templates of Open vSwitch, which name no enterprise without a tunnel',
     ),
@@ -437,18 +443,21 @@ const STATE: readonly Feature[] = [
     feature: 'Loss: NetFlow v5, v7 and v8 number flows',
     standard: 'Cisco, NetFlow export datagram formats',
     tests: [
-      ...decode('exporters', 'counts flows in NetFlow v5'),
-      ...decode('netflow8', 'each cache of each engine numbers its records on its own'),
-      ...decode('sequence', 'in every capture of the corpus what is lost is what is missing, and nobody started again'),
+      ...decode('exporters/exporters', 'counts flows in NetFlow v5'),
+      ...decode('fixed/netflow8', 'each cache of each engine numbers its records on its own'),
+      ...decode(
+        'exporters/sequence',
+        'in every capture of the corpus what is lost is what is missing, and nobody started again',
+      ),
     ],
   },
   {
     feature: 'Loss: NetFlow v9 and sFlow number datagrams',
     standard: 'RFC 3954 5.1, sFlow v5, sample_datagram_v5',
     tests: [
-      ...decode('exporters', 'counts datagrams in NetFlow v9 and sFlow'),
+      ...decode('exporters/exporters', 'counts datagrams in NetFlow v9 and sFlow'),
       ...decode(
-        'sequence',
+        'exporters/sequence',
         'sFlow counts datagrams of each sub-agent',
         'any order within the gaps remembered: what never came is what is lost',
       ),
@@ -459,7 +468,7 @@ const STATE: readonly Feature[] = [
     standard: 'RFC 7011 3.1',
     captures: ['softflowd-generated/softflowd-ipfix.pcap', ...logstash('ipfix_test_vmware_vds_data264.dat')],
     tests: decode(
-      'sequence',
+      'exporters/sequence',
       'that count the records sent up to and %s the message',
       'one message whose numbers fit the other convention by chance does not turn the meter',
       'around records that cannot be counted no loss is invented, and what is known to be lost is counted',
@@ -498,7 +507,7 @@ const STATE: readonly Feature[] = [
     ],
     tests: [
       ...decode(
-        'vendors',
+        'templated/vendors',
         'one of start and end stands for both',
         'a duration (161, 162) from the start or before the end',
       ),
@@ -514,7 +523,7 @@ const STATE: readonly Feature[] = [
     standard: 'RFC 7012, elements 158, 159',
     captures: ['openvswitch-generated/ovs-ipfix.pcap'],
     tests: decode(
-      'vendors',
+      'templated/vendors',
       'Open vSwitch: microseconds before the export (158, 159), of any size',
       'Open vSwitch: totals and deltas of a record agree, times lie before the export',
     ),
@@ -522,7 +531,7 @@ const STATE: readonly Feature[] = [
   {
     feature: 'Times: 21 and 22 in 8 bytes',
     standard: '-',
-    tests: decode('vendors', 'NX-OS: 21 and 22 in 8 bytes, of uptime or since the epoch'),
+    tests: decode('templated/vendors', 'NX-OS: 21 and 22 in 8 bytes, of uptime or since the epoch'),
   },
   {
     feature: 'Times that are absurd are flagged and replaced by the receive time',
@@ -541,7 +550,7 @@ const STATE: readonly Feature[] = [
     captures: ['pmacct/112-*', 'pmacct/501-*', 'pmacct/106-*'],
     tests: [
       ...decode(
-        'options-set',
+        'templated/options-set',
         'IOS-XR names interfaces and VRFs, and gives ids anew',
         'Huawei names a VRF',
         'UUID, name, port and MAC address',
@@ -566,8 +575,8 @@ const RECORDS: readonly Feature[] = [
     standard: 'RFC 7012',
     captures: logstash('netflow9_test_fortigate_*', 'netflow9_test_0length_fields_tpl_data.dat'),
     tests: [
-      ...decode('template', 'bytes: 1, then 85, then 352, then 231; packets: 2, then 86, then 298'),
-      ...decode('vendors', 'Fortinet, OPNsense and Huawei: 23 and 24 count only where 1 and 2 are 0'),
+      ...decode('templated/template', 'bytes: 1, then 85, then 352, then 231; packets: 2, then 86, then 298'),
+      ...decode('templated/vendors', 'Fortinet, OPNsense and Huawei: 23 and 24 count only where 1 and 2 are 0'),
     ],
   },
   {
@@ -575,14 +584,14 @@ const RECORDS: readonly Feature[] = [
     standard: 'Cisco, NetFlow Secure Event Logging',
     captures: logstash('netflow9_test_cisco_asa_1_data.dat', 'netflow9_test_cisco_asa_2_data.dat'),
     tests: [
-      ...decode('biflow', '231 and 298 are the row, 232 and 299 the row of the other direction'),
+      ...decode('templated/biflow', '231 and 298 are the row, 232 and 299 the row of the other direction'),
       ...decode(
-        'firewall',
+        'templated/firewall',
         'that sends updates has the teardown of an updated flow count nothing',
         'denies a flow: dropped, without bytes',
         'of software before 8.4 tells its event in 40005',
       ),
-      ...decode('vendors', 'ASA: each flow is told once, both ways'),
+      ...decode('templated/vendors', 'ASA: each flow is told once, both ways'),
     ],
   },
   {
@@ -595,22 +604,22 @@ const RECORDS: readonly Feature[] = [
     feature: 'MAC addresses: 56, 81; 80, 57',
     standard: 'RFC 7012',
     captures: [...logstash('netflow9_test_macaddr_data.dat'), 'pmacct/401-*'],
-    tests: decode('vendors', '81 and 57 where 56 and 80 are absent, 195 where 5 is'),
+    tests: decode('templated/vendors', '81 and 57 where 56 and 80 are absent, 195 where 5 is'),
   },
   {
     feature: 'VLAN: 243, 58 and 245 as S-VID and C-VID; 254, 255 and 59 where they are alone',
     standard: 'RFC 7012',
     captures: ['pmacct/401-*', 'pmacct/106-*', 'openvswitch-generated/ovs-ipfix.pcap'],
     tests: [
-      ...decode('template', '243 beside 245 is the S-VID', 'priority and drop eligibility are no part of it'),
-      ...decode('vendors', 'VLAN: 254, 255 and 59 tell of it where 243, 245 and 58 are absent'),
+      ...decode('templated/template', '243 beside 245 is the S-VID', 'priority and drop eligibility are no part of it'),
+      ...decode('templated/vendors', 'VLAN: 254, 255 and 59 tell of it where 243, 245 and 58 are absent'),
     ],
   },
   {
     feature: 'Physical interfaces 252 and 253 where 10 and 14 are 0',
     standard: 'RFC 7012',
     captures: ['akvorado/netflow/physicalinterfaces.pcap'],
-    tests: decode('vendors', 'physical interfaces 252 and 253 where 10 and 14 are 0'),
+    tests: decode('templated/vendors', 'physical interfaces 252 and 253 where 10 and 14 are 0'),
   },
   {
     feature: 'Virtual networks: 351 layer2SegmentId, 347 and 349 as the station',
@@ -618,7 +627,7 @@ const RECORDS: readonly Feature[] = [
     captures: logstash('netflow9_test_field_layer2segmentid_data.dat', 'ipfix_test_vmware_vds_data264.dat'),
     tests: [
       ...decode('kernels', 'a layer-2 segment of %i bytes keeps its low 24 bits'),
-      ...decode('vendors', 'NSX: the UUID of the VM is the station'),
+      ...decode('templated/vendors', 'NSX: the UUID of the VM is the station'),
     ],
   },
   {
@@ -632,7 +641,7 @@ const RECORDS: readonly Feature[] = [
       'akvorado/netflow/juniper-cpid-data.pcap',
     ],
     tests: decode(
-      'sections',
+      'templated/sections',
       'fills the columns of one packet: ends, tags, IP length, and the frame with 312',
       'every conversation of the PSAMP packets is one that softflowd metered of the same traffic, and no larger',
       '104 layer2packetSectionData of NetFlow v9, with its size in 103',
@@ -643,7 +652,7 @@ const RECORDS: readonly Feature[] = [
     standard: 'RFC 5477',
     captures: ['softflowd-generated/softflowd-psamp.pcap'],
     tests: decode(
-      'sections',
+      'templated/sections',
       '313 ipHeaderPacketSection begins with an IP header of either version',
       '316 mplsLabelStackSection leads through its labels to the packet',
     ),
@@ -652,20 +661,20 @@ const RECORDS: readonly Feature[] = [
     feature: 'MPLS labels 70 to 79, SRv6 492 to 500',
     standard: 'RFC 7012, RFC 9487',
     captures: ['pmacct/101-*', 'NetGauze/flow/srv6/srv6.pcap', 'akvorado/netflow/ipfix-srv6-data.pcap'],
-    tests: decode('vendors', 'MPLS labels and SRv6 segments are skipped by their length'),
+    tests: decode('templated/vendors', 'MPLS labels and SRv6 segments are skipped by their length'),
     note: 'fill no column; `hairpin decode --all-elements` shows them',
   },
   {
     feature: 'Forwarding status in 1 or 4 bytes',
     standard: 'RFC 7270 4.12',
     captures: ['pmacct/100-*', 'pmacct/101-*'],
-    tests: decode('vendors', 'a forwarding status of 1 or 4 bytes'),
+    tests: decode('templated/vendors', 'a forwarding status of 1 or 4 bytes'),
   },
   {
     feature: 'ICMP type and code (32, 139, 176 to 179) as the destination port',
     standard: 'RFC 7012',
     captures: ['akvorado/netflow/icmp-data.pcap', ...logstash('netflow9_test_cisco_asa_1_data.dat')],
-    tests: decode('template', 'ICMP type and code from %s, unless they are zero'),
+    tests: decode('templated/template', 'ICMP type and code from %s, unless they are zero'),
   },
   {
     feature: 'Every element of every record, by name, type and value',
@@ -673,7 +682,7 @@ const RECORDS: readonly Feature[] = [
     captures: ['NetGauze/*', 'pmacct/*'],
     tests: [
       ...decode(
-        'inspect',
+        'templated/inspect',
         'of options are told too, their scope marked',
         'of unknown lists stay octets, of known ones become their entries',
       ),

@@ -29,7 +29,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
         'a record cut off is length-mismatch, the whole ones before it are read',
       ),
       ...decode(
-        'fixed-layout',
+        'fixed/fixed-layout',
         'count %s is %s: what both agree on is read',
         'cut anywhere, it gives its whole records and one fault',
       ),
@@ -64,7 +64,10 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
     faults: [],
     tests: [
       ...malformed('zeros behind the last set, or behind the header, are padding'),
-      ...decode('vendors', 'Palo Alto: application and user names of v9, then zeros to the end of the packet'),
+      ...decode(
+        'templated/vendors',
+        'Palo Alto: application and user names of v9, then zeros to the end of the packet',
+      ),
     ],
   },
   {
@@ -108,7 +111,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
         'a malformed redefinition removes the layout that is out of date',
       ),
       ...decode(
-        'pending',
+        'exporters/pending',
         'by a redefinition are read with the layout of their time, for a minute',
         'an older announcement does not take the place of a newer one; one of a clock set back does',
       ),
@@ -118,7 +121,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
     input: 'a withdrawal of an unknown id, of all (2, 3), in a set of options templates, over UDP',
     faults: [],
     tests: decode(
-      'template',
+      'templated/template',
       'is withdrawn alone; the others stay, an unknown one is no fault',
       'is withdrawn with all of its kind: data by id 2, options by id 3',
     ),
@@ -172,7 +175,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
         'an interface of %i bytes keeps its low 32 bits',
       ),
       ...decode(
-        'vendors',
+        'templated/vendors',
         'an address of 2, 5 or 20 bytes and a MAC address of 8 leave their column empty',
         'milliseconds in 4 bytes and seconds in 8 fill no column',
         'the direction in more than one byte',
@@ -192,7 +195,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
       'lists (RFC 6313) nested too deep, beyond their field, of elements of length 0, of an unknown template or of themselves',
     faults: ['list-malformed', 'step-budget'],
     tests: decode(
-      'lists',
+      'templated/lists',
       'a malformed list costs the list, not the record',
       'a basicList with element length 0',
       'a subTemplateList of an unknown template',
@@ -214,7 +217,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
         'a flood of domains of one exporter stops at the bound, domain-limit',
       ),
       ...decode(
-        'exporters',
+        'exporters/exporters',
         'that find no room are decoded where no state is needed: NetFlow v5 and sFlow, without accounting',
       ),
     ],
@@ -251,7 +254,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
         'a population smaller than the sample says nothing',
         'the mode bits of NetFlow v5 are no part of the rate',
       ),
-      ...decode('sampling', 'an algorithm nobody knows', '34 of all ones, which is no rate'),
+      ...decode('sampling/sampling', 'an algorithm nobody knows', '34 of all ones, which is no rate'),
     ],
     note: 'the rate is then unknown, 0, and the records are counted as such',
   },
@@ -259,7 +262,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
     input: 'sequence numbers that start again, repeat, go back by one, wrap; two exporters behind one address',
     faults: [],
     tests: decode(
-      'sequence',
+      'exporters/sequence',
       'numbers that count what was sent before',
       'is a restart',
       'two exporters behind one translated address are two sequences',
@@ -378,7 +381,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
         'data before its template, in the same datagram or an earlier one, is unknown-template and read when it comes',
       ),
       ...decode(
-        'pending',
+        'exporters/pending',
         'the oldest sets of the domain give way, counted',
         'what has waited too long is given up, the rest stays',
       ),

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { type Capture, readCapture } from '../capture.ts';
-import { type InspectedField, inspectRecords } from '../decode/inspect.ts';
+import { type InspectedField, inspectRecords } from '../decode/templated/inspect.ts';
 import { Bench, CORPUS, type Row } from '../decode/testdata.ts';
 import { builtInElements } from '../element-registry.ts';
 import { Agreement } from './agreement.ts';

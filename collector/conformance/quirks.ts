@@ -3,8 +3,8 @@
 import { decode, packetCases, type Quirk, sflow, testsOf } from './proof.ts';
 
 const logstash = (...names: readonly string[]) => names.map(name => `logstash-codec-netflow/${name}`);
-const vendors = (...titles: readonly string[]) => decode('vendors', ...titles);
-const sampling = (...titles: readonly string[]) => decode('sampling', ...titles);
+const vendors = (...titles: readonly string[]) => decode('templated/vendors', ...titles);
+const sampling = (...titles: readonly string[]) => decode('sampling/sampling', ...titles);
 
 export const QUIRKS: readonly Quirk[] = [
   {
@@ -29,7 +29,7 @@ export const QUIRKS: readonly Quirk[] = [
     exporter: 'H3C, Huawei',
     quirk: 'templates every 30 minutes: data wait, templates are kept over a restart',
     tests: [
-      ...decode('pending', 'become the rows they would have been, with the times of their own datagrams'),
+      ...decode('exporters/pending', 'become the rows they would have been, with the times of their own datagrams'),
       ...testsOf('commands/templates.integration.test.ts', 'kill -9 and a start lose no template and no rate'),
     ],
   },
@@ -38,10 +38,10 @@ export const QUIRKS: readonly Quirk[] = [
     quirk: 'NetStream v5 and v8 as default: the layouts of Cisco',
     tests: [
       ...decode(
-        'netflow5',
+        'fixed/netflow5',
         'a datagram as a NetStream board sends it: engine by slot, interfaces of 16 bits, ICMP in the destination port',
       ),
-      ...decode('netflow8', 'mode %s is a row a record, with what it tells and nothing else'),
+      ...decode('fixed/netflow8', 'mode %s is a row a record, with what it tells and nothing else'),
     ],
     note: 'no capture of a NetStream v5 or v8 is public',
   },
@@ -61,7 +61,7 @@ export const QUIRKS: readonly Quirk[] = [
     quirk: 'no rate in the header of v5, none in v9 without its option: unknown; a static rate by exporter serves',
     captures: logstash('netflow9_test_huawei_netstream_data.dat'),
     tests: [
-      ...decode('netflow5', 'reserved, as NetStream of Huawei has it although it samples'),
+      ...decode('fixed/netflow5', 'reserved, as NetStream of Huawei has it although it samples'),
       ...sampling('Huawei: nothing'),
     ],
   },
@@ -78,7 +78,7 @@ export const QUIRKS: readonly Quirk[] = [
     exporter: 'Huawei',
     quirk: 'VRF name and distinguisher in options of scope 234 and 235',
     captures: ['pmacct/106-*'],
-    tests: decode('options-set', 'Huawei names a VRF'),
+    tests: decode('templated/options-set', 'Huawei names a VRF'),
   },
   {
     exporter: 'Huawei',
@@ -92,7 +92,7 @@ export const QUIRKS: readonly Quirk[] = [
     captures: logstash('netflow9_test_cisco_asa_1_data.dat', 'netflow9_test_cisco_asa_2_data.dat'),
     tests: [
       ...decode(
-        'firewall',
+        'templated/firewall',
         'that sends updates has the teardown of an updated flow count nothing',
         'denies a flow: dropped, without bytes',
       ),
@@ -105,7 +105,7 @@ export const QUIRKS: readonly Quirk[] = [
     captures: logstash('netflow9_test_cisco_asa_1_data.dat'),
     tests: [
       ...vendors('ASA: access lists, user names and ids above 32767 are passed over'),
-      ...decode('firewall', 'of software before 8.4 tells its event in 40005'),
+      ...decode('templated/firewall', 'of software before 8.4 tells its event in 40005'),
     ],
   },
   {
@@ -124,13 +124,13 @@ export const QUIRKS: readonly Quirk[] = [
     exporter: 'Cisco IOS-XR',
     quirk: 'ids of VRFs and interfaces are given anew at run time',
     captures: ['pmacct/112-*'],
-    tests: decode('options-set', 'IOS-XR names interfaces and VRFs, and gives ids anew'),
+    tests: decode('templated/options-set', 'IOS-XR names interfaces and VRFs, and gives ids anew'),
   },
   {
     exporter: 'Cisco IOS-XR',
     quirk: 'templates with both families of addresses: the one that is set counts',
     captures: ['pmacct/401-*', 'pmacct/501-*'],
-    tests: decode('template', 'IPv4 and IPv6 in one template: the one that is set, and its EtherType'),
+    tests: decode('templated/template', 'IPv4 and IPv6 in one template: the one that is set, and its EtherType'),
   },
   {
     exporter: 'Cisco IOS-XR',
@@ -142,7 +142,7 @@ export const QUIRKS: readonly Quirk[] = [
     exporter: 'Cisco ASR 9000',
     quirk: 'options of scope 1 (System) with 10 behind it name interfaces',
     captures: logstash('netflow9_test_cisco_asr9k_data256.dat'),
-    tests: decode('options-set', 'scope 1 of NetFlow v9 with 10 behind it, as ASR 9000 sends'),
+    tests: decode('templated/options-set', 'scope 1 of NetFlow v9 with 10 behind it, as ASR 9000 sends'),
   },
   {
     exporter: 'Cisco NX-OS',
@@ -185,7 +185,7 @@ export const QUIRKS: readonly Quirk[] = [
     exporter: 'Juniper',
     quirk: 'options records are no flows',
     captures: logstash('ipfix_test_juniper_mx240_junos151r6s3_*'),
-    tests: decode('options-set', 'of data records tell nothing'),
+    tests: decode('templated/options-set', 'of data records tell nothing'),
   },
   {
     exporter: 'Mikrotik',
@@ -207,7 +207,7 @@ export const QUIRKS: readonly Quirk[] = [
   {
     exporter: 'VMware vDS',
     quirk: 'the sequence number counts its own message too',
-    tests: decode('sequence', 'that count the records sent up to and %s the message'),
+    tests: decode('exporters/sequence', 'that count the records sent up to and %s the message'),
   },
   {
     exporter: 'VMware vDS, NSX',
@@ -294,7 +294,10 @@ export const QUIRKS: readonly Quirk[] = [
     captures: ['softflowd-generated/*'],
     tests: [
       ...sampling('interface 0, as softflowd names it, is every interface'),
-      ...decode('sequence', 'in every capture of the corpus what is lost is what is missing, and nobody started again'),
+      ...decode(
+        'exporters/sequence',
+        'in every capture of the corpus what is lost is what is missing, and nobody started again',
+      ),
       ...testsOf('commands/softflowd.integration.test.ts', 'softflowd exports to a Hairpin without documents'),
     ],
   },
@@ -302,7 +305,7 @@ export const QUIRKS: readonly Quirk[] = [
     exporter: 'Ixia',
     quirk: 'padding of 4 to 7 bytes, nested lists',
     captures: ['beats/pcap/netflow9_e10s_4_7byte_pad.pcap', ...logstash('ipfix_test_ixia_*')],
-    tests: decode('lists', '%s is read without a fault'),
+    tests: decode('templated/lists', '%s is read without a fault'),
   },
   {
     exporter: 'Arista',
@@ -317,7 +320,7 @@ export const QUIRKS: readonly Quirk[] = [
     exporter: 'YAF',
     quirk: 'application data and MAC addresses in lists',
     captures: logstash('ipfix_test_yaf_*'),
-    tests: decode('lists', 'YAF tells MAC addresses in a subTemplateMultiList'),
+    tests: decode('templated/lists', 'YAF tells MAC addresses in a subTemplateMultiList'),
   },
   {
     exporter: 'Netscaler',
@@ -335,8 +338,8 @@ export const QUIRKS: readonly Quirk[] = [
     exporter: 'many',
     quirk: 'exporters behind one translated address: the port tells them apart',
     tests: [
-      ...decode('sequence', 'two exporters behind one translated address are two sequences'),
-      ...decode('take-over', 'never mixes with another that is live, as two behind one NAT are'),
+      ...decode('exporters/sequence', 'two exporters behind one translated address are two sequences'),
+      ...decode('exporters/take-over', 'never mixes with another that is live, as two behind one NAT are'),
     ],
   },
   {
@@ -347,7 +350,7 @@ export const QUIRKS: readonly Quirk[] = [
   {
     exporter: 'many',
     quirk: 'VLAN 0 is a priority tag, 58 is 0 where 243 is filled',
-    tests: decode('template', '0 is no VLAN', '58 fills in where 243 is zero'),
+    tests: decode('templated/template', '0 is no VLAN', '58 fills in where 243 is zero'),
   },
   {
     exporter: 'Meraki, Viptela',

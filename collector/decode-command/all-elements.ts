@@ -6,10 +6,15 @@ import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
 import { PROTOCOLS } from '../../schemas/codes.ts';
 import type { CapturedDatagram } from '../capture.ts';
 import { DATAGRAM_BYTES_MAX, type Decoder } from '../decode/decoder.ts';
-import type { Domain } from '../decode/domain.ts';
-import { Session } from '../decode/exporters.ts';
-import { type ElementNames, type InspectedField, type InspectedValue, inspectRecords } from '../decode/inspect.ts';
-import type { Template } from '../decode/template.ts';
+import type { Domain } from '../decode/exporters/domain.ts';
+import { Session } from '../decode/exporters/exporters.ts';
+import {
+  type ElementNames,
+  type InspectedField,
+  type InspectedValue,
+  inspectRecords,
+} from '../decode/templated/inspect.ts';
+import type { Template } from '../decode/templated/template.ts';
 import { type ElementFormat, ENTRY_TEXTS, type Entry, MemberList, type Members, type Shown } from './element-text.ts';
 import { fixedEntries, templateHeaders } from './netflow-entries.ts';
 import { scopeName } from './scope.ts';

@@ -4,12 +4,12 @@
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
 import { PROTOCOLS, RATE_SOURCES } from '../../schemas/codes.ts';
 import type { Decoder } from '../decode/decoder.ts';
-import type { Domain } from '../decode/domain.ts';
-import { Session } from '../decode/exporters.ts';
+import type { Domain } from '../decode/exporters/domain.ts';
+import { Session } from '../decode/exporters/exporters.ts';
 import { FAULTS, faultSlot } from '../decode/faults.ts';
-import { VARIABLE_LENGTH } from '../decode/field.ts';
-import { type ElementNames, elementName } from '../decode/inspect.ts';
-import type { Template } from '../decode/template.ts';
+import { VARIABLE_LENGTH } from '../decode/templated/field.ts';
+import { type ElementNames, elementName } from '../decode/templated/inspect.ts';
+import type { Template } from '../decode/templated/template.ts';
 import { scopeName } from './scope.ts';
 
 /** Exporters told one by one; the rest is summed up. */

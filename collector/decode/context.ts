@@ -1,15 +1,15 @@
 // What all protocols of one decoder share: the datagram at hand, the batch that records go to, the exporters known and
 // the faults counted.
 
-import type { Domain } from './domain.ts';
-import { ELEMENT_RULES, type ElementRule } from './elements.ts';
+import type { Domain } from './exporters/domain.ts';
+import { PendingSets } from './exporters/pending.ts';
+import type { Knowledge } from './exporters/template-store.ts';
 import { type FactSink, NO_FACTS } from './facts.ts';
 import { FAULT, FAULT_SLOTS, faultSlot } from './faults.ts';
 import type { FlowBatch } from './flow-batch.ts';
 import { fillTime } from './kernels.ts';
-import { PendingSets } from './pending.ts';
-import type { Template } from './template.ts';
-import type { Knowledge } from './template-store.ts';
+import { ELEMENT_RULES, type ElementRule } from './templated/elements.ts';
+import type { Template } from './templated/template.ts';
 
 /** Where records go. `flush` hands the batch over and puts an empty one in its place. */
 export interface Output {

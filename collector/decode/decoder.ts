@@ -4,21 +4,21 @@
 import { parseAddress, swap32 } from '../../schemas/address.ts';
 import { PROTOCOL } from '../../schemas/codes.ts';
 import { DatagramContext, type Limits, type Output } from './context.ts';
-import type { Domain } from './domain.ts';
-import { ExporterTable } from './exporters.ts';
+import type { Domain } from './exporters/domain.ts';
+import { ExporterTable } from './exporters/exporters.ts';
+import type { Change, Knowledge } from './exporters/template-store.ts';
 import { FAULT } from './faults.ts';
-import { decodeIpfix } from './ipfix.ts';
+import { decodeNetflow1 } from './fixed/netflow1.ts';
+import { decodeNetflow5 } from './fixed/netflow5.ts';
+import { decodeNetflow6 } from './fixed/netflow6.ts';
+import { decodeNetflow7 } from './fixed/netflow7.ts';
+import { decodeNetflow8 } from './fixed/netflow8.ts';
 import { decodeMirrored, type MirrorCarrier } from './mirror.ts';
-import { decodeNetflow1 } from './netflow1.ts';
-import { decodeNetflow5 } from './netflow5.ts';
-import { decodeNetflow6 } from './netflow6.ts';
-import { decodeNetflow7 } from './netflow7.ts';
-import { decodeNetflow8 } from './netflow8.ts';
-import { decodeNetflow9 } from './netflow9.ts';
-import { decodeRecords } from './sets.ts';
 import { decodeSflow } from './sflow/datagram.ts';
-import { wakePending } from './template-set.ts';
-import type { Change, Knowledge } from './template-store.ts';
+import { decodeIpfix } from './templated/ipfix.ts';
+import { decodeNetflow9 } from './templated/netflow9.ts';
+import { decodeRecords } from './templated/sets.ts';
+import { wakePending } from './templated/template-set.ts';
 
 /** The largest payload UDP can carry over IPv4. */
 export const DATAGRAM_BYTES_MAX = 65535;

@@ -7,9 +7,9 @@ import { describe, expect, test } from 'vitest';
 import { createBatch } from '../../schemas/batch.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { Decoder } from './decoder.ts';
+import { PENDING_BYTES_MAX } from './exporters/pending.ts';
+import { STORE_BYTES_MAX } from './exporters/template-store.ts';
 import type { FlowBatch } from './flow-batch.ts';
-import { PENDING_BYTES_MAX } from './pending.ts';
-import { STORE_BYTES_MAX } from './template-store.ts';
 import { createFlood, type FloodOf, memory, netflow9, RECEIVED_MS, set, template, u32 } from './testdata.ts';
 
 setFlagsFromString('--expose-gc');

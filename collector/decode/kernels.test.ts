@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { DatagramContext } from './context.ts';
 import * as k from './kernels.ts';
-import { whereInner } from './layers.ts';
+import { whereInner } from './templated/layers.ts';
 import { Bench, type Bytes, type FieldSpec, hex, ipfix, type Row, set, template, u16, u32, u64 } from './testdata.ts';
 
 /** One record whose only field is `element` of `bytes.length` bytes. */

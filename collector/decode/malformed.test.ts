@@ -3,10 +3,10 @@
 
 import { describe, expect, test } from 'vitest';
 import { RECORDS_PER_DATAGRAM_MAX } from './context.ts';
-import { SELECTORS_PER_DOMAIN_MAX } from './domain.ts';
-import { DOMAINS_PER_SESSION_MAX } from './exporters.ts';
-import { PENDING_DOMAIN_SETS_MAX } from './pending.ts';
-import { FIELDS_PER_TEMPLATE_MAX } from './template-set.ts';
+import { SELECTORS_PER_DOMAIN_MAX } from './exporters/domain.ts';
+import { DOMAINS_PER_SESSION_MAX } from './exporters/exporters.ts';
+import { PENDING_DOMAIN_SETS_MAX } from './exporters/pending.ts';
+import { FIELDS_PER_TEMPLATE_MAX } from './templated/template-set.ts';
 import {
   Bench,
   type Bytes,

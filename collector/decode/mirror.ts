@@ -6,8 +6,8 @@
 import { clearRow } from '../../schemas/batch.ts';
 import { PROTOCOL, RATE_SOURCE, TIME_SOURCE } from '../../schemas/codes.ts';
 import type { DatagramContext } from './context.ts';
-import type { Domain } from './domain.ts';
-import type { ExporterTable, Session } from './exporters.ts';
+import type { Domain } from './exporters/domain.ts';
+import type { ExporterTable, Session } from './exporters/exporters.ts';
 import { FAULT } from './faults.ts';
 import { fillTime } from './kernels.ts';
 import { cursor, NOTHING } from './packet/cursor.ts';

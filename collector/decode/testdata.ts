@@ -8,10 +8,10 @@ import type { Column } from '../../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import type { Limits } from './context.ts';
 import { Decoder } from './decoder.ts';
-import type { Domain } from './domain.ts';
+import type { Domain } from './exporters/domain.ts';
+import { type Change, createTemplateStore, type Knowledge } from './exporters/template-store.ts';
 import { FAULTS, type Fault, faultSlot } from './faults.ts';
 import type { FlowBatch } from './flow-batch.ts';
-import { type Change, createTemplateStore, type Knowledge } from './template-store.ts';
 
 /** Captures of other projects, read where they are present. */
 export const CORPUS = new URL('../../../shared/corpus/', import.meta.url).pathname;

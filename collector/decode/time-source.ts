@@ -1,8 +1,8 @@
 // Which statement of a template gives a record its times, for the column of that name.
 
 import { TIME_SOURCE } from '../../schemas/codes.ts';
-import type { TemplateField } from './field.ts';
-import type { Step } from './plan.ts';
+import type { TemplateField } from './templated/field.ts';
+import type { Step } from './templated/plan.ts';
 
 /** 21 and 22: relative to the exporter's uptime. */
 const UPTIME_ELEMENTS: ReadonlySet<number> = new Set([21, 22]);

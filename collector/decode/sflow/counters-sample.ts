@@ -11,7 +11,7 @@
 // Records come in any order, so a sample is read to its end before anything is told.
 
 import type { DatagramContext } from '../context.ts';
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../exporters/domain.ts';
 import { cleanName, type Fact } from '../facts.ts';
 import { FAULT } from '../faults.ts';
 import { type SflowAgent, sourceKey } from './agent.ts';

@@ -11,8 +11,8 @@
 
 import { PROTOCOL } from '../../../schemas/codes.ts';
 import type { DatagramContext } from '../context.ts';
-import type { Domain } from '../domain.ts';
-import type { ExporterTable, Session } from '../exporters.ts';
+import type { Domain } from '../exporters/domain.ts';
+import type { ExporterTable, Session } from '../exporters/exporters.ts';
 import { FAULT } from '../faults.ts';
 import { MAPPED_WORD } from '../kernels.ts';
 import { SflowAgent } from './agent.ts';

@@ -11,7 +11,7 @@
 import { clearRow } from '../../../schemas/batch.ts';
 import { DIRECTION, RATE_SOURCE, TIME_SOURCE } from '../../../schemas/codes.ts';
 import { type DatagramContext, RECORDS_PER_DATAGRAM_MAX } from '../context.ts';
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../exporters/domain.ts';
 import { FAULT } from '../faults.ts';
 import { fillTime } from '../kernels.ts';
 import { type SflowAgent, sourceKey } from './agent.ts';

@@ -15,7 +15,7 @@
 
 import { PROTOCOL } from '../../../schemas/codes.ts';
 import { type DatagramContext, RECORDS_PER_DATAGRAM_MAX } from '../context.ts';
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../exporters/domain.ts';
 import { FAULT } from '../faults.ts';
 import type { SflowAgent } from './agent.ts';
 import { writeSwitchVlan } from './flow-records.ts';

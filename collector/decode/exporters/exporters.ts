@@ -1,0 +1,446 @@
+// The exporters a decoder knows. A session is a source address and port and holds the domains that were heard from there;
+// sFlow agents are kept apart, for an agent may send from any address. Sessions, domains and agents are bounded, and those
+// that deliver decodable data never give way to new ones (roster.ts). A newcomer that is refused is still decoded where
+// its protocol needs no state: its session and domain are not kept. What was let go and had not been reported still is.
+
+import { PROTOCOL } from '../../../schemas/codes.ts';
+import { Domain, type TemplateCount } from './domain.ts';
+import { restoreState, stateOf } from './domain-state.ts';
+import type { Holder, PendingSets } from './pending.ts';
+import { type Member, NEVER, PROVEN_MS, RENEW_MS, Roster } from './roster.ts';
+import {
+  type Change,
+  DOMAINS_PER_EXPORTER,
+  type DomainKey,
+  type DormantDomain,
+  type Knowledge,
+  tell,
+} from './template-store.ts';
+
+const TWO_32 = 4294967296;
+
+export const DOMAINS_PER_SESSION_MAX = 1024;
+
+/** Nothing is taken over at an address with more sessions: a NAT of that size, or a flood. */
+const TAKE_OVER_SESSIONS_MAX = 64;
+
+/**
+ * A session that was not heard for so long is no longer live. Two live exporters behind one address send at least once a
+ * minute (the usual active timeout); meanwhile the data of the newcomer wait (pending.ts), so waiting loses nothing.
+ */
+export const SILENT_MS = 60_000;
+
+/**
+ * RFC 7011 8.4 leaves the lifetime of templates over UDP to the collector. A day without announcement and without data:
+ * exporters that announce hourly or only when something changes are not hurt, ids that went out of use are not kept.
+ */
+export const TEMPLATE_IDLE_MS = 24 * 3600_000;
+
+/** TCP and UDP have port numbers of their own: sessions of connections are kept under a port beyond those of UDP. */
+const CONNECTION_PORTS = 65536;
+
+/** The port under which the messages of the nth connection (from 1) are decoded, like no other; endSession() must follow. */
+export function connectionPort(port: number, connection: number): number {
+  return CONNECTION_PORTS * connection + port;
+}
+
+export class Session implements Member, Holder {
+  readonly addressText: string;
+  readonly address: Uint32Array;
+  readonly port: number;
+  readonly domains = new Map<number, Domain>();
+  readonly templateCount: TemplateCount;
+  /** False: known for the datagram at hand only. */
+  readonly admitted: boolean;
+  last: Domain | undefined;
+  heardMs: number;
+  provenMs = NEVER;
+  pendingBytes = 0;
+
+  constructor(
+    addressText: string,
+    address: Uint32Array,
+    port: number,
+    templateCount: TemplateCount,
+    admitted: boolean,
+    nowMs: number,
+  ) {
+    this.addressText = addressText;
+    this.address = address;
+    this.port = port;
+    this.templateCount = templateCount;
+    this.admitted = admitted;
+    this.heardMs = nowMs;
+  }
+
+  /** RFC 7011 10.4.3: what it announces lives as long as the connection; nothing is journalled, taken over or expires. */
+  get isConnection(): boolean {
+    return this.port >= CONNECTION_PORTS;
+  }
+
+  forget(domain: Domain): void {
+    this.domains.delete(keyOf(domain.protocol, domain.id));
+    this.last = undefined;
+  }
+}
+
+/** The only other session of an address that has a domain: live here, or known from the journal, or both. */
+interface Rival {
+  readonly session: Session | undefined;
+  readonly domain: Domain | undefined;
+  readonly dormant: DormantDomain | undefined;
+  readonly heardMs: number;
+}
+
+export class ExporterTable {
+  readonly #byAddress = new Map<string, Map<number, Session>>();
+  readonly #sessions: Roster<Session>;
+  /** Connections, bounded by whoever accepts them. */
+  readonly #connections = new Set<Session>();
+  readonly #domains: Roster<Domain>;
+  readonly #agentsByKey = new Map<string, Domain>();
+  readonly #agents: Roster<Domain>;
+  /** Let go with counters that no report has had yet. */
+  #retired: Domain[] = [];
+  readonly #templates = { count: 0, makeRoom: () => this.#evictForTemplates() };
+  readonly #exportersMax: number;
+  readonly #pending: PendingSets;
+  readonly #knowledge: Knowledge | undefined;
+  #nowMs = 0;
+  #startedMs = NEVER;
+  /** The session whose datagram is being decoded. */
+  #current: Session | undefined;
+  /** Sessions, domains and agents that gave way at a bound. */
+  evicted = 0;
+  /** Domains that went on under another port. */
+  takenOver = 0;
+
+  constructor(exportersMax: number, pending: PendingSets, knowledge?: Knowledge) {
+    this.#exportersMax = exportersMax;
+    this.#pending = pending;
+    this.#knowledge = knowledge;
+    this.#sessions = new Roster(exportersMax);
+    this.#agents = new Roster(exportersMax);
+    this.#domains = new Roster(Math.max(DOMAINS_PER_SESSION_MAX, DOMAINS_PER_EXPORTER * exportersMax));
+  }
+
+  /** The session of a source, made when it is new; one that is not `admitted` when there is no room for it. */
+  session(addressText: string, port: number, nowMs: number, parse: (text: string) => Uint32Array): Session {
+    this.#nowMs = nowMs;
+    const known = this.#byAddress.get(addressText)?.get(port);
+    if (known) {
+      if (nowMs - known.heardMs >= RENEW_MS) this.#sessions.heard(known, nowMs);
+      this.#current = known;
+      return known;
+    }
+    if (this.#startedMs === NEVER) this.#startedMs = nowMs;
+    const connection = port >= CONNECTION_PORTS;
+    const oldest = connection ? undefined : this.#sessions.givesWay(nowMs);
+    if (oldest) this.#evictSession(oldest);
+    const templateCount = { exporter: 0, total: this.#templates };
+    const session = new Session(addressText, parse(addressText), port, templateCount, oldest !== null, nowMs);
+    this.#current = session;
+    if (!session.admitted) return session;
+    const ports = this.#byAddress.get(addressText) ?? new Map<number, Session>();
+    this.#byAddress.set(addressText, ports.set(port, session));
+    if (connection) this.#connections.add(session);
+    else this.#sessions.add(session);
+    return session;
+  }
+
+  /** The domain of a session; undefined when there are as many as there may be, all of them proven. */
+  domain(session: Session, protocol: number, id: number): Domain | undefined {
+    const { last } = session;
+    if (last && last.id === id && last.protocol === protocol) return last;
+    const domain = session.domains.get(keyOf(protocol, id)) ?? this.#newDomain(session, protocol, id);
+    if (domain) session.last = domain;
+    return domain;
+  }
+
+  /** The domain of an sFlow agent and sub-agent; not `listed` when there is no room for it. */
+  agent(session: Session, agent: Uint32Array, protocol: number, subAgent: number, nowMs: number): Domain {
+    const { last } = session;
+    if (
+      last &&
+      !last.evicted &&
+      last.id === subAgent &&
+      last.protocol === protocol &&
+      sameAddress(last.exporter, agent)
+    ) {
+      if (nowMs - last.heardMs < RENEW_MS) return last;
+    }
+    const key = agentKey(agent, protocol, subAgent);
+    let domain = this.#agentsByKey.get(key);
+    if (domain) {
+      if (nowMs - domain.heardMs >= RENEW_MS) this.#agents.heard(domain, nowMs);
+    } else {
+      domain = new Domain(agent, protocol, subAgent, session.templateCount);
+      domain.heardMs = nowMs;
+      const oldest = this.#agents.givesWay(nowMs);
+      if (oldest === null) {
+        domain.listed = false;
+        return domain;
+      }
+      if (oldest) this.#evictAgent(oldest);
+      this.#agentsByKey.set(key, domain);
+      this.#agents.add(domain);
+    }
+    session.last = domain;
+    return domain;
+  }
+
+  /** Called for every datagram that gave records. */
+  prove(session: Session, domain: Domain, nowMs: number): void {
+    if (nowMs - domain.provenMs < RENEW_MS) return;
+    const first = domain.provenMs === NEVER;
+    this.#sessions.prove(session, nowMs);
+    this.#domains.prove(domain, nowMs);
+    this.#agents.prove(domain, nowMs);
+    if (first && domain.key) tell(this.#knowledge, { type: 'heard', key: domain.key, atMs: nowMs, proven: true });
+  }
+
+  /**
+   * Lets a domain take over its only rival, once that one is silent; called while data wait, and rarely otherwise. True
+   * when it did: more templates may be known now.
+   */
+  retryTakeOver(session: Session, domain: Domain, nowMs: number): boolean {
+    if (nowMs - domain.rivalAskedMs < 1000) return false;
+    domain.rivalAskedMs = nowMs;
+    const rival = this.#rivalOf(session, domain.protocol, domain.id);
+    domain.hasRival = rival !== undefined;
+    // A newcomer that gets on by itself only clears away what is long gone.
+    if (!rival || nowMs - rival.heardMs < (domain.pendingSets > 0 ? SILENT_MS : PROVEN_MS)) return false;
+    domain.hasRival = false;
+    this.#inherit(domain, rival);
+    return true;
+  }
+
+  /** A connection has ended: RFC 7011 8.1, 10.4.3. */
+  endSession(addressText: string, port: number): void {
+    const session = this.#byAddress.get(addressText)?.get(port);
+    if (session) this.#removeSession(session);
+  }
+
+  /** A change that another decoder made: a domain that is live here learns of it. Returns that domain. */
+  learn(change: Change): Domain | undefined {
+    const { key } = change;
+    const domain = this.#byAddress.get(key.address)?.get(key.port)?.domains.get(keyOf(key.protocol, key.domain));
+    if (!domain) return undefined;
+    // Its template wakes anew when data ask for it.
+    if (change.type === 'template' || change.type === 'withdrawn') domain.forget(change.templateId);
+    else if (change.type === 'state') restoreState(domain, change.state);
+    else if (change.type === 'forgotten') this.#removeDomain(domain);
+    return domain;
+  }
+
+  /** Domains of the journal that were heard since, as changes. */
+  *heardSince(sinceMs: number): Iterable<Change> {
+    for (const { key, lastSeenMs, provenMs } of this.#domains) {
+      if (key && lastSeenMs >= sinceMs)
+        yield { type: 'heard', key, atMs: lastSeenMs, proven: lastSeenMs - provenMs < PROVEN_MS };
+    }
+  }
+
+  /** Forgets templates, sessions and agents that nobody has used for TEMPLATE_IDLE_MS. */
+  expire(nowMs: number): void {
+    this.#pending.expire(nowMs);
+    const before = nowMs - TEMPLATE_IDLE_MS;
+    for (const session of this.#sessions) if (session.heardMs < before) this.#removeSession(session);
+    for (const agent of this.#agents) if (agent.heardMs < before) this.#removeAgent(agent);
+    for (const domain of this.#domains) {
+      for (const { id, usedMs } of domain.templates.values()) {
+        if (usedMs >= before) continue;
+        domain.forget(id);
+        if (domain.key)
+          tell(this.#knowledge, { type: 'withdrawn', key: domain.key, atMs: domain.lastSeenMs, templateId: id });
+      }
+    }
+  }
+
+  /** Every domain to report on; those that were let go are told once. */
+  *domains(): Iterable<Domain> {
+    for (const session of this.#sessions) yield* session.domains.values();
+    for (const session of this.#connections) yield* session.domains.values();
+    yield* this.#agents;
+    const retired = this.#retired;
+    this.#retired = [];
+    yield* retired;
+  }
+
+  /** Sessions known. */
+  get size(): number {
+    return this.#sessions.size + this.#connections.size;
+  }
+
+  #newDomain(session: Session, protocol: number, id: number): Domain | undefined {
+    if (!session.admitted) {
+      const domain = new Domain(session.address, protocol, id, session.templateCount);
+      domain.listed = false;
+      return domain;
+    }
+    if (!this.#makeRoomForDomain(session)) return undefined;
+    const key = this.#journalKey(session, protocol, id);
+    const dormant = key && this.#knowledge?.store.get(key);
+    const rival = session.isConnection || dormant ? undefined : this.#rivalOf(session, protocol, id);
+    const inherits = rival !== undefined && this.#nowMs - rival.heardMs >= SILENT_MS;
+    const domain =
+      (inherits && this.#moveDomain(session, rival)) ||
+      new Domain(session.address, protocol, id, session.templateCount);
+    domain.key = key;
+    domain.holder = session;
+    domain.heardMs = this.#nowMs;
+    session.domains.set(keyOf(protocol, id), domain);
+    if (dormant) this.#wake(session, domain, dormant);
+    if (!session.isConnection) this.#domains.add(domain);
+    if (inherits) this.#inherit(domain, rival);
+    else domain.hasRival = rival !== undefined;
+    return domain;
+  }
+
+  #makeRoomForDomain(session: Session): boolean {
+    const full = session.domains.size >= DOMAINS_PER_SESSION_MAX;
+    const gives = full ? null : session.isConnection ? undefined : this.#domains.givesWay(this.#nowMs);
+    if (gives === undefined) return true;
+    const oldest = gives ?? oldestUnproven(session);
+    if (!oldest) return false;
+    this.#removeDomain(oldest);
+    this.evicted++;
+    return true;
+  }
+
+  /** Where the journal keeps a domain; what has no templates or belongs to a connection is not kept. */
+  #journalKey(session: Session, protocol: number, domain: number): DomainKey | undefined {
+    if (!this.#knowledge || session.isConnection) return undefined;
+    if (protocol !== PROTOCOL.netflow9 && protocol !== PROTOCOL.ipfix) return undefined;
+    return { address: session.addressText, port: session.port, protocol, domain };
+  }
+
+  /** What was known before a start, or learnt elsewhere: templates wake when data ask for them. */
+  #wake(session: Session, domain: Domain, { state, provenMs }: DormantDomain): void {
+    if (state) restoreState(domain, state);
+    if (provenMs === NEVER) return;
+    domain.provenMs = provenMs;
+    if (session.provenMs === NEVER) this.#sessions.prove(session, provenMs);
+  }
+
+  #rivalOf(session: Session, protocol: number, id: number): Rival | undefined {
+    const ports = this.#byAddress.get(session.addressText);
+    if (!ports || ports.size > TAKE_OVER_SESSIONS_MAX) return undefined;
+    const rivals = new Map<number, Rival>();
+    for (const other of ports.values()) {
+      const domain = other.isConnection || other === session ? undefined : other.domains.get(keyOf(protocol, id));
+      if (domain) rivals.set(other.port, { session: other, domain, dormant: undefined, heardMs: domain.lastSeenMs });
+    }
+    const key = this.#journalKey(session, protocol, id);
+    for (const dormant of (key && this.#knowledge?.store.others(key)) ?? []) {
+      const live = rivals.get(dormant.key.port);
+      // Nobody can tell whether it is silent before this decoder has listened for so long.
+      const heardMs = Math.max(dormant.heardMs, live?.heardMs ?? this.#startedMs);
+      rivals.set(dormant.key.port, { session: live?.session, domain: live?.domain, dormant, heardMs });
+    }
+    const [rival] = rivals.values();
+    return rivals.size === 1 ? rival : undefined;
+  }
+
+  /** The domain itself goes over to another session: its sequence goes on. */
+  #moveDomain(session: Session, { session: from, domain }: Rival): Domain | undefined {
+    if (!from || !domain) return undefined;
+    from.forget(domain);
+    this.#domains.delete(domain);
+    from.pendingBytes -= domain.pendingBytes;
+    session.pendingBytes += domain.pendingBytes;
+    domain.moveTo(session.templateCount);
+    return domain;
+  }
+
+  /** Takes over what a rival knows and this domain does not; the rival is gone afterwards. */
+  #inherit(domain: Domain, { domain: from, dormant }: Rival): void {
+    this.takenOver++;
+    const unset = domain.rateSource === 0 && domain.systemInitMs === 0;
+    if (from && from !== domain) {
+      if (unset) restoreState(domain, stateOf(from));
+      for (const template of from.templates.values()) {
+        if (domain.templates.has(template.id) || !domain.learn(template, Number.POSITIVE_INFINITY)) continue;
+        this.#pending.release(domain, template);
+      }
+      this.#pending.move(from, domain);
+      this.#removeDomain(from);
+    } else if (unset && dormant?.state) restoreState(domain, dormant.state);
+    const { key } = domain;
+    if (!dormant || !key) return;
+    const known = this.#knowledge?.store.get(key)?.templates;
+    const { heardMs: atMs } = dormant;
+    for (const [templateId, { setId, raw }] of dormant.templates) {
+      if (!known?.has(templateId)) tell(this.#knowledge, { type: 'template', key, atMs, setId, templateId, raw });
+    }
+    tell(this.#knowledge, { type: 'state', key, atMs, state: stateOf(domain) });
+    if (domain.provenMs !== NEVER) tell(this.#knowledge, { type: 'heard', key, atMs: domain.provenMs, proven: true });
+    tell(this.#knowledge, { type: 'forgotten', key: dormant.key });
+  }
+
+  #evictSession(session: Session): void {
+    this.#removeSession(session);
+    this.evicted++;
+  }
+
+  /** Templates of all exporters are at their bound: false when only proven ones hold some. */
+  #evictForTemplates(): boolean {
+    const oldest = this.#sessions.oldestUnproven(this.#current);
+    if (oldest) this.#evictSession(oldest);
+    return oldest !== undefined;
+  }
+
+  #removeSession(session: Session): void {
+    for (const domain of session.domains.values()) this.#removeDomain(domain);
+    this.#sessions.delete(session);
+    this.#connections.delete(session);
+    const ports = this.#byAddress.get(session.addressText)!;
+    ports.delete(session.port);
+    if (ports.size === 0) this.#byAddress.delete(session.addressText);
+  }
+
+  #removeDomain(domain: Domain): void {
+    domain.holder.forget(domain);
+    this.#domains.delete(domain);
+    this.#retire(domain);
+  }
+
+  #evictAgent(agent: Domain): void {
+    this.#removeAgent(agent);
+    this.evicted++;
+  }
+
+  #removeAgent(agent: Domain): void {
+    this.#agentsByKey.delete(agentKey(agent.exporter, agent.protocol, agent.id));
+    this.#agents.delete(agent);
+    agent.sflow?.release();
+    this.#retire(agent);
+  }
+
+  /** Between two reports at most as many as may be known are kept. */
+  #retire(domain: Domain): void {
+    domain.releaseRates();
+    this.#pending.drop(domain);
+    for (const id of [...domain.templates.keys()]) domain.forget(id);
+    domain.evicted = true;
+    const { datagrams, lostSets } = domain;
+    if (datagrams + lostSets > 0 && this.#retired.length < this.#exportersMax) this.#retired.push(domain);
+  }
+}
+
+function oldestUnproven(session: Session): Domain | undefined {
+  for (const domain of session.domains.values()) if (domain.provenMs === NEVER) return domain;
+  return undefined;
+}
+
+function keyOf(protocol: number, id: number): number {
+  return protocol * TWO_32 + id;
+}
+
+function agentKey(agent: Uint32Array, protocol: number, subAgent: number): string {
+  return `${protocol}.${agent.join('.')}.${subAgent}`;
+}
+
+function sameAddress(a: Uint32Array, b: Uint32Array): boolean {
+  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
+}

@@ -1,0 +1,40 @@
+// NetFlow version 9 (RFC 3954).
+//
+//   header, 20 bytes:  version 2 | count 2 | sysUptime 4 | unixSecs 4 | sequence 4 | sourceId 4
+//   then flow sets:    setId 2 | length 2 | ...        setId 0 templates, 1 options templates, 256.. data
+//
+// Sets are walked by their lengths; the header's count is compared afterwards only, because exporters disagree whether
+// it counts records or sets.
+
+import { PROTOCOL } from '../../../schemas/codes.ts';
+import type { DatagramContext } from '../context.ts';
+import type { Domain } from '../exporters/domain.ts';
+import type { ExporterTable, Session } from '../exporters/exporters.ts';
+import { FAULT } from '../faults.ts';
+import { decodeSets } from './sets.ts';
+
+const HEADER_BYTES = 20;
+
+export function decodeNetflow9(
+  context: DatagramContext,
+  exporters: ExporterTable,
+  session: Session,
+): Domain | undefined {
+  const { view, length } = context;
+  context.protocol = PROTOCOL.netflow9;
+  if (length < HEADER_BYTES) {
+    context.fault(FAULT['too-short']);
+    return undefined;
+  }
+  const domain = exporters.domain(session, PROTOCOL.netflow9, view.getUint32(16));
+  if (!domain) {
+    context.fault(FAULT['domain-limit']);
+    return undefined;
+  }
+  context.uptimeMs = view.getUint32(4);
+  context.exportMs = view.getUint32(8) * 1000;
+  // The sequence number counts datagrams.
+  domain.checkSequence(view.getUint32(12), 1, context.uptimeMs);
+  decodeSets(context, domain, HEADER_BYTES, length);
+  return domain;
+}
