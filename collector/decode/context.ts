@@ -7,7 +7,7 @@ import type { Knowledge } from './exporters/template-store.ts';
 import { type FactSink, NO_FACTS } from './facts.ts';
 import { FAULT, FAULT_SLOTS, faultSlot } from './faults.ts';
 import type { FlowBatch } from './flow-batch.ts';
-import { fillTime } from './kernels.ts';
+import { TWO_32 } from './kernels.ts';
 import { ELEMENT_RULES, type ElementRule } from './templated/elements.ts';
 import type { Template } from './templated/template.ts';
 
@@ -92,13 +92,17 @@ export class DatagramContext {
   /** Fills what all rows of a datagram share, and what their times come from (TIME_SOURCE). */
   stamp(domain: Domain, row: number, count: number, timeSourceCode: number): void {
     const { columns } = this.output.batch;
-    fillTime(columns.receivedAt, row, count, this.receivedAtMs);
     const e0 = this.exporter[0]!;
     const e1 = this.exporter[1]!;
     const e2 = this.exporter[2]!;
     const e3 = this.exporter[3]!;
     const { exporter, observationDomain, protocol, timeSource } = columns;
-    for (let i = 0, word = 4 * row; i < count; i++, word += 4) {
+    const { receivedAt } = columns;
+    const high = Math.floor(this.receivedAtMs / TWO_32);
+    const low = this.receivedAtMs - high * TWO_32;
+    for (let i = row, word = 4 * row; i < row + count; i++, word += 4) {
+      receivedAt[2 * i] = low;
+      receivedAt[2 * i + 1] = high;
       exporter[word] = e0;
       exporter[word + 1] = e1;
       exporter[word + 2] = e2;

@@ -13,7 +13,7 @@ import { DIRECTION, RATE_SOURCE, TIME_SOURCE } from '../../../schemas/codes.ts';
 import { type DatagramContext, RECORDS_PER_DATAGRAM_MAX } from '../context.ts';
 import type { Domain } from '../exporters/domain.ts';
 import { FAULT } from '../faults.ts';
-import { fillTime } from '../kernels.ts';
+import { TWO_32 } from '../kernels.ts';
 import { type SflowAgent, sourceKey } from './agent.ts';
 import { SampleSource } from './effective-rate.ts';
 import { decodeFlowRecords } from './flow-records.ts';
@@ -162,10 +162,16 @@ export function stampSamples(context: DatagramContext, domain: Domain): void {
   const count = rows - firstRow;
   if (count === 0) return;
   context.stamp(domain, firstRow, count, TIME_SOURCE.received);
-  fillTime(columns.flowStart, firstRow, count, context.receivedAtMs);
-  fillTime(columns.flowEnd, firstRow, count, context.receivedAtMs);
-  const { packets } = columns;
-  for (let row = firstRow; row < rows; row++) packets[2 * row] = 1;
+  const { packets, flowStart, flowEnd } = columns;
+  const high = Math.floor(context.receivedAtMs / TWO_32);
+  const low = context.receivedAtMs - high * TWO_32;
+  for (let row = firstRow, word = 2 * firstRow; row < rows; row++, word += 2) {
+    flowStart[word] = low;
+    flowStart[word + 1] = high;
+    flowEnd[word] = low;
+    flowEnd[word + 1] = high;
+    packets[word] = 1;
+  }
   domain.records += count;
 }
 
