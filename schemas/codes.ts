@@ -55,10 +55,75 @@ export const LOCALITIES = [
  * Why a record counts or does not. `elected` records carry weight; `unelected` ones are counted by the largest single
  * point per pair and five minutes; all others have weight 0.
  */
-export const COUNT_REASONS = ['unelected', 'elected', 'not-canonical', 'discarded'] as const;
+export const COUNT_REASONS = [
+  'unelected',
+  'elected',
+  'not-canonical', // another point counts this packet
+  'discarded', // the device dropped the packet
+  'outer', // the packet of a tunnel whose inner packet counts
+  'forwarded', // a router, firewall or balancer sends on what was counted where it began
+  'second-meter', // another meter of the same port counts
+  'reflected', // the copy of a multicast or broadcast that comes back to its sender's port
+  'reverse-exported', // the reverse half of a biflow whose exporter reports that direction too
+] as const;
+
+/** Which rule of the election named the one point that counts packets from this source to this destination. */
+export const ELECTION_RULES = [
+  'none', // no covered point: unelected
+  'vswitch', // 1a: both ends on one vSwitch, which exports
+  'relay', // 1b: both ends behind one port, and its bridge turns frames back
+  'source-ingress', // 2
+  'destination-egress', // 3a
+  'destination-switch', // 3b: ingress at the destination's switch, by output port
+  'external-ingress', // 4: from outside, ingress at the external port
+  'external-egress', // 4: to outside, egress at the external port
+  'transit', // 4: from outside to outside, ingress at the outermost port
+  'moved', // the source's MAC at an access port the inventory does not know yet
+] as const;
+
+/** Which half of a bidirectional record (RFC 5103) a row is. */
+export const BIFLOWS = ['none', 'forward', 'reverse'] as const;
 
 /** How an endpoint was recognised. */
-export const IDENTITIES = ['none', 'station', 'mac', 'address', 'ambiguous'] as const;
+export const IDENTITIES = [
+  'none',
+  'station', // the id of a VM in the record
+  'mac', // MAC alone
+  'address', // address alone, with one owner
+  'ambiguous', // several owners, and nothing in the record tells them apart
+  'port-mac', // access port and MAC
+  'segment-mac',
+  'segment-address',
+  'vrf-address',
+  'vip', // virtual address and port
+  'in-band', // a station that an exporter told of
+] as const;
+
+/** What decided which end is the server. */
+export const SERVER_SIDE_REASONS = [
+  'none',
+  'listed', // one end's port is listed by an application
+  'range', // both are: the narrower range
+  'learned', // a service seen to answer
+  'ephemeral', // one port is a client's
+  'lower-port',
+] as const;
+
+/** Bits of the column `marks`. */
+export const MARKS = {
+  /** The inventory changed for one of the ends while the flow ran; it is joined with what held at its start. */
+  straddles: 1,
+  /** The source's MAC was seen at an access port where the inventory does not have it. */
+  moved: 2,
+  /** Several applications claim the client's end; precedence decided. */
+  shared: 4,
+  /** An end was recognised by facts of a source that has been silent for too long. */
+  stale: 8,
+  /** One leg of traffic that a virtual address, a balancer or a NAT passes on. */
+  via: 16,
+  /** The variance is an upper bound, not an estimate. */
+  approximate: 32,
+} as const;
 
 /** Which clause of the applications document, or which automatic rule, named the endpoint. */
 export const RULES = [
@@ -73,6 +138,7 @@ export const RULES = [
   'ambiguous',
   'multicast',
   'infrastructure',
+  'vip', // a virtual address and its port
 ] as const;
 
 export type Protocol = (typeof PROTOCOLS)[number];
@@ -93,3 +159,6 @@ export const LOCALITY = codesOf(LOCALITIES);
 export const COUNT_REASON = codesOf(COUNT_REASONS);
 export const IDENTITY = codesOf(IDENTITIES);
 export const RULE = codesOf(RULES);
+export const ELECTION_RULE = codesOf(ELECTION_RULES);
+export const BIFLOW = codesOf(BIFLOWS);
+export const SERVER_SIDE_REASON = codesOf(SERVER_SIDE_REASONS);

@@ -2,13 +2,16 @@
 // and the field table of the documentation are derived from this list. One name in every layer.
 
 import {
+  BIFLOWS,
   COUNT_REASONS,
   DIRECTIONS,
+  ELECTION_RULES,
   IDENTITIES,
   LOCALITIES,
   PROTOCOLS,
   RATE_SOURCES,
   RULES,
+  SERVER_SIDE_REASONS,
   SERVER_SIDES,
   TIME_SOURCES,
 } from './codes.ts';
@@ -60,6 +63,7 @@ export const FLOW_COLUMNS = [
   { name: 'ecid', kind: 'u32', stage: 'decoded', dimension: true, about: '802.1BR E-CID or VN-Tag vif', source: 'sampled header' },
   { name: 'vni', kind: 'u32', stage: 'decoded', dimension: true, about: 'overlay segment, 24 bits', source: '351, VMware 892 (Open vSwitch tunnelKey); sampled header, sFlow extended_vni' },
   { name: 'stationId', kind: 'bytes16', stage: 'decoded', about: 'UUID of the VM when the exporter sends it', source: '349, 347, VMware 951, 960' },
+  { name: 'biflow', kind: 'u8', stage: 'decoded', codes: BIFLOWS, about: 'half of a bidirectional record', source: 'RFC 5103: reverse elements make a second row, its ends swapped' },
   // What it means
   { name: 'srcVm', kind: 'u64', stage: 'enriched', dimension: true, about: 'node key of the source VM or other endpoint of the inventory, 0 none', source: 'enricher' },
   { name: 'dstVm', kind: 'u64', stage: 'enriched', dimension: true, about: 'node key of the destination VM or other endpoint of the inventory, 0 none', source: 'enricher' },
@@ -71,6 +75,7 @@ export const FLOW_COLUMNS = [
   { name: 'dstApp', kind: 'u64', stage: 'enriched', dimension: true, about: 'node key of the application or automatic node of the destination', source: 'enricher' },
   { name: 'service', kind: 'u64', stage: 'enriched', dimension: true, about: 'node key of the service: protocol and port range of the server side', source: 'enricher' },
   { name: 'serverSide', kind: 'u8', stage: 'enriched', codes: SERVER_SIDES, dimension: true, about: 'which end is the server', source: 'enricher' },
+  { name: 'serverSideReason', kind: 'u8', stage: 'enriched', codes: SERVER_SIDE_REASONS, about: 'what decided the server side', source: 'enricher' },
   { name: 'srcRule', kind: 'u8', stage: 'enriched', codes: RULES, about: 'which rule named the source', source: 'enricher' },
   { name: 'dstRule', kind: 'u8', stage: 'enriched', codes: RULES, about: 'which rule named the destination', source: 'enricher' },
   { name: 'srcIdentity', kind: 'u8', stage: 'enriched', codes: IDENTITIES, about: 'how the source endpoint was recognised', source: 'enricher' },
@@ -78,10 +83,13 @@ export const FLOW_COLUMNS = [
   { name: 'locality', kind: 'u8', stage: 'enriched', codes: LOCALITIES, dimension: true, about: 'how far the packet travelled', source: 'enricher' },
   { name: 'weight', kind: 'f32', stage: 'enriched', about: 'share of this record that counts: 0, 0.5 or 1; unelected records have 0', source: 'enricher' },
   { name: 'countReason', kind: 'u8', stage: 'enriched', codes: COUNT_REASONS, dimension: true, about: 'why it counts or not', source: 'enricher' },
+  { name: 'electionRule', kind: 'u8', stage: 'enriched', codes: ELECTION_RULES, dimension: true, about: 'which rule named the point that counts this pair', source: 'enricher' },
+  { name: 'marks', kind: 'u16', stage: 'enriched', about: 'bits: 1 straddles a change of inventory, 2 moved, 4 shared, 8 stale, 16 via, 32 approximate variance', source: 'enricher' },
   { name: 'estBytes', kind: 'u64', stage: 'enriched', about: 'estimated bytes: bytes x samplingRate; counted once weight is applied', source: 'enricher' },
   { name: 'estPackets', kind: 'u64', stage: 'enriched', about: 'estimated packets', source: 'enricher' },
   { name: 'varBytes', kind: 'f64', stage: 'enriched', about: 'variance of estBytes under independent sampling, bytes squared', source: 'enricher' },
   { name: 'inventoryAsOf', kind: 'time', stage: 'enriched', codec: DELTA, about: 'asOf of the inventory used, 1970 when there was none', source: 'enricher' },
+  { name: 'revision', kind: 'u32', stage: 'enriched', about: '0 as enriched at ingest, n after the nth re-enrichment of its day', source: 'enricher' },
   { name: 'batch', kind: 'u64', stage: 'enriched', about: 'first 64 bits of the SHA-256 of the batch identity', source: 'enricher' },
 ] as const satisfies readonly Column[];
 
