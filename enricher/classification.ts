@@ -16,7 +16,7 @@ const PROTOS = 256;
 
 export interface Classifier {
   /** `src` and `dst` are offsets into the entries of the endpoints. */
-  classify(columns: FlowColumns, rows: number, src: Uint32Array, dst: Uint32Array): void;
+  classify(columns: FlowColumns, from: number, to: number, src: Uint32Array, dst: Uint32Array): void;
 }
 
 export function createClassifier(applications: ApplicationTable, endpoints: Endpoints, names: NodeNames): Classifier {
@@ -35,7 +35,7 @@ export function createClassifier(applications: ApplicationTable, endpoints: Endp
   };
 
   return {
-    classify(columns, rows, src, dst) {
+    classify(columns, from, to, src, dst) {
       const { proto, srcPort, dstPort, srcApp, dstApp, service, serverSide, srcRule, dstRule } = columns;
       const { sets, intervals } = applications;
       const { entries } = endpoints;
@@ -70,7 +70,7 @@ export function createClassifier(applications: ApplicationTable, endpoints: Endp
         return rule;
       };
 
-      for (let row = 0; row < rows; row++) {
+      for (let row = from; row < to; row++) {
         const srcEntry = src[row]!;
         const dstEntry = dst[row]!;
         const protocol = proto[row]!;

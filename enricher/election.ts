@@ -19,17 +19,18 @@ export const {
   discarded: DISCARDED,
 } = COUNT_REASON;
 
-/** Fills weight and countReason; `src` are offsets into `entries`, `exporterOf` exporter numbers of the registry. */
+/** Fills weight and countReason of rows `from` to `to`; `src` are offsets into `entries`, `exporterOf` exporter numbers of the registry. */
 export function elect(
   columns: FlowColumns,
-  rows: number,
+  from: number,
+  to: number,
   src: Uint32Array,
   entries: Uint32Array,
   exporterOf: Uint32Array,
   access: AccessTable,
 ): void {
   const { weight, countReason, forwardingStatus, inIf, outIf, direction, protocol } = columns;
-  for (let row = 0; row < rows; row++) {
+  for (let row = from; row < to; row++) {
     weight[row] = 0;
     if (forwardingStatus[row]! >>> 6 === DROPPED) {
       countReason[row] = DISCARDED;

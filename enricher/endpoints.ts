@@ -46,8 +46,8 @@ export const ENTRY = {
 export const ENDPOINTS_MAX = 1_048_576;
 
 export interface Endpoints {
-  /** Writes the offset of each row's entries (into `entries`) to `src` and `dst`. */
-  resolve(columns: FlowColumns, rows: number, src: Uint32Array, dst: Uint32Array): void;
+  /** Writes the offset of each row's entries (into `entries`) to `src` and `dst`, for rows `from` to `to`. */
+  resolve(columns: FlowColumns, from: number, to: number, src: Uint32Array, dst: Uint32Array): void;
   /** Grows while rows are resolved: read it again for each batch. */
   readonly entries: Uint32Array;
   /** Called when a record uses the automatic node of an entry for the first time, so that only nodes in use get names. */
@@ -268,21 +268,21 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   };
 
   return {
-    resolve(columns, rows, src, dst) {
-      // Emptied between batches only, so that offsets handed out stay good for the whole batch.
-      if (cache.size > 0 && cache.size + endsPerRow * rows > endpointsMax) {
+    resolve(columns, from, to, src, dst) {
+      // Emptied between calls only, so that offsets handed out stay good for all rows of one.
+      if (cache.size > 0 && cache.size + endsPerRow * (to - from) > endpointsMax) {
         cache.clear();
         offsets.clear();
         autos = [];
         resets++;
       }
       const { srcAddr, dstAddr, srcMac, dstMac, vlan, vni } = columns;
-      for (let row = 0; row < rows; row++) {
+      for (let row = from; row < to; row++) {
         const tag = segmentTag(vlan[row]!, vni[row]!);
         src[row] = entryOf(srcAddr, srcMac, row, tag);
         dst[row] = entryOf(dstAddr, dstMac, row, tag);
       }
-      if (topology.knowsStations) useStations(columns, rows, src, dst);
+      if (topology.knowsStations) useStations(columns, from, to, src, dst);
     },
     get entries() {
       return entries;
@@ -300,9 +300,9 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   };
 
   /** Puts the station that a record names in the place of the end that it is. */
-  function useStations(columns: FlowColumns, rows: number, src: Uint32Array, dst: Uint32Array): void {
+  function useStations(columns: FlowColumns, from: number, to: number, src: Uint32Array, dst: Uint32Array): void {
     const { stationId, direction, srcAddr, dstAddr, vlan, vni } = columns;
-    for (let row = 0; row < rows; row++) {
+    for (let row = from; row < to; row++) {
       const at = 4 * row;
       if ((stationId[at]! | stationId[at + 1]! | stationId[at + 2]! | stationId[at + 3]!) === 0) continue;
       const named = topology.byStation.find(stationId, at);

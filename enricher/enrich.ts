@@ -40,6 +40,24 @@ export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: 
   let dst = src;
   let exporterOf = src;
 
+  /** Rows `from` to `to`, all of which are joined with this snapshot. */
+  function enrichRows(columns: FlowBatch['columns'], from: number, to: number): number {
+    snapshot.exporters.resolve(columns, from, to, exporterOf);
+    const unknownRate = estimate(columns, from, to, exporterOf, snapshot.exporters);
+    endpoints.resolve(columns, from, to, src, dst);
+    const { entries } = endpoints;
+    classifier.classify(columns, from, to, src, dst);
+    elect(columns, from, to, src, entries, exporterOf, snapshot.access);
+    copyKeys(entries, src, from, to, columns.srcVm, columns.srcHost, columns.srcRack, columns.srcIdentity);
+    copyKeys(entries, dst, from, to, columns.dstVm, columns.dstHost, columns.dstRack, columns.dstIdentity);
+    const { locality, inventoryAsOf } = columns;
+    for (let row = from; row < to; row++) {
+      locality[row] = localityOf(entries, src[row]!, dst[row]!);
+      setTime(inventoryAsOf, row, snapshot.asOfMs);
+    }
+    return unknownRate;
+  }
+
   return {
     enrichBatch({ columns, rows }, key) {
       if (src.length < rows) {
@@ -50,18 +68,9 @@ export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: 
       const resetsBefore = endpoints.resets;
       const faults = { cut: 0, reversed: 0 };
       mendTimes(columns, rows, options, faults);
-      snapshot.exporters.resolve(columns, rows, exporterOf);
-      const unknownRate = estimate(columns, rows, exporterOf, snapshot.exporters);
-      endpoints.resolve(columns, rows, src, dst);
-      const { entries } = endpoints;
-      classifier.classify(columns, rows, src, dst);
-      elect(columns, rows, src, entries, exporterOf, snapshot.access);
-      copyKeys(entries, src, rows, columns.srcVm, columns.srcHost, columns.srcRack, columns.srcIdentity);
-      copyKeys(entries, dst, rows, columns.dstVm, columns.dstHost, columns.dstRack, columns.dstIdentity);
-      const { locality, inventoryAsOf, batch } = columns;
+      const unknownRate = enrichRows(columns, 0, rows);
+      const { batch } = columns;
       for (let row = 0; row < rows; row++) {
-        locality[row] = localityOf(entries, src[row]!, dst[row]!);
-        setTime(inventoryAsOf, row, snapshot.asOfMs);
         batch[2 * row] = key.low;
         batch[2 * row + 1] = key.high;
       }
@@ -73,13 +82,14 @@ export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: 
 function copyKeys(
   entries: Uint32Array,
   at: Uint32Array,
-  rows: number,
+  from: number,
+  to: number,
   vm: Uint32Array,
   host: Uint32Array,
   rack: Uint32Array,
   identity: Uint8Array,
 ): void {
-  for (let row = 0; row < rows; row++) {
+  for (let row = from; row < to; row++) {
     const entry = at[row]!;
     vm[2 * row] = entries[entry + ENTRY.vm]!;
     vm[2 * row + 1] = entries[entry + ENTRY.vm + 1]!;

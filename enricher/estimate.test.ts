@@ -9,7 +9,7 @@ function estimated(row: Row, exporter: object = {}, rateSource = 0) {
   const exporters = compileExporters(documentsOf({ exporters: [{ address: '192.0.2.1', ...exporter }] }).exporters);
   const { columns } = batchOf([row]);
   columns.rateSource[0] = rateSource;
-  const unknownRows = estimate(columns, 1, Uint32Array.of(1), exporters);
+  const unknownRows = estimate(columns, 0, 1, Uint32Array.of(1), exporters);
   const number = (column: Uint32Array) => column[0]! + column[1]! * 2 ** 32;
   return {
     estBytes: number(columns.estBytes),

@@ -20,13 +20,14 @@ const PACKET_BYTES_MAX = [1500, 9216, 65535] as const;
 /** Fills estBytes, estPackets and varBytes; returns how many rows have no known sampling rate. */
 export function estimate(
   columns: FlowColumns,
-  rows: number,
+  from: number,
+  to: number,
   exporterOf: Uint32Array,
   exporters: ExporterTable,
 ): number {
   const { samplingRate, rateSource, bytes, packets, estBytes, estPackets, varBytes } = columns;
   let unknownRows = 0;
-  for (let row = 0; row < rows; row++) {
+  for (let row = from; row < to; row++) {
     const exporter = exporterOf[row]!;
     const override = exporters.samplingRate[exporter]!;
     if (override !== 0) {

@@ -6,6 +6,7 @@ const resolve = (exporters: object[], rows: Row[], exportersMax?: number) => {
   const numbers = new Uint32Array(rows.length).fill(99);
   compileExporters(documentsOf({ exporters }).exporters, exportersMax).resolve(
     batchOf(rows).columns,
+    0,
     rows.length,
     numbers,
   );

@@ -14,7 +14,7 @@ export const PRESCALED = { told: 0, yes: 1, no: 2 } as const;
 
 export interface ExporterTable {
   /** Writes each row's exporter number. */
-  resolve(columns: FlowColumns, rows: number, numbers: Uint32Array): void;
+  resolve(columns: FlowColumns, from: number, to: number, numbers: Uint32Array): void;
   /** By number, whether the exporter multiplies by its sampling rate itself: a code of PRESCALED. */
   readonly prescaled: Uint8Array;
   /** By number: the sampling rate that replaces the reported one, 0 none. */
@@ -63,13 +63,13 @@ export function compileExporters(registry: ExporterRegistry, exportersMax = EXPO
       byNumber(exporter => PRESCALED[exporter.prescaled === undefined ? 'told' : exporter.prescaled ? 'yes' : 'no']),
     ),
     samplingRate: Uint32Array.from(byNumber(exporter => exporter.samplingRate ?? 0)),
-    resolve({ exporter, observationDomain, protocol }, rows, numbers) {
+    resolve({ exporter, observationDomain, protocol }, from, to, numbers) {
       if (exporters.length === 0) {
-        numbers.fill(0, 0, rows);
+        numbers.fill(0, from, to);
         return;
       }
       let number = -1;
-      for (let row = 0; row < rows; row++) {
+      for (let row = from; row < to; row++) {
         // The records of one datagram stand together, and mostly more than one datagram of an exporter.
         const same =
           number >= 0 &&

@@ -102,7 +102,7 @@ test('the keys of nodes depend on the station alone, not on what else was told',
     const endpoints = createEndpoints(addStations(compileSnapshot(NO_DOCUMENTS), facts), names);
     const batch = batchOf([ROW]);
     const src = new Uint32Array(1);
-    endpoints.resolve(batch.columns, 1, src, new Uint32Array(1));
+    endpoints.resolve(batch.columns, 0, 1, src, new Uint32Array(1));
     const { entries } = endpoints;
     const at = src[0]!;
     return [ENTRY.vm, ENTRY.host].map(word => keyToBigint({ low: entries[at + word]!, high: entries[at + word + 1]! }));
