@@ -15,26 +15,31 @@ export interface BatchIdentity {
   /** 32 hexadecimal digits. */
   readonly epoch: string;
   readonly sequence: number;
+  /** Which part of a batch that was too large for its carrier: a digit for each halving, 0 the first half, 1 the second. */
+  readonly part?: string;
 }
 
 /** The deduplication token, and the name of the batch in logs and files. */
 export function tokenOf(identity: BatchIdentity): string {
-  const { kind, collector, worker, epoch, sequence } = identity;
-  return `${kind}.${collector}.${worker}.${epoch}.${sequence}`;
+  const { kind, collector, worker, epoch, sequence, part } = identity;
+  return `${kind}.${collector}.${worker}.${epoch}.${sequence}${part === undefined ? '' : `-${part}`}`;
 }
 
-const TOKEN = /^(flows|exporters|facts)\.([a-z0-9-]{1,63})\.(\d{1,5})\.([0-9a-f]{32})\.(\d{1,15})$/;
+const TOKEN = new RegExp(
+  `^(${BATCH_KINDS.join('|')})\\.([a-z0-9-]{1,63})\\.(\\d{1,5})\\.([0-9a-f]{32})\\.(\\d{1,15})(?:-([01]{1,20}))?$`,
+);
 
 export function parseToken(token: string): BatchIdentity | undefined {
   const match = TOKEN.exec(token);
   if (!match) return undefined;
-  const [, kind, collector, worker, epoch, sequence] = match;
+  const [, kind, collector, worker, epoch, sequence, part] = match;
   return {
     kind: kind as BatchKind,
     collector: collector!,
     worker: Number(worker),
     epoch: epoch!,
     sequence: Number(sequence),
+    ...(part !== undefined && { part }),
   };
 }
 

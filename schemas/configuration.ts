@@ -200,6 +200,63 @@ const key = {
     maximum: 86400000,
     description: 'how far a flow time may lie ahead of receipt; later times are cut and counted',
   }),
+  kafka: Type.Array(Type.String({ pattern: `^(\\[[0-9a-fA-F:]+\\]|[^:,]+):${portPattern}$` }), {
+    default: [],
+    uniqueItems: true,
+    maxItems: 64,
+    description: 'Kafka brokers, HOST:PORT, between collectors and enrichers',
+  }),
+  kafkaPrefix: Type.String({
+    default: 'hairpin',
+    pattern: '^[A-Za-z0-9._-]{1,100}$',
+    description: 'first part of the names of topics',
+  }),
+  kafkaGroup: Type.String({
+    default: 'hairpin-enrichers',
+    pattern: '^[A-Za-z0-9._-]{1,100}$',
+    description: 'consumer group of the enrichers',
+  }),
+  kafkaPartitions: Type.Integer({
+    default: 12,
+    minimum: 1,
+    maximum: 10000,
+    description: 'partitions of the topic of batches where it is not there yet; at least one an enricher',
+  }),
+  kafkaReplication: Type.Integer({
+    default: -1,
+    minimum: -1,
+    maximum: 10,
+    description: 'replicas of topics that are not there yet; -1 is what the brokers take by default',
+  }),
+  kafkaRetentionHours: Type.Integer({
+    default: 168,
+    minimum: 1,
+    maximum: 87600,
+    description: 'hours that batches stay in their topic; longer than enrichers are ever away',
+  }),
+  kafkaMessageBytesMax: Type.Integer({
+    default: 16 * MiB,
+    minimum: 65536,
+    maximum: 256 * MiB,
+    description: 'largest message of topics that are not there yet; larger batches are halved',
+  }),
+  kafkaInFlightMax: Type.Integer({
+    default: 4,
+    minimum: 1,
+    maximum: 64,
+    description: 'batches on their way to Kafka at once',
+  }),
+  kafkaTls: Type.Boolean({ default: false, description: 'TLS to the brokers' }),
+  kafkaTlsCa: Type.String({
+    default: '',
+    description: 'authorities (PEM) of their certificates; empty: those of the system',
+  }),
+  kafkaSasl: Type.Enum(['none', 'plain', 'scram-sha-256', 'scram-sha-512'], {
+    default: 'none',
+    description: 'SASL mechanism',
+  }),
+  kafkaUser: Type.String({ default: '', description: 'SASL user' }),
+  kafkaPassword: Type.String({ default: '', description: 'SASL password; better given as HAIRPIN_KAFKA_PASSWORD' }),
   queryTimeoutMs: Type.Integer({
     default: 30000,
     minimum: 100,

@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   STORAGE_UNREACHABLE: 'the ClickHouse server does not answer',
   STORAGE_TOO_OLD: 'the ClickHouse server is older than the oldest supported version',
   STORAGE_FAILED: 'the ClickHouse server answered with an error',
+  KAFKA_UNREACHABLE: 'the Kafka cluster does not answer, or not as asked',
   SCHEMA_MISMATCH: 'a table in ClickHouse is not what this version expects',
   DOCUMENT_REFUSED: 'a document named in the configuration is refused',
   CAPTURE_UNREADABLE: 'a capture file cannot be read',

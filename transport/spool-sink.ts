@@ -40,7 +40,7 @@ export function createSpoolSink({
         return refuse('bound');
       }
       try {
-        writeBatch(folder, token, [batchHeader(token, pieces), ...pieces], durable);
+        writeBatch(folder, token, pieces, durable);
       } catch (error) {
         addUsage(usage, -bytes);
         const { code } = error as NodeJS.ErrnoException;
@@ -54,20 +54,22 @@ export function createSpoolSink({
   };
 }
 
-/** Under a temporary name first: a file with its final name is whole. */
-function writeBatch(folder: string, token: string, pieces: readonly Uint8Array[], durable: boolean): void {
+/** Under a temporary name first: a file with its final name is whole. Returns the pieces of the stream. */
+export function writeBatch(folder: string, token: string, arrow: ArrowBytes, durable: boolean): readonly Uint8Array[] {
+  const pieces = piecesOf(arrow);
   const temporary = join(folder, token + TEMPORARY_SUFFIX);
   const final = join(folder, token + BATCH_SUFFIX);
   try {
     const file = openSync(temporary, 'w', 0o600);
     try {
-      writeAll(file, pieces);
+      writeAll(file, [batchHeader(token, pieces), ...pieces]);
       if (durable) fsyncSync(file);
     } finally {
       closeSync(file);
     }
     renameSync(temporary, final);
     if (durable) syncFolder(folder);
+    return pieces;
   } catch (error) {
     // A refused batch is counted as lost: nothing of it may be found by the next start.
     rmSync(temporary, { force: true });

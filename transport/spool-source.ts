@@ -2,14 +2,24 @@
 
 import { closeSync, fstatSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseToken } from '../schemas/batch.ts';
+import type { ArrowBytes } from '../schemas/arrow.ts';
+import { type BatchIdentity, parseToken, tokenOf } from '../schemas/batch.ts';
 import { openCounters } from '../service/counters.ts';
-import { BATCH_SUFFIX, type FileFault, payloadOf } from './batch-file.ts';
+import { BATCH_SUFFIX, bytesOf, type FileFault, HEADER_BYTES, payloadOf } from './batch-file.ts';
 import { createQuarantine } from './quarantine.ts';
 import { addUsage, SPOOL_SOURCE_COUNTERS, type SpoolSettings, tokenOfFile } from './spool.ts';
+import { writeBatch } from './spool-sink.ts';
 import type { BatchSource, Delivery } from './transport.ts';
 
+export interface SpoolDelivery extends Delivery {
+  /** Length of `arrow`, which outlives it. */
+  readonly arrowBytes: number;
+  /** Puts parts in the place of the batch; they are delivered next. At a crash either the batch is left or its parts. */
+  replace(parts: readonly { readonly identity: BatchIdentity; readonly arrow: ArrowBytes }[]): void;
+}
+
 export interface SpoolSource extends BatchSource {
+  next(): Promise<SpoolDelivery | undefined>;
   /** A batch is on disk. Tokens already known are passed over. */
   announce(token: string): void;
 }
@@ -22,7 +32,12 @@ interface Waiting {
   readonly redelivered: boolean;
 }
 
-export function createSpoolSource(settings: SpoolSettings): SpoolSource {
+export interface SpoolSourceOptions {
+  /** Every so many deliveries the newest batch is taken instead of the oldest; never, when left out. */
+  readonly newestEvery?: number;
+}
+
+export function createSpoolSource(settings: SpoolSettings, { newestEvery }: SpoolSourceOptions = {}): SpoolSource {
   const { folder, usage, sourceCounters } = settings;
   const counters = openCounters(SPOOL_SOURCE_COUNTERS, sourceCounters);
   const quarantine = createQuarantine({
@@ -32,11 +47,15 @@ export function createSpoolSource(settings: SpoolSettings): SpoolSource {
   });
   /** Tokens waiting or delivered and not settled. As many as files fit into the spool's bound. */
   const known = new Set<string>();
-  const queue: Waiting[] = leftBehind(folder);
+  const queue: Waiting[] = leftBehind(settings);
   for (const { token } of queue) known.add(token);
   counters.add('replayed', queue.length);
   let wake: (() => void) | undefined;
   let closed = false;
+  let taken = 0;
+
+  const take = (): Waiting | undefined =>
+    newestEvery !== undefined && ++taken % newestEvery === 0 ? queue.pop() : queue.shift();
 
   // One buffer for all files: fresh memory for each would cost more, in page faults and garbage, than reading it.
   let reading = Buffer.alloc(0);
@@ -74,7 +93,7 @@ export function createSpoolSource(settings: SpoolSettings): SpoolSource {
     settle(token, bytes);
   }
 
-  function deliver({ token, redelivered }: Waiting): Delivery | undefined {
+  function deliver({ token, redelivered }: Waiting): SpoolDelivery | undefined {
     let file: Buffer;
     try {
       file = readWhole(fileOf(token));
@@ -93,6 +112,7 @@ export function createSpoolSource(settings: SpoolSettings): SpoolSource {
     return {
       identity: parseToken(token)!,
       arrow: payload,
+      arrowBytes: payload.length,
       redelivered,
       acknowledge() {
         rmSync(fileOf(token), { force: true });
@@ -100,6 +120,17 @@ export function createSpoolSource(settings: SpoolSettings): SpoolSource {
         settle(token, bytes);
       },
       quarantine: reason => putAside(token, bytes, 'rejected', reason),
+      replace(parts) {
+        for (const { identity, arrow } of parts) {
+          const part = tokenOf(identity);
+          addUsage(usage, HEADER_BYTES + bytesOf(writeBatch(folder, part, arrow, settings.durable)));
+          known.add(part);
+        }
+        rmSync(fileOf(token), { force: true });
+        settle(token, bytes);
+        queue.unshift(...parts.map(({ identity }) => ({ token: tokenOf(identity), redelivered })));
+        wake?.();
+      },
     };
   }
 
@@ -112,7 +143,7 @@ export function createSpoolSource(settings: SpoolSettings): SpoolSource {
     },
     async next() {
       while (!closed) {
-        const waiting = queue.shift();
+        const waiting = take();
         if (!waiting) {
           await new Promise<void>(resolve => {
             wake = resolve;
@@ -138,14 +169,25 @@ export function createSpoolSource(settings: SpoolSettings): SpoolSource {
 }
 
 /** Batches in the folder, oldest first: by the time they were written, then by sequence. */
-function leftBehind(folder: string): Waiting[] {
-  return readdirSync(folder)
-    .flatMap(name => {
-      const token = tokenOfFile(name);
-      return token === undefined
-        ? []
-        : [{ token, writtenMs: statSync(join(folder, name)).mtimeMs, sequence: parseToken(token)!.sequence }];
+function leftBehind({ folder, usage }: SpoolSettings): Waiting[] {
+  const tokens = readdirSync(folder).flatMap(name => tokenOfFile(name) ?? []);
+  const present = new Set(tokens);
+  return tokens
+    .flatMap(token => {
+      const { sequence, part } = parseToken(token)!;
+      const path = join(folder, token + BATCH_SUFFIX);
+      const { size, mtimeMs: writtenMs } = statSync(path);
+      if (part === undefined || !present.has(wholeOf(token))) return [{ token, writtenMs, sequence }];
+      // The process died while it replaced a batch by its parts: nobody has seen them yet.
+      rmSync(path, { force: true });
+      addUsage(usage, -size);
+      return [];
     })
     .sort((a, b) => a.writtenMs - b.writtenMs || a.sequence - b.sequence)
     .map(({ token }) => ({ token, redelivered: true }));
+}
+
+/** The token of the batch that a part is a half of. */
+function wholeOf(token: string): string {
+  return token.slice(0, -1).replace(/-$/, '');
 }
