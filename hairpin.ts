@@ -47,6 +47,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about: 'check inventory, applications or exporter documents and name every fault',
     run: async args => (await import('./commands/inventory.ts')).inventory(args),
   },
+  token: {
+    usage: 'token NAME --role ROLE',
+    about: 'a new bearer token for the API, and its entry for the file given by --tokens',
+    run: async args => (await import('./commands/token.ts')).token(args),
+  },
   quarantine: {
     usage: 'quarantine list|replay [TOKEN...] [--data DIR]',
     about: 'show batches that could not be stored, or put them back into the spool',

@@ -10,14 +10,17 @@ import type { Metrics } from '../service/metrics.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
 import { Health } from './answers.ts';
 import { registerApi } from './api.ts';
+import { createCallers } from './callers.ts';
 import { registerConsole } from './console-files.ts';
 import {
   type ParameterFault,
+  PROBLEM_TYPE,
   type ProblemDocument,
   QuestionError,
   questionProblem,
   validationFaults,
 } from './problem.ts';
+import { refuseUnprotected, registerProtection, SLOW_CLIENT_LIMITS } from './protection.ts';
 
 export interface Dependency {
   readonly name: string;
@@ -43,7 +46,9 @@ export interface QueryApi {
   readonly app: FastifyInstance;
 }
 
-const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+/** Routes that take documents have a limit of their own. */
+const BODY_BYTES_MAX = 64 * 1024;
+const PARAM_LENGTH_MAX = 255;
 
 export function createQueryApi(
   config: Configuration,
@@ -52,11 +57,19 @@ export function createQueryApi(
   const app = fastify({
     logger: false,
     forceCloseConnections: true,
+    bodyLimit: BODY_BYTES_MAX,
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
+    requestTimeout: SLOW_CLIENT_LIMITS.requestMs,
+    keepAliveTimeout: SLOW_CLIENT_LIMITS.idleMs,
+    connectionTimeout: 0,
+    http: { headersTimeout: SLOW_CLIENT_LIMITS.headersMs, connectionsCheckingInterval: 1000 },
     ajv: {
       customOptions: { removeAdditional: false, allErrors: true, coerceTypes: true, useDefaults: true, strict: false },
     },
   });
 
+  app.server.maxConnections = config.apiConnectionsMax;
+  registerProtection(app, config, { callers: createCallers(config.tokens, log), log, nowMs });
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const known = Object.keys(
       (request.routeOptions.schema?.querystring as { properties?: object } | undefined)?.properties ?? {},
@@ -97,6 +110,7 @@ export function createQueryApi(
   return {
     app,
     async start() {
+      refuseUnprotected(config);
       const { host, port } = parseHostPort(config.http);
       try {
         const url = await app.listen({ host, port });

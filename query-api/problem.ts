@@ -3,6 +3,8 @@
 
 import { type Static, Type } from 'typebox';
 
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
 export interface ParameterFault {
   readonly parameter: string;
   /** What is wrong and what is allowed. */

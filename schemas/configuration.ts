@@ -29,6 +29,22 @@ const key = {
     pattern: `^(\\[[0-9a-fA-F:]+\\]|[^:]+):${portPattern}$`,
     description: 'address of API and console, HOST:PORT',
   }),
+  tokens: Type.String({
+    default: '',
+    description: 'file of bearer tokens (npx hairpin token); without it the API listens on loopback only',
+  }),
+  apiRequestsPerMinute: Type.Integer({
+    default: 1200,
+    minimum: 1,
+    maximum: 1000000,
+    description: 'requests a minute that the API takes of one token, or of one address without tokens',
+  }),
+  apiConnectionsMax: Type.Integer({
+    default: 512,
+    minimum: 1,
+    maximum: 65536,
+    description: 'connections to the API at once; more are closed',
+  }),
   udp: Type.Array(Type.Integer(port), {
     default: [2055, 4739, 6343],
     minItems: 1,

@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   CAPTURE_UNREADABLE: 'a capture file cannot be read',
   SEND_FAILED: 'datagrams cannot be sent where they were asked to go',
   FUZZ_FAILED: 'hostile datagrams broke a promise of the decoder',
+  API_UNPROTECTED: 'the API would listen on the network without tokens',
   QUESTION_INVALID: 'a question to the API cannot be answered as asked',
 } as const;
 
