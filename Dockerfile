@@ -1,0 +1,12 @@
+# Hairpin as an image. No container engine was at hand where this was written: it has been read, not run.
+FROM node:24-bookworm-slim
+WORKDIR /hairpin
+COPY package.json package-lock.json .npmrc ./
+RUN npm install --omit=dev --no-audit --no-fund
+COPY . .
+RUN mkdir /data && chown node:node /data
+USER node
+VOLUME /data
+EXPOSE 2055/udp 4739/udp 6343/udp 8080/tcp
+ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "hairpin.ts"]
+CMD ["start", "--data", "/data"]
