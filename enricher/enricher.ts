@@ -19,11 +19,11 @@ import type { BatchSource, Delivery } from '../transport/transport.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
 import { createDocuments, type DocumentStore, type RecordedDocuments } from './documents.ts';
 import { createEnrichment, type Enrichment, type FlowBatch } from './enrich.ts';
+import { fixedKnowledge } from './knowledge/knowledge.ts';
 import { createKnownFacts } from './known-facts.ts';
 import { createNodeNames } from './node-names.ts';
 import { createPersistence } from './persistence.ts';
 import { compileSnapshot, type Documents, type Snapshot } from './snapshot.ts';
-import { addStations } from './stations.ts';
 import { timeAt } from './times.ts';
 
 /**
@@ -107,7 +107,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   // as much as enriching it, in page faults and garbage.
   const spares: FlowBatch[] = [];
   /** The documents alone, and with the stations that exporters told of. */
-  let documented: Snapshot;
+  let documented: Documents;
   let snapshot: Snapshot;
   let enrichment: Enrichment;
   let running = Promise.resolve();
@@ -133,10 +133,10 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
 
   function useDocuments(current: Documents): void {
     const startedAt = performance.now();
-    documented = compileSnapshot(current);
-    for (const id of documented.access.unknownSwitches)
-      log.warn(`the exporter registry names switch "${id}", which the inventory does not have`);
+    documented = current;
     useFacts();
+    for (const id of snapshot.access.unknownSwitches)
+      log.warn(`the exporter registry names switch "${id}", which the inventory does not have`);
     log.info(
       {
         vms: current.inventory.vms.length,
@@ -150,8 +150,8 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   function useFacts(): void {
     facts.takeChange();
     factsUsedAtMs = Date.now();
-    snapshot = addStations(documented, facts.values());
-    enrichment = createEnrichment(snapshot, names, config);
+    snapshot = compileSnapshot(documented, [...facts.values()]);
+    enrichment = createEnrichment(fixedKnowledge(snapshot), names, config);
   }
 
   /** Between two batches of flows: what was told since, and what was not told any more, comes into force. */
@@ -172,7 +172,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       if (done !== 'refused') return;
       // The caches of the enrichment announce a node once, so they start anew as well.
       names.forget();
-      enrichment = createEnrichment(snapshot, names, config);
+      enrichment = createEnrichment(fixedKnowledge(snapshot), names, config);
     });
     return namesStored;
   }
