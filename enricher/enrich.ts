@@ -47,9 +47,10 @@ export interface EnrichmentOptions extends TimeLimits {
 }
 
 /** Snapshots whose stages are kept: the newest one, and those of rows that began before its time. */
-export const STAGES_MAX = 4;
+export const STAGES_MAX = 16;
 
 interface Stages {
+  readonly asOfMs: number;
   readonly snapshot: Snapshot;
   readonly endpoints: Endpoints;
   readonly classifier: Classifier;
@@ -67,11 +68,14 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
 
   function stagesAt(epoch: number): Stages {
     const snapshot = knowledge.snapshotAt(epoch);
+    const asOfMs = knowledge.asOfs[epoch]!;
     let stages = kept.get(snapshot);
-    if (stages) kept.delete(snapshot);
-    else {
+    if (stages) {
+      kept.delete(snapshot);
+      if (stages.asOfMs !== asOfMs) stages = { ...stages, asOfMs };
+    } else {
       const endpoints = createEndpoints(snapshot, names, options.endpointsMax);
-      stages = { snapshot, endpoints, classifier: createClassifier(snapshot.applications, endpoints, names) };
+      stages = { asOfMs, snapshot, endpoints, classifier: createClassifier(snapshot.applications, endpoints, names) };
       for (const oldest of kept.keys()) if (kept.size >= STAGES_MAX) kept.delete(oldest);
     }
     kept.set(snapshot, stages);
@@ -80,7 +84,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
 
   /** Rows `from` to `to`, all of which are joined with one snapshot. */
   function enrichRows(
-    { snapshot, endpoints, classifier }: Stages,
+    { asOfMs, snapshot, endpoints, classifier }: Stages,
     columns: FlowBatch['columns'],
     from: number,
     to: number,
@@ -104,7 +108,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
     fillIdentities(columns, from, to, src, dst, exporterOf, endpoints, snapshot.vantage);
     for (let row = from; row < to; row++) {
       locality[row] = localityOf(entries, src[row]!, dst[row]!);
-      setTime(inventoryAsOf, row, snapshot.asOfMs);
+      setTime(inventoryAsOf, row, asOfMs);
     }
     return unknownRate;
   }

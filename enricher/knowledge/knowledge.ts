@@ -6,6 +6,8 @@ import type { Snapshot } from '../snapshot.ts';
 export interface Knowledge {
   /** Milliseconds, ascending; the first is -Infinity. */
   readonly starts: Float64Array;
+  /** The newest snapshot document that holds in each epoch, 0 none: told again unchanged, it makes no epoch. */
+  readonly asOfs: Float64Array;
   /** The snapshot of an epoch; the same object as long as it is kept. */
   snapshotAt(epoch: number): Snapshot;
 }
@@ -23,5 +25,9 @@ export function epochAt(starts: Float64Array, ms: number): number {
 
 /** One snapshot that holds for all time. */
 export function fixedKnowledge(snapshot: Snapshot): Knowledge {
-  return { starts: Float64Array.of(Number.NEGATIVE_INFINITY), snapshotAt: () => snapshot };
+  return {
+    starts: Float64Array.of(Number.NEGATIVE_INFINITY),
+    asOfs: Float64Array.of(snapshot.asOfMs),
+    snapshotAt: () => snapshot,
+  };
 }
