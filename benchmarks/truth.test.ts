@@ -4,6 +4,7 @@
 import { expect, test } from 'vitest';
 import { Decoder } from '../collector/decode/decoder.ts';
 import { createEnrichment, type FlowBatch } from '../enricher/enrich.ts';
+import { fixedKnowledge } from '../enricher/knowledge/knowledge.ts';
 import { createNodeNames } from '../enricher/node-names.ts';
 import { compileSnapshot } from '../enricher/snapshot.ts';
 import { timeAt } from '../enricher/times.ts';
@@ -43,7 +44,10 @@ function throughHairpin({ dataCentre, datagrams, feed }: Recorded): Outcome {
   for (const domain of decoder.exporters.domains()) expect([domain.lost, domain.unknownRateRecords]).toEqual([0, 0]);
 
   const names = createNodeNames();
-  const enrichment = createEnrichment(compileSnapshot(documents), names, { spanMsMax: 3_600_000, skewMsMax: 60_000 });
+  const enrichment = createEnrichment(fixedKnowledge(compileSnapshot(documents)), names, {
+    spanMsMax: 3_600_000,
+    skewMsMax: 60_000,
+  });
   const tallies = enrichment.enrichBatch(batch, { low: 1, high: 1 });
   expect(tallies).toMatchObject({ cut: 0, reversed: 0, unknownRate: 0 });
   const nameOf = new Map<bigint, string>(names.take().map(({ key, name }) => [key, name]));

@@ -8,8 +8,9 @@
 
 import { parseAddress } from '../schemas/address.ts';
 import type { ExporterRegistry, RegisteredExporter } from '../schemas/exporters.ts';
-import type { Inventory, InventoryHost } from '../schemas/inventory.ts';
-import { endpointOf, hostOf, OWNER_KIND, type Topology, vmOf, vswitchOf } from './topology.ts';
+import type { InventoryHost } from '../schemas/inventory.ts';
+import type { Merged } from './knowledge/merge.ts';
+import { OWNER_KIND, type TopologyData, vswitchOf } from './topology.ts';
 
 /** How the canonical exporter meters the port. */
 export const METERS = { ingress: 1, both: 2 } as const;
@@ -37,8 +38,8 @@ interface SwitchPort {
   readonly ifIndex: number;
 }
 
-export function compileAccess(topology: Topology, registry: ExporterRegistry): AccessTable {
-  const { inventory } = topology;
+/** Runs where the documents are: `topology` is what compileTopology made of `inventory`. */
+export function compileAccess(inventory: Merged, topology: TopologyData, registry: ExporterRegistry): AccessTable {
   const meters = compileMeters(registry);
   const wiring = compileWiring(inventory);
   const idOf = new Uint32Array(topology.count);
@@ -67,19 +68,20 @@ export function compileAccess(topology: Topology, registry: ExporterRegistry): A
   for (let owner = 0; owner < owners; owner++) {
     const kind = topology.kind[owner];
     if (kind === OWNER_KIND.endpoint) {
-      const { switch: switchId, ifIndex } = endpointOf(topology, owner);
+      const { switch: switchId, ifIndex } = inventory.endpoints[topology.entity[owner]!]!;
       if (switchId !== undefined && ifIndex !== undefined)
         idOf[owner] = idFor(`${switchId}/${ifIndex}`, () => pointsOf([{ switchId, ifIndex }], true));
       continue;
     }
-    const host = hostOf(topology, owner);
+    const host = inventory.hosts[topology.host[owner]! - 1];
     if (!host) continue;
     const hostAt = topology.host[owner]!;
     if (kind === OWNER_KIND.vmkernel) {
       idOf[owner] = idFor(`host ${hostAt}`, () => pointsOf(wiring.uplinksOf(host, undefined), true));
       continue;
     }
-    const vnic = vmOf(topology, owner).vnics[topology.nic[owner]!]!;
+    const vnic = inventory.vms[topology.entity[owner]!]!.vnics[topology.nic[owner]!];
+    if (!vnic) continue;
     const vswitch = host.vswitches[vswitchOf(host, vnic.vswitch)];
     const channel =
       vnic.sVlan === undefined ? undefined : vswitch?.channels.find(entry => entry.svid === vnic.sVlan)?.ifIndex;
@@ -160,7 +162,7 @@ function rankOf(exporter: RegisteredExporter): number {
 }
 
 /** Cables and port hierarchies of the inventory. */
-function compileWiring(inventory: Inventory) {
+function compileWiring(inventory: Merged) {
   const switches = new Map(
     inventory.switches.map(entry => {
       const byIndex = new Map(entry.ports.map(port => [port.ifIndex, port]));

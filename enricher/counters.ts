@@ -48,6 +48,14 @@ export const ENRICHER_COUNTERS = {
     help: 'Rows with a flow time outside the configured span and skew.',
   },
   timesReversed: { name: 'enricher_times_reversed_rows_total', help: 'Rows whose flow ended before it started.' },
+  straddlingRows: {
+    name: 'enricher_straddling_rows_total',
+    help: 'Rows longer than a minute whose ends changed in the inventory while the flow ran.',
+  },
+  epochsAwaited: {
+    name: 'enricher_epochs_awaited_total',
+    help: 'Times a batch waited for an earlier state of the inventory to be compiled.',
+  },
   unknownRateRows: {
     name: 'enricher_unknown_rate_rows_total',
     help: 'Rows whose sampling rate is unknown; their bytes stand as reported.',

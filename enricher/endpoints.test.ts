@@ -80,8 +80,8 @@ test("a gateway's MAC never decides, its address does", () => {
 test('an address in two segments is ambiguous until the record tells its segment or MAC', () => {
   expect(source({ src: '10.5.0.1' })).toEqual(['', 'ambiguous', 'ambiguous', 'ambiguous']);
   expect(source({ src: '10.5.0.1', vlan: 99 })).toEqual(['', 'ambiguous', 'ambiguous', 'ambiguous']);
-  expect(source({ src: '10.5.0.1', vlan: 20 })).toEqual(['dup-blue', 'address', 'auto:dup-blue', 'auto-vm']);
-  expect(source({ src: '10.5.0.1', vni: 5010 })).toEqual(['dup-red', 'address', 'auto:dup-red', 'auto-vm']);
+  expect(source({ src: '10.5.0.1', vlan: 20 })).toEqual(['dup-blue', 'segment-address', 'auto:dup-blue', 'auto-vm']);
+  expect(source({ src: '10.5.0.1', vni: 5010 })).toEqual(['dup-red', 'segment-address', 'auto:dup-red', 'auto-vm']);
   expect(source({ src: '10.5.0.1', srcMac: '02:00:00:00:00:03' })).toEqual([
     'dup-red',
     'mac',
@@ -153,7 +153,7 @@ test('at its bound the cache is emptied between batches, counted, and answers st
         dst: i % 2 === 0 ? '10.0.0.1' : `172.16.${round}.${i}`,
       })),
     );
-    endpoints.resolve(batch.columns, 0, batch.rows, src, dst);
+    endpoints.resolve(batch.columns, 0, batch.rows, new Uint32Array(batch.rows), src, dst);
     expect(IDENTITIES[endpoints.entries[dst[0]! + ENTRY.identity]!]).toBe('address');
     expect(endpoints.entries[src[19]! + ENTRY.auto]).toBe((10 * 2 ** 24 + 200 * 2 ** 16 + round * 256) >>> 0);
     expect(endpoints.entries[dst[19]! + ENTRY.auto]).toBe((172 * 2 ** 24 + 16 * 2 ** 16 + round * 256) >>> 0);
@@ -165,7 +165,7 @@ test('a batch with more endpoints than the cache holds is still answered in full
   const endpoints = createEndpoints(snapshot, createNodeNames(), 8);
   const batch = batchOf(Array.from({ length: 100 }, (_, i) => ({ src: `10.200.${i}.1`, dst: '10.0.0.1' })));
   const src = new Uint32Array(100);
-  endpoints.resolve(batch.columns, 0, batch.rows, src, new Uint32Array(100));
+  endpoints.resolve(batch.columns, 0, batch.rows, new Uint32Array(batch.rows), src, new Uint32Array(100));
   for (let i = 0; i < 100; i++)
     expect(endpoints.entries[src[i]! + ENTRY.auto]).toBe((10 * 2 ** 24 + 200 * 2 ** 16 + i * 256) >>> 0);
 });

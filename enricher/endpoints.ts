@@ -1,15 +1,10 @@
-// From (address, MAC, VLAN) to an endpoint: who it is, where it stands, which applications it may belong to and what it
-// is called otherwise. The slow way (owners, globs, prefixes, hashes) is taken once per distinct triple; its result is an
-// entry, shared by all triples that mean the same, and a bounded cache leads from triple to entry.
-//
-// Identity (docs/ARCHITECTURE.md, "Who is it"): the station id that a record tells of one end, or else a MAC, decides unless
-// another known owner has the address; else the address decides, within the record's segment when several own it; else
-// `ambiguous`.
+// From (address, MAC, and where it was seen) to an endpoint: who it is, where it stands, which applications it may belong to
+// and what it is called otherwise. The slow way (owners, globs, prefixes, hashes) is taken once per distinct key; its result
+// is an entry, shared by all keys that mean the same, and a bounded cache leads from key to entry. Who it is: identity.ts.
 
 import { swap32, type Words } from '../schemas/address.ts';
 import { DIRECTION, IDENTITY } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
-import type { InventoryVm } from '../schemas/inventory.ts';
 import { hashedKey, type Key, NO_KEY } from '../schemas/keys.ts';
 import type { Subject } from './applications.ts';
 import {
@@ -22,9 +17,10 @@ import {
   EXPLICIT,
 } from './auto-nodes.ts';
 import { createHashTable } from './hash-table.ts';
+import { createIdentifier, NO_OWNER, segmentOf, tagOf } from './identity.ts';
 import type { NodeNames } from './node-names.ts';
 import type { Snapshot } from './snapshot.ts';
-import { endpointOf, hostOf, OWNER_KIND, vmOf, vswitchOf } from './topology.ts';
+import { OWNER_KIND } from './topology.ts';
 
 /** Words of an entry: one cache line, all that a record needs to know of an endpoint. Places count from 1. */
 export const ENTRY = {
@@ -34,6 +30,7 @@ export const ENTRY = {
   auto: 6,
   autoRule: 8,
   set: 9,
+  /** The code of IDENTITIES in the low byte, bits of ENTRY_FLAGS above it. */
   identity: 10,
   access: 11,
   vswitchAt: 12,
@@ -43,71 +40,61 @@ export const ENTRY = {
   words: 16,
 } as const;
 
+export const ENTRY_FLAGS = {
+  /** Recognised by facts of a source that has been silent for too long. */
+  stale: 0x100,
+  /** The MAC is that of another machine, which passes on what this endpoint sent. */
+  forwarded: 0x200,
+} as const;
+
 export const ENDPOINTS_MAX = 1_048_576;
 
 export interface Endpoints {
-  /** Writes the offset of each row's entries (into `entries`) to `src` and `dst`, for rows `from` to `to`. */
-  resolve(columns: FlowColumns, from: number, to: number, src: Uint32Array, dst: Uint32Array): void;
+  /**
+   * Writes the offset of each row's entries (into `entries`) to `src` and `dst`, for rows `from` to `to`; `exporterOf`
+   * are exporter numbers of the registry.
+   */
+  resolve(
+    columns: FlowColumns,
+    from: number,
+    to: number,
+    exporterOf: Uint32Array,
+    src: Uint32Array,
+    dst: Uint32Array,
+  ): void;
   /** Grows while rows are resolved: read it again for each batch. */
   readonly entries: Uint32Array;
+  /** The owner that an entry stands for, NO_OWNER where it is none. */
+  ownerOf(entry: number): number;
   /** Called when a record uses the automatic node of an entry for the first time, so that only nodes in use get names. */
   useAuto(entry: number): void;
   /** Times the cache was full and emptied. */
   readonly resets: number;
 }
 
+/** Words of a key: the address as in the column, the two of the MAC, the segment tag, and more where it matters. */
+const KEY = { address: 0, mac: 4, tag: 6, extra: 7, words: 8 } as const;
 const GROUP_BIT = 0x0100;
 /** In the place of the upper MAC word: the lower one is the owner that a station id named. No MAC has so many bits. */
 const STATION_MARK = 0xffffffff;
-const VNI_TAG = 0x1000000;
-/** Source of what exporters told, in identities of nodes. */
-const IN_BAND = 'in-band';
-const UNLISTED_NIC: Partial<InventoryVm['vnics'][number]> = {};
+/** In `extra`: a VRF, not a port. */
+const VRF_BIT = 0x80000000;
 
 export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsMax = ENDPOINTS_MAX): Endpoints {
-  const { topology, applications, access } = snapshot;
-  const { inventory } = topology;
-  // Key: the four words of the address as in the column, the two of the MAC, the segment tag.
-  const cache = createHashTable(7, endpointsMax);
-  const key = new Uint32Array(7);
+  const { topology, vantage, applications, access } = snapshot;
+  const identify = createIdentifier(topology, applications.internal);
+  const cache = createHashTable(KEY.words, endpointsMax);
+  const key = new Uint32Array(KEY.words);
   const station = new Uint32Array(2);
+  const port = new Uint32Array(2);
+  const vrfKey = new Uint32Array(5);
   const endsPerRow = topology.knowsStations ? 3 : 2;
   const hostOrder = new Uint32Array(4);
   const offsets = new Map<string, number>();
   let entries = new Uint32Array(1024 * ENTRY.words);
   let autos: (AutoNode | undefined)[] = [];
+  const owners: number[] = [];
   let resets = 0;
-
-  /** The segment as far as the record tells it; 0 as well where no address has two owners that it could tell apart. */
-  const segmentTag = (vlan: number, vni: number): number =>
-    !topology.sharesAddresses ? 0 : vni !== 0 ? VNI_TAG | vni : vlan;
-
-  const sameEntity = (a: number, b: number) =>
-    topology.kind[a] === topology.kind[b] && topology.entity[a] === topology.entity[b];
-
-  const inSegment = (owner: number, tag: number) =>
-    tag >= VNI_TAG
-      ? (topology.vni[owner]! | VNI_TAG) === tag && topology.vni[owner] !== 0
-      : topology.vlan[owner] === tag;
-
-  const identify = (tag: number): { owner: number; identity: number } => {
-    const owners = hostOrder[0] || hostOrder[1] || hostOrder[2] || hostOrder[3] ? topology.ownersOf(hostOrder) : [];
-    const isStation = key[5] === STATION_MARK;
-    const named = isStation ? key[4]! : topology.byMac.find(key, 4);
-    if (named >= 0) {
-      const own = owners.find(owner => sameEntity(owner, named));
-      if (isStation && (own !== undefined || owners.length === 0))
-        return { owner: own ?? named, identity: IDENTITY.station };
-      if (own !== undefined || owners.length === 0) return { owner: named, identity: IDENTITY.mac };
-    }
-    if (owners.length === 0) return { owner: -1, identity: IDENTITY.none };
-    for (const candidates of tag === 0 ? [owners] : [owners, owners.filter(owner => inSegment(owner, tag))]) {
-      const [first] = candidates;
-      if (first !== undefined && candidates.every(owner => sameEntity(owner, first)))
-        return { owner: first, identity: IDENTITY.address };
-    }
-    return { owner: -1, identity: IDENTITY.ambiguous };
-  };
 
   const build = (): number => {
     for (let i = 0; i < 4; i++) hostOrder[i] = swap32(key[i]!);
@@ -117,63 +104,52 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     const addressClass = addressClassOf(address);
     const none = (address[0] | address[1] | address[2] | address[3]) === 0;
     if (addressClass === 'multicast') return intern(-1, IDENTITY.none, 0, EXPLICIT.multicast);
-    const { owner, identity } = identify(key[6]!);
-    if (owner >= 0)
-      return intern(owner, identity, applications.setOf(subjectOf(owner, none ? undefined : address)), undefined);
-    if (identity === IDENTITY.ambiguous) return intern(-1, identity, 0, EXPLICIT.ambiguous);
-    if (toAll || (toGroup && none)) return intern(-1, identity, 0, EXPLICIT.multicast);
-    if (addressClass === 'infrastructure') return intern(-1, identity, 0, EXPLICIT.infrastructure);
-    const segment = inventory.segments[topology.segments.longest(address) - 1]?.id;
+    const isStation = key[5] === STATION_MARK;
+    const extra = key[KEY.extra]!;
+    const { owner, identity, isForwarded } = identify({
+      address: none ? undefined : hostOrder,
+      station: isStation ? key[4]! : NO_OWNER,
+      macs: isStation ? [] : topology.macOwners(key, KEY.mac),
+      tag: key[KEY.tag]!,
+      port: (extra & VRF_BIT) === 0 ? extra : 0,
+      vrf: (extra & VRF_BIT) === 0 ? 0 : extra & ~VRF_BIT,
+    });
+    const told = identity | (isForwarded ? ENTRY_FLAGS.forwarded : 0);
+    if (owner >= 0) {
+      const isStale = topology.sources[topology.source[owner]!]?.isStale ?? false;
+      const set = applications.setOf(subjectOf(owner, none ? undefined : address));
+      return intern(owner, told | (isStale ? ENTRY_FLAGS.stale : 0), set, undefined);
+    }
+    if (identity === IDENTITY.ambiguous) return intern(-1, told, 0, EXPLICIT.ambiguous);
+    if (toAll || (toGroup && none)) return intern(-1, told, 0, EXPLICIT.multicast);
+    if (addressClass === 'infrastructure') return intern(-1, told, 0, EXPLICIT.infrastructure);
+    const segment = topology.segmentIds[segmentOf(topology, address, key[KEY.tag]!) - 1];
     const set = applications.setOf({ address, ...(segment !== undefined && { segment }) });
     return intern(
       -1,
-      identity,
+      told,
       set,
       applications.internal.longest(address) >= 0 ? autoPrefixNode(address) : EXPLICIT.external,
     );
   };
 
   const subjectOf = (owner: number, address: Words | undefined): Subject => {
-    const segment =
-      inventory.segments[topology.segment[owner]! - 1]?.id ??
-      (address && inventory.segments[topology.segments.longest(address) - 1]?.id);
+    const at =
+      topology.segment[owner]! || (address ? segmentOf(topology, address, tagOf(topology.site[owner]!, 0, 0)) : 0);
+    const segment = topology.segmentIds[at - 1];
     const shared = { ...(segment !== undefined && { segment }), ...(address && { address }) };
-    if (topology.kind[owner] === OWNER_KIND.vm) {
-      const vm = vmOf(topology, owner);
-      const vnic = vm.vnics[topology.nic[owner]!] ?? UNLISTED_NIC;
-      const host = hostOf(topology, owner);
-      const group = host?.vswitches[vswitchOf(host, vnic.vswitch)]?.portGroups.find(
-        entry => entry.id === vnic.portGroup,
-      );
-      const portGroups = [vnic.portGroup, group?.name].filter(text => text !== undefined);
-      return {
-        ...shared,
-        name: vm.name,
-        tags: vm.tags,
-        portGroups,
-        ...(vm.folder !== undefined && { folder: vm.folder }),
-        ...(vnic.mac !== undefined && { mac: vnic.mac }),
-      };
-    }
-    if (topology.kind[owner] === OWNER_KIND.endpoint) {
-      const { name, mac } = endpointOf(topology, owner);
-      return { ...shared, name: name.toLowerCase(), ...(mac !== undefined && { mac }) };
-    }
-    return shared;
+    if (topology.kind[owner] === OWNER_KIND.vmkernel) return shared;
+    const { name, tags, folder, mac, portGroups } = topology.textOf(owner);
+    const own = { ...shared, ...(mac !== undefined && { mac }) };
+    if (topology.kind[owner] === OWNER_KIND.endpoint) return { ...own, name: name.toLowerCase() };
+    return { ...own, name, tags: tags ?? [], portGroups: portGroups ?? [], ...(folder !== undefined && { folder }) };
   };
 
   const autoOf = (owner: number): AutoNode => {
-    if (topology.kind[owner] === OWNER_KIND.vm) {
-      const { name, id } = vmOf(topology, owner);
-      return autoVmNode(name || id);
-    }
-    if (topology.kind[owner] === OWNER_KIND.endpoint) {
-      const { name, id } = endpointOf(topology, owner);
-      return autoEndpointNode(name || id);
-    }
-    const host = hostOf(topology, owner)!;
-    const vmk = host.vmkernelNics[topology.nic[owner]!];
-    return autoVmkernelNode(vmk ? vmk.purpose : 'management');
+    const { name, purpose } = topology.textOf(owner);
+    if (topology.kind[owner] === OWNER_KIND.vm) return autoVmNode(name);
+    if (topology.kind[owner] === OWNER_KIND.endpoint) return autoEndpointNode(name);
+    return autoVmkernelNode(purpose);
   };
 
   const intern = (owner: number, identity: number, set: number, given: AutoNode | undefined): number => {
@@ -189,6 +165,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     }
     const auto = given ?? autoOf(owner);
     autos[at / ENTRY.words] = auto;
+    owners[at / ENTRY.words] = owner;
     const [vm, host, rack] = owner < 0 ? [NO_KEY, NO_KEY, NO_KEY] : keysOf(owner);
     entries.set(
       [
@@ -223,52 +200,37 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
 
   const placeKeys = new Map<string, Key>();
 
-  const named = (
-    nodeClass: 'vm' | 'endpoint' | 'host' | 'rack',
-    id: string,
-    name: string,
-    source = inventory.source,
-  ): Key => {
-    const identity = `${source}/${id}`;
+  const named = (nodeClass: 'vm' | 'endpoint' | 'host' | 'rack', identity: string, name: string): Key => {
     const key = hashedKey(nodeClass, identity);
     names.announce(key, name, identity);
     return key;
   };
 
   /** Hosts and racks are shared by many owners and hashed once. */
-  const namedPlace = (
-    nodeClass: 'host' | 'rack',
-    { id, name }: { readonly id: string; readonly name?: string },
-    source = inventory.source,
-  ): Key => {
-    const known = placeKeys.get(`${nodeClass} ${id}`);
+  const namedPlace = (nodeClass: 'host' | 'rack', position: number): Key => {
+    if (position === 0) return NO_KEY;
+    const at = `${nodeClass} ${position}`;
+    const known = placeKeys.get(at);
     if (known) return known;
-    const key = named(nodeClass, id, name ?? id, source);
-    placeKeys.set(`${nodeClass} ${id}`, key);
+    const { id, name } = nodeClass === 'host' ? topology.hostText(position) : topology.rackText(position);
+    const key = named(nodeClass, id, name);
+    placeKeys.set(at, key);
     return key;
   };
 
-  const sourceOf = (position: number, documented: number) => (position < documented ? inventory.source : IN_BAND);
-
   /** Keys of the owner's VM (or other endpoint), host and rack; their names are announced. */
   const keysOf = (owner: number): readonly [Key, Key, Key] => {
-    const host = hostOf(topology, owner);
-    const rack = inventory.racks[topology.rack[owner]! - 1];
-    const vm = topology.kind[owner] === OWNER_KIND.vm ? vmOf(topology, owner) : undefined;
-    const endpoint = topology.kind[owner] === OWNER_KIND.endpoint ? endpointOf(topology, owner) : undefined;
+    const { identity, name } = topology.textOf(owner);
+    const nodeClass = topology.kind[owner] === OWNER_KIND.vm ? 'vm' : 'endpoint';
     return [
-      vm
-        ? named('vm', vm.uuid ?? vm.id, vm.name || vm.id, sourceOf(topology.entity[owner]!, topology.documented.vms))
-        : endpoint
-          ? named('endpoint', endpoint.id, endpoint.name || endpoint.id)
-          : NO_KEY,
-      host ? namedPlace('host', host, sourceOf(topology.host[owner]! - 1, topology.documented.hosts)) : NO_KEY,
-      rack ? namedPlace('rack', rack) : NO_KEY,
+      topology.kind[owner] === OWNER_KIND.vmkernel ? NO_KEY : named(nodeClass, identity, name),
+      namedPlace('host', topology.host[owner]!),
+      namedPlace('rack', topology.rack[owner]!),
     ];
   };
 
   return {
-    resolve(columns, from, to, src, dst) {
+    resolve(columns, from, to, exporterOf, src, dst) {
       // Emptied between calls only, so that offsets handed out stay good for all rows of one.
       if (cache.size > 0 && cache.size + endsPerRow * (to - from) > endpointsMax) {
         cache.clear();
@@ -276,17 +238,33 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
         autos = [];
         resets++;
       }
-      const { srcAddr, dstAddr, srcMac, dstMac, vlan, vni } = columns;
+      const { srcAddr, dstAddr, srcMac, dstMac, inIf, outIf } = columns;
       for (let row = from; row < to; row++) {
-        const tag = segmentTag(vlan[row]!, vni[row]!);
-        src[row] = entryOf(srcAddr, srcMac, row, tag);
-        dst[row] = entryOf(dstAddr, dstMac, row, tag);
+        const tag = rowTag(columns, row, exporterOf[row]!);
+        const vrf = rowVrf(columns, row);
+        src[row] = entryAt(
+          srcAddr,
+          4 * row,
+          srcMac,
+          2 * row,
+          tag,
+          vrf || rowPort(srcMac, row, exporterOf[row]!, inIf[row]!),
+        );
+        dst[row] = entryAt(
+          dstAddr,
+          4 * row,
+          dstMac,
+          2 * row,
+          tag,
+          vrf || rowPort(dstMac, row, exporterOf[row]!, outIf[row]!),
+        );
       }
-      if (topology.knowsStations) useStations(columns, from, to, src, dst);
+      if (topology.knowsStations) useStations(columns, from, to, exporterOf, src, dst);
     },
     get entries() {
       return entries;
     },
+    ownerOf: entry => owners[entry / ENTRY.words] ?? NO_OWNER,
     useAuto(entry) {
       const at = entry / ENTRY.words;
       const auto = autos[at];
@@ -299,9 +277,38 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     },
   };
 
+  /** Segment and site as far as the record tells them and the inventory knows any. */
+  function rowTag({ vlan, vni }: FlowColumns, row: number, exporter: number): number {
+    return topology.knowsSegments ? tagOf(vantage.siteOf[exporter] ?? 0, vlan[row]!, vni[row]!) : 0;
+  }
+
+  /** The VRF that the exporter's number means, with VRF_BIT; 0 where nothing is known of it. */
+  function rowVrf({ exporter, vrf }: FlowColumns, row: number): number {
+    if (!vantage.knowsVrfs || vrf[row] === 0) return 0;
+    for (let i = 0; i < 4; i++) vrfKey[i] = exporter[4 * row + i]!;
+    vrfKey[4] = vrf[row]!;
+    const found = vantage.vrfs.find(vrfKey, 0);
+    return found <= 0 ? 0 : (VRF_BIT | found) >>> 0;
+  }
+
+  /** What is behind the port, where the MAC has several owners. */
+  function rowPort(mac: Uint32Array, row: number, exporter: number, ifIndex: number): number {
+    if (!topology.sharesMacs || !vantage.knowsPorts || topology.macOwners(mac, 2 * row).length < 2) return 0;
+    port[0] = exporter;
+    port[1] = ifIndex;
+    return Math.max(0, vantage.behindPort.find(port, 0));
+  }
+
   /** Puts the station that a record names in the place of the end that it is. */
-  function useStations(columns: FlowColumns, from: number, to: number, src: Uint32Array, dst: Uint32Array): void {
-    const { stationId, direction, srcAddr, dstAddr, vlan, vni } = columns;
+  function useStations(
+    columns: FlowColumns,
+    from: number,
+    to: number,
+    exporterOf: Uint32Array,
+    src: Uint32Array,
+    dst: Uint32Array,
+  ): void {
+    const { stationId, direction, srcAddr, dstAddr } = columns;
     for (let row = from; row < to; row++) {
       const at = 4 * row;
       if ((stationId[at]! | stationId[at + 1]! | stationId[at + 2]! | stationId[at + 3]!) === 0) continue;
@@ -310,10 +317,11 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
       station[0] = named;
       station[1] = STATION_MARK;
       // The interface towards a station is an ingress for what it sends and an egress for what it gets.
-      const tag = segmentTag(vlan[row]!, vni[row]!);
-      if (direction[row] === DIRECTION.egress) dst[row] = entryAt(dstAddr, at, station, 0, tag);
+      const tag = rowTag(columns, row, exporterOf[row]!);
+      const vrf = rowVrf(columns, row);
+      if (direction[row] === DIRECTION.egress) dst[row] = entryAt(dstAddr, at, station, 0, tag, vrf);
       else {
-        const sender = entryAt(srcAddr, at, station, 0, tag);
+        const sender = entryAt(srcAddr, at, station, 0, tag, vrf);
         const isReceiver =
           direction[row] === DIRECTION.unknown &&
           entries[dst[row]! + ENTRY.vm] === entries[sender + ENTRY.vm] &&
@@ -323,18 +331,22 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     }
   }
 
-  function entryOf(address: Uint32Array, mac: Uint32Array, row: number, tag: number): number {
-    return entryAt(address, 4 * row, mac, 2 * row, tag);
-  }
-
-  function entryAt(address: Uint32Array, at: number, mac: Uint32Array, macAt: number, tag: number): number {
+  function entryAt(
+    address: Uint32Array,
+    at: number,
+    mac: Uint32Array,
+    macAt: number,
+    tag: number,
+    extra: number,
+  ): number {
     key[0] = address[at]!;
     key[1] = address[at + 1]!;
     key[2] = address[at + 2]!;
     key[3] = address[at + 3]!;
     key[4] = mac[macAt]!;
     key[5] = mac[macAt + 1]!;
-    key[6] = tag;
+    key[KEY.tag] = tag;
+    key[KEY.extra] = extra;
     const found = cache.find(key, 0);
     if (found >= 0) return found;
     const built = build();

@@ -2,12 +2,16 @@
 // own columns; nothing here knows of files, transport or storage.
 
 import type { Batch } from '../schemas/batch.ts';
+import { MARKS } from '../schemas/codes.ts';
 import type { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { Key } from '../schemas/keys.ts';
-import { createClassifier } from './classification.ts';
+import { type Classifier, createClassifier } from './classification.ts';
 import { elect } from './election.ts';
-import { createEndpoints, ENTRY } from './endpoints.ts';
+import { createEndpoints, ENTRY, ENTRY_FLAGS, type Endpoints } from './endpoints.ts';
+import { createEpochs, type RowEpochs } from './epochs.ts';
 import { estimate } from './estimate.ts';
+import { fillIdentities } from './identity-columns.ts';
+import type { Knowledge } from './knowledge/knowledge.ts';
 import { localityOf } from './locality.ts';
 import type { NodeNames } from './node-names.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -21,62 +25,188 @@ export interface EnrichTallies {
   reversed: number;
   unknownRate: number;
   cacheResets: number;
+  /** Rows that straddle a change of one of their ends. */
+  straddles: number;
+}
+
+export interface MendedBatch {
+  readonly cut: number;
+  readonly reversed: number;
+  readonly epochs: RowEpochs;
 }
 
 export interface Enrichment {
+  /** Mends the times of a batch, and tells which epochs of the inventory its rows belong to. */
+  mend(batch: FlowBatch): MendedBatch;
   /** Fills the enriched columns of `batch` in place; `key` is what its rows say in column `batch`. */
-  enrichBatch(batch: FlowBatch, key: Key): EnrichTallies;
+  enrichBatch(batch: FlowBatch, key: Key, mended?: MendedBatch): EnrichTallies;
 }
 
 export interface EnrichmentOptions extends TimeLimits {
   readonly endpointsMax?: number;
 }
 
+/** Snapshots whose stages are kept: the newest one, and those of rows that began before its time. */
+export const STAGES_MAX = 16;
+
+interface Stages {
+  readonly asOfMs: number;
+  readonly snapshot: Snapshot;
+  readonly endpoints: Endpoints;
+  readonly classifier: Classifier;
+}
+
 /** Names of the nodes that batches use are announced to `names`. */
-export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: EnrichmentOptions): Enrichment {
-  const endpoints = createEndpoints(snapshot, names, options.endpointsMax);
-  const classifier = createClassifier(snapshot.applications, endpoints, names);
+export function createEnrichment(knowledge: Knowledge, names: NodeNames, options: EnrichmentOptions): Enrichment {
+  /** The one used last stands last. */
+  const kept = new Map<Snapshot, Stages>();
+  const epochs = createEpochs();
   let src = new Uint32Array(0);
   let dst = src;
   let exporterOf = src;
+  let resets = 0;
 
-  /** Rows `from` to `to`, all of which are joined with this snapshot. */
-  function enrichRows(columns: FlowBatch['columns'], from: number, to: number): number {
+  function stagesAt(epoch: number): Stages {
+    const snapshot = knowledge.snapshotAt(epoch);
+    const asOfMs = knowledge.asOfs[epoch]!;
+    let stages = kept.get(snapshot);
+    if (stages) {
+      kept.delete(snapshot);
+      if (stages.asOfMs !== asOfMs) stages = { ...stages, asOfMs };
+    } else {
+      const endpoints = createEndpoints(snapshot, names, options.endpointsMax);
+      stages = { asOfMs, snapshot, endpoints, classifier: createClassifier(snapshot.applications, endpoints, names) };
+      for (const oldest of kept.keys()) if (kept.size >= STAGES_MAX) kept.delete(oldest);
+    }
+    kept.set(snapshot, stages);
+    return stages;
+  }
+
+  /** Rows `from` to `to`, all of which are joined with one snapshot. */
+  function enrichRows(
+    { asOfMs, snapshot, endpoints, classifier }: Stages,
+    columns: FlowBatch['columns'],
+    from: number,
+    to: number,
+  ): number {
+    const { marks, locality, inventoryAsOf } = columns;
+    marks.fill(0, from, to);
     snapshot.exporters.resolve(columns, from, to, exporterOf);
     const unknownRate = estimate(columns, from, to, exporterOf, snapshot.exporters);
-    endpoints.resolve(columns, from, to, src, dst);
+    const resetsBefore = endpoints.resets;
+    endpoints.resolve(columns, from, to, exporterOf, src, dst);
+    resets += endpoints.resets - resetsBefore;
     const { entries } = endpoints;
+    for (let row = from; row < to; row++) {
+      const flags = entries[src[row]! + ENTRY.identity]! | entries[dst[row]! + ENTRY.identity]!;
+      if ((flags & ENTRY_FLAGS.stale) !== 0) marks[row]! |= MARKS.stale;
+    }
     classifier.classify(columns, from, to, src, dst);
     elect(columns, from, to, src, entries, exporterOf, snapshot.access);
-    copyKeys(entries, src, from, to, columns.srcVm, columns.srcHost, columns.srcRack, columns.srcIdentity);
-    copyKeys(entries, dst, from, to, columns.dstVm, columns.dstHost, columns.dstRack, columns.dstIdentity);
-    const { locality, inventoryAsOf } = columns;
+    copyKeys(entries, src, from, to, columns.srcVm, columns.srcHost, columns.srcRack);
+    copyKeys(entries, dst, from, to, columns.dstVm, columns.dstHost, columns.dstRack);
+    fillIdentities(columns, from, to, src, dst, exporterOf, endpoints, snapshot.vantage);
     for (let row = from; row < to; row++) {
       locality[row] = localityOf(entries, src[row]!, dst[row]!);
-      setTime(inventoryAsOf, row, snapshot.asOfMs);
+      setTime(inventoryAsOf, row, asOfMs);
     }
     return unknownRate;
   }
 
+  /** Every run of rows of each epoch in turn, so that a snapshot is fetched once a batch. */
+  function enrichByEpoch(columns: FlowBatch['columns'], { ofRow, distinct }: RowEpochs, rows: number): number {
+    let unknownRate = 0;
+    for (const epoch of distinct) {
+      let stages: Stages | undefined;
+      for (let from = 0; from < rows; ) {
+        let to = from + 1;
+        if (ofRow[from] !== epoch) {
+          from = to;
+          continue;
+        }
+        while (to < rows && ofRow[to] === epoch) to++;
+        stages ??= stagesAt(epoch);
+        unknownRate += enrichRows(stages, columns, from, to);
+        from = to;
+      }
+    }
+    return unknownRate;
+  }
+
+  /** Marks the straddling rows whose ends were something else at their end; `were` are their ends as of then. */
+  function markStraddles({ columns }: FlowBatch, straddlers: Uint32Array, were: Uint32Array): number {
+    let straddles = 0;
+    straddlers.forEach((row, i) => {
+      if (endsEqual(columns, row, were, i * END_WORDS)) return;
+      columns.marks[row]! |= MARKS.straddles;
+      straddles++;
+    });
+    return straddles;
+  }
+
+  /** The ends of straddling rows, as of their end. */
+  function endsThen({ columns }: FlowBatch, { straddlers, endEpochs, distinct }: RowEpochs): Uint32Array {
+    const were = new Uint32Array(straddlers.length * END_WORDS);
+    for (const epoch of distinct) {
+      straddlers.forEach((row, i) => {
+        if (endEpochs[i] !== epoch) return;
+        enrichRows(stagesAt(epoch), columns, row, row + 1);
+        readEnds(columns, row, were, i * END_WORDS);
+      });
+    }
+    return were;
+  }
+
+  function mend({ columns, rows }: FlowBatch): MendedBatch {
+    const faults = { cut: 0, reversed: 0 };
+    mendTimes(columns, rows, options, faults);
+    return { ...faults, epochs: epochs.find(columns, rows, knowledge.starts) };
+  }
+
   return {
-    enrichBatch({ columns, rows }, key) {
+    mend,
+    enrichBatch(given, key, mended = mend(given)) {
+      const { columns, rows } = given;
       if (src.length < rows) {
         src = new Uint32Array(rows);
         dst = new Uint32Array(rows);
         exporterOf = new Uint32Array(rows);
       }
-      const resetsBefore = endpoints.resets;
-      const faults = { cut: 0, reversed: 0 };
-      mendTimes(columns, rows, options, faults);
-      const unknownRate = enrichRows(columns, 0, rows);
+      resets = 0;
+      const { cut, reversed, epochs } = mended;
+      let unknownRate = 0;
+      let straddles = 0;
+      if (epochs.distinct.length === 1) unknownRate = enrichRows(stagesAt(epochs.distinct[0]!), columns, 0, rows);
+      else {
+        const were = endsThen(given, epochs);
+        unknownRate = enrichByEpoch(columns, epochs, rows);
+        straddles = markStraddles(given, epochs.straddlers, were);
+      }
       const { batch } = columns;
       for (let row = 0; row < rows; row++) {
         batch[2 * row] = key.low;
         batch[2 * row + 1] = key.high;
       }
-      return { ...faults, unknownRate, cacheResets: endpoints.resets - resetsBefore };
+      return { cut, reversed, unknownRate, straddles, cacheResets: resets };
     },
   };
+}
+
+/** VM, host and application of both ends. */
+const END_COLUMNS = ['srcVm', 'dstVm', 'srcHost', 'dstHost', 'srcApp', 'dstApp'] as const;
+const END_WORDS = 2 * END_COLUMNS.length;
+
+function readEnds(columns: FlowBatch['columns'], row: number, words: Uint32Array, at: number): void {
+  END_COLUMNS.forEach((name, i) => {
+    words[at + 2 * i] = columns[name][2 * row]!;
+    words[at + 2 * i + 1] = columns[name][2 * row + 1]!;
+  });
+}
+
+function endsEqual(columns: FlowBatch['columns'], row: number, words: Uint32Array, at: number): boolean {
+  return END_COLUMNS.every(
+    (name, i) => columns[name][2 * row] === words[at + 2 * i] && columns[name][2 * row + 1] === words[at + 2 * i + 1],
+  );
 }
 
 function copyKeys(
@@ -87,7 +217,6 @@ function copyKeys(
   vm: Uint32Array,
   host: Uint32Array,
   rack: Uint32Array,
-  identity: Uint8Array,
 ): void {
   for (let row = from; row < to; row++) {
     const entry = at[row]!;
@@ -97,6 +226,5 @@ function copyKeys(
     host[2 * row + 1] = entries[entry + ENTRY.host + 1]!;
     rack[2 * row] = entries[entry + ENTRY.rack]!;
     rack[2 * row + 1] = entries[entry + ENTRY.rack + 1]!;
-    identity[row] = entries[entry + ENTRY.identity]!;
   }
 }

@@ -10,8 +10,8 @@ import { createPass } from '../storage/pass.ts';
 import type { StoredFact } from '../storage/storage.ts';
 import { createSpoolSource } from '../transport/spool-source.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
-import type { RecordedDocuments } from './documents.ts';
 import { createEnricher } from './enricher.ts';
+import { createThreadFeed } from './knowledge/feed.ts';
 import { FACTS_MAX } from './known-facts.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
 
@@ -30,6 +30,7 @@ const enricher = createEnricher(configuration, {
   storage,
   log,
   counters: openCounters(ENRICHER_COUNTERS, counters),
+  feed: createThreadFeed({ configuration, storage: address, counters }),
 });
 const pass = createPass({ storage, log });
 
@@ -49,19 +50,6 @@ async function keepPassing(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** The newest version of each kind that was in force; none where storage does not answer. */
-async function recordedDocuments(): Promise<RecordedDocuments> {
-  try {
-    const rows = await storage.select<{ kind: string; body: string }>(
-      'SELECT kind, argMax(body, recordedAt) AS body FROM documents GROUP BY kind',
-    );
-    return new Map(rows.map(({ kind, body }) => [kind, body]));
-  } catch (error) {
-    log.warn({ err: error }, 'the recorded documents cannot be read; those on disk must do');
-    return new Map();
-  }
-}
-
 /** What exporters told within the last day; they tell it again within ten minutes where storage does not answer. */
 async function storedFacts(): Promise<StoredFact[]> {
   try {
@@ -75,7 +63,7 @@ async function storedFacts(): Promise<StoredFact[]> {
 announced.on('message', (token: string) => source.announce(token));
 
 try {
-  enricher.start(restarted ? await recordedDocuments() : undefined, await storedFacts());
+  await enricher.start(restarted, await storedFacts());
   const stopping = new AbortController();
   const passing = keepPassing(stopping.signal);
   parentPort!.once('message', async () => {

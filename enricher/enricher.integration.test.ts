@@ -68,10 +68,20 @@ test('batches, names and documents arrive; totals are equal, also after everythi
     const registry = `${file}.exporters`;
     writeFileSync(registry, JSON.stringify({ exporters: [{ address: '192.0.2.1', switch: 'sw1' }] }));
     const enricher = createEnricher(
-      { inventory: file, applications: '', exporters: registry, insertsMax: 2, insertTriesMax: 3, ...LIMITS },
+      {
+        inventory: file,
+        applications: '',
+        exporters: registry,
+        inventorySources: [],
+        inventoryStaleMs: 3_600_000,
+        inventoryUnknownMs: 86_400_000,
+        insertsMax: 2,
+        insertTriesMax: 3,
+        ...LIMITS,
+      },
       { source: source.source, storage, log: pino({ level: 'silent' }), counters },
     );
-    enricher.start();
+    await enricher.start();
     const identities = [0, 1, 2].map(sequence => source.deliver(sequence, arrow, { redelivered }));
     await signal.until(() => source.acknowledged.length === 3);
     await enricher.stop();

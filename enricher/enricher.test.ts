@@ -22,7 +22,17 @@ afterEach(async () => {
   await Promise.all(enrichers.splice(0).map(enricher => enricher.stop(100)));
 });
 
-const CONFIG = { inventory: '', applications: '', exporters: '', insertsMax: 2, insertTriesMax: 3, ...LIMITS };
+const CONFIG = {
+  inventory: '',
+  applications: '',
+  exporters: '',
+  inventorySources: [],
+  inventoryStaleMs: 3_600_000,
+  inventoryUnknownMs: 86_400_000,
+  insertsMax: 2,
+  insertTriesMax: 3,
+  ...LIMITS,
+};
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -48,7 +58,7 @@ function begin(
     },
   );
   enrichers.push(enricher);
-  enricher.start(undefined, facts);
+  void enricher.start(false, facts);
   const send = (sequence: number, rows: readonly Row[], options: Parameters<typeof fakeSource.deliver>[2] = {}) =>
     fakeSource.deliver(sequence, decodedArrow(batchOf(rows)), options);
   const settled = (count: number) =>
@@ -377,7 +387,7 @@ test('an error of the transport is counted and does not end the enricher', async
   expect(counters.get('sourceErrors')).toBe(1);
 });
 
-test('a refused document stops the start', () => {
+test('a refused document stops the start', async () => {
   const signal = createSignal();
   const enricher = createEnricher(
     { ...CONFIG, inventory: '/nowhere/inventory.json' },
@@ -388,5 +398,5 @@ test('a refused document stops the start', () => {
       counters: openCounters(ENRICHER_COUNTERS),
     },
   );
-  expect(() => enricher.start()).toThrow(/\/nowhere\/inventory\.json cannot be read/);
+  await expect(enricher.start()).rejects.toThrow(/\/nowhere\/inventory\.json cannot be read/);
 });

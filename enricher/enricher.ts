@@ -17,13 +17,12 @@ import { createThrottle, type Log } from '../service/log.ts';
 import type { NodeName, Storage, StoredFact } from '../storage/storage.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
-import { createDocuments, type DocumentStore, type RecordedDocuments } from './documents.ts';
-import { createEnrichment, type Enrichment, type FlowBatch } from './enrich.ts';
+import { createEnrichment, type FlowBatch, type MendedBatch } from './enrich.ts';
+import { createLocalFeed, type KnowledgeFeed } from './knowledge/feed.ts';
+import type { KeeperConfiguration } from './knowledge/keeper.ts';
 import { createKnownFacts } from './known-facts.ts';
 import { createNodeNames } from './node-names.ts';
 import { createPersistence } from './persistence.ts';
-import { compileSnapshot, type Documents, type Snapshot } from './snapshot.ts';
-import { addStations } from './stations.ts';
 import { timeAt } from './times.ts';
 
 /**
@@ -37,20 +36,17 @@ const TOKEN_TRUST_MS = 20 * 3_600_000;
 
 const STOP_MS_MAX = 10_000;
 const SOURCE_PAUSE_MS = 1000;
-/** Each change of the facts costs the endpoint cache. */
-const FACTS_INTERVAL_MS = 30_000;
 const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === 'decoded').map(column => column.name));
 
-export type EnricherConfiguration = Pick<
-  Configuration,
-  'inventory' | 'applications' | 'exporters' | 'insertsMax' | 'insertTriesMax' | 'spanMsMax' | 'skewMsMax'
->;
+export type EnricherConfiguration = KeeperConfiguration & Pick<Configuration, 'insertsMax' | 'spanMsMax' | 'skewMsMax'>;
 
 export interface EnricherDependencies {
   readonly source: BatchSource;
   readonly storage: Storage;
   readonly log: Log;
   readonly counters: Counters<typeof ENRICHER_COUNTERS>;
+  /** Where the knowledge comes from; a keeper in this thread when left out. */
+  readonly feed?: KnowledgeFeed;
   /** First pause before a retry. */
   readonly pauseMsMin?: number;
   readonly documentPollMs?: number;
@@ -59,11 +55,10 @@ export interface EnricherDependencies {
 }
 
 export interface Enricher {
-  /** Reads the documents and begins; see DocumentStore.start. `facts` are those that an earlier process stored. */
-  start(recorded?: RecordedDocuments, facts?: readonly StoredFact[]): void;
+  /** Waits for the knowledge and begins; see KnowledgeFeed.start. `facts` are those that an earlier process stored. */
+  start(restarted?: boolean, facts?: readonly StoredFact[]): Promise<void>;
   /** Takes no further batch and finishes what is on its way; what is not done by the deadline stays with the transport. */
   stop(deadlineMs?: number): Promise<void>;
-  readonly documents: DocumentStore;
 }
 
 /** A batch as it will be inserted, however often that takes. */
@@ -88,10 +83,8 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   // Each insert that waits for its next try listens.
   setMaxListeners(0, deadline.signal);
   const throttle = createThrottle();
-  const { factsIntervalMs = FACTS_INTERVAL_MS } = dependencies;
   const names = createNodeNames();
   const facts = createKnownFacts();
-  let factsUsedAtMs = 0;
   const persistence = {
     triesMax: config.insertTriesMax,
     log,
@@ -106,63 +99,11 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   // Columns of batches that are settled, at most one more than are on their way: fresh memory for each batch would cost
   // as much as enriching it, in page faults and garbage.
   const spares: FlowBatch[] = [];
-  /** The documents alone, and with the stations that exporters told of. */
-  let documented: Snapshot;
-  let snapshot: Snapshot;
-  let enrichment: Enrichment;
   let running = Promise.resolve();
-  // Names and documents are stored one after the other, in the order they were learned.
+  // Names are stored one after the other, in the order they were learned.
   let namesStored = Promise.resolve();
-  let documentsStored = Promise.resolve();
-
-  const documents = createDocuments(config, {
-    log,
-    counters,
-    onVersion: version => {
-      documentsStored = documentsStored.then(async () => {
-        const outcome = await persist(`${version.kind} document`, () => storage.insertDocument(version));
-        if (outcome.done === 'refused') {
-          counters.add('documentsUnrecorded');
-          log.error({ kind: version.kind }, `a document version is in force but not recorded: ${outcome.reason}`);
-        }
-      });
-    },
-    onChange: useDocuments,
-    ...(dependencies.documentPollMs !== undefined && { pollMs: dependencies.documentPollMs }),
-  });
-
-  function useDocuments(current: Documents): void {
-    const startedAt = performance.now();
-    documented = compileSnapshot(current);
-    for (const id of documented.access.unknownSwitches)
-      log.warn(`the exporter registry names switch "${id}", which the inventory does not have`);
-    useFacts();
-    log.info(
-      {
-        vms: current.inventory.vms.length,
-        applications: current.applications.applications.length,
-        elapsedMs: Math.round(performance.now() - startedAt),
-      },
-      'documents compiled',
-    );
-  }
-
-  function useFacts(): void {
-    facts.takeChange();
-    factsUsedAtMs = Date.now();
-    snapshot = addStations(documented, facts.values());
-    enrichment = createEnrichment(snapshot, names, config);
-  }
-
-  /** Between two batches of flows: what was told since, and what was not told any more, comes into force. */
-  function refreshFacts(): void {
-    const now = Date.now();
-    if (now - factsUsedAtMs < factsIntervalMs) return;
-    factsUsedAtMs = now;
-    facts.expire(now);
-    counters.set('facts', facts.size);
-    if (facts.takeChange()) useFacts();
-  }
+  const { feed = createLocalFeed(config, { ...dependencies, signal: deadline.signal }) } = dependencies;
+  let enrichment = createEnrichment(feed.knowledge, names, config);
 
   function storeNames(nodes: readonly NodeName[]): Promise<void> {
     if (nodes.length === 0) return namesStored;
@@ -172,7 +113,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       if (done !== 'refused') return;
       // The caches of the enrichment announce a node once, so they start anew as well.
       names.forget();
-      enrichment = createEnrichment(snapshot, names, config);
+      enrichment = createEnrichment(feed.knowledge, names, config);
     });
     return namesStored;
   }
@@ -183,18 +124,30 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     delivery.quarantine(reason);
   }
 
-  function prepareFlows(delivery: Delivery, token: string): Prepared {
+  /** Mends a batch's times and sees to it that what held then is here. */
+  async function mend(batch: FlowBatch): Promise<MendedBatch> {
+    const mended = enrichment.mend(batch);
+    const missing = feed.knowledge.missing(mended.epochs.distinct);
+    if (missing.length === 0) return mended;
+    counters.add('epochsAwaited', missing.length);
+    await feed.need(missing);
+    // The epochs may be others by now.
+    return { ...mended, epochs: enrichment.mend(batch).epochs };
+  }
+
+  async function prepareFlows(delivery: Delivery, token: string): Promise<Prepared> {
     const { batch, missing, unknown } = decodeArrow(FLOW_COLUMNS, delivery.arrow, spares.pop());
     counters.add('columnsMissing', missing.filter(name => DECODED.has(name)).length);
     counters.add('columnsUnknown', unknown.length);
     counters.add('rowsIn', batch.rows);
-    refreshFacts();
     const key = batchKey(token);
-    const tallies = enrichment.enrichBatch(batch, key);
+    const mended = await mend(batch);
+    const tallies = enrichment.enrichBatch(batch, key, mended);
     counters.add('timesCut', tallies.cut);
     counters.add('timesReversed', tallies.reversed);
     counters.add('unknownRateRows', tallies.unknownRate);
     counters.add('cacheResets', tallies.cacheResets);
+    counters.add('straddlingRows', tallies.straddles);
     const { oldest, newest } = receivedSpan(batch);
     const isOld = delivery.redelivered && Date.now() - newest > TOKEN_TRUST_MS;
     const arrow = encodePieces(batch);
@@ -219,7 +172,9 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   }
 
   function prepareFacts(delivery: Delivery, token: string): Prepared {
+    facts.expire(Date.now());
     const told = facts.learn(decodeFacts(delivery.arrow));
+    feed.tell(delivery.arrow);
     counters.set('facts', facts.size);
     counters.set('factsRefused', facts.refused);
     return { delivery, token, kind: 'facts', rows: told.length, names: [], insert: () => storage.insertFacts(told) };
@@ -228,11 +183,11 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   const PREPARE = { flows: prepareFlows, exporters: prepareExporters, facts: prepareFacts } as const;
 
   /** Undefined when there is nothing to insert; the delivery is settled then. */
-  function prepare(delivery: Delivery): Prepared | undefined {
+  async function prepare(delivery: Delivery): Promise<Prepared | undefined> {
     const { kind } = delivery.identity;
     try {
       const token = tokenOf(delivery.identity);
-      return PREPARE[kind](delivery, token);
+      return await PREPARE[kind](delivery, token);
     } catch (error) {
       quarantine(delivery, `cannot be read: ${(error as Error).message}`);
       return undefined;
@@ -287,7 +242,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
 
   async function run(): Promise<void> {
     for (let delivery = await next(); delivery && !stopping.signal.aborted; delivery = await next()) {
-      const prepared = prepare(delivery);
+      const prepared = await prepare(delivery);
       if (!prepared) continue;
       while (inFlight.size >= config.insertsMax) await Promise.race(inFlight);
       const work = settle(prepared).finally(() => {
@@ -302,19 +257,17 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   }
 
   return {
-    documents,
-    start(recorded, stored = []) {
+    async start(restarted = false, stored = []) {
       facts.restore(stored);
-      documents.start(recorded);
+      await feed.start(restarted, stored);
       running = run();
     },
     async stop(deadlineMs = STOP_MS_MAX) {
       stopping.abort();
       stopWaiting();
-      documents.stop();
       const timer = setTimeout(() => deadline.abort(), deadlineMs);
       const aborted = new Promise<void>(resolve => deadline.signal.addEventListener('abort', () => resolve()));
-      await Promise.race([running.then(() => Promise.all([namesStored, documentsStored])), aborted]);
+      await Promise.race([Promise.all([running.then(() => namesStored), feed.stop()]), aborted]);
       clearTimeout(timer);
       deadline.abort();
     },

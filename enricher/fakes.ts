@@ -124,7 +124,9 @@ export function createFakeStorage(signal: Signal) {
         documents.push(version);
         signal.changed();
       },
-      select: () => Promise.reject(new Error('the enricher asks nothing')),
+      insertHeartbeat: async (): Promise<void> => {},
+      // Nothing is recorded.
+      select: async <T>(): Promise<T[]> => [],
       command: () => Promise.reject(new Error('the enricher commands nothing')),
       close: async (): Promise<void> => {},
     } satisfies Storage,

@@ -5,8 +5,8 @@ import type { StoredFact } from '../storage/storage.ts';
 import { createEndpoints, ENTRY } from './endpoints.ts';
 import { createNodeNames } from './node-names.ts';
 import { compileSnapshot, NO_DOCUMENTS } from './snapshot.ts';
-import { addStations } from './stations.ts';
 import { batchOf, documentsOf, enrichRows, NOW, type Row } from './testdata.ts';
+import { OWNER_KIND } from './topology.ts';
 
 const uuid = (n: number) => n.toString(16).padStart(32, '0');
 const HYPERVISOR = uuid(0xa1);
@@ -39,7 +39,7 @@ const STATIONS = [
 const ROW: Row = { src: '10.0.0.1', dst: '10.0.0.2', srcMac: WEB, dstMac: DB };
 
 function enrich(facts: readonly StoredFact[], row: Row, documents = NO_DOCUMENTS) {
-  return enrichRows(addStations(compileSnapshot(documents), facts), [row])[0]!;
+  return enrichRows(compileSnapshot(documents, facts), [row])[0]!;
 }
 const source = (facts: readonly StoredFact[], row: Row, documents = NO_DOCUMENTS) => {
   const { srcVm, srcHost, srcIdentity, srcApp } = enrich(facts, row, documents);
@@ -51,8 +51,8 @@ test('without any document, the MACs of told stations are VMs with name, host an
     srcVm: 'web-01',
     dstVm: 'db-01',
     srcHost: 'kvm-1',
-    srcIdentity: 'mac',
-    dstIdentity: 'mac',
+    srcIdentity: 'in-band',
+    dstIdentity: 'in-band',
     srcApp: 'auto:web',
     dstApp: 'auto:db',
     srcRule: 'auto-vm',
@@ -82,9 +82,12 @@ test('a station with neither name nor id, names of ports and MACs of hosts make 
 test('vNICs told under one UUID are one VM', () => {
   const second = '02:00:00:00:00:03';
   const facts = [...STATIONS, fact({ macText: second, stationId: uuid(1), name: 'web-01', hostId: HYPERVISOR })];
-  expect(source(facts, { ...ROW, srcMac: second })).toEqual(['web-01', 'kvm-1', 'mac', 'auto:web']);
-  const snapshot = addStations(compileSnapshot(NO_DOCUMENTS), facts);
-  expect([snapshot.topology.count, snapshot.topology.inventory.vms.length]).toEqual([3, 2]);
+  expect(source(facts, { ...ROW, srcMac: second })).toEqual(['web-01', 'kvm-1', 'in-band', 'auto:web']);
+  const { topology } = compileSnapshot(NO_DOCUMENTS, facts);
+  // Three vNICs of two VMs, and the host's own address.
+  expect([topology.count, new Set(topology.entity.filter((_, i) => topology.kind[i] === OWNER_KIND.vm)).size]).toEqual([
+    4, 2,
+  ]);
 });
 
 test('of two exporters that tell a MAC the newest word counts, in whatever order it is read', () => {
@@ -99,10 +102,10 @@ test('of two exporters that tell a MAC the newest word counts, in whatever order
 test('the keys of nodes depend on the station alone, not on what else was told', () => {
   const keys = (facts: readonly StoredFact[]) => {
     const names = createNodeNames();
-    const endpoints = createEndpoints(addStations(compileSnapshot(NO_DOCUMENTS), facts), names);
+    const endpoints = createEndpoints(compileSnapshot(NO_DOCUMENTS, facts), names);
     const batch = batchOf([ROW]);
     const src = new Uint32Array(1);
-    endpoints.resolve(batch.columns, 0, 1, src, new Uint32Array(1));
+    endpoints.resolve(batch.columns, 0, 1, new Uint32Array(1), src, new Uint32Array(1));
     const { entries } = endpoints;
     const at = src[0]!;
     return [ENTRY.vm, ENTRY.host].map(word => keyToBigint({ low: entries[at + word]!, high: entries[at + word + 1]! }));
@@ -165,8 +168,8 @@ test('a told host that the document has by name, or by UUID, is that host', () =
       ],
     },
   });
-  const snapshot = addStations(compileSnapshot(twice), STATIONS);
-  expect(snapshot.topology.inventory.hosts).toHaveLength(3);
+  const snapshot = compileSnapshot(twice, STATIONS);
+  expect(snapshot.topology.hostTexts.starts).toHaveLength(3 + 1);
 });
 
 test('applications claim told stations by name like any VM', () => {
@@ -176,12 +179,7 @@ test('applications claim told stations by name like any VM', () => {
   expect(enrich(STATIONS, ROW, documents).srcApp).toBe('Shop');
 });
 
-test('without stations the snapshot stays the same object', () => {
-  const snapshot = compileSnapshot(NO_DOCUMENTS);
-  expect(addStations(snapshot, [fact({ kind: 'interface', index: 1, name: 'eth0' })])).toBe(snapshot);
-});
-
-test('65,536 stations join 100,000 VMs without compiling them again', () => {
+test('65,536 stations join 100,000 VMs', () => {
   const vms = Array.from({ length: 100_000 }, (_, i) => ({
     id: `vm${i}`,
     name: `vm-${i}`,
@@ -189,7 +187,7 @@ test('65,536 stations join 100,000 VMs without compiling them again', () => {
     tags: [],
     vnics: [{ mac: `02:00:01${(i + 0x1000000).toString(16).slice(1).replace(/../g, ':$&')}`, addresses: [] }],
   }));
-  const base = compileSnapshot({ ...NO_DOCUMENTS, inventory: { ...NO_DOCUMENTS.inventory, vms } });
+  const documents = { ...NO_DOCUMENTS, inventory: { ...NO_DOCUMENTS.inventory, vms } };
   const facts = Array.from({ length: 65_536 }, (_, i) =>
     fact({
       mac: 0x020002000000 + i,
@@ -199,11 +197,11 @@ test('65,536 stations join 100,000 VMs without compiling them again', () => {
     }),
   );
   const startedAt = performance.now();
-  const snapshot = addStations(base, facts);
-  console.log(`65,536 stations joined in ${Math.round(performance.now() - startedAt)} ms`);
-  expect(snapshot.topology.count).toBe(165_536);
+  const snapshot = compileSnapshot(documents, facts);
+  console.log(`100,000 VMs and 65,536 stations compiled in ${Math.round(performance.now() - startedAt)} ms`);
+  expect(snapshot.topology.count).toBe(165_536 + 500);
   const last = { src: '10.0.0.1', srcMac: '02:00:02:00:ff:ff' };
-  expect(enrichRows(snapshot, [last])[0]).toMatchObject({ srcVm: 'guest-65535', srcIdentity: 'mac' });
+  expect(enrichRows(snapshot, [last])[0]).toMatchObject({ srcVm: 'guest-65535', srcIdentity: 'in-band' });
 });
 
 test('a station id in a record names the end that it describes', () => {
@@ -219,7 +217,7 @@ test('a station id in a record names the end that it describes', () => {
   expect(told({ direction: 'egress' })).toEqual(['', 'none', 'db-01', 'station']);
   // Not told: the sender, unless the receiver is recognised as that station.
   expect(told({})).toEqual(['db-01', 'station', '', 'none']);
-  expect(told({ dstMac: DB })).toEqual(['', 'none', 'db-01', 'mac']);
+  expect(told({ dstMac: DB })).toEqual(['', 'none', 'db-01', 'in-band']);
   expect(told({ stationId: uuid(0xdead) })).toEqual(['', 'none', '', 'none']);
   // What the station forwards is not its own, as with a MAC.
   expect(told({ direction: 'ingress' }, DOCUMENTS)).toEqual(['shop-01', 'address', '', 'none']);

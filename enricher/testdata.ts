@@ -18,6 +18,7 @@ import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { inventoryChecker } from '../schemas/inventory.ts';
 import { type Key, keyToBigint } from '../schemas/keys.ts';
 import { createEnrichment, type EnrichmentOptions, type FlowBatch } from './enrich.ts';
+import { fixedKnowledge, type Knowledge } from './knowledge/knowledge.ts';
 import { createNodeNames } from './node-names.ts';
 import { compileSnapshot, type Documents, type Snapshot } from './snapshot.ts';
 import { setTime } from './times.ts';
@@ -32,6 +33,7 @@ export interface Row {
   dstPort?: number;
   vlan?: number;
   vni?: number;
+  vrf?: number;
   /** 32 hexadecimal digits. */
   stationId?: string;
   exporter?: string;
@@ -93,6 +95,7 @@ export function batchOf(rows: readonly Row[]): FlowBatch {
     columns.dstPort[row] = given.dstPort ?? 443;
     columns.vlan[row] = given.vlan ?? 0;
     columns.vni[row] = given.vni ?? 0;
+    columns.vrf[row] = given.vrf ?? 0;
     if (given.stationId !== undefined)
       new Uint8Array(columns.stationId.buffer).set(Buffer.from(given.stationId, 'hex'), 16 * row);
     columns.observationDomain[row] = given.domain ?? 0;
@@ -125,14 +128,18 @@ export interface EnrichedRow {
   locality: string;
   countReason: string;
   weight: number;
+  marks: number;
 }
 
 /** Enriches rows with documents; node keys come back as the names that were announced for them, 0 as ''. */
-export function enrichRows(documents: Documents | Snapshot, rows: readonly Row[]): EnrichedRow[] {
+export function enrichRows(documents: Documents | Snapshot | Knowledge, rows: readonly Row[]): EnrichedRow[] {
   const names = createNodeNames();
-  const snapshot = 'topology' in documents ? documents : compileSnapshot(documents);
+  const knowledge =
+    'starts' in documents
+      ? documents
+      : fixedKnowledge('topology' in documents ? documents : compileSnapshot(documents));
   const batch = batchOf(rows);
-  createEnrichment(snapshot, names, LIMITS).enrichBatch(batch, BATCH_KEY);
+  createEnrichment(knowledge, names, LIMITS).enrichBatch(batch, BATCH_KEY);
   const nameOf = new Map<bigint, string>(names.take().map(node => [node.key, node.name]));
   nameOf.set(0n, '');
   const { columns } = batch;
@@ -154,5 +161,6 @@ export function enrichRows(documents: Documents | Snapshot, rows: readonly Row[]
     locality: LOCALITIES[columns.locality[row]!]!,
     countReason: COUNT_REASONS[columns.countReason[row]!]!,
     weight: columns.weight[row]!,
+    marks: columns.marks[row]!,
   }));
 }

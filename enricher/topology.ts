@@ -1,79 +1,146 @@
 // Who owns which MAC and address, and where the owner stands: the inventory as typed arrays. An owner is one attachment
 // (a VM's vNIC, a host's vmkernel NIC or management address, any other endpoint). Positions of places start at 1, so
-// that 0 says unknown. Names are not copied: they are read from the document when an endpoint is first seen.
+// that 0 says unknown. `compileTopology` runs where the documents are; what it makes holds no document, only arrays and
+// texts as bytes, so that it can be handed to the thread that enriches. Names are read when an endpoint is first seen.
 
 import { parseAddress, parseMac, parsePrefix, swap32 } from '../schemas/address.ts';
 import { parseUuid } from '../schemas/facts.ts';
-import type { Inventory, InventoryEndpoint, InventoryHost, InventoryVm } from '../schemas/inventory.ts';
-import { createHashTable, type Finder } from './hash-table.ts';
-import { createPrefixTable, type PrefixTable } from './prefix-table.ts';
+import type { InventoryHost } from '../schemas/inventory.ts';
+import { createHashTable, type Finder, openHashTable } from './hash-table.ts';
+import type { Merged } from './knowledge/merge.ts';
+import { packStrings, type StringTable, stringAt, stringsOf } from './knowledge/strings.ts';
+import { compilePrefixes, openPrefixTable, type PrefixData, type PrefixTable } from './prefix-table.ts';
 
 export const OWNER_KIND = { vm: 0, vmkernel: 1, endpoint: 2 } as const;
+export const LISTS = { ipv4: 1, ipv6: 2 } as const;
 
-export interface Topology {
-  readonly inventory: Inventory;
+/** What is told of an owner in words: one small JSON text each. */
+export interface OwnerText {
+  /** What its node key is computed from; '' where the host speaks for itself. */
+  readonly identity: string;
+  readonly name: string;
+  readonly tags?: readonly string[];
+  readonly folder?: string;
+  readonly mac?: string;
+  /** Id and name of its port group. */
+  readonly portGroups?: readonly string[];
+  /** Of a vmkernel NIC. */
+  readonly purpose?: string;
+}
+
+export interface PlaceText {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Columns by owner. */
+interface Owners {
   readonly count: number;
   readonly kind: Uint8Array;
-  /** Position in `vms`, `hosts` or `endpoints`. */
+  /** Position of its VM, host or endpoint in the inventory. */
   readonly entity: Uint32Array;
   /** Position in the VM's vNICs or the host's vmkernel NICs; a host's own addresses stand behind its last NIC. */
   readonly nic: Uint32Array;
+  /** Position of the source that tells of it. */
+  readonly source: Uint16Array;
   readonly vswitch: Uint32Array;
   readonly host: Uint32Array;
   readonly rack: Uint32Array;
   readonly site: Uint32Array;
   readonly segment: Uint32Array;
-  /** Owner by MAC: two words, low first. */
-  readonly byMac: Finder;
+  readonly vlan: Uint16Array;
+  readonly vni: Uint32Array;
+  /** Positions of VRFs in `vrfs`. */
+  readonly vrf: Uint16Array;
+  /** For an owner of a VM, which families of its addresses are listed: bits of LISTS. */
+  readonly listsAddresses: Uint8Array;
+}
+
+/** Typed arrays, texts and small lists only. */
+export interface TopologyData extends Owners {
+  readonly sources: readonly { readonly name: string; readonly isStale: boolean }[];
+  /** Hash tables to an owner, or to `count` + n for list n of `sharers`. */
+  readonly macSlots: Uint32Array;
+  readonly addressSlots: Uint32Array;
+  readonly stationSlots: Uint32Array;
+  readonly knowsStations: boolean;
+  readonly sharerStarts: Uint32Array;
+  readonly sharers: Uint32Array;
+  readonly sharesAddresses: boolean;
+  readonly sharesMacs: boolean;
+  /** Whether VLAN, VNI or the exporter's site can say more of an address or a MAC. */
+  readonly knowsSegments: boolean;
+  readonly ownerTexts: StringTable;
+  readonly hostTexts: StringTable;
+  readonly rackTexts: StringTable;
+  readonly siteIds: StringTable;
+  readonly segmentIds: StringTable;
+  readonly segmentSites: Uint32Array;
+  /** Names of VRFs that segments name; position 0 is none. */
+  readonly vrfs: readonly string[];
+  readonly segmentPrefixes: PrefixData;
+}
+
+export interface Topology extends Owners {
+  readonly hostTexts: StringTable;
+  readonly sources: TopologyData['sources'];
   /** An owner of the VM by its UUID: four words as the column `stationId` holds them. */
   readonly byStation: Finder;
   /** Whether any UUID is known, so that the column matters. */
   readonly knowsStations: boolean;
+  /** Owners of the MAC whose two words, low first, stand at `words[offset]`; empty when nobody has it. */
+  macOwners(words: Uint32Array, offset: number): readonly number[];
   /** Owners of an address, the likeliest first; empty when nobody has it. */
   ownersOf(address: Uint32Array): readonly number[];
-  /** Whether some address has several owners, so that a record's segment matters. */
+  /** Whether some address, or some MAC, has several owners, so that a record's segment or port matters. */
   readonly sharesAddresses: boolean;
-  readonly vlan: Uint16Array;
-  readonly vni: Uint32Array;
-  /** VMs and hosts of the document; those behind them were told by exporters. */
-  readonly documented: { readonly vms: number; readonly hosts: number };
+  readonly sharesMacs: boolean;
+  readonly knowsSegments: boolean;
+  readonly vrfs: readonly string[];
+  readonly segmentIds: readonly string[];
+  /** Site of segment n + 1. */
+  readonly segmentSites: Uint32Array;
   /** Positions of segments, from 1, by their prefixes. */
   readonly segments: PrefixTable;
+  textOf(owner: number): OwnerText;
+  /** By position, from 1. */
+  hostText(position: number): PlaceText;
+  rackText(position: number): PlaceText;
 }
 
 const NONE: readonly number[] = [];
 
-export function compileTopology(inventory: Inventory): Topology {
-  const { hosts, vms, endpoints } = inventory;
-  const vnics = vms.reduce((sum, vm) => sum + vm.vnics.length, 0);
-  const count = vnics + hosts.reduce((sum, host) => sum + host.vmkernelNics.length + 1, 0) + endpoints.length;
-  const addresses = countAddresses(inventory);
+export function compileTopology(merged: Merged): TopologyData {
+  const { hosts, vms, endpoints } = merged;
+  const count =
+    vms.reduce((sum, vm) => sum + Math.max(1, vm.vnics.length), 0) +
+    hosts.reduce((sum, host) => sum + host.vmkernelNics.length + 1, 0) +
+    endpoints.length;
+  const addresses = countAddresses(merged);
   const word = () => new Uint32Array(count);
   const kind = new Uint8Array(count);
   const vlan = new Uint16Array(count);
-  const [entity, nic, vswitch, host, rack, site, segment, vni] = [
-    word(),
-    word(),
-    word(),
-    word(),
-    word(),
-    word(),
-    word(),
-    word(),
-  ];
-  const byMac = createHashTable(2, count, count);
-  const byStation = createHashTable(4, vms.length);
-  const byAddress = createHashTable(4, addresses, addresses);
-  const sharers: number[][] = [];
-  const key = new Uint32Array(4);
+  const vrf = new Uint16Array(count);
+  const source = new Uint16Array(count);
+  const listsAddresses = new Uint8Array(count);
   const running = new Uint8Array(count);
+  const places = [word(), word(), word(), word(), word(), word(), word(), word()] as const;
+  const [entity, nic, vswitch, host, rack, site, segment, vni] = places;
+  const macs = createOwnerLists(2, count, count);
+  const byAddress = createOwnerLists(4, addresses, count);
+  const byStation = createHashTable(4, vms.length + merged.stations.size);
+  const firstOwner = new Uint32Array(vms.length);
+  const key = new Uint32Array(4);
+  const ownerTexts: string[] = [];
   let owner = 0;
 
-  const rackNumber = numbered(inventory.racks);
-  const siteNumber = numbered(inventory.sites);
-  const segmentNumber = numbered(inventory.segments);
+  const rackNumber = numbered(merged.racks);
+  const siteNumber = numbered(merged.sites);
+  const segmentNumber = numbered(merged.segments);
   const hostNumber = numbered(hosts);
   const vswitchBase = runningTotals(hosts.map(entry => entry.vswitches.length));
+  const vrfs = ['', ...new Set(merged.segments.flatMap(entry => entry.vrf ?? []))].slice(0, VRFS_MAX);
+  const vrfNumber = new Map(vrfs.map((name, i) => [name, i]));
 
   const place = (
     ownerKind: number,
@@ -81,6 +148,7 @@ export function compileTopology(inventory: Inventory): Topology {
     nicPosition: number,
     hostPosition: number,
     rackId: string | undefined,
+    text: OwnerText,
   ) => {
     kind[owner] = ownerKind;
     entity[owner] = position;
@@ -88,56 +156,78 @@ export function compileTopology(inventory: Inventory): Topology {
     host[owner] = hostPosition;
     const rackPosition = rackId === undefined ? 0 : (rackNumber.get(rackId) ?? 0);
     rack[owner] = rackPosition;
-    site[owner] = siteNumber.get(inventory.racks[rackPosition - 1]?.site ?? '') ?? 0;
+    site[owner] = siteNumber.get(merged.racks[rackPosition - 1]?.site ?? '') ?? 0;
+    ownerTexts.push(JSON.stringify(text));
   };
   const setSegment = (id: string | undefined, vlanId: number | undefined) => {
     const position = segmentNumber.get(id ?? '') ?? 0;
-    const found = inventory.segments[position - 1];
+    const found = merged.segments[position - 1];
     segment[owner] = position;
     vlan[owner] = vlanId ?? found?.vlan ?? 0;
     vni[owner] = found?.vni ?? 0;
+    vrf[owner] = vrfNumber.get(found?.vrf ?? '') ?? 0;
+    if (site[owner] === 0) site[owner] = siteNumber.get(found?.site ?? '') ?? 0;
   };
   const setMac = (text: string | undefined) => {
     const mac = text === undefined ? undefined : parseMac(text);
     if (!mac) return;
     key[0] = mac.low;
     key[1] = mac.high;
-    byMac.insert(key, 0, owner);
+    macs.add(key, owner);
   };
-  // One owner is stored as itself; several as a list behind the owners' numbers.
   const setAddress = (text: string) => {
     const words = parseAddress(text);
     if (!words) return;
     key.set(words);
-    const known = byAddress.find(key, 0);
-    if (known < 0) byAddress.insert(key, 0, owner);
-    else if (known < count) byAddress.insert(key, 0, count + sharers.push([known, owner]) - 1);
-    else sharers[known - count]!.push(owner);
+    byAddress.add(key, owner);
   };
 
   vms.forEach((vm, i) => {
-    const uuid = vm.uuid === undefined || vm.vnics.length === 0 ? undefined : parseUuid(vm.uuid);
+    firstOwner[i] = owner;
+    const uuid = vm.uuid === undefined ? undefined : parseUuid(vm.uuid);
     if (uuid !== undefined) {
       key.set(stationWords(uuid));
       byStation.insert(key, 0, owner);
     }
     const at = hostNumber.get(vm.host ?? '') ?? 0;
     const home = hosts[at - 1];
-    vm.vnics.forEach((vnic, j) => {
-      place(OWNER_KIND.vm, i, j, at, home?.rack);
+    const from = merged.vmSources[i]!;
+    const identity = uuid ?? `${merged.sources[from]!.name}/${vm.uuid ?? vm.id}`;
+    const common = {
+      identity,
+      name: vm.name || vm.id,
+      ...(vm.tags.length > 0 && { tags: vm.tags }),
+      ...(vm.folder !== undefined && { folder: vm.folder }),
+    };
+    let listed = 0;
+    for (const vnic of vm.vnics)
+      for (const text of vnic.addresses) listed |= text.includes(':') ? LISTS.ipv6 : LISTS.ipv4;
+    vnicsOf(vm.vnics).forEach((vnic, j) => {
       const switchAt = home ? vswitchOf(home, vnic.vswitch) : -1;
+      const group =
+        vnic.portGroup === undefined
+          ? undefined
+          : home?.vswitches[switchAt]?.portGroups.find(entry => entry.id === vnic.portGroup);
+      const portGroups = [vnic.portGroup, group?.name].filter(text => text !== undefined);
+      place(OWNER_KIND.vm, i, j, at, home?.rack, {
+        ...common,
+        ...(vnic.mac !== undefined && { mac: vnic.mac }),
+        ...(portGroups.length > 0 && { portGroups }),
+      });
       if (switchAt >= 0) vswitch[owner] = vswitchBase[at - 1]! + switchAt + 1;
-      const group = home?.vswitches[switchAt]?.portGroups.find(entry => entry.id === vnic.portGroup);
       setSegment(vnic.segment ?? group?.segment, group?.vlan);
       running[owner] = vm.status === 'running' ? 1 : 0;
+      source[owner] = from;
+      listsAddresses[owner] = listed;
       setMac(vnic.mac);
       vnic.addresses.forEach(setAddress);
       owner++;
     });
   });
   hosts.forEach((entry, i) => {
-    [...entry.vmkernelNics, { mac: undefined, addresses: entry.addresses }].forEach((vmk, j) => {
-      place(OWNER_KIND.vmkernel, i, j, i + 1, entry.rack);
+    [...entry.vmkernelNics, { mac: undefined, addresses: entry.addresses, purpose: 'management' }].forEach((vmk, j) => {
+      const purpose = vmk.purpose === undefined ? {} : { purpose: vmk.purpose };
+      place(OWNER_KIND.vmkernel, i, j, i + 1, entry.rack, { identity: '', name: '', ...purpose });
       running[owner] = entry.status === 'off' ? 0 : 1;
       setMac(vmk.mac);
       vmk.addresses.forEach(setAddress);
@@ -145,8 +235,14 @@ export function compileTopology(inventory: Inventory): Topology {
     });
   });
   endpoints.forEach((endpoint, i) => {
-    place(OWNER_KIND.endpoint, i, 0, 0, endpoint.rack);
+    const from = merged.endpointSources[i]!;
+    place(OWNER_KIND.endpoint, i, 0, 0, endpoint.rack, {
+      identity: `${merged.sources[from]!.name}/${endpoint.id}`,
+      name: endpoint.name || endpoint.id,
+      ...(endpoint.mac !== undefined && { mac: endpoint.mac }),
+    });
     setSegment(endpoint.segment, undefined);
+    source[owner] = from;
     // A VIP gives way to whoever else has its address.
     running[owner] = endpoint.kind === 'vip' ? 0 : 1;
     // What a gateway forwards carries its MAC and other people's addresses.
@@ -155,43 +251,124 @@ export function compileTopology(inventory: Inventory): Topology {
     owner++;
   });
 
+  for (const [uuid, vm] of merged.stations) {
+    key.set(stationWords(uuid));
+    if (byStation.find(key, 0) < 0) byStation.insert(key, 0, firstOwner[vm]!);
+  }
+
   // Of several owners those that run count; if none does, all. VIPs that share an address are one: the first.
-  const sharersOf = sharers.map(list => {
+  const sharersOf = (list: readonly number[]) => {
     const alive = list.filter(candidate => running[candidate] === 1);
     if (alive.length > 0) return alive;
     const others = list.filter(candidate => kind[candidate] !== OWNER_KIND.endpoint);
     return others.length > 0 ? others : list.slice(0, 1);
+  };
+  // The lists of MACs stand behind those of addresses.
+  const lists = [...byAddress.lists, ...macs.lists].map(sharersOf);
+  const sharerStarts = new Uint32Array(lists.length + 1);
+  lists.forEach((list, i) => {
+    sharerStarts[i + 1] = sharerStarts[i]! + list.length;
   });
 
   return {
-    inventory,
     count,
     kind,
     entity,
     nic,
+    source,
     vswitch,
     host,
     rack,
     site,
     segment,
-    byMac,
-    byStation,
-    knowsStations: byStation.size > 0,
-    ownersOf(address) {
-      const found = byAddress.find(address, 0);
-      if (found < 0) return NONE;
-      return found < count ? [found] : sharersOf[found - count]!;
-    },
-    sharesAddresses: sharers.length > 0,
     vlan,
     vni,
-    documented: { vms: vms.length, hosts: hosts.length },
-    segments: createPrefixTable(
-      inventory.segments.flatMap((entry, i) =>
-        entry.prefixes.map(text => ({ prefix: parsePrefix(text)!, value: i + 1 })),
-      ),
+    vrf,
+    listsAddresses,
+    sources: merged.sources.map(({ name, isStale }) => ({ name, isStale })),
+    macSlots: macs.slots(byAddress.lists.length),
+    addressSlots: byAddress.slots(0),
+    stationSlots: byStation.words,
+    knowsStations: byStation.size > 0,
+    sharerStarts,
+    sharers: Uint32Array.from(lists.flat()),
+    sharesAddresses: byAddress.lists.length > 0,
+    sharesMacs: macs.lists.length > 0,
+    knowsSegments: vlan.some(id => id !== 0) || vni.some(id => id !== 0) || byAddress.lists.length > 0,
+    ownerTexts: packStrings(ownerTexts),
+    hostTexts: packStrings(hosts.map(placeText)),
+    rackTexts: packStrings(merged.racks.map(placeText)),
+    siteIds: packStrings(merged.sites.map(entry => entry.id)),
+    segmentIds: packStrings(merged.segments.map(entry => entry.id)),
+    segmentSites: Uint32Array.from(merged.segments, entry => siteNumber.get(entry.site ?? '') ?? 0),
+    vrfs,
+    segmentPrefixes: compilePrefixes(
+      merged.segments.flatMap((entry, i) => entry.prefixes.map(text => ({ prefix: parsePrefix(text)!, value: i + 1 }))),
     ),
   };
+}
+
+export function openTopology(data: TopologyData): Topology {
+  const { count, sharerStarts, sharers } = data;
+  const byMac = openHashTable(2, data.macSlots);
+  const byAddress = openHashTable(4, data.addressSlots);
+  const listOf = (found: number): readonly number[] => {
+    if (found < 0) return NONE;
+    if (found < count) return [found];
+    return Array.from(sharers.subarray(sharerStarts[found - count]!, sharerStarts[found - count + 1]!));
+  };
+  return {
+    ...data,
+    byStation: openHashTable(4, data.stationSlots),
+    macOwners: (words, offset) => listOf(byMac.find(words, offset)),
+    ownersOf: address => listOf(byAddress.find(address, 0)),
+    segmentIds: stringsOf(data.segmentIds),
+    segments: openPrefixTable(data.segmentPrefixes),
+    textOf: owner => JSON.parse(stringAt(data.ownerTexts, owner)),
+    hostText: position => JSON.parse(stringAt(data.hostTexts, position - 1)),
+    rackText: position => JSON.parse(stringAt(data.rackTexts, position - 1)),
+  };
+}
+
+/** Positions of VRFs are 16 bits. */
+const VRFS_MAX = 65_536;
+
+/** Keys to owners. One owner is stored as itself; several as a list behind the owners' numbers. */
+function createOwnerLists(keyWords: number, entries: number, count: number) {
+  const table = createHashTable(keyWords, entries, entries);
+  const lists: number[][] = [];
+  return {
+    lists,
+    add(key: Uint32Array, owner: number): void {
+      const known = table.find(key, 0);
+      if (known < 0) table.insert(key, 0, owner);
+      else if (known < count) {
+        if (known !== owner) table.insert(key, 0, count + lists.push([known, owner]) - 1);
+      } else lists[known - count]!.push(owner);
+    },
+    /** The finished table, its lists numbered from `base`. */
+    slots(base: number): Uint32Array {
+      const { words } = table;
+      for (let at = keyWords; at < words.length; at += keyWords + 1) if (words[at]! > count) words[at]! += base;
+      return words;
+    },
+  };
+}
+
+/** A VM without vNICs still is an owner: its UUID may be told. */
+function vnicsOf<T>(vnics: readonly T[]): readonly (T | typeof NO_VNIC)[] {
+  return vnics.length > 0 ? vnics : [NO_VNIC];
+}
+const NO_VNIC = {
+  addresses: [],
+  mac: undefined,
+  vswitch: undefined,
+  portGroup: undefined,
+  segment: undefined,
+} as const;
+
+function placeText({ id, name }: { readonly id: string; readonly name?: string }): string {
+  return JSON.stringify({ id, name: name ?? id } satisfies PlaceText);
 }
 
 /** 32 hexadecimal digits as the words of a `bytes16` column. */
@@ -206,18 +383,6 @@ export function vswitchOf(host: InventoryHost, id: string | undefined): number {
   return host.vswitches.findIndex(entry => entry.id === id);
 }
 
-export function vmOf(topology: Topology, owner: number): InventoryVm {
-  return topology.inventory.vms[topology.entity[owner]!]!;
-}
-
-export function endpointOf(topology: Topology, owner: number): InventoryEndpoint {
-  return topology.inventory.endpoints[topology.entity[owner]!]!;
-}
-
-export function hostOf(topology: Topology, owner: number): InventoryHost | undefined {
-  return topology.inventory.hosts[topology.host[owner]! - 1];
-}
-
 function numbered(list: readonly { readonly id: string }[]): ReadonlyMap<string, number> {
   return new Map(list.map((entry, i) => [entry.id, i + 1]));
 }
@@ -230,7 +395,7 @@ function runningTotals(counts: readonly number[]): number[] {
   });
 }
 
-function countAddresses({ vms, hosts, endpoints }: Inventory): number {
+function countAddresses({ vms, hosts, endpoints }: Merged): number {
   let total = 0;
   for (const vm of vms) for (const vnic of vm.vnics) total += vnic.addresses.length;
   for (const host of hosts) {

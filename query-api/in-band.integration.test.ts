@@ -128,10 +128,20 @@ async function createHouse(database: string, inventory = '') {
   const signal = createSignal();
   const source = createFakeSource(signal);
   const enricher = createEnricher(
-    { inventory, applications: '', exporters: '', insertsMax: 2, insertTriesMax: 3, ...LIMITS },
+    {
+      inventory,
+      applications: '',
+      exporters: '',
+      inventorySources: [],
+      inventoryStaleMs: 3_600_000,
+      inventoryUnknownMs: 86_400_000,
+      insertsMax: 2,
+      insertTriesMax: 3,
+      ...LIMITS,
+    },
     { source: source.source, storage, log, counters: openCounters(ENRICHER_COUNTERS), factsIntervalMs: 0 },
   );
-  enricher.start(undefined, await storage.recentFacts(Date.now() - FACT_LIFE_MS, 1000));
+  await enricher.start(undefined, await storage.recentFacts(Date.now() - FACT_LIFE_MS, 1000));
   const api = createQueryApi(config, { storage, log, metrics: createMetrics(), ready: () => [] });
   await api.app.ready();
   let sequence = 0;
@@ -182,7 +192,7 @@ test('sFlow host structures name VMs and their host without any document, and ag
   const { flows } = await house.ask<FlowsAnswer>('flows');
   expect(flows).toHaveLength(2);
   for (const flow of flows)
-    expect(flow).toMatchObject({ locality: 'same-host', srcIdentity: 'mac', dstIdentity: 'mac' });
+    expect(flow).toMatchObject({ locality: 'same-host', srcIdentity: 'in-band', dstIdentity: 'in-band' });
   await house.close();
 
   const again = await createHouse('in_band');

@@ -204,6 +204,22 @@ const key = {
   inventory: Type.String({ default: '', description: 'inventory document (JSON or YAML), read again when it changes' }),
   applications: Type.String({ default: '', description: 'applications document, read again when it changes' }),
   exporters: Type.String({ default: '', description: 'exporter registry, read again when it changes' }),
+  inventorySources: Type.Array(Type.String({ minLength: 1 }), {
+    default: [],
+    uniqueItems: true,
+    maxItems: 64,
+    description: 'sources of the inventory, the most trusted first; others follow by name',
+  }),
+  inventoryStaleMs: Type.Integer({
+    default: 3600000,
+    minimum: 1000,
+    description: 'silence of a source after which its facts are marked stale',
+  }),
+  inventoryUnknownMs: Type.Integer({
+    default: 86400000,
+    minimum: 1000,
+    description: 'silence of a source after which its facts hold no longer',
+  }),
   spanMsMax: Type.Integer({
     default: 3600000,
     minimum: 1000,

@@ -41,6 +41,8 @@ export interface Checker<T> {
   check(name: string, value: unknown): T;
   /** The same for the text of a JSON or YAML file; faults carry lines. */
   parse(name: string, text: string): T;
+  /** A document that was checked when it was recorded, by this version or an earlier one: new defaults are filled in. */
+  restore(json: string): T;
 }
 
 /**
@@ -71,6 +73,7 @@ export function documentChecker<const S extends TSchema>(
       if (faults.length > 0) throw new DocumentError(name, withLines(text, faults));
       return document as Static<S>;
     },
+    restore: json => validator.Default(JSON.parse(json)) as Static<S>,
   };
 }
 

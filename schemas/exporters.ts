@@ -54,7 +54,14 @@ const Exporter = Type.Object(
   closed,
 );
 
-export const ExporterRegistry = Type.Object({ exporters: Type.Array(Exporter, { default: [] }) }, closed);
+export const ExporterRegistry = Type.Object(
+  {
+    /** From when it holds (RFC 3339); a registry without it holds for all time. */
+    asOf: Type.Optional(Type.String({ format: 'date-time' })),
+    exporters: Type.Array(Exporter, { default: [] }),
+  },
+  closed,
+);
 export type ExporterRegistry = Static<typeof ExporterRegistry>;
 export type RegisteredExporter = Static<typeof Exporter>;
 

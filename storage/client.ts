@@ -187,8 +187,9 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
 
     async insertDocument({ kind, recordedAtMs, asOfMs, source, body }: DocumentVersion) {
       const [newest] = await select<{ hash: string }>(
-        'SELECT lower(hex(SHA256(body))) AS hash FROM documents WHERE kind = {kind:String} ORDER BY recordedAt DESC LIMIT 1',
-        { kind },
+        `SELECT lower(hex(SHA256(body))) AS hash FROM documents
+        WHERE kind = {kind:String} AND (kind != 'inventory' OR source = {source:String}) ORDER BY recordedAt DESC LIMIT 1`,
+        { kind, source },
       );
       if (newest?.hash === createHash('sha256').update(body).digest('hex')) return;
       const values = [{ kind, recordedAt: dateTimeText(recordedAtMs), asOf: dateTimeText(asOfMs), source, body }];
@@ -196,6 +197,17 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
         writing.insert({ table: 'documents', values, format: 'JSONEachRow', clickhouse_settings: { async_insert: 0 } }),
       );
     },
+
+    insertHeartbeat: ({ kind, source, asOfMs, recordedAtMs }) =>
+      classed(async () => {
+        const values = [{ kind, source, asOf: dateTimeText(asOfMs), recordedAt: dateTimeText(recordedAtMs) }];
+        await writing.insert({
+          table: 'heartbeats',
+          values,
+          format: 'JSONEachRow',
+          clickhouse_settings: { async_insert: 0 },
+        });
+      }),
 
     async ping() {
       await select('SELECT 1');

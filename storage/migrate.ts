@@ -30,6 +30,14 @@ const MIGRATIONS: readonly Migration[] = [
     name: 'facts',
     statements: config => TABLES.filter(({ name }) => name === 'facts').map(table => createTableSql(table, config)),
   },
+  {
+    id: 5,
+    name: 'interfaces, heartbeats, events',
+    statements: config =>
+      TABLES.filter(({ name }) => ['interfaces', 'heartbeats', 'events'].includes(name)).map(table =>
+        createTableSql(table, config),
+      ),
+  },
 ];
 
 /** Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or STORAGE_FAILED. */

@@ -44,6 +44,14 @@ export interface DocumentVersion {
   readonly body: string;
 }
 
+/** A source told its newest version again, unchanged, as of a later time; table `heartbeats`. */
+export interface Heartbeat {
+  readonly kind: DocumentVersion['kind'];
+  readonly source: string;
+  readonly asOfMs: number;
+  readonly recordedAtMs: number;
+}
+
 export interface Storage {
   /** Inserts one Arrow stream as one block; the same token is stored once. Throws StorageError. */
   insertArrow(table: 'flows' | 'exporters', arrow: ArrowBytes, token: string): Promise<void>;
@@ -55,8 +63,10 @@ export interface Storage {
   insertFacts(facts: readonly StoredFact[]): Promise<void>;
   /** Facts told since `sinceMs`, the newest first. */
   recentFacts(sinceMs: number, factsMax: number): Promise<StoredFact[]>;
-  /** Records a version of a document; one whose body is that of the newest of its kind is left out. */
+  /** Records a version of a document; one whose body is that of the newest of its kind (inventory: and source) is left out. */
   insertDocument(version: DocumentVersion): Promise<void>;
+  /** Records that the newest version of a source still holds; repeating is harmless. */
+  insertHeartbeat(heartbeat: Heartbeat): Promise<void>;
   /** Rows of a SELECT with bound parameters ({name:Type}), as objects; 64-bit integers come as strings. */
   select<T>(sql: string, params?: QueryParams): Promise<T[]>;
   /** A statement without a result. */

@@ -152,6 +152,19 @@ export const TABLES: readonly Table[] = [
     order: '(kind, recordedAt)',
   },
   {
+    // Told again as it stood: what confirms the newest version of a source without being one.
+    name: 'heartbeats',
+    columns: [
+      plain('kind', 'LowCardinality(String)'),
+      plain('source', 'String'),
+      plain('asOf', DATETIME_MS),
+      plain('recordedAt', DATETIME_MS),
+    ],
+    engine: 'ReplacingMergeTree(recordedAt)',
+    order: '(kind, source, asOf)',
+    expiry: { column: 'toDateTime(asOf)', days: hours },
+  },
+  {
     name: 'passes',
     columns: [
       plain('minute', DATETIME),

@@ -1,0 +1,150 @@
+// Who an end of a record is, by what is known best (docs/ARCHITECTURE.md, "Who is it?"): the id of a station that the record
+// tells; access port and MAC; segment and MAC; a MAC that one machine alone has; segment and address; VRF and address; an
+// address that one owner alone has. A MAC or a station decides only where no other known owner has the record's address,
+// or a VM that routes, filters or balances would be blamed for all that it passes on.
+
+import { isMapped4, type Words } from '../schemas/address.ts';
+import { IDENTITY } from '../schemas/codes.ts';
+import { addressClassOf } from './auto-nodes.ts';
+import type { PrefixTable } from './prefix-table.ts';
+import { IN_BAND } from './stations.ts';
+import { LISTS, OWNER_KIND, type Topology } from './topology.ts';
+import { OWNER_BIT } from './vantage.ts';
+
+export const NO_OWNER = -1;
+
+/** What a record tells of one of its ends. */
+export interface Evidence {
+  /** In host order; undefined when it has none. */
+  readonly address: Uint32Array | undefined;
+  /** The owner that a station id names, or NO_OWNER. */
+  readonly station: number;
+  /** Owners of its MAC. */
+  readonly macs: readonly number[];
+  /** Segment and site; see tagOf. */
+  readonly tag: number;
+  /** What is behind the port it came by (vantage.ts), 0 unknown. */
+  readonly port: number;
+  /** Position of its VRF, 0 unknown. */
+  readonly vrf: number;
+}
+
+export interface Identified {
+  /** NO_OWNER when nobody known. */
+  readonly owner: number;
+  /** Code of IDENTITIES. */
+  readonly identity: number;
+  /** Whether station or MAC are of a machine that passes on what another one sent. */
+  readonly isForwarded: boolean;
+}
+
+const VNI_BIT = 0x80000000;
+const VLAN_BITS = 12;
+
+/** A word that says what segment and site a record names: a VNI holds everywhere, a VLAN within its site. */
+export function tagOf(site: number, vlan: number, vni: number): number {
+  return vni !== 0 ? (VNI_BIT | vni) >>> 0 : (site << VLAN_BITS) | (vlan & 0xfff);
+}
+
+const siteOfTag = (tag: number) => (tag >= VNI_BIT ? 0 : tag >>> VLAN_BITS);
+const vlanOfTag = (tag: number) => (tag >= VNI_BIT ? 0 : tag & 0xfff);
+
+export function createIdentifier(topology: Topology, internal: PrefixTable): (evidence: Evidence) => Identified {
+  const sameEntity = (a: number, b: number) =>
+    topology.kind[a] === topology.kind[b] && topology.entity[a] === topology.entity[b];
+
+  const inSegment = (owner: number, tag: number) => {
+    if (tag >= VNI_BIT) return topology.vni[owner] === tag - VNI_BIT && topology.vni[owner] !== 0;
+    const vlan = vlanOfTag(tag);
+    return vlan !== 0 && topology.vlan[owner] === vlan && atSite(owner, siteOfTag(tag));
+  };
+  /** A site that nobody told is any site. */
+  const atSite = (owner: number, site: number) =>
+    site === 0 || topology.site[owner] === 0 || topology.site[owner] === site;
+  const behind = (owner: number, port: number) =>
+    port !== 0 && (port === (OWNER_BIT | owner) || (port < OWNER_BIT && port === topology.host[owner]));
+
+  /** The machine that all of these are, or NO_OWNER. */
+  const oneOf = (owners: readonly number[]) => {
+    const [first] = owners;
+    return first !== undefined && owners.every(owner => sameEntity(owner, first)) ? first : NO_OWNER;
+  };
+
+  const byMac = ({ macs, tag, port }: Evidence): { owner: number; identity: number } => {
+    if (macs.length === 0) return { owner: NO_OWNER, identity: IDENTITY.none };
+    const atPort = oneOf(macs.filter(owner => behind(owner, port)));
+    if (atPort >= 0) return { owner: atPort, identity: IDENTITY['port-mac'] };
+    const within = oneOf(macs.filter(owner => inSegment(owner, tag)));
+    if (within >= 0) return { owner: within, identity: IDENTITY['segment-mac'] };
+    const alone = oneOf(macs);
+    if (alone < 0) return { owner: NO_OWNER, identity: IDENTITY.ambiguous };
+    const told = topology.sources[topology.source[alone]!]?.name === IN_BAND;
+    return { owner: alone, identity: told ? IDENTITY['in-band'] : IDENTITY.mac };
+  };
+
+  const byAddress = (owners: readonly number[], { tag, vrf }: Evidence): { owner: number; identity: number } => {
+    if (owners.length === 0) return { owner: NO_OWNER, identity: IDENTITY.none };
+    const within = oneOf(owners.filter(owner => inSegment(owner, tag)));
+    if (within >= 0) return { owner: within, identity: IDENTITY['segment-address'] };
+    const routed = vrf === 0 ? NO_OWNER : oneOf(owners.filter(owner => topology.vrf[owner] === vrf));
+    if (routed >= 0) return { owner: routed, identity: IDENTITY['vrf-address'] };
+    const alone = oneOf(owners);
+    if (alone >= 0) return { owner: alone, identity: IDENTITY.address };
+    // Of subnets that two sites use, the exporter's site has the one it sees.
+    const site = siteOfTag(tag);
+    const near = site === 0 ? NO_OWNER : oneOf(owners.filter(owner => topology.site[owner] === site));
+    if (near >= 0) return { owner: near, identity: IDENTITY.address };
+    return { owner: NO_OWNER, identity: IDENTITY.ambiguous };
+  };
+
+  /**
+   * A machine whose addresses are listed does not send from one outside: it passes it on. IPv6 addresses come and go,
+   * so what is in a known segment is taken for its own.
+   */
+  const passesOn = (owner: number, address: Words) =>
+    topology.kind[owner] === OWNER_KIND.vm &&
+    (topology.listsAddresses[owner]! & (isMapped4(address) ? LISTS.ipv4 : LISTS.ipv6)) !== 0 &&
+    addressClassOf(address) === 'unicast' &&
+    internal.longest(address) < 0 &&
+    topology.segments.longest(address) < 0;
+
+  return evidence => {
+    const { address, station } = evidence;
+    const owners = address ? topology.ownersOf(address) : [];
+    const named = station >= 0 ? { owner: station, identity: IDENTITY.station } : byMac(evidence);
+    if (named.owner >= 0) {
+      const own = owners.find(owner => sameEntity(owner, named.owner));
+      if (own !== undefined)
+        return { owner: attachmentOf(named.owner, own, station), identity: named.identity, isForwarded: false };
+      if (owners.length === 0) {
+        if (address && passesOn(named.owner, wordsOf(address)))
+          return { owner: NO_OWNER, identity: IDENTITY.none, isForwarded: true };
+        return { ...named, isForwarded: false };
+      }
+    }
+    const addressed = byAddress(owners, evidence);
+    if (owners.length === 0 && named.identity === IDENTITY.ambiguous) return { ...named, isForwarded: false };
+    return { ...addressed, isForwarded: named.owner >= 0 };
+  };
+
+  /** A MAC names the vNIC; a station names its machine, whose address then names the vNIC. */
+  function attachmentOf(named: number, own: number, station: number): number {
+    return station >= 0 ? own : named;
+  }
+}
+
+/** The segment by whose prefix an address is known, nearest to where it was seen: a position, or 0. */
+export function segmentOf(topology: Topology, address: Words, tag: number): number {
+  const found = topology.segments.all(address);
+  if (found.length < 2) return found[0] ?? 0;
+  const site = siteOfTag(tag);
+  return (
+    found.find(position => site !== 0 && topology.segmentSites[position - 1] === site) ??
+    found.find(position => topology.segmentSites[position - 1] === 0) ??
+    found[0]!
+  );
+}
+
+function wordsOf(address: Uint32Array): Words {
+  return [address[0]!, address[1]!, address[2]!, address[3]!];
+}
