@@ -188,6 +188,12 @@ const key = {
   inventory: Type.String({ default: '', description: 'inventory document (JSON or YAML), read again when it changes' }),
   applications: Type.String({ default: '', description: 'applications document, read again when it changes' }),
   exporters: Type.String({ default: '', description: 'exporter registry, read again when it changes' }),
+  snapshotBytesMax: Type.Integer({
+    default: 128 * MiB,
+    minimum: 1024,
+    maximum: 1024 * MiB,
+    description: 'largest inventory snapshot the API takes, in bytes of its text',
+  }),
   spanMsMax: Type.Integer({
     default: 3600000,
     minimum: 1000,

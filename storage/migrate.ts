@@ -32,9 +32,11 @@ const MIGRATIONS: readonly Migration[] = [
   },
   {
     id: 5,
-    name: 'interfaces',
+    name: 'interfaces, heartbeats, events',
     statements: config =>
-      TABLES.filter(({ name }) => name === 'interfaces').map(table => createTableSql(table, config)),
+      TABLES.filter(({ name }) => ['interfaces', 'heartbeats', 'events'].includes(name)).map(table =>
+        createTableSql(table, config),
+      ),
   },
 ];
 

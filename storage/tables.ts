@@ -162,6 +162,40 @@ export const TABLES: readonly Table[] = [
     order: '(kind, recordedAt)',
   },
   {
+    // Told again as it stood: what confirms the newest version of a source without being one.
+    name: 'heartbeats',
+    columns: [
+      plain('kind', 'LowCardinality(String)'),
+      plain('source', 'String'),
+      plain('asOf', DATETIME_MS),
+      plain('recordedAt', DATETIME_MS),
+    ],
+    engine: 'ReplacingMergeTree(recordedAt)',
+    order: '(kind, source, asOf)',
+    expiry: { column: 'toDateTime(asOf)', days: hours },
+  },
+  {
+    // What was noticed in flows. Several enrichers notice the same: rows of one key are one, and rows of one thing whose
+    // times meet are made one when they are read.
+    name: 'events',
+    columns: [
+      plain('kind', 'LowCardinality(String)'),
+      plain('mac', 'UInt64'),
+      plain('toExporter', 'IPv6'),
+      plain('toIfIndex', 'UInt32'),
+      plain('at', DATETIME_MS),
+      plain('lastSeen', `SimpleAggregateFunction(max, ${DATETIME_MS})`),
+      plain('detectedAt', `SimpleAggregateFunction(min, ${DATETIME_MS})`),
+      plain('confirmedAt', `SimpleAggregateFunction(max, ${DATETIME_MS})`),
+      ...['vm', 'fromHost', 'toHost'].map(name => plain(name, 'SimpleAggregateFunction(max, UInt64)')),
+      plain('fromExporter', 'SimpleAggregateFunction(max, IPv6)'),
+      plain('fromIfIndex', 'SimpleAggregateFunction(max, UInt32)'),
+    ],
+    engine: 'AggregatingMergeTree',
+    order: '(kind, mac, toExporter, toIfIndex, at)',
+    expiry: { column: 'toDateTime(at)', days: hours },
+  },
+  {
     name: 'passes',
     columns: [
       plain('minute', DATETIME),
