@@ -9,6 +9,7 @@ import { elect } from './election.ts';
 import { createEndpoints, ENTRY } from './endpoints.ts';
 import { estimate } from './estimate.ts';
 import { localityOf } from './locality.ts';
+import type { Moves } from './moves.ts';
 import type { NodeNames } from './node-names.ts';
 import type { Snapshot } from './snapshot.ts';
 import { mendTimes, setTime, type TimeLimits } from './times.ts';
@@ -30,6 +31,8 @@ export interface Enrichment {
 
 export interface EnrichmentOptions extends TimeLimits {
   readonly endpointsMax?: number;
+  /** Is shown the rows that the election marks as moved. */
+  readonly moves?: Pick<Moves, 'elected'>;
 }
 
 /** Names of the nodes that batches use are announced to `names`. */
@@ -50,6 +53,7 @@ export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: 
     elect(columns, from, to, src, entries, exporterOf, snapshot.access);
     copyKeys(entries, src, from, to, columns.srcVm, columns.srcHost, columns.srcRack, columns.srcIdentity);
     copyKeys(entries, dst, from, to, columns.dstVm, columns.dstHost, columns.dstRack, columns.dstIdentity);
+    options.moves?.elected(columns, from, to);
     const { locality, inventoryAsOf } = columns;
     for (let row = from; row < to; row++) {
       locality[row] = localityOf(entries, src[row]!, dst[row]!);

@@ -22,6 +22,7 @@ import type { ENRICHER_COUNTERS } from './counters.ts';
 import { createDocuments, type DocumentStore, type RecordedDocuments } from './documents.ts';
 import { createEnrichment, type Enrichment, type FlowBatch } from './enrich.ts';
 import { createKnownFacts } from './known-facts.ts';
+import { createMoves } from './moves.ts';
 import { createNodeNames } from './node-names.ts';
 import { createPersistence } from './persistence.ts';
 import { compileSnapshot, type Documents, type Snapshot } from './snapshot.ts';
@@ -41,6 +42,7 @@ const STOP_MS_MAX = 10_000;
 const SOURCE_PAUSE_MS = 1000;
 /** Each change of the facts costs the endpoint cache. */
 const FACTS_INTERVAL_MS = 30_000;
+const MOVES_EXPIRE_MS = 60_000;
 const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === 'decoded').map(column => column.name));
 
 export type EnricherConfiguration = Pick<
@@ -93,6 +95,8 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   const { factsIntervalMs = FACTS_INTERVAL_MS } = dependencies;
   const names = createNodeNames();
   const facts = createKnownFacts();
+  const moves = createMoves();
+  let movesExpiredAtMs = 0;
   let factsUsedAtMs = 0;
   const persistence = {
     triesMax: config.insertTriesMax,
@@ -116,6 +120,8 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   // Names and documents are stored one after the other, in the order they were learned.
   let namesStored = Promise.resolve();
   let documentsStored = Promise.resolve();
+  let eventsStored = Promise.resolve();
+  let storingEvents = false;
 
   const documents = createDocuments(config, {
     log,
@@ -153,7 +159,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     facts.takeChange();
     factsUsedAtMs = Date.now();
     snapshot = addStations(documented, facts.values());
-    enrichment = createEnrichment(snapshot, names, config);
+    enrichment = createEnrichment(snapshot, names, { ...config, moves });
   }
 
   /** Between two batches of flows: what was told since, and what was not told any more, comes into force. */
@@ -174,9 +180,32 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       if (done !== 'refused') return;
       // The caches of the enrichment announce a node once, so they start anew as well.
       names.forget();
-      enrichment = createEnrichment(snapshot, names, config);
+      enrichment = createEnrichment(snapshot, names, { ...config, moves });
     });
     return namesStored;
+  }
+
+  /** Moves are told at once, beside the batch that shows them; one write at a time, what comes meanwhile waits in `moves`. */
+  function storeEvents(batch: FlowBatch): void {
+    const now = Date.now();
+    if (now - movesExpiredAtMs >= MOVES_EXPIRE_MS) {
+      movesExpiredAtMs = now;
+      moves.expire(now);
+    }
+    moves.enriched(batch.columns, batch.rows, now);
+    for (const name of ['begun', 'heldBack', 'refused'] as const) counters.set(`moves ${name}`, moves[name]);
+    if (!storingEvents) tellEvents();
+  }
+
+  function tellEvents(): void {
+    const events = moves.take(Date.now());
+    if (events.length === 0) return;
+    storingEvents = true;
+    eventsStored = persist('events', () => storage.insertEvents(events)).then(({ done }) => {
+      storingEvents = false;
+      if (done !== 'abandoned') counters.add(done === 'stored' ? 'eventsStored' : 'eventsFailed', events.length);
+      if (!deadline.signal.aborted) tellEvents();
+    });
   }
 
   function quarantine(delivery: Delivery, reason: string): void {
@@ -193,6 +222,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     refreshFacts();
     const key = batchKey(token);
     const tallies = enrichment.enrichBatch(batch, key);
+    storeEvents(batch);
     counters.add('timesCut', tallies.cut);
     counters.add('timesReversed', tallies.reversed);
     counters.add('unknownRateRows', tallies.unknownRate);
@@ -324,7 +354,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       documents.stop();
       const timer = setTimeout(() => deadline.abort(), deadlineMs);
       const aborted = new Promise<void>(resolve => deadline.signal.addEventListener('abort', () => resolve()));
-      await Promise.race([running.then(() => Promise.all([namesStored, documentsStored])), aborted]);
+      await Promise.race([running.then(() => Promise.all([namesStored, documentsStored, eventsStored])), aborted]);
       clearTimeout(timer);
       deadline.abort();
     },
