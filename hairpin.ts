@@ -43,8 +43,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: async args => (await import('./commands/verify.ts')).verify(args),
   },
   inventory: {
-    usage: 'inventory check FILE...',
-    about: 'check inventory, applications or exporter documents and name every fault',
+    usage: 'inventory check|import FILE...',
+    about:
+      'check inventory, applications or exporter documents and name every fault, or send them to a running Hairpin',
     run: async args => (await import('./commands/inventory.ts')).inventory(args),
   },
   token: {

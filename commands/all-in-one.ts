@@ -6,6 +6,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { type Collector, createCollector, type Receiving } from '../collector/collector.ts';
 import { createEnricherSupervisor, type EnricherSupervisor } from '../enricher/supervisor.ts';
 import { createQueryApi, type Dependency } from '../query-api/app.ts';
+import type { DocumentWriter } from '../query-api/documents/routes.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { openCounters } from '../service/counters.ts';
 import { type DataFolder, openDataFolder } from '../service/data-folder.ts';
@@ -68,6 +69,7 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
       log,
       metrics: process.metrics,
       ready: dependencies,
+      documents: storage.documents,
     });
     const url = { value: '' };
     await lifecycle.start({
@@ -148,6 +150,8 @@ interface StartedStorage {
   readonly address: Address;
   /** A client that may only read. */
   readonly reader: ClickHouse;
+  /** The part of the writing client that documents by API need. */
+  readonly documents: DocumentWriter;
   health(): Dependency;
 }
 
@@ -184,6 +188,7 @@ async function startStorage({ configuration, metrics, lifecycle, data }: Process
   return {
     address,
     reader,
+    documents: { insert: owner.insertDocument, insertHeartbeat: owner.insertHeartbeat },
     health() {
       const ok = counters.get('up') === 1;
       return { name: 'clickhouse', ok, detail: ok ? address.url : `${address.url} does not answer` };

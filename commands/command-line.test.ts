@@ -4,9 +4,12 @@ import { execFile, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, describe, expect, test } from 'vitest';
 import { pcapOf } from '../benchmarks/pcap-writer.ts';
@@ -202,6 +205,60 @@ describe.concurrent('hairpin replay', () => {
     expect(status).toBe(1);
     expect(err).toMatch(message);
     expect(err.trimEnd().split('\n')).toHaveLength(1);
+  });
+});
+
+describe('hairpin inventory import', () => {
+  const snapshot = write('import.json', JSON.stringify({ source: 's', asOf: '2026-01-01T00:00:00Z' }));
+
+  test('sends each document to the API and tells its answer; a refusal with every fault is exit code 2', async () => {
+    const seen: string[] = [];
+    const server = createServer(async (request, response) => {
+      const pieces: Buffer[] = [];
+      for await (const piece of request) pieces.push(piece as Buffer);
+      seen.push(`${request.method} ${request.url} ${gunzipSync(Buffer.concat(pieces)).toString().slice(0, 13)}`);
+      const refused = request.url!.includes('registry');
+      response.writeHead(refused ? 422 : 201, { 'content-type': 'application/json' });
+      const faults = [{ path: '/exporters/0/address', message: 'is no address', line: 3 }];
+      response.end(
+        JSON.stringify(
+          refused ? { faults } : { outcome: 'recorded', warnings: [{ path: '/asOf', message: 'is late' }] },
+        ),
+      );
+    });
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const registry = write('import-registry.yaml', 'exporters: [{address: x}]\n');
+      const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      const { status, out, err } = await hairpin(
+        'inventory',
+        'import',
+        snapshot,
+        registry,
+        '--api',
+        api,
+        '--correction',
+      );
+      expect(seen).toEqual([
+        'PUT /api/v1/inventory/snapshots?correction=true {"source":"s"',
+        'PUT /api/v1/exporters/registry exporters: [{',
+      ]);
+      expect(out).toBe(`${snapshot}: inventory recorded\n`);
+      expect(err.split('\n')).toEqual([
+        `${snapshot}: warning: /asOf is late`,
+        `${registry} is refused (422):`,
+        '  line 3: /exporters/0/address is no address',
+        '',
+      ]);
+      expect(status).toBe(2);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('without anybody who answers is exit code 1', async () => {
+    const { status, err } = await hairpin('inventory', 'import', snapshot, '--api', 'http://127.0.0.1:1');
+    expect([status, err]).toEqual([1, expect.stringContaining('does not answer')]);
   });
 });
 

@@ -1,6 +1,8 @@
-// `hairpin inventory check FILE...`: documents checked as Hairpin would take them. The kind is told by the keys.
+// `hairpin inventory check FILE...`: documents checked as Hairpin would take them. `hairpin inventory import FILE...` sends
+// them to a running one, which checks them itself. The kind is told by the keys.
 
 import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { parse } from 'yaml';
 import { applicationsChecker } from '../schemas/applications.ts';
 import { type Checker, DocumentError } from '../schemas/documents.ts';
@@ -8,18 +10,86 @@ import { exporterRegistryChecker } from '../schemas/exporters.ts';
 import { inventoryChecker } from '../schemas/inventory.ts';
 import { parseCommand, usageError } from './command-line.ts';
 
-const HELP = `hairpin inventory check FILE...
+const HELP = `hairpin inventory check|import FILE... [--api URL] [--correction]
 
 Checks inventory snapshots, applications and exporter registries (JSON or YAML) and names every fault with its line and
-what is allowed there. Exit code 2 when one is refused.
+what is allowed there; import sends each to a running Hairpin, which takes it whole or refuses it whole. Exit code 2 when one
+is refused, 1 when nobody answers.
+
+  --api URL      where Hairpin answers [http://127.0.0.1:8080]
+  --correction   a snapshot may be of the past of its source
 `;
 
 export async function inventory(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseCommand(args, {}, HELP);
+  const { values, positionals } = parseCommand(
+    args,
+    { api: { type: 'string', default: 'http://127.0.0.1:8080' }, correction: { type: 'boolean', default: false } },
+    HELP,
+  );
   if (!values) return 0;
   const [action, ...files] = positionals;
-  if (action !== 'check' || files.length === 0) throw usageError('inventory check FILE...', HELP);
-  return files.map(check).some(valid => !valid) ? 2 : 0;
+  if ((action !== 'check' && action !== 'import') || files.length === 0)
+    throw usageError('inventory check|import FILE...', HELP);
+  if (action === 'check') return files.map(check).some(valid => !valid) ? 2 : 0;
+  let worst = 0;
+  for (const file of files)
+    worst = Math.max(worst, await send(file, String(values['api']), values['correction'] === true));
+  return worst;
+}
+
+/** Path of the API by kind of document. */
+const PATHS: Readonly<Record<string, string>> = {
+  inventory: 'inventory/snapshots',
+  'exporter registry': 'exporters/registry',
+  'applications document': 'applications',
+};
+
+interface Reply {
+  readonly outcome?: string;
+  readonly detail?: string;
+  readonly faults?: readonly { readonly path: string; readonly message: string; readonly line?: number }[];
+  readonly warnings?: readonly { readonly path: string; readonly message: string }[];
+}
+
+/** The exit code. */
+async function send(file: string, api: string, correction: boolean): Promise<number> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    process.stderr.write(`${file} cannot be read: ${(error as Error).message}\n`);
+    return 2;
+  }
+  const { kind } = checkerFor(text);
+  const query = correction && kind === 'inventory' ? '?correction=true' : '';
+  const url = `${api.replace(/\/+$/, '')}/api/v1/${PATHS[kind]}${query}`;
+  try {
+    const response = await fetch(url, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+      body: gzipSync(text),
+    });
+    const reply = (await response.json()) as Reply;
+    for (const { path, message } of reply.warnings ?? [])
+      process.stderr.write(`${file}: warning: ${path} ${message}\n`);
+    if (response.ok) {
+      process.stdout.write(`${file}: ${kind} ${reply.outcome ?? 'taken'}\n`);
+      return 0;
+    }
+    const faults = (reply.faults ?? []).map(
+      ({ path, message, line }) => `  ${line === undefined ? '' : `line ${line}: `}${path || '(document)'} ${message}`,
+    );
+    process.stderr.write(
+      [`${file} is refused (${response.status}):`, ...(faults.length > 0 ? faults : [reply.detail ?? '']), ''].join(
+        '\n',
+      ),
+    );
+    return 2;
+  } catch (error) {
+    const { cause, message } = error as Error;
+    process.stderr.write(`${url} does not answer: ${cause instanceof Error ? cause.message : message}; see --api\n`);
+    return 1;
+  }
 }
 
 function check(file: string): boolean {
@@ -40,11 +110,20 @@ function check(file: string): boolean {
   }
 }
 
+/** The YAML parser takes minutes for a large inventory in JSON. */
+function parseFast(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return parse(text);
+  }
+}
+
 /** An unreadable text goes to the inventory's checker, which tells the line of the mistake. */
 function checkerFor(text: string): { kind: string; checker: Checker<unknown> } {
   let keys: string[] = [];
   try {
-    keys = Object.keys((parse(text) as object | null) ?? {});
+    keys = Object.keys((parseFast(text) as object | null) ?? {});
   } catch {
     // Reported by the checker.
   }

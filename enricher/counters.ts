@@ -17,6 +17,13 @@ const stale = (kind: string) =>
     labels: { kind },
   }) as const;
 
+const moveEvents = (outcome: string) =>
+  ({
+    name: 'enricher_moves_total',
+    help: 'Moves noticed: begun; held back because the MAC flaps; refused at a bound.',
+    labels: { outcome },
+  }) as const;
+
 export const ENRICHER_COUNTERS = {
   rowsIn: { name: 'enricher_rows_in_total', help: 'Flow records decoded from batches.' },
   rowsStored: { name: 'enricher_rows_stored_total', help: 'Flow records in batches that ClickHouse confirmed.' },
@@ -27,6 +34,8 @@ export const ENRICHER_COUNTERS = {
   exportersQuarantined: batches('exporters', 'quarantined'),
   factsStored: batches('facts', 'stored'),
   factsQuarantined: batches('facts', 'quarantined'),
+  interfacesStored: batches('interfaces', 'stored'),
+  interfacesQuarantined: batches('interfaces', 'quarantined'),
   facts: {
     name: 'enricher_facts',
     help: 'Facts told by exporters (port names, stations, hosts) within the last day.',
@@ -35,6 +44,14 @@ export const ENRICHER_COUNTERS = {
     name: 'enricher_facts_refused_total',
     help: 'Times a new fact came beyond the bound in all or of its exporter; it is not stored.',
   },
+  'moves begun': moveEvents('begun'),
+  'moves heldBack': moveEvents('held-back'),
+  'moves refused': moveEvents('refused'),
+  eventsStored: {
+    name: 'enricher_events_stored_total',
+    help: 'Events written, each again while its evidence goes on.',
+  },
+  eventsFailed: { name: 'enricher_events_failed_total', help: 'Events that could not be stored.' },
   columnsMissing: {
     name: 'enricher_columns_missing_total',
     help: 'Decoded columns that a batch lacked; they were taken as zero.',

@@ -13,6 +13,7 @@ import { estimate } from './estimate.ts';
 import { fillIdentities } from './identity-columns.ts';
 import type { Knowledge } from './knowledge/knowledge.ts';
 import { localityOf } from './locality.ts';
+import type { Moves } from './moves.ts';
 import type { NodeNames } from './node-names.ts';
 import type { Snapshot } from './snapshot.ts';
 import { mendTimes, setTime, type TimeLimits } from './times.ts';
@@ -44,6 +45,8 @@ export interface Enrichment {
 
 export interface EnrichmentOptions extends TimeLimits {
   readonly endpointsMax?: number;
+  /** Is shown the rows that the election marks as moved. */
+  readonly moves?: Pick<Moves, 'elected'>;
 }
 
 /** Snapshots whose stages are kept: the newest one, and those of rows that began before its time. */
@@ -106,6 +109,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
     copyKeys(entries, src, from, to, columns.srcVm, columns.srcHost, columns.srcRack);
     copyKeys(entries, dst, from, to, columns.dstVm, columns.dstHost, columns.dstRack);
     fillIdentities(columns, from, to, src, dst, exporterOf, endpoints, snapshot.vantage);
+    options.moves?.elected(columns, from, to);
     for (let row = from; row < to; row++) {
       locality[row] = localityOf(entries, src[row]!, dst[row]!);
       setTime(inventoryAsOf, row, asOfMs);

@@ -7,10 +7,12 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeArrow, encodePieces } from '../schemas/arrow.ts';
 import { type BatchKind, tokenOf } from '../schemas/batch.ts';
+import type { Column } from '../schemas/columns.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { decodeFacts } from '../schemas/fact-batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { type Key, keyToBigint } from '../schemas/keys.ts';
 import type { Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
@@ -21,6 +23,7 @@ import { createEnrichment, type FlowBatch, type MendedBatch } from './enrich.ts'
 import { createLocalFeed, type KnowledgeFeed } from './knowledge/feed.ts';
 import type { KeeperConfiguration } from './knowledge/keeper.ts';
 import { createKnownFacts } from './known-facts.ts';
+import { createMoves } from './moves.ts';
 import { createNodeNames } from './node-names.ts';
 import { createPersistence } from './persistence.ts';
 import { timeAt } from './times.ts';
@@ -36,6 +39,7 @@ const TOKEN_TRUST_MS = 20 * 3_600_000;
 
 const STOP_MS_MAX = 10_000;
 const SOURCE_PAUSE_MS = 1000;
+const MOVES_EXPIRE_MS = 60_000;
 const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === 'decoded').map(column => column.name));
 
 export type EnricherConfiguration = KeeperConfiguration & Pick<Configuration, 'insertsMax' | 'spanMsMax' | 'skewMsMax'>;
@@ -85,6 +89,8 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   const throttle = createThrottle();
   const names = createNodeNames();
   const facts = createKnownFacts();
+  const moves = createMoves();
+  let movesExpiredAtMs = 0;
   const persistence = {
     triesMax: config.insertTriesMax,
     log,
@@ -102,8 +108,11 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   let running = Promise.resolve();
   // Names are stored one after the other, in the order they were learned.
   let namesStored = Promise.resolve();
+  let eventsStored = Promise.resolve();
+  let storingEvents = false;
   const { feed = createLocalFeed(config, { ...dependencies, signal: deadline.signal }) } = dependencies;
-  let enrichment = createEnrichment(feed.knowledge, names, config);
+  const options = { ...config, moves };
+  let enrichment = createEnrichment(feed.knowledge, names, options);
 
   function storeNames(nodes: readonly NodeName[]): Promise<void> {
     if (nodes.length === 0) return namesStored;
@@ -113,9 +122,32 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       if (done !== 'refused') return;
       // The caches of the enrichment announce a node once, so they start anew as well.
       names.forget();
-      enrichment = createEnrichment(feed.knowledge, names, config);
+      enrichment = createEnrichment(feed.knowledge, names, options);
     });
     return namesStored;
+  }
+
+  /** Moves are told at once, beside the batch that shows them; one write at a time, what comes meanwhile waits in `moves`. */
+  function storeEvents(batch: FlowBatch): void {
+    const now = Date.now();
+    if (now - movesExpiredAtMs >= MOVES_EXPIRE_MS) {
+      movesExpiredAtMs = now;
+      moves.expire(now);
+    }
+    moves.enriched(batch.columns, batch.rows, now);
+    for (const name of ['begun', 'heldBack', 'refused'] as const) counters.set(`moves ${name}`, moves[name]);
+    if (!storingEvents) tellEvents();
+  }
+
+  function tellEvents(): void {
+    const events = moves.take(Date.now());
+    if (events.length === 0) return;
+    storingEvents = true;
+    eventsStored = persist('events', () => storage.insertEvents(events)).then(({ done }) => {
+      storingEvents = false;
+      if (done !== 'abandoned') counters.add(done === 'stored' ? 'eventsStored' : 'eventsFailed', events.length);
+      if (!deadline.signal.aborted) tellEvents();
+    });
   }
 
   function quarantine(delivery: Delivery, reason: string): void {
@@ -143,6 +175,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     const key = batchKey(token);
     const mended = await mend(batch);
     const tallies = enrichment.enrichBatch(batch, key, mended);
+    storeEvents(batch);
     counters.add('timesCut', tallies.cut);
     counters.add('timesReversed', tallies.reversed);
     counters.add('unknownRateRows', tallies.unknownRate);
@@ -163,12 +196,15 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     };
   }
 
-  function prepareExporters(delivery: Delivery, token: string): Prepared {
-    const { batch, unknown } = decodeArrow(EXPORTER_COLUMNS, delivery.arrow);
-    counters.add('columnsUnknown', unknown.length);
-    const arrow = encodePieces(batch);
-    const insert = () => storage.insertArrow('exporters', arrow, token);
-    return { delivery, token, kind: 'exporters', rows: batch.rows, names: [], insert };
+  /** What needs nothing added: minutes of exporters and of interfaces. */
+  function prepareMinutes(kind: 'exporters' | 'interfaces', columns: readonly Column[]) {
+    return (delivery: Delivery, token: string): Prepared => {
+      const { batch, unknown } = decodeArrow(columns, delivery.arrow);
+      counters.add('columnsUnknown', unknown.length);
+      const arrow = encodePieces(batch);
+      const insert = () => storage.insertArrow(kind, arrow, token);
+      return { delivery, token, kind, rows: batch.rows, names: [], insert };
+    };
   }
 
   function prepareFacts(delivery: Delivery, token: string): Prepared {
@@ -180,7 +216,12 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     return { delivery, token, kind: 'facts', rows: told.length, names: [], insert: () => storage.insertFacts(told) };
   }
 
-  const PREPARE = { flows: prepareFlows, exporters: prepareExporters, facts: prepareFacts } as const;
+  const PREPARE = {
+    flows: prepareFlows,
+    exporters: prepareMinutes('exporters', EXPORTER_COLUMNS),
+    facts: prepareFacts,
+    interfaces: prepareMinutes('interfaces', INTERFACE_COLUMNS),
+  } as const;
 
   /** Undefined when there is nothing to insert; the delivery is settled then. */
   async function prepare(delivery: Delivery): Promise<Prepared | undefined> {
@@ -267,7 +308,8 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       stopWaiting();
       const timer = setTimeout(() => deadline.abort(), deadlineMs);
       const aborted = new Promise<void>(resolve => deadline.signal.addEventListener('abort', () => resolve()));
-      await Promise.race([Promise.all([running.then(() => namesStored), feed.stop()]), aborted]);
+      const stored = running.then(() => Promise.all([namesStored, eventsStored]));
+      await Promise.race([Promise.all([stored, feed.stop()]), aborted]);
       clearTimeout(timer);
       deadline.abort();
     },

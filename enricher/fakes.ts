@@ -3,7 +3,7 @@
 import { type ArrowBytes, decodeArrow, encodeArrow, piecesOf } from '../schemas/arrow.ts';
 import type { BatchIdentity, BatchKind } from '../schemas/batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
-import type { DocumentVersion, NodeName, Storage, StoredFact } from '../storage/storage.ts';
+import type { DocumentVersion, NodeName, NoticedEvent, Storage, StoredFact } from '../storage/storage.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
 import type { FlowBatch } from './enrich.ts';
 
@@ -82,6 +82,7 @@ export function createFakeStorage(signal: Signal) {
   const nodes: NodeName[] = [];
   const documents: DocumentVersion[] = [];
   const facts: StoredFact[] = [];
+  const events: NoticedEvent[] = [];
   const lookups: { batch: bigint; receivedAtMs: number }[] = [];
   const fake = {
     inserts,
@@ -89,6 +90,7 @@ export function createFakeStorage(signal: Signal) {
     nodes,
     documents,
     facts,
+    events,
     lookups,
     /** Called before each insert; what it throws is what the insert throws. */
     beforeInsert: async (_: FakeInsert): Promise<void> => {},
@@ -124,7 +126,11 @@ export function createFakeStorage(signal: Signal) {
         documents.push(version);
         signal.changed();
       },
-      insertHeartbeat: async (): Promise<void> => {},
+      async insertHeartbeat(): Promise<void> {},
+      async insertEvents(given: readonly NoticedEvent[]): Promise<void> {
+        events.push(...given);
+        signal.changed();
+      },
       // Nothing is recorded.
       select: async <T>(): Promise<T[]> => [],
       command: () => Promise.reject(new Error('the enricher commands nothing')),

@@ -42,8 +42,14 @@ test('the documentation tells every question with its parameters', async () => {
     paths: Record<string, { get: { parameters: { name: string; description: string }[] } }>;
   }>();
   expect(Object.keys(paths).sort()).toEqual([
+    '/api/v1/events',
     '/api/v1/exporters',
+    '/api/v1/exporters/registry',
+    '/api/v1/exporters/suggestions',
+    '/api/v1/exporters/suggestions/confirm',
     '/api/v1/flows',
+    '/api/v1/inventory',
+    '/api/v1/inventory/snapshots',
     '/api/v1/matrix',
     '/api/v1/series',
     '/api/v1/top',

@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { type Configuration, parseHostPort } from '../schemas/configuration.ts';
+import { DocumentError } from '../schemas/documents.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
@@ -12,7 +13,10 @@ import { Health } from './answers.ts';
 import { registerApi } from './api.ts';
 import { createCallers } from './callers.ts';
 import { registerConsole } from './console-files.ts';
+import { type DocumentWriter, registerDocuments } from './documents/routes.ts';
 import {
+  documentProblem,
+  HttpProblem,
   type ParameterFault,
   PROBLEM_TYPE,
   type ProblemDocument,
@@ -21,6 +25,7 @@ import {
   validationFaults,
 } from './problem.ts';
 import { refuseUnprotected, registerProtection, SLOW_CLIENT_LIMITS } from './protection.ts';
+import { registerEvents } from './questions/events.ts';
 
 export interface Dependency {
   readonly name: string;
@@ -34,6 +39,8 @@ export interface QueryApiDependencies {
   readonly metrics: Metrics;
   /** What the process depends on, now; /readyz is 200 when all is well. */
   readonly ready: () => readonly Dependency[];
+  /** Records documents that come by the API; without it they are refused. */
+  readonly documents?: DocumentWriter;
   /** The clock; a test passes its own. */
   readonly nowMs?: () => number;
 }
@@ -52,7 +59,7 @@ const PARAM_LENGTH_MAX = 255;
 
 export function createQueryApi(
   config: Configuration,
-  { storage, log, metrics, ready, nowMs = Date.now }: QueryApiDependencies,
+  { storage, log, metrics, ready, documents, nowMs = Date.now }: QueryApiDependencies,
 ): QueryApi {
   const app = fastify({
     logger: false,
@@ -97,12 +104,14 @@ export function createQueryApi(
         description:
           'Who talks to whom, counted once, with its error and its blind spots. Numbers are exact up to 2^53.',
       },
-      tags: [{ name: 'questions' }, { name: 'health' }],
+      tags: [{ name: 'questions' }, { name: 'documents' }, { name: 'health' }],
     },
   });
   app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.register(async routes => {
     registerApi(routes, { storage, config, nowMs });
+    registerDocuments(routes, { storage, config, nowMs, documents });
+    registerEvents(routes, { storage, nowMs });
     registerHealth(routes, metrics, ready);
     registerConsole(routes);
   });
@@ -157,6 +166,8 @@ function registerHealth(app: FastifyInstance, metrics: Metrics, ready: () => rea
 }
 
 function problemOf(error: FastifyError | Error, known: readonly string[]): ProblemDocument {
+  if (error instanceof HttpProblem) return error.document;
+  if (error instanceof DocumentError) return documentProblem(error);
   if (error instanceof QuestionError) return questionProblem(error.faults);
   if ('validation' in error && error.validation)
     return questionProblem(

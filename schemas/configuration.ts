@@ -220,6 +220,12 @@ const key = {
     minimum: 1000,
     description: 'silence of a source after which its facts hold no longer',
   }),
+  snapshotBytesMax: Type.Integer({
+    default: 128 * MiB,
+    minimum: 1024,
+    maximum: 1024 * MiB,
+    description: 'largest inventory snapshot the API takes, in bytes of its text',
+  }),
   spanMsMax: Type.Integer({
     default: 3600000,
     minimum: 1000,

@@ -10,7 +10,7 @@ import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, cre
 import { formatAddress, parseAddress } from '../schemas/address.ts';
 import { piecesOf } from '../schemas/arrow.ts';
 import { storageErrorOf } from './failures.ts';
-import type { DocumentVersion, QueryParams, Storage, StoredFact } from './storage.ts';
+import type { DocumentVersion, NoticedEvent, QueryParams, Storage, StoredFact } from './storage.ts';
 
 /** An insert takes no longer; pass.ts reads a minute only when every insert that began in it has ended. */
 export const INSERT_S_MAX = 30;
@@ -209,6 +209,17 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
         });
       }),
 
+    insertEvents: events =>
+      classed(async () => {
+        if (events.length === 0) return;
+        await writing.insert({
+          table: 'events',
+          values: events.map(eventRow),
+          format: 'JSONEachRow',
+          clickhouse_settings: { async_insert: 0 },
+        });
+      }),
+
     async ping() {
       await select('SELECT 1');
     },
@@ -238,6 +249,26 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
 
 type FactText = Omit<StoredFact, 'exporter' | 'mac' | 'firstSeenMs' | 'receivedAtMs'> &
   Readonly<Record<'address' | 'macText' | 'first' | 'last', string>>;
+
+function eventRow({ atMs, lastSeenMs, detectedAtMs, confirmedAtMs, ...event }: NoticedEvent) {
+  return {
+    ...event,
+    at: dateTimeText(atMs),
+    lastSeen: dateTimeText(lastSeenMs),
+    detectedAt: dateTimeText(detectedAtMs),
+    confirmedAt: dateTimeText(confirmedAtMs),
+    vm: String(event.vm),
+    fromHost: String(event.fromHost),
+    toHost: String(event.toHost),
+    fromExporter: mapped(event.fromExporter),
+    toExporter: mapped(event.toExporter),
+  };
+}
+
+/** As an IPv6 column reads it. */
+function mapped(address: string): string {
+  return address.includes(':') ? address : `::ffff:${address}`;
+}
 
 /** `2026-01-31 12:00:00.000`, which a DateTime64(3, 'UTC') column reads. */
 function dateTimeText(ms: number): string {

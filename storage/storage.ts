@@ -52,9 +52,32 @@ export interface Heartbeat {
   readonly recordedAtMs: number;
 }
 
+export const EVENT_KINDS = ['move', 'mac-conflict'] as const;
+
+/** Something noticed in flows; table `events`. */
+export interface NoticedEvent {
+  readonly kind: (typeof EVENT_KINDS)[number];
+  readonly mac: number;
+  /** Flow time of the first and of the newest evidence. */
+  readonly atMs: number;
+  readonly lastSeenMs: number;
+  readonly detectedAtMs: number;
+  /** 0 until the inventory says the same. */
+  readonly confirmedAtMs: number;
+  /** Node keys, 0 unknown: the VM, its host by inventory, the host cabled to the port where it was seen. */
+  readonly vm: bigint;
+  readonly fromHost: bigint;
+  readonly toHost: bigint;
+  /** A port where the inventory has it, unspecified when none is metered. */
+  readonly fromExporter: string;
+  readonly fromIfIndex: number;
+  readonly toExporter: string;
+  readonly toIfIndex: number;
+}
+
 export interface Storage {
   /** Inserts one Arrow stream as one block; the same token is stored once. Throws StorageError. */
-  insertArrow(table: 'flows' | 'exporters', arrow: ArrowBytes, token: string): Promise<void>;
+  insertArrow(table: 'flows' | 'exporters' | 'interfaces', arrow: ArrowBytes, token: string): Promise<void>;
   /** Whether rows of this batch (first 64 bits of the SHA-256 of its token) with this day of receivedAt are stored. Says nothing of roll-ups. */
   hasBatch(batch: bigint, receivedAtMs: number): Promise<boolean>;
   /** Records what node keys mean; repeating is harmless. */
@@ -67,6 +90,8 @@ export interface Storage {
   insertDocument(version: DocumentVersion): Promise<void>;
   /** Records that the newest version of a source still holds; repeating is harmless. */
   insertHeartbeat(heartbeat: Heartbeat): Promise<void>;
+  /** Records what was noticed; an event told again, or by another enricher, is the same event. */
+  insertEvents(events: readonly NoticedEvent[]): Promise<void>;
   /** Rows of a SELECT with bound parameters ({name:Type}), as objects; 64-bit integers come as strings. */
   select<T>(sql: string, params?: QueryParams): Promise<T[]>;
   /** A statement without a result. */

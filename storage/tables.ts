@@ -5,6 +5,7 @@
 import { type Column, clickhouseType } from '../schemas/columns.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { ELECTED_SQL, UNELECTED_KEYS } from './elections.ts';
 import { FLOWS_NAMED_SQL } from './flows-named.ts';
 import { COUNTED, coarserSql, PAIR_KEYS, SUMS, spreadSql, TRAFFIC_KEYS } from './spread.ts';
@@ -107,6 +108,15 @@ export const TABLES: readonly Table[] = [
     settings: DEDUPLICATED,
   },
   {
+    name: 'interfaces',
+    columns: [...fromSchema(INTERFACE_COLUMNS), plain('storedAt', DATETIME, 'DEFAULT now()')],
+    engine: 'MergeTree',
+    partition: 'toYYYYMMDD(minute)',
+    order: '(exporter, observationDomain, protocol, ifIndex, minute)',
+    expiry: { column: 'toDateTime(minute)', days: minutes },
+    settings: DEDUPLICATED,
+  },
+  {
     name: 'nodes',
     columns: [
       plain('key', 'UInt64'),
@@ -163,6 +173,27 @@ export const TABLES: readonly Table[] = [
     engine: 'ReplacingMergeTree(recordedAt)',
     order: '(kind, source, asOf)',
     expiry: { column: 'toDateTime(asOf)', days: hours },
+  },
+  {
+    // What was noticed in flows. Several enrichers notice the same: rows of one key are one, and rows of one thing whose
+    // times meet are made one when they are read.
+    name: 'events',
+    columns: [
+      plain('kind', 'LowCardinality(String)'),
+      plain('mac', 'UInt64'),
+      plain('toExporter', 'IPv6'),
+      plain('toIfIndex', 'UInt32'),
+      plain('at', DATETIME_MS),
+      plain('lastSeen', `SimpleAggregateFunction(max, ${DATETIME_MS})`),
+      plain('detectedAt', `SimpleAggregateFunction(min, ${DATETIME_MS})`),
+      plain('confirmedAt', `SimpleAggregateFunction(max, ${DATETIME_MS})`),
+      ...['vm', 'fromHost', 'toHost'].map(name => plain(name, 'SimpleAggregateFunction(max, UInt64)')),
+      plain('fromExporter', 'SimpleAggregateFunction(max, IPv6)'),
+      plain('fromIfIndex', 'SimpleAggregateFunction(max, UInt32)'),
+    ],
+    engine: 'AggregatingMergeTree',
+    order: '(kind, mac, toExporter, toIfIndex, at)',
+    expiry: { column: 'toDateTime(at)', days: hours },
   },
   {
     name: 'passes',

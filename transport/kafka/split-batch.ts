@@ -7,6 +7,7 @@ import { type Column, KINDS } from '../../schemas/columns.ts';
 import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
 import { decodeFacts, encodeFacts } from '../../schemas/fact-batch.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
+import { INTERFACE_COLUMNS } from '../../schemas/interface-minute.ts';
 
 export interface BatchPart {
   readonly identity: BatchIdentity;
@@ -19,6 +20,7 @@ const PART_DIGITS_MAX = 20;
 const LISTS: Readonly<Record<Exclude<BatchKind, 'facts'>, readonly Column[]>> = {
   flows: DECODED_COLUMNS,
   exporters: EXPORTER_COLUMNS,
+  interfaces: INTERFACE_COLUMNS,
 };
 
 /** Two parts, or none when there is a single row. */

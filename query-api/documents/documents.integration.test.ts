@@ -1,0 +1,336 @@
+// Documents by API against a real ClickHouse.
+
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DIRECTION, IDENTITY, PROTOCOL, RULE } from '../../schemas/codes.ts';
+import { loadConfiguration } from '../../schemas/configuration.ts';
+import { createLog } from '../../service/log.ts';
+import { createMetrics } from '../../service/metrics.ts';
+import { migrate } from '../../storage/migrate.ts';
+import { startTestServer, type TestServer } from '../../storage/testdata.ts';
+import { createQueryApi } from '../app.ts';
+import { encodeFlows, type FlowObject, flow } from '../testdata.ts';
+
+const config = { ...loadConfiguration({}), snapshotBytesMax: 512 * 1024 };
+const MINUTE = 60_000;
+const NOW = Math.floor(Date.now() / MINUTE) * MINUTE;
+const at = (minutesAgo: number) => new Date(NOW - minutesAgo * MINUTE).toISOString();
+
+let server: TestServer;
+let databases = 0;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+async function createHouse({ writes = true, bytesMax = config.snapshotBytesMax } = {}) {
+  const storage = server.connect(`documents${databases++}`);
+  await migrate(storage, config);
+  const { app } = createQueryApi(
+    { ...config, snapshotBytesMax: bytesMax },
+    {
+      storage,
+      log: createLog('test', 'error'),
+      metrics: createMetrics(),
+      ready: () => [],
+      nowMs: () => NOW,
+      ...(writes && { documents: { insert: storage.insertDocument, insertHeartbeat: storage.insertHeartbeat } }),
+    },
+  );
+  await app.ready();
+  const send = async (method: 'PUT' | 'POST', path: string, document: unknown = '', headers = {}) => {
+    const payload = Buffer.isBuffer(document) || typeof document === 'string' ? document : JSON.stringify(document);
+    const response = await app.inject({
+      method,
+      url: `/api/v1/${path}`,
+      payload,
+      headers: { 'content-type': 'application/json', ...headers },
+    });
+    const answer: Record<string, unknown> = response.json();
+    return { ...answer, status: response.statusCode } as Record<string, unknown>;
+  };
+  const ask = async <T>(path: string) => (await app.inject(`/api/v1/${path}`)).json<T>();
+  const count = async (table: string) =>
+    Number(
+      (
+        await storage.select<{ n: string }>(
+          `SELECT toString(count()) AS n FROM ${table} FINAL`.replace('documents FINAL', 'documents'),
+        )
+      )[0]!.n,
+    );
+  const put = (document: unknown, query = '') => send('PUT', `inventory/snapshots${query}`, document);
+  return { storage, send, put, ask, count };
+}
+
+const FULL = ['sites', 'racks', 'segments', 'switches', 'hosts', 'vms', 'endpoints'];
+const vm = (id: string, host: string, mac: string) => ({ id, name: id, host, vnics: [{ mac, addresses: [] }] });
+const snapshot = (minutesAgo: number, vms: readonly object[] = [], more: object = {}) => ({
+  ...{ source: 'vc', asOf: at(minutesAgo), complete: FULL, hosts: [{ id: 'h1' }, { id: 'h2' }], vms },
+  ...more,
+});
+const web = vm('web', 'h1', '02:00:00:00:00:01');
+const db = vm('db', 'h2', '02:00:00:00:00:02');
+
+describe('a snapshot', () => {
+  test('is recorded with both its times; told again unchanged it is a heartbeat, told twice nothing', async () => {
+    const { put, count, ask, storage } = await createHouse();
+    expect(await put(snapshot(30, [web, db]))).toMatchObject({
+      ...{ status: 201, outcome: 'recorded', source: 'vc', asOf: at(30), recordedAt: at(0) },
+      counts: { hosts: 2, vms: 2, switches: 0 },
+    });
+    expect(await put(snapshot(30, [web, db]))).toMatchObject({ status: 200, outcome: 'known' });
+    expect(await put(snapshot(20, [web, db]))).toMatchObject({ status: 200, outcome: 'confirmed' });
+    expect(await put(snapshot(25, [web, db]))).toMatchObject({ status: 200, outcome: 'known' });
+    expect([await count('documents'), await count('heartbeats')]).toEqual([1, 1]);
+    expect(await put(snapshot(10, [web]))).toMatchObject({ status: 201, outcome: 'recorded' });
+    expect([await count('documents'), await count('heartbeats')]).toEqual([2, 1]);
+    const [row] = await storage.select<{ body: string }>('SELECT body FROM documents ORDER BY asOf LIMIT 1');
+    expect(JSON.parse(row!.body)).toMatchObject({ source: 'vc', asOf: at(30), vms: [{ id: 'web' }, { id: 'db' }] });
+    expect(await ask('inventory/snapshots')).toMatchObject({
+      sources: [{ source: 'vc', confirmedUntil: at(10), stale: false, versions: [{ asOf: at(10) }, { asOf: at(30) }] }],
+    });
+  });
+
+  test('of another source with the same content is a version of that source', async () => {
+    const { put, count } = await createHouse();
+    await put(snapshot(30, [web]));
+    expect(await put(snapshot(30, [web], { source: 'kvm' }))).toMatchObject({ status: 201 });
+    expect(await put(snapshot(20, [web]))).toMatchObject({ outcome: 'confirmed' });
+    expect(await count('documents')).toBe(2);
+  });
+
+  test('that moves its source into the past is refused by path, and taken as a correction with what to do', async () => {
+    const { put, count } = await createHouse();
+    await put(snapshot(10, [web]));
+    for (const minutesAgo of [10, 40]) {
+      const refused = await put(snapshot(minutesAgo, [db]));
+      expect(refused).toMatchObject({ status: 422, faults: [{ path: '/asOf' }] });
+      expect(String(refused['detail'])).toContain('moves "vc" into the past');
+    }
+    expect(await put(snapshot(-6, [db]))).toMatchObject({ status: 422, faults: [{ path: '/asOf' }] });
+    expect(await count('documents')).toBe(1);
+    const taken = await put(snapshot(40, [db]), '?correction=true');
+    expect(taken).toMatchObject({ status: 201, warnings: [{ path: '/asOf' }] });
+    expect(JSON.stringify(taken['warnings'])).toContain(`hairpin reenrich --from ${at(40)}`);
+  });
+
+  test('with faults is refused whole, every fault with its path', async () => {
+    const { put, count } = await createHouse();
+    const refused = await put(
+      snapshot(10, [web, { ...db, host: 'h9' }, vm('copy', 'h1', '02:00:00:00:00:01')], { colour: 'red' }),
+    );
+    // The schema first: what it does not know may mean anything.
+    expect(refused).toMatchObject({ status: 422, faults: [{ path: '/colour', message: 'is not a known key' }] });
+    expect(await put(snapshot(10, [web, { ...db, host: 'h9' }, vm('copy', 'h1', '02:00:00:00:00:01')]))).toMatchObject({
+      status: 422,
+      type: 'urn:hairpin:problem:document-invalid',
+      faults: [
+        { path: '/vms/1/host', message: '"h9" is no id of /hosts' },
+        { path: '/vms/2/vnics/0/mac', message: '"02:00:00:00:00:01" is the MAC address of /vms/0/vnics/0/mac already' },
+      ],
+    });
+    expect(await put('{"source": "vc", ')).toMatchObject({ status: 422 });
+    expect(await count('documents')).toBe(0);
+  });
+
+  test('may come compressed or as YAML; what is too large, also unpacked, is refused', async () => {
+    const { send, put, count } = await createHouse();
+    const path = 'inventory/snapshots';
+    const gzip = { 'content-encoding': 'gzip' };
+    const packed = gzipSync(JSON.stringify(snapshot(30, [web])));
+    expect(await send('PUT', path, packed, gzip)).toMatchObject({ status: 201 });
+    expect(await put(`source: lab\nasOf: ${at(5)}\n`)).toMatchObject({ status: 201, source: 'lab' });
+    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
+    expect(bomb.length).toBeLessThan(config.snapshotBytesMax);
+    expect(await send('PUT', path, bomb, gzip)).toMatchObject({ status: 413 });
+    expect(await put(' '.repeat(config.snapshotBytesMax + 1))).toMatchObject({ status: 413 });
+    expect(await send('PUT', path, 'no gzip', gzip)).toMatchObject({ status: 400 });
+    expect(await send('PUT', path, 'x', { 'content-encoding': 'br' })).toMatchObject({ status: 415 });
+    expect(await count('documents')).toBe(2);
+  });
+
+  test('of 100,000 VMs is taken while the API goes on answering', async () => {
+    const { put, ask, count } = await createHouse({ bytesMax: 128 * 1024 * 1024 });
+    const mac = (i: number) =>
+      `02:00:00:${[16, 8, 0].map(bits => ((i >> bits) & 255).toString(16).padStart(2, '0')).join(':')}`;
+    const vms = Array.from({ length: 100_000 }, (_, i) => vm(`vm-${i}`, i % 2 ? 'h1' : 'h2', mac(i)));
+    const text = JSON.stringify(snapshot(10, vms));
+    let done = false;
+    let longestMs = 0;
+    const started = performance.now();
+    const putting = put(text).finally(() => {
+      done = true;
+    });
+    while (!done) {
+      const asked = performance.now();
+      await new Promise(resolve => setTimeout(resolve, 5));
+      longestMs = Math.max(longestMs, performance.now() - asked);
+    }
+    expect(await putting).toMatchObject({ status: 201, counts: { vms: 100_000 } });
+    // Checked here, it would stand still for most of the time.
+    expect(longestMs).toBeLessThan((performance.now() - started) / 3);
+    expect(await put(text.replace(at(10), at(5)))).toMatchObject({ outcome: 'confirmed' });
+    expect(await count('documents')).toBe(1);
+    const found = await ask<{ entities: { entity: { id: string } }[]; more: boolean }>(
+      'inventory?kind=vms&name=vm-9999*',
+    );
+    expect(found.entities.map(({ entity }) => entity.id)).toEqual([
+      ...['vm-9999', 'vm-99990', 'vm-99991', 'vm-99992', 'vm-99993', 'vm-99994'],
+      ...['vm-99995', 'vm-99996', 'vm-99997', 'vm-99998', 'vm-99999'],
+    ]);
+  }, 120_000);
+
+  test('is refused by an API that only reads', async () => {
+    const { put, ask } = await createHouse({ writes: false });
+    expect(await put(snapshot(10))).toMatchObject({ status: 503, type: 'urn:hairpin:problem:read-only' });
+    expect(await ask('inventory/snapshots')).toEqual({ sources: [] });
+  });
+});
+
+describe('the inventory', () => {
+  test('is what held at the time asked for; a part adds and changes, and ends nothing', async () => {
+    const { put, ask } = await createHouse();
+    const counts = async (minutesAgo: number) =>
+      (await ask<{ counts: object }>(`inventory?at=${at(minutesAgo)}`)).counts;
+    const hostOf = async (minutesAgo: number) =>
+      (
+        await ask<{ entities: { entity: { id: string; host: string } }[] }>(`inventory?at=${at(minutesAgo)}&kind=vms`)
+      ).entities.map(({ entity }) => `${entity.id}@${entity.host}`);
+    await put(snapshot(50, [web, db]));
+    await put(snapshot(30, [{ ...web, host: 'h2' }], { complete: [] }));
+    await put(snapshot(10, [{ ...web, host: 'h2' }]));
+    expect(await counts(60)).toMatchObject({ hosts: 0, vms: 0 });
+    expect(await counts(40)).toMatchObject({ hosts: 2, vms: 2 });
+    expect(await hostOf(40)).toEqual(['db@h2', 'web@h1']);
+    expect(await hostOf(20)).toEqual(['db@h2', 'web@h2']);
+    expect(await counts(20)).toMatchObject({ hosts: 2, vms: 2 });
+    expect(await hostOf(0)).toEqual(['web@h2']);
+  });
+
+  test('is told by name and host, at most as much as asked for', async () => {
+    const { put, ask } = await createHouse();
+    await put(snapshot(50, [web, db, vm('we%b', 'h1', '02:00:00:00:00:03'), vm('WEB2', 'h2', '02:00:00:00:00:04')]));
+    const ids = async (query: string) => {
+      const { entities, more } = await ask<{ entities: { entity: { id: string } }[]; more: boolean }>(
+        `inventory?${query}`,
+      );
+      return [...entities.map(({ entity }) => entity.id), more];
+    };
+    expect(await ids('kind=vms&name=web*')).toEqual(['WEB2', 'web', false]);
+    expect(await ids(`kind=vms&name=${encodeURIComponent('we%b')}`)).toEqual(['we%b', false]);
+    expect(await ids('kind=vms&host=h2')).toEqual(['WEB2', 'db', false]);
+    expect(await ids('kind=vms&limit=1')).toEqual(['WEB2', true]);
+  });
+});
+
+const switches = [
+  {
+    id: 'leaf-1',
+    ports: [
+      { ifIndex: 1, connectsTo: { host: 'h1' } },
+      { ifIndex: 2, connectsTo: { host: 'h2' }, lag: 100 },
+      { ifIndex: 49, connectsTo: { switch: 'spine' } },
+    ],
+  },
+  { id: 'spine', ports: [] },
+];
+
+describe('the exporter registry', () => {
+  const leaf = { address: '192.0.2.1', switch: 'leaf-1', ports: [{ ifIndex: 49, role: 'tunnel' }] };
+
+  test('is recorded whole and told as it is in force; an unknown switch is a warning', async () => {
+    const { send, ask, count } = await createHouse();
+    const path = 'exporters/registry';
+    expect(await ask(path)).toEqual({ recordedAt: null, source: 'none', registry: { exporters: [] } });
+    const put = await send('PUT', path, { exporters: [leaf] });
+    expect(put).toMatchObject({ status: 201, outcome: 'recorded', exporters: 1, ports: 1 });
+    expect(put['warnings']).toEqual([
+      { path: '/exporters/0/switch', message: expect.stringContaining('"leaf-1" is no switch of the inventory') },
+    ]);
+    expect(await send('PUT', path, { exporters: [leaf] })).toMatchObject({ status: 200, outcome: 'known' });
+    expect(await send('PUT', path, { exporters: [leaf, leaf] })).toMatchObject({
+      status: 422,
+      faults: [{ path: '/exporters/1' }],
+    });
+    expect(await ask(path)).toMatchObject({ recordedAt: at(0), source: 'api', registry: { exporters: [leaf] } });
+    expect(await count('documents')).toBe(1);
+  });
+
+  test('is filled by suggestions from cabling and MACs when they are confirmed', async () => {
+    const { storage, put, send, ask } = await createHouse();
+    await put(snapshot(30, [web, db], { switches }));
+    await send('PUT', 'exporters/registry', { exporters: [leaf] });
+    const hosts = ['h1', 'h2', 'h3'].map((id, i) => ({
+      key: 0x1100000000000001n + BigInt(i),
+      name: id,
+      identity: `vc/${id}`,
+    }));
+    await storage.insertNodes(hosts);
+    const seen = (exporter: string, inIf: number, host: number, mac: bigint, more: FlowObject = {}) =>
+      flow({
+        ...{ flowEnd: NOW - MINUTE, exporter, inIf, srcMac: mac, bytes: 1000, protocol: PROTOCOL.sflow5 },
+        ...{ direction: DIRECTION.ingress, srcIdentity: IDENTITY.mac, srcHost: hosts[host]?.key ?? 0n, ...more },
+      });
+    const outside = { srcIdentity: IDENTITY.none, srcRule: RULE.external };
+    const flows = [
+      ...[0, 1, 2].map(host => seen('192.0.2.9', 7, host, 10n + BigInt(host))),
+      seen('192.0.2.9', 1, 0, 1n),
+      seen('192.0.2.9', 1, 0, 2n),
+      seen('192.0.2.9', 2, 1, 3n),
+      seen('192.0.2.9', 8, -1, 99n, outside),
+      seen('192.0.2.9', 9, -1, 98n, { srcIdentity: IDENTITY.none }),
+    ];
+    await storage.insertArrow('flows', encodeFlows(flows), 't');
+    type Suggested = {
+      document: { exporters: { address: string; ports: object[] }[] };
+      evidence: Record<string, unknown>[];
+    };
+    const { document, evidence } = await ask<Suggested>('exporters/suggestions');
+    expect(document.exporters).toMatchObject([
+      {
+        address: '192.0.2.1',
+        ports: [
+          { ifIndex: 49, role: 'tunnel' },
+          { ifIndex: 1, role: 'access' },
+          { ifIndex: 2, role: 'access' },
+          { ifIndex: 100, role: 'access' },
+        ],
+      },
+      {
+        ...{ address: '192.0.2.9', protocol: 'sflow5', switch: 'leaf-1', metering: 'ingress' },
+        ports: [
+          ...[1, 2].map(ifIndex => ({ ifIndex, role: 'access' })),
+          { ifIndex: 7, role: 'fabric' },
+          { ifIndex: 8, role: 'external' },
+          { ifIndex: 49, role: 'fabric' },
+          { ifIndex: 100, role: 'access' },
+        ],
+      },
+    ]);
+    expect(evidence.filter(({ ifIndex }) => ifIndex === 49)).toEqual([
+      {
+        exporter: '192.0.2.1',
+        ifIndex: 49,
+        role: 'fabric',
+        by: 'cabling',
+        detail: 'cabled to switch spine',
+        stated: 'tunnel',
+      },
+      { exporter: '192.0.2.9', ifIndex: 49, role: 'fabric', by: 'cabling', detail: 'cabled to switch spine' },
+    ]);
+    expect(evidence.find(({ ifIndex }) => ifIndex === 7)).toMatchObject({
+      by: 'macs',
+      detail: 'MACs of VMs on 3 hosts',
+    });
+
+    expect(await send('POST', 'exporters/suggestions/confirm?exporter=192.0.2.1')).toMatchObject({
+      status: 201,
+      exporters: 1,
+      ports: 4,
+    });
+    expect(await send('POST', 'exporters/suggestions/confirm')).toMatchObject({ status: 201, exporters: 2, ports: 10 });
+    expect(await send('POST', 'exporters/suggestions/confirm')).toMatchObject({ status: 200, outcome: 'known' });
+    const { registry } = await ask<{ registry: { exporters: { address: string }[] } }>('exporters/registry');
+    expect(registry.exporters.map(({ address }) => address)).toEqual(['192.0.2.1', '192.0.2.9']);
+  });
+});

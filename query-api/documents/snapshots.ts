@@ -1,0 +1,200 @@
+// PUT /api/v1/inventory/snapshots takes a snapshot whole, GET lists what each source told. A snapshot has two times: the one
+// it describes (`asOf`) and the one it came. Told again unchanged, as of a later time, it is a heartbeat: the version in
+// force is confirmed, and no new one made.
+
+import type { FastifyInstance } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { DocumentError } from '../../schemas/documents.ts';
+import { ProblemDocument } from '../problem.ts';
+import { ENTITY_KINDS } from './check.ts';
+import { createCheck } from './checking.ts';
+import { confirmations, inventoryVersions, newestVersion, type RecordedVersion } from './recorded.ts';
+import type { DocumentDependencies, Write } from './routes.ts';
+
+/** Clocks of sources may be ahead by so much. */
+const AHEAD_MS_MAX = 300_000;
+/** A source that was not heard for so long is told as stale. */
+export const STALE_MS = 3_600_000;
+const VERSIONS_MAX = 1000;
+
+const closed = { additionalProperties: false } as const;
+const Counts = Type.Object(Object.fromEntries(ENTITY_KINDS.map(kind => [kind, Type.Integer()])), {
+  ...closed,
+  description: 'entities of each kind',
+});
+
+const PutParameters = Type.Object(
+  {
+    correction: Type.Boolean({
+      default: false,
+      description:
+        'take a state of the past: one as of a time for which the source has told another, or a later one, already',
+    }),
+  },
+  closed,
+);
+
+const PutAnswer = Type.Object(
+  {
+    outcome: Type.Enum(['recorded', 'confirmed', 'known'], {
+      description:
+        'recorded: a new version; confirmed: told before, holds until asOf now; known: nothing that was not recorded',
+    }),
+    source: Type.String(),
+    asOf: Type.String({ format: 'date-time' }),
+    recordedAt: Type.String({ format: 'date-time' }),
+    complete: Type.Array(Type.String()),
+    counts: Counts,
+    warnings: Type.Array(Type.Object({ path: Type.String(), message: Type.String() }, closed)),
+  },
+  closed,
+);
+type PutAnswer = Static<typeof PutAnswer>;
+
+const Version = Type.Object(
+  {
+    asOf: Type.String({ format: 'date-time', description: 'time that it describes' }),
+    recordedAt: Type.String({ format: 'date-time', description: 'time that it came' }),
+    bytes: Type.Integer(),
+    complete: Type.Array(Type.String(), { description: 'kinds it lists in full' }),
+    counts: Counts,
+  },
+  closed,
+);
+const Sources = Type.Object(
+  {
+    sources: Type.Array(
+      Type.Object(
+        {
+          source: Type.String(),
+          confirmedUntil: Type.String({ format: 'date-time', description: 'asOf of what it told last' }),
+          stale: Type.Boolean({ description: `not heard for ${STALE_MS / 60_000} minutes` }),
+          versions: Type.Array(Version, { description: 'the newest first' }),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+
+const ListParameters = Type.Object(
+  {
+    limit: Type.Integer({
+      default: 10,
+      minimum: 1,
+      maximum: VERSIONS_MAX,
+      description: 'versions told of each source',
+    }),
+  },
+  closed,
+);
+
+export function registerSnapshots(
+  app: FastifyInstance,
+  { storage, nowMs, config }: DocumentDependencies,
+  write: Write,
+): void {
+  const check = createCheck();
+
+  app.put<{ Querystring: Static<typeof PutParameters>; Body: Buffer<ArrayBuffer> }>(
+    '/api/v1/inventory/snapshots',
+    {
+      bodyLimit: config.snapshotBytesMax,
+      schema: {
+        summary: 'An inventory snapshot (JSON or YAML, gzip where Content-Encoding says so)',
+        tags: ['documents'],
+        querystring: PutParameters,
+        response: { 200: PutAnswer, 201: PutAnswer, 413: ProblemDocument, 422: ProblemDocument, 503: ProblemDocument },
+      },
+    },
+    async (request, reply) => {
+      const checked = await check(request.body);
+      if ('faults' in checked) throw new DocumentError('the snapshot', checked.faults);
+      const { source, asOfMs, complete, counts, content, body } = checked.snapshot;
+      const answer = await write(async (writer): Promise<PutAnswer> => {
+        const now = nowMs();
+        const newest = await newestVersion(storage, 'inventory', source);
+        const step = stepOf(newest, { asOfMs, content }, { now, correction: request.query.correction, source });
+        if (step.outcome === 'recorded')
+          await writer.insert({ kind: 'inventory', recordedAtMs: now, asOfMs, source, body });
+        if (step.outcome === 'confirmed')
+          await writer.insertHeartbeat({ kind: 'inventory', source, asOfMs, recordedAtMs: now });
+        return {
+          ...step,
+          source,
+          asOf: iso(asOfMs),
+          recordedAt: iso(now),
+          complete: [...complete],
+          counts: { ...counts },
+        };
+      });
+      return reply.status(answer.outcome === 'recorded' ? 201 : 200).send(answer);
+    },
+  );
+
+  app.get<{ Querystring: Static<typeof ListParameters> }>(
+    '/api/v1/inventory/snapshots',
+    {
+      schema: {
+        summary: 'What each source of the inventory told, and when',
+        tags: ['documents'],
+        querystring: ListParameters,
+        response: { 200: Sources, 503: ProblemDocument },
+      },
+    },
+    async request => {
+      const now = nowMs();
+      const ahead = now + AHEAD_MS_MAX;
+      const [versions, confirmed] = await Promise.all([
+        inventoryVersions(storage, ahead, request.query.limit),
+        confirmations(storage, ahead),
+      ]);
+      const bySource = Map.groupBy(versions, ({ source }) => source);
+      return {
+        sources: [...bySource].map(([source, told]) => describe(source, told, confirmed.get(source) ?? 0, now)),
+      };
+    },
+  );
+}
+
+/** What a snapshot means after what its source told before. Throws a DocumentError. */
+export function stepOf(
+  newest: { readonly asOfMs: number; readonly confirmedMs: number; readonly content: string } | undefined,
+  { asOfMs, content }: { readonly asOfMs: number; readonly content: string },
+  { now, correction, source }: { readonly now: number; readonly correction: boolean; readonly source: string },
+): Pick<PutAnswer, 'outcome' | 'warnings'> {
+  const refuse = (message: string) => {
+    throw new DocumentError('the snapshot', [{ path: '/asOf', message }]);
+  };
+  if (asOfMs > now + AHEAD_MS_MAX) refuse(`lies in the future: it is ${iso(now)} here; set the clock of the source`);
+  if (!newest) return { outcome: 'recorded', warnings: [] };
+  const same = newest.content === content;
+  if (same && asOfMs > newest.confirmedMs) return { outcome: 'confirmed', warnings: [] };
+  if (same && asOfMs >= newest.asOfMs) return { outcome: 'known', warnings: [] };
+  if (asOfMs > newest.confirmedMs) return { outcome: 'recorded', warnings: [] };
+  if (!correction)
+    refuse(
+      `moves "${source}" into the past: it has told what holds at ${iso(newest.confirmedMs)} already; send it with ?correction=true if that was wrong`,
+    );
+  const message = `is of the past: run "hairpin reenrich --from ${iso(asOfMs)}" to join the flows since then with it`;
+  return { outcome: 'recorded', warnings: [{ path: '/asOf', message }] };
+}
+
+function describe(source: string, told: readonly RecordedVersion[], confirmedMs: number, now: number) {
+  const until = Math.max(confirmedMs, ...told.map(({ asOfMs }) => asOfMs));
+  return {
+    source,
+    confirmedUntil: iso(until),
+    stale: now - until > STALE_MS,
+    versions: told.map(({ asOfMs, recordedAtMs, bytes, complete, counts }) => ({
+      asOf: iso(asOfMs),
+      recordedAt: iso(recordedAtMs),
+      bytes,
+      complete: [...complete],
+      counts: { ...counts },
+    })),
+  };
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();
