@@ -156,8 +156,9 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
       };
     }
     if (topology.kind[owner] === OWNER_KIND.endpoint) {
-      const { name, mac } = endpointOf(topology, owner);
-      return { ...shared, name: name.toLowerCase(), ...(mac !== undefined && { mac }) };
+      const { name, mac, kind } = endpointOf(topology, owner);
+      const isVia = kind === 'vip' || kind === 'appliance';
+      return { ...shared, name, isVia, ...(mac !== undefined && { mac }) };
     }
     return shared;
   };

@@ -8,8 +8,10 @@ import { createClassifier } from './classification.ts';
 import { elect } from './election.ts';
 import { createEndpoints, ENTRY } from './endpoints.ts';
 import { estimate } from './estimate.ts';
+import type { LearnedServices } from './learned-services.ts';
 import { localityOf } from './locality.ts';
 import type { NodeNames } from './node-names.ts';
+import type { PortBits } from './server-side.ts';
 import type { Snapshot } from './snapshot.ts';
 import { mendTimes, setTime, type TimeLimits } from './times.ts';
 
@@ -30,12 +32,16 @@ export interface Enrichment {
 
 export interface EnrichmentOptions extends TimeLimits {
   readonly endpointsMax?: number;
+  /** Ports that are taken for a client's. */
+  readonly ephemeral?: PortBits;
+  /** What was learned of servers; rows add to it. */
+  readonly services?: LearnedServices;
 }
 
 /** Names of the nodes that batches use are announced to `names`. */
 export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: EnrichmentOptions): Enrichment {
   const endpoints = createEndpoints(snapshot, names, options.endpointsMax);
-  const classifier = createClassifier(snapshot.applications, endpoints, names);
+  const classifier = createClassifier(snapshot.applications, endpoints, names, options);
   let src = new Uint32Array(0);
   let dst = src;
   let exporterOf = src;
@@ -68,6 +74,7 @@ export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: 
       const resetsBefore = endpoints.resets;
       const faults = { cut: 0, reversed: 0 };
       mendTimes(columns, rows, options, faults);
+      options.services?.learn(columns, 0, rows);
       const unknownRate = enrichRows(columns, 0, rows);
       const { batch } = columns;
       for (let row = 0; row < rows; row++) {

@@ -1,8 +1,9 @@
 // Longest-prefix match over IPv4 and IPv6 at once, IPv4 in its mapped /96. One hash table of masked words and length,
-// probed once per distinct length: documents use few lengths, and results are cached per address by endpoints.ts.
+// probed once per distinct length: documents use few lengths, and results are cached per address by endpoints.ts. A
+// compiled table is typed arrays alone, so that a million prefixes can be laid out in another thread.
 
-import { maskWords, type Prefix, type Words } from '../schemas/address.ts';
-import { createHashTable } from './hash-table.ts';
+import type { Prefix, Words } from '../schemas/address.ts';
+import { createHashTable, openHashTable } from './hash-table.ts';
 
 export interface PrefixTable {
   /** The value of the longest prefix that holds the address, -1 when none does. Of equal prefixes the first counts. */
@@ -17,37 +18,73 @@ export interface PrefixEntry {
   readonly value: number;
 }
 
-export function createPrefixTable(entries: readonly PrefixEntry[]): PrefixTable {
-  const table = createHashTable(5, entries.length, entries.length);
-  const valuesOf: number[][] = [];
-  const key = new Uint32Array(5);
-  const setKey = (words: Words, length: number) => {
-    key.set(maskWords(words, length));
-    key[4] = length;
-  };
-  for (const { prefix, value } of entries) {
-    setKey(prefix.words, prefix.length);
-    const known = table.find(key, 0);
-    if (known >= 0) valuesOf[known]!.push(value);
-    else table.insert(key, 0, valuesOf.push([value]) - 1);
-  }
-  const lengths = [...new Set(entries.map(entry => entry.prefix.length))].sort((a, b) => b - a);
+/** Typed arrays only: distinct prefixes as a hash table, and the values of prefix n from starts[n] to starts[n + 1]. */
+export interface PrefixData {
+  readonly slots: Uint32Array;
+  /** Distinct lengths, the longest first. */
+  readonly lengths: Uint8Array;
+  readonly starts: Uint32Array;
+  readonly values: Uint32Array;
+}
 
+const KEY_WORDS = 5;
+
+export function compilePrefixes(entries: readonly PrefixEntry[]): PrefixData {
+  const table = createHashTable(KEY_WORDS, entries.length, entries.length);
+  const key = new Uint32Array(KEY_WORDS);
+  const numbers = new Uint32Array(entries.length);
+  const counts = new Uint32Array(entries.length);
+  let distinct = 0;
+  for (let i = 0; i < entries.length; i++) {
+    const { words, length } = entries[i]!.prefix;
+    setKey(key, words, length);
+    const known = table.find(key, 0);
+    if (known < 0) table.insert(key, 0, distinct);
+    numbers[i] = known < 0 ? distinct++ : known;
+    counts[numbers[i]!]!++;
+  }
+  const starts = new Uint32Array(distinct + 1);
+  for (let n = 0; n < distinct; n++) starts[n + 1] = starts[n]! + counts[n]!;
+  const next = starts.slice(0, distinct);
+  const values = new Uint32Array(entries.length);
+  for (let i = 0; i < entries.length; i++) values[next[numbers[i]!]!++] = entries[i]!.value;
+  const lengths = Uint8Array.from(new Set(entries.map(entry => entry.prefix.length))).sort((a, b) => b - a);
+  return { slots: table.words, lengths, starts, values };
+}
+
+export function openPrefixTable({ slots, lengths, starts, values }: PrefixData): PrefixTable {
+  const table = openHashTable(KEY_WORDS, slots);
+  const key = new Uint32Array(KEY_WORDS);
   return {
     longest(address) {
       for (const length of lengths) {
-        setKey(address, length);
+        setKey(key, address, length);
         const found = table.find(key, 0);
-        if (found >= 0) return valuesOf[found]![0]!;
+        if (found >= 0) return values[starts[found]!]!;
       }
       return -1;
     },
     all(address) {
-      return lengths.flatMap(length => {
-        setKey(address, length);
-        const found = table.find(key, 0);
-        return found < 0 ? [] : valuesOf[found]!;
-      });
+      const found: number[] = [];
+      for (const length of lengths) {
+        setKey(key, address, length);
+        const number = table.find(key, 0);
+        if (number >= 0) found.push(...values.subarray(starts[number]!, starts[number + 1]!));
+      }
+      return found;
     },
   };
+}
+
+export function createPrefixTable(entries: readonly PrefixEntry[]): PrefixTable {
+  return openPrefixTable(compilePrefixes(entries));
+}
+
+/** Bits behind the length are cleared. */
+function setKey(key: Uint32Array, words: Words, length: number): void {
+  for (let i = 0; i < 4; i++) {
+    const bits = Math.min(32, Math.max(0, length - 32 * i));
+    key[i] = bits === 0 ? 0 : words[i]! & (0xffffffff << (32 - bits));
+  }
+  key[4] = length;
 }

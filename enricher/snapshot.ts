@@ -5,7 +5,7 @@ import { type Applications, applicationsChecker } from '../schemas/applications.
 import { type ExporterRegistry, exporterRegistryChecker } from '../schemas/exporters.ts';
 import { type Inventory, inventoryChecker } from '../schemas/inventory.ts';
 import { type AccessTable, compileAccess } from './access.ts';
-import { type ApplicationTable, compileApplications } from './applications.ts';
+import { type ApplicationTable, compileApplications, openApplications } from './applications.ts';
 import { compileExporters, type ExporterTable } from './exporter-table.ts';
 import { compileTopology, type Topology } from './topology.ts';
 
@@ -35,7 +35,7 @@ export function compileSnapshot(documents: Documents): Snapshot {
   return {
     asOfMs: Date.parse(documents.inventory.asOf),
     topology,
-    applications: compileApplications(documents.applications),
+    applications: openApplications(compileApplications(documents.applications)),
     exporters: compileExporters(documents.exporters),
     access: compileAccess(topology, documents.exporters),
   };

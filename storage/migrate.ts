@@ -30,6 +30,11 @@ const MIGRATIONS: readonly Migration[] = [
     name: 'facts',
     statements: config => TABLES.filter(({ name }) => name === 'facts').map(table => createTableSql(table, config)),
   },
+  {
+    id: 3,
+    name: 'services',
+    statements: config => TABLES.filter(({ name }) => name === 'services').map(table => createTableSql(table, config)),
+  },
 ];
 
 /** Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or STORAGE_FAILED. */
