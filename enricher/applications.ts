@@ -9,6 +9,7 @@ import { createApplicationSets, type Interval, SET_FLAG } from './application-se
 import { compileGlobs, type GlobData, openGlobIndex } from './glob-index.ts';
 import {
   compilePrefixes,
+  layPrefixes,
   openPrefixTable,
   type PrefixData,
   type PrefixEntry,
@@ -100,8 +101,12 @@ export function compileApplications(document: Applications): CompiledApplication
     keys[2 * i + 2] = low;
     keys[2 * i + 3] = high;
   });
-  const prefixesOf = (entries: readonly TextEntry[]) =>
-    entries.map(({ text, value }) => ({ prefix: parsePrefix(text)!, value }));
+  function* prefixes(): Generator<PrefixEntry> {
+    for (const [i, { servers }] of applications.entries()) {
+      for (const text of servers.addresses) yield { prefix: parsePrefix(text)!, value: i + 1 };
+      for (const text of servers.prefixes) yield { prefix: parsePrefix(text)!, value: i + 1 };
+    }
+  }
   return {
     internal: compilePrefixes(document.internal.map(text => ({ prefix: parsePrefix(text)!, value: 0 }))),
     ids: applications.map(({ id }) => id),
@@ -116,10 +121,10 @@ export function compileApplications(document: Applications): CompiledApplication
     portGroups: compileTexts(filed(servers => servers.portGroups)),
     segments: compileTexts(filed(servers => servers.segments)),
     macs: compileTexts(filed(servers => servers.macs.map(macName))),
-    prefixes: compilePrefixes([
-      ...prefixesOf(filed(servers => servers.addresses)),
-      ...prefixesOf(filed(servers => servers.prefixes)),
-    ]),
+    prefixes: layPrefixes(
+      prefixes(),
+      applications.reduce((sum, { servers }) => sum + servers.addresses.length + servers.prefixes.length, 0),
+    ),
     vipAddresses: compilePrefixes(vipAddresses),
     vips: Uint32Array.from(vipWords),
   };
@@ -139,6 +144,8 @@ export function openApplications(compiled: CompiledApplications, setsMax = SETS_
   const prefixes = openPrefixTable(compiled.prefixes);
   const vipAddresses = openPrefixTable(compiled.vipAddresses);
   const made = createApplicationSets();
+  const ownIntervals: (readonly Interval[] | undefined)[] = [];
+  const ownOf = (application: number) => (ownIntervals[application] ??= intervalsOf(ports, application));
   const numberOfSet = new Map<string, number>();
   let cut = 0;
 
@@ -168,7 +175,7 @@ export function openApplications(compiled: CompiledApplications, setsMax = SETS_
     return made.add({
       own: [
         ...virtual.map(vip => intervalOf(vips, vip * VIP_WORDS + 1, vips[vip * VIP_WORDS]!, true)),
-        ...listed.flatMap(member => intervalsOf(ports, member)),
+        ...listed.flatMap(ownOf),
       ],
       client: members.flatMap(member =>
         intervalsOf(clientPorts, member).map(interval => ({ ...interval, service: BY_SERVER_PORT })),

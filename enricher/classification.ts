@@ -81,8 +81,14 @@ export function createClassifier(
       const keys = applications.keys;
 
       /** Names one end; `listed` is the interval its port falls into, or -1. Returns the rule that did. */
-      const nameEnd = (entry: number, listed: number, isServer: boolean, app: Uint32Array, row: number): number => {
-        const set = entries[entry + ENTRY.set]! * SET.words;
+      const nameEnd = (
+        entry: number,
+        set: number,
+        listed: number,
+        isServer: boolean,
+        app: Uint32Array,
+        row: number,
+      ): number => {
         let number = 0;
         let rule = 0;
         if (!isServer) {
@@ -113,23 +119,13 @@ export function createClassifier(
         const srcEntry = src[row]!;
         const dstEntry = dst[row]!;
         const protocol = proto[row]!;
+        const srcSet = entries[srcEntry + ENTRY.set]! * SET.words;
+        const dstSet = entries[dstEntry + ENTRY.set]! * SET.words;
         const ported = hasPorts(protocol);
         const srcOwn = ported ? srcPort[row]! : 0;
         const dstOwn = ported ? dstPort[row]! : 0;
-        const srcListed = listedInterval(
-          sets,
-          intervals,
-          entries[srcEntry + ENTRY.set]!,
-          (protocol << 16) | srcOwn,
-          (protocol << 16) | dstOwn,
-        );
-        const dstListed = listedInterval(
-          sets,
-          intervals,
-          entries[dstEntry + ENTRY.set]!,
-          (protocol << 16) | dstOwn,
-          (protocol << 16) | srcOwn,
-        );
+        const srcListed = listedInterval(sets, intervals, srcSet, (protocol << 16) | srcOwn, (protocol << 16) | dstOwn);
+        const dstListed = listedInterval(sets, intervals, dstSet, (protocol << 16) | dstOwn, (protocol << 16) | srcOwn);
         const srcWidth = srcListed < 0 ? 0 : intervals[srcListed + INTERVAL.width]!;
         const dstWidth = dstListed < 0 ? 0 : intervals[dstListed + INTERVAL.width]!;
         let decided = sideByLists(srcWidth, dstWidth);
@@ -144,12 +140,12 @@ export function createClassifier(
         serverSideReason[row] = reason;
         const srcServes = side === SRC || (side !== DST && srcListed >= 0);
         const dstServes = side === DST || (side !== SRC && dstListed >= 0);
-        const srcNamedBy = nameEnd(srcEntry, srcListed, srcServes, srcApp, row);
-        const dstNamedBy = nameEnd(dstEntry, dstListed, dstServes, dstApp, row);
+        const srcNamedBy = nameEnd(srcEntry, srcSet, srcListed, srcServes, srcApp, row);
+        const dstNamedBy = nameEnd(dstEntry, dstSet, dstListed, dstServes, dstApp, row);
         srcRule[row] = srcNamedBy;
         dstRule[row] = dstNamedBy;
-        const srcFlags = sets[entries[srcEntry + ENTRY.set]! * SET.words + SET.flags]!;
-        const dstFlags = sets[entries[dstEntry + ENTRY.set]! * SET.words + SET.flags]!;
+        const srcFlags = sets[srcSet + SET.flags]!;
+        const dstFlags = sets[dstSet + SET.flags]!;
         const clientFlags = (srcServes ? 0 : srcFlags) | (dstServes ? 0 : dstFlags);
         const isVia =
           ((srcFlags | dstFlags) & SET_FLAG.via) !== 0 || srcNamedBy === RULE.vip || dstNamedBy === RULE.vip;
@@ -188,12 +184,11 @@ function hasPorts(proto: number): boolean {
 }
 
 /**
- * Offset of the interval that says the endpoint serves this port: its own port is listed, or the other end's is among
+ * Offset of the interval that says the endpoint (its set at `at`) serves this port: its own port is listed, or the other end's is among
  * the client ports; -1 when neither.
  */
-function listedInterval(sets: Uint32Array, intervals: Uint32Array, set: number, own: number, other: number): number {
-  if (set === 0) return -1;
-  const at = set * SET.words;
+function listedInterval(sets: Uint32Array, intervals: Uint32Array, at: number, own: number, other: number): number {
+  if (at === 0) return -1;
   const found = search(intervals, sets[at + SET.ownStart]!, sets[at + SET.ownEnd]!, own);
   if (found >= 0 || sets[at + SET.clientStart] === sets[at + SET.clientEnd]) return found;
   return search(intervals, sets[at + SET.clientStart]!, sets[at + SET.clientEnd]!, other);
