@@ -13,7 +13,10 @@ import { ENRICHER_COUNTERS } from './counters.ts';
 import type { RecordedDocuments } from './documents.ts';
 import { createEnricher } from './enricher.ts';
 import { FACTS_MAX } from './known-facts.ts';
+import { createLearnedServices } from './learned-services.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
+import { ephemeralBits } from './server-side.ts';
+import { createServicesExchange } from './services-exchange.ts';
 
 const PASS_INTERVAL_MS = 5000;
 
@@ -25,12 +28,10 @@ const storage = createStorage({
   queryTimeoutMs: configuration.queryTimeoutMs,
 });
 const source = createSpoolSource(spool);
-const enricher = createEnricher(configuration, {
-  source,
-  storage,
-  log,
-  counters: openCounters(ENRICHER_COUNTERS, counters),
-});
+const counted = openCounters(ENRICHER_COUNTERS, counters);
+const services = createLearnedServices({ ephemeral: ephemeralBits(configuration.ephemeralPorts) });
+const enricher = createEnricher(configuration, { source, storage, log, counters: counted, services });
+const exchange = createServicesExchange({ services, storage, log, counters: counted });
 const pass = createPass({ storage, log });
 
 const tell = (message: EnricherMessage) => parentPort!.postMessage(message);
@@ -75,12 +76,14 @@ async function storedFacts(): Promise<StoredFact[]> {
 announced.on('message', (token: string) => source.announce(token));
 
 try {
+  await exchange.start();
   enricher.start(restarted ? await recordedDocuments() : undefined, await storedFacts());
   const stopping = new AbortController();
   const passing = keepPassing(stopping.signal);
   parentPort!.once('message', async () => {
     stopping.abort();
     await enricher.stop();
+    await exchange.stop();
     source.close();
     await passing;
     await storage.close();

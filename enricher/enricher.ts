@@ -20,8 +20,10 @@ import type { ENRICHER_COUNTERS } from './counters.ts';
 import { createDocuments, type DocumentStore, type RecordedDocuments } from './documents.ts';
 import { createEnrichment, type Enrichment, type FlowBatch } from './enrich.ts';
 import { createKnownFacts } from './known-facts.ts';
+import type { LearnedServices } from './learned-services.ts';
 import { createNodeNames } from './node-names.ts';
 import { createPersistence } from './persistence.ts';
+import { ephemeralBits } from './server-side.ts';
 import { compileSnapshot, type Documents, type Snapshot } from './snapshot.ts';
 import { addStations } from './stations.ts';
 import { timeAt } from './times.ts';
@@ -43,14 +45,24 @@ const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === '
 
 export type EnricherConfiguration = Pick<
   Configuration,
-  'inventory' | 'applications' | 'exporters' | 'insertsMax' | 'insertTriesMax' | 'spanMsMax' | 'skewMsMax'
->;
+  | 'inventory'
+  | 'applications'
+  | 'exporters'
+  | 'ephemeralPorts'
+  | 'insertsMax'
+  | 'insertTriesMax'
+  | 'spanMsMax'
+  | 'skewMsMax'
+> &
+  Partial<Pick<Configuration, 'ephemeralPorts'>>;
 
 export interface EnricherDependencies {
   readonly source: BatchSource;
   readonly storage: Storage;
   readonly log: Log;
   readonly counters: Counters<typeof ENRICHER_COUNTERS>;
+  /** What is known of servers; none is learned when left out. */
+  readonly services?: LearnedServices;
   /** First pause before a retry. */
   readonly pauseMsMin?: number;
   readonly documentPollMs?: number;
@@ -90,6 +102,11 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   const throttle = createThrottle();
   const { factsIntervalMs = FACTS_INTERVAL_MS } = dependencies;
   const names = createNodeNames();
+  const enriching = {
+    ...config,
+    ephemeral: ephemeralBits(config.ephemeralPorts),
+    ...(dependencies.services && { services: dependencies.services }),
+  };
   const facts = createKnownFacts();
   let factsUsedAtMs = 0;
   const persistence = {
@@ -151,7 +168,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     facts.takeChange();
     factsUsedAtMs = Date.now();
     snapshot = addStations(documented, facts.values());
-    enrichment = createEnrichment(snapshot, names, config);
+    enrichment = createEnrichment(snapshot, names, enriching);
   }
 
   /** Between two batches of flows: what was told since, and what was not told any more, comes into force. */
@@ -172,7 +189,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       if (done !== 'refused') return;
       // The caches of the enrichment announce a node once, so they start anew as well.
       names.forget();
-      enrichment = createEnrichment(snapshot, names, config);
+      enrichment = createEnrichment(snapshot, names, enriching);
     });
     return namesStored;
   }
