@@ -35,6 +35,14 @@ export const ENRICHER_COUNTERS = {
     name: 'enricher_facts_refused_total',
     help: 'Times a new fact came beyond the bound in all or of its exporter; it is not stored.',
   },
+  servicesLearned: {
+    name: 'enricher_services',
+    help: 'Servers known by their answers, where port numbers alone would name the wrong end.',
+  },
+  servicesEvicted: {
+    name: 'enricher_services_evicted_total',
+    help: 'Learned services that gave way to newer ones because the table was full.',
+  },
   columnsMissing: {
     name: 'enricher_columns_missing_total',
     help: 'Decoded columns that a batch lacked; they were taken as zero.',

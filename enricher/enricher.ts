@@ -21,8 +21,10 @@ import { createEnrichment, type FlowBatch, type MendedBatch } from './enrich.ts'
 import { createLocalFeed, type KnowledgeFeed } from './knowledge/feed.ts';
 import type { KeeperConfiguration } from './knowledge/keeper.ts';
 import { createKnownFacts } from './known-facts.ts';
+import type { LearnedServices } from './learned-services.ts';
 import { createNodeNames } from './node-names.ts';
 import { createPersistence } from './persistence.ts';
+import { ephemeralBits } from './server-side.ts';
 import { timeAt } from './times.ts';
 
 /**
@@ -38,7 +40,9 @@ const STOP_MS_MAX = 10_000;
 const SOURCE_PAUSE_MS = 1000;
 const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === 'decoded').map(column => column.name));
 
-export type EnricherConfiguration = KeeperConfiguration & Pick<Configuration, 'insertsMax' | 'spanMsMax' | 'skewMsMax'>;
+export type EnricherConfiguration = KeeperConfiguration &
+  Pick<Configuration, 'insertsMax' | 'spanMsMax' | 'skewMsMax'> &
+  Partial<Pick<Configuration, 'ephemeralPorts'>>;
 
 export interface EnricherDependencies {
   readonly source: BatchSource;
@@ -47,6 +51,8 @@ export interface EnricherDependencies {
   readonly counters: Counters<typeof ENRICHER_COUNTERS>;
   /** Where the knowledge comes from; a keeper in this thread when left out. */
   readonly feed?: KnowledgeFeed;
+  /** What is known of servers; none is learned when left out. */
+  readonly services?: LearnedServices;
   /** First pause before a retry. */
   readonly pauseMsMin?: number;
   readonly documentPollMs?: number;
@@ -84,6 +90,11 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   setMaxListeners(0, deadline.signal);
   const throttle = createThrottle();
   const names = createNodeNames();
+  const enriching = {
+    ...config,
+    ephemeral: ephemeralBits(config.ephemeralPorts),
+    ...(dependencies.services && { services: dependencies.services }),
+  };
   const facts = createKnownFacts();
   const persistence = {
     triesMax: config.insertTriesMax,
@@ -103,7 +114,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   // Names are stored one after the other, in the order they were learned.
   let namesStored = Promise.resolve();
   const { feed = createLocalFeed(config, { ...dependencies, signal: deadline.signal }) } = dependencies;
-  let enrichment = createEnrichment(feed.knowledge, names, config);
+  let enrichment = createEnrichment(feed.knowledge, names, enriching);
 
   function storeNames(nodes: readonly NodeName[]): Promise<void> {
     if (nodes.length === 0) return namesStored;
@@ -113,7 +124,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       if (done !== 'refused') return;
       // The caches of the enrichment announce a node once, so they start anew as well.
       names.forget();
-      enrichment = createEnrichment(feed.knowledge, names, config);
+      enrichment = createEnrichment(feed.knowledge, names, enriching);
     });
     return namesStored;
   }
