@@ -9,6 +9,7 @@ const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
 const RESULTS = fileURLToPath(new URL('./RESULTS.md', import.meta.url));
 
 test.each([
+  ['applications', 10],
   ['decode', 4],
   ['fuzz', 7],
   ['pipeline', 1],

@@ -6,6 +6,10 @@ import { parseCommand, usageError } from './command-line.ts';
 const BENCHMARKS: Readonly<
   Record<string, { about: string; run: (smoke: boolean, files: readonly string[]) => Promise<Results> }>
 > = {
+  applications: {
+    about: 'applications, prefixes and learned services: compiling, new endpoints, classifying records',
+    run: async smoke => (await import('../benchmarks/bench-applications.ts')).benchApplications(smoke),
+  },
   decode: {
     about: 'datagrams to columns, CPU time a record',
     run: async smoke => (await import('../benchmarks/bench-decode.ts')).benchDecode(smoke),

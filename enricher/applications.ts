@@ -1,22 +1,24 @@
-// The applications document, compiled. Endpoints that match the same selectors share a candidate set; a set is a few
-// words and a slice of disjoint port intervals, laid out by precedence, so that a record costs a short binary search.
-// Glob, prefix and tag work is done once per distinct endpoint, never per record.
+// The applications document, compiled: every selector filed where an endpoint finds it, so that 2,000 applications cost a
+// new endpoint a few lookups and not 2,000 tries. Work on names, tags and prefixes is done once per distinct endpoint,
+// never per record. What compileApplications() makes can be cloned or moved between threads; openApplications() is cheap.
 
-import { parseAddress, parseMac, parsePrefix, type Words } from '../schemas/address.ts';
-import {
-  type Application,
-  type Applications,
-  type PortRange,
-  parsePortRange,
-  parseVip,
-} from '../schemas/applications.ts';
-import { globMatches } from '../schemas/glob.ts';
+import { parseMac, parsePrefix, type Words } from '../schemas/address.ts';
+import { type Applications, type PortRange, parsePortRange, parseVip } from '../schemas/applications.ts';
 import { hashedKey, type Key, serviceKey } from '../schemas/keys.ts';
-import { createPrefixTable, type PrefixTable } from './prefix-table.ts';
+import { createApplicationSets, type Interval, SET_FLAG } from './application-sets.ts';
+import { compileGlobs, type GlobData, openGlobIndex } from './glob-index.ts';
+import {
+  compilePrefixes,
+  layPrefixes,
+  openPrefixTable,
+  type PrefixData,
+  type PrefixEntry,
+  type PrefixTable,
+} from './prefix-table.ts';
+import { compileTexts, openTextTable, type TextData, type TextEntry } from './text-table.ts';
 
 /** What selectors look at. */
 export interface Subject {
-  /** In lower case. */
   readonly name?: string;
   readonly tags?: readonly string[];
   readonly folder?: string;
@@ -25,29 +27,9 @@ export interface Subject {
   readonly segment?: string;
   readonly mac?: string;
   readonly address?: Words;
+  /** It passes on what others send: a virtual address, a balancer. */
+  readonly isVia?: boolean;
 }
-
-/** Words of a set: slice of its own-port intervals, slice of its client-port intervals, applications from 1, 0 none. */
-export const SET = {
-  ownStart: 0,
-  ownEnd: 1,
-  clientStart: 2,
-  clientEnd: 3,
-  everyPort: 4,
-  server: 5,
-  client: 6,
-  words: 8,
-} as const;
-/** Words of an interval; `start` and `end` are proto << 16 | port. A service of 0 is that of the server's port. */
-export const INTERVAL = {
-  start: 0,
-  end: 1,
-  application: 2,
-  serviceLow: 3,
-  serviceHigh: 4,
-  width: 5,
-  words: 6,
-} as const;
 
 export interface ApplicationTable {
   readonly internal: PrefixTable;
@@ -58,194 +40,242 @@ export interface ApplicationTable {
   readonly services: readonly Key[];
   /** The set of an endpoint; 0 is the empty one. */
   setOf(subject: Subject): number;
+  /** Times an endpoint got less than it could belong to, because there were as many sets as there may be. */
+  readonly cut: number;
   /** These two grow as sets are met: read them again for each batch. */
   readonly sets: Uint32Array;
   readonly intervals: Uint32Array;
 }
 
-interface Compiled {
-  /** From 1, the order of precedence. */
-  readonly number: number;
-  readonly strict: boolean;
-  readonly ports: readonly PortRange[];
-  readonly clientPorts: readonly PortRange[];
-  matches(subject: Subject): boolean;
+/** Port ranges by application: those of application n are words[2 i] to words[2 i + 1] for i from starts[n] to starts[n + 1]. */
+interface RangeData {
+  readonly starts: Uint32Array;
+  readonly words: Uint32Array;
 }
 
-interface Interval {
-  readonly start: number;
-  readonly end: number;
-  readonly application: number;
-  readonly service: Key;
-  readonly width: number;
+/** Typed arrays and a few texts. */
+export interface CompiledApplications {
+  readonly internal: PrefixData;
+  readonly ids: readonly string[];
+  readonly names: readonly string[];
+  readonly keys: Uint32Array;
+  readonly strict: Uint8Array;
+  /** The narrowest first. */
+  readonly ports: RangeData;
+  readonly clientPorts: RangeData;
+  readonly globs: GlobData;
+  readonly tags: TextData;
+  readonly folders: TextData;
+  readonly portGroups: TextData;
+  readonly segments: TextData;
+  readonly macs: TextData;
+  readonly prefixes: PrefixData;
+  /** By address: the number of a virtual address and port. */
+  readonly vipAddresses: PrefixData;
+  /** Words of VIP n: application, start and end as in INTERVAL. */
+  readonly vips: Uint32Array;
 }
 
+const VIP_WORDS = 3;
 const BY_SERVER_PORT: Key = { low: 0, high: 0 };
 
-export function compileApplications(document: Applications): ApplicationTable {
-  const applications = document.applications.map(compileApplication);
-  const byPrefix = createPrefixTable(
-    document.applications.flatMap(({ servers }, i) =>
-      [...servers.addresses, ...servers.prefixes].map(text => ({ prefix: parsePrefix(text)!, value: i + 1 })),
-    ),
-  );
-  const vips = new Map<string, { application: Compiled; ports: PortRange }[]>();
-  document.applications.forEach(({ servers }, i) => {
-    for (const text of servers.vips) {
-      const { address, ports } = parseVip(text)!;
-      const at = String(parseAddress(address));
-      vips.set(at, [...(vips.get(at) ?? []), { application: applications[i]!, ports }]);
-    }
-  });
-
-  const numberOfSet = new Map<string, number>([['', 0]]);
-  let sets = new Uint32Array(SET.words);
-  let intervals = new Uint32Array(0);
-
-  const addSet = (
-    virtual: readonly { application: Compiled; ports: PortRange }[],
-    members: readonly Compiled[],
-  ): number => {
-    const everyPort = members.findIndex(member => member.ports.length === 0);
-    const listed = everyPort < 0 ? members : members.slice(0, everyPort);
-    const own = lay([
-      ...virtual.map(({ application, ports }) => intervalOf(application, ports)),
-      ...listed.flatMap(member => member.ports.map(range => intervalOf(member, range))),
-    ]);
-    const client = lay(
-      members.flatMap(member =>
-        member.clientPorts.map(range => ({ ...intervalOf(member, range), service: BY_SERVER_PORT })),
-      ),
-    );
-    const base = intervals.length / INTERVAL.words;
-    const grown = new Uint32Array(intervals.length + (own.length + client.length) * INTERVAL.words);
-    grown.set(intervals);
-    [...own, ...client].forEach((interval, i) => {
-      const { start, end, application, service, width } = interval;
-      grown.set([start, end, application, service.low, service.high, width], (base + i) * INTERVAL.words);
+export function compileApplications(document: Applications): CompiledApplications {
+  const { applications } = document;
+  const filed = (select: (servers: Applications['applications'][number]['servers']) => readonly string[]) => {
+    const entries: TextEntry[] = [];
+    applications.forEach(({ servers }, i) => {
+      for (const text of select(servers)) entries.push({ text, value: i + 1 });
     });
-    intervals = grown;
-    const number = sets.length / SET.words;
-    const widened = new Uint32Array(sets.length + SET.words);
-    widened.set(sets);
-    widened.set(
-      [
-        base,
-        base + own.length,
-        base + own.length,
-        base + own.length + client.length,
-        members[everyPort]?.number ?? 0,
-        members.find(member => !member.strict)?.number ?? 0,
-        members[0]?.number ?? 0,
+    return entries;
+  };
+  const vipWords: number[] = [];
+  const vipAddresses: PrefixEntry[] = [];
+  for (const { text, value } of filed(servers => servers.vips)) {
+    const { address, ports } = parseVip(text)!;
+    vipAddresses.push({ prefix: parsePrefix(address)!, value: vipWords.length / VIP_WORDS });
+    vipWords.push(value, (ports.proto << 16) | ports.from, (ports.proto << 16) | ports.to);
+  }
+  const keys = new Uint32Array(2 * applications.length + 2);
+  applications.forEach(({ id }, i) => {
+    const { low, high } = hashedKey('application', id);
+    keys[2 * i + 2] = low;
+    keys[2 * i + 3] = high;
+  });
+  function* prefixes(): Generator<PrefixEntry> {
+    for (const [i, { servers }] of applications.entries()) {
+      for (const text of servers.addresses) yield { prefix: parsePrefix(text)!, value: i + 1 };
+      for (const text of servers.prefixes) yield { prefix: parsePrefix(text)!, value: i + 1 };
+    }
+  }
+  return {
+    internal: compilePrefixes(document.internal.map(text => ({ prefix: parsePrefix(text)!, value: 0 }))),
+    ids: applications.map(({ id }) => id),
+    names: applications.map(({ id, name }) => name ?? id),
+    keys,
+    strict: Uint8Array.from([0, ...applications.map(({ strict }) => (strict ? 1 : 0))]),
+    ports: compileRanges(applications.map(({ ports }) => ports)),
+    clientPorts: compileRanges(applications.map(({ clientPorts }) => clientPorts)),
+    globs: compileGlobs(filed(servers => servers.names)),
+    tags: compileTexts(filed(servers => servers.tags)),
+    folders: compileTexts(filed(servers => servers.folders.map(folder => folder.replace(/\/+$/, '')))),
+    portGroups: compileTexts(filed(servers => servers.portGroups)),
+    segments: compileTexts(filed(servers => servers.segments)),
+    macs: compileTexts(filed(servers => servers.macs.map(macName))),
+    prefixes: layPrefixes(
+      prefixes(),
+      applications.reduce((sum, { servers }) => sum + servers.addresses.length + servers.prefixes.length, 0),
+    ),
+    vipAddresses: compilePrefixes(vipAddresses),
+    vips: Uint32Array.from(vipWords),
+  };
+}
+
+/** Beyond it an endpoint with yet another combination of selectors belongs to the first application that claims it alone. */
+export const SETS_MAX = 262_144;
+
+export function openApplications(compiled: CompiledApplications, setsMax = SETS_MAX): ApplicationTable {
+  const { ids, keys, strict, ports, clientPorts, vips } = compiled;
+  const globs = openGlobIndex(compiled.globs);
+  const tags = openTextTable(compiled.tags);
+  const folders = openTextTable(compiled.folders);
+  const portGroups = openTextTable(compiled.portGroups);
+  const segments = openTextTable(compiled.segments);
+  const macs = openTextTable(compiled.macs);
+  const prefixes = openPrefixTable(compiled.prefixes);
+  const vipAddresses = openPrefixTable(compiled.vipAddresses);
+  const made = createApplicationSets();
+  const ownIntervals: (readonly Interval[] | undefined)[] = [];
+  const ownOf = (application: number) => (ownIntervals[application] ??= intervalsOf(ports, application));
+  const numberOfSet = new Map<string, number>();
+  let cut = 0;
+
+  /** Applications whose selectors match, in order of precedence. */
+  const membersOf = ({ name, tags: given = [], folder, portGroups: groups = [], segment, mac, address }: Subject) => {
+    const found: number[] = [];
+    if (name !== undefined) globs.collect(name.toLowerCase(), found);
+    for (const tag of given) tags.collect(tag, 0, tag.length, found);
+    for (const group of groups) portGroups.collect(group, 0, group.length, found);
+    if (segment !== undefined) segments.collect(segment, 0, segment.length, found);
+    if (folder !== undefined) {
+      folders.collect(folder, 0, folder.length, found);
+      for (let at = folder.indexOf('/'); at >= 0; at = folder.indexOf('/', at + 1))
+        folders.collect(folder, 0, at, found);
+    }
+    if (mac !== undefined) {
+      const text = macName(mac);
+      macs.collect(text, 0, text.length, found);
+    }
+    if (address !== undefined) for (const number of prefixes.all(address)) found.push(number);
+    return found.length < 2 ? found : [...new Set(found)].sort((a, b) => a - b);
+  };
+
+  const addSet = (virtual: readonly number[], members: readonly number[], isVia: boolean): number => {
+    const everyPort = members.findIndex(member => ports.starts[member] === ports.starts[member + 1]);
+    const listed = everyPort < 0 ? members : members.slice(0, everyPort);
+    return made.add({
+      own: [
+        ...virtual.map(vip => intervalOf(vips, vip * VIP_WORDS + 1, vips[vip * VIP_WORDS]!, true)),
+        ...listed.flatMap(ownOf),
       ],
-      sets.length,
-    );
-    sets = widened;
+      client: members.flatMap(member =>
+        intervalsOf(clientPorts, member).map(interval => ({ ...interval, service: BY_SERVER_PORT })),
+      ),
+      everyPort: members[everyPort] ?? 0,
+      server: members.find(member => strict[member] === 0) ?? 0,
+      clientOf: members[0] ?? 0,
+      flags: (members.length > 1 ? SET_FLAG.shared : 0) | (isVia ? SET_FLAG.via : 0),
+    });
+  };
+
+  const remember = (name: string, number: number): number => {
+    numberOfSet.set(name, number);
     return number;
   };
 
   return {
-    internal: createPrefixTable(document.internal.map(text => ({ prefix: parsePrefix(text)!, value: 0 }))),
-    keys: Uint32Array.from([0, 0, ...document.applications.flatMap(({ id }) => [keyOf(id).low, keyOf(id).high])]),
-    names: document.applications.map(({ id, name }) => ({ key: keyOf(id), name: name ?? id, identity: id })),
-    services: applications
-      .flatMap(application => application.ports.map(serviceOf))
-      .concat([...vips.values()].flat().map(({ ports }) => serviceOf(ports))),
+    internal: openPrefixTable(compiled.internal),
+    keys,
+    names: ids.map((id, i) => ({
+      key: { low: keys[2 * i + 2]!, high: keys[2 * i + 3]! },
+      name: compiled.names[i]!,
+      identity: id,
+    })),
+    services: [...rangesOf(ports.words), ...rangesOf(vipRanges(vips))],
     setOf(subject) {
-      const byAddress = new Set(subject.address ? byPrefix.all(subject.address) : []);
-      const members = applications.filter(
-        application => byAddress.has(application.number) || application.matches(subject),
-      );
-      const virtual = subject.address ? (vips.get(String(subject.address)) ?? []) : [];
-      const name = [
-        ...virtual.map(vip => `${vip.application.number} ${formatRange(vip.ports)}`),
-        ...members.map(member => member.number),
-      ].join();
+      const members = membersOf(subject);
+      const virtual = subject.address ? vipAddresses.all(subject.address) : [];
+      const isVia = subject.isVia === true;
+      if (members.length === 0 && virtual.length === 0 && !isVia) return 0;
+      const name = `${members.join()};${virtual.join()}${isVia ? ';via' : ''}`;
       const known = numberOfSet.get(name);
       if (known !== undefined) return known;
-      const number = addSet(virtual, members);
-      numberOfSet.set(name, number);
-      return number;
+      if (numberOfSet.size < setsMax) return remember(name, addSet(virtual, members, isVia));
+      cut++;
+      const [first] = members;
+      if (first === undefined) return 0;
+      const alone = `${first};`;
+      return numberOfSet.get(alone) ?? remember(alone, addSet([], [first], false));
+    },
+    get cut() {
+      return cut;
     },
     get sets() {
-      return sets;
+      return made.sets;
     },
     get intervals() {
-      return intervals;
+      return made.intervals;
     },
   };
 }
 
-function keyOf(id: string): Key {
-  return hashedKey('application', id);
+function compileRanges(lists: readonly (readonly string[])[]): RangeData {
+  const starts = new Uint32Array(lists.length + 2);
+  const words: number[] = [];
+  lists.forEach((texts, i) => {
+    const ranges = texts.map(text => parsePortRange(text)!).sort((a, b) => widthOf(a) - widthOf(b));
+    for (const { proto, from, to } of ranges) words.push((proto << 16) | from, (proto << 16) | to);
+    starts[i + 2] = words.length / 2;
+  });
+  return { starts, words: Uint32Array.from(words) };
 }
 
-function compileApplication({ servers, ports, clientPorts, strict }: Application, index: number): Compiled {
-  const globs = servers.names.map(glob => glob.toLowerCase());
-  const folders = servers.folders.map(folder => folder.replace(/\/+$/, ''));
-  const tags = new Set(servers.tags);
-  const portGroups = new Set(servers.portGroups);
-  const segments = new Set(servers.segments);
-  const macs = new Set(servers.macs.map(macName));
-  const within = (folder: string) => folders.some(above => folder === above || folder.startsWith(`${above}/`));
-  return {
-    number: index + 1,
-    strict,
-    ports: ports.map(text => parsePortRange(text)!).sort((a, b) => widthOf(a) - widthOf(b)),
-    clientPorts: clientPorts.map(text => parsePortRange(text)!).sort((a, b) => widthOf(a) - widthOf(b)),
-    matches: ({ name, tags: given, folder, portGroups: groups, segment, mac }) =>
-      (name !== undefined && globs.some(glob => globMatches(glob, name))) ||
-      (given?.some(tag => tags.has(tag)) ?? false) ||
-      (folder !== undefined && within(folder)) ||
-      (groups?.some(group => portGroups.has(group)) ?? false) ||
-      (segment !== undefined && segments.has(segment)) ||
-      (mac !== undefined && macs.size > 0 && macs.has(macName(mac))),
-  };
+function widthOf({ from, to }: PortRange): number {
+  return to - from + 1;
+}
+
+function intervalsOf({ starts, words }: RangeData, application: number): Interval[] {
+  const intervals: Interval[] = [];
+  for (let i = starts[application]!; i < starts[application + 1]!; i++)
+    intervals.push(intervalOf(words, 2 * i, application, false));
+  return intervals;
+}
+
+function intervalOf(words: Uint32Array, at: number, application: number, virtual: boolean): Interval {
+  const start = words[at]!;
+  const end = words[at + 1]!;
+  return { start, end, application, service: serviceOf(start, end), width: end - start + 1, virtual };
+}
+
+/** ICMP has no ports: its range is the protocol. */
+function serviceOf(start: number, end: number): Key {
+  const from = start & 0xffff;
+  const to = end & 0xffff;
+  return from === 0 && to === 65535 ? serviceKey(start >>> 16, 0, 0) : serviceKey(start >>> 16, from, to);
+}
+
+function vipRanges(vips: Uint32Array): Uint32Array {
+  return vips.filter((_, i) => i % VIP_WORDS !== 0);
+}
+
+/** Services of ranges, each once. */
+function rangesOf(words: Uint32Array): Key[] {
+  const keys = new Map<string, Key>();
+  for (let i = 0; i < words.length; i += 2)
+    keys.set(`${words[i]} ${words[i + 1]}`, serviceOf(words[i]!, words[i + 1]!));
+  return [...keys.values()];
 }
 
 function macName(text: string): string {
   const mac = parseMac(text);
   return mac ? `${mac.high}:${mac.low}` : '';
-}
-
-function widthOf(range: PortRange): number {
-  return range.to - range.from + 1;
-}
-
-function formatRange({ proto, from, to }: PortRange): string {
-  return `${proto}/${from}-${to}`;
-}
-
-/** ICMP has no ports: its range is the protocol. */
-function serviceOf({ proto, from, to }: PortRange): Key {
-  return from === 0 && to === 65535 ? serviceKey(proto, 0, 0) : serviceKey(proto, from, to);
-}
-
-function intervalOf(application: Compiled, range: PortRange): Interval {
-  return {
-    start: (range.proto << 16) | range.from,
-    end: (range.proto << 16) | range.to,
-    application: application.number,
-    service: serviceOf(range),
-    width: widthOf(range),
-  };
-}
-
-/** Disjoint and sorted: an earlier interval keeps its ports, a later one gets what is left of its own. */
-function lay(wanted: readonly Interval[]): Interval[] {
-  const laid: Interval[] = [];
-  for (const interval of wanted) {
-    let start = interval.start;
-    const free: Interval[] = [];
-    for (const taken of laid) {
-      if (taken.end < start) continue;
-      if (taken.start > interval.end) break;
-      if (taken.start > start) free.push({ ...interval, start, end: taken.start - 1 });
-      start = taken.end + 1;
-    }
-    if (start <= interval.end) free.push({ ...interval, start });
-    laid.push(...free);
-    laid.sort((a, b) => a.start - b.start);
-  }
-  return laid;
 }

@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { MARKS } from '../schemas/codes.ts';
+import { createEnrichment } from './enrich.ts';
+import { fixedKnowledge } from './knowledge/knowledge.ts';
+import { createNodeNames } from './node-names.ts';
 import { compileSnapshot } from './snapshot.ts';
-import { documentsOf, enrichRows, type Row } from './testdata.ts';
+import { BATCH_KEY, batchOf, documentsOf, enrichRows, LIMITS, type Row } from './testdata.ts';
 
 const inventory = {
   segments: [{ id: 'dmz', prefixes: ['10.9.0.0/16'] }],
@@ -210,4 +214,77 @@ test('both directions of a conversation agree on applications, service and serve
     }),
     { numRuns: 300 },
   );
+});
+
+test('VIPs come before every other selector, by address and port, and both legs say so', () => {
+  const documents = documentsOf({
+    inventory: {
+      ...inventory,
+      endpoints: [
+        { id: 'lb', name: 'balancer', kind: 'appliance', addresses: ['10.0.0.20'] },
+        { id: 'vip', name: 'shop-vip', kind: 'vip', addresses: ['10.0.0.10'], port: 'tcp/443' },
+      ],
+    },
+    applications: {
+      applications: [
+        { id: 'any', servers: { prefixes: ['10.0.0.0/8'] } },
+        { id: 'shop', servers: { vips: ['10.0.0.10 tcp/443'] } },
+        WEB,
+      ],
+    },
+  });
+  const rows = enrichRows(documents, [
+    { src: '10.0.0.3', dst: '10.0.0.10', dstPort: 443 },
+    { src: '10.0.0.10', dst: '10.0.0.3', srcPort: 443, dstPort: 40000 },
+    { src: '10.0.0.20', dst: '10.0.0.1', dstPort: 8000 },
+    { src: '10.0.0.3', dst: '10.0.0.1', dstPort: 8000 },
+  ]);
+  expect(rows.map(row => [row.srcApp, row.srcRule, row.dstApp, row.dstRule, (row.marks & MARKS.via) !== 0])).toEqual([
+    ['any', 'client', 'shop', 'vip', true],
+    ['shop', 'vip', 'any', 'client', true],
+    ['any', 'client', 'any', 'server-port', true],
+    ['any', 'client', 'any', 'server-port', false],
+  ]);
+});
+
+test('a client that several applications claim belongs to the first, and the record is marked as shared', () => {
+  const monitoring = { id: 'monitoring', servers: { tags: ['tier:front'] }, ports: ['tcp/9100'] };
+  const calls: Row[] = [
+    { src: '10.0.0.1', dst: '10.0.0.2', dstPort: 5432 },
+    { src: '10.0.0.2', dst: '10.0.0.1', srcPort: 5432, dstPort: 40000 },
+    { src: '10.0.0.2', dst: '10.0.0.1', dstPort: 9100 },
+  ];
+  const told = (...order: object[]) =>
+    rowsWith(order, ...calls).map(row => [row.srcApp, row.dstApp, (row.marks & MARKS.shared) !== 0]);
+  expect(told(WEB, DB, monitoring)).toEqual([
+    ['web', 'Database', true],
+    ['Database', 'web', true],
+    // On the server's side the port tells them apart: nothing is shared.
+    ['Database', 'monitoring', false],
+  ]);
+  expect(told(monitoring, DB, WEB)[0]).toEqual(['monitoring', 'Database', true]);
+  expect(told(WEB, DB)[0]).toEqual(['web', 'Database', false]);
+});
+
+test('both ends list their port: the narrower range is the server, and the reason says so', () => {
+  const wide = { id: 'wide', servers: { names: ['lab-*'] }, ports: ['tcp/1024-65535'] };
+  const [there, back] = rowsWith(
+    [wide, DB],
+    { src: '10.0.0.3', dst: '10.0.0.2', srcPort: 33000, dstPort: 5432 },
+    { src: '10.0.0.2', dst: '10.0.0.3', srcPort: 5432, dstPort: 33000 },
+  );
+  expect(there).toMatchObject({ srcApp: 'wide', srcRule: 'client', dstApp: 'Database', service: 'tcp/5432' });
+  expect([there!.serverSide, there!.serverSideReason]).toEqual(['dst', 'range']);
+  expect([back!.serverSide, back!.serverSideReason]).toEqual(['src', 'range']);
+});
+
+test('marks of an earlier batch go', () => {
+  const snapshot = compileSnapshot(
+    documentsOf({ inventory, applications: { applications: [WEB, { ...WEB, id: 'again' }] } }),
+  );
+  const enrichment = createEnrichment(fixedKnowledge(snapshot), createNodeNames(), LIMITS);
+  const batch = batchOf([{ src: '10.0.0.1', dst: '10.0.0.2', dstPort: 5432 }]);
+  batch.columns.marks[0] = MARKS.stale | MARKS.via;
+  enrichment.enrichBatch(batch, BATCH_KEY);
+  expect(batch.columns.marks[0]).toBe(MARKS.shared);
 });

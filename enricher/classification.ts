@@ -1,49 +1,94 @@
 // Application, service and server side of every record. The server's end belongs to the first application whose servers
-// and ports both match, else to the first that is not strict; the client's end to the first whose servers match; an end
-// nobody claims is its automatic node. A record without a server side asks both ends whether they serve the port.
+// and ports both match, else to the first that is not strict; the client's end to the first whose servers match (if
+// several would, the record is marked as shared); an end nobody claims is its automatic node. A record without a server
+// side asks both ends whether they serve the port.
 
-import { RULE, SERVER_SIDE } from '../schemas/codes.ts';
+import { MARKS, RULE, SERVER_SIDE, SERVER_SIDE_REASON } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
 import { keyToHex, NODE_CLASSES, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/keys.ts';
-import { type ApplicationTable, INTERVAL, SET } from './applications.ts';
+import { INTERVAL, SET, SET_FLAG } from './application-sets.ts';
+import type { ApplicationTable } from './applications.ts';
 import { ENTRY, type Endpoints } from './endpoints.ts';
+import { type LearnedServices, mayDecide } from './learned-services.ts';
 import type { NodeNames } from './node-names.ts';
-import { EPHEMERAL_PORT_MIN, serverSideOf } from './server-side.ts';
+import {
+  addPort,
+  createPortBits,
+  ephemeralBits,
+  hasPort,
+  type PortBits,
+  reasonIn,
+  sideByLists,
+  sideByPorts,
+  sideIn,
+  UNDECIDED,
+} from './server-side.ts';
 
 const SERVICE_HIGH = NODE_CLASSES.service << 24;
 const { src: SRC, dst: DST } = SERVER_SIDE;
-const PROTOS = 256;
+/** From here on the port of a server that nobody lists and nobody saw answer says nothing: its service is `other`. */
+const OTHER_PORT_MIN = 32768;
+const { shared: SHARED, via: VIA } = MARKS;
 
 export interface Classifier {
   /** `src` and `dst` are offsets into the entries of the endpoints. */
   classify(columns: FlowColumns, from: number, to: number, src: Uint32Array, dst: Uint32Array): void;
 }
 
-export function createClassifier(applications: ApplicationTable, endpoints: Endpoints, names: NodeNames): Classifier {
-  // One bit per protocol and port below the ephemeral ones: services whose name was announced.
-  const announced = new Uint8Array((PROTOS * EPHEMERAL_PORT_MIN) / 8);
+export interface ClassifierOptions {
+  /** Ports that are taken for a client's; those of server-side.ts when left out. */
+  readonly ephemeral?: PortBits;
+  readonly services?: LearnedServices;
+}
+
+export function createClassifier(
+  applications: ApplicationTable,
+  endpoints: Endpoints,
+  names: NodeNames,
+  { ephemeral = ephemeralBits(), services }: ClassifierOptions = {},
+): Classifier {
+  // By protocol, one bit per port: services whose name was announced.
+  const announced: (PortBits | undefined)[] = [];
   for (const { key, name, identity } of applications.names) names.announce(key, name, identity);
   for (const service of [OTHER_SERVICE, ...applications.services])
     names.announce(service, serviceName(service), keyToHex(service));
 
   const announceService = (proto: number, port: number) => {
-    const bit = proto * EPHEMERAL_PORT_MIN + port;
-    if ((announced[bit >>> 3]! & (1 << (bit & 7))) !== 0) return;
-    announced[bit >>> 3]! |= 1 << (bit & 7);
+    announced[proto] ??= createPortBits();
+    if (hasPort(announced[proto], port)) return;
+    addPort(announced[proto], port);
     const service = serviceKey(proto, port, port);
     names.announce(service, serviceName(service), keyToHex(service));
   };
 
   return {
     classify(columns, from, to, src, dst) {
-      const { proto, srcPort, dstPort, srcApp, dstApp, service, serverSide, srcRule, dstRule } = columns;
+      const {
+        proto,
+        srcPort,
+        dstPort,
+        srcApp,
+        dstApp,
+        service,
+        serverSide,
+        serverSideReason,
+        srcRule,
+        dstRule,
+        marks,
+      } = columns;
       const { sets, intervals } = applications;
       const { entries } = endpoints;
       const keys = applications.keys;
 
       /** Names one end; `listed` is the interval its port falls into, or -1. Returns the rule that did. */
-      const nameEnd = (entry: number, listed: number, isServer: boolean, app: Uint32Array, row: number): number => {
-        const set = entries[entry + ENTRY.set]! * SET.words;
+      const nameEnd = (
+        entry: number,
+        set: number,
+        listed: number,
+        isServer: boolean,
+        app: Uint32Array,
+        row: number,
+      ): number => {
         let number = 0;
         let rule = 0;
         if (!isServer) {
@@ -51,7 +96,7 @@ export function createClassifier(applications: ApplicationTable, endpoints: Endp
           rule = RULE.client;
         } else if (listed >= 0) {
           number = intervals[listed + INTERVAL.application]!;
-          rule = RULE['server-port'];
+          rule = intervals[listed + INTERVAL.virtual] === 0 ? RULE['server-port'] : RULE.vip;
         } else if (sets[set + SET.everyPort] !== 0) {
           number = sets[set + SET.everyPort]!;
           rule = RULE['server-port'];
@@ -74,33 +119,39 @@ export function createClassifier(applications: ApplicationTable, endpoints: Endp
         const srcEntry = src[row]!;
         const dstEntry = dst[row]!;
         const protocol = proto[row]!;
+        const srcSet = entries[srcEntry + ENTRY.set]! * SET.words;
+        const dstSet = entries[dstEntry + ENTRY.set]! * SET.words;
         const ported = hasPorts(protocol);
         const srcOwn = ported ? srcPort[row]! : 0;
         const dstOwn = ported ? dstPort[row]! : 0;
-        const srcListed = listedInterval(
-          sets,
-          intervals,
-          entries[srcEntry + ENTRY.set]!,
-          (protocol << 16) | srcOwn,
-          (protocol << 16) | dstOwn,
-        );
-        const dstListed = listedInterval(
-          sets,
-          intervals,
-          entries[dstEntry + ENTRY.set]!,
-          (protocol << 16) | dstOwn,
-          (protocol << 16) | srcOwn,
-        );
+        const srcListed = listedInterval(sets, intervals, srcSet, (protocol << 16) | srcOwn, (protocol << 16) | dstOwn);
+        const dstListed = listedInterval(sets, intervals, dstSet, (protocol << 16) | dstOwn, (protocol << 16) | srcOwn);
         const srcWidth = srcListed < 0 ? 0 : intervals[srcListed + INTERVAL.width]!;
         const dstWidth = dstListed < 0 ? 0 : intervals[dstListed + INTERVAL.width]!;
-        const side = serverSideOf(srcWidth, dstWidth, srcOwn, dstOwn);
+        let decided = sideByLists(srcWidth, dstWidth);
+        if (decided === UNDECIDED) {
+          decided = sideByPorts(ephemeral, srcOwn, dstOwn);
+          if (ported && services !== undefined && mayDecide(services.ports, srcOwn, dstOwn, decided))
+            decided = services.decide(columns, row, decided);
+        }
+        const side = sideIn(decided);
+        const reason = reasonIn(decided);
         serverSide[row] = side;
+        serverSideReason[row] = reason;
         const srcServes = side === SRC || (side !== DST && srcListed >= 0);
         const dstServes = side === DST || (side !== SRC && dstListed >= 0);
-        const srcNamedBy = nameEnd(srcEntry, srcListed, srcServes, srcApp, row);
-        const dstNamedBy = nameEnd(dstEntry, dstListed, dstServes, dstApp, row);
+        const srcNamedBy = nameEnd(srcEntry, srcSet, srcListed, srcServes, srcApp, row);
+        const dstNamedBy = nameEnd(dstEntry, dstSet, dstListed, dstServes, dstApp, row);
         srcRule[row] = srcNamedBy;
         dstRule[row] = dstNamedBy;
+        const srcFlags = sets[srcSet + SET.flags]!;
+        const dstFlags = sets[dstSet + SET.flags]!;
+        const clientFlags = (srcServes ? 0 : srcFlags) | (dstServes ? 0 : dstFlags);
+        const isVia =
+          ((srcFlags | dstFlags) & SET_FLAG.via) !== 0 || srcNamedBy === RULE.vip || dstNamedBy === RULE.vip;
+        const marked = ((clientFlags & SET_FLAG.shared) !== 0 ? SHARED : 0) | (isVia ? VIA : 0);
+        // The columns of a batch are used again, and the other marks are those of other stages.
+        marks[row] = (marks[row]! & ~(SHARED | VIA)) | marked;
 
         let listed = srcServes ? srcListed : -1;
         // Without a side both ends may list the port: the lower range names the service, in both directions alike.
@@ -117,7 +168,8 @@ export function createClassifier(applications: ApplicationTable, endpoints: Endp
         }
         const port = side === SRC ? srcOwn : side === DST ? dstOwn : Math.min(srcOwn, dstOwn);
         const other =
-          port >= EPHEMERAL_PORT_MIN || (side === SRC ? srcNamedBy : side === DST ? dstNamedBy : 0) === RULE.server;
+          (port >= OTHER_PORT_MIN && reason !== SERVER_SIDE_REASON.learned) ||
+          (side === SRC ? srcNamedBy : side === DST ? dstNamedBy : 0) === RULE.server;
         service[2 * row] = other ? OTHER_SERVICE.low : ((port << 16) | port) >>> 0;
         service[2 * row + 1] = other ? OTHER_SERVICE.high : SERVICE_HIGH | protocol;
         if (!other) announceService(protocol, port);
@@ -132,12 +184,11 @@ function hasPorts(proto: number): boolean {
 }
 
 /**
- * Offset of the interval that says the endpoint serves this port: its own port is listed, or the other end's is among
+ * Offset of the interval that says the endpoint (its set at `at`) serves this port: its own port is listed, or the other end's is among
  * the client ports; -1 when neither.
  */
-function listedInterval(sets: Uint32Array, intervals: Uint32Array, set: number, own: number, other: number): number {
-  if (set === 0) return -1;
-  const at = set * SET.words;
+function listedInterval(sets: Uint32Array, intervals: Uint32Array, at: number, own: number, other: number): number {
+  if (at === 0) return -1;
   const found = search(intervals, sets[at + SET.ownStart]!, sets[at + SET.ownEnd]!, own);
   if (found >= 0 || sets[at + SET.clientStart] === sets[at + SET.clientEnd]) return found;
   return search(intervals, sets[at + SET.clientStart]!, sets[at + SET.clientEnd]!, other);

@@ -52,6 +52,14 @@ export const ENRICHER_COUNTERS = {
     help: 'Events written, each again while its evidence goes on.',
   },
   eventsFailed: { name: 'enricher_events_failed_total', help: 'Events that could not be stored.' },
+  servicesLearned: {
+    name: 'enricher_services',
+    help: 'Servers known by their answers, where port numbers alone would name the wrong end.',
+  },
+  servicesEvicted: {
+    name: 'enricher_services_evicted_total',
+    help: 'Learned services that gave way to newer ones because the table was full.',
+  },
   columnsMissing: {
     name: 'enricher_columns_missing_total',
     help: 'Decoded columns that a batch lacked; they were taken as zero.',

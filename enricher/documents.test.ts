@@ -147,6 +147,13 @@ test('a bad version is refused with file, line and reason while the old one stay
   expect(versions).toHaveLength(2);
 });
 
+test('an inventory as of the future is refused with its path', () => {
+  const asOf = new Date(Date.now() + 600_000).toISOString();
+  writeFileSync(join(folder, 'inventory.json'), JSON.stringify({ source: 'lab', asOf }));
+  const { store } = open({ inventory: 'inventory.json' });
+  expect(() => store.start()).toThrow(/\/asOf "[^"]*" lies in the future: .* set the clock of the source/);
+});
+
 test('a path that can no longer be looked at is a refused document, once, and the old one stays', async () => {
   const file = join(folder, 'inventory.json');
   writeFileSync(file, good('one'));

@@ -76,6 +76,7 @@ export function createDocuments(
     const digest = hash('sha256', text);
     if (inForce.get(kind) === digest) return 'same';
     const document = parse(kind, path, text);
+    if (kind === 'inventory') refuseFuture(path, document as Documents['inventory']);
     documents = { ...documents, [kind]: document };
     inForce.set(kind, digest);
     onVersion({
@@ -162,6 +163,16 @@ export function createDocuments(
     current: () => documents,
     lastError: kind => errors.get(kind),
   };
+}
+
+/** Clocks of sources may be ahead by so much. */
+const AHEAD_MS_MAX = 300_000;
+
+function refuseFuture(path: string, { asOf }: Documents['inventory']): void {
+  const now = Date.now();
+  if (Date.parse(asOf) <= now + AHEAD_MS_MAX) return;
+  const message = `"${asOf}" lies in the future: it is ${new Date(now).toISOString()} here; set the clock of the source`;
+  throw new DocumentError(`inventory document ${path}`, [{ path: '/asOf', message }]);
 }
 
 /** Files are written in several steps: a change is read once the folder was quiet for so long. */

@@ -139,10 +139,10 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     const segment = topology.segmentIds[at - 1];
     const shared = { ...(segment !== undefined && { segment }), ...(address && { address }) };
     if (topology.kind[owner] === OWNER_KIND.vmkernel) return shared;
-    const { name, tags, folder, mac, portGroups } = topology.textOf(owner);
-    const own = { ...shared, ...(mac !== undefined && { mac }) };
-    if (topology.kind[owner] === OWNER_KIND.endpoint) return { ...own, name: name.toLowerCase() };
-    return { ...own, name, tags: tags ?? [], portGroups: portGroups ?? [], ...(folder !== undefined && { folder }) };
+    const { name, tags, folder, mac, portGroups, isVia } = topology.textOf(owner);
+    const own = { ...shared, name, ...(mac !== undefined && { mac }) };
+    if (topology.kind[owner] === OWNER_KIND.endpoint) return { ...own, isVia: isVia ?? false };
+    return { ...own, tags: tags ?? [], portGroups: portGroups ?? [], ...(folder !== undefined && { folder }) };
   };
 
   const autoOf = (owner: number): AutoNode => {

@@ -12,9 +12,11 @@ import { createEpochs, type RowEpochs } from './epochs.ts';
 import { estimate } from './estimate.ts';
 import { fillIdentities } from './identity-columns.ts';
 import type { Knowledge } from './knowledge/knowledge.ts';
+import type { LearnedServices } from './learned-services.ts';
 import { localityOf } from './locality.ts';
 import type { Moves } from './moves.ts';
 import type { NodeNames } from './node-names.ts';
+import type { PortBits } from './server-side.ts';
 import type { Snapshot } from './snapshot.ts';
 import { mendTimes, setTime, type TimeLimits } from './times.ts';
 
@@ -47,6 +49,10 @@ export interface EnrichmentOptions extends TimeLimits {
   readonly endpointsMax?: number;
   /** Is shown the rows that the election marks as moved. */
   readonly moves?: Pick<Moves, 'elected'>;
+  /** Ports that are taken for a client's. */
+  readonly ephemeral?: PortBits;
+  /** What was learned of servers; rows add to it. */
+  readonly services?: LearnedServices;
 }
 
 /** Snapshots whose stages are kept: the newest one, and those of rows that began before its time. */
@@ -78,7 +84,12 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
       if (stages.asOfMs !== asOfMs) stages = { ...stages, asOfMs };
     } else {
       const endpoints = createEndpoints(snapshot, names, options.endpointsMax);
-      stages = { asOfMs, snapshot, endpoints, classifier: createClassifier(snapshot.applications, endpoints, names) };
+      stages = {
+        asOfMs,
+        snapshot,
+        endpoints,
+        classifier: createClassifier(snapshot.applications, endpoints, names, options),
+      };
       for (const oldest of kept.keys()) if (kept.size >= STAGES_MAX) kept.delete(oldest);
     }
     kept.set(snapshot, stages);
@@ -180,6 +191,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
       const { cut, reversed, epochs } = mended;
       let unknownRate = 0;
       let straddles = 0;
+      options.services?.learn(columns, 0, rows);
       if (epochs.distinct.length === 1) unknownRate = enrichRows(stagesAt(epochs.distinct[0]!), columns, 0, rows);
       else {
         const were = endsThen(given, epochs);

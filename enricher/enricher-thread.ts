@@ -13,7 +13,10 @@ import { ENRICHER_COUNTERS } from './counters.ts';
 import { createEnricher } from './enricher.ts';
 import { createThreadFeed } from './knowledge/feed.ts';
 import { FACTS_MAX } from './known-facts.ts';
+import { createLearnedServices } from './learned-services.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
+import { ephemeralBits } from './server-side.ts';
+import { createServicesExchange } from './services-exchange.ts';
 
 const PASS_INTERVAL_MS = 5000;
 
@@ -25,13 +28,17 @@ const storage = createStorage({
   queryTimeoutMs: configuration.queryTimeoutMs,
 });
 const source = createSpoolSource(spool);
+const counted = openCounters(ENRICHER_COUNTERS, counters);
+const services = createLearnedServices({ ephemeral: ephemeralBits(configuration.ephemeralPorts) });
 const enricher = createEnricher(configuration, {
   source,
   storage,
   log,
-  counters: openCounters(ENRICHER_COUNTERS, counters),
+  counters: counted,
+  services,
   feed: createThreadFeed({ configuration, storage: address, counters }),
 });
+const exchange = createServicesExchange({ services, storage, log, counters: counted });
 const pass = createPass({ storage, log });
 
 const tell = (message: EnricherMessage) => parentPort!.postMessage(message);
@@ -63,12 +70,14 @@ async function storedFacts(): Promise<StoredFact[]> {
 announced.on('message', (token: string) => source.announce(token));
 
 try {
+  await exchange.start();
   await enricher.start(restarted, await storedFacts());
   const stopping = new AbortController();
   const passing = keepPassing(stopping.signal);
   parentPort!.once('message', async () => {
     stopping.abort();
     await enricher.stop();
+    await exchange.stop();
     source.close();
     await passing;
     await storage.close();

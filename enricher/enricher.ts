@@ -23,9 +23,11 @@ import { createEnrichment, type FlowBatch, type MendedBatch } from './enrich.ts'
 import { createLocalFeed, type KnowledgeFeed } from './knowledge/feed.ts';
 import type { KeeperConfiguration } from './knowledge/keeper.ts';
 import { createKnownFacts } from './known-facts.ts';
+import type { LearnedServices } from './learned-services.ts';
 import { createMoves } from './moves.ts';
 import { createNodeNames } from './node-names.ts';
 import { createPersistence } from './persistence.ts';
+import { ephemeralBits } from './server-side.ts';
 import { timeAt } from './times.ts';
 
 /**
@@ -42,7 +44,9 @@ const SOURCE_PAUSE_MS = 1000;
 const MOVES_EXPIRE_MS = 60_000;
 const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === 'decoded').map(column => column.name));
 
-export type EnricherConfiguration = KeeperConfiguration & Pick<Configuration, 'insertsMax' | 'spanMsMax' | 'skewMsMax'>;
+export type EnricherConfiguration = KeeperConfiguration &
+  Pick<Configuration, 'insertsMax' | 'spanMsMax' | 'skewMsMax'> &
+  Partial<Pick<Configuration, 'ephemeralPorts'>>;
 
 export interface EnricherDependencies {
   readonly source: BatchSource;
@@ -51,6 +55,8 @@ export interface EnricherDependencies {
   readonly counters: Counters<typeof ENRICHER_COUNTERS>;
   /** Where the knowledge comes from; a keeper in this thread when left out. */
   readonly feed?: KnowledgeFeed;
+  /** What is known of servers; none is learned when left out. */
+  readonly services?: LearnedServices;
   /** First pause before a retry. */
   readonly pauseMsMin?: number;
   readonly documentPollMs?: number;
@@ -88,8 +94,14 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   setMaxListeners(0, deadline.signal);
   const throttle = createThrottle();
   const names = createNodeNames();
-  const facts = createKnownFacts();
   const moves = createMoves();
+  const enriching = {
+    ...config,
+    moves,
+    ephemeral: ephemeralBits(config.ephemeralPorts),
+    ...(dependencies.services && { services: dependencies.services }),
+  };
+  const facts = createKnownFacts();
   let movesExpiredAtMs = 0;
   const persistence = {
     triesMax: config.insertTriesMax,
@@ -111,8 +123,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   let eventsStored = Promise.resolve();
   let storingEvents = false;
   const { feed = createLocalFeed(config, { ...dependencies, signal: deadline.signal }) } = dependencies;
-  const options = { ...config, moves };
-  let enrichment = createEnrichment(feed.knowledge, names, options);
+  let enrichment = createEnrichment(feed.knowledge, names, enriching);
 
   function storeNames(nodes: readonly NodeName[]): Promise<void> {
     if (nodes.length === 0) return namesStored;
@@ -122,7 +133,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       if (done !== 'refused') return;
       // The caches of the enrichment announce a node once, so they start anew as well.
       names.forget();
-      enrichment = createEnrichment(feed.knowledge, names, options);
+      enrichment = createEnrichment(feed.knowledge, names, enriching);
     });
     return namesStored;
   }

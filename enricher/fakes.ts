@@ -3,7 +3,7 @@
 import { type ArrowBytes, decodeArrow, encodeArrow, piecesOf } from '../schemas/arrow.ts';
 import type { BatchIdentity, BatchKind } from '../schemas/batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
-import type { DocumentVersion, NodeName, NoticedEvent, Storage, StoredFact } from '../storage/storage.ts';
+import type { DocumentVersion, NodeName, NoticedEvent, ServiceSeen, Storage, StoredFact } from '../storage/storage.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
 import type { FlowBatch } from './enrich.ts';
 
@@ -83,6 +83,7 @@ export function createFakeStorage(signal: Signal) {
   const documents: DocumentVersion[] = [];
   const facts: StoredFact[] = [];
   const events: NoticedEvent[] = [];
+  const services: ServiceSeen[] = [];
   const lookups: { batch: bigint; receivedAtMs: number }[] = [];
   const fake = {
     inserts,
@@ -91,6 +92,7 @@ export function createFakeStorage(signal: Signal) {
     documents,
     facts,
     events,
+    services,
     lookups,
     /** Called before each insert; what it throws is what the insert throws. */
     beforeInsert: async (_: FakeInsert): Promise<void> => {},
@@ -122,6 +124,12 @@ export function createFakeStorage(signal: Signal) {
         signal.changed();
       },
       recentFacts: async () => [],
+      async insertServices(given: readonly ServiceSeen[]): Promise<void> {
+        services.push(...given);
+        signal.changed();
+      },
+      recordedServices: async () => [],
+      servicesSeen: async () => [],
       async insertDocument(version: DocumentVersion): Promise<void> {
         documents.push(version);
         signal.changed();

@@ -30,25 +30,37 @@ export interface PrefixData {
 const KEY_WORDS = 5;
 
 export function compilePrefixes(entries: readonly PrefixEntry[]): PrefixData {
-  const table = createHashTable(KEY_WORDS, entries.length, entries.length);
+  return layPrefixes(entries, entries.length);
+}
+
+/** The same for at most `countMax` entries that are made one at a time: a million of them need not exist at once. */
+export function layPrefixes(entries: Iterable<PrefixEntry>, countMax: number): PrefixData {
+  const table = createHashTable(KEY_WORDS, countMax, countMax);
   const key = new Uint32Array(KEY_WORDS);
-  const numbers = new Uint32Array(entries.length);
-  const counts = new Uint32Array(entries.length);
+  const numbers = new Uint32Array(countMax);
+  const given = new Uint32Array(countMax);
+  const counts = new Uint32Array(countMax);
+  const hasLength = new Uint8Array(129);
+  let count = 0;
   let distinct = 0;
-  for (let i = 0; i < entries.length; i++) {
-    const { words, length } = entries[i]!.prefix;
-    setKey(key, words, length);
-    const known = table.find(key, 0);
-    if (known < 0) table.insert(key, 0, distinct);
-    numbers[i] = known < 0 ? distinct++ : known;
-    counts[numbers[i]!]!++;
+  for (const { prefix, value } of entries) {
+    setKey(key, prefix.words, prefix.length);
+    hasLength[prefix.length] = 1;
+    let number = table.find(key, 0);
+    if (number < 0) {
+      number = distinct++;
+      table.insert(key, 0, number);
+    }
+    numbers[count] = number;
+    given[count++] = value;
+    counts[number]!++;
   }
   const starts = new Uint32Array(distinct + 1);
   for (let n = 0; n < distinct; n++) starts[n + 1] = starts[n]! + counts[n]!;
   const next = starts.slice(0, distinct);
-  const values = new Uint32Array(entries.length);
-  for (let i = 0; i < entries.length; i++) values[next[numbers[i]!]!++] = entries[i]!.value;
-  const lengths = Uint8Array.from(new Set(entries.map(entry => entry.prefix.length))).sort((a, b) => b - a);
+  const values = new Uint32Array(count);
+  for (let i = 0; i < count; i++) values[next[numbers[i]!]!++] = given[i]!;
+  const lengths = Uint8Array.from([...hasLength.keys()].filter(length => hasLength[length] === 1)).reverse();
   return { slots: table.words, lengths, starts, values };
 }
 

@@ -1,24 +1,85 @@
-// Which end of a record is the server. A pure, symmetric function: the record of the other direction, with its ends
-// exchanged, names the same end. Learned services come between listed ports and ephemeral ranges once they exist.
+// Which end of a record is the server: a listed port, of two the narrower range; then a service that was seen to answer
+// (learned-services.ts); then the end whose port is not a client's; then the lower port. Pure and symmetric: the record
+// of the other direction, with its ends exchanged, names the same end for the same reason.
 
-import { SERVER_SIDE } from '../schemas/codes.ts';
-
-/** IANA begins at 49152, Linux at 32768: from here on a port is taken for a client's. */
-export const EPHEMERAL_PORT_MIN = 32768;
+import { parsePortSpan } from '../schemas/applications.ts';
+import { SERVER_SIDE, SERVER_SIDE_REASON } from '../schemas/codes.ts';
 
 const { unknown: UNKNOWN, src: SRC, dst: DST } = SERVER_SIDE;
 
-/**
- * `srcWidth` and `dstWidth` are the number of ports in the listed range that each end's port falls into, 0 when no
- * application lists it. Protocols without ports pass 0 as both ports.
- */
-export function serverSideOf(srcWidth: number, dstWidth: number, srcPort: number, dstPort: number): number {
-  if (srcWidth !== dstWidth) {
-    if (dstWidth === 0) return SRC;
-    if (srcWidth === 0) return DST;
-    return srcWidth < dstWidth ? SRC : DST;
+/** A side and its reason in one number, so that deciding makes no object. */
+const REASON_SHIFT = 2;
+const decision = (side: number, reason: number) => (reason << REASON_SHIFT) | side;
+
+export const UNDECIDED = decision(UNKNOWN, SERVER_SIDE_REASON.none);
+const LISTED_SRC = decision(SRC, SERVER_SIDE_REASON.listed);
+const LISTED_DST = decision(DST, SERVER_SIDE_REASON.listed);
+const RANGE_SRC = decision(SRC, SERVER_SIDE_REASON.range);
+const RANGE_DST = decision(DST, SERVER_SIDE_REASON.range);
+export const LEARNED_SRC = decision(SRC, SERVER_SIDE_REASON.learned);
+export const LEARNED_DST = decision(DST, SERVER_SIDE_REASON.learned);
+const EPHEMERAL_SRC = decision(SRC, SERVER_SIDE_REASON.ephemeral);
+const EPHEMERAL_DST = decision(DST, SERVER_SIDE_REASON.ephemeral);
+const LOWER_SRC = decision(SRC, SERVER_SIDE_REASON['lower-port']);
+const LOWER_DST = decision(DST, SERVER_SIDE_REASON['lower-port']);
+
+export function sideIn(decided: number): number {
+  return decided & ((1 << REASON_SHIFT) - 1);
+}
+
+export function reasonIn(decided: number): number {
+  return decided >>> REASON_SHIFT;
+}
+
+/** IANA begins at 49152, Linux at 32768, Windows before 2008 has 1025 to 5000. */
+export const EPHEMERAL_PORTS: readonly string[] = ['32768-65535'];
+
+const PORT_BITS_WORDS = 65536 / 32;
+
+/** One bit per port. */
+export type PortBits = Uint32Array;
+
+export function createPortBits(): PortBits {
+  return new Uint32Array(PORT_BITS_WORDS);
+}
+
+export function hasPort(bits: PortBits, port: number): boolean {
+  return ((bits[port >>> 5]! >>> (port & 31)) & 1) !== 0;
+}
+
+export function addPort(bits: PortBits, port: number): void {
+  bits[port >>> 5]! |= 1 << (port & 31);
+}
+
+/** Bits of the ports that are taken for a client's: `32768-65535`, `5000`. */
+export function ephemeralBits(spans: readonly string[] = EPHEMERAL_PORTS): PortBits {
+  const bits = createPortBits();
+  for (const text of spans) {
+    const { from, to } = parsePortSpan(text)!;
+    for (let port = from; port <= to; port++) addPort(bits, port);
   }
-  // One end ephemeral and the other not is the case of the lower port too.
-  if (srcPort === dstPort) return UNKNOWN;
-  return srcPort < dstPort ? SRC : DST;
+  return bits;
+}
+
+/**
+ * What listed ports say: `srcWidth` and `dstWidth` are the number of ports in the listed range that each end's port falls
+ * into, 0 when no application lists it.
+ */
+export function sideByLists(srcWidth: number, dstWidth: number): number {
+  if (srcWidth === dstWidth) return UNDECIDED;
+  if (dstWidth === 0) return LISTED_SRC;
+  if (srcWidth === 0) return LISTED_DST;
+  return srcWidth < dstWidth ? RANGE_SRC : RANGE_DST;
+}
+
+/** What the port numbers alone say. Protocols without ports pass 0 as both. */
+export function sideByPorts(ephemeral: PortBits, srcPort: number, dstPort: number): number {
+  if (srcPort === dstPort) return UNDECIDED;
+  const isSrcClient = hasPort(ephemeral, srcPort);
+  if (isSrcClient !== hasPort(ephemeral, dstPort)) return isSrcClient ? EPHEMERAL_DST : EPHEMERAL_SRC;
+  return srcPort < dstPort ? LOWER_SRC : LOWER_DST;
+}
+
+export function isByEphemeral(decided: number): boolean {
+  return decided === EPHEMERAL_SRC || decided === EPHEMERAL_DST;
 }

@@ -7,7 +7,7 @@ import { type ExporterRegistry, exporterRegistryChecker } from '../schemas/expor
 import { type Inventory, inventoryChecker } from '../schemas/inventory.ts';
 import type { StoredFact } from '../storage/storage.ts';
 import { type AccessTable, compileAccess } from './access.ts';
-import { type ApplicationTable, compileApplications } from './applications.ts';
+import { type ApplicationTable, compileApplications, openApplications } from './applications.ts';
 import { compileExporters, type ExporterTable } from './exporter-table.ts';
 import { type Merged, mergedOf } from './knowledge/merge.ts';
 import { addStations } from './stations.ts';
@@ -77,5 +77,8 @@ export function openSnapshot(data: SnapshotData, applications: ApplicationTable)
 /** One set of documents that holds for all time. */
 export function compileSnapshot(documents: Documents, facts: readonly StoredFact[] = []): Snapshot {
   const { inventory, applications, exporters } = documents;
-  return openSnapshot(compileSnapshotData(mergedOf(inventory), exporters, facts), compileApplications(applications));
+  return openSnapshot(
+    compileSnapshotData(mergedOf(inventory), exporters, facts),
+    openApplications(compileApplications(applications)),
+  );
 }

@@ -11,6 +11,7 @@ import {
   PROTOCOL,
   type Protocol,
   RULES,
+  SERVER_SIDE_REASONS,
   SERVER_SIDES,
 } from '../schemas/codes.ts';
 import { exporterRegistryChecker } from '../schemas/exporters.ts';
@@ -49,6 +50,7 @@ export interface Row {
   receivedAt?: number;
   flowStart?: number;
   flowEnd?: number;
+  tcpFlags?: number;
 }
 
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -105,6 +107,7 @@ export function batchOf(rows: readonly Row[]): FlowBatch {
     columns.direction[row] = DIRECTION[given.direction ?? 'unknown'];
     columns.forwardingStatus[row] = given.forwardingStatus ?? 0;
     columns.samplingRate[row] = given.samplingRate ?? 1;
+    columns.tcpFlags[row] = given.tcpFlags ?? 0;
     setTime(columns.bytes, row, given.bytes ?? 1000);
     setTime(columns.packets, row, given.packets ?? 1);
   });
@@ -125,10 +128,11 @@ export interface EnrichedRow {
   dstVm: string;
   service: string;
   serverSide: string;
+  serverSideReason: string;
+  marks: number;
   locality: string;
   countReason: string;
   weight: number;
-  marks: number;
 }
 
 /** Enriches rows with documents; node keys come back as the names that were announced for them, 0 as ''. */
@@ -158,9 +162,10 @@ export function enrichRows(documents: Documents | Snapshot | Knowledge, rows: re
     dstIdentity: IDENTITIES[columns.dstIdentity[row]!]!,
     service: named(columns.service, row),
     serverSide: SERVER_SIDES[columns.serverSide[row]!]!,
+    serverSideReason: SERVER_SIDE_REASONS[columns.serverSideReason[row]!]!,
+    marks: columns.marks[row]!,
     locality: LOCALITIES[columns.locality[row]!]!,
     countReason: COUNT_REASONS[columns.countReason[row]!]!,
     weight: columns.weight[row]!,
-    marks: columns.marks[row]!,
   }));
 }

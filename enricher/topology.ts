@@ -24,6 +24,8 @@ export interface OwnerText {
   readonly mac?: string;
   /** Id and name of its port group. */
   readonly portGroups?: readonly string[];
+  /** Whether it passes on what others sent: a virtual address, a balancer. */
+  readonly isVia?: boolean;
   /** Of a vmkernel NIC. */
   readonly purpose?: string;
 }
@@ -239,6 +241,7 @@ export function compileTopology(merged: Merged): TopologyData {
     place(OWNER_KIND.endpoint, i, 0, 0, endpoint.rack, {
       identity: `${merged.sources[from]!.name}/${endpoint.id}`,
       name: endpoint.name || endpoint.id,
+      ...((endpoint.kind === 'vip' || endpoint.kind === 'appliance') && { isVia: true }),
       ...(endpoint.mac !== undefined && { mac: endpoint.mac }),
     });
     setSegment(endpoint.segment, undefined);

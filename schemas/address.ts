@@ -1,7 +1,7 @@
 // Addresses and prefixes as text, and as four 32-bit words in host order (IPv4 mapped into ::ffff:0:0/96). Cold path:
 // documents, command line and API. Columns hold the same 16 bytes in network order.
 
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
 
 export type Words = readonly [number, number, number, number];
 
@@ -19,7 +19,8 @@ export function isMapped4(words: Words): boolean {
 
 /** Words of an IPv4 or IPv6 address, undefined when the text is none. Zone ids are refused. */
 export function parseAddress(text: string): Words | undefined {
-  if (isIPv4(text)) return [0, 0, MAPPED, parseDotted(text)];
+  const dotted = scanDotted(text, text.length);
+  if (dotted >= 0) return [0, 0, MAPPED, dotted];
   if (!isIPv6(text) || text.includes('%')) return undefined;
   const lastColon = text.lastIndexOf(':');
   const tail = text.slice(lastColon + 1);
@@ -32,6 +33,30 @@ export function parseAddress(text: string): Words | undefined {
   );
   const word = (i: number) => ((groups[2 * i]! << 16) | groups[2 * i + 1]!) >>> 0;
   return [word(0), word(1), word(2), word(3)];
+}
+
+/**
+ * The IPv4 address that is text[0] to text[end], -1 when it is none. Documents may hold a million of them: no part of the
+ * text is copied.
+ */
+function scanDotted(text: string, end: number): number {
+  let value = 0;
+  let octet = -1;
+  let dots = 0;
+  for (let i = 0; i < end; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit >= 0 && digit <= 9) {
+      // `01` is no octet: some programs read it as octal.
+      if (octet === 0) return -1;
+      octet = octet < 0 ? digit : 10 * octet + digit;
+      if (octet > 255) return -1;
+    } else {
+      if (text.charCodeAt(i) !== 0x2e || octet < 0 || ++dots > 3) return -1;
+      value = 256 * value + octet;
+      octet = -1;
+    }
+  }
+  return dots === 3 && octet >= 0 ? 256 * value + octet : -1;
 }
 
 function parseDotted(text: string): number {
@@ -63,14 +88,30 @@ export function formatIPv4(value: number): string {
 
 /** `10.0.0.0/8`, `fd00::/8` or a single address. Bits behind the length are cleared. */
 export function parsePrefix(text: string): Prefix | undefined {
+  const slash = text.indexOf('/');
+  const dotted = scanDotted(text, slash < 0 ? text.length : slash);
+  if (dotted >= 0) {
+    const bits = slash < 0 ? 32 : parseLength(text, slash + 1);
+    if (bits < 0 || bits > 32) return undefined;
+    return { words: [0, 0, MAPPED, (bits === 0 ? 0 : dotted & (0xffffffff << (32 - bits))) >>> 0], length: 96 + bits };
+  }
   const [addressText = '', lengthText, more] = text.split('/');
   const words = parseAddress(addressText);
   if (!words || more !== undefined) return undefined;
-  const bits = isIPv4(addressText) ? 32 : 128;
-  if (lengthText !== undefined && !/^\d{1,3}$/.test(lengthText)) return undefined;
-  const length = lengthText === undefined ? bits : Number(lengthText);
-  if (length > bits) return undefined;
-  return { words: maskWords(words, length + 128 - bits), length: length + 128 - bits };
+  const length = lengthText === undefined ? 128 : parseLength(lengthText, 0);
+  return length < 0 || length > 128 ? undefined : { words: maskWords(words, length), length };
+}
+
+/** One to three digits from `from` on, -1 for anything else. */
+function parseLength(text: string, from: number): number {
+  if (from === text.length || text.length - from > 3) return -1;
+  let length = 0;
+  for (let i = from; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    length = 10 * length + digit;
+  }
+  return length;
 }
 
 export function maskWords(words: Words, length: number): Words {

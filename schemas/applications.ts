@@ -72,6 +72,14 @@ export function parsePortRange(text: string): PortRange | undefined {
   return to > 65535 || from > to ? undefined : { proto: PROTOS[match[1]!]!, from, to };
 }
 
+/** `32768-65535`; undefined when the text is no range of ports. */
+export function parsePortSpan(text: string): { from: number; to: number } | undefined {
+  const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
+  const from = Number(match?.[1]);
+  const to = Number(match?.[2]);
+  return match && from <= to && to <= 65535 ? { from, to } : undefined;
+}
+
 export const applicationsChecker = documentChecker(Applications, document => {
   const faults: Fault[] = [];
   const each = (values: readonly string[], path: string, valid: (text: string) => unknown, expected: string) =>

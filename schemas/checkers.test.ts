@@ -19,6 +19,7 @@ function faultsOf(checker: Checker<unknown>, document: object): string[] {
 
 describe('an inventory', () => {
   const faults = (parts: object) => faultsOf(inventoryChecker, { source: 's', asOf: '2026-01-01T00:00:00Z', ...parts });
+  const KINDS = ['sites', 'racks', 'segments', 'switches', 'hosts', 'vms', 'endpoints'];
   const host = {
     id: 'h1',
     rack: 'r1',
@@ -144,14 +145,30 @@ describe('an inventory', () => {
       },
       '/endpoints/0/mac "0200.0000.0002" is the MAC address of /hosts/0/vmkernelNics/0/mac already',
     ],
+    [
+      { ...whole, vms: [{ id: 'v', name: 'v', vnics: [{ portGroup: 'pg3' }] }] },
+      '/vms/0/vnics/0/portGroup "pg3" is no port group of any host',
+    ],
+    [
+      { vms: ['a', 'b'].map(id => ({ id, name: id, vnics: [{ mac: '02:00:00:00:00:01' }] })) },
+      '/vms/1/vnics/0/mac "02:00:00:00:00:01" is the MAC address of /vms/0/vnics/0/mac already',
+    ],
   ])('is refused: %#', (parts, fault) => {
-    expect(faults(parts)).toEqual([expect.stringContaining(fault)]);
+    expect(faults({ ...parts, complete: KINDS })).toEqual([expect.stringContaining(fault)]);
   });
 
   test('says all of it at once', () => {
-    expect(faults({ racks: [{ id: 'r', site: 'x' }], hosts: [{ id: 'h', rack: 'y', addresses: ['z'] }] })).toHaveLength(
-      3,
-    );
+    const parts = { racks: [{ id: 'r', site: 'x' }], hosts: [{ id: 'h', rack: 'y', addresses: ['z'] }] };
+    expect(faults({ ...parts, complete: KINDS })).toHaveLength(3);
+  });
+
+  test('that tells nothing of a kind may name what was told before, or by another source', () => {
+    const moved = { id: 'v', name: 'v', host: 'elsewhere', vnics: [{ portGroup: 'pg', segment: 'seg' }] };
+    expect(faults({ vms: [moved] })).toEqual([]);
+    expect(faults({ vms: [moved], hosts: [{ id: 'h' }] })).toEqual(['/vms/0/host "elsewhere" is no id of /hosts']);
+    expect(faults({ vms: [moved], complete: ['vms', 'segments'] })).toEqual([
+      '/vms/0/vnics/0/segment "seg" is no id of /segments',
+    ]);
   });
 
   test.each(['2026-01-01', '2026-01-01T00:00:00', '2026-02-30T00:00:00Z', 'yesterday', ''])(

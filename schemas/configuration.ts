@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Static, Type } from 'typebox';
 import { parse as parseYaml } from 'yaml';
+import { parsePortSpan } from './applications.ts';
 import { DocumentError, documentChecker, type Fault } from './documents.ts';
 
 const MiB = 1024 * 1024;
@@ -203,6 +204,11 @@ const key = {
   }),
   inventory: Type.String({ default: '', description: 'inventory document (JSON or YAML), read again when it changes' }),
   applications: Type.String({ default: '', description: 'applications document, read again when it changes' }),
+  ephemeralPorts: Type.Array(Type.String({ pattern: '^\\d{1,5}-\\d{1,5}$' }), {
+    default: ['32768-65535'],
+    maxItems: 64,
+    description: "ports taken for a client's where nothing else tells the server; old Windows has 1025-5000 too",
+  }),
   exporters: Type.String({ default: '', description: 'exporter registry, read again when it changes' }),
   inventorySources: Type.Array(Type.String({ minLength: 1 }), {
     default: [],
@@ -310,16 +316,23 @@ const key = {
 export const Configuration = Type.Object(key, { additionalProperties: false });
 export type Configuration = Static<typeof Configuration>;
 
-const checker = documentChecker(Configuration, ({ udp, mirrorUdp, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey }) => {
-  const faults: Fault[] = [];
-  if (ipfixTls.length > 0 && (ipfixTlsCert === '' || ipfixTlsKey === ''))
-    faults.push({ path: '/ipfixTls', message: 'needs --ipfix-tls-cert and --ipfix-tls-key' });
-  const mirrors = mirrorUdp.filter(port => udp.includes(port));
-  if (mirrors.length > 0) faults.push({ path: '/mirrorUdp', message: `has port ${mirrors.join(', ')} of --udp too` });
-  const both = ipfixTls.filter(port => ipfixTcp.includes(port));
-  if (both.length > 0) faults.push({ path: '/ipfixTls', message: `has port ${both.join(', ')} of --ipfix-tcp too` });
-  return faults;
-});
+const checker = documentChecker(
+  Configuration,
+  ({ udp, mirrorUdp, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey, ephemeralPorts }) => {
+    const faults: Fault[] = [];
+    if (ipfixTls.length > 0 && (ipfixTlsCert === '' || ipfixTlsKey === ''))
+      faults.push({ path: '/ipfixTls', message: 'needs --ipfix-tls-cert and --ipfix-tls-key' });
+    const mirrors = mirrorUdp.filter(port => udp.includes(port));
+    if (mirrors.length > 0) faults.push({ path: '/mirrorUdp', message: `has port ${mirrors.join(', ')} of --udp too` });
+    const both = ipfixTls.filter(port => ipfixTcp.includes(port));
+    if (both.length > 0) faults.push({ path: '/ipfixTls', message: `has port ${both.join(', ')} of --ipfix-tcp too` });
+    ephemeralPorts.forEach((text, i) => {
+      if (!parsePortSpan(text))
+        faults.push({ path: `/ephemeralPorts/${i}`, message: `"${text}" is no range of ports (32768-65535)` });
+    });
+    return faults;
+  },
+);
 export const CONFIGURATION_KEYS = Object.keys(key) as (keyof Configuration)[];
 
 export function flagOf(name: string): string {

@@ -199,8 +199,10 @@ function inventoryFaults(inventory: Inventory): Fault[] {
     vms: ids('vms'),
     endpoints: ids('endpoints'),
   };
+  // A document that tells nothing of a kind may speak of what an earlier one, or another source, has told.
+  const tells = (kind: keyof typeof known) => known[kind].size > 0 || inventory.complete.some(name => name === kind);
   const reference = (kind: keyof typeof known, id: string | undefined, path: string) => {
-    if (id !== undefined && !known[kind].has(id)) fault(path, `"${id}" is no id of /${kind}`);
+    if (id !== undefined && tells(kind) && !known[kind].has(id)) fault(path, `"${id}" is no id of /${kind}`);
   };
   const address = (text: string, path: string) => {
     if (!parseAddress(text)) fault(path, `"${text}" is no IPv4 or IPv6 address`);
@@ -254,6 +256,9 @@ function inventoryFaults(inventory: Inventory): Fault[] {
     });
   });
   const hosts = new Map(inventory.hosts.map(host => [host.id, host]));
+  const portGroups = new Set(
+    inventory.hosts.flatMap(host => host.vswitches.flatMap(vswitch => vswitch.portGroups.map(group => group.id))),
+  );
   inventory.vms.forEach((vm, i) => {
     reference('hosts', vm.host, `/vms/${i}/host`);
     const vswitches = vm.host === undefined ? undefined : hosts.get(vm.host)?.vswitches;
@@ -262,7 +267,11 @@ function inventoryFaults(inventory: Inventory): Fault[] {
       mac(vnic.mac, `${at}/mac`);
       vnic.addresses.forEach((text, k) => address(text, `${at}/addresses/${k}`));
       reference('segments', vnic.segment, `${at}/segment`);
-      if (!vswitches) return;
+      if (!vswitches) {
+        if (vm.host === undefined && vnic.portGroup !== undefined && tells('hosts') && !portGroups.has(vnic.portGroup))
+          fault(`${at}/portGroup`, `"${vnic.portGroup}" is no port group of any host`);
+        return;
+      }
       const candidates =
         vnic.vswitch === undefined ? vswitches : vswitches.filter(vswitch => vswitch.id === vnic.vswitch);
       if (vnic.vswitch !== undefined && candidates.length === 0)

@@ -7,10 +7,10 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, createClient } from '@clickhouse/client';
-import { formatAddress, parseAddress } from '../schemas/address.ts';
+import { formatAddress, isMapped4, parseAddress } from '../schemas/address.ts';
 import { piecesOf } from '../schemas/arrow.ts';
 import { storageErrorOf } from './failures.ts';
-import type { DocumentVersion, NoticedEvent, QueryParams, Storage, StoredFact } from './storage.ts';
+import type { DocumentVersion, NoticedEvent, QueryParams, ServiceSeen, Storage, StoredFact } from './storage.ts';
 
 /** An insert takes no longer; pass.ts reads a minute only when every insert that began in it has ended. */
 export const INSERT_S_MAX = 30;
@@ -107,6 +107,23 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
     );
   }
 
+  async function selectServices(where: string, params: QueryParams, limit: number): Promise<ServiceSeen[]> {
+    const rows = await select<ServiceText>(
+      `SELECT toString(s.address) AS addressText, vrf, proto, port, s.answered = 1 AS hasAnswered,
+        toString(toUnixTimestamp64Milli(min(s.firstSeen))) AS first, toString(toUnixTimestamp64Milli(max(s.lastSeen))) AS last
+      FROM services AS s WHERE ${where} GROUP BY s.address, vrf, proto, port, s.answered, s.day
+      ORDER BY max(s.lastSeen) DESC LIMIT {limit:UInt32}`,
+      { ...params, limit },
+    );
+    return rows.map(({ addressText, hasAnswered, first, last, ...service }) => ({
+      ...service,
+      address: parseAddress(addressText)!,
+      answered: Number(hasAnswered) === 1,
+      firstSeenMs: Number(first),
+      lastSeenMs: Number(last),
+    }));
+  }
+
   return {
     database,
     select,
@@ -184,6 +201,37 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
         receivedAtMs: Number(last),
       }));
     },
+
+    insertServices: services =>
+      classed(async () => {
+        if (services.length === 0) return;
+        const values = services.map(({ address, vrf, proto, port, answered, firstSeenMs, lastSeenMs }) => ({
+          address: isMapped4(address) ? `::ffff:${formatAddress(address)}` : formatAddress(address),
+          vrf,
+          proto,
+          port,
+          answered: answered ? 1 : 0,
+          day: dateTimeText(lastSeenMs).slice(0, 10),
+          firstSeen: dateTimeText(firstSeenMs),
+          lastSeen: dateTimeText(lastSeenMs),
+        }));
+        await writing.insert({
+          table: 'services',
+          values,
+          format: 'JSONEachRow',
+          clickhouse_settings: { async_insert: 0 },
+        });
+      }),
+
+    recordedServices: (withinS, servicesMax) =>
+      selectServices('s.storedAt >= now64(3) - toIntervalSecond({within:UInt32})', { within: withinS }, servicesMax),
+
+    servicesSeen: (fromMs, toMs, servicesMax) =>
+      selectServices(
+        's.lastSeen >= fromUnixTimestamp64Milli({from:Int64}) AND s.firstSeen <= fromUnixTimestamp64Milli({to:Int64})',
+        { from: Math.floor(fromMs), to: Math.floor(toMs) },
+        servicesMax,
+      ),
 
     async insertDocument({ kind, recordedAtMs, asOfMs, source, body }: DocumentVersion) {
       const [newest] = await select<{ hash: string }>(
@@ -269,6 +317,12 @@ function eventRow({ atMs, lastSeenMs, detectedAtMs, confirmedAtMs, ...event }: N
 function mapped(address: string): string {
   return address.includes(':') ? address : `::ffff:${address}`;
 }
+type ServiceText = Pick<ServiceSeen, 'vrf' | 'proto' | 'port'> & {
+  readonly addressText: string;
+  readonly hasAnswered: number | boolean;
+  readonly first: string;
+  readonly last: string;
+};
 
 /** `2026-01-31 12:00:00.000`, which a DateTime64(3, 'UTC') column reads. */
 function dateTimeText(ms: number): string {

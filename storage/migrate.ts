@@ -31,6 +31,11 @@ const MIGRATIONS: readonly Migration[] = [
     statements: config => TABLES.filter(({ name }) => name === 'facts').map(table => createTableSql(table, config)),
   },
   {
+    id: 3,
+    name: 'services',
+    statements: config => TABLES.filter(({ name }) => name === 'services').map(table => createTableSql(table, config)),
+  },
+  {
     id: 5,
     name: 'interfaces, heartbeats, events',
     statements: config =>

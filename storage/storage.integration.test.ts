@@ -334,6 +334,7 @@ describe('migration', () => {
     expect(await storage.select('SELECT DISTINCT id FROM migrations ORDER BY id')).toEqual([
       { id: 1 },
       { id: 2 },
+      { id: 3 },
       { id: 5 },
     ]);
     expect(before.length).toBeGreaterThan(14);

@@ -1,5 +1,6 @@
 // What the services ask of ClickHouse. client.ts is the one module that knows its client library.
 
+import type { Words } from '../schemas/address.ts';
 import type { ArrowBytes } from '../schemas/arrow.ts';
 import type { FactRow } from '../schemas/facts.ts';
 
@@ -30,6 +31,18 @@ export interface NodeName {
 /** A fact as the table `facts` keeps it: told first at `firstSeenMs`, last at `receivedAtMs`. */
 export interface StoredFact extends FactRow {
   readonly firstSeenMs: number;
+}
+
+/** A server that was seen at work; table `services`. */
+export interface ServiceSeen {
+  readonly address: Words;
+  readonly vrf: number;
+  readonly proto: number;
+  readonly port: number;
+  /** It answered; false when it was only asked. */
+  readonly answered: boolean;
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
 }
 
 /** A version of a document that came into force; table `documents`. */
@@ -86,6 +99,12 @@ export interface Storage {
   insertFacts(facts: readonly StoredFact[]): Promise<void>;
   /** Facts told since `sinceMs`, the newest first. */
   recentFacts(sinceMs: number, factsMax: number): Promise<StoredFact[]>;
+  /** Records servers that were seen; repeating is harmless. */
+  insertServices(services: readonly ServiceSeen[]): Promise<void>;
+  /** Servers recorded by anyone within the last `withinS` seconds of the server's clock, the last seen first. */
+  recordedServices(withinS: number, servicesMax: number): Promise<ServiceSeen[]>;
+  /** Servers seen between two times, the last seen first. */
+  servicesSeen(fromMs: number, toMs: number, servicesMax: number): Promise<ServiceSeen[]>;
   /** Records a version of a document; one whose body is that of the newest of its kind (inventory: and source) is left out. */
   insertDocument(version: DocumentVersion): Promise<void>;
   /** Records that the newest version of a source still holds; repeating is harmless. */

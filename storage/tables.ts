@@ -150,6 +150,24 @@ export const TABLES: readonly Table[] = [
     expiry: { column: 'toDateTime(lastSeen)', days: records },
   },
   {
+    name: 'services',
+    columns: [
+      plain('address', 'IPv6'),
+      plain('vrf', 'UInt32'),
+      plain('proto', 'UInt8'),
+      plain('port', 'UInt16'),
+      plain('answered', 'UInt8'),
+      // Of the last evidence: what was silent for a while has rows for each spell.
+      plain('day', 'Date'),
+      plain('firstSeen', `SimpleAggregateFunction(min, ${DATETIME_MS})`),
+      plain('lastSeen', `SimpleAggregateFunction(max, ${DATETIME_MS})`),
+      plain('storedAt', `SimpleAggregateFunction(max, ${DATETIME_MS})`, 'DEFAULT now64(3)'),
+    ],
+    engine: 'AggregatingMergeTree',
+    order: '(address, vrf, proto, port, answered, day)',
+    expiry: { column: 'day', days: records },
+  },
+  {
     name: 'documents',
     columns: [
       plain('kind', 'LowCardinality(String)'),

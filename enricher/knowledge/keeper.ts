@@ -10,6 +10,7 @@ import { decodeFacts } from '../../schemas/fact-batch.ts';
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
 import type { DocumentVersion, Storage, StoredFact } from '../../storage/storage.ts';
+import { type CompiledApplications, compileApplications } from '../applications.ts';
 import type { ENRICHER_COUNTERS } from '../counters.ts';
 import { createDocuments, type DocumentKind, type DocumentStore } from '../documents.ts';
 import { createKnownFacts } from '../known-facts.ts';
@@ -49,7 +50,7 @@ export interface KnowledgeUpdate {
   readonly epochs: Epochs;
   /** By the name of the state. */
   readonly snapshots: readonly (readonly [string, SnapshotData])[];
-  readonly applications?: Applications;
+  readonly applications?: CompiledApplications;
 }
 
 export interface KeeperDependencies {
@@ -63,7 +64,7 @@ export interface KeeperDependencies {
   readonly tablePollMs?: number;
   readonly factsIntervalMs?: number;
   /** What is done to compiled data before it is kept. */
-  readonly finish?: (data: SnapshotData) => SnapshotData;
+  readonly finish?: <T>(data: T) => T;
 }
 
 export interface Keeper {
@@ -84,7 +85,8 @@ export interface Keeper {
 export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDependencies): Keeper {
   const { storage, log, counters, onUpdate, signal } = dependencies;
   const { tablePollMs = TABLE_POLL_MS, factsIntervalMs = FACTS_INTERVAL_MS } = dependencies;
-  const history = createHistory(config, dependencies.finish);
+  const { finish = same } = dependencies;
+  const history = createHistory(config, finish);
   const facts = createKnownFacts();
   const persist = createPersistence({
     triesMax: config.insertTriesMax,
@@ -171,7 +173,7 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
     onUpdate({
       epochs,
       snapshots: [...snapshots],
-      ...(applications !== handedApplications && { applications }),
+      ...(applications !== handedApplications && { applications: finish(compileApplications(applications)) }),
     });
     handedApplications = applications;
     if (snapshots.size === 0) return;
@@ -323,6 +325,10 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
       await Promise.all([recording, polling.catch(() => {})]);
     },
   };
+}
+
+function same<T>(data: T): T {
+  return data;
 }
 
 function digestOf(body: string): string {

@@ -4,7 +4,7 @@
 import type { Applications } from '../../schemas/applications.ts';
 import { FACT_LIFE_MS } from '../../schemas/facts.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { compileApplications } from '../applications.ts';
+import { compileApplications, openApplications } from '../applications.ts';
 import { FACTS_MAX } from '../known-facts.ts';
 import { NO_DOCUMENTS, openSnapshot, type Snapshot } from '../snapshot.ts';
 import { createHistory, type History, type HistoryOptions } from './history.ts';
@@ -32,7 +32,7 @@ export async function loadKnowledge(
 /** A history as it stands, compiled on demand. */
 export function knowledgeOf(history: History, applications: Applications): Knowledge {
   const { starts, asOfs, moments, names } = history.epochs();
-  const table = compileApplications(applications);
+  const table = openApplications(compileApplications(applications));
   const opened = new Map<string, Snapshot>();
   return {
     starts,

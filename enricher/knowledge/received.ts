@@ -2,7 +2,7 @@
 // a small number; an epoch whose snapshot is not here takes the nearest newer one, else the nearest older one, until it
 // was asked for and came.
 
-import { type ApplicationTable, compileApplications } from '../applications.ts';
+import { type ApplicationTable, compileApplications, openApplications } from '../applications.ts';
 import { NO_DOCUMENTS, openSnapshot, type Snapshot, type SnapshotData } from '../snapshot.ts';
 import type { KnowledgeUpdate } from './keeper.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -17,7 +17,7 @@ export interface Received extends Knowledge {
 export function createReceived(): Received {
   const data = new Map<string, SnapshotData>();
   const opened = new Map<string, Snapshot>();
-  let applications: ApplicationTable = compileApplications(NO_DOCUMENTS.applications);
+  let applications: ApplicationTable = openApplications(compileApplications(NO_DOCUMENTS.applications));
   let epochs: KnowledgeUpdate['epochs'] | undefined;
 
   const nameFor = (epoch: number): string => {
@@ -47,7 +47,7 @@ export function createReceived(): Received {
     take(update) {
       epochs = update.epochs;
       if (update.applications) {
-        applications = compileApplications(update.applications);
+        applications = openApplications(update.applications);
         opened.clear();
       }
       for (const [name, snapshot] of update.snapshots) {

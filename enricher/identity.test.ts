@@ -1,0 +1,148 @@
+import { expect, test } from 'vitest';
+import { inventoryChecker } from '../schemas/inventory.ts';
+import type { StoredFact } from '../storage/storage.ts';
+import { createHistory } from './knowledge/history.ts';
+import { knowledgeOf } from './knowledge/load.ts';
+import { compileSnapshot, NO_DOCUMENTS } from './snapshot.ts';
+import { documentsOf, enrichRows, NOW, type Row } from './testdata.ts';
+
+const MAC = '02:00:00:00:00:01';
+
+/** Two sites with one subnet and one VLAN id; a switch at each, registered. */
+const SITES = {
+  sites: [{ id: 'east' }, { id: 'west' }],
+  racks: [
+    { id: 're', site: 'east' },
+    { id: 'rw', site: 'west' },
+  ],
+  segments: [
+    { id: 'east-10', site: 'east', vlan: 10, prefixes: ['10.1.0.0/16'] },
+    { id: 'west-10', site: 'west', vlan: 10, prefixes: ['10.1.0.0/16'] },
+    { id: 'west-20', site: 'west', vlan: 20, vrf: 'red', prefixes: ['10.1.0.0/16'] },
+  ],
+  switches: [
+    { id: 'swe', rack: 're', ports: [{ ifIndex: 1 }] },
+    { id: 'sww', rack: 'rw', ports: [{ ifIndex: 1 }, { ifIndex: 2 }] },
+  ],
+  hosts: [
+    { id: 'he', rack: 're', pnics: [{ id: 'p', switch: 'swe', ifIndex: 1 }] },
+    { id: 'hw', rack: 'rw', pnics: [{ id: 'p', switch: 'sww', ifIndex: 1 }] },
+  ],
+  vms: [
+    { id: '1', name: 'east-a', host: 'he', vnics: [{ mac: MAC, addresses: ['10.1.0.1'], segment: 'east-10' }] },
+    { id: '2', name: 'west-a', host: 'hw', vnics: [{ addresses: ['10.1.0.1'], segment: 'west-10' }] },
+    { id: '3', name: 'west-b', host: 'hw', vnics: [{ addresses: ['10.1.0.1', '10.1.0.2'], segment: 'west-20' }] },
+  ],
+};
+const EXPORTERS = [
+  { address: '192.0.2.1', switch: 'swe' },
+  { address: '192.0.2.2', switch: 'sww' },
+  { address: '192.0.2.3', site: 'east' },
+];
+const VRF: StoredFact = {
+  receivedAtMs: NOW,
+  firstSeenMs: NOW,
+  exporter: '192.0.2.2',
+  observationDomain: 0,
+  protocol: 6,
+  kind: 'vrf',
+  index: 7,
+  mac: 0,
+  stationId: '',
+  name: 'red',
+  hostId: '',
+};
+const snapshot = compileSnapshot(documentsOf({ inventory: SITES, exporters: EXPORTERS }), [VRF]);
+const source = (row: Row) => {
+  const [enriched] = enrichRows(snapshot, [row]);
+  return [enriched!.srcVm, enriched!.srcIdentity];
+};
+const EAST = { exporter: '192.0.2.1' };
+const WEST = { exporter: '192.0.2.2' };
+
+test('the VLAN means the segment of the exporter’s site: one subnet at two sites does not mix', () => {
+  expect(source({ src: '10.1.0.1', vlan: 10, ...EAST })).toEqual(['east-a', 'segment-address']);
+  expect(source({ src: '10.1.0.1', vlan: 10, ...WEST })).toEqual(['west-a', 'segment-address']);
+  expect(source({ src: '10.1.0.1', vlan: 20, ...WEST })).toEqual(['west-b', 'segment-address']);
+  // An exporter nobody registered stands anywhere.
+  expect(source({ src: '10.1.0.1', vlan: 10, exporter: '192.0.2.99' })).toEqual(['', 'ambiguous']);
+});
+
+test('without a VLAN the site alone tells, where it has one owner of the address', () => {
+  expect(source({ src: '10.1.0.1', ...EAST })).toEqual(['east-a', 'address']);
+  expect(source({ src: '10.1.0.1', exporter: '192.0.2.3' })).toEqual(['east-a', 'address']);
+  expect(source({ src: '10.1.0.1', ...WEST })).toEqual(['', 'ambiguous']);
+});
+
+test('the VRF of the exporter, known by its name, tells two owners apart', () => {
+  expect(source({ src: '10.1.0.1', vrf: 7, ...WEST })).toEqual(['west-b', 'vrf-address']);
+  expect(source({ src: '10.1.0.1', vrf: 8, ...WEST })).toEqual(['', 'ambiguous']);
+  expect(source({ src: '10.1.0.1', vrf: 7, exporter: '192.0.2.99' })).toEqual(['', 'ambiguous']);
+});
+
+test('a MAC is better evidence in its segment, and best at the port that the inventory has for it', () => {
+  const own = { src: '10.1.0.1', srcMac: MAC };
+  expect(source(own)).toEqual(['east-a', 'mac']);
+  expect(source({ ...own, vlan: 10, ...EAST })).toEqual(['east-a', 'segment-mac']);
+  expect(source({ ...own, vlan: 10, inIf: 1, ...EAST })).toEqual(['east-a', 'port-mac']);
+  expect(source({ ...own, vlan: 10, inIf: 2, ...EAST })).toEqual(['east-a', 'segment-mac']);
+});
+
+test('the port towards an end is that of its direction', () => {
+  const [row] = enrichRows(snapshot, [{ src: '10.9.9.9', dst: '10.1.0.1', dstMac: MAC, outIf: 1, inIf: 5, ...EAST }]);
+  expect([row!.dstVm, row!.dstIdentity]).toEqual(['east-a', 'port-mac']);
+});
+
+test('a MAC of two sources is ambiguous unless port, segment or address tells', () => {
+  const history = createHistory({
+    inventorySources: [],
+    inventoryStaleMs: 3_600_000,
+    inventoryUnknownMs: 86_400_000,
+  });
+  const put = (document: object) => history.putInventory(inventoryChecker.check('inventory', document));
+  const asOf = new Date(NOW).toISOString();
+  const { sites, racks, segments, switches, hosts } = SITES;
+  put({ source: 'fabric', asOf, sites, racks, segments, switches, hosts });
+  const clone = (id: string, name: string, host: string, segment: string, address: string) => ({
+    id,
+    name,
+    host,
+    vnics: [{ mac: MAC, segment, addresses: [address] }],
+  });
+  put({ source: 'vc-east', asOf, vms: [clone('vm-1', 'east-clone', 'he', 'east-10', '10.1.0.8')] });
+  put({ source: 'vc-west', asOf, vms: [clone('vm-1', 'west-clone', 'hw', 'west-20', '10.1.0.9')] });
+  history.putRegistry(documentsOf({ exporters: EXPORTERS }).exporters);
+  const knowledge = knowledgeOf(history, NO_DOCUMENTS.applications);
+  const from = (row: Row) => {
+    const [enriched] = enrichRows(knowledge, [{ srcMac: MAC, ...row }]);
+    return [enriched!.srcVm, enriched!.srcIdentity];
+  };
+  expect(from({})).toEqual(['', 'ambiguous']);
+  expect(from({ inIf: 1, ...EAST })).toEqual(['east-clone', 'port-mac']);
+  expect(from({ inIf: 1, ...WEST })).toEqual(['west-clone', 'port-mac']);
+  expect(from({ vlan: 20, inIf: 2, ...WEST })).toEqual(['west-clone', 'segment-mac']);
+  expect(from({ src: '10.1.0.9' })).toEqual(['west-clone', 'address']);
+});
+
+test('a VM with listed addresses passes on what comes from outside; one without is taken at its MAC', () => {
+  const documents = documentsOf({
+    inventory: {
+      vms: [
+        { id: '1', name: 'router', vnics: [{ mac: MAC, addresses: ['10.0.0.1'] }] },
+        { id: '2', name: 'unlisted', vnics: [{ mac: '02:00:00:00:00:02', addresses: [] }] },
+      ],
+      segments: [{ id: 'public', prefixes: ['198.51.100.0/24'] }],
+    },
+  });
+  const from = (row: Row) => {
+    const [enriched] = enrichRows(documents, [row]);
+    return [enriched!.srcVm, enriched!.srcIdentity, enriched!.srcApp];
+  };
+  expect(from({ srcMac: MAC, src: '203.0.113.5' })).toEqual(['', 'none', 'external']);
+  expect(from({ srcMac: '02:00:00:00:00:02', src: '203.0.113.5' })).toEqual(['unlisted', 'mac', 'auto:unlisted']);
+  // Inside, and in a segment of the inventory, the list of addresses may be old.
+  expect(from({ srcMac: MAC, src: '10.0.0.77' })[0]).toBe('router');
+  expect(from({ srcMac: MAC, src: '198.51.100.7' })[0]).toBe('router');
+  // Addresses of IPv6 are not listed for it.
+  expect(from({ srcMac: MAC, src: '2001:db8::7' })[0]).toBe('router');
+});
