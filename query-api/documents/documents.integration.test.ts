@@ -180,6 +180,17 @@ describe('a snapshot', () => {
     ]);
   }, 120_000);
 
+  test('is refused from a page of another site, taken from one of its own', async () => {
+    const { send } = await createHouse();
+    const from = (origin: string) => send('PUT', 'inventory/snapshots', snapshot(10), { origin, host: 'hairpin:8080' });
+    expect(await from('https://elsewhere.example')).toMatchObject({
+      status: 403,
+      type: 'urn:hairpin:problem:other-site',
+    });
+    expect(await from('null')).toMatchObject({ status: 403 });
+    expect(await from('http://hairpin:8080')).toMatchObject({ status: 201 });
+  });
+
   test('is refused by an API that only reads', async () => {
     const { put, ask } = await createHouse({ writes: false });
     expect(await put(snapshot(10))).toMatchObject({ status: 503, type: 'urn:hairpin:problem:read-only' });
