@@ -21,6 +21,7 @@ import {
   autoVmNode,
   EXPLICIT,
 } from './auto-nodes.ts';
+import { passedBits } from './election-rule.ts';
 import { createHashTable } from './hash-table.ts';
 import type { NodeNames } from './node-names.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -35,6 +36,7 @@ export const ENTRY = {
   autoRule: 8,
   set: 9,
   identity: 10,
+  /** Attachment number, and the bits of PASSED. */
   access: 11,
   vswitchAt: 12,
   hostAt: 13,
@@ -48,6 +50,8 @@ export const ENDPOINTS_MAX = 1_048_576;
 export interface Endpoints {
   /** Writes the offset of each row's entries (into `entries`) to `src` and `dst`, for rows `from` to `to`. */
   resolve(columns: FlowColumns, from: number, to: number, src: Uint32Array, dst: Uint32Array): void;
+  /** Offset of an entry with the keys and places of a host (position from 1), made when first asked for. */
+  hostEntry(position: number): number;
   /** Grows while rows are resolved: read it again for each batch. */
   readonly entries: Uint32Array;
   /** Called when a record uses the automatic node of an entry for the first time, so that only nodes in use get names. */
@@ -90,7 +94,8 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
       ? (topology.vni[owner]! | VNI_TAG) === tag && topology.vni[owner] !== 0
       : topology.vlan[owner] === tag;
 
-  const identify = (tag: number): { owner: number; identity: number } => {
+  /** `forwarder`: another owner, whose MAC address the record bears. */
+  const identify = (tag: number): { owner: number; identity: number; forwarder?: number } => {
     const owners = hostOrder[0] || hostOrder[1] || hostOrder[2] || hostOrder[3] ? topology.ownersOf(hostOrder) : [];
     const isStation = key[5] === STATION_MARK;
     const named = isStation ? key[4]! : topology.byMac.find(key, 4);
@@ -104,7 +109,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     for (const candidates of tag === 0 ? [owners] : [owners, owners.filter(owner => inSegment(owner, tag))]) {
       const [first] = candidates;
       if (first !== undefined && candidates.every(owner => sameEntity(owner, first)))
-        return { owner: first, identity: IDENTITY.address };
+        return { owner: first, identity: IDENTITY.address, ...(!isStation && named >= 0 && { forwarder: named }) };
     }
     return { owner: -1, identity: IDENTITY.ambiguous };
   };
@@ -117,9 +122,12 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     const addressClass = addressClassOf(address);
     const none = (address[0] | address[1] | address[2] | address[3]) === 0;
     if (addressClass === 'multicast') return intern(-1, IDENTITY.none, 0, EXPLICIT.multicast);
-    const { owner, identity } = identify(key[6]!);
-    if (owner >= 0)
-      return intern(owner, identity, applications.setOf(subjectOf(owner, none ? undefined : address)), undefined);
+    const { owner, identity, forwarder } = identify(key[6]!);
+    if (owner >= 0) {
+      const set = applications.setOf(subjectOf(owner, none ? undefined : address));
+      const passed = forwarder === undefined ? 0 : passedBits(access, owner, forwarder);
+      return intern(owner, identity, set, undefined, passed);
+    }
     if (identity === IDENTITY.ambiguous) return intern(-1, identity, 0, EXPLICIT.ambiguous);
     if (toAll || (toGroup && none)) return intern(-1, identity, 0, EXPLICIT.multicast);
     if (addressClass === 'infrastructure') return intern(-1, identity, 0, EXPLICIT.infrastructure);
@@ -176,8 +184,8 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     return autoVmkernelNode(vmk ? vmk.purpose : 'management');
   };
 
-  const intern = (owner: number, identity: number, set: number, given: AutoNode | undefined): number => {
-    const name = `${owner} ${identity} ${set} ${given?.name ?? ''}`;
+  const intern = (owner: number, identity: number, set: number, given: AutoNode | undefined, passed = 0): number => {
+    const name = `${owner} ${identity} ${set} ${given?.name ?? ''} ${passed}`;
     const known = offsets.get(name);
     if (known !== undefined) return known;
     const at = offsets.size * ENTRY.words;
@@ -210,7 +218,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     else
       entries.set(
         [
-          access.idOf[owner]!,
+          (access.idOf[owner]! | passed) >>> 0,
           topology.vswitch[owner]!,
           topology.host[owner]!,
           topology.rack[owner]!,
@@ -221,6 +229,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     return at;
   };
 
+  const hostOwners = new Map<number, number>();
   const placeKeys = new Map<string, Key>();
 
   const named = (
@@ -283,6 +292,14 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
         dst[row] = entryOf(dstAddr, dstMac, row, tag);
       }
       if (topology.knowsStations) useStations(columns, from, to, src, dst);
+    },
+    hostEntry(position) {
+      let owner = hostOwners.get(position);
+      if (owner === undefined) {
+        owner = topology.kind.findIndex((kind, i) => kind === OWNER_KIND.vmkernel && topology.host[i] === position);
+        hostOwners.set(position, owner);
+      }
+      return owner < 0 ? -1 : intern(owner, IDENTITY.none, 0, undefined);
     },
     get entries() {
       return entries;

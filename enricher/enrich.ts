@@ -2,8 +2,10 @@
 // own columns; nothing here knows of files, transport or storage.
 
 import type { Batch } from '../schemas/batch.ts';
+import { LOCALITY, MARKS } from '../schemas/codes.ts';
 import type { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { Key } from '../schemas/keys.ts';
+import { hostAtPort } from './access.ts';
 import { createClassifier } from './classification.ts';
 import { elect } from './election.ts';
 import { createEndpoints, ENTRY } from './endpoints.ts';
@@ -47,7 +49,7 @@ export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: 
     endpoints.resolve(columns, from, to, src, dst);
     const { entries } = endpoints;
     classifier.classify(columns, from, to, src, dst);
-    elect(columns, from, to, src, entries, exporterOf, snapshot.access);
+    elect(columns, from, to, src, dst, entries, exporterOf, snapshot.access);
     copyKeys(entries, src, from, to, columns.srcVm, columns.srcHost, columns.srcRack, columns.srcIdentity);
     copyKeys(entries, dst, from, to, columns.dstVm, columns.dstHost, columns.dstRack, columns.dstIdentity);
     const { locality, inventoryAsOf } = columns;
@@ -55,7 +57,24 @@ export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: 
       locality[row] = localityOf(entries, src[row]!, dst[row]!);
       setTime(inventoryAsOf, row, snapshot.asOfMs);
     }
+    followMoves(columns, from, to);
     return unknownRate;
+  }
+
+  /** The sender of a row that is marked as moved stands where the port is cabled to, and nowhere if nobody knows. */
+  function followMoves(columns: FlowBatch['columns'], from: number, to: number): void {
+    const { marks, inIf, srcHost, srcRack, locality } = columns;
+    for (let row = from; row < to; row++) {
+      if ((marks[row]! & MARKS.moved) === 0) continue;
+      const position = hostAtPort(snapshot.access, exporterOf[row]!, inIf[row]!);
+      const at = position === 0 ? -1 : endpoints.hostEntry(position);
+      const { entries } = endpoints;
+      srcHost[2 * row] = at < 0 ? 0 : entries[at + ENTRY.host]!;
+      srcHost[2 * row + 1] = at < 0 ? 0 : entries[at + ENTRY.host + 1]!;
+      srcRack[2 * row] = at < 0 ? 0 : entries[at + ENTRY.rack]!;
+      srcRack[2 * row + 1] = at < 0 ? 0 : entries[at + ENTRY.rack + 1]!;
+      locality[row] = at < 0 ? LOCALITY.unknown : localityOf(entries, at, dst[row]!);
+    }
   }
 
   return {

@@ -37,6 +37,6 @@ export function compileSnapshot(documents: Documents): Snapshot {
     topology,
     applications: compileApplications(documents.applications),
     exporters: compileExporters(documents.exporters),
-    access: compileAccess(topology, documents.exporters),
+    access: compileAccess(topology, documents.inventory, documents.exporters),
   };
 }
