@@ -4,6 +4,7 @@
 import { ELECTION_RULE } from '../schemas/codes.ts';
 import type { AccessTable } from './access.ts';
 import { ATTACHED, ATTACHMENT } from './attachments.ts';
+import type { Topology } from './topology.ts';
 
 const { none, relay, transit } = ELECTION_RULE;
 /** Rule 1a of a vSwitch that meters only what leaves; stored as `vswitch`. */
@@ -29,6 +30,18 @@ function isInternal(words: Uint32Array, s: number, d: number): boolean {
 function isRelayed(words: Uint32Array, s: number, d: number): boolean {
   const both = words[s + ATTACHMENT.flags]! & words[d + ATTACHMENT.flags]!;
   return (both & ATTACHED.turnsBack) !== 0 && (both & (ATTACHED.relays | ATTACHED.ownPort)) !== 0;
+}
+
+/**
+ * Whether packets from S to D stay inside a host where no registered meter sees them. The rules go on to ask for other
+ * points, in case the inventory is late, but what an exporter nobody registered tells of such a pair is all there is.
+ */
+export function isHiddenPair({ attachments }: AccessTable, s: number, d: number): boolean {
+  if (s === 0 || d === 0 || !isInternal(attachments, s, d) || isRelayed(attachments, s, d)) return false;
+  return (
+    (attachments[s + ATTACHMENT.flags]! & ATTACHED.internalIn) === 0 &&
+    (attachments[d + ATTACHMENT.flags]! & ATTACHED.internalOut) === 0
+  );
 }
 
 function has(words: Uint32Array, at: number): boolean {
@@ -82,9 +95,7 @@ export function attachmentVisibility(access: AccessTable, source: number, destin
   const s = source * ATTACHMENT.words;
   const d = destination * ATTACHMENT.words;
   const hostInternal = s !== 0 && d !== 0 && isInternal(words, s, d);
-  const found = ruleFor(access, s, d, false, false);
-  const byVswitch = found === ELECTION_RULE.vswitch || found === VSWITCH_EGRESS;
-  const rule = hostInternal && !byVswitch && !isRelayed(words, s, d) ? none : ruleCode(found);
+  const rule = isHiddenPair(access, s, d) ? none : ruleCode(ruleFor(access, s, d, false, false));
   return { rule, covered: rule !== none, hostInternal };
 }
 
@@ -97,13 +108,25 @@ export const PASSED = {
   number: 0x3fffffff,
 } as const;
 
-/** The bits of an owner whose packets `forwarder` sends on, or takes for it; a leg inside a VEB host does not show. */
-export function passedBits(access: AccessTable, owner: number, forwarder: number): number {
+/**
+ * The bits of an owner whose packets `forwarder` sends on, or takes for it. A leg inside a VEB host does not show, and one
+ * interface of the forwarder may be inside and the other not.
+ */
+export function passedBits(access: AccessTable, topology: Topology, owner: number, forwarder: number): number {
   const words = access.attachments;
   const own = access.idOf[owner]! * ATTACHMENT.words;
-  const other = access.idOf[forwarder]! * ATTACHMENT.words;
-  if (own === 0 || other === 0) return (PASSED.from | PASSED.to) >>> 0;
-  const isHidden = isInternal(words, own, other) && !isRelayed(words, own, other);
+  const { kind, entity } = topology;
+  const isForwarder = (other: number) =>
+    kind[other] === kind[forwarder] && entity[other] === entity[forwarder] && other < topology.count;
+  const isHiddenFrom = (other: number) => {
+    const at = access.idOf[other]! * ATTACHMENT.words;
+    return own !== 0 && at !== 0 && isInternal(words, own, at) && !isRelayed(words, own, at);
+  };
+  // The interfaces of a VM are owners in a row.
+  let first = forwarder;
+  while (first > 0 && isForwarder(first - 1)) first--;
+  let isHidden = false;
+  for (let other = first; isForwarder(other); other++) isHidden ||= isHiddenFrom(other);
   const flags = words[own + ATTACHMENT.flags]!;
   const from = !isHidden || (flags & ATTACHED.inAtVswitch) !== 0 ? PASSED.from : 0;
   const to = !isHidden || (flags & ATTACHED.outAtVswitch) !== 0 ? PASSED.to : 0;

@@ -7,7 +7,7 @@ import { BIFLOW, COUNT_REASON, DIRECTION, ELECTION_RULE, IDENTITY, MARKS, PROTOC
 import type { FlowColumns } from '../schemas/flow.ts';
 import type { AccessTable } from './access.ts';
 import { ATTACHED, ATTACHMENT } from './attachments.ts';
-import { PASSED, ruleCode, ruleFor, VSWITCH_EGRESS } from './election-rule.ts';
+import { isHiddenPair, PASSED, ruleCode, ruleFor, VSWITCH_EGRESS } from './election-rule.ts';
 import { ENTRY } from './endpoints.ts';
 import { FLOW, TRAFFIC } from './meters.ts';
 import { findPort, PORT, PORT_FLAG } from './port-table.ts';
@@ -93,7 +93,8 @@ export function elect(
       countReason[row] = COUNT_REASON['reverse-exported'];
       continue;
     }
-    if (rule === ELECTION_RULE.none) {
+    if (rule === ELECTION_RULE.none || (exporter === 0 && isHiddenPair(access, s, d))) {
+      electionRule[row] = ELECTION_RULE.none;
       countReason[row] = COUNT_REASON.unelected;
       continue;
     }

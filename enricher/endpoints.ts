@@ -125,7 +125,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     const { owner, identity, forwarder } = identify(key[6]!);
     if (owner >= 0) {
       const set = applications.setOf(subjectOf(owner, none ? undefined : address));
-      const passed = forwarder === undefined ? 0 : passedBits(access, owner, forwarder);
+      const passed = forwarder === undefined ? 0 : passedBits(access, topology, owner, forwarder);
       return intern(owner, identity, set, undefined, passed);
     }
     if (identity === IDENTITY.ambiguous) return intern(-1, identity, 0, EXPLICIT.ambiguous);

@@ -4,8 +4,10 @@ import { parseAddress, parseMac, swap32 } from '../schemas/address.ts';
 import { applicationsChecker } from '../schemas/applications.ts';
 import { createBatch } from '../schemas/batch.ts';
 import {
+  BIFLOW,
   COUNT_REASONS,
   DIRECTION,
+  ELECTION_RULES,
   IDENTITIES,
   LOCALITIES,
   PROTOCOL,
@@ -31,7 +33,10 @@ export interface Row {
   srcPort?: number;
   dstPort?: number;
   vlan?: number;
+  sVlan?: number;
+  ecid?: number;
   vni?: number;
+  biflow?: keyof typeof BIFLOW;
   /** 32 hexadecimal digits. */
   stationId?: string;
   exporter?: string;
@@ -93,6 +98,9 @@ export function batchOf(rows: readonly Row[]): FlowBatch {
     columns.dstPort[row] = given.dstPort ?? 443;
     columns.vlan[row] = given.vlan ?? 0;
     columns.vni[row] = given.vni ?? 0;
+    columns.sVlan[row] = given.sVlan ?? 0;
+    columns.ecid[row] = given.ecid ?? 0;
+    columns.biflow[row] = BIFLOW[given.biflow ?? 'none'];
     if (given.stationId !== undefined)
       new Uint8Array(columns.stationId.buffer).set(Buffer.from(given.stationId, 'hex'), 16 * row);
     columns.observationDomain[row] = given.domain ?? 0;
@@ -125,6 +133,8 @@ export interface EnrichedRow {
   locality: string;
   countReason: string;
   weight: number;
+  electionRule: string;
+  marks: number;
 }
 
 /** Enriches rows with documents; node keys come back as the names that were announced for them, 0 as ''. */
@@ -154,5 +164,7 @@ export function enrichRows(documents: Documents | Snapshot, rows: readonly Row[]
     locality: LOCALITIES[columns.locality[row]!]!,
     countReason: COUNT_REASONS[columns.countReason[row]!]!,
     weight: columns.weight[row]!,
+    electionRule: ELECTION_RULES[columns.electionRule[row]!]!,
+    marks: columns.marks[row]!,
   }));
 }
