@@ -10,6 +10,7 @@ const RESULTS = fileURLToPath(new URL('./RESULTS.md', import.meta.url));
 
 test.each([
   ['decode', 4],
+  ['enrich', 7],
   ['fuzz', 7],
   ['pipeline', 1],
 ])(

@@ -32,6 +32,13 @@ export interface AccessTable {
   readonly unknownSwitches: readonly string[];
 }
 
+/** What of the documents and of the topology matters here. */
+export type AccessInventory = Pick<Inventory, 'switches' | 'hosts' | 'vms' | 'endpoints'>;
+export type AccessTopology = Pick<
+  Topology,
+  'count' | 'kind' | 'entity' | 'nic' | 'vswitch' | 'host' | 'segment' | 'vlan' | 'vni'
+>;
+
 const NOBODY_SILENT = () => false;
 
 /**
@@ -39,8 +46,8 @@ const NOBODY_SILENT = () => false;
  * from 1) who has not been heard of for so long that it covers nothing.
  */
 export function compileAccess(
-  topology: Topology,
-  inventory: Inventory,
+  inventory: AccessInventory,
+  topology: AccessTopology,
   registry: ExporterRegistry,
   isSilent: (exporter: number) => boolean = NOBODY_SILENT,
 ): AccessTable {
@@ -67,8 +74,8 @@ export function hostAtPort(access: AccessTable, exporter: number, ifIndex: numbe
 }
 
 function placeVms(
-  topology: Topology,
-  { hosts, vms }: Inventory,
+  topology: AccessTopology,
+  { hosts, vms }: AccessInventory,
   wiring: Wiring,
   meters: Meters,
   attachments: Attachments,
@@ -126,8 +133,8 @@ const SEGMENT = 0x2000000;
 const ECID = 0x80000000;
 
 function placeOthers(
-  topology: Topology,
-  { hosts, endpoints }: Inventory,
+  topology: AccessTopology,
+  { hosts, endpoints }: AccessInventory,
   wiring: Wiring,
   meters: Meters,
   attachments: Attachments,
@@ -239,7 +246,7 @@ function externalPorts(device: Device, meters: Meters, wiring: Wiring): Readonly
 
 function compilePorts(
   registry: ExporterRegistry,
-  inventory: Inventory,
+  inventory: AccessInventory,
   wiring: Wiring,
   meters: Meters,
 ): Pick<AccessTable, 'ports' | 'slots'> {

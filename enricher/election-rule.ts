@@ -112,7 +112,12 @@ export const PASSED = {
  * The bits of an owner whose packets `forwarder` sends on, or takes for it. A leg inside a VEB host does not show, and one
  * interface of the forwarder may be inside and the other not.
  */
-export function passedBits(access: AccessTable, topology: Topology, owner: number, forwarder: number): number {
+export function passedBits(
+  access: AccessTable,
+  topology: Pick<Topology, 'count' | 'kind' | 'entity'>,
+  owner: number,
+  forwarder: number,
+): number {
   const words = access.attachments;
   const own = access.idOf[owner]! * ATTACHMENT.words;
   const { kind, entity } = topology;

@@ -320,7 +320,7 @@ function documents({ edges, core, hosts, nics, routing }: World, hostNow: (nic: 
 
 const OUTSIDE = ['198.51.100.1', '203.0.113.2'] as const;
 const OPEN = ['unelected', 'discarded'];
-const RUNS = { numRuns: 2000 };
+const RUNS = { numRuns: 200 };
 
 /** Packets between VMs, from and to outside, and through: their names and records. */
 function packetsOf(world: World): { name: string; hops: readonly Hop[]; rows: Row[] }[] {

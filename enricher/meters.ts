@@ -60,7 +60,7 @@ export const UNLISTED = -1;
 
 export function compileMeters(
   registry: ExporterRegistry,
-  inventory: Inventory,
+  inventory: Pick<Inventory, 'hosts'>,
   wiring: Wiring,
   isSilent: (exporter: number) => boolean,
 ): Meters {

@@ -37,6 +37,6 @@ export function compileSnapshot(documents: Documents): Snapshot {
     topology,
     applications: compileApplications(documents.applications),
     exporters: compileExporters(documents.exporters),
-    access: compileAccess(topology, documents.inventory, documents.exporters),
+    access: compileAccess(documents.inventory, topology, documents.exporters),
   };
 }

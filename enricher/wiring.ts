@@ -30,7 +30,7 @@ export interface Wiring {
 
 const NONE: readonly number[] = [];
 
-export function compileWiring(inventory: Inventory): Wiring {
+export function compileWiring(inventory: Pick<Inventory, 'switches' | 'hosts'>): Wiring {
   const switches = new Map(
     inventory.switches.map(({ id, ports }) => {
       const byIndex = new Map(ports.map(port => [port.ifIndex, port]));
