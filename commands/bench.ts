@@ -14,6 +14,10 @@ const BENCHMARKS: Readonly<
     about: 'datagrams to columns, CPU time a record',
     run: async smoke => (await import('../benchmarks/bench-decode.ts')).benchDecode(smoke),
   },
+  enrich: {
+    about: 'decoded to enriched columns, CPU time a record by stage',
+    run: async smoke => (await import('../benchmarks/bench-enrich.ts')).benchEnrich(smoke),
+  },
   fuzz: {
     about: 'hostile datagrams and floods; FILE... are captures to mutate besides the built-in ones',
     run: async (smoke, files) => (await import('../benchmarks/bench-fuzz.ts')).benchFuzz(smoke, files),

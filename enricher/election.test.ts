@@ -65,19 +65,26 @@ const decide = (exporters: object[], row: Row) => {
 const COUNTED = 'elected 1';
 const REPEATED = 'not-canonical 0';
 const OPEN = 'unelected 0';
+const HALF = 'elected 0.5';
 
 test.each<[string, object[], Row, string]>([
-  ['the access port of the source, ingress', [SW1], { src: '10.0.0.1', inIf: 1 }, COUNTED],
-  ['direction not told, the registry says ingress', [SW1], { src: '10.0.0.1', inIf: 1, direction: 'unknown' }, COUNTED],
-  ['egress at the access port', [SW1], { src: '10.0.0.1', inIf: 1, direction: 'egress' }, REPEATED],
-  ['another port of the access switch', [SW1], { src: '10.0.0.1', inIf: 2 }, REPEATED],
+  ['the access port of the source, ingress', [SW1, SW2], { src: '10.0.0.1', inIf: 1 }, COUNTED],
+  ['one of two uplinks is not metered: the source is not covered', [SW1], { src: '10.0.0.1', inIf: 1 }, OPEN],
+  [
+    'direction not told, the registry says ingress',
+    [SW1, SW2],
+    { src: '10.0.0.1', inIf: 1, direction: 'unknown' },
+    COUNTED,
+  ],
+  ['egress at the access port', [SW1, SW2], { src: '10.0.0.1', inIf: 1, direction: 'egress' }, REPEATED],
+  ['another port of the access switch', [SW1, SW2], { src: '10.0.0.1', inIf: 2 }, REPEATED],
   [
     'another switch on the path',
-    [SW1, { address: '192.0.2.7', switch: 'core' }],
+    [SW1, SW2, { address: '192.0.2.7', switch: 'core' }],
     { src: '10.0.0.1', inIf: 1, exporter: '192.0.2.7' },
     REPEATED,
   ],
-  ['an exporter nobody registered', [SW1], { src: '10.0.0.1', inIf: 1, exporter: '198.51.100.1' }, REPEATED],
+  ['an exporter nobody registered', [SW1, SW2], { src: '10.0.0.1', inIf: 1, exporter: '198.51.100.1' }, REPEATED],
   ['the second uplink of the host', [SW1, SW2], { src: '10.0.0.1', inIf: 11, exporter: '192.0.2.2' }, COUNTED],
   ['the first uplink of two', [SW1, SW2], { src: '10.0.0.1', inIf: 1 }, COUNTED],
   ['the LAG of the uplink', [SW1], { src: '10.0.0.2', inIf: 100 }, COUNTED],
@@ -121,45 +128,45 @@ test.each<[string, object[], Row, string]>([
     OPEN,
   ],
   [
-    'both metered, direction not told',
+    'both metered, direction not told: each packet is in two records',
     [{ ...SW1, metering: 'both' }],
-    { src: '10.0.0.1', inIf: 1, outIf: 2, direction: 'unknown' },
-    OPEN,
+    { src: '10.0.0.6', inIf: 4, outIf: 2, direction: 'unknown' },
+    HALF,
   ],
   [
     'the same at another port',
     [{ ...SW1, metering: 'both' }],
-    { src: '10.0.0.1', inIf: 2, outIf: 3, direction: 'unknown' },
+    { src: '10.0.0.6', inIf: 2, outIf: 3, direction: 'unknown' },
     REPEATED,
   ],
   [
     'reflected, both metered, direction not told, no sFlow',
     [{ ...SW1, metering: 'both' }],
-    { src: '10.0.0.1', inIf: 1, outIf: 1, direction: 'unknown' },
-    OPEN,
+    { src: '10.0.0.6', inIf: 4, outIf: 4, direction: 'unknown' },
+    HALF,
   ],
   [
     'both metered, egress told',
     [{ ...SW1, metering: 'both' }],
-    { src: '10.0.0.1', inIf: 1, direction: 'egress' },
+    { src: '10.0.0.6', inIf: 4, direction: 'egress' },
     REPEATED,
   ],
-  ['both metered, ingress told', [{ ...SW1, metering: 'both' }], { src: '10.0.0.1', inIf: 1 }, COUNTED],
+  ['both metered, ingress told', [{ ...SW1, metering: 'both' }], { src: '10.0.0.6', inIf: 4 }, COUNTED],
   [
     'a reflected sFlow sample, both metered',
     [{ ...SW1, metering: 'both' }],
-    { src: '10.0.0.1', inIf: 1, outIf: 1, direction: 'unknown', protocol: 'sflow5' },
-    'elected 0.5',
+    { src: '10.0.0.6', inIf: 4, outIf: 4, direction: 'unknown', protocol: 'sflow5' },
+    HALF,
   ],
   [
     'a reflected sFlow sample, ingress metered',
     [SW1],
-    { src: '10.0.0.1', inIf: 1, outIf: 1, direction: 'unknown', protocol: 'sflow5' },
+    { src: '10.0.0.6', inIf: 4, outIf: 4, direction: 'unknown', protocol: 'sflow5' },
     COUNTED,
   ],
   ['a dropped packet', [SW1], { src: '10.0.0.1', inIf: 1, forwardingStatus: 128 }, 'discarded 0'],
   ['a dropped packet of an unknown source', [], { src: '10.50.0.1', forwardingStatus: 0x81 }, 'discarded 0'],
-  ['a forwarded one', [SW1], { src: '10.0.0.1', inIf: 1, forwardingStatus: 64 }, COUNTED],
+  ['a forwarded one', [SW1], { src: '10.0.0.6', inIf: 4, forwardingStatus: 64 }, COUNTED],
 ])('%s', (_, exporters, row, expected) => {
   expect(decide(exporters, row)).toBe(expected);
 });
@@ -169,8 +176,8 @@ test('two meters on one port: the one with the lower sampling rate counts, the o
     { ...SW1, protocol: 'sflow5', samplingRate: 1000 },
     { ...SW1, protocol: 'ipfix', samplingRate: 10 },
   ];
-  expect(decide(exporters, { src: '10.0.0.1', inIf: 1, protocol: 'ipfix' })).toBe(COUNTED);
-  expect(decide(exporters, { src: '10.0.0.1', inIf: 1, protocol: 'sflow5' })).toBe(REPEATED);
+  expect(decide(exporters, { src: '10.0.0.6', inIf: 4, protocol: 'ipfix' })).toBe(COUNTED);
+  expect(decide(exporters, { src: '10.0.0.6', inIf: 4, protocol: 'sflow5' })).toBe('second-meter 0');
 });
 
 test('an entry for domain and protocol goes before one for the whole exporter', () => {
@@ -178,8 +185,8 @@ test('an entry for domain and protocol goes before one for the whole exporter', 
     { ...SW1, switch: undefined },
     { ...SW1, domain: 7 },
   ].map(entry => JSON.parse(JSON.stringify(entry)));
-  expect(decide(exporters, { src: '10.0.0.1', inIf: 1, domain: 7 })).toBe(COUNTED);
-  expect(decide(exporters, { src: '10.0.0.1', inIf: 1, domain: 8 })).toBe(REPEATED);
+  expect(decide(exporters, { src: '10.0.0.6', inIf: 4, domain: 7 })).toBe(COUNTED);
+  expect(decide(exporters, { src: '10.0.0.6', inIf: 4, domain: 8 })).toBe(REPEATED);
 });
 
 test('each packet counts once: of all points that see it exactly one is canonical', () => {

@@ -1,81 +1,254 @@
-// Counting once: which observation of a packet counts. A pure function of the source's access points and the record, so
-// that it needs no state, no order of arrival, and a replay gives the same answer. Rules (docs/ARCHITECTURE.md,
-// "Counting once"): a dropped packet never counts; where the source's access port is metered at ingress, the record
-// from there counts and every other one does not; where nothing covers the source, records stay unelected. So does a
-// record of the access port that may be of either direction: it could be the second one of its packet.
+// Counting once: which observation of a packet counts. A pure function of the two ends, the record, the topology and the
+// registry, so that it needs no state, no order of arrival, and a replay gives the same answer. The rule for the pair
+// (election-rule.ts) names one point; the record that stems from it counts, every other one does not and says why
+// (docs/ARCHITECTURE.md, "Counting once"). Where no rule finds a covered point, records stay unelected.
 
-import { COUNT_REASON, DIRECTION, PROTOCOL } from '../schemas/codes.ts';
+import { BIFLOW, COUNT_REASON, DIRECTION, ELECTION_RULE, IDENTITY, MARKS, PROTOCOL, RULE } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
-import { type AccessTable, METERS } from './access.ts';
+import type { AccessTable } from './access.ts';
+import { ATTACHED, ATTACHMENT } from './attachments.ts';
+import { isHiddenPair, PASSED, ruleCode, ruleFor, VSWITCH_EGRESS } from './election-rule.ts';
 import { ENTRY } from './endpoints.ts';
+import { FLOW, TRAFFIC } from './meters.ts';
+import { findPort, PORT, PORT_FLAG } from './port-table.ts';
 
 /** forwardingStatus, RFC 7270 4.12: the top two bits say dropped. */
 const DROPPED = 0b10;
+const GRE = 47;
+const UDP = 17;
+const VXLAN = 4789;
+const VXLAN_GPE = 4790;
+const VXLAN_BEFORE_IANA = 8472;
+const GENEVE = 6081;
+const ECID_BIT = 0x80000000;
 
-export const {
-  unelected: UNELECTED,
-  elected: ELECTED,
-  'not-canonical': NOT_CANONICAL,
-  discarded: DISCARDED,
-} = COUNT_REASON;
+const METERS_IN = PORT_FLAG.meters << FLOW.ingress;
+const METERS_OUT = PORT_FLAG.meters << FLOW.egress;
+const COUNTS = {
+  plainIn: PORT_FLAG.counts << (2 * TRAFFIC.plain + FLOW.ingress),
+  plainOut: PORT_FLAG.counts << (2 * TRAFFIC.plain + FLOW.egress),
+  innerIn: PORT_FLAG.counts << (2 * TRAFFIC.inner + FLOW.ingress),
+  innerOut: PORT_FLAG.counts << (2 * TRAFFIC.inner + FLOW.egress),
+  internalIn: PORT_FLAG.counts << (2 * TRAFFIC.internal + FLOW.ingress),
+  internalOut: PORT_FLAG.counts << (2 * TRAFFIC.internal + FLOW.egress),
+} as const;
 
-/** Fills weight and countReason of rows `from` to `to`; `src` are offsets into `entries`, `exporterOf` exporter numbers of the registry. */
+const { vswitch, relay, transit, moved } = ELECTION_RULE;
+const SOURCE_INGRESS = ELECTION_RULE['source-ingress'];
+const DESTINATION_EGRESS = ELECTION_RULE['destination-egress'];
+const DESTINATION_SWITCH = ELECTION_RULE['destination-switch'];
+const EXTERNAL_INGRESS = ELECTION_RULE['external-ingress'];
+const EXTERNAL_EGRESS = ELECTION_RULE['external-egress'];
+
+/**
+ * Fills weight, countReason, electionRule and the marks `moved` and `via` of rows `from` to `to`; `src` and `dst` are
+ * offsets into `entries`, `exporterOf` exporter numbers of the registry.
+ */
 export function elect(
   columns: FlowColumns,
   from: number,
   to: number,
   src: Uint32Array,
+  dst: Uint32Array,
   entries: Uint32Array,
   exporterOf: Uint32Array,
   access: AccessTable,
 ): void {
-  const { weight, countReason, forwardingStatus, inIf, outIf, direction, protocol } = columns;
+  const { weight, countReason, electionRule, marks, forwardingStatus, inIf, outIf, direction, biflow } = columns;
+  const { sVlan, ecid, proto, dstPort, protocol } = columns;
+  const { attachments, ports } = access;
   for (let row = from; row < to; row++) {
+    const srcEntry = src[row]!;
+    const dstEntry = dst[row]!;
+    const srcAccess = entries[srcEntry + ENTRY.access]!;
+    const dstAccess = entries[dstEntry + ENTRY.access]!;
+    const s = (srcAccess & PASSED.number) * ATTACHMENT.words;
+    const d = (dstAccess & PASSED.number) * ATTACHMENT.words;
+    const srcFlags = attachments[s + ATTACHMENT.flags]!;
+    const dstFlags = attachments[d + ATTACHMENT.flags]!;
+    const isFromOutside = entries[srcEntry + ENTRY.autoRule] === RULE.external;
+    const isToOutside = entries[dstEntry + ENTRY.autoRule] === RULE.external;
+    const rule = ruleFor(access, s, d, isFromOutside, isToOutside);
     weight[row] = 0;
+    electionRule[row] = ruleCode(rule);
+    if (((srcFlags | dstFlags) & ATTACHED.passesOn) !== 0) marks[row]! |= MARKS.via;
+
     if (forwardingStatus[row]! >>> 6 === DROPPED) {
-      countReason[row] = DISCARDED;
+      countReason[row] = COUNT_REASON.discarded;
       continue;
     }
-    const number = entries[src[row]! + ENTRY.access]!;
-    if (number === 0) {
-      countReason[row] = UNELECTED;
+    if (
+      (srcFlags & dstFlags & ATTACHED.tunnelEnd) !== 0 &&
+      ((srcFlags & ATTACHED.innerIn) !== 0 || (dstFlags & ATTACHED.innerOut) !== 0) &&
+      isTunnel(proto[row]!, dstPort[row]!)
+    ) {
+      countReason[row] = COUNT_REASON.outer;
       continue;
     }
-    const counts = weightAt(access, number, exporterOf[row]!, protocol[row]!, inIf[row]!, outIf[row]!, direction[row]!);
-    if (counts === UNDECIDED) {
-      countReason[row] = UNELECTED;
+    const exporter = exporterOf[row]!;
+    const inPort = inIf[row] === 0 ? exporter * PORT.words : findPort(access, exporter, inIf[row]!);
+    const half = biflow[row]!;
+    const repeats = half !== BIFLOW.none && (ports[inPort + PORT.flags]! & PORT_FLAG.repeatsBiflow) !== 0;
+    if (repeats && half === BIFLOW.reverse) {
+      countReason[row] = COUNT_REASON['reverse-exported'];
       continue;
     }
-    weight[row] = counts;
-    countReason[row] = counts === 0 ? NOT_CANONICAL : ELECTED;
+    if (rule === ELECTION_RULE.none || (exporter === 0 && isHiddenPair(access, s, d))) {
+      electionRule[row] = ELECTION_RULE.none;
+      countReason[row] = COUNT_REASON.unelected;
+      continue;
+    }
+    const outPort = outIf[row] === 0 ? exporter * PORT.words : findPort(access, exporter, outIf[row]!);
+    const inFlags = ports[inPort + PORT.flags]!;
+    const outFlags = ports[outPort + PORT.flags]!;
+    const isToGroup = entries[dstEntry + ENTRY.autoRule] === RULE.multicast;
+
+    // The share of the record's packets that it tells of as they arrive by inIf, and as they leave by outIf.
+    let arriving = 0;
+    let leaving = 0;
+    let isPlain = true;
+    if (half !== BIFLOW.none && !repeats) {
+      // Each packet is in one record of the device, whichever port it was metered at.
+      arriving = 1;
+      leaving = 1;
+      isPlain = false;
+    } else if (direction[row] === DIRECTION.ingress) arriving = 1;
+    else if (direction[row] === DIRECTION.egress) leaving = 1;
+    else {
+      arriving = (inFlags & METERS_IN) !== 0 ? 1 : 0;
+      leaving = (outFlags & METERS_OUT) !== 0 && outIf[row] !== 0 ? 1 : 0;
+      if (arriving + leaving === 2) {
+        // Metered twice, and nothing says which time it was, unless the tag of one end does: half of it counts.
+        const tag = ecid[row] !== 0 ? (ECID_BIT | ecid[row]!) >>> 0 : sVlan[row]!;
+        const srcTag = attachments[s + ATTACHMENT.tag]!;
+        const dstTag = attachments[d + ATTACHMENT.tag]!;
+        const isTurned = inIf[row] === outIf[row] || isOneCable(ports, inPort, outPort);
+        const isTold = isTurned && srcTag !== dstTag && isSampledHeader(protocol[row]!);
+        // Of a group's packet only the copy that comes back has an output port.
+        if (isTurned && isToGroup) arriving = 0;
+        else if (isTold && tag === srcTag) leaving = 0;
+        else if (isTold && tag === dstTag) arriving = 0;
+        else {
+          arriving = 0.5;
+          leaving = 0.5;
+          isPlain = false;
+        }
+      }
+    }
+
+    let share = 0;
+    let reason: number = COUNT_REASON['not-canonical'];
+    switch (rule) {
+      case vswitch:
+      case relay:
+      case SOURCE_INGRESS: {
+        const range = s + (rule === vswitch ? ATTACHMENT.internal : ATTACHMENT.in);
+        const counts =
+          rule === vswitch
+            ? COUNTS.internalIn
+            : (srcFlags & ATTACHED.tunnelled) !== 0
+              ? COUNTS.innerIn
+              : COUNTS.plainIn;
+        if ((srcAccess & PASSED.from) !== 0) reason = COUNT_REASON.forwarded;
+        else if (arriving !== 0 && isAmong(access, range, inPort)) {
+          if ((inFlags & counts) !== 0) share = arriving;
+          else if ((inFlags & METERS_IN) !== 0) reason = COUNT_REASON['second-meter'];
+        } else if (arriving === 1 && isPlain) {
+          // A packet arrives at one access port only, wherever the inventory has its sender.
+          if (
+            (inFlags & PORT_FLAG.access) !== 0 &&
+            (inFlags & ((srcFlags & ATTACHED.tunnelled) !== 0 ? COUNTS.innerIn : COUNTS.plainIn)) !== 0 &&
+            isOwnMac(entries[srcEntry + ENTRY.identity]!) &&
+            !isAmong(access, s + ATTACHMENT.places, inPort)
+          ) {
+            share = 1;
+            electionRule[row] = moved;
+            marks[row]! |= MARKS.moved;
+          }
+        } else if (isToGroup && leaving !== 0) {
+          const back = outIf[row] === 0 ? inPort : outPort;
+          if (isAmong(access, s + ATTACHMENT.places, back)) reason = COUNT_REASON.reflected;
+        }
+        break;
+      }
+      case VSWITCH_EGRESS:
+      case DESTINATION_EGRESS: {
+        const range = d + (rule === VSWITCH_EGRESS ? ATTACHMENT.internal : ATTACHMENT.out);
+        const counts =
+          rule === VSWITCH_EGRESS
+            ? COUNTS.internalOut
+            : (dstFlags & ATTACHED.tunnelled) !== 0
+              ? COUNTS.innerOut
+              : COUNTS.plainOut;
+        if ((dstAccess & PASSED.to) !== 0) reason = COUNT_REASON.forwarded;
+        else if (leaving !== 0 && isAmong(access, range, outPort)) {
+          if ((outFlags & counts) !== 0) share = leaving;
+          else if ((outFlags & METERS_OUT) !== 0) reason = COUNT_REASON['second-meter'];
+        }
+        break;
+      }
+      case DESTINATION_SWITCH: {
+        const counts = (dstFlags & ATTACHED.tunnelled) !== 0 ? COUNTS.innerIn : COUNTS.plainIn;
+        if ((dstAccess & PASSED.to) !== 0) reason = COUNT_REASON.forwarded;
+        else if (arriving !== 0 && isAmong(access, d + ATTACHMENT.byOutput, outPort)) {
+          if ((inFlags & counts) !== 0) share = arriving;
+          else if ((inFlags & METERS_IN) !== 0) reason = COUNT_REASON['second-meter'];
+        }
+        break;
+      }
+      case EXTERNAL_INGRESS:
+      case transit:
+        if (arriving !== 0 && (inFlags & PORT_FLAG.external) !== 0) {
+          if ((inFlags & COUNTS.plainIn) !== 0) share = arriving;
+          else if ((inFlags & METERS_IN) !== 0) reason = COUNT_REASON['second-meter'];
+        }
+        break;
+      case EXTERNAL_EGRESS:
+        if ((outFlags & PORT_FLAG.external) === 0) break;
+        if ((outFlags & PORT_FLAG.exitByOutput) !== 0) {
+          if (arriving !== 0 && (inFlags & COUNTS.plainIn) !== 0) share = arriving;
+          else if (arriving !== 0 && (inFlags & METERS_IN) !== 0) reason = COUNT_REASON['second-meter'];
+        } else if (leaving !== 0) {
+          if ((outFlags & COUNTS.plainOut) !== 0) share = leaving;
+          else if ((outFlags & METERS_OUT) !== 0) reason = COUNT_REASON['second-meter'];
+        }
+        break;
+    }
+    if (reason === COUNT_REASON.forwarded) marks[row]! |= MARKS.via;
+    weight[row] = share;
+    countReason[row] = share === 0 ? reason : COUNT_REASON.elected;
   }
 }
 
-const UNDECIDED = -1;
-
-/** The weight of a record of a source with access points, or UNDECIDED. */
-function weightAt(
-  access: AccessTable,
-  number: number,
-  exporter: number,
-  protocol: number,
-  inIf: number,
-  outIf: number,
-  direction: number,
-): number {
-  const end = access.starts[number + 1]!;
-  for (let i = access.starts[number]!; i < end; i++) {
-    if (access.exporter[i] !== exporter || access.ifIndex[i] !== inIf) continue;
-    if (direction === DIRECTION.ingress) return 1;
-    if (direction !== DIRECTION.unknown) return 0;
-    if (access.meters[i] === METERS.ingress) return 1;
-    // Back through the port it came from: input and output are one port, and an agent that samples both directions
-    // sees the packet twice without telling which is which.
-    return isSflow(protocol) && inIf === outIf ? 0.5 : UNDECIDED;
-  }
-  return 0;
+function isTunnel(proto: number, dstPort: number): boolean {
+  if (proto === GRE) return true;
+  return (
+    proto === UDP && (dstPort === VXLAN || dstPort === GENEVE || dstPort === VXLAN_GPE || dstPort === VXLAN_BEFORE_IANA)
+  );
 }
 
-function isSflow(protocol: number): boolean {
+/** Whether a port is one of a range of points; `at`: offset of the range among the attachments. */
+function isAmong({ attachments, points, ports }: AccessTable, at: number, port: number): boolean {
+  const end = attachments[at + 1]!;
+  const node = ports[port + PORT.node]!;
+  const group = ports[port + PORT.group]!;
+  for (let i = attachments[at]!; i < end; i++) {
+    const point = points[i]!;
+    if (point === node || point === group) return true;
+  }
+  return false;
+}
+
+function isOneCable(ports: Uint32Array, a: number, b: number): boolean {
+  const group = ports[a + PORT.group]!;
+  return group !== 0 && group === ports[b + PORT.group] && (ports[a + PORT.flags]! & PORT_FLAG.vswitch) === 0;
+}
+
+/** Whether tags are those of the frame at the place where it was metered; other records tell those it arrived with. */
+function isSampledHeader(protocol: number): boolean {
   return protocol === PROTOCOL.sflow5 || protocol === PROTOCOL.sflow4 || protocol === PROTOCOL.sflow2;
+}
+
+function isOwnMac(identity: number): boolean {
+  return identity === IDENTITY.mac || identity === IDENTITY['port-mac'] || identity === IDENTITY['segment-mac'];
 }

@@ -16,6 +16,7 @@ import {
   autoVmNode,
   EXPLICIT,
 } from './auto-nodes.ts';
+import { passedBits } from './election-rule.ts';
 import { createHashTable } from './hash-table.ts';
 import { createIdentifier, NO_OWNER, segmentOf, tagOf } from './identity.ts';
 import type { NodeNames } from './node-names.ts';
@@ -32,6 +33,7 @@ export const ENTRY = {
   set: 9,
   /** The code of IDENTITIES in the low byte, bits of ENTRY_FLAGS above it. */
   identity: 10,
+  /** Attachment number, and the bits of PASSED. */
   access: 11,
   vswitchAt: 12,
   hostAt: 13,
@@ -43,8 +45,6 @@ export const ENTRY = {
 export const ENTRY_FLAGS = {
   /** Recognised by facts of a source that has been silent for too long. */
   stale: 0x100,
-  /** The MAC is that of another machine, which passes on what this endpoint sent. */
-  forwarded: 0x200,
 } as const;
 
 export const ENDPOINTS_MAX = 1_048_576;
@@ -62,6 +62,8 @@ export interface Endpoints {
     src: Uint32Array,
     dst: Uint32Array,
   ): void;
+  /** Offset of an entry with the keys and places of a host (position from 1), made when first asked for. */
+  hostEntry(position: number): number;
   /** Grows while rows are resolved: read it again for each batch. */
   readonly entries: Uint32Array;
   /** The owner that an entry stands for, NO_OWNER where it is none. */
@@ -106,7 +108,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     if (addressClass === 'multicast') return intern(-1, IDENTITY.none, 0, EXPLICIT.multicast);
     const isStation = key[5] === STATION_MARK;
     const extra = key[KEY.extra]!;
-    const { owner, identity, isForwarded } = identify({
+    const { owner, identity, forwarder } = identify({
       address: none ? undefined : hostOrder,
       station: isStation ? key[4]! : NO_OWNER,
       macs: isStation ? [] : topology.macOwners(key, KEY.mac),
@@ -114,20 +116,20 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
       port: (extra & VRF_BIT) === 0 ? extra : 0,
       vrf: (extra & VRF_BIT) === 0 ? 0 : extra & ~VRF_BIT,
     });
-    const told = identity | (isForwarded ? ENTRY_FLAGS.forwarded : 0);
     if (owner >= 0) {
       const isStale = topology.sources[topology.source[owner]!]?.isStale ?? false;
       const set = applications.setOf(subjectOf(owner, none ? undefined : address));
-      return intern(owner, told | (isStale ? ENTRY_FLAGS.stale : 0), set, undefined);
+      const passed = forwarder < 0 ? 0 : passedBits(access, topology, owner, forwarder);
+      return intern(owner, identity | (isStale ? ENTRY_FLAGS.stale : 0), set, undefined, passed);
     }
-    if (identity === IDENTITY.ambiguous) return intern(-1, told, 0, EXPLICIT.ambiguous);
-    if (toAll || (toGroup && none)) return intern(-1, told, 0, EXPLICIT.multicast);
-    if (addressClass === 'infrastructure') return intern(-1, told, 0, EXPLICIT.infrastructure);
+    if (identity === IDENTITY.ambiguous) return intern(-1, identity, 0, EXPLICIT.ambiguous);
+    if (toAll || (toGroup && none)) return intern(-1, identity, 0, EXPLICIT.multicast);
+    if (addressClass === 'infrastructure') return intern(-1, identity, 0, EXPLICIT.infrastructure);
     const segment = topology.segmentIds[segmentOf(topology, address, key[KEY.tag]!) - 1];
     const set = applications.setOf({ address, ...(segment !== undefined && { segment }) });
     return intern(
       -1,
-      told,
+      identity,
       set,
       applications.internal.longest(address) >= 0 ? autoPrefixNode(address) : EXPLICIT.external,
     );
@@ -152,8 +154,8 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     return autoVmkernelNode(purpose);
   };
 
-  const intern = (owner: number, identity: number, set: number, given: AutoNode | undefined): number => {
-    const name = `${owner} ${identity} ${set} ${given?.name ?? ''}`;
+  const intern = (owner: number, identity: number, set: number, given: AutoNode | undefined, passed = 0): number => {
+    const name = `${owner} ${identity} ${set} ${given?.name ?? ''} ${passed}`;
     const known = offsets.get(name);
     if (known !== undefined) return known;
     const at = offsets.size * ENTRY.words;
@@ -187,7 +189,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     else
       entries.set(
         [
-          access.idOf[owner]!,
+          (access.idOf[owner]! | passed) >>> 0,
           topology.vswitch[owner]!,
           topology.host[owner]!,
           topology.rack[owner]!,
@@ -198,6 +200,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     return at;
   };
 
+  const hostOwners = new Map<number, number>();
   const placeKeys = new Map<string, Key>();
 
   const named = (nodeClass: 'vm' | 'endpoint' | 'host' | 'rack', identity: string, name: string): Key => {
@@ -260,6 +263,14 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
         );
       }
       if (topology.knowsStations) useStations(columns, from, to, exporterOf, src, dst);
+    },
+    hostEntry(position) {
+      let owner = hostOwners.get(position);
+      if (owner === undefined) {
+        owner = topology.kind.findIndex((kind, i) => kind === OWNER_KIND.vmkernel && topology.host[i] === position);
+        hostOwners.set(position, owner);
+      }
+      return owner < 0 ? -1 : intern(owner, IDENTITY.none, 0, undefined);
     },
     get entries() {
       return entries;

@@ -2,9 +2,10 @@
 // own columns; nothing here knows of files, transport or storage.
 
 import type { Batch } from '../schemas/batch.ts';
-import { MARKS } from '../schemas/codes.ts';
+import { LOCALITY, MARKS } from '../schemas/codes.ts';
 import type { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { Key } from '../schemas/keys.ts';
+import { hostAtPort } from './access.ts';
 import { type Classifier, createClassifier } from './classification.ts';
 import { elect } from './election.ts';
 import { createEndpoints, ENTRY, ENTRY_FLAGS, type Endpoints } from './endpoints.ts';
@@ -97,12 +98,8 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
   }
 
   /** Rows `from` to `to`, all of which are joined with one snapshot. */
-  function enrichRows(
-    { asOfMs, snapshot, endpoints, classifier }: Stages,
-    columns: FlowBatch['columns'],
-    from: number,
-    to: number,
-  ): number {
+  function enrichRows(stages: Stages, columns: FlowBatch['columns'], from: number, to: number): number {
+    const { asOfMs, snapshot, endpoints, classifier } = stages;
     const { marks, locality, inventoryAsOf } = columns;
     marks.fill(0, from, to);
     snapshot.exporters.resolve(columns, from, to, exporterOf);
@@ -116,7 +113,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
       if ((flags & ENTRY_FLAGS.stale) !== 0) marks[row]! |= MARKS.stale;
     }
     classifier.classify(columns, from, to, src, dst);
-    elect(columns, from, to, src, entries, exporterOf, snapshot.access);
+    elect(columns, from, to, src, dst, entries, exporterOf, snapshot.access);
     copyKeys(entries, src, from, to, columns.srcVm, columns.srcHost, columns.srcRack);
     copyKeys(entries, dst, from, to, columns.dstVm, columns.dstHost, columns.dstRack);
     fillIdentities(columns, from, to, src, dst, exporterOf, endpoints, snapshot.vantage);
@@ -125,6 +122,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
       locality[row] = localityOf(entries, src[row]!, dst[row]!);
       setTime(inventoryAsOf, row, asOfMs);
     }
+    followMoves(stages, columns, from, to);
     return unknownRate;
   }
 
@@ -176,6 +174,22 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
     const faults = { cut: 0, reversed: 0 };
     mendTimes(columns, rows, options, faults);
     return { ...faults, epochs: epochs.find(columns, rows, knowledge.starts) };
+  }
+
+  /** The sender of a row that is marked as moved stands where the port is cabled to, and nowhere if nobody knows. */
+  function followMoves({ snapshot, endpoints }: Stages, columns: FlowBatch['columns'], from: number, to: number): void {
+    const { marks, inIf, srcHost, srcRack, locality } = columns;
+    for (let row = from; row < to; row++) {
+      if ((marks[row]! & MARKS.moved) === 0) continue;
+      const position = hostAtPort(snapshot.access, exporterOf[row]!, inIf[row]!);
+      const at = position === 0 ? -1 : endpoints.hostEntry(position);
+      const { entries } = endpoints;
+      srcHost[2 * row] = at < 0 ? 0 : entries[at + ENTRY.host]!;
+      srcHost[2 * row + 1] = at < 0 ? 0 : entries[at + ENTRY.host + 1]!;
+      srcRack[2 * row] = at < 0 ? 0 : entries[at + ENTRY.rack]!;
+      srcRack[2 * row + 1] = at < 0 ? 0 : entries[at + ENTRY.rack + 1]!;
+      locality[row] = at < 0 ? LOCALITY.unknown : localityOf(entries, at, dst[row]!);
+    }
   }
 
   return {

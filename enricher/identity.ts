@@ -34,8 +34,8 @@ export interface Identified {
   readonly owner: number;
   /** Code of IDENTITIES. */
   readonly identity: number;
-  /** Whether station or MAC are of a machine that passes on what another one sent. */
-  readonly isForwarded: boolean;
+  /** The owner of the MAC where that is another machine, which passes on what this end sent; else NO_OWNER. */
+  readonly forwarder: number;
 }
 
 const VNI_BIT = 0x80000000;
@@ -115,16 +115,16 @@ export function createIdentifier(topology: Topology, internal: PrefixTable): (ev
     if (named.owner >= 0) {
       const own = owners.find(owner => sameEntity(owner, named.owner));
       if (own !== undefined)
-        return { owner: attachmentOf(named.owner, own, station), identity: named.identity, isForwarded: false };
+        return { owner: attachmentOf(named.owner, own, station), identity: named.identity, forwarder: NO_OWNER };
       if (owners.length === 0) {
         if (address && passesOn(named.owner, wordsOf(address)))
-          return { owner: NO_OWNER, identity: IDENTITY.none, isForwarded: true };
-        return { ...named, isForwarded: false };
+          return { owner: NO_OWNER, identity: IDENTITY.none, forwarder: named.owner };
+        return { ...named, forwarder: NO_OWNER };
       }
     }
     const addressed = byAddress(owners, evidence);
-    if (owners.length === 0 && named.identity === IDENTITY.ambiguous) return { ...named, isForwarded: false };
-    return { ...addressed, isForwarded: named.owner >= 0 };
+    if (owners.length === 0 && named.identity === IDENTITY.ambiguous) return { ...named, forwarder: NO_OWNER };
+    return { ...addressed, forwarder: station >= 0 ? NO_OWNER : named.owner };
   };
 
   /** A MAC names the vNIC; a station names its machine, whose address then names the vNIC. */

@@ -4,8 +4,10 @@ import { parseAddress, parseMac, swap32 } from '../schemas/address.ts';
 import { applicationsChecker } from '../schemas/applications.ts';
 import { createBatch } from '../schemas/batch.ts';
 import {
+  BIFLOW,
   COUNT_REASONS,
   DIRECTION,
+  ELECTION_RULES,
   IDENTITIES,
   LOCALITIES,
   PROTOCOL,
@@ -33,8 +35,11 @@ export interface Row {
   srcPort?: number;
   dstPort?: number;
   vlan?: number;
+  sVlan?: number;
+  ecid?: number;
   vni?: number;
   vrf?: number;
+  biflow?: keyof typeof BIFLOW;
   /** 32 hexadecimal digits. */
   stationId?: string;
   exporter?: string;
@@ -98,6 +103,9 @@ export function batchOf(rows: readonly Row[]): FlowBatch {
     columns.vlan[row] = given.vlan ?? 0;
     columns.vni[row] = given.vni ?? 0;
     columns.vrf[row] = given.vrf ?? 0;
+    columns.sVlan[row] = given.sVlan ?? 0;
+    columns.ecid[row] = given.ecid ?? 0;
+    columns.biflow[row] = BIFLOW[given.biflow ?? 'none'];
     if (given.stationId !== undefined)
       new Uint8Array(columns.stationId.buffer).set(Buffer.from(given.stationId, 'hex'), 16 * row);
     columns.observationDomain[row] = given.domain ?? 0;
@@ -133,6 +141,7 @@ export interface EnrichedRow {
   locality: string;
   countReason: string;
   weight: number;
+  electionRule: string;
 }
 
 /** Enriches rows with documents; node keys come back as the names that were announced for them, 0 as ''. */
@@ -167,5 +176,6 @@ export function enrichRows(documents: Documents | Snapshot | Knowledge, rows: re
     locality: LOCALITIES[columns.locality[row]!]!,
     countReason: COUNT_REASONS[columns.countReason[row]!]!,
     weight: columns.weight[row]!,
+    electionRule: ELECTION_RULES[columns.electionRule[row]!]!,
   }));
 }

@@ -12,6 +12,8 @@ const closed = { additionalProperties: false } as const;
 const Uint32 = Type.Integer({ minimum: 0, maximum: 0xffffffff });
 
 export const METERINGS = ['ingress', 'egress', 'both', 'none'] as const;
+export const BIFLOW_EXPORTS = ['single', 'repeated'] as const;
+export const TUNNELS = ['inner', 'outer'] as const;
 export const PORT_ROLES = ['access', 'fabric', 'tunnel', 'external', 'unknown'] as const;
 
 const Port = Type.Object(
@@ -47,6 +49,16 @@ const Exporter = Type.Object(
     /** Sampling rate to use instead of the reported one. */
     samplingRate: Type.Optional(Type.Integer({ minimum: 1, maximum: 0xffffffff })),
     activeTimeoutS: Type.Optional(Type.Number({ minimum: 0 })),
+    /**
+     * Records of both directions (RFC 5103). `single`, as if left out: each packet is in one record of the device only;
+     * `repeated`: what goes the other way is exported as records of its own besides.
+     */
+    biflow: Type.Optional(Type.Enum([...BIFLOW_EXPORTS] as unknown as typeof BIFLOW_EXPORTS)),
+    /**
+     * Which packet of a tunnel it describes. Left out: the inner one for sFlow and mirrors, which send the frame's first
+     * bytes, else the outer one.
+     */
+    tunnels: Type.Optional(Type.Enum([...TUNNELS] as unknown as typeof TUNNELS)),
     /** Class of traffic it exports. */
     traffic: Type.Enum(['all', 'host-internal', 'rule-hits'], { default: 'all' }),
     ports: Type.Array(Port, { default: [] }),

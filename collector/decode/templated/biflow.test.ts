@@ -71,6 +71,7 @@ describe('a record with reverse elements (RFC 5103)', () => {
         outIf: 4,
         bytes: 1000,
         packets: 10,
+        biflow: 'forward',
       },
       {
         srcAddr: '10.0.0.2',
@@ -81,6 +82,7 @@ describe('a record with reverse elements (RFC 5103)', () => {
         outIf: 3,
         bytes: 5000,
         packets: 8,
+        biflow: 'reverse',
       },
     ]);
     expect(rows[0]).toMatchObject({ srcMac: '02:00:00:00:00:0a', tcpFlags: 0x1b, tos: 0x10, direction: 'ingress' });
@@ -101,11 +103,11 @@ describe('a record with reverse elements (RFC 5103)', () => {
 
   test('whose reverse counters are all zero stays one row; one that is not zero is enough', () => {
     expect(new Bench().decode(ipfix([announce, set(300, record(0), record(0, 1), record(7))]))).toMatchObject([
-      { bytes: 1000 },
-      { bytes: 1000 },
-      { bytes: 0, packets: 1 },
-      { bytes: 1000 },
-      { bytes: 7, packets: 0 },
+      { bytes: 1000, biflow: 'forward' },
+      { bytes: 1000, biflow: 'forward' },
+      { bytes: 0, packets: 1, biflow: 'reverse' },
+      { bytes: 1000, biflow: 'forward' },
+      { bytes: 7, packets: 0, biflow: 'reverse' },
     ]);
   });
 
@@ -177,7 +179,7 @@ describe('a record with reverse elements (RFC 5103)', () => {
       [6, 1, REVERSE],
     ];
     expect(new Bench().decode(ipfix([set(2, template(300, flags)), set(300, [...u32(5), 2])]))).toMatchObject([
-      { bytes: 5, tcpFlags: 0 },
+      { bytes: 5, tcpFlags: 0, biflow: 'none' },
     ]);
   });
 });
@@ -202,8 +204,8 @@ describe('initiator and responder counters', () => {
       ...[81, 763, 2, 3].flatMap(u32),
     ];
     expect(new Bench().decode(ipfix([set(2, template(300, fields)), set(300, record)]))).toMatchObject([
-      { srcAddr: '10.0.0.1', srcPort: 40000, bytes: 81, packets: 2 },
-      { srcAddr: '10.0.0.2', srcPort: 443, bytes: 763, packets: 3 },
+      { srcAddr: '10.0.0.1', srcPort: 40000, bytes: 81, packets: 2, biflow: 'forward' },
+      { srcAddr: '10.0.0.2', srcPort: 443, bytes: 763, packets: 3, biflow: 'reverse' },
     ]);
   });
 

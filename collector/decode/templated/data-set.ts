@@ -1,7 +1,7 @@
 // Runs a template's plan over a data set, for NetFlow v9 and IPFIX alike. Records go to the batch in runs as long as it
 // has room; a fault ends the set and nothing else.
 
-import { TIME_SOURCE } from '../../../schemas/codes.ts';
+import { BIFLOW, TIME_SOURCE } from '../../../schemas/codes.ts';
 import type { DecodedColumns } from '../../../schemas/flow.ts';
 import { type DatagramContext, RECORDS_PER_DATAGRAM_MAX } from '../context.ts';
 import type { Domain } from '../exporters/domain.ts';
@@ -91,6 +91,7 @@ function decodeEach(context: DatagramContext, domain: Domain, template: Template
     runSteps(context, template, row, at);
     finish(context, domain, template, row, 1, at, 0);
     if (template.lists) fillFromLists(context, domain, template, row, at);
+    if (reverse) context.output.batch.columns.biflow[row] = BIFLOW.forward;
     context.output.batch.rows++;
     context.records++;
     if (reverse && hasReverse(context, domain, reverse, at)) appendReverse(context, domain, reverse, at);
@@ -132,6 +133,7 @@ function appendReverse(context: DatagramContext, domain: Domain, reverse: Templa
   runSteps(context, reverse, row, start);
   finish(context, domain, reverse, row, 1, start, 0);
   clearIcmpSource(batch.columns, row);
+  batch.columns.biflow[row] = BIFLOW.reverse;
   batch.rows++;
   context.records++;
 }

@@ -1,0 +1,224 @@
+// `bench enrich`: what enriching a record costs, stage by stage, in one thread, per second of its CPU time. A data centre of
+// 100,000 VMs on 2,500 hosts and 100 switches, 2,000 application rules, and batches of 65,536 records in the order in
+// which datagrams would bring them: each exporter's in runs, a few hot conversations and many cold ones. The batches are
+// different ones, so that what the processor remembers of one does not help with the next.
+
+import { Bench } from 'tinybench';
+import { createClassifier } from '../enricher/classification.ts';
+import { elect } from '../enricher/election.ts';
+import { createEndpoints } from '../enricher/endpoints.ts';
+import { createEnrichment, type FlowBatch } from '../enricher/enrich.ts';
+import { estimate } from '../enricher/estimate.ts';
+import { fixedKnowledge } from '../enricher/knowledge/knowledge.ts';
+import { createNodeNames } from '../enricher/node-names.ts';
+import { compileSnapshot, type Documents } from '../enricher/snapshot.ts';
+import { mendTimes, setTime } from '../enricher/times.ts';
+import { parseAddress, parseMac, swap32 } from '../schemas/address.ts';
+import { applicationsChecker } from '../schemas/applications.ts';
+import { createBatch } from '../schemas/batch.ts';
+import { COUNT_REASON, DIRECTION, PROTOCOL } from '../schemas/codes.ts';
+import { exporterRegistryChecker } from '../schemas/exporters.ts';
+import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import { inventoryChecker } from '../schemas/inventory.ts';
+import { inlineFurther } from '../service/inlining.ts';
+import { createRandom } from './load/random.ts';
+import type { Results } from './results.ts';
+
+const SIZES = {
+  full: { vms: 100_000, hosts: 2500, switches: 100, rules: 2000, rows: 65_536, batches: 8, timeMs: 2000 },
+  smoke: { vms: 1000, hosts: 50, switches: 5, rules: 40, rows: 2048, batches: 2, timeMs: 20 },
+};
+type Size = (typeof SIZES)['full'];
+
+const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
+const LIMITS = { spanMsMax: 3_600_000, skewMsMax: 60_000 };
+const RECORDS_PER_DATAGRAM = 25;
+const FABRIC = 1000;
+const EXTERNAL_ONE_IN = 10;
+const HOT_ONE_IN = 3;
+const HOT_PAIRS = 2000;
+
+export async function benchEnrich(smoke: boolean): Promise<Results> {
+  inlineFurther();
+  const size = smoke ? SIZES.smoke : SIZES.full;
+  const snapshot = compileSnapshot(documentsOf(size));
+  const batches = batchesOf(size);
+  const names = createNodeNames();
+  const endpoints = createEndpoints(snapshot, names);
+  const classifier = createClassifier(snapshot.applications, endpoints, names);
+  const enrichment = createEnrichment(fixedKnowledge(snapshot), createNodeNames(), LIMITS);
+  const { rows } = size;
+  const numbers = () => batches.map(() => new Uint32Array(rows));
+  const [src, dst, exporterOf] = [numbers(), numbers(), numbers()];
+  const faults = { cut: 0, reversed: 0 };
+
+  type Stage = (batch: FlowBatch, i: number) => void;
+  const stages: Record<string, Stage> = {
+    times: ({ columns }) => mendTimes(columns, rows, LIMITS, faults),
+    exporters: ({ columns }, i) => snapshot.exporters.resolve(columns, 0, rows, exporterOf[i]!),
+    estimate: ({ columns }, i) => estimate(columns, 0, rows, exporterOf[i]!, snapshot.exporters),
+    endpoints: ({ columns }, i) => endpoints.resolve(columns, 0, rows, exporterOf[i]!, src[i]!, dst[i]!),
+    applications: ({ columns }, i) => classifier.classify(columns, 0, rows, src[i]!, dst[i]!),
+    election: ({ columns }, i) =>
+      elect(columns, 0, rows, src[i]!, dst[i]!, endpoints.entries, exporterOf[i]!, snapshot.access),
+    'all of it': batch => enrichment.enrichBatch(batch, { low: 7, high: 9 }),
+  };
+  const measured: string[][] = [];
+  for (const [name, stage] of Object.entries(stages)) {
+    const { p50, p99 } = await measure(size, batches, stage);
+    measured.push([name, millions(p50), millions(p99), (1e9 / p50).toFixed(0)]);
+  }
+  const counted = batches.reduce((sum, batch) => sum + batch.columns.countReason.filter(isElected).length, 0);
+  const share = counted / (rows * batches.length);
+  if (share < 0.4 || share > 0.7)
+    throw new Error(`${(100 * share).toFixed(0)} % of the records count, expected about half`);
+  return {
+    name: 'enrich',
+    about: `${size.vms} VMs, ${size.rules} application rules, batches of ${rows} records, ${(100 * share).toFixed(0)} % of which count; one thread, per second of its CPU time.`,
+    columns: ['stage', 'M records/s p50', 'M records/s p99', 'ns CPU a record'],
+    rows: measured,
+  };
+}
+
+function isElected(reason: number): boolean {
+  return reason === COUNT_REASON.elected;
+}
+
+async function measure(
+  { rows, timeMs }: Size,
+  batches: readonly FlowBatch[],
+  stage: (batch: FlowBatch, i: number) => void,
+) {
+  const bench = new Bench({
+    now: () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    },
+    time: timeMs,
+    iterations: 5,
+    warmupTime: timeMs / 4,
+    throws: true,
+  });
+  bench.add('stage', () => batches.forEach(stage));
+  await bench.run();
+  const { latency } = bench.tasks[0]!.result as { latency: { p50: number; p99: number } };
+  const rate = (ms: number) => (rows * batches.length * 1000) / ms;
+  return { p50: rate(latency.p50), p99: rate(latency.p99) };
+}
+
+function millions(perSecond: number): string {
+  return (perSecond / 1e6).toFixed(1);
+}
+
+const vmAddress = (vm: number) => `10.${32 + (vm >>> 16)}.${(vm >>> 8) & 255}.${vm & 255}`;
+const vmMac = (vm: number) =>
+  `52:54:00:${[vm >>> 16, (vm >>> 8) & 255, vm & 255].map(byte => byte.toString(16).padStart(2, '0')).join(':')}`;
+const switchAddress = (index: number) => `192.0.2.${index + 1}`;
+
+/** VMs take turns over the hosts, hosts over the switches; every other switch sends IPFIX, the others sFlow. */
+function documentsOf({ vms, hosts, switches, rules }: Size): Documents {
+  const apps = Math.ceil(rules / 2);
+  return {
+    inventory: inventoryChecker.check('inventory', {
+      source: 'bench',
+      asOf: new Date(NOW_MS).toISOString(),
+      racks: Array.from({ length: switches }, (_, i) => ({ id: `rack-${i}` })),
+      switches: Array.from({ length: switches }, (_, i) => ({
+        id: `leaf-${i}`,
+        rack: `rack-${i}`,
+        ports: [...Array.from({ length: Math.ceil(hosts / switches) }, (_, port) => port + 1), FABRIC].map(ifIndex => ({
+          ifIndex,
+        })),
+      })),
+      hosts: Array.from({ length: hosts }, (_, i) => ({
+        id: `host-${i}`,
+        rack: `rack-${i % switches}`,
+        pnics: [{ id: 'p', switch: `leaf-${i % switches}`, ifIndex: portOf(i, switches) }],
+        vswitches: [
+          {
+            id: 'v',
+            uplinks: ['p'],
+            switching: 'vepa',
+            reflectiveRelay: { configured: true, operational: true },
+            portGroups: [{ id: 'pg', vlan: 100 }],
+          },
+        ],
+      })),
+      vms: Array.from({ length: vms }, (_, i) => ({
+        id: `vm-${i}`,
+        name: `app${i % apps}-${i}`,
+        host: `host-${i % hosts}`,
+        vnics: [{ mac: vmMac(i), addresses: [vmAddress(i)], portGroup: 'pg' }],
+      })),
+    }),
+    applications: applicationsChecker.check('applications', {
+      applications: Array.from({ length: rules }, (_, i) => ({
+        id: `app-${i}`,
+        servers: { vms: [`app${i % apps}-*`] },
+        ports: i < apps ? ['tcp/443', `tcp/${8000 + (i % 100)}`] : ['tcp/5432'],
+      })),
+    }),
+    exporters: exporterRegistryChecker.check('exporters', {
+      exporters: Array.from({ length: switches }, (_, i) => ({
+        address: switchAddress(i),
+        switch: `leaf-${i}`,
+        protocol: i % 2 === 0 ? 'ipfix' : 'sflow5',
+        metering: 'ingress',
+        ports: [{ ifIndex: FABRIC, role: i === 0 ? 'external' : 'fabric' }],
+      })),
+    }),
+  };
+}
+
+function portOf(host: number, switches: number): number {
+  return 1 + Math.floor(host / switches);
+}
+
+/** Each packet shows at the switch of its sender and at that of its receiver, if that is another. */
+function batchesOf(size: Size): FlowBatch[] {
+  const { vms, hosts, switches, rows } = size;
+  const random = createRandom(1, 2);
+  const hot = Array.from({ length: HOT_PAIRS }, () => [random.below(vms), random.below(vms)] as const);
+  const address = (text: string) => parseAddress(text)!.map(swap32);
+  return Array.from({ length: size.batches }, () => {
+    const batch = createBatch(FLOW_COLUMNS, rows);
+    const { columns } = batch;
+    let [datagramSwitch, left] = [0, 0];
+    for (let row = 0; row < rows; row++) {
+      if (left-- === 0) [datagramSwitch, left] = [random.below(switches), RECORDS_PER_DATAGRAM - 1];
+      const near = datagramSwitch + switches * random.below(Math.floor(hosts / switches));
+      const isHot = random.below(HOT_ONE_IN) === 0;
+      const far = isHot ? hot[random.below(HOT_PAIRS)]![1] : random.below(vms);
+      const local = (near + hosts * random.below(Math.floor(vms / hosts))) % vms;
+      const isSender = random.below(2) === 0;
+      const isOutside = random.below(EXTERNAL_ONE_IN) === 0;
+      const [from, to] = isSender ? [local, far] : [far, local];
+      const outside = address(`198.51.100.${random.below(250) + 1}`);
+      columns.srcAddr.set(isOutside && !isSender ? outside : address(vmAddress(from)), 4 * row);
+      columns.dstAddr.set(isOutside && isSender ? outside : address(vmAddress(to)), 4 * row);
+      const [fromMac, toMac] = [parseMac(vmMac(from))!, parseMac(vmMac(to))!];
+      if (!isOutside || isSender) columns.srcMac.set([fromMac.low, fromMac.high], 2 * row);
+      if (!isOutside || !isSender) columns.dstMac.set([toMac.low, toMac.high], 2 * row);
+      columns.exporter.set(address(switchAddress(datagramSwitch)), 4 * row);
+      columns.protocol[row] = datagramSwitch % 2 === 0 ? PROTOCOL.ipfix : PROTOCOL.sflow5;
+      const port = portOf(near % hosts, switches);
+      columns.inIf[row] = isSender ? port : FABRIC;
+      columns.outIf[row] = isSender ? FABRIC : port;
+      columns.direction[row] = DIRECTION.ingress;
+      columns.vlan[row] = 100;
+      columns.proto[row] = 6;
+      const service = random.below(3) === 0 ? 443 : random.below(2) === 0 ? 5432 : 8000 + random.below(100);
+      const client = 32_768 + random.below(28_000);
+      columns.srcPort[row] = isSender ? client : service;
+      columns.dstPort[row] = isSender ? service : client;
+      columns.samplingRate[row] = 1000;
+      setTime(columns.bytes, row, 64 + random.below(1400));
+      setTime(columns.packets, row, 1);
+      setTime(columns.receivedAt, row, NOW_MS);
+      setTime(columns.flowStart, row, NOW_MS - random.below(30_000));
+      setTime(columns.flowEnd, row, NOW_MS);
+    }
+    batch.rows = rows;
+    return batch;
+  });
+}
