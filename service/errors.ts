@@ -14,6 +14,8 @@ export const ERROR_CODES = {
   CAPTURE_UNREADABLE: 'a capture file cannot be read',
   SEND_FAILED: 'datagrams cannot be sent where they were asked to go',
   FUZZ_FAILED: 'hostile datagrams broke a promise of the decoder',
+  API_UNREACHABLE: 'a running Hairpin that a command asks does not answer',
+  REENRICHMENT_REFUSED: 'a re-enrichment cannot be begun as asked',
   QUESTION_INVALID: 'a question to the API cannot be answered as asked',
 } as const;
 
