@@ -47,6 +47,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about: 'check inventory, applications or exporter documents and name every fault',
     run: async args => (await import('./commands/inventory.ts')).inventory(args),
   },
+  reenrich: {
+    usage: 'reenrich --from DAY --to DAY [--dry-run] [--api URL]',
+    about: 'apply what is known today to stored records of whole days',
+    run: async args => (await import('./commands/reenrich.ts')).reenrich(args),
+  },
   quarantine: {
     usage: 'quarantine list|replay [TOKEN...] [--data DIR]',
     about: 'show batches that could not be stored, or put them back into the spool',

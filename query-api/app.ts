@@ -18,6 +18,7 @@ import {
   questionProblem,
   validationFaults,
 } from './problem.ts';
+import { type Reenrichments, registerReenrichments } from './reenrichments.ts';
 
 export interface Dependency {
   readonly name: string;
@@ -31,6 +32,8 @@ export interface QueryApiDependencies {
   readonly metrics: Metrics;
   /** What the process depends on, now; /readyz is 200 when all is well. */
   readonly ready: () => readonly Dependency[];
+  /** Where records can be enriched anew; without it there are no routes for that. */
+  readonly reenrichments?: Reenrichments;
   /** The clock; a test passes its own. */
   readonly nowMs?: () => number;
 }
@@ -47,7 +50,7 @@ const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 export function createQueryApi(
   config: Configuration,
-  { storage, log, metrics, ready, nowMs = Date.now }: QueryApiDependencies,
+  { storage, log, metrics, ready, reenrichments, nowMs = Date.now }: QueryApiDependencies,
 ): QueryApi {
   const app = fastify({
     logger: false,
@@ -84,12 +87,13 @@ export function createQueryApi(
         description:
           'Who talks to whom, counted once, with its error and its blind spots. Numbers are exact up to 2^53.',
       },
-      tags: [{ name: 'questions' }, { name: 'health' }],
+      tags: [{ name: 'questions' }, { name: 're-enrichment' }, { name: 'health' }],
     },
   });
   app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.register(async routes => {
     registerApi(routes, { storage, config, nowMs });
+    if (reenrichments) registerReenrichments(routes, reenrichments, nowMs);
     registerHealth(routes, metrics, ready);
     registerConsole(routes);
   });
