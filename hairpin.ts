@@ -53,6 +53,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about: 'a new bearer token for the API, and its entry for the file given by --tokens',
     run: async args => (await import('./commands/token.ts')).token(args),
   },
+  reenrich: {
+    usage: 'reenrich --from DAY --to DAY [--dry-run] [--api URL]',
+    about: 'apply what is known today to stored records of whole days',
+    run: async args => (await import('./commands/reenrich.ts')).reenrich(args),
+  },
   quarantine: {
     usage: 'quarantine list|replay [TOKEN...] [--data DIR]',
     about: 'show batches that could not be stored, or put them back into the spool',

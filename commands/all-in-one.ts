@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { type Collector, createCollector, type Receiving } from '../collector/collector.ts';
+import { createReenrichments } from '../enricher/reenrichments.ts';
 import { createEnricherSupervisor, type EnricherSupervisor } from '../enricher/supervisor.ts';
 import { createQueryApi, type Dependency } from '../query-api/app.ts';
 import type { DocumentWriter } from '../query-api/documents/routes.ts';
@@ -64,12 +65,15 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
       },
     ];
     await lifecycle.start({ name: 'enricher', start: enricher.start, stop: enricher.stop });
+    const reenrichments = createReenrichments(configuration, { storage: storage.address, log });
+    lifecycle.stopLater('re-enrichment', reenrichments.close);
     const api = createQueryApi(configuration, {
       storage: storage.reader,
       log,
       metrics: process.metrics,
       ready: dependencies,
       documents: storage.documents,
+      reenrichments,
     });
     const url = { value: '' };
     await lifecycle.start({

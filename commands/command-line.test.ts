@@ -20,7 +20,18 @@ import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { numberFlag, parseCommand } from './command-line.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
-const COMMANDS = ['start', 'demo', 'decode', 'replay', 'load', 'verify', 'inventory', 'quarantine', 'bench'];
+const COMMANDS = [
+  'start',
+  'demo',
+  'decode',
+  'replay',
+  'load',
+  'verify',
+  'inventory',
+  'reenrich',
+  'quarantine',
+  'bench',
+];
 
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-commands-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

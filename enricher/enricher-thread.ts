@@ -7,6 +7,7 @@ import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
 import { createPass } from '../storage/pass.ts';
+import { recoverFences } from '../storage/reenrichments.ts';
 import type { StoredFact } from '../storage/storage.ts';
 import { createSpoolSource } from '../transport/spool-source.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
@@ -43,9 +44,16 @@ const pass = createPass({ storage, log });
 
 const tell = (message: EnricherMessage) => parentPort!.postMessage(message);
 
+/** A re-enrichment that died may have left a fence, and inserts wait behind it. */
+async function recover(): Promise<void> {
+  const recovered = await recoverFences(storage);
+  if (recovered > 0) log.warn('a re-enrichment had died; what it had begun to swap is swapped, and inserts go on');
+}
+
 /** One pass after the other until the stop. */
 async function keepPassing(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
+    await recover().catch(error => log.warn({ err: error }, 'fences cannot be looked for; it is repeated'));
     await pass.run(Date.now()).catch(error => log.warn({ err: error }, 'the roll-up pass failed; it is repeated'));
     await new Promise<void>(resolve => {
       const timer = setTimeout(resolve, PASS_INTERVAL_MS);

@@ -76,8 +76,8 @@ interface Prepared {
   readonly delivery: Delivery;
   readonly token: string;
   readonly kind: BatchKind;
-  /** One try; the same bytes each time. */
-  readonly insert: () => Promise<void>;
+  /** One try; the same bytes each time. `again` when there may have been one before. */
+  readonly insert: (again: boolean) => Promise<void>;
   readonly rows: number;
   /** The columns that `insert` sends; they are free when the batch is settled. */
   readonly columns?: FlowBatch;
@@ -199,7 +199,13 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       delivery,
       token,
       kind: 'flows',
-      insert: () => storage.insertArrow('flows', arrow, token),
+      insert: again =>
+        storage.insertArrow(
+          'flows',
+          arrow,
+          token,
+          again ? { batch: keyToBigint(key), fromMs: oldest, toMs: newest } : undefined,
+        ),
       rows: batch.rows,
       columns: batch,
       names: names.take(),
@@ -256,10 +262,14 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     await storeNames(nodes);
     // Undefined until looked up. Never asked after a try of our own: that may have reached the table and not the roll-ups.
     let repeated = lookup === undefined ? false : undefined;
+    let again = delivery.redelivered;
     const outcome = await persist(token, async () => {
       if (rows === 0) return;
       repeated ??= await isStored(lookup!);
-      if (!repeated) await insert();
+      if (repeated) return;
+      const before = again;
+      again = true;
+      await insert(before);
     });
     // After the deadline the transport may be closed: what was stored late comes again, and its token tells.
     if (outcome.done === 'abandoned' || deadline.signal.aborted) return;

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
+import { isFenced } from '../storage/failures.ts';
 import { StorageError } from '../storage/storage.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
 
@@ -23,6 +24,9 @@ export interface PersistenceOptions {
 
 /** Pauses after lasting failures, as multiples of the first pause: 1, 5, 15, then 30 seconds. */
 const LASTING_PAUSES = [10, 50, 150, 300] as const;
+
+/** Tries while a day is being re-enriched, which takes seconds: the delay of a batch is that of the fence and this. */
+const FENCED_PAUSE_MS = 250;
 
 export type Persist = (what: string, attempt: () => Promise<void>) => Promise<Outcome>;
 
@@ -48,9 +52,11 @@ export function createPersistence({
         const reason = error instanceof Error ? error.message : String(error);
         counters.add(lasting ? 'retriesLasting' : 'retriesPassing');
         if (lasting && ++lastingTries >= triesMax) return { done: 'refused', reason };
-        pauseMs = lasting
-          ? pauseMsMin * (LASTING_PAUSES[lastingTries - 1] ?? LASTING_PAUSES.at(-1)!)
-          : Math.min(pauseMsMax, pauseMsMin * 2 ** Math.min(tries, 20));
+        if (isFenced(error)) pauseMs = FENCED_PAUSE_MS;
+        else
+          pauseMs = lasting
+            ? pauseMsMin * (LASTING_PAUSES[lastingTries - 1] ?? LASTING_PAUSES.at(-1)!)
+            : Math.min(pauseMsMax, pauseMsMin * 2 ** Math.min(tries, 20));
         throttle(lasting ? 'lasting' : 'passing', heldBack =>
           log.warn({ what, heldBack, tries: tries + 1 }, `not stored yet, trying again: ${reason}`),
         );

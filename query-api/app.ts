@@ -26,6 +26,7 @@ import {
 } from './problem.ts';
 import { refuseUnprotected, registerProtection, SLOW_CLIENT_LIMITS } from './protection.ts';
 import { registerEvents } from './questions/events.ts';
+import { type Reenrichments, registerReenrichments } from './reenrichments.ts';
 
 export interface Dependency {
   readonly name: string;
@@ -41,6 +42,8 @@ export interface QueryApiDependencies {
   readonly ready: () => readonly Dependency[];
   /** Records documents that come by the API; without it they are refused. */
   readonly documents?: DocumentWriter;
+  /** Where records can be enriched anew; without it there are no routes for that. */
+  readonly reenrichments?: Reenrichments;
   /** The clock; a test passes its own. */
   readonly nowMs?: () => number;
 }
@@ -59,7 +62,7 @@ const PARAM_LENGTH_MAX = 255;
 
 export function createQueryApi(
   config: Configuration,
-  { storage, log, metrics, ready, documents, nowMs = Date.now }: QueryApiDependencies,
+  { storage, log, metrics, ready, documents, reenrichments, nowMs = Date.now }: QueryApiDependencies,
 ): QueryApi {
   const app = fastify({
     logger: false,
@@ -104,7 +107,7 @@ export function createQueryApi(
         description:
           'Who talks to whom, counted once, with its error and its blind spots. Numbers are exact up to 2^53.',
       },
-      tags: [{ name: 'questions' }, { name: 'documents' }, { name: 'health' }],
+      tags: [{ name: 'questions' }, { name: 'documents' }, { name: 're-enrichment' }, { name: 'health' }],
     },
   });
   app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
@@ -112,6 +115,7 @@ export function createQueryApi(
     registerApi(routes, { storage, config, nowMs });
     registerDocuments(routes, { storage, config, nowMs, documents });
     registerEvents(routes, { storage, nowMs });
+    if (reenrichments) registerReenrichments(routes, reenrichments, nowMs);
     registerHealth(routes, metrics, ready);
     registerConsole(routes);
   });

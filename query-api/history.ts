@@ -9,8 +9,10 @@ import type { Asked } from './window.ts';
 export interface History {
   /** Rows stored before this are in the tables of the pass; seconds. */
   readonly passedThroughS: number;
-  /** A pass has started and not ended. */
+  /** A pass has started and not ended, or partitions are being swapped. */
   readonly passing: boolean;
+  /** Changes with every swap of partitions. */
+  readonly swap: string;
   /** Start of the first bucket that holds anything; undefined when nothing is stored. */
   readonly firstS: number | undefined;
   /** Unelected traffic lies in the window asked about. */
@@ -18,6 +20,7 @@ export interface History {
 }
 
 interface HistoryRow {
+  readonly swapAt: string;
   readonly passedThrough: number;
   readonly passing: number;
   readonly first: number;
@@ -30,7 +33,9 @@ const firstBucket = (table: string) =>
 const SQL = `
 WITH (${PASSED_THROUGH_SQL}) AS passedThroughS, toDateTime(passedThroughS, 'UTC') AS passedThroughTime
 SELECT passedThroughS AS passedThrough,
-  (SELECT max(minute) FROM passes WHERE state = 'started') >= passedThroughTime AS passing,
+  (SELECT (argMax(state, at), toString(max(at))) FROM reenrichments WHERE state IN ('swapping', 'swapped', 'done')) AS swap,
+  swap.2 AS swapAt,
+  (SELECT max(minute) FROM passes WHERE state = 'started') >= passedThroughTime OR swap.1 IN ('swapping', 'swapped') AS passing,
   arrayMin(arrayFilter(at -> at > 0, [
     ifNull(${firstBucket('traffic_1m')}, 0), ifNull(${firstBucket('unelected_5m')}, 0), ifNull(if(
       (SELECT min(day) FROM traffic_1h) < (SELECT min(day) FROM traffic_1m), ${firstBucket('traffic_1h')}, 0), 0),
@@ -46,6 +51,7 @@ export async function readHistory(storage: Storage, { fromMs, toMs }: Asked): Pr
   return {
     passedThroughS: row.passedThrough,
     passing: row.passing > 0,
+    swap: row.swapAt,
     firstS: row.first > 0 ? row.first : undefined,
     unelected: row.unelected > 0,
   };

@@ -30,7 +30,7 @@ export interface Rows<T> {
   /** Undefined when nothing of the window has been observed. */
   readonly covered: Covered | undefined;
   readonly tables: readonly string[];
-  /** False when a pass never stood still: a minute of records may be missing or counted twice. */
+  /** False when a pass or a swap of partitions never stood still: a minute of records may be missing or counted twice. */
   readonly steady: boolean;
 }
 
@@ -75,7 +75,7 @@ export async function askTables<T>(
     const rows = await storage.select<T>(sql, params);
     if (!needsPass) return { rows, window, covered, tables: relation.tables, steady: true };
     const after = await readHistory(storage, question.asked);
-    const steady = !after.passing && before.passedThroughS === after.passedThroughS;
+    const steady = !after.passing && before.passedThroughS === after.passedThroughS && before.swap === after.swap;
     if (steady || tries >= TRIES_MAX) return { rows, window, covered, tables: relation.tables, steady };
     await new Promise(resolve => setTimeout(resolve, RETRY_MS));
   }

@@ -144,29 +144,45 @@ export function decodeArrow<const L extends readonly Column[]>(
   spare?: Batch<L>,
 ): DecodedArrow<L> {
   const table = tableFromIPC(bytes);
-  const record = table.batches[0];
-  const rows = table.numRows;
-  if (!record || table.batches.length !== 1)
+  if (table.batches.length !== 1)
     throw new Error(`Arrow stream holds ${table.batches.length} record batches, expected 1`);
+  return readTable(list, table, spare);
+}
+
+/** The same for a stream of any number of record batches, as ClickHouse writes it: one batch after the other. */
+export function decodeRows<const L extends readonly Column[]>(
+  list: L,
+  bytes: Uint8Array,
+  spare?: Batch<L>,
+): DecodedArrow<L> {
+  return readTable(list, tableFromIPC(bytes), spare);
+}
+
+function readTable<const L extends readonly Column[]>(list: L, table: Table, spare?: Batch<L>): DecodedArrow<L> {
+  const rows = table.numRows;
   const names = table.schema.fields.map(field => field.name);
   const batch = spare && spare.rowsMax >= rows ? spare : createBatch(list, rows);
   const missing: string[] = [];
   for (const column of list) {
     const target = arrayOf(batch, column.name);
-    const words = rows * KINDS[column.kind].wordsPerRow;
+    const { wordsPerRow, bytesPerRow } = KINDS[column.kind];
     const index = names.indexOf(column.name);
     if (index < 0) {
       missing.push(column.name);
-      target.fill(0, 0, words);
+      target.fill(0, 0, rows * wordsPerRow);
       continue;
     }
     const type = table.schema.fields[index]!.type;
     const expected = TYPES[column.kind];
     if (String(type) !== String(expected)) throw new Error(`column ${column.name} is ${type}, expected ${expected}`);
-    const { buffer, byteOffset, byteLength } = record.data.children[index]!.values as Uint8Array<ArrayBuffer>;
-    const wanted = rows * KINDS[column.kind].bytesPerRow;
-    if (byteLength < wanted) throw new Error(`column ${column.name} holds ${byteLength} bytes, expected ${wanted}`);
-    new Uint8Array(target.buffer, 0, wanted).set(new Uint8Array(buffer, byteOffset, wanted));
+    let at = 0;
+    for (const record of table.batches) {
+      const { buffer, byteOffset, byteLength } = record.data.children[index]!.values as Uint8Array<ArrayBuffer>;
+      const wanted = record.numRows * bytesPerRow;
+      if (byteLength < wanted) throw new Error(`column ${column.name} holds ${byteLength} bytes, expected ${wanted}`);
+      new Uint8Array(target.buffer, at, wanted).set(new Uint8Array(buffer, byteOffset, wanted));
+      at += wanted;
+    }
   }
   batch.rows = rows;
   const known = new Set<string>(list.map(column => column.name));

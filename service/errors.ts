@@ -16,6 +16,8 @@ export const ERROR_CODES = {
   SEND_FAILED: 'datagrams cannot be sent where they were asked to go',
   FUZZ_FAILED: 'hostile datagrams broke a promise of the decoder',
   API_UNPROTECTED: 'the API would listen on the network without tokens',
+  API_UNREACHABLE: 'a running Hairpin that a command asks does not answer',
+  REENRICHMENT_REFUSED: 'a re-enrichment cannot be begun as asked',
   QUESTION_INVALID: 'a question to the API cannot be answered as asked',
 } as const;
 

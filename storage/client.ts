@@ -8,9 +8,18 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, createClient } from '@clickhouse/client';
 import { formatAddress, isMapped4, parseAddress } from '../schemas/address.ts';
-import { piecesOf } from '../schemas/arrow.ts';
+import { type ArrowBytes, piecesOf } from '../schemas/arrow.ts';
 import { storageErrorOf } from './failures.ts';
-import type { DocumentVersion, NoticedEvent, QueryParams, ServiceSeen, Storage, StoredFact } from './storage.ts';
+import type {
+  DocumentVersion,
+  InsertedBefore,
+  NoticedEvent,
+  QueryParams,
+  ServiceSeen,
+  Storage,
+  StoredFact,
+} from './storage.ts';
+import { TABLES } from './tables.ts';
 
 /** An insert takes no longer; pass.ts reads a minute only when every insert that began in it has ended. */
 export const INSERT_S_MAX = 30;
@@ -51,6 +60,10 @@ export interface ClickHouse extends Storage {
   createDatabase(): Promise<void>;
   /** INSERT ... SELECT, once for a token. */
   insertSelect(sql: string, params: QueryParams, token: string): Promise<void>;
+  /** As of `Storage`, and into any table. */
+  insertArrow(table: string, arrow: ArrowBytes, token: string, again?: InsertedBefore): Promise<void>;
+  /** The rows of a SELECT as one Arrow stream, held in memory whole. */
+  selectArrow(sql: string, params?: QueryParams): Promise<Uint8Array>;
 }
 
 export function createStorage({ url, user, password, database, queryTimeoutMs }: StorageOptions): ClickHouse {
@@ -136,15 +149,29 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
         max_partitions_per_insert_block: '0',
       }),
 
-    insertArrow: (table, arrow, token) =>
+    insertArrow: (table, arrow, token, again) =>
       classed(async () => {
         const values = Readable.from(piecesOf(arrow), { objectMode: false });
         const { stream } = await writing.exec({
-          query: `INSERT INTO ${table} FORMAT ArrowStream`,
+          query: `${again ? INSERT_AGAIN : `INSERT INTO ${table}`} FORMAT ArrowStream`,
           values,
+          ...(again && { query_params: { batch: again.batch, ...daysOf(again) } }),
           clickhouse_settings: inserting(token),
         });
         await drain(stream);
+      }),
+
+    selectArrow: (sql, params = {}) =>
+      classed(async () => {
+        const { stream } = await writing.exec({
+          query: `${sql} FORMAT ArrowStream`,
+          query_params: { ...params },
+          // apache-arrow reads no compressed record batches.
+          clickhouse_settings: { output_format_arrow_compression_method: 'none', wait_end_of_query: 1 },
+        });
+        const pieces: Buffer[] = [];
+        for await (const piece of stream) pieces.push(piece as Buffer);
+        return Buffer.concat(pieces);
       }),
 
     async hasBatch(batch, receivedAtMs) {
@@ -293,6 +320,24 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
       await Promise.all([asking.close(), writing.close()]);
     },
   };
+}
+
+const FLOWS = TABLES.find(({ name }) => name === 'flows')!.columns.filter(({ name }) => name !== 'storedAt');
+const FLOW_NAMES = FLOWS.map(({ name }) => name).join(', ');
+const FLOW_STRUCTURE = FLOWS.map(({ name, type }) => `${name} ${type}`)
+  .join(', ')
+  .replaceAll("'", "\\'");
+/**
+ * Where a day has been re-enriched with rows of this batch, its roll-ups were made from all of them and know nothing of
+ * the batch's token: a repetition that the first try left without its roll-ups would be counted twice. That is looked up
+ * in the statement itself, so that the fence (fence.ts) waits for look-up and insert together.
+ */
+const INSERT_AGAIN = `INSERT INTO flows (${FLOW_NAMES}) SELECT ${FLOW_NAMES} FROM input('${FLOW_STRUCTURE}')
+  WHERE toYYYYMMDD(receivedAt) NOT IN (SELECT toYYYYMMDD(receivedAt) FROM flows WHERE batch = {batch:UInt64} AND revision > 0
+    AND receivedAt >= {from:DateTime64(3, 'UTC')} AND receivedAt <= {to:DateTime64(3, 'UTC')})`;
+
+function daysOf({ fromMs, toMs }: InsertedBefore) {
+  return { from: dateTimeText(fromMs), to: dateTimeText(toMs) };
 }
 
 type FactText = Omit<StoredFact, 'exporter' | 'mac' | 'firstSeenMs' | 'receivedAtMs'> &

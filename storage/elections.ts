@@ -2,8 +2,9 @@
 // five minutes stands for unelected traffic (never the sum of points); the table keeps the points, the question chooses.
 
 import { COUNT_REASON, DIRECTION } from '../schemas/codes.ts';
-import { COUNTED, PAIR_KEYS, spreadSql, WHOLE } from './spread.ts';
+import { COUNTED, PAIR_KEYS, spreadSql, TRAFFIC_KEYS, WHOLE } from './spread.ts';
 
+const MINUTE_S = 60;
 export const FIVE_MINUTES_S = 300;
 const ETHERTYPE_IPV4 = 0x0800;
 const ETHERTYPE_IPV6 = 0x86dd;
@@ -18,6 +19,17 @@ export const PAIR_SQL = `if(etherType IN (${ETHERTYPE_IPV4}, ${ETHERTYPE_IPV6}),
 export const POINT_SQL = `cityHash64(exporter, protocol, observationDomain, direction, if(direction = ${DIRECTION.egress}, outIf, inIf))`;
 
 export const UNELECTED_KEYS = [...PAIR_KEYS, 'pair', 'point'] as const;
+
+/** The rows of `traffic_1m` that records make; `where` narrows the elected ones. */
+export function trafficSelectSql(where?: string, from = 'flows'): string {
+  return spreadSql({
+    stepSeconds: MINUTE_S,
+    from,
+    where: where === undefined ? ELECTED_SQL : `${ELECTED_SQL} AND (${where})`,
+    keys: TRAFFIC_KEYS,
+    volume: COUNTED,
+  });
+}
 
 /** The rows of `pairs_5m` that records make; `where` narrows the records. */
 export function pairsSelectSql(where: string, from = 'flows'): string {

@@ -16,6 +16,13 @@ test('too many parts pass, too many partitions in one insert last, though their 
   expect(failureOf(252, 'Too many partitions for single INSERT block (more than 100)')).toBe('lasting');
 });
 
+test('an insert into a day that is fenced passes, one that breaks another constraint lasts', () => {
+  const violated = (name: string) =>
+    `Constraint \`${name}\` for table t.flows is violated at row 1. Expression: (day != 20260131)`;
+  expect(failureOf(469, violated('reenrich_0123456789abcdef'))).toBe('passing');
+  expect(failureOf(469, violated('of_somebody_else'))).toBe('lasting');
+});
+
 test('an error without an answer of the server passes', () => {
   expect(storageErrorOf(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }))).toMatchObject({
     failure: 'passing',

@@ -46,6 +46,15 @@ const PASSING: ReadonlySet<number> = new Set([
 /** Code 252 has two meanings: merges do not keep up (passes), or one insert of rows of too many days (lasts). */
 const TOO_MANY_PARTITIONS = /Too many partitions for single INSERT/;
 
+/** VIOLATED_CONSTRAINT */
+const VIOLATED = 469;
+/** The constraint before a day that is being re-enriched (fence.ts), which is taken away within seconds. */
+const FENCE = /`reenrich_[0-9a-f]+`/;
+
+export function isFenced(error: unknown): boolean {
+  return error instanceof StorageError && error.clickhouseCode === VIOLATED && FENCE.test(error.message);
+}
+
 /** Whatever a client call threw, classed. What is no answer of ClickHouse (refused, reset, timed out) passes. */
 export function storageErrorOf(error: unknown): StorageError {
   if (error instanceof StorageError) return error;
@@ -53,6 +62,7 @@ export function storageErrorOf(error: unknown): StorageError {
   if (!(error instanceof ClickHouseError))
     return new StorageError('passing', 0, `no answer from ClickHouse: ${message}`, error);
   const code = Number(error.code);
-  const passing = PASSING.has(code) && !TOO_MANY_PARTITIONS.test(message);
+  const fenced = code === VIOLATED && FENCE.test(message);
+  const passing = fenced || (PASSING.has(code) && !TOO_MANY_PARTITIONS.test(message));
   return new StorageError(passing ? 'passing' : 'lasting', code, `ClickHouse error ${code}: ${message}`, error);
 }

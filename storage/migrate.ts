@@ -43,6 +43,12 @@ const MIGRATIONS: readonly Migration[] = [
         createTableSql(table, config),
       ),
   },
+  {
+    id: 6,
+    name: 'reenrichments',
+    statements: config =>
+      TABLES.filter(({ name }) => name === 'reenrichments').map(table => createTableSql(table, config)),
+  },
 ];
 
 /** Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or STORAGE_FAILED. */

@@ -12,6 +12,7 @@
 import { createThrottle, type Log } from '../service/log.ts';
 import { type ClickHouse, INSERT_S_MAX } from './client.ts';
 import { pairsSelectSql, UNELECTED_KEYS, unelectedSelectSql } from './elections.ts';
+import { standingFences } from './fence.ts';
 import { PAIR_KEYS, SUMS } from './spread.ts';
 
 const MINUTE_S = 60;
@@ -44,13 +45,39 @@ export interface Pass {
   run(nowMs: number): Promise<number>;
 }
 
+const mark = (storage: ClickHouse, minute: number, state: 'started' | 'done') =>
+  storage.command(
+    'INSERT INTO passes (minute, state) SELECT toDateTime({minute:UInt32}, {zone:String}), {state:String}',
+    { minute, state, zone: 'UTC' },
+  );
+
+async function rollUp(storage: ClickHouse, minute: number): Promise<void> {
+  await mark(storage, minute, 'started');
+  for (const { table, sql } of ROLLUPS) await storage.insertSelect(sql, { minute }, `${table}.${minute}`);
+  await mark(storage, minute, 'done');
+}
+
+/** Seconds since the epoch: every record stored before is in the roll-ups of the pass. */
+export async function passedThrough(storage: ClickHouse): Promise<number> {
+  const [row] = await storage.select<{ passedThrough: number }>(PASSED_THROUGH_SQL);
+  return row?.passedThrough ?? 0;
+}
+
+/** Minutes that a pass has started and not done. */
+export async function halfPassed(storage: ClickHouse): Promise<number[]> {
+  const rows = await storage.select<{ minute: number }>(
+    `SELECT DISTINCT toUInt32(minute) AS minute FROM passes WHERE state = 'started' AND toUInt32(minute) >= (${PASSED_THROUGH_SQL}) ORDER BY minute`,
+  );
+  return rows.map(row => row.minute);
+}
+
+/** Completes the minutes that were left half done. */
+export async function finishPassing(storage: ClickHouse): Promise<void> {
+  for (const minute of await halfPassed(storage)) await rollUp(storage, minute);
+}
+
 export function createPass({ storage, log }: PassOptions): Pass {
   const throttle = createThrottle();
-  const mark = (minute: number, state: 'started' | 'done') =>
-    storage.command(
-      'INSERT INTO passes (minute, state) SELECT toDateTime({minute:UInt32}, {zone:String}), {state:String}',
-      { minute, state, zone: 'UTC' },
-    );
 
   /** Now and the end of the last ripe minute, by the clock of the server, which is the one that wrote `storedAt`. */
   async function ripeUntil(nowMs: number): Promise<{ nowS: number; until: number }> {
@@ -65,17 +92,12 @@ export function createPass({ storage, log }: PassOptions): Pass {
     return { nowS, until: Math.floor(Math.min(nowS - SETTLE_S, oldestInsert) / MINUTE_S) * MINUTE_S };
   }
 
-  async function rollUp(minute: number): Promise<void> {
-    await mark(minute, 'started');
-    for (const { table, sql } of ROLLUPS) await storage.insertSelect(sql, { minute }, `${table}.${minute}`);
-    await mark(minute, 'done');
-  }
-
   return {
     async run(nowMs) {
+      // What it would insert for that day is refused; waiting, it leaves no minute half done for the swap to wait for.
+      if ((await standingFences(storage)).length > 0) return 0;
       const { nowS, until } = await ripeUntil(nowMs);
-      const [row] = await storage.select<{ passedThrough: number }>(PASSED_THROUGH_SQL);
-      const from = row?.passedThrough ?? 0;
+      const from = await passedThrough(storage);
       if (nowS < from)
         throttle('clock', () =>
           log.error(
@@ -89,9 +111,9 @@ export function createPass({ storage, log }: PassOptions): Pass {
          WHERE storedAt >= toDateTime({from:UInt32}, 'UTC') AND storedAt < toDateTime({until:UInt32}, 'UTC') ORDER BY minute`,
         { from, until },
       );
-      for (const { minute } of minutes) await rollUp(minute);
+      for (const { minute } of minutes) await rollUp(storage, minute);
       // Minutes without records need no pass: the last one stands for all of them.
-      if (minutes.at(-1)?.minute !== until - MINUTE_S) await mark(until - MINUTE_S, 'done');
+      if (minutes.at(-1)?.minute !== until - MINUTE_S) await mark(storage, until - MINUTE_S, 'done');
       if (minutes.length > 1) log.info({ minutes: minutes.length }, 'the roll-up pass has caught up');
       return minutes.length;
     },

@@ -336,6 +336,7 @@ describe('migration', () => {
       { id: 2 },
       { id: 3 },
       { id: 5 },
+      { id: 6 },
     ]);
     expect(before.length).toBeGreaterThan(14);
   });

@@ -88,9 +88,25 @@ export interface NoticedEvent {
   readonly toIfIndex: number;
 }
 
+/** A batch of flows that may be stored already, in part or whole. */
+export interface InsertedBefore {
+  readonly batch: bigint;
+  /** Oldest and newest `receivedAt` of its rows. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 export interface Storage {
-  /** Inserts one Arrow stream as one block; the same token is stored once. Throws StorageError. */
-  insertArrow(table: 'flows' | 'exporters' | 'interfaces', arrow: ArrowBytes, token: string): Promise<void>;
+  /**
+   * Inserts one Arrow stream as one block; the same token is stored once. `again` goes with every try but the first, and
+   * leaves out rows of days that have been re-enriched with this batch in them. Throws StorageError.
+   */
+  insertArrow(
+    table: 'flows' | 'exporters' | 'interfaces',
+    arrow: ArrowBytes,
+    token: string,
+    again?: InsertedBefore,
+  ): Promise<void>;
   /** Whether rows of this batch (first 64 bits of the SHA-256 of its token) with this day of receivedAt are stored. Says nothing of roll-ups. */
   hasBatch(batch: bigint, receivedAtMs: number): Promise<boolean>;
   /** Records what node keys mean; repeating is harmless. */

@@ -6,9 +6,9 @@ import { type Column, clickhouseType } from '../schemas/columns.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
-import { ELECTED_SQL, UNELECTED_KEYS } from './elections.ts';
+import { trafficSelectSql, UNELECTED_KEYS } from './elections.ts';
 import { FLOWS_NAMED_SQL } from './flows-named.ts';
-import { COUNTED, coarserSql, PAIR_KEYS, SUMS, spreadSql, TRAFFIC_KEYS } from './spread.ts';
+import { coarserSql, PAIR_KEYS, SUMS, TRAFFIC_KEYS } from './spread.ts';
 
 /** Blocks whose tokens a table remembers: at one batch a second more than a day. */
 export const TOKENS_MAX = 100_000;
@@ -224,6 +224,21 @@ export const TABLES: readonly Table[] = [
     order: '(minute, state)',
   },
   {
+    name: 'reenrichments',
+    columns: [
+      plain('run', 'String'),
+      plain('day', 'UInt32'),
+      plain('state', 'LowCardinality(String)'),
+      plain('revision', 'UInt32'),
+      plain('knowledge', 'String'),
+      plain('records', 'UInt64'),
+      plain('detail', 'String'),
+      plain('at', "DateTime64(6, 'UTC')", 'DEFAULT now64(6)'),
+    ],
+    engine: 'ReplacingMergeTree(at)',
+    order: '(run, day, state)',
+  },
+  {
     name: 'migrations',
     columns: [plain('id', 'UInt32'), plain('name', 'String'), plain('at', DATETIME_MS, 'DEFAULT now64(3)')],
     engine: 'ReplacingMergeTree(at)',
@@ -251,19 +266,30 @@ export function expirySql({ expiry }: Table, retention: Retention): string {
   return expiry ? `${expiry.column} + toIntervalDay(${expiry.days(retention)})` : '';
 }
 
-/** Views that fill roll-ups with every insert, each from its source into its table. */
-export const VIEWS = [
-  {
-    name: 'traffic_1m_view',
-    to: 'traffic_1m',
-    sql: spreadSql({ stepSeconds: 60, from: 'flows', where: ELECTED_SQL, keys: TRAFFIC_KEYS, volume: COUNTED }),
-  },
-  { name: 'traffic_5m_view', to: 'traffic_5m', sql: coarserSql('traffic_1m', 300, TRAFFIC_KEYS) },
-  { name: 'traffic_1h_view', to: 'traffic_1h', sql: coarserSql('traffic_1m', 3600, TRAFFIC_KEYS) },
-  { name: 'pairs_1h_view', to: 'pairs_1h', sql: coarserSql('pairs_5m', 3600, PAIR_KEYS) },
+/** Roll-ups made of finer ones. */
+export const COARSER = [
+  { from: 'traffic_1m', to: 'traffic_5m', stepSeconds: 300, keys: TRAFFIC_KEYS },
+  { from: 'traffic_1m', to: 'traffic_1h', stepSeconds: 3600, keys: TRAFFIC_KEYS },
+  { from: 'pairs_5m', to: 'pairs_1h', stepSeconds: 3600, keys: PAIR_KEYS },
 ] as const;
 
-export function createViewSql({ name, to, sql }: (typeof VIEWS)[number]): string {
+interface View {
+  readonly name: string;
+  readonly to: string;
+  readonly sql: string;
+}
+
+/** Views that fill roll-ups with every insert, each from its source into its table. */
+export const VIEWS: readonly View[] = [
+  { name: 'traffic_1m_view', to: 'traffic_1m', sql: trafficSelectSql() },
+  ...COARSER.map(({ from, to, stepSeconds, keys }) => ({
+    name: `${to}_view`,
+    to,
+    sql: coarserSql(from, stepSeconds, keys),
+  })),
+];
+
+export function createViewSql({ name, to, sql }: View): string {
   return `CREATE MATERIALIZED VIEW IF NOT EXISTS ${name} TO ${to} AS\n${sql}`;
 }
 

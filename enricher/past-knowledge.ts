@@ -1,0 +1,47 @@
+// Today's knowledge of a stretch of the past, from what ClickHouse keeps: the one place that re-enrichment gets it from.
+
+import { createHash } from 'node:crypto';
+import type { Configuration } from '../schemas/configuration.ts';
+import type { ClickHouse } from '../storage/client.ts';
+import { createEnrichment, type Enrichment } from './enrich.ts';
+import { loadKnowledge } from './knowledge/load.ts';
+import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from './learned-services.ts';
+import type { NodeNames } from './node-names.ts';
+import { ephemeralBits } from './server-side.ts';
+
+export type PastConfiguration = Pick<
+  Configuration,
+  'spanMsMax' | 'skewMsMax' | 'ephemeralPorts' | 'inventorySources' | 'inventoryStaleMs' | 'inventoryUnknownMs'
+>;
+
+export interface PastKnowledge {
+  readonly enrichment: Enrichment;
+  /** The same for the same documents: what was staged under another is not taken up. */
+  readonly id: string;
+}
+
+/** Throws a DocumentError when a recorded document is none of this version. */
+export async function loadPastKnowledge(
+  storage: ClickHouse,
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+  names: NodeNames,
+  config: PastConfiguration,
+): Promise<PastKnowledge> {
+  // A record of the day may tell of a flow that began before it.
+  const since = fromMs - config.spanMsMax;
+  // Asked first: a document that comes in between makes another id, and the next run starts this day anew.
+  const id = await identify(storage);
+  const knowledge = await loadKnowledge(storage, { fromMs: since, toMs: toMs + config.skewMsMax }, config);
+  const ephemeral = ephemeralBits(config.ephemeralPorts);
+  const services = createLearnedServices({ ephemeral });
+  services.merge(await storage.servicesSeen(since - SERVICE_LIFE_S * 1000, toMs, SERVICES_MAX));
+  return { enrichment: createEnrichment(knowledge, names, { ...config, ephemeral, services }), id };
+}
+
+async function identify(storage: ClickHouse): Promise<string> {
+  const rows = await storage.select(
+    `SELECT kind, source, toString(asOf) AS asOfText, toString(recordedAt) AS recordedText FROM documents
+    ORDER BY kind, source, documents.asOf, documents.recordedAt`,
+  );
+  return createHash('sha256').update(JSON.stringify(rows)).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,34 @@
+// One re-enrichment, as a thread with a ClickHouse client of its own.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { createLog } from '../service/log.ts';
+import { createStorage } from '../storage/client.ts';
+import { reenrich } from './reenrich.ts';
+import type { ReenrichData, ReenrichMessage } from './reenrichments.ts';
+
+const { configuration, storage: address, request } = workerData as ReenrichData;
+const log = createLog('reenrich', configuration.logLevel);
+const storage = createStorage({
+  ...address,
+  database: configuration.clickhouseDatabase,
+  // Lists of batches read a whole day.
+  queryTimeoutMs: Math.max(configuration.queryTimeoutMs, 300_000),
+});
+const stop = new AbortController();
+parentPort!.once('message', () => stop.abort());
+const tell = (message: ReenrichMessage) => parentPort!.postMessage(message);
+
+try {
+  await reenrich(configuration, request, {
+    storage,
+    log,
+    signal: stop.signal,
+    onProgress: report => tell({ type: 'progress', report }),
+  });
+} catch (error) {
+  log.error({ err: error }, 're-enrichment ended early; begun again, it goes on');
+  tell({ type: 'failed', message: (error as Error).message });
+} finally {
+  await storage.close();
+  parentPort!.close();
+}
