@@ -30,6 +30,14 @@ const MIGRATIONS: readonly Migration[] = [
     name: 'facts',
     statements: config => TABLES.filter(({ name }) => name === 'facts').map(table => createTableSql(table, config)),
   },
+  {
+    id: 3,
+    name: 'samples spread over buckets',
+    statements: () =>
+      VIEWS.filter(({ name }) => name === 'traffic_1m_view').map(
+        ({ name, sql }) => `ALTER TABLE ${name} MODIFY QUERY\n${sql}`,
+      ),
+  },
 ];
 
 /** Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or STORAGE_FAILED. */

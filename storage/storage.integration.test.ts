@@ -315,7 +315,7 @@ describe('migration', () => {
     const before = await state();
     await migrate(storage, CONFIG);
     expect(await state()).toEqual(before);
-    expect(await storage.select('SELECT DISTINCT id FROM migrations ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }]);
+    expect(await storage.select('SELECT DISTINCT id FROM migrations ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }]);
     expect(before.length).toBeGreaterThan(14);
   });
 
