@@ -17,7 +17,7 @@ import type { ExporterRegistry, RegisteredExporter } from '../schemas/exporters.
 import { globMatches } from '../schemas/glob.ts';
 import type { Inventory, InventoryVm } from '../schemas/inventory.ts';
 import { type Census, countPairs, everyone, type Population, takeCensus } from './census.ts';
-import { membershipsOf, populationOf, sharedOf } from './memberships.ts';
+import { type Memberships, membershipsOf, type NodeKind, populationOf, sharedOf } from './memberships.ts';
 import { type Cabling, compileCabling, remediesFor } from './remedies.ts';
 import type { Documents, Snapshot } from './snapshot.ts';
 import { hostOf, type Topology, vswitchOf } from './topology.ts';
@@ -41,6 +41,8 @@ export interface View extends Silence {
   readonly visibility: Visibility;
   readonly census: Census;
   readonly cabling: Cabling;
+  /** Made when they are first asked for. */
+  memberships(kind: NodeKind): Memberships;
 }
 
 export function silenceOf(registry: ExporterRegistry, heard: readonly HeardExporter[], atMs: number): Silence {
@@ -65,11 +67,18 @@ export function viewOf(known: Known, silence: Silence): View {
   const { inventory, exporters } = known.documents;
   const { topology } = known.snapshot;
   const visibility = compileVisibility(topology, exporters, silence.isSilent);
+  const census = takeCensus(topology, inventory.vms.length, visibility);
+  const memberships = new Map<NodeKind, Memberships>();
   return {
     ...silence,
     known,
     visibility,
-    census: takeCensus(topology, inventory.vms.length, visibility),
+    census,
+    memberships(kind) {
+      const found = memberships.get(kind) ?? membershipsOf(known.snapshot, inventory, census, kind);
+      memberships.set(kind, found);
+      return found;
+    },
     cabling: compileCabling(inventory, exporters, silence.isSilent),
   };
 }
@@ -288,8 +297,8 @@ function* classPairs({ near, far }: Found, census: Census): Generator<readonly [
 }
 
 /** Share of visible pairs by cell. */
-export function answerCells({ by, cells }: CellsQuestion, { known, census }: View): CellsReport {
-  const members = membershipsOf(known.snapshot, known.documents.inventory, census, by);
+export function answerCells({ by, cells }: CellsQuestion, { census, memberships }: View): CellsReport {
+  const members = memberships(by);
   const populations = new Map<string, Population>();
   const population = (key: string, vms: ReadonlySet<number>) => {
     const found = populations.get(key) ?? populationOf(census, vms);

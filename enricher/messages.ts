@@ -2,6 +2,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Configuration } from '../schemas/configuration.ts';
+import type { AdvisorAnswer, AdvisorQuestion } from '../schemas/coverage.ts';
 import type { SpoolSettings } from '../transport/spool.ts';
 
 export interface StorageAddress {
@@ -22,3 +23,21 @@ export interface EnricherData {
 }
 
 export type EnricherMessage = { readonly type: 'started' } | { readonly type: 'refused'; readonly message: string };
+
+export interface AdvisorData {
+  /** A user that may read is enough. */
+  readonly storage: StorageAddress;
+  readonly database: string;
+  readonly queryTimeoutMs: number;
+}
+
+export interface AdvisorAsked {
+  readonly id: number;
+  readonly question: AdvisorQuestion;
+}
+
+export interface AdvisorAnswered {
+  readonly id: number;
+  readonly answer?: AdvisorAnswer;
+  readonly failure?: string;
+}

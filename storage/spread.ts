@@ -38,10 +38,12 @@ export interface Spread {
   /** Columns to group by: a flow column, or a name and its expression. */
   readonly keys: readonly (string | { readonly name: string; readonly sql: string })[];
   readonly volume: Volume;
+  /** One more sum: `squares`, of the bytes of each record squared, in proportion like the variance. */
+  readonly squares?: boolean;
 }
 
 /** A SELECT of day, bucket, the keys and the sums. */
-export function spreadSql({ stepSeconds, from, where, keys, volume }: Spread): string {
+export function spreadSql({ stepSeconds, from, where, keys, volume, squares = false }: Spread): string {
   const step = stepSeconds * 1000;
   const names = keys.map(key => (typeof key === 'string' ? key : key.name));
   const columns = keys.map(key => (typeof key === 'string' ? key : `${key.sql} AS ${key.name}`));
@@ -50,7 +52,7 @@ export function spreadSql({ stepSeconds, from, where, keys, volume }: Spread): s
   const share = (total: string) => `sum(toUInt64((${until(total, 'msTo')}) - (${until(total, 'msFrom')})))`;
   return `SELECT toYYYYMMDD(received) AS day, toDateTime(slot * ${stepSeconds}, 'UTC') AS bucket, ${names.join(', ')},
   ${share('totalBytes')} AS bytes, ${share('totalPackets')} AS packets, sum(totalVariance * (msTo - msFrom) / span) AS varBytes,
-  ${share('sampled')} AS samples, countIf(msTo = span) AS records
+  ${share('sampled')} AS samples, countIf(msTo = span) AS records${squares ? ',\n  sum(toFloat64(totalBytes) * totalBytes * (msTo - msFrom) / span) AS squares' : ''}
 FROM (
   SELECT toDate(receivedAt) AS received, ${columns.join(', ')},
     ${volume.bytes} AS totalBytes, ${volume.packets} AS totalPackets, ${volume.varBytes} AS totalVariance, if(samplingRate > 1, packets, 0) AS sampled,

@@ -46,7 +46,7 @@ export function seriesStatement(question: SeriesQuestion, { relation, window }: 
   const keys = columns.map((_, i) => `k${i}`);
   const group = (table: string) => keys.map(key => `, ${table}${key}`).join('');
   const sums = (table: string) =>
-    ['bytes', 'packets', 'varBytes', 'samples'].map(name => `sum(${table}.${name}) AS ${name}`).join(', ');
+    ['bytes', 'packets', 'varBytes', 'samples', 'records'].map(name => `sum(${table}.${name}) AS ${name}`).join(', ');
   const sql = `
 WITH stepped AS (
   SELECT intDiv(toUnixTimestamp(bucket), {step:UInt32}) * {step:UInt32} AS at${columns.map((name, i) => `, toString(r.${name}) AS k${i}`).join('')}, ${sums('r')}
@@ -57,7 +57,7 @@ WITH stepped AS (
 ), ranked AS (
   SELECT *, dense_rank() OVER (ORDER BY size DESC${group('')}) AS found FROM sized
 ), placed AS (
-  SELECT at, bytes, packets, varBytes, samples, if(r.found > {limit:UInt32}, 0, r.found) AS place${keys.map(key => `, if(place = 0, '', r.${key}) AS ${key}`).join('')}
+  SELECT at, bytes, packets, varBytes, samples, records, if(r.found > {limit:UInt32}, 0, r.found) AS place${keys.map(key => `, if(place = 0, '', r.${key}) AS ${key}`).join('')}
   FROM ranked AS r
 )
 SELECT place, at${group('')}, ${sums('p')}, 0 AS ranked
