@@ -13,12 +13,27 @@ import { type Configuration, loadConfiguration } from '../schemas/configuration.
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { decodeFacts } from '../schemas/fact-batch.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
+import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics, type Metrics } from '../service/metrics.ts';
 import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
 import { openSpool, tokenOfFile } from '../transport/spool.ts';
 import { createCollector } from './collector.ts';
-import { hex, ipfix, ipfixOptions, netflow5, netflow9, record5, set, template, u32 } from './decode/testdata.ts';
+import {
+  hex,
+  ipfix,
+  ipfixOptions,
+  netflow5,
+  netflow9,
+  record5,
+  set,
+  sflow,
+  template,
+  typed,
+  u32,
+  u64,
+  zeros,
+} from './decode/testdata.ts';
 
 const RECORDS = 30;
 const log = createLog('test', 'error');
@@ -189,6 +204,32 @@ describe('everything received', () => {
     const about = { exporter: '127.0.0.1', observationDomain: 5, kind: 'interface', index: 7, mac: 0 };
     expect(facts).toEqual([[expect.objectContaining({ ...about, name: 'eth0', stationId: '', hostId: '' })]]);
     expect(await metric(collector.metrics, 'collector_facts')).toBe(1);
+  });
+
+  test('has batches of interfaces for the counters that an agent told twice', async () => {
+    const collector = open();
+    const { ports } = await collector.start();
+    for (const [sequence, octets] of [1000, 251_000].entries()) {
+      const record = typed(1, u32(7), u32(6), zeros(16), u64(octets), zeros(24), u64(octets * 2), zeros(24));
+      const sample = typed(2, u32(sequence), u32(7), u32(1), record);
+      await send(ports[0]!, sflow([sample], { uptimeMs: 1000 * sequence }));
+      // Two readings are not of one millisecond.
+      await until(async () => (await metric(collector.metrics, 'collector_interfaces')) === 1, 'the first reading');
+    }
+    await collector.stop();
+    const folder = join(root, 'spool');
+    const tokens = readdirSync(folder).flatMap(name => tokenOfFile(name) ?? []);
+    let [octets, sent] = [0, 0];
+    for (const token of tokens.filter(name => parseToken(name)!.kind === 'interfaces')) {
+      const payload = payloadOf(readFileSync(join(folder, token + BATCH_SUFFIX)), token) as Uint8Array;
+      const { columns, rows } = decodeArrow(INTERFACE_COLUMNS, payload).batch;
+      for (let row = 0; row < rows; row++) {
+        expect(columns.ifIndex[row]).toBe(7);
+        octets += columns.inOctets[2 * row]!;
+        sent += columns.outOctets[2 * row]!;
+      }
+    }
+    expect([octets, sent]).toEqual([250_000, 500_000]);
   });
 
   test('is closed into batches of batchRowsMax rows', async () => {

@@ -40,6 +40,15 @@ export const WORKER_COUNTERS = {
     name: 'collector_facts_refused_total',
     help: 'times a new fact was told beyond the bound in all or of its exporter',
   },
+  interfaces: { name: 'collector_interfaces', help: 'interfaces whose counters are followed' },
+  interfacesRefused: {
+    name: 'collector_interface_counters_refused_total',
+    help: 'readings of interface counters that found no room, or came from a second data source of their interface',
+  },
+  interfacesAnew: {
+    name: 'collector_interface_counters_anew_total',
+    help: 'times the counters of an interface started anew: its agent restarted, was silent, or jumped',
+  },
 } as const satisfies Record<string, CounterSpec>;
 
 const CLOSED = {

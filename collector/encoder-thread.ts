@@ -8,6 +8,7 @@ import type { Column } from '../schemas/columns.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { encodeFacts } from '../schemas/fact-batch.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
+import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog, createThrottle } from '../service/log.ts';
 import { bytesOf } from '../transport/batch-file.ts';
@@ -23,6 +24,7 @@ const throttle = createThrottle();
 const LISTS: Record<FilledBatch['kind'], readonly Column[]> = {
   flows: DECODED_COLUMNS,
   exporters: EXPORTER_COLUMNS,
+  interfaces: INTERFACE_COLUMNS,
 };
 
 const sink = createSpoolSink({ ...spool, onStored: token => announce.postMessage(token) });

@@ -22,6 +22,7 @@ import type { FlowBatch } from './decode/flow-batch.ts';
 import { rulesWith } from './decode/templated/elements.ts';
 import { exporterReport } from './exporter-report.ts';
 import { createFactTable } from './fact-table.ts';
+import { createInterfaceTable } from './interface-table.ts';
 import { createIpfixStreams, type IpfixStreams } from './ipfix-stream.ts';
 import type {
   FilledBatch,
@@ -68,6 +69,8 @@ const BYTES = counters.slot('bytes');
 const RECORDS = counters.slot('records');
 const evictedBefore = counters.get('exportersEvicted');
 const factsRefusedBefore = counters.get('factsRefused');
+const interfacesRefusedBefore = counters.get('interfacesRefused');
+const interfacesAnewBefore = counters.get('interfacesAnew');
 let lastDatagramMs = 0;
 
 function handOver(kind: FilledBatch['kind'], batch: Batch<readonly Column[]>): void {
@@ -112,6 +115,8 @@ const takenOverBefore = counters.get('exportersTakenOver');
 const changesDroppedBefore = counters.get('changesDropped');
 const facts = createFactTable();
 decoder.context.facts = facts;
+const interfaces = createInterfaceTable();
+decoder.context.interfaces = interfaces;
 
 /** Returns whether there were any. */
 function handOverFacts(nowMs: number): boolean {
@@ -120,6 +125,13 @@ function handOverFacts(nowMs: number): boolean {
   toEncoder.postMessage({ kind: 'facts', sequence: sequence++, facts: rows } satisfies FilledFacts);
   counters.add('batches');
   return true;
+}
+
+/** Hands over the minutes that ended before this; returns whether there were any. */
+function handOverInterfaces(beforeMs: number): boolean {
+  const batch = interfaces.take(beforeMs);
+  if (batch) handOver('interfaces', batch);
+  return batch !== undefined;
 }
 
 toEncoder.on('message', ({ buffers }: FreeBuffers) => {
@@ -246,8 +258,12 @@ function tick(): void {
   if (now - reportedAtMs >= REPORT_INTERVAL_MS || Math.floor(now / 60_000) !== Math.floor(reportedAtMs / 60_000))
     report(now);
   handOverFacts(now);
+  handOverInterfaces(now);
   counters.set('facts', facts.size);
   counters.set('factsRefused', factsRefusedBefore + facts.refused);
+  counters.set('interfaces', interfaces.size);
+  counters.set('interfacesRefused', interfacesRefusedBefore + interfaces.refused);
+  counters.set('interfacesAnew', interfacesAnewBefore + interfaces.anew);
   counters.set('exporters', decoder.exporters.size);
   counters.set('exportersEvicted', evictedBefore + decoder.exporters.evicted);
 }
@@ -292,6 +308,7 @@ async function main(): Promise<void> {
       report(now);
       tick();
       while (handOverFacts(Number.POSITIVE_INFINITY));
+      while (handOverInterfaces(Number.POSITIVE_INFINITY));
       outbox?.flush(true);
       tell({ type: 'stopped' });
       parentPort!.close();

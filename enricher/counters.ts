@@ -27,6 +27,8 @@ export const ENRICHER_COUNTERS = {
   exportersQuarantined: batches('exporters', 'quarantined'),
   factsStored: batches('facts', 'stored'),
   factsQuarantined: batches('facts', 'quarantined'),
+  interfacesStored: batches('interfaces', 'stored'),
+  interfacesQuarantined: batches('interfaces', 'quarantined'),
   facts: {
     name: 'enricher_facts',
     help: 'Facts told by exporters (port names, stations, hosts) within the last day.',

@@ -9,6 +9,7 @@ import { RULE } from '../schemas/codes.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { encodeFacts } from '../schemas/fact-batch.ts';
 import { FACT_LIFE_MS, type FactRow } from '../schemas/facts.ts';
+import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { keyToBigint } from '../schemas/keys.ts';
 import { openCounters } from '../service/counters.ts';
 import { StorageError, type StoredFact } from '../storage/storage.ts';
@@ -219,6 +220,17 @@ test('exporter health is stored as it came; an empty batch is only acknowledged'
   expect(fake.inserts.map(insert => insert.table)).toEqual(['exporters']);
   expect(counters.get('exportersStored')).toBe(1);
   expect(fakeSource.acknowledged.toSorted()).toEqual([0, 1]);
+});
+
+test('counters of interfaces are stored as they came', async () => {
+  const { fake, fakeSource, settled, counters } = begin();
+  const batch = createBatch(INTERFACE_COLUMNS, 1);
+  batch.rows = 1;
+  batch.columns.inOctets[0] = 42;
+  fakeSource.deliver(0, encodeArrow(batch), { kind: 'interfaces' });
+  await settled(1);
+  expect(fake.inserts.map(insert => insert.table)).toEqual(['interfaces']);
+  expect(counters.get('interfacesStored')).toBe(1);
 });
 
 test('a column that is missing is zero, one that is unknown is left out; both are counted', async () => {

@@ -7,10 +7,12 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeArrow, encodePieces } from '../schemas/arrow.ts';
 import { type BatchKind, tokenOf } from '../schemas/batch.ts';
+import type { Column } from '../schemas/columns.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { decodeFacts } from '../schemas/fact-batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { type Key, keyToBigint } from '../schemas/keys.ts';
 import type { Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
@@ -210,12 +212,15 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     };
   }
 
-  function prepareExporters(delivery: Delivery, token: string): Prepared {
-    const { batch, unknown } = decodeArrow(EXPORTER_COLUMNS, delivery.arrow);
-    counters.add('columnsUnknown', unknown.length);
-    const arrow = encodePieces(batch);
-    const insert = () => storage.insertArrow('exporters', arrow, token);
-    return { delivery, token, kind: 'exporters', rows: batch.rows, names: [], insert };
+  /** What needs nothing added: minutes of exporters and of interfaces. */
+  function prepareMinutes(kind: 'exporters' | 'interfaces', columns: readonly Column[]) {
+    return (delivery: Delivery, token: string): Prepared => {
+      const { batch, unknown } = decodeArrow(columns, delivery.arrow);
+      counters.add('columnsUnknown', unknown.length);
+      const arrow = encodePieces(batch);
+      const insert = () => storage.insertArrow(kind, arrow, token);
+      return { delivery, token, kind, rows: batch.rows, names: [], insert };
+    };
   }
 
   function prepareFacts(delivery: Delivery, token: string): Prepared {
@@ -225,7 +230,12 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     return { delivery, token, kind: 'facts', rows: told.length, names: [], insert: () => storage.insertFacts(told) };
   }
 
-  const PREPARE = { flows: prepareFlows, exporters: prepareExporters, facts: prepareFacts } as const;
+  const PREPARE = {
+    flows: prepareFlows,
+    exporters: prepareMinutes('exporters', EXPORTER_COLUMNS),
+    facts: prepareFacts,
+    interfaces: prepareMinutes('interfaces', INTERFACE_COLUMNS),
+  } as const;
 
   /** Undefined when there is nothing to insert; the delivery is settled then. */
   function prepare(delivery: Delivery): Prepared | undefined {

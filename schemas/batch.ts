@@ -3,7 +3,7 @@
 
 import { type Column, type ColumnArray, type ColumnsOf, KINDS, viewOf } from './columns.ts';
 
-export const BATCH_KINDS = ['flows', 'exporters', 'facts'] as const;
+export const BATCH_KINDS = ['flows', 'exporters', 'facts', 'interfaces'] as const;
 export type BatchKind = (typeof BATCH_KINDS)[number];
 
 /** Names a batch for ever: `epoch` is 128 random bits drawn at each worker start, `sequence` counts from 0 in it. */
@@ -23,7 +23,7 @@ export function tokenOf(identity: BatchIdentity): string {
   return `${kind}.${collector}.${worker}.${epoch}.${sequence}`;
 }
 
-const TOKEN = /^(flows|exporters|facts)\.([a-z0-9-]{1,63})\.(\d{1,5})\.([0-9a-f]{32})\.(\d{1,15})$/;
+const TOKEN = /^(flows|exporters|facts|interfaces)\.([a-z0-9-]{1,63})\.(\d{1,5})\.([0-9a-f]{32})\.(\d{1,15})$/;
 
 export function parseToken(token: string): BatchIdentity | undefined {
   const match = TOKEN.exec(token);

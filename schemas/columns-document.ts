@@ -3,12 +3,13 @@
 import { type Column, clickhouseType } from './columns.ts';
 import { EXPORTER_COLUMNS } from './exporter-minute.ts';
 import { FLOW_COLUMNS } from './flow.ts';
+import { INTERFACE_COLUMNS } from './interface-minute.ts';
 
 export function columnsDocument(): string {
   return `# Columns
 
-One name in every layer: \`hairpin decode\`, the batch, Arrow, ClickHouse and the API. Made from \`schemas/flow.ts\` and
-\`schemas/exporter-minute.ts\`; \`npm test -- schemas --update\` writes it again. Numbers among the sources are elements of the
+One name in every layer: \`hairpin decode\`, the batch, Arrow, ClickHouse and the API. Made from \`schemas/flow.ts\`,
+\`schemas/exporter-minute.ts\` and \`schemas/interface-minute.ts\`; \`npm test -- schemas --update\` writes it again. Numbers among the sources are elements of the
 [IANA registry](https://www.iana.org/assignments/ipfix/ipfix.xhtml); an enumerated column holds the code.
 
 ## Flow records, as decoded
@@ -22,6 +23,10 @@ ${table(FLOW_COLUMNS.filter(({ stage }) => stage === 'enriched'))}
 ## Exporters, one row per exporter, domain, protocol and minute
 
 ${table(EXPORTER_COLUMNS)}
+
+## Interfaces, one row per exporter, sub-agent, interface and minute
+
+${table(INTERFACE_COLUMNS)}
 `;
 }
 

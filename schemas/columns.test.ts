@@ -4,10 +4,12 @@ import { type Column, clickhouseType, KINDS, type Kind, viewOf } from './columns
 import { columnsDocument } from './columns-document.ts';
 import { EXPORTER_COLUMNS } from './exporter-minute.ts';
 import { DECODED_COLUMNS, FLOW_COLUMNS } from './flow.ts';
+import { INTERFACE_COLUMNS } from './interface-minute.ts';
 
 const LISTS: readonly (readonly [string, readonly Column[]])[] = [
   ['flow', FLOW_COLUMNS],
   ['exporter', EXPORTER_COLUMNS],
+  ['interface', INTERFACE_COLUMNS],
 ];
 
 describe.each(LISTS)('the %s columns', (_, list) => {

@@ -1,5 +1,6 @@
 // What a column is, for every table the services exchange: its kind decides the typed array in memory, the Arrow type
-// on the wire and the ClickHouse type at rest. The column lists themselves are in flow.ts and exporter-minute.ts.
+// on the wire and the ClickHouse type at rest. The column lists themselves are in flow.ts, exporter-minute.ts and
+// interface-minute.ts.
 
 /**
  * In memory a column is one typed array. 64-bit kinds are Uint32Array with two words a row, low word first, so that

@@ -31,12 +31,18 @@ const MIGRATIONS: readonly Migration[] = [
     statements: config => TABLES.filter(({ name }) => name === 'facts').map(table => createTableSql(table, config)),
   },
   {
-    id: 3,
+    id: 4,
     name: 'samples spread over buckets',
     statements: () =>
       VIEWS.filter(({ name }) => name === 'traffic_1m_view').map(
         ({ name, sql }) => `ALTER TABLE ${name} MODIFY QUERY\n${sql}`,
       ),
+  },
+  {
+    id: 5,
+    name: 'interfaces',
+    statements: config =>
+      TABLES.filter(({ name }) => name === 'interfaces').map(table => createTableSql(table, config)),
   },
 ];
 

@@ -6,6 +6,7 @@ import { createBatch } from '../schemas/batch.ts';
 import { COUNT_REASON, PROTOCOL } from '../schemas/codes.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { keyToBigint, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/keys.ts';
 import { type ClickHouse, createStorage } from './client.ts';
 import { checkVersion, migrate } from './migrate.ts';
@@ -71,6 +72,21 @@ describe('an insert', () => {
     for (let i = 0; i < 2; i++) await storage.insertArrow('exporters', arrow, 'e');
     expect(await storage.select('SELECT protocol, lost FROM exporters')).toEqual([
       { protocol: PROTOCOL.sflow5, lost: '7' },
+    ]);
+  });
+
+  test('of minutes of interfaces is stored once too', async () => {
+    const storage = await fresh();
+    const batch = createBatch(INTERFACE_COLUMNS, 1);
+    batch.rows = 1;
+    const now = BigInt(Date.now());
+    batch.columns.minute.set([Number(now & 0xffffffffn), Number(now >> 32n)]);
+    batch.columns.ifIndex[0] = 7;
+    batch.columns.inOctets.set([0, 1]);
+    const arrow = encodeArrow(batch);
+    for (let i = 0; i < 2; i++) await storage.insertArrow('interfaces', arrow, 'i');
+    expect(await storage.select('SELECT ifIndex, inOctets FROM interfaces')).toEqual([
+      { ifIndex: 7, inOctets: '4294967296' },
     ]);
   });
 
@@ -315,7 +331,12 @@ describe('migration', () => {
     const before = await state();
     await migrate(storage, CONFIG);
     expect(await state()).toEqual(before);
-    expect(await storage.select('SELECT DISTINCT id FROM migrations ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }]);
+    expect(await storage.select('SELECT DISTINCT id FROM migrations ORDER BY id')).toEqual([
+      { id: 1 },
+      { id: 2 },
+      { id: 4 },
+      { id: 5 },
+    ]);
     expect(before.length).toBeGreaterThan(14);
   });
 

@@ -46,7 +46,7 @@ export interface DocumentVersion {
 
 export interface Storage {
   /** Inserts one Arrow stream as one block; the same token is stored once. Throws StorageError. */
-  insertArrow(table: 'flows' | 'exporters', arrow: ArrowBytes, token: string): Promise<void>;
+  insertArrow(table: 'flows' | 'exporters' | 'interfaces', arrow: ArrowBytes, token: string): Promise<void>;
   /** Whether rows of this batch (first 64 bits of the SHA-256 of its token) with this day of receivedAt are stored. Says nothing of roll-ups. */
   hasBatch(batch: bigint, receivedAtMs: number): Promise<boolean>;
   /** Records what node keys mean; repeating is harmless. */

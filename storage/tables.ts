@@ -5,6 +5,7 @@
 import { type Column, clickhouseType } from '../schemas/columns.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { ELECTED_SQL, UNELECTED_KEYS } from './elections.ts';
 import { FLOWS_NAMED_SQL } from './flows-named.ts';
 import { COUNTED, coarserSql, PAIR_KEYS, SUMS, spreadSql, TRAFFIC_KEYS } from './spread.ts';
@@ -103,6 +104,15 @@ export const TABLES: readonly Table[] = [
     engine: 'MergeTree',
     partition: 'toYYYYMMDD(minute)',
     order: '(exporter, observationDomain, protocol, minute)',
+    expiry: { column: 'toDateTime(minute)', days: minutes },
+    settings: DEDUPLICATED,
+  },
+  {
+    name: 'interfaces',
+    columns: [...fromSchema(INTERFACE_COLUMNS), plain('storedAt', DATETIME, 'DEFAULT now()')],
+    engine: 'MergeTree',
+    partition: 'toYYYYMMDD(minute)',
+    order: '(exporter, observationDomain, protocol, ifIndex, minute)',
     expiry: { column: 'toDateTime(minute)', days: minutes },
     settings: DEDUPLICATED,
   },

@@ -7,6 +7,7 @@ import type { Knowledge } from './exporters/template-store.ts';
 import { type FactSink, NO_FACTS } from './facts.ts';
 import { FAULT, FAULT_SLOTS, faultSlot } from './faults.ts';
 import type { FlowBatch } from './flow-batch.ts';
+import { type InterfaceSink, NO_INTERFACES } from './interface-counters.ts';
 import { TWO_32 } from './kernels.ts';
 import { ELEMENT_RULES, type ElementRule } from './templated/elements.ts';
 import type { Template } from './templated/template.ts';
@@ -56,6 +57,8 @@ export class DatagramContext {
   steps = 0;
   /** Gets what exporters tell of interfaces, stations and hosts. */
   facts: FactSink = NO_FACTS;
+  /** Gets the counters of interfaces. */
+  interfaces: InterfaceSink = NO_INTERFACES;
   /** Which elements fill which columns; templates are compiled with it. */
   elementRules: readonly ElementRule[] = ELEMENT_RULES;
   /** Gets every set of records before it is decoded, options included; for people who want to see all of it. */

@@ -178,6 +178,7 @@ export interface SflowHeader {
   readonly sequence?: number;
   readonly subAgent?: number;
   readonly agent?: Bytes;
+  readonly uptimeMs?: number;
 }
 
 /** Type and body; the length is written by the builder. */
@@ -187,14 +188,15 @@ export const typed = (type: number, ...parts: readonly Bytes[]): Bytes => {
 };
 
 export function sflow(samples: readonly Bytes[], header: SflowHeader = {}): Uint8Array {
-  const { samples: count = samples.length, sequence = 0, subAgent = 0, agent = ip4('192.0.2.1') } = header;
+  const { samples: count = samples.length, sequence = 0, subAgent = 0 } = header;
+  const { agent = ip4('192.0.2.1'), uptimeMs = 123456 } = header;
   return datagramOf(
     u32(5),
     u32(agent.length === 4 ? 1 : 2),
     agent,
     u32(subAgent),
     u32(sequence),
-    u32(123456),
+    u32(uptimeMs),
     u32(count),
     ...samples,
   );

@@ -3,6 +3,9 @@
 //   counters_sample 2:          sequence | source_id class 1 byte, index 3 | number of records
 //   counters_sample_expanded 4: sequence | class | index | number of records
 //   discarded_packet 5:         sequence | class | index | drops | input | output | reason | number of records
+//   if_counters 1:              ifIndex | ifType | ifSpeed 8 bytes | ifDirection | ifStatus | ifInOctets 8 bytes | in: unicast,
+//                               multicast, broadcast packets, discards, errors, unknown protocols | ifOutOctets 8 bytes |
+//                               out: unicast, multicast, broadcast packets, discards, errors | promiscuous mode
 //   port_name 1005:             string, the name of the interface that is the data source
 //   host_descr 2000:            hostname string | UUID 16 bytes | machine type | OS name | OS release string
 //   host_adapters 2001:         number | of each: ifIndex | number of MACs | MAC 6 bytes, padded to 8
@@ -14,9 +17,11 @@ import type { DatagramContext } from '../context.ts';
 import type { Domain } from '../exporters/domain.ts';
 import { cleanName, type Fact } from '../facts.ts';
 import { FAULT } from '../faults.ts';
+import { UNKNOWN_32 } from '../interface-counters.ts';
 import { type SflowAgent, sourceKey } from './agent.ts';
 import { nextStructure, walkSteps } from './structure-walk.ts';
 
+const IF_COUNTERS = 1;
 const PORT_NAME = 1005;
 const HOST_DESCR = 2000;
 const HOST_ADAPTERS = 2001;
@@ -27,9 +32,13 @@ const CLASS_INTERFACE = 0;
 const CLASS_LOGICAL = 3;
 
 const DISCARDED_HEAD_BYTES = 32;
+/** The promiscuous mode behind it is not read: some agents leave it out. */
+const IF_COUNTERS_BYTES_MIN = 84;
 
 /** Where the records of interest of one sample are, 0 not there. */
 interface Found {
+  interfaceCounters: number;
+  interfaceCountersEnd: number;
   portName: number;
   portNameEnd: number;
   descr: number;
@@ -40,6 +49,8 @@ interface Found {
 }
 
 const found: Found = {
+  interfaceCounters: 0,
+  interfaceCountersEnd: 0,
   portName: 0,
   portNameEnd: 0,
   descr: 0,
@@ -71,6 +82,8 @@ export function decodeCountersSample(
   const id = view.getUint32(start + 4);
   const sourceClass = expanded ? id : id >>> 24;
   const index = expanded ? view.getUint32(start + 8) : id & 0xffffff;
+  if (found.interfaceCounters !== 0)
+    tellCounters(context, domain, sourceKey(sourceClass, index), view.getUint32(start));
   if (found.portName !== 0 && sourceClass === CLASS_INTERFACE) tellPortName(context, domain, index);
   if (found.descr === 0 && found.adapters === 0) return true;
   return tellHost(context, domain, agent, sourceClass, index);
@@ -93,6 +106,7 @@ export function decodeDiscardedPacket(context: DatagramContext, domain: Domain, 
 
 /** Fills `found`; false when a record does not fit the sample. */
 function findRecords(view: DataView, count: number, start: number, end: number): boolean {
+  found.interfaceCounters = 0;
   found.portName = 0;
   found.descr = 0;
   found.adapters = 0;
@@ -104,7 +118,10 @@ function findRecords(view: DataView, count: number, start: number, end: number):
     const length = view.getUint32(offset + 4);
     const record = offset + 8;
     if (length > end - record) return false;
-    if (type === PORT_NAME) {
+    if (type === IF_COUNTERS) {
+      found.interfaceCounters = record;
+      found.interfaceCountersEnd = record + length;
+    } else if (type === PORT_NAME) {
       found.portName = record;
       found.portNameEnd = record + length;
     } else if (type === HOST_DESCR) {
@@ -123,6 +140,38 @@ const NOTHING: Fact = { kind: 'interface', index: 0, macHigh: 0, macLow: 0, stat
 
 function tell(context: DatagramContext, domain: Domain, fact: Fact): void {
   context.facts.tell(fact, context.exporter, domain.id, context.protocol, context.receivedAtMs);
+}
+
+function tellCounters(context: DatagramContext, domain: Domain, source: number, sequence: number): void {
+  const { view } = context;
+  const { interfaceCounters: at, interfaceCountersEnd } = found;
+  if (interfaceCountersEnd - at < IF_COUNTERS_BYTES_MIN) {
+    context.fault(FAULT['sample-malformed'], domain);
+    return;
+  }
+  const word = (offset: number) => view.getUint32(at + offset);
+  const speed = view.getBigUint64(at + 8);
+  const counters = {
+    sequence,
+    source,
+    ifIndex: word(0),
+    ifType: word(4),
+    // Agents write an unknown speed as 0, as -1 of 32 bits and as -1 of 64.
+    speedBps: speed === BigInt(UNKNOWN_32) || speed >= 2n ** 53n ? 0 : Number(speed),
+    direction: word(16),
+    status: word(20),
+    inOctets: view.getBigUint64(at + 24),
+    outOctets: view.getBigUint64(at + 56),
+    counters: [32, 36, 40, 44, 48, 64, 68, 72, 76, 80].map(word),
+  };
+  context.interfaces.tell(
+    counters,
+    context.exporter,
+    domain.id,
+    context.protocol,
+    context.receivedAtMs,
+    context.uptimeMs,
+  );
 }
 
 function tellPortName(context: DatagramContext, domain: Domain, index: number): void {
