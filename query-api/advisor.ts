@@ -20,6 +20,9 @@ export interface Advisor {
 /** The advisor could not answer; the message says why. */
 export class AdvisorError extends Error {}
 
+/** A matrix waits no longer for its coverage. */
+const MATRIX_MS_MAX = 2000;
+
 /** Kinds of nodes that the inventory has pairs of VMs for. */
 const KINDS = ['app', 'vm', 'host', 'rack'] as const;
 
@@ -51,9 +54,10 @@ export async function coverageOfCells(
   if (!advisor) return unknown;
   const kind = KINDS.find(name => name === by);
   const asked = kind ? cells.map(({ src, dst }) => [src.key, dst.key] as const) : [];
-  const report = await ask(advisor, { question: 'cells', heard, atMs, by: kind ?? 'vm', cells: asked }).catch(
-    () => undefined,
-  );
+  const report = await Promise.race([
+    ask(advisor, { question: 'cells', heard, atMs, by: kind ?? 'vm', cells: asked }).catch(() => undefined),
+    new Promise<undefined>(resolve => setTimeout(resolve, MATRIX_MS_MAX, undefined).unref()),
+  ]);
   if (!report) return unknown;
   const { overall, cells: shares } = report as CellsReport;
   return kind ? { overall, cells: shares } : { overall, cells: unknown.cells };

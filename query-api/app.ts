@@ -8,12 +8,14 @@ import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
+import { type Advisor, AdvisorError } from './advisor.ts';
 import { Health } from './answers.ts';
 import { registerApi } from './api.ts';
 import { registerConsole } from './console-files.ts';
 import {
   type ParameterFault,
   type ProblemDocument,
+  ProblemError,
   QuestionError,
   questionProblem,
   validationFaults,
@@ -31,6 +33,8 @@ export interface QueryApiDependencies {
   readonly metrics: Metrics;
   /** What the process depends on, now; /readyz is 200 when all is well. */
   readonly ready: () => readonly Dependency[];
+  /** Who knows the inventory; without one, coverage is not known. */
+  readonly advisor?: Advisor;
   /** The clock; a test passes its own. */
   readonly nowMs?: () => number;
 }
@@ -47,7 +51,7 @@ const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 export function createQueryApi(
   config: Configuration,
-  { storage, log, metrics, ready, nowMs = Date.now }: QueryApiDependencies,
+  { storage, log, metrics, ready, advisor, nowMs = Date.now }: QueryApiDependencies,
 ): QueryApi {
   const app = fastify({
     logger: false,
@@ -89,7 +93,7 @@ export function createQueryApi(
   });
   app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.register(async routes => {
-    registerApi(routes, { storage, config, nowMs });
+    registerApi(routes, { storage, config, nowMs, advisor });
     registerHealth(routes, metrics, ready);
     registerConsole(routes);
   });
@@ -148,6 +152,15 @@ function problemOf(error: FastifyError | Error, known: readonly string[]): Probl
     return questionProblem(
       validationFaults(error.validation as Parameters<typeof validationFaults>[0], known) as ParameterFault[],
     );
+  if (error instanceof ProblemError) return error.problem;
+  if (error instanceof AdvisorError) {
+    return {
+      type: 'urn:hairpin:problem:advisor',
+      title: 'The inventory could not be asked',
+      status: 503,
+      detail: error.message,
+    };
+  }
   if (error instanceof StorageError) return storageProblem(error);
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500;
   return {

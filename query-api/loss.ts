@@ -73,8 +73,7 @@ interface LostRow {
 export async function adjustForLoss(
   storage: Storage,
   question: LossQuestion,
-  { window, covered }: Rows<unknown>,
-  unelected: boolean,
+  { window, covered, unelected }: Rows<unknown>,
   total: { readonly value: number; readonly ciLow: number | null; readonly ciHigh: number | null },
 ): Promise<Adjusted> {
   if (isRanked(question.metric) || !covered) return NONE;

@@ -21,6 +21,15 @@ export const ProblemDocument = Type.Object(
 );
 export type ProblemDocument = Static<typeof ProblemDocument>;
 
+/** Any other answer than the one asked for, in its own words. */
+export class ProblemError extends Error {
+  readonly problem: ProblemDocument;
+  constructor(problem: ProblemDocument) {
+    super(problem.detail);
+    this.problem = problem;
+  }
+}
+
 /** A question that cannot be answered as asked. */
 export class QuestionError extends Error {
   readonly faults: readonly ParameterFault[];

@@ -12,14 +12,21 @@ import type { FlowsQuestion } from './flows.ts';
 export const ACCOUNTING_S_MAX = 6 * 3600;
 
 /** Why an end has no application, the gravest first: the end that says most against a record decides. */
-export const UNCLASSIFIED_REASONS = ['ambiguous', 'unknown-mac', 'unknown-address', 'stale-inventory', 'no-rule'] as const;
+export const UNCLASSIFIED_REASONS = [
+  'ambiguous',
+  'unknown-mac',
+  'unknown-address',
+  'stale-inventory',
+  'no-rule',
+] as const;
 export type UnclassifiedReason = (typeof UNCLASSIFIED_REASONS)[number];
 
 const AUTOMATIC = [RULE.none, RULE['auto-vm'], RULE['auto-endpoint'], RULE['auto-prefix'], RULE.ambiguous];
 
 const eitherEnd = (end: (side: 'src' | 'dst') => string) => `(${end('src')} OR ${end('dst')})`;
 const unnamed = (side: 'src' | 'dst') => `${side}Rule IN (${AUTOMATIC.join(', ')})`;
-const unknown = (side: 'src' | 'dst') => `${side}Rule IN (${RULE.none}, ${RULE['auto-prefix']}) AND ${side}Identity = ${IDENTITY.none}`;
+const unknown = (side: 'src' | 'dst') =>
+  `${side}Rule IN (${RULE.none}, ${RULE['auto-prefix']}) AND ${side}Identity = ${IDENTITY.none}`;
 /** 1 + the place in UNCLASSIFIED_REASONS, 0 for a record whose ends are named. */
 const REASON_SQL = `multiIf(
   NOT ${eitherEnd(unnamed)}, 0,
@@ -59,7 +66,8 @@ export function shapeAccounting(rows: readonly AccountingRow[]): Shaped {
     COUNT_REASONS.map((name, code) => [name, Number(rows.find(row => row.reason === code)?.records ?? 0)]),
   );
   const inventoryMs = Math.max(0, ...rows.map(row => Number(row.inventoryMs)));
-  const sum = (of: (row: AccountingRow) => string | undefined) => rows.reduce((all, row) => all + Number(of(row) ?? 0), 0);
+  const sum = (of: (row: AccountingRow) => string | undefined) =>
+    rows.reduce((all, row) => all + Number(of(row) ?? 0), 0);
   const bytes = sum(row => row.bytes);
   return {
     accounting: {

@@ -54,7 +54,11 @@ export function shapeTop(
   name: NameValue,
 ): Pick<TopAnswer, 'by' | 'rows' | 'groups' | 'rest' | 'total'> {
   const whole = answer.find(row => Number(row.whole) === 1);
-  const total = estimateOf(whole ?? { bytes: 0, packets: 0, varBytes: 0, samples: 0, records: 0, ranked: 0 }, metric, seconds);
+  const total = estimateOf(
+    whole ?? { bytes: 0, packets: 0, varBytes: 0, samples: 0, records: 0, ranked: 0 },
+    metric,
+    seconds,
+  );
   const additive = !isRanked(metric);
   const rows = answer
     .filter(row => Number(row.whole) === 0)
