@@ -47,7 +47,7 @@ export interface LossQuestion {
 interface AdjustedRow {
   readonly src: string;
   readonly dst: string;
-  readonly whole: number;
+  readonly whole: string;
   readonly adjusted: number;
   readonly variance: number;
   readonly samples: string;
@@ -90,7 +90,7 @@ export async function adjustForLoss(
   const statement = adjustedStatement(question, window, unelected);
   const rows = await storage.select<AdjustedRow>(statement.sql, { ...statement.params, ...params });
   const scale = question.metric === 'avgBps' ? 8 / question.seconds : 1;
-  const whole = rows.find(row => row.whole === 1);
+  const whole = rows.find(row => Number(row.whole) === 1);
   const { value, ciLow, ciHigh } = interval(
     (whole?.adjusted ?? 0) * scale,
     (whole?.variance ?? 0) * scale * scale,
@@ -99,7 +99,9 @@ export async function adjustForLoss(
   );
   return {
     total: { value, ciLow, ciHigh, method: 'records' },
-    cells: new Map(rows.filter(row => row.whole === 0).map(row => [`${row.src} ${row.dst}`, row.adjusted * scale])),
+    cells: new Map(
+      rows.filter(row => Number(row.whole) === 0).map(row => [`${row.src} ${row.dst}`, row.adjusted * scale]),
+    ),
     nothingLost: false,
   };
 }
