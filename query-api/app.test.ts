@@ -42,6 +42,7 @@ test('the documentation tells every question with its parameters', async () => {
     paths: Record<string, { get: { parameters: { name: string; description: string }[] } }>;
   }>();
   expect(Object.keys(paths).sort()).toEqual([
+    '/api/v1/coverage',
     '/api/v1/exporters',
     '/api/v1/flows',
     '/api/v1/matrix',

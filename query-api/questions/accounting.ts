@@ -2,11 +2,12 @@
 // what counts nobody named, and why. It reads the records themselves, the only table that has them all; so it is asked
 // for windows of up to six hours.
 
-import { COUNT_REASON, COUNT_REASONS, IDENTITY, MARKS, RULE } from '../../schemas/codes.ts';
+import { COUNT_REASON, COUNT_REASONS, IDENTITY, MARKS } from '../../schemas/codes.ts';
 import { UNELECTED_SQL } from '../../storage/elections.ts';
 import { COUNTED } from '../../storage/spread.ts';
 import type { Quality } from '../answers.ts';
 import type { Statement } from '../tables.ts';
+import { AMBIGUOUS_SQL, UNCLASSIFIED_SQL, unnamed } from '../unclassified.ts';
 import type { FlowsQuestion } from './flows.ts';
 
 export const ACCOUNTING_S_MAX = 6 * 3600;
@@ -21,16 +22,12 @@ export const UNCLASSIFIED_REASONS = [
 ] as const;
 export type UnclassifiedReason = (typeof UNCLASSIFIED_REASONS)[number];
 
-const AUTOMATIC = [RULE.none, RULE['auto-vm'], RULE['auto-endpoint'], RULE['auto-prefix'], RULE.ambiguous];
-
 const eitherEnd = (end: (side: 'src' | 'dst') => string) => `(${end('src')} OR ${end('dst')})`;
-const unnamed = (side: 'src' | 'dst') => `${side}Rule IN (${AUTOMATIC.join(', ')})`;
-const unknown = (side: 'src' | 'dst') =>
-  `${side}Rule IN (${RULE.none}, ${RULE['auto-prefix']}) AND ${side}Identity = ${IDENTITY.none}`;
+const unknown = (side: 'src' | 'dst') => `${unnamed(`${side}App`)} AND ${side}Identity = ${IDENTITY.none}`;
 /** 1 + the place in UNCLASSIFIED_REASONS, 0 for a record whose ends are named. */
 const REASON_SQL = `multiIf(
-  NOT ${eitherEnd(unnamed)}, 0,
-  ${eitherEnd(side => `${side}Rule = ${RULE.ambiguous}`)}, 1,
+  NOT ${UNCLASSIFIED_SQL}, 0,
+  ${eitherEnd(side => `${side}App = ${AMBIGUOUS_SQL}`)}, 1,
   etherType NOT IN (0x0800, 0x86dd) AND ${eitherEnd(unknown)}, 2,
   ${eitherEnd(unknown)}, 3,
   bitAnd(marks, ${MARKS.stale}) != 0, 4, 5)`;

@@ -431,6 +431,25 @@ test('sampled traffic carries its interval, wide where samples are few', async (
   expect(peak.cells[0]).toMatchObject({ ciLow: null, ciHigh: null });
 });
 
+test('an empty bucket of sampled traffic may have missed three samples, one of unsampled traffic nothing', async () => {
+  const { series, times } = await shapes.ask<SeriesAnswer>('series', {
+    from: 'now-30m',
+    metric: 'bytes',
+    step: 300,
+    filter: 'srcApp=cache',
+  });
+  const empty = times.findIndex(time => time * 1000 === at(20));
+  // 1 in 100, packets of 1,000 bytes.
+  expect([series[0]!.values[empty], series[0]!.ciLow[empty], series[0]!.ciHigh[empty]]).toEqual([0, 0, 300_000]);
+  const { series: exact } = await shapes.ask<SeriesAnswer>('series', {
+    from: 'now-30m',
+    metric: 'bytes',
+    step: 60,
+    filter: 'srcApp=web',
+  });
+  expect(Math.max(...exact[0]!.ciHigh.map((high, i) => (exact[0]!.values[i] === 0 ? (high ?? 0) : 0)))).toBe(0);
+});
+
 test('before the first stored record a series is null, afterwards an empty bucket is zero', async () => {
   const { series, times, stepSec } = await plain.ask<SeriesAnswer>('series', {
     from: 'now-30m',
