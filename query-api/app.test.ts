@@ -59,6 +59,7 @@ test('the documentation tells every question with its parameters', async () => {
     'metric',
     'layer',
     'orientation',
+    'cells',
     'filter',
     'limit',
     'format',
