@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { type Collector, createCollector, type Receiving } from '../collector/collector.ts';
+import { createAdvisor } from '../enricher/advisor.ts';
 import { createReenrichments } from '../enricher/reenrichments.ts';
 import { createEnricherSupervisor, type EnricherSupervisor } from '../enricher/supervisor.ts';
 import { createQueryApi, type Dependency } from '../query-api/app.ts';
@@ -67,13 +68,26 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
     await lifecycle.start({ name: 'enricher', start: enricher.start, stop: enricher.stop });
     const reenrichments = createReenrichments(configuration, { storage: storage.address, log });
     lifecycle.stopLater('re-enrichment', reenrichments.close);
+    const { url: clickhouse, readUser, readPassword } = storage.address;
+    const advisor = createAdvisor(
+      {
+        storage: { url: clickhouse, user: readUser, password: readPassword },
+        database: configuration.clickhouseDatabase,
+        queryTimeoutMs: configuration.queryTimeoutMs,
+        history: configuration,
+      },
+      { log },
+    );
+    lifecycle.stopLater('advisor', advisor.stop);
     const api = createQueryApi(configuration, {
+      advisor,
       storage: storage.reader,
       log,
       metrics: process.metrics,
       ready: dependencies,
       documents: storage.documents,
       reenrichments,
+      advisor,
     });
     const url = { value: '' };
     await lifecycle.start({

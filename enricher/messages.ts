@@ -2,7 +2,9 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Configuration } from '../schemas/configuration.ts';
+import type { AdvisorAnswer, AdvisorQuestion } from '../schemas/coverage.ts';
 import type { SpoolSettings } from '../transport/spool.ts';
+import type { HistoryOptions } from './knowledge/history.ts';
 
 export interface StorageAddress {
   readonly url: string;
@@ -22,3 +24,22 @@ export interface EnricherData {
 }
 
 export type EnricherMessage = { readonly type: 'started' } | { readonly type: 'refused'; readonly message: string };
+
+export interface AdvisorData {
+  /** A user that may read is enough. */
+  readonly storage: StorageAddress;
+  readonly database: string;
+  readonly queryTimeoutMs: number;
+  readonly history: HistoryOptions;
+}
+
+export interface AdvisorAsked {
+  readonly id: number;
+  readonly question: AdvisorQuestion;
+}
+
+export interface AdvisorAnswered {
+  readonly id: number;
+  readonly answer?: AdvisorAnswer;
+  readonly failure?: string;
+}

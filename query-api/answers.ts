@@ -3,6 +3,7 @@
 // Sums are JSON numbers: exact up to 2^53 (9 petabytes), to 15 digits beyond.
 
 import { type Static, Type } from 'typebox';
+import { METHODS } from './interval.ts';
 import { METRICS } from './metric.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -33,6 +34,10 @@ const estimate = {
   ),
   ciHigh: NullableNumber('upper end of the 95 % interval'),
   samples: Type.Number({ description: 'sampled packets behind the estimate; 0 when nothing of it was sampled' }),
+  method: Type.Enum([...METHODS] as unknown as typeof METHODS, {
+    description:
+      'how the interval was found. exact: nothing was sampled; poisson: from the number of samples; normal: from the variance; approximate: from an upper bound of the variance, because the exporter does not tell sizes of packets; none: there is none, or nothing was seen',
+  }),
 };
 
 /** What every answer about a window says about itself. */
@@ -72,7 +77,16 @@ export const Quality = Type.Object(
     ),
     lossRatio: NullableNumber('share of records lost before the collector, by sequence numbers'),
     unknownRateShare: NullableNumber('share of records whose sampling rate is unknown'),
-    coverage: NullableNumber('share of running VM pairs with a live canonical point; null without inventory'),
+    sharedShare: NullableNumber('share of bytes whose client several applications claim; null beyond six hours'),
+    unclassifiedByReason: Type.Unsafe<Record<string, number> | null>({
+      type: ['object', 'null'],
+      additionalProperties: { type: 'number' },
+      description:
+        'share of bytes of the records that may count, by the reason why an end has no application; null beyond six hours',
+    }),
+    coverage: NullableNumber(
+      'share of running VM pairs with a live canonical point, doubtful below 0.95; null without inventory',
+    ),
     inventoryAsOf: NullableTime('asOf of the newest inventory used'),
     settledUntil: NullableTime(
       'traffic before this moment has arrived, unless an exporter holds flows longer than a minute',
@@ -83,17 +97,36 @@ export const Quality = Type.Object(
 );
 export type Quality = Static<typeof Quality>;
 
+const lossAdjusted = NullableNumber(
+  'the estimate with what NetFlow and IPFIX lost on the way added, by exporter and minute; sFlow absorbs its loss. null where it is not computed',
+);
 const Cell = Type.Object(
   {
     src: Value,
     dst: Value,
     ...estimate,
-    coverage: NullableNumber('null without inventory'),
+    lossAdjusted,
+    coverage: NullableNumber(
+      'share of the running (VM in src, VM in dst) pairs with a live canonical point; the interval speaks of these. null without inventory',
+    ),
     toServer: NullableNumber('orientation=client: client to server'),
     toClient: NullableNumber('orientation=client: server to client'),
   },
   closed,
 );
+const LossAdjusted = Type.Object(
+  {
+    value: estimate.value,
+    ciLow: estimate.ciLow,
+    ciHigh: estimate.ciHigh,
+    method: Type.Enum(['records', 'share'], {
+      description:
+        'records: every record by the loss of its exporter and minute; share: the total by the loss of all exporters, where there are too many records',
+    }),
+  },
+  closed,
+);
+export type LossAdjusted = Static<typeof LossAdjusted>;
 const Total = Type.Object({ ...Value.properties, ...estimate }, closed);
 export type MatrixCell = Static<typeof Cell>;
 export type MatrixTotal = Static<typeof Total>;
@@ -112,6 +145,9 @@ export const MatrixAnswer = Type.Object(
     columns: Type.Array(Total, { description: 'totals of receivers, in the order of their own size' }),
     nodes: Type.Integer({ description: 'nodes there are; limit says how many are told' }),
     total: Type.Object(estimate, closed),
+    lossAdjusted: Type.Union([LossAdjusted, Type.Null()], {
+      description: 'the total with what was lost on the way added; null for p95 and maximum',
+    }),
     interTotal: Type.Object(estimate, { ...closed, description: 'the total without the diagonal' }),
     rest: NullableNumber('total less the cells told; null for p95 and maximum, which do not add up'),
     quality: Quality,

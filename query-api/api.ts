@@ -4,12 +4,16 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { TSchema } from 'typebox';
 import type { Configuration } from '../schemas/configuration.ts';
 import type { Storage } from '../storage/storage.ts';
+import { type Advisor, coverageOfCells, heardOf } from './advisor.ts';
 import { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from './answers.ts';
+import { CoverageAnswer } from './coverage-answer.ts';
 import { columnsOf, type DimensionColumn, pairOf } from './dimensions.ts';
 import { type Condition, compileFilter, equals, parseFilter, parseValues, type Term } from './filter.ts';
 import { CONTENT_TYPES, type FlatRow, type Format, formatTable } from './format-table.ts';
+import { adjustForLoss, type LossQuestion } from './loss.ts';
 import { type Metric, UNITS } from './metric.ts';
 import {
+  CoverageParameters,
   ExportersParameters,
   FlowsParameters,
   MatrixParameters,
@@ -19,6 +23,8 @@ import {
 } from './parameters.ts';
 import { ProblemDocument, refuse } from './problem.ts';
 import { qualityOf, receiptBounds } from './quality.ts';
+import { perSampleOf, unseenCells, withCoverage, withLoss } from './questions/cells.ts';
+import { answerCoverage } from './questions/coverage.ts';
 import { type ExporterRow, exportersStatement, shapeExporter } from './questions/exporters.ts';
 import { FLOW_NAMES, FLOW_NODE_COLUMNS, type FlowRow, flowsStatement, shapeFlow } from './questions/flows.ts';
 import { type TellerRow, tellersStatement } from './questions/interfaces.ts';
@@ -43,10 +49,12 @@ export interface ApiDependencies {
   readonly storage: Storage;
   readonly config: Configuration;
   readonly nowMs: () => number;
+  /** Who knows the inventory. */
+  readonly advisor?: Advisor | undefined;
 }
 
 export function registerApi(app: FastifyInstance, dependencies: ApiDependencies): void {
-  const { storage, config, nowMs } = dependencies;
+  const { storage, config, nowMs, advisor } = dependencies;
   const resolve = nodeResolver(storage, 'filter');
 
   get(app, 'matrix', 'Who sent how much to whom', MatrixParameters, MatrixAnswer, async (params, reply) => {
@@ -72,14 +80,33 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
       storage,
       found.rows.flatMap(row => [[src, row.src] as const, [dst, row.dst] as const]),
     );
-    const { unclassifiedShare, unelectedShare, ...figures } = shapeMatrix(question, found.rows, secondsOf(found), name);
-    const quality = await qualityOf(storage, config, found.window, now, { unclassifiedShare, unelectedShare });
+    const seconds = secondsOf(found);
+    const { unclassifiedShare, unelectedShare, ...figures } = shapeMatrix(question, found.rows, seconds, name);
+    const lossQuestion: LossQuestion = {
+      src: src.name,
+      dst: dst.name,
+      swapped: params.orientation === 'client',
+      metric: params.metric,
+      condition,
+      seconds,
+    };
+    const [{ quality, exporters }, adjusted] = await Promise.all([
+      qualityOf(storage, config, found.window, now, { unclassifiedShare, unelectedShare }),
+      adjustForLoss(storage, lossQuestion, found, figures.total),
+    ]);
+    const seen = withLoss(figures.cells, found.rows, adjusted);
+    const told = params.cells === 'all' ? [...seen, ...unseenCells(figures.rows, seen)] : seen;
+    const atMs = Math.min(now, found.window.toS * 1000);
+    const coverage = await coverageOfCells(advisor, params.by, heardOf(exporters), atMs, told);
+    const perSample = perSampleOf(found.rows, exporters, params.metric, seconds);
     const answer: MatrixAnswer = {
       ...about(found, params.metric, started),
       by: params.by,
       orientation: params.orientation,
       ...figures,
-      quality,
+      cells: told.map((cell, i) => withCoverage(cell, coverage.cells[i] ?? null, perSample)),
+      lossAdjusted: adjusted.total,
+      quality: { ...quality, coverage: coverage.overall },
     };
     const flat = () =>
       answer.cells.map(cell => ({
@@ -91,12 +118,23 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
         ciLow: cell.ciLow,
         ciHigh: cell.ciHigh,
         samples: cell.samples,
+        method: cell.method,
+        lossAdjusted: cell.lossAdjusted,
+        coverage: cell.coverage,
       }));
     return send(
       reply,
       params.format,
       answer,
-      { srcKey: 'text', src: 'text', dstKey: 'text', dst: 'text', ...ESTIMATE },
+      {
+        srcKey: 'text',
+        src: 'text',
+        dstKey: 'text',
+        dst: 'text',
+        ...ESTIMATE,
+        lossAdjusted: 'number',
+        coverage: 'number',
+      },
       flat,
     );
   });
@@ -230,6 +268,28 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
       exporters.map(({ interfaces: _, ...flat }) => flat),
     );
   });
+
+  get(
+    app,
+    'coverage',
+    'What is seen, what is not, and why',
+    CoverageParameters,
+    CoverageAnswer,
+    async (params, reply) => {
+      const started = performance.now();
+      const now = nowMs();
+      const asked = parseAsked(params.from, params.to, now);
+      const found = await answerCoverage({ storage, config, advisor }, asked, params, now);
+      const answer: CoverageAnswer = { ...found, elapsedMs: elapsed(started) };
+      return send(reply, params.format, answer, SPOT_KINDS, () =>
+        answer.spots.map(({ ports, remedies, sinceOrEarlier: _, ...spot }) => ({
+          ...spot,
+          ports: ports.map(port => `${port.switch} ${port.name || port.ifIndex}`).join(', '),
+          remedies: remedies.join('; '),
+        })),
+      );
+    },
+  );
 }
 
 async function askMatrix(
@@ -246,7 +306,21 @@ async function askMatrix(
 
 type Kinds = Readonly<Record<string, 'text' | 'number'>>;
 
-const ESTIMATE = { value: 'number', ciLow: 'number', ciHigh: 'number', samples: 'number' } as const;
+const ESTIMATE = { value: 'number', ciLow: 'number', ciHigh: 'number', samples: 'number', method: 'text' } as const;
+
+const SPOT_KINDS: Kinds = {
+  reason: 'text',
+  site: 'text',
+  rack: 'text',
+  host: 'text',
+  vswitch: 'text',
+  segment: 'text',
+  vms: 'number',
+  pairs: 'number',
+  since: 'text',
+  ports: 'text',
+  remedies: 'text',
+};
 
 const TEXTS: ReadonlySet<string> = new Set(['exporter', 'protocol', 'lastSeen', 'lostUnit', 'silent']);
 /** What fits a row of a table. */
@@ -264,7 +338,7 @@ function get<P extends TSchema, A extends TSchema>(
   answer: A,
   handler: (params: Parameters<P>, reply: FastifyReply) => Promise<unknown>,
 ): void {
-  const response = { 200: answer, 400: ProblemDocument, 503: ProblemDocument };
+  const response = { 200: answer, 400: ProblemDocument, 409: ProblemDocument, 503: ProblemDocument };
   app.get(`/api/v1/${name}`, { schema: { summary, tags: ['questions'], querystring, response } }, (request, reply) =>
     handler(request.query as Parameters<P>, reply),
   );

@@ -42,6 +42,7 @@ test('the documentation tells every question with its parameters', async () => {
     paths: Record<string, { get: { parameters: { name: string; description: string }[] } }>;
   }>();
   expect(Object.keys(paths).sort()).toEqual([
+    '/api/v1/coverage',
     '/api/v1/events',
     '/api/v1/exporters',
     '/api/v1/exporters/registry',
@@ -64,6 +65,7 @@ test('the documentation tells every question with its parameters', async () => {
     'metric',
     'layer',
     'orientation',
+    'cells',
     'filter',
     'limit',
     'format',

@@ -9,6 +9,7 @@ import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
+import { type Advisor, AdvisorError } from './advisor.ts';
 import { Health } from './answers.ts';
 import { registerApi } from './api.ts';
 import { createCallers } from './callers.ts';
@@ -44,6 +45,8 @@ export interface QueryApiDependencies {
   readonly documents?: DocumentWriter;
   /** Where records can be enriched anew; without it there are no routes for that. */
   readonly reenrichments?: Reenrichments;
+  /** Who knows the inventory; without one, coverage is not known. */
+  readonly advisor?: Advisor;
   /** The clock; a test passes its own. */
   readonly nowMs?: () => number;
 }
@@ -62,7 +65,7 @@ const PARAM_LENGTH_MAX = 255;
 
 export function createQueryApi(
   config: Configuration,
-  { storage, log, metrics, ready, documents, reenrichments, nowMs = Date.now }: QueryApiDependencies,
+  { storage, log, metrics, ready, documents, reenrichments, advisor, nowMs = Date.now }: QueryApiDependencies,
 ): QueryApi {
   const app = fastify({
     logger: false,
@@ -112,7 +115,7 @@ export function createQueryApi(
   });
   app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.register(async routes => {
-    registerApi(routes, { storage, config, nowMs });
+    registerApi(routes, { storage, config, nowMs, advisor });
     registerDocuments(routes, { storage, config, nowMs, documents });
     registerEvents(routes, { storage, nowMs });
     if (reenrichments) registerReenrichments(routes, reenrichments, nowMs);
@@ -177,6 +180,14 @@ function problemOf(error: FastifyError | Error, known: readonly string[]): Probl
     return questionProblem(
       validationFaults(error.validation as Parameters<typeof validationFaults>[0], known) as ParameterFault[],
     );
+  if (error instanceof AdvisorError) {
+    return {
+      type: 'urn:hairpin:problem:advisor',
+      title: 'The inventory could not be asked',
+      status: 503,
+      detail: error.message,
+    };
+  }
   if (error instanceof StorageError) return storageProblem(error);
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500;
   return {

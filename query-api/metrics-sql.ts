@@ -3,7 +3,7 @@
 // observed: from the first stored bucket until now.
 
 import type { MatrixTotal } from './answers.ts';
-import { interval } from './interval.ts';
+import { interval, methodOf } from './interval.ts';
 import type { Metric } from './metric.ts';
 import type { Covered, Window } from './window.ts';
 
@@ -13,6 +13,7 @@ export interface Sums {
   readonly packets: string | number;
   readonly varBytes: number;
   readonly samples: string | number;
+  readonly records: string | number;
   /** p95 or maximum in bit/s; 0 for metrics that add up. */
   readonly ranked: number;
 }
@@ -54,24 +55,25 @@ export function orderColumn(metric: Metric): 'bytes' | 'packets' | 'ranked' {
   return metric === 'packets' ? 'packets' : isRanked(metric) ? 'ranked' : 'bytes';
 }
 
-type Estimate = Pick<MatrixTotal, 'value' | 'ciLow' | 'ciHigh' | 'samples'>;
+type Estimate = Pick<MatrixTotal, 'value' | 'ciLow' | 'ciHigh' | 'samples' | 'method'>;
 
 /** The estimate of one group in the unit of the metric. `seconds` is what a rate divides by. */
 export function estimateOf(sums: Sums, metric: Metric, seconds: number): Estimate {
   const samples = Number(sums.samples);
   const bytes = Number(sums.bytes);
+  const method = methodOf(bytes, sums.varBytes, samples, Number(sums.records));
   switch (metric) {
     case 'bytes':
-      return { ...interval(bytes, sums.varBytes, samples), samples };
+      return { ...interval(bytes, sums.varBytes, samples), samples, method };
     case 'packets':
-      return { ...interval(Number(sums.packets), packetVariance(sums), samples), samples };
+      return { ...interval(Number(sums.packets), packetVariance(sums), samples), samples, method };
     case 'avgBps': {
       const scale = 8 / seconds;
-      return { ...interval(bytes * scale, sums.varBytes * scale * scale, samples), samples };
+      return { ...interval(bytes * scale, sums.varBytes * scale * scale, samples), samples, method };
     }
     default: {
       const exact = sums.varBytes <= 0 ? sums.ranked : null;
-      return { value: sums.ranked, ciLow: exact, ciHigh: exact, samples };
+      return { value: sums.ranked, ciLow: exact, ciHigh: exact, samples, method: exact === null ? 'none' : 'exact' };
     }
   }
 }

@@ -6,6 +6,7 @@ import { FORMATS } from './format-table.ts';
 import { METRICS } from './metric.ts';
 import { INTERFACES_MAX } from './questions/interfaces.ts';
 import { ORIENTATIONS } from './questions/matrix.ts';
+import { PORTS_MAX } from './questions/reconciliation.ts';
 
 const closed = { additionalProperties: false } as const;
 const choice = <const L extends readonly string[]>(values: L, options: object) =>
@@ -45,6 +46,11 @@ export const MatrixParameters = Type.Object(
     orientation: choice(ORIENTATIONS, {
       default: 'sender',
       description: 'sender: cell (A,B) is what A sent to B; client: rows are clients, columns servers',
+    }),
+    cells: choice(['seen', 'all'], {
+      default: 'seen',
+      description:
+        'all: pairs of the nodes told of which nothing was seen are cells too, with what may have been missed; null where nothing covers them',
     }),
     filter,
     limit: Limit(30, 200, 'nodes told, the largest first; everything else is the rest'),
@@ -98,6 +104,19 @@ export const TopParameters = Type.Object(
 
 export const FlowsParameters = Type.Object(
   { ...window, filter, limit: Limit(100, 10_000, 'records told, the newest first'), format },
+  closed,
+);
+
+export const CoverageParameters = Type.Object(
+  {
+    ...window,
+    host: Type.String({ default: '', maxLength: 255, description: 'only blind spots of this host, by id or name' }),
+    vm: Type.String({ default: '', maxLength: 255, description: 'only those of VMs of this name or glob' }),
+    limit: Limit(100, 10_000, 'blind spots told, the largest first'),
+    pairs: Type.Integer({ default: 100, minimum: 0, maximum: 10_000, description: 'invisible VM pairs listed' }),
+    ports: Limit(100, PORTS_MAX, 'ports compared with their counters, those that agree least first'),
+    format,
+  },
   closed,
 );
 

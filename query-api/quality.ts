@@ -1,4 +1,4 @@
-// What a matrix answer says about its own certainty, beside the intervals of its cells.
+// What a matrix answer says about its own certainty, beside the intervals of its cells; coverage is the advisor's word.
 
 import type { Configuration } from '../schemas/configuration.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -18,7 +18,7 @@ export async function qualityOf(
   window: Window,
   nowMs: number,
   figures: Figures,
-): Promise<Quality> {
+): Promise<{ readonly quality: Quality; readonly exporters: readonly ExporterRow[] }> {
   const asked = { fromMs: window.fromS * 1000, toMs: window.toS * 1000 };
   const long = window.toS - window.fromS > ACCOUNTING_S_MAX;
   const recent = {
@@ -33,14 +33,17 @@ export async function qualityOf(
     storage.select<ExporterRow>(exporters.sql, exporters.params),
   ]);
   const shaped = shapeAccounting(records);
-  return {
+  const quality: Quality = {
     ...figures,
     ...exporterShares(health),
+    sharedShare: long ? null : shaped.sharedShare,
+    unclassifiedByReason: long ? null : shaped.unclassifiedByReason,
     coverage: null,
     inventoryAsOf: shaped.inventoryAsOf,
     settledUntil: health.length > 0 ? settledUntil(config, window, nowMs) : null,
     accounting: long ? null : shaped.accounting,
   };
+  return { quality, exporters: health };
 }
 
 /** How far from the end of a flow its record may have been received; the enricher cuts times beyond that. */

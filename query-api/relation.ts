@@ -34,6 +34,8 @@ export interface RelationOptions {
   readonly condition: Condition;
   readonly unelected: boolean;
   readonly passedThroughS: number;
+  /** From the records only: by minute of arrival as well (`arrived`), with one more sum (`squares`). */
+  readonly arrival?: boolean;
 }
 
 const SUFFIX = { 60: '1m', 300: '5m', 3600: '1h' } as const;
@@ -43,6 +45,7 @@ const BUCKET_IN_WINDOW = 'bucket >= toDateTime({windowFrom:UInt32}) AND bucket <
 const IN_WINDOW = `day BETWEEN toYYYYMMDD(toDateTime({windowFrom:UInt32} - 86400, 'UTC')) AND toYYYYMMDD(toDateTime({windowTo:UInt32} + 86400, 'UTC')) AND ${BUCKET_IN_WINDOW}`;
 const MEETS_WINDOW = `receivedAt >= toDateTime({windowFrom:UInt32} - 86400, 'UTC') AND receivedAt < toDateTime({windowTo:UInt32} + 86400, 'UTC')
     AND flowEnd >= toDateTime({windowFrom:UInt32}, 'UTC') AND flowStart < toDateTime({windowTo:UInt32}, 'UTC')`;
+const ARRIVED = { name: 'arrived', sql: 'toUInt32(toStartOfMinute(receivedAt))' };
 const NOT_PASSED = "storedAt >= toDateTime({passedThrough:UInt32}, 'UTC')";
 
 /** The relation has bucket, the columns, bytes, packets, varBytes, samples, records, unelected (0 or 1). */
@@ -59,13 +62,18 @@ export function relationOf(options: RelationOptions): Relation {
   };
 }
 
+/** What is summed; the minute of arrival stands with the sums, as a column that no condition names. */
+function sumsOf(arrival: boolean): readonly string[] {
+  return arrival ? ['arrived', ...SUMS, 'squares'] : SUMS;
+}
+
 interface Part {
   readonly parts: readonly string[];
   readonly tables: readonly string[];
 }
 
-function electedParts({ source, window, columns, condition }: RelationOptions): Part {
-  const told = ['bucket', ...columns, ...SUMS, '0 AS unelected'].join(', ');
+function electedParts({ source, window, columns, condition, arrival = false }: RelationOptions): Part {
+  const told = ['bucket', ...columns, ...sumsOf(arrival), '0 AS unelected'].join(', ');
   const select = (from: string, where: string) => `SELECT ${told} FROM ${from} WHERE ${where} AND ${condition.sql}`;
   const suffix = SUFFIX[window.resolutionS];
   if (source === 'traffic') return { parts: [select(`traffic_${suffix}`, IN_WINDOW)], tables: [`traffic_${suffix}`] };
@@ -83,21 +91,26 @@ function electedParts({ source, window, columns, condition }: RelationOptions): 
     stepSeconds: window.resolutionS,
     from: 'flows',
     where: `${ELECTED_SQL} AND ${MEETS_WINDOW}`,
-    keys: columns,
+    keys: arrival ? [...columns, ARRIVED] : columns,
     volume: COUNTED,
+    squares: arrival,
   });
   return { parts: [select(`(${spread})`, BUCKET_IN_WINDOW)], tables: ['flows'] };
 }
 
-function unelectedPart({ source, columns, condition }: RelationOptions): { sql: string; tables: readonly string[] } {
-  const kept = [...columns, ...SUMS].map(name => `u.${name}`).join(', ');
-  const names = [...columns, ...SUMS].map((name, i) => `part.${i + 1} AS ${name}`).join(', ');
+function unelectedPart({ source, columns, condition, arrival = false }: RelationOptions): {
+  sql: string;
+  tables: readonly string[];
+} {
+  const told = [...columns, ...sumsOf(arrival)];
+  const kept = told.map(name => `u.${name}`).join(', ');
+  const names = told.map((name, i) => `part.${i + 1} AS ${name}`).join(', ');
   const sql = `
-SELECT ${['bucket', ...columns, ...SUMS, '1 AS unelected'].join(', ')} FROM (
+SELECT ${['bucket', ...told, '1 AS unelected'].join(', ')} FROM (
   SELECT bucket, ${names} FROM (
     SELECT bucket, argMax(parts, (total, point)) AS chosen FROM (
       SELECT u.bucket AS bucket, u.pair AS pair, u.point AS point, sum(u.bytes) AS total, groupArray((${kept})) AS parts
-      FROM (${unelectedRows(source, columns)}) AS u
+      FROM (${unelectedRows(source, columns, arrival)}) AS u
       GROUP BY bucket, pair, point
     )
     GROUP BY bucket, pair
@@ -108,19 +121,25 @@ SELECT ${['bucket', ...columns, ...SUMS, '1 AS unelected'].join(', ')} FROM (
 }
 
 /** Rows by bucket, pair, point and columns, in the roll-up and behind it, or all from the records. */
-function unelectedRows(source: Source, columns: readonly string[]): string {
-  const told = ['bucket', 'pair', 'point', ...columns, ...SUMS].join(', ');
+function unelectedRows(source: Source, columns: readonly string[], arrival: boolean): string {
+  const told = ['bucket', 'pair', 'point', ...columns, ...sumsOf(arrival)].join(', ');
   if (source !== 'flows') {
     const tail = unelectedSelectSql(`${NOT_PASSED} AND ${MEETS_WINDOW}`);
     return `SELECT ${told} FROM unelected_5m WHERE ${IN_WINDOW} UNION ALL SELECT ${told} FROM (${tail}) WHERE ${BUCKET_IN_WINDOW}`;
   }
-  const keys = [...columns, { name: 'pair', sql: PAIR_SQL }, { name: 'point', sql: POINT_SQL }];
+  const keys = [
+    ...columns,
+    ...(arrival ? [ARRIVED] : []),
+    { name: 'pair', sql: PAIR_SQL },
+    { name: 'point', sql: POINT_SQL },
+  ];
   const spread = spreadSql({
     stepSeconds: FIVE_MINUTES_S,
     from: 'flows',
     where: `${UNELECTED_SQL} AND ${MEETS_WINDOW}`,
     keys,
     volume: WHOLE,
+    squares: arrival,
   });
   return `SELECT ${told} FROM (${spread}) WHERE ${BUCKET_IN_WINDOW}`;
 }

@@ -30,6 +30,8 @@ export interface Rows<T> {
   /** Undefined when nothing of the window has been observed. */
   readonly covered: Covered | undefined;
   readonly tables: readonly string[];
+  /** Whether unelected traffic takes part. */
+  readonly unelected: boolean;
   /** False when a pass or a swap of partitions never stood still: a minute of records may be missing or counted twice. */
   readonly steady: boolean;
 }
@@ -62,7 +64,7 @@ export async function askTables<T>(
     }
     const window = alignWindow(question.asked, before.unelected || source === 'pairs', ranked);
     const covered = coveredPart(window, before.firstS, Math.floor(nowMs / 1000));
-    if (!covered) return { rows: [], window, covered, tables: [], steady: true };
+    if (!covered) return { rows: [], window, covered, tables: [], unelected: before.unelected, steady: true };
     const relation = relationOf({
       source,
       window,
@@ -73,10 +75,12 @@ export async function askTables<T>(
     });
     const { sql, params } = statement({ window, covered, relation });
     const rows = await storage.select<T>(sql, params);
-    if (!needsPass) return { rows, window, covered, tables: relation.tables, steady: true };
+    if (!needsPass)
+      return { rows, window, covered, tables: relation.tables, unelected: before.unelected, steady: true };
     const after = await readHistory(storage, question.asked);
     const steady = !after.passing && before.passedThroughS === after.passedThroughS && before.swap === after.swap;
-    if (steady || tries >= TRIES_MAX) return { rows, window, covered, tables: relation.tables, steady };
+    if (steady || tries >= TRIES_MAX)
+      return { rows, window, covered, tables: relation.tables, unelected: before.unelected, steady };
     await new Promise(resolve => setTimeout(resolve, RETRY_MS));
   }
 }

@@ -5,8 +5,10 @@ import { explicitKey, keyToBigint, NODE_CLASSES } from '../schemas/keys.ts';
 
 const AUTOMATIC = [NODE_CLASSES.autoGroup, NODE_CLASSES.autoPrefix4, NODE_CLASSES.autoPrefix6];
 
-function unnamed(column: string): string {
-  return `(${column} IN (0, ${keyToBigint(explicitKey('ambiguous'))}) OR bitShiftRight(${column}, 56) IN (${AUTOMATIC.join(', ')}))`;
+export const AMBIGUOUS_SQL = `${keyToBigint(explicitKey('ambiguous'))}`;
+
+export function unnamed(column: string): string {
+  return `(${column} IN (0, ${AMBIGUOUS_SQL}) OR bitShiftRight(${column}, 56) IN (${AUTOMATIC.join(', ')}))`;
 }
 
 export const UNCLASSIFIED_SQL = `(${unnamed('srcApp')} OR ${unnamed('dstApp')})`;

@@ -4,8 +4,10 @@
 // A flow is taken as the half-open span [flowStart, flowEnd), at least a millisecond long. Of a total T over a span of
 // D ms the first x ms hold floor(T x / D): a bucket's share is the difference of two such floors, so the shares of a
 // flow add up to T exactly. With T = q D + r that floor is q x + floor(r x / D), which stays within 64 bits for every T.
-// varBytes is spread in proportion; samples and records stand in the last bucket. Samples are packets of sampled records
-// only: exact ones have no part in the error of a sum.
+// samples are shared out the same way, varBytes in proportion: a share f of a flow of k samples is an estimate from f k
+// samples with f times the variance, which for k equal packets is the interval of f k samples (a bucket that gets less
+// than one has none, and a fraction of an event in its interval). A record stands in the last bucket. Samples are packets
+// of sampled records only: exact ones have no part in the error of a sum.
 
 /** Columns a roll-up keeps, and what is summed for them. */
 export const TRAFFIC_KEYS = ['srcApp', 'dstApp', 'service', 'serverSide', 'locality'] as const;
@@ -36,10 +38,12 @@ export interface Spread {
   /** Columns to group by: a flow column, or a name and its expression. */
   readonly keys: readonly (string | { readonly name: string; readonly sql: string })[];
   readonly volume: Volume;
+  /** One more sum: `squares`, of the bytes of each record squared, in proportion like the variance. */
+  readonly squares?: boolean;
 }
 
 /** A SELECT of day, bucket, the keys and the sums. */
-export function spreadSql({ stepSeconds, from, where, keys, volume }: Spread): string {
+export function spreadSql({ stepSeconds, from, where, keys, volume, squares = false }: Spread): string {
   const step = stepSeconds * 1000;
   const names = keys.map(key => (typeof key === 'string' ? key : key.name));
   const columns = keys.map(key => (typeof key === 'string' ? key : `${key.sql} AS ${key.name}`));
@@ -48,7 +52,7 @@ export function spreadSql({ stepSeconds, from, where, keys, volume }: Spread): s
   const share = (total: string) => `sum(toUInt64((${until(total, 'msTo')}) - (${until(total, 'msFrom')})))`;
   return `SELECT toYYYYMMDD(received) AS day, toDateTime(slot * ${stepSeconds}, 'UTC') AS bucket, ${names.join(', ')},
   ${share('totalBytes')} AS bytes, ${share('totalPackets')} AS packets, sum(totalVariance * (msTo - msFrom) / span) AS varBytes,
-  sumIf(sampled, msTo = span) AS samples, countIf(msTo = span) AS records
+  ${share('sampled')} AS samples, countIf(msTo = span) AS records${squares ? ',\n  sum(toFloat64(totalBytes) * totalBytes * (msTo - msFrom) / span) AS squares' : ''}
 FROM (
   SELECT toDate(receivedAt) AS received, ${columns.join(', ')},
     ${volume.bytes} AS totalBytes, ${volume.packets} AS totalPackets, ${volume.varBytes} AS totalVariance, if(samplingRate > 1, packets, 0) AS sampled,

@@ -123,6 +123,24 @@ describe('an insert', () => {
       expect(await sums(storage, table)).toMatchObject([{ packets: '2500', samples: '1', records: '3' }]);
   });
 
+  test('spreads the samples of a flow over its buckets, to the last one', async () => {
+    const storage = await fresh();
+    const start = Math.floor(Date.now() / 60_000) * 60_000 - 600_000;
+    const flow = {
+      receivedAt: start + 200_000,
+      flowStart: start,
+      flowEnd: start + 180_000,
+      samplingRate: 100,
+      packets: 7,
+    };
+    await storage.insertArrow('flows', flowsArrow('spread', [flow]), 'spread');
+    expect(await storage.select('SELECT samples, records FROM traffic_1m ORDER BY bucket')).toEqual([
+      { samples: '2', records: '0' },
+      { samples: '2', records: '0' },
+      { samples: '3', records: '1' },
+    ]);
+  });
+
   test('that can never be stored fails lastingly, one that meets no server passingly', async () => {
     const storage = await fresh();
     const failure = async (promise: Promise<unknown>) => {
@@ -335,6 +353,7 @@ describe('migration', () => {
       { id: 1 },
       { id: 2 },
       { id: 3 },
+      { id: 4 },
       { id: 5 },
       { id: 6 },
     ]);

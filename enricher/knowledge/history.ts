@@ -6,7 +6,7 @@ import { type ExporterRegistry, exporterRegistryChecker } from '../../schemas/ex
 import type { Inventory } from '../../schemas/inventory.ts';
 import type { StoredFact } from '../../storage/storage.ts';
 import { compileSnapshotData, type SnapshotData } from '../snapshot.ts';
-import { merge, type SourceState } from './merge.ts';
+import { type Merged, merge, type SourceState } from './merge.ts';
 import { dropOldest } from './share.ts';
 import { createSourceTimeline, type Silence, type SourceTimeline } from './timeline.ts';
 
@@ -42,6 +42,8 @@ export interface History {
   epochs(): Epochs;
   /** The name of what holds at a moment. */
   nameAt(ms: number): string;
+  /** What the documents say of a moment, without what exporters told; undefined before any inventory was known. */
+  documentsAt(ms: number): { readonly inventory: Merged; readonly exporters: ExporterRegistry } | undefined;
   /** Compiles what holds at a moment, or takes it from what was compiled last. */
   compile(ms: number): SnapshotData;
   forget(beforeMs: number): void;
@@ -71,6 +73,11 @@ export function createHistory(
   };
 
   const registryAt = (ms: number) => registries.findLast(entry => entry.fromMs <= ms);
+
+  const statesAt = (ms: number) =>
+    ranked()
+      .map(timeline => timeline.at(ms))
+      .filter((state): state is SourceState => state !== undefined);
 
   const nameAt = (ms: number) =>
     [...ranked().map(timeline => timeline.nameAt(ms)), registryAt(ms)?.number ?? 0, factsNumber].join(' ');
@@ -126,6 +133,11 @@ export function createHistory(
         moments: kept.map(({ startMs }) => startMs),
       };
     },
+    documentsAt(ms) {
+      const states = statesAt(ms);
+      if (states.length === 0) return undefined;
+      return { inventory: merge(states), exporters: registryAt(ms)?.registry ?? NO_REGISTRY };
+    },
     compile(ms) {
       const name = nameAt(ms);
       const known = compiled.get(name);
@@ -134,10 +146,7 @@ export function createHistory(
         compiled.set(name, known);
         return known;
       }
-      const states = ranked()
-        .map(timeline => timeline.at(ms))
-        .filter((state): state is SourceState => state !== undefined);
-      const data = finish(compileSnapshotData(merge(states), registryAt(ms)?.registry ?? NO_REGISTRY, facts));
+      const data = finish(compileSnapshotData(merge(statesAt(ms)), registryAt(ms)?.registry ?? NO_REGISTRY, facts));
       compiled.set(name, data);
       dropOldest(compiled);
       return data;

@@ -7,6 +7,7 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PROTOCOL } from '../../schemas/codes.ts';
 import { loadConfiguration } from '../../schemas/configuration.ts';
+import type { CoverageReport } from '../../schemas/coverage.ts';
 import { prefix4Key, serviceKey } from '../../schemas/keys.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
@@ -34,6 +35,42 @@ const web = node('application', 'web');
 const db = node('application', 'db');
 const hostile = node('application', '<img src=x onerror="document.title=1">');
 const block = big(prefix4Key(0x0a090000, 24));
+
+const REPORT: CoverageReport = {
+  asOfMs: Date.UTC(2026, 0, 2),
+  vms: 5,
+  pairs: 20,
+  invisiblePairs: 2,
+  byReason: {
+    veb: 2,
+    'relay-not-operational': 0,
+    'vswitch-not-metered': 0,
+    'no-access-port': 0,
+    'not-metered': 0,
+    'exporter-silent': 0,
+  },
+  spots: [
+    {
+      reason: 'veb',
+      site: 'dc1',
+      rack: 'rack-1',
+      host: 'esx-1',
+      vswitch: 'vSwitch0',
+      segment: 'VLAN 10',
+      vms: 2,
+      pairs: 2,
+      sinceMs: Date.UTC(2026, 0, 1),
+      sinceOrEarlier: false,
+      ports: [{ switch: 'leaf-1', ifIndex: 1, name: 'xe-0/0/1' }],
+      remedies: ['turn vSwitch0 from VEB to VEPA and enable reflective relay on port xe-0/0/1', 'let vSwitch0 export'],
+    },
+  ],
+  spotCount: 1,
+  invisible: [],
+  unheard: ['192.0.2.9 sflow5'],
+  unregistered: [],
+  accessPorts: [],
+};
 
 describe.skipIf(!usable)('the console', () => {
   let server: TestServer;
@@ -66,6 +103,7 @@ describe.skipIf(!usable)('the console', () => {
       log: createLog('test', 'error'),
       metrics: createMetrics(),
       ready: () => [{ name: 'clickhouse', ok: true, detail: '' }],
+      advisor: { ask: async ({ question }) => (question === 'coverage' ? REPORT : { overall: 0.9, cells: [] }) },
     });
     ({ url } = await api.start());
     profile = mkdtempSync(join(tmpdir(), 'hairpin-test-chromium-'));
@@ -239,6 +277,21 @@ describe.skipIf(!usable)('the console', () => {
     // The second view.
     await page.getByRole('button', { name: 'Exporters' }).click();
     expect(await page.locator('#exporters-view tbody tr').textContent()).toContain('192.0.2.1');
+
+    // The third: a blind spot opens by keyboard and says what would help.
+    await page.getByRole('button', { name: 'Coverage' }).click();
+    const spot = page.locator('#coverage-view .spot').first();
+    await spot.waitFor();
+    expect(await page.locator('#coverage-view .card-head').textContent()).toContain(
+      '90.0 % of 20 pairs of 5 running VMs',
+    );
+    expect(await spot.locator('.remedies').isVisible()).toBe(false);
+    await spot.locator('summary').focus();
+    await page.keyboard.press('Enter');
+    expect(await spot.locator('.remedies').textContent()).toContain('reflective relay on port xe-0/0/1');
+    await page.clock.fastForward(REFRESH_MS);
+    expect(await spot.evaluate(one => (one as HTMLDetailsElement).open)).toBe(true);
+    expect(await page.locator('#coverage-view').textContent()).toContain('192.0.2.9 sflow5');
     expect(faults).toEqual([]);
   });
 

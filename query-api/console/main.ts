@@ -1,8 +1,10 @@
 // The page: state in the address, one refresh at a time, everything drawn from the answers of the API.
 
 import type { ExportersAnswer, MatrixAnswer } from '../answers.ts';
+import type { CoverageAnswer } from '../coverage-answer.ts';
 import { METRICS } from '../metric.ts';
 import { ask } from './api.ts';
+import { drawCoverage } from './coverage-view.ts';
 import { byId, el, setText } from './dom.ts';
 import { drawExporters } from './exporters-view.ts';
 import { formatSpan, formatTime, formatWindow, METRIC_LABELS } from './format.ts';
@@ -12,7 +14,17 @@ import { emptyWindow, failure, firstStart, namingHint } from './notice.ts';
 import { askPanel, createPanel } from './panel.ts';
 import { createSummary } from './summary.ts';
 import { createTheme } from './theme.ts';
-import { BY, type By, isAll, RANGES, readState, type Selection, type ViewState, writeState } from './view-state.ts';
+import {
+  BY,
+  type By,
+  isAll,
+  RANGES,
+  readState,
+  type Selection,
+  VIEWS,
+  type ViewState,
+  writeState,
+} from './view-state.ts';
 
 const REFRESH_MS = 5000;
 const NODES_MAX = 24;
@@ -20,6 +32,8 @@ const NODES_MAX = 24;
 let state = readState(location.hash);
 let matrixAnswer: MatrixAnswer | undefined;
 let exportersAnswer: ExportersAnswer | undefined;
+let coverageAnswer: CoverageAnswer | undefined;
+let coverageShown = '';
 let asking: AbortController | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let noticeShown = '';
@@ -61,11 +75,12 @@ async function refresh(): Promise<void> {
     const { from, to, by, metric } = state;
     const behind = state.view === 'matrix' ? askPanel(state, signal) : undefined;
     behind?.catch(() => undefined); // reported below, once, when it is awaited
-    const [nextMatrix, nextExporters] = await Promise.all([
+    const [nextMatrix, nextExporters, nextCoverage] = await Promise.all([
       ask<MatrixAnswer>('matrix', { from, to, by, metric, limit: NODES_MAX }, signal),
       ask<ExportersAnswer>('exporters', { interfaces: 0 }, signal),
+      state.view === 'coverage' ? ask<CoverageAnswer>('coverage', { from, to, pairs: 0 }, signal) : undefined,
     ]);
-    [matrixAnswer, exportersAnswer] = [nextMatrix, nextExporters];
+    [matrixAnswer, exportersAnswer, coverageAnswer] = [nextMatrix, nextExporters, nextCoverage];
     draw();
     if (behind) panel.draw(await behind);
     document.body.dataset['state'] = 'ready';
@@ -85,9 +100,16 @@ function draw(): void {
   const empty = matrixAnswer.rows.length === 0;
   byId('matrix-view').hidden = state.view !== 'matrix' || empty;
   byId('exporters-view').hidden = state.view !== 'exporters';
+  byId('coverage-view').hidden = state.view !== 'coverage';
   byId('summary').hidden = state.view === 'matrix' && empty && matrixAnswer.coveredFrom === null;
   drawNotice(matrixAnswer, exportersAnswer);
   if (state.view === 'exporters') drawExporters(byId('exporters-view'), exportersAnswer);
+  // Redrawn only when something changed, so that an opened spot stays open and keeps the focus.
+  const coverage = JSON.stringify({ ...coverageAnswer, from: '', to: '', elapsedMs: 0 });
+  if (coverageAnswer && coverage !== coverageShown) {
+    coverageShown = coverage;
+    drawCoverage(byId('coverage-view'), coverageAnswer);
+  }
   if (empty) return;
   const scale = matrix.update(matrixAnswer, theme(), state.selection);
   panel.announce(state, matrixAnswer);
@@ -97,7 +119,7 @@ function draw(): void {
 
 function drawNotice(answer: MatrixAnswer, exporters: ExportersAnswer): void {
   const window = formatWindow(answer.from, answer.to);
-  if (state.view === 'exporters') notify('', () => undefined);
+  if (state.view !== 'matrix') notify('', () => undefined);
   else if (answer.rows.length > 0) notify(`hint ${answer.rows[0]?.name}`, () => namingHint(answer, exporters));
   else if (answer.coveredFrom === null && state.to === 'now')
     notify(`first ${exporters.exporters.length > 0}`, () => firstStart(exporters, location.hostname));
@@ -201,7 +223,7 @@ function wireControls(): void {
   });
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-view]')) {
     button.addEventListener('click', () =>
-      change({ view: button.dataset['view'] === 'exporters' ? 'exporters' : 'matrix' }),
+      change({ view: VIEWS.find(name => name === button.dataset['view']) ?? 'matrix' }),
     );
   }
   byId('live').addEventListener('click', () => change({ live: !state.live }));

@@ -74,7 +74,7 @@ export function createSummary(root: HTMLElement): Summary {
         formatValue(interTotal.value, metric),
         matrix.rest === null || total.value === 0 ? '' : `${formatShare(interTotal.value / total.value)} of all`,
       );
-      const { unclassifiedShare, unelectedShare, lossRatio, inventoryAsOf } = quality;
+      const { unclassifiedShare, unelectedShare, lossRatio, inventoryAsOf, coverage } = quality;
       set(
         'unclassified',
         formatShare(unclassifiedShare),
@@ -97,8 +97,12 @@ export function createSummary(root: HTMLElement): Summary {
       set(
         'inventory',
         age === undefined ? 'none' : formatAge(age),
-        inventoryAsOf === null ? 'coverage unknown' : formatTime(inventoryAsOf),
-        age !== undefined && age > 86_400_000 ? 'warn' : '',
+        coverage !== null
+          ? `${formatShare(coverage)} of VM pairs seen`
+          : inventoryAsOf === null
+            ? 'coverage unknown'
+            : formatTime(inventoryAsOf),
+        (age !== undefined && age > 86_400_000) || (coverage !== null && coverage < 0.95) ? 'warn' : '',
       );
       set(
         'exporters',

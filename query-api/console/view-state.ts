@@ -12,8 +12,11 @@ export interface Selection {
   readonly dst?: string;
 }
 
+export const VIEWS = ['matrix', 'exporters', 'coverage'] as const;
+export type View = (typeof VIEWS)[number];
+
 export interface ViewState {
-  readonly view: 'matrix' | 'exporters';
+  readonly view: View;
   /** A time or `now-1h`. */
   readonly from: string;
   readonly to: string;
@@ -39,7 +42,7 @@ export function readState(fragment: string): ViewState {
   const by = (Object.keys(BY) as By[]).find(name => name === params.get('by')) ?? DEFAULTS.by;
   const to = params.get('to') ?? DEFAULTS.to;
   return {
-    view: params.get('view') === 'exporters' ? 'exporters' : 'matrix',
+    view: VIEWS.find(name => name === params.get('view')) ?? DEFAULTS.view,
     from: params.get('from') ?? DEFAULTS.from,
     to,
     live: to === 'now' && params.get('live') !== 'off',

@@ -1,14 +1,13 @@
 // Health of each exporter: when it was last heard, what it sent, what was lost on the way, what could not be decoded.
 
 import { PROTOCOL, PROTOCOLS } from '../../schemas/codes.ts';
+import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
 import type { Exporter } from '../answers.ts';
 import type { Statement } from '../tables.ts';
 import { addressText } from '../values.ts';
 import type { Asked } from '../window.ts';
 import { interfacesOf, type TellerRow } from './interfaces.ts';
 
-/** Exporters send at least a template or a keep-alive every minute or two; three minutes without one is silence. */
-export const SILENT_AFTER_MS = 180_000;
 /** Rates are over the last five minutes. */
 const RATE_MS = 300_000;
 const EXPORTERS_MAX = 10_000;

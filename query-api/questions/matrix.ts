@@ -47,24 +47,24 @@ function matrixStatement(question: MatrixQuestion, { relation, window, covered }
   const sql = `
 WITH ends AS (
   SELECT bucket, if(${swapped}, ${dst}, ${src}) AS sender, if(${swapped}, ${src}, ${dst}) AS receiver, sender = receiver AS diagonal,
-    bytes, packets, varBytes, samples, ${swapped} AS toClient, unelected, ${UNCLASSIFIED_SQL} AS unclassified
+    bytes, packets, varBytes, samples, records, ${swapped} AS toClient, unelected, ${UNCLASSIFIED_SQL} AS unclassified
   FROM (${relation.sql})
 ), grouped AS (
   SELECT ${bucket}sender, receiver, diagonal, grouping(sender) + 2 * grouping(receiver) + 4 * grouping(diagonal) AS left,
-    sum(ends.bytes) AS bytes, sum(ends.packets) AS packets, sum(ends.varBytes) AS varBytes, sum(ends.samples) AS samples,
+    sum(ends.bytes) AS bytes, sum(ends.packets) AS packets, sum(ends.varBytes) AS varBytes, sum(ends.samples) AS samples, sum(ends.records) AS records,
     sumIf(ends.bytes, toClient) AS toClientBytes, sumIf(ends.packets, toClient) AS toClientPackets,
     sumIf(ends.bytes, unelected) AS unelectedBytes, sumIf(ends.bytes, unclassified) AS unclassifiedBytes
   FROM ends
   GROUP BY GROUPING SETS ((${bucket}sender, receiver), (${bucket}sender), (${bucket}receiver), (${bucket}diagonal), ${bucketSet})
 ), summed AS (
-  SELECT left, sender, receiver, diagonal, sum(g.bytes) AS bytes, sum(g.packets) AS packets, sum(g.varBytes) AS varBytes, sum(g.samples) AS samples,
+  SELECT left, sender, receiver, diagonal, sum(g.bytes) AS bytes, sum(g.packets) AS packets, sum(g.varBytes) AS varBytes, sum(g.samples) AS samples, sum(g.records) AS records,
     sum(g.toClientBytes) AS toClientBytes, sum(g.toClientPackets) AS toClientPackets, sum(g.unelectedBytes) AS unelectedBytes,
     sum(g.unclassifiedBytes) AS unclassifiedBytes, ${ranked.sql} AS ranked
   FROM grouped AS g
   GROUP BY left, sender, receiver, diagonal
 )
 SELECT multiIf(left = 4, 'cell', left = 6, 'row', left = 5, 'column', left = 3, 'inter', 'total') AS level,
-  s.sender AS sender, s.receiver AS receiver, toString(s.sender) AS src, toString(s.receiver) AS dst, bytes, packets, varBytes, samples, ranked,
+  s.sender AS sender, s.receiver AS receiver, toString(s.sender) AS src, toString(s.receiver) AS dst, bytes, packets, varBytes, samples, records, ranked,
   toClientBytes, toClientPackets, unelectedBytes, unclassifiedBytes,
   uniqExactIf(if(left = 6, s.sender, s.receiver), left IN (5, 6)) OVER () AS nodes
 FROM summed AS s
@@ -132,7 +132,7 @@ export interface MatrixFigures {
   readonly unclassifiedShare: number | null;
 }
 
-const NOTHING: Sums = { bytes: 0, packets: 0, varBytes: 0, samples: 0, ranked: 0 };
+const NOTHING: Sums = { bytes: 0, packets: 0, varBytes: 0, samples: 0, records: 0, ranked: 0 };
 
 /** `seconds`: the covered part of the window, which an average divides by. */
 export function shapeMatrix(
@@ -147,6 +147,7 @@ export function shapeMatrix(
     src: name(pair[0], row.src),
     dst: name(pair[1], row.dst),
     ...estimate(row),
+    lossAdjusted: null,
     coverage: null,
     ...directions(row, metric, orientation, seconds),
   }));
@@ -175,7 +176,7 @@ function withPeers(rows: readonly MatrixTotal[], columns: readonly MatrixTotal[]
   const sent = new Set(rows.map(row => row.key));
   const silent = columns
     .filter(column => !sent.has(column.key))
-    .map(({ key, name }) => ({ key, name, value: 0, ciLow: 0, ciHigh: 0, samples: 0 }));
+    .map(({ key, name }) => ({ key, name, value: 0, ciLow: 0, ciHigh: 0, samples: 0, method: 'exact' as const }));
   const size = (node: MatrixTotal) => Math.max(node.value, received.get(node.key) ?? 0);
   return [...rows, ...silent].sort((a, b) => size(b) - size(a) || (a.key < b.key ? -1 : 1));
 }

@@ -3,6 +3,7 @@
 
 import type { SeriesAnswer } from '../answers.ts';
 import type { DimensionColumn } from '../dimensions.ts';
+import { unseenInterval } from '../interval.ts';
 import type { Metric } from '../metric.ts';
 import { estimateOf, orderColumn, type Sums } from '../metrics-sql.ts';
 import type { Context, Statement } from '../tables.ts';
@@ -46,7 +47,7 @@ export function seriesStatement(question: SeriesQuestion, { relation, window }: 
   const keys = columns.map((_, i) => `k${i}`);
   const group = (table: string) => keys.map(key => `, ${table}${key}`).join('');
   const sums = (table: string) =>
-    ['bytes', 'packets', 'varBytes', 'samples'].map(name => `sum(${table}.${name}) AS ${name}`).join(', ');
+    ['bytes', 'packets', 'varBytes', 'samples', 'records'].map(name => `sum(${table}.${name}) AS ${name}`).join(', ');
   const sql = `
 WITH stepped AS (
   SELECT intDiv(toUnixTimestamp(bucket), {step:UInt32}) * {step:UInt32} AS at${columns.map((name, i) => `, toString(r.${name}) AS k${i}`).join('')}, ${sums('r')}
@@ -57,7 +58,7 @@ WITH stepped AS (
 ), ranked AS (
   SELECT *, dense_rank() OVER (ORDER BY size DESC${group('')}) AS found FROM sized
 ), placed AS (
-  SELECT at, bytes, packets, varBytes, samples, if(r.found > {limit:UInt32}, 0, r.found) AS place${keys.map(key => `, if(place = 0, '', r.${key}) AS ${key}`).join('')}
+  SELECT at, bytes, packets, varBytes, samples, records, if(r.found > {limit:UInt32}, 0, r.found) AS place${keys.map(key => `, if(place = 0, '', r.${key}) AS ${key}`).join('')}
   FROM ranked AS r
 )
 SELECT place, at${group('')}, ${sums('p')}, 0 AS ranked
@@ -91,7 +92,8 @@ export function shapeSeries(
   const series = places.map(place => {
     const own = rows.filter(row => Number(row.place) === place);
     const found = new Map(own.map(row => [Number(row.at), row]));
-    const points = times.map(at => point(question, found.get(at), at, step, covered));
+    const perSample = perSampleOf(question.metric, own, step);
+    const points = times.map(at => point(question, found.get(at), at, step, covered, perSample));
     const first = own[0];
     return {
       keys: place === 0 || !first ? [] : question.split.map((column, i) => name(column, first[`k${i}`] ?? '')),
@@ -119,8 +121,20 @@ function point(
   at: number,
   step: number,
   covered: Covered | undefined,
+  perSample: number,
 ): Point {
   const seconds = covered ? Math.min(at + step, covered.toS) - Math.max(at, covered.fromS) : 0;
   if (row) return estimateOf(row, question.metric, Math.max(1, seconds));
-  return seconds > 0 ? { value: 0, ciLow: 0, ciHigh: 0 } : UNSEEN;
+  return seconds > 0 ? unseenInterval(perSample) : UNSEEN;
+}
+
+/**
+ * What stands behind one sampled packet of this series, in its unit: an empty bucket may have missed three of them. 0
+ * where nothing of it is sampled.
+ */
+function perSampleOf(metric: SeriesQuestion['metric'], rows: readonly SeriesRow[], step: number): number {
+  const samples = rows.reduce((sum, row) => sum + Number(row.samples), 0);
+  if (samples === 0) return 0;
+  const volume = rows.reduce((sum, row) => sum + Number(metric === 'packets' ? row.packets : row.bytes), 0);
+  return (volume / samples) * (metric === 'avgBps' ? 8 / step : 1);
 }

@@ -26,11 +26,11 @@ export function topStatement(
   const ranked = rankedSql(metric, window, covered);
   const bucket = isRanked(metric) ? 'bucket, ' : '';
   const keys = columns.map((_, i) => `k${i}`).join(', ');
-  const sums = ['bytes', 'packets', 'varBytes', 'samples'];
+  const sums = ['bytes', 'packets', 'varBytes', 'samples', 'records'];
   const order = orderColumn(metric);
   const sql = `
 WITH named AS (
-  SELECT bucket, ${columns.map((column, i) => `r.${column.name} AS k${i}`).join(', ')}, bytes, packets, varBytes, samples FROM (${relation.sql}) AS r
+  SELECT bucket, ${columns.map((column, i) => `r.${column.name} AS k${i}`).join(', ')}, bytes, packets, varBytes, samples, records FROM (${relation.sql}) AS r
 ), grouped AS (
   SELECT ${bucket}${keys}, grouping(k0) AS whole, ${sums.map(name => `sum(n.${name}) AS ${name}`).join(', ')}
   FROM named AS n
@@ -40,7 +40,7 @@ WITH named AS (
   FROM grouped AS g
   GROUP BY whole, ${keys}
 )
-SELECT whole, ${columns.map((_, i) => `toString(s.k${i}) AS k${i}`).join(', ')}, bytes, packets, varBytes, samples, ranked, countIf(whole = 0) OVER () AS groups
+SELECT whole, ${columns.map((_, i) => `toString(s.k${i}) AS k${i}`).join(', ')}, bytes, packets, varBytes, samples, records, ranked, countIf(whole = 0) OVER () AS groups
 FROM summed AS s
 ORDER BY whole DESC, ${order} DESC, ${columns.map((_, i) => `s.k${i}`).join(', ')}
 LIMIT {limit:UInt32}`;
@@ -54,7 +54,11 @@ export function shapeTop(
   name: NameValue,
 ): Pick<TopAnswer, 'by' | 'rows' | 'groups' | 'rest' | 'total'> {
   const whole = answer.find(row => Number(row.whole) === 1);
-  const total = estimateOf(whole ?? { bytes: 0, packets: 0, varBytes: 0, samples: 0, ranked: 0 }, metric, seconds);
+  const total = estimateOf(
+    whole ?? { bytes: 0, packets: 0, varBytes: 0, samples: 0, records: 0, ranked: 0 },
+    metric,
+    seconds,
+  );
   const additive = !isRanked(metric);
   const rows = answer
     .filter(row => Number(row.whole) === 0)

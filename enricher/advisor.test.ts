@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import type { AdvisorQuestion } from '../schemas/coverage.ts';
+import { createLog } from '../service/log.ts';
+import { createAdvisor } from './advisor.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'hairpin-test-advisor-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const DATA = { storage: { url: '', user: '', password: '' }, database: '', queryTimeoutMs: 1000 };
+const QUESTION: AdvisorQuestion = { question: 'cells', heard: [], atMs: 0, by: 'vm', cells: [] };
+const log = createLog('test', 'error');
+
+/** A thread that answers, keeps silent or dies, as the question's `atMs` says. */
+const program = join(folder, 'thread.mjs');
+writeFileSync(
+  program,
+  `import { parentPort } from 'node:worker_threads';
+   parentPort.on('message', ({ id, question }) => {
+     if (question.atMs === 1) process.exit(1);
+     if (question.atMs === 0) parentPort.postMessage({ id, answer: { overall: 1, cells: [] } });
+   });`,
+);
+const create = (options: { answerMsMax?: number; questionsMax?: number }) =>
+  createAdvisor(DATA, { log, program: pathToFileURL(program), ...options });
+
+test('a question that takes too long is given up with its thread, and the next one is answered', async () => {
+  const advisor = create({ answerMsMax: 2000 });
+  await expect(advisor.ask({ ...QUESTION, atMs: 2 })).rejects.toThrow('gave no answer within 2 s');
+  await expect(advisor.ask(QUESTION)).resolves.toEqual({ overall: 1, cells: [] });
+  await advisor.stop();
+});
+
+test('a thread that dies takes its questions along, and is started again', async () => {
+  const advisor = create({});
+  await expect(advisor.ask({ ...QUESTION, atMs: 1 })).rejects.toThrow('died; ask again');
+  await expect(advisor.ask(QUESTION)).resolves.toEqual({ overall: 1, cells: [] });
+  await advisor.stop();
+});
+
+test('beyond the bound a question is refused at once', async () => {
+  const advisor = create({ questionsMax: 2 });
+  const waiting = [advisor.ask({ ...QUESTION, atMs: 2 }), advisor.ask({ ...QUESTION, atMs: 2 })];
+  await expect(advisor.ask(QUESTION)).rejects.toThrow('2 questions about the inventory wait already');
+  const ended = Promise.allSettled(waiting);
+  await advisor.stop();
+  expect((await ended).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+});

@@ -1,0 +1,327 @@
+// What an installation can see and what it cannot, from the documents and from who is heard: never from a flow. Pairs of
+// VMs are counted by class (census.ts); only the pairs asked for are listed, up to a bound.
+
+import { PROTOCOL, PROTOCOLS } from '../schemas/codes.ts';
+import type {
+  BlindReason,
+  BlindSpot,
+  CellsQuestion,
+  CellsReport,
+  CoverageQuestion,
+  CoverageReport,
+  HeardExporter,
+  InvisiblePair,
+} from '../schemas/coverage.ts';
+import { BLIND_REASONS, SILENT_AFTER_MS } from '../schemas/coverage.ts';
+import type { ExporterRegistry, RegisteredExporter } from '../schemas/exporters.ts';
+import { globMatches } from '../schemas/glob.ts';
+import type { InventoryHost, InventoryVm } from '../schemas/inventory.ts';
+import { type Census, countPairs, everyone, type Population, takeCensus } from './census.ts';
+import type { Merged } from './knowledge/merge.ts';
+import { type Memberships, membershipsOf, type NodeKind, populationOf, sharedOf } from './memberships.ts';
+import { type Cabling, compileCabling, remediesFor } from './remedies.ts';
+import type { Snapshot } from './snapshot.ts';
+import { type Topology, vswitchOf } from './topology.ts';
+import { canonical, compileVisibility, type Visibility } from './visibility.ts';
+
+/** Documents of one time and what was compiled from them. */
+export interface Known {
+  readonly documents: { readonly inventory: Merged; readonly exporters: ExporterRegistry };
+  readonly snapshot: Snapshot;
+}
+
+/** Who is heard at a moment. */
+export interface Silence {
+  isSilent(exporter: RegisteredExporter): boolean;
+  /** When it was heard last in the window asked about; -Infinity when it was not. */
+  lastSeenMs(exporter: RegisteredExporter): number;
+}
+
+export interface View extends Silence {
+  readonly known: Known;
+  readonly visibility: Visibility;
+  readonly census: Census;
+  readonly cabling: Cabling;
+  /** Made when they are first asked for. */
+  memberships(kind: NodeKind): Memberships;
+}
+
+export function silenceOf(registry: ExporterRegistry, heard: readonly HeardExporter[], atMs: number): Silence {
+  const byAddress = Map.groupBy(heard, exporter => canonical(exporter.address));
+  const seen = new Map(
+    registry.exporters.map(exporter => [
+      exporter,
+      Math.max(
+        Number.NEGATIVE_INFINITY,
+        ...(byAddress.get(canonical(exporter.address)) ?? [])
+          .filter(one => fits(exporter, one))
+          .map(one => one.lastSeenMs),
+      ),
+    ]),
+  );
+  const lastSeenMs = (exporter: RegisteredExporter) => seen.get(exporter) ?? Number.NEGATIVE_INFINITY;
+  return { lastSeenMs, isSilent: exporter => atMs - lastSeenMs(exporter) > SILENT_AFTER_MS };
+}
+
+/** Everything that follows from the documents and from who is heard. */
+export function viewOf(known: Known, silence: Silence): View {
+  const { inventory, exporters } = known.documents;
+  const { topology } = known.snapshot;
+  const visibility = compileVisibility(inventory, topology, exporters, silence.isSilent);
+  const census = takeCensus(inventory.vms, topology, visibility);
+  const memberships = new Map<NodeKind, Memberships>();
+  return {
+    ...silence,
+    known,
+    visibility,
+    census,
+    memberships(kind) {
+      const found = memberships.get(kind) ?? membershipsOf(known.snapshot, inventory, census, kind);
+      memberships.set(kind, found);
+      return found;
+    },
+    cabling: compileCabling(inventory, exporters, silence.isSilent),
+  };
+}
+
+function fits({ domain, protocol }: RegisteredExporter, heard: HeardExporter): boolean {
+  return (
+    (domain === undefined || domain === heard.domain) &&
+    (protocol === undefined || PROTOCOL[protocol] === heard.protocol)
+  );
+}
+
+/** A spot before it is told: whose packets to whom are not seen. */
+interface Found {
+  readonly reason: BlindReason;
+  readonly id: string;
+  readonly owner: number;
+  readonly segment: string;
+  /** Classes of neighbours. */
+  readonly near: (readonly [source: number, destination: number])[];
+  /** Classes that nobody sees reach any VM that is no neighbour and not seen as a receiver. */
+  readonly far: number[];
+  readonly sources: Set<number>;
+  pairs: number;
+}
+
+/** Blind spots by name. The name is the same in every version of the inventory, so that their age can be told. */
+export function findSpots({ known, census, cabling }: View): Map<string, Found> {
+  const { topology } = known.snapshot;
+  const { inventory } = known.documents;
+  const spots = new Map<string, Found>();
+  const unseen = census.classes.map(({ receives, members }) => (receives ? 0 : members.length));
+  const unseenReceivers = unseen.reduce((sum, count) => sum + count, 0);
+  const spotOf = (reason: BlindReason, place: string, owner: number, segment: string): Found => {
+    const id = `${reason}/${place}/${segment}`;
+    const found = spots.get(id) ?? { reason, id, owner, segment, near: [], far: [], sources: new Set(), pairs: 0 };
+    spots.set(id, found);
+    return found;
+  };
+  census.classes.forEach((source, s) => {
+    const { owner, members } = source;
+    const host = hostOf(inventory, topology, owner);
+    const vnic = vnicOf(inventory, topology, owner);
+    const vswitch = host?.vswitches[vswitchOf(host, vnic.vswitch)];
+    const place = `${host?.id ?? ''}/${vswitch?.id ?? ''}`;
+    const addNear = (spot: Found, d: number, pairs: number) => {
+      spot.near.push([s, d]);
+      spot.sources.add(s);
+      spot.pairs += pairs;
+    };
+    const outside = () => spotOf(host ? cabling.accessReason(host, vswitch) : 'no-access-port', place, owner, '');
+    let others = unseenReceivers;
+    for (const d of census.neighbours[s]!) {
+      others -= unseen[d]!;
+      const { seen, hostInternal } = census.meet(s, d);
+      const pairs = members.length * (census.classes[d]!.members.length - (s === d ? 1 : 0));
+      if (seen || pairs === 0) continue;
+      if (!hostInternal || !host || !vswitch) addNear(outside(), d, pairs);
+      else
+        addNear(
+          spotOf(cabling.internalReason(host, vswitch, vnic), place, owner, segmentName(inventory, topology, owner)),
+          d,
+          pairs,
+        );
+    }
+    if (source.sends || others === 0) return;
+    const spot = outside();
+    spot.far.push(s);
+    spot.sources.add(s);
+    spot.pairs += members.length * others;
+  });
+  return spots;
+}
+
+function hostOf(inventory: Merged, topology: Topology, owner: number): InventoryHost | undefined {
+  return inventory.hosts[topology.host[owner]! - 1];
+}
+
+function vnicOf(inventory: Merged, topology: Topology, owner: number): InventoryVm['vnics'][number] {
+  return inventory.vms[topology.entity[owner]!]!.vnics[topology.nic[owner]!]!;
+}
+
+function segmentName(inventory: Merged, topology: Topology, owner: number): string {
+  const segment = inventory.segments[topology.segment[owner]! - 1];
+  return segment?.id ?? (topology.vlan[owner] ? `VLAN ${topology.vlan[owner]}` : '');
+}
+
+/** When each blind spot began, as far as it is known. */
+export interface Since {
+  readonly ms: number;
+  readonly orEarlier: boolean;
+}
+export type SinceOf = (spotId: string) => Since;
+
+export function answerCoverage(question: CoverageQuestion, view: View, sinceOf: SinceOf): CoverageReport {
+  const { known, census, cabling } = view;
+  const { inventory, exporters } = known.documents;
+  const whole = everyone(census);
+  const { pairs, invisible } = countPairs(census, whole, whole, whole);
+  const found = [...findSpots(view).values()].sort((a, b) => b.pairs - a.pairs || (a.id < b.id ? -1 : 1));
+  const byReason = Object.fromEntries(BLIND_REASONS.map(reason => [reason, 0])) as Record<BlindReason, number>;
+  for (const spot of found) byReason[spot.reason] += spot.pairs;
+  const asked = found.filter(spot => isAsked(question, view, spot));
+  return {
+    asOfMs: known.snapshot.asOfMs,
+    vms: census.vms,
+    pairs,
+    invisiblePairs: invisible,
+    byReason,
+    spots: asked.slice(0, question.spotsMax).map(spot => tellSpot(spot, view, sinceOf)),
+    spotCount: asked.length,
+    invisible: listPairs(question, view, asked, sinceOf),
+    unheard: exporters.exporters.filter(view.isSilent).map(exporterName),
+    unregistered: question.heard
+      .filter(heard => {
+        const address = canonical(heard.address);
+        return !exporters.exporters.some(entry => canonical(entry.address) === address && fits(entry, heard));
+      })
+      .map(
+        ({ address, domain, protocol }) =>
+          `${address} ${PROTOCOLS[protocol] ?? 'unknown'}${domain === 0 ? '' : ` domain ${domain}`}`,
+      ),
+    accessPorts: cabling.meteredPorts(inventory),
+  };
+}
+
+function exporterName({ name, address, protocol, domain }: RegisteredExporter): string {
+  const parts = [name ?? address, protocol ?? '', domain === undefined ? '' : `domain ${domain}`];
+  return parts.filter(Boolean).join(' ');
+}
+
+function isAsked({ host, vm }: CoverageQuestion, { known, census }: View, spot: Found): boolean {
+  const { inventory } = known.documents;
+  if (host !== '') {
+    const own = hostOf(inventory, known.snapshot.topology, spot.owner);
+    if (own?.id !== host && own?.name !== host) return false;
+  }
+  if (vm === '') return true;
+  const named = (member: number) => globMatches(vm, inventory.vms[member]!.name);
+  const holds = (number: number) => census.classes[number]!.members.some(named);
+  if ([...spot.sources].some(holds) || spot.near.some(([, destination]) => holds(destination))) return true;
+  return spot.far.length > 0 && census.classes.some(({ receives, members }) => !receives && members.some(named));
+}
+
+function tellSpot(spot: Found, view: View, sinceOf: SinceOf): BlindSpot {
+  const { known, census, cabling } = view;
+  const { inventory } = known.documents;
+  const { topology } = known.snapshot;
+  const host = hostOf(inventory, topology, spot.owner);
+  const vnic = vnicOf(inventory, topology, spot.owner);
+  const vswitch = host?.vswitches[vswitchOf(host, vnic.vswitch)];
+  const ports = host ? cabling.portsOf(host, vswitch) : [];
+  const since = ageOf(spot, view, sinceOf);
+  return {
+    reason: spot.reason,
+    site: inventory.sites[topology.site[spot.owner]! - 1]?.id ?? '',
+    rack: host?.rack ?? '',
+    host: host ? (host.name ?? host.id) : '',
+    vswitch: vswitch ? (vswitch.name ?? vswitch.id) : '',
+    segment: spot.segment,
+    vms: [...spot.sources].reduce((sum, number) => sum + census.classes[number]!.members.length, 0),
+    pairs: spot.pairs,
+    sinceMs: since.ms,
+    sinceOrEarlier: since.orEarlier,
+    ports,
+    remedies: remediesFor(spot.reason, vswitch, ports),
+  };
+}
+
+/** What a silent exporter would show is unseen since it was heard last; everything else since the documents say so. */
+function ageOf(spot: Found, { known, cabling, lastSeenMs }: View, sinceOf: SinceOf): Since {
+  const { inventory } = known.documents;
+  const { topology } = known.snapshot;
+  const host = hostOf(inventory, topology, spot.owner);
+  if (spot.reason === 'exporter-silent' && host) {
+    const vswitch = host.vswitches[vswitchOf(host, vnicOf(inventory, topology, spot.owner).vswitch)];
+    const heardLast = Math.max(...cabling.metersOf(host, vswitch).map(lastSeenMs));
+    if (Number.isFinite(heardLast)) return { ms: heardLast, orEarlier: false };
+  }
+  return sinceOf(spot.id);
+}
+
+/** The pairs themselves, spot by spot, until there are enough. */
+function listPairs(question: CoverageQuestion, view: View, spots: readonly Found[], sinceOf: SinceOf): InvisiblePair[] {
+  const { known, census } = view;
+  const { inventory } = known.documents;
+  const { topology } = known.snapshot;
+  const listed: InvisiblePair[] = [];
+  const { vm, pairsMax } = question;
+  const wanted = (at: number) => vm === '' || globMatches(vm, inventory.vms[at]!.name);
+  for (const spot of spots) {
+    const host = hostOf(inventory, topology, spot.owner);
+    const { ms } = ageOf(spot, view, sinceOf);
+    for (const [source, destination] of classPairs(spot, census)) {
+      for (const src of census.classes[source]!.members) {
+        const isWanted = wanted(src);
+        for (const dst of census.classes[destination]!.members) {
+          if (listed.length >= pairsMax) return listed;
+          if (src === dst || !(isWanted || wanted(dst))) continue;
+          listed.push({
+            src: inventory.vms[src]!.name,
+            dst: inventory.vms[dst]!.name,
+            reason: spot.reason,
+            host: host ? (host.name ?? host.id) : '',
+            sinceMs: ms,
+          });
+        }
+      }
+    }
+  }
+  return listed;
+}
+
+function* classPairs({ near, far }: Found, census: Census): Generator<readonly [number, number]> {
+  yield* near;
+  for (const source of far) {
+    const neighbours = new Set(census.neighbours[source]);
+    for (let d = 0; d < census.classes.length; d++)
+      if (!neighbours.has(d) && !census.classes[d]!.receives) yield [source, d];
+  }
+}
+
+/** Share of visible pairs by cell. */
+export function answerCells({ by, cells }: CellsQuestion, { census, memberships }: View): CellsReport {
+  const members = memberships(by);
+  const populations = new Map<string, Population>();
+  const population = (key: string, vms: ReadonlySet<number>) => {
+    const found = populations.get(key) ?? populationOf(census, vms);
+    populations.set(key, found);
+    return found;
+  };
+  const whole = everyone(census);
+  return {
+    overall: shareOf(countPairs(census, whole, whole, whole)),
+    cells: cells.map(([src, dst]) => {
+      const [a, b] = [members.get(src), members.get(dst)];
+      if (!a || !b) return null;
+      return shareOf(countPairs(census, population(src, a), population(dst, b), sharedOf(census, a, b)));
+    }),
+  };
+}
+
+/** Nothing to see, as inside a node of one VM, is not a share of anything. */
+function shareOf({ pairs, invisible }: { readonly pairs: number; readonly invisible: number }): number | null {
+  return pairs > 0 ? 1 - invisible / pairs : null;
+}

@@ -1,0 +1,141 @@
+// Why a place is blind and what would help, in words that name the ports. It walks the documents, not compiled tables:
+// it is asked about a few hundred places at most.
+
+import type { AccessPort, BlindReason, SwitchPortName } from '../schemas/coverage.ts';
+import type { ExporterRegistry, RegisteredExporter } from '../schemas/exporters.ts';
+import type { InventoryHost, InventoryVm } from '../schemas/inventory.ts';
+import type { Merged } from './knowledge/merge.ts';
+import { canonical } from './visibility.ts';
+
+type VSwitch = InventoryHost['vswitches'][number];
+type Vnic = InventoryVm['vnics'][number];
+
+export interface Cabling {
+  /** Switch ports that the vSwitch, or the whole host, hangs on. */
+  portsOf(host: InventoryHost, vswitch: VSwitch | undefined): SwitchPortName[];
+  /** Why packets between neighbours inside the host are not seen. */
+  internalReason(host: InventoryHost, vswitch: VSwitch, vnic: Vnic): BlindReason;
+  /** Why packets that leave the host are not seen at its access port. */
+  accessReason(host: InventoryHost, vswitch: VSwitch | undefined): BlindReason;
+  /** Registered exporters of the switches that the vSwitch hangs on. */
+  metersOf(host: InventoryHost, vswitch: VSwitch | undefined): readonly RegisteredExporter[];
+  /** Ports of hosts that a registered exporter meters. */
+  meteredPorts(inventory: Merged): AccessPort[];
+}
+
+export function compileCabling(
+  inventory: Merged,
+  registry: ExporterRegistry,
+  isSilent: (exporter: RegisteredExporter) => boolean,
+): Cabling {
+  const names = new Map(
+    inventory.switches.map(({ id, ports }) => [id, new Map(ports.map(port => [port.ifIndex, port.name ?? '']))]),
+  );
+  const cabled = new Map<string, { switchId: string; ifIndex: number }[]>();
+  for (const { id, ports } of inventory.switches) {
+    for (const { ifIndex, connectsTo } of ports) {
+      if (connectsTo?.host === undefined) continue;
+      const end = `${connectsTo.host} ${connectsTo.pnic ?? ''}`;
+      const known = cabled.get(end);
+      if (known) known.push({ switchId: id, ifIndex });
+      else cabled.set(end, [{ switchId: id, ifIndex }]);
+    }
+  }
+  const bySwitch = Map.groupBy(
+    registry.exporters.filter(
+      ({ traffic, metering, ports }) => traffic === 'all' && (metering !== 'none' || ports.length > 0),
+    ),
+    exporter => exporter.switch,
+  );
+
+  const portsOf = (host: InventoryHost, vswitch: VSwitch | undefined): SwitchPortName[] => {
+    const uplinks = vswitch?.uplinks ?? [];
+    const pnics = uplinks.length > 0 ? host.pnics.filter(pnic => uplinks.includes(pnic.id)) : host.pnics;
+    const told = pnics.flatMap(pnic => [
+      ...(pnic.switch !== undefined && pnic.ifIndex !== undefined
+        ? [{ switchId: pnic.switch, ifIndex: pnic.ifIndex }]
+        : []),
+      ...(cabled.get(`${host.id} ${pnic.id}`) ?? []),
+    ]);
+    const ports = told.length > 0 ? told : (cabled.get(`${host.id} `) ?? []);
+    return [
+      ...new Map(
+        ports.map(({ switchId, ifIndex }) => [
+          `${switchId} ${ifIndex}`,
+          { switch: switchId, ifIndex, name: names.get(switchId)?.get(ifIndex) ?? '' },
+        ]),
+      ).values(),
+    ];
+  };
+  const metersAt = (host: InventoryHost, vswitch: VSwitch | undefined) =>
+    portsOf(host, vswitch).flatMap(port => bySwitch.get(port.switch) ?? []);
+  const accessReason = (host: InventoryHost, vswitch: VSwitch | undefined): BlindReason => {
+    if (portsOf(host, vswitch).length === 0) return 'no-access-port';
+    const meters = metersAt(host, vswitch);
+    return meters.length > 0 && meters.every(isSilent) ? 'exporter-silent' : 'not-metered';
+  };
+  return {
+    portsOf,
+    accessReason,
+    metersOf: metersAt,
+    internalReason(host, vswitch, vnic) {
+      if (vswitch.exporter) return 'vswitch-not-metered';
+      const channel = vswitch.channels.find(entry => vnic.sVlan !== undefined && entry.svid === vnic.sVlan);
+      const switching = vnic.ecid !== undefined || vnic.ifIndex !== undefined ? 'vsi' : (channel ?? vswitch).switching;
+      if (switching === 'veb') return 'veb';
+      if (switching === 'vepa' && vswitch.reflectiveRelay?.operational !== true) return 'relay-not-operational';
+      return accessReason(host, vswitch);
+    },
+    meteredPorts({ hosts }) {
+      return hosts.flatMap(host =>
+        portsOf(host, undefined).flatMap(({ switch: id, ifIndex }) =>
+          (bySwitch.get(id) ?? [])
+            .slice(0, 1)
+            .map(({ address }) => ({ exporter: canonical(address), ifIndex, switch: id, host: host.name ?? host.id })),
+        ),
+      );
+    },
+  };
+}
+
+/** The likeliest first. */
+export function remediesFor(
+  reason: BlindReason,
+  vswitch: VSwitch | undefined,
+  ports: readonly SwitchPortName[],
+): string[] {
+  const bridge = vswitch ? `vSwitch ${vswitch.name ?? vswitch.id}` : 'the vSwitch';
+  const where = ports.length > 0 ? ports.map(portText).join(' and ') : 'the port the host hangs on';
+  const exportItself = `let ${bridge} export sFlow or IPFIX, name it as its exporter in the inventory, and register that exporter`;
+  const probe = `a probe inside the host, or port mirroring of ${bridge} to one`;
+  switch (reason) {
+    case 'veb':
+      return [
+        `turn ${bridge} from VEB to VEPA and enable reflective relay on ${where}, where the switch must meter what arrives`,
+        exportItself,
+        probe,
+      ];
+    case 'relay-not-operational':
+      return [
+        `bring reflective relay into operation on ${where}: the vSwitch is a VEPA, the switch does not turn frames back`,
+        exportItself,
+      ];
+    case 'vswitch-not-metered':
+      return [
+        `register ${vswitch?.exporter?.address ?? 'the exporter of the vSwitch'} as an exporter that meters traffic inside the host, or find out why it is not heard`,
+        probe,
+      ];
+    case 'no-access-port':
+      return ['tell in the inventory which switch port each pNIC of the host is cabled to'];
+    case 'not-metered':
+      return [`register an exporter that meters what arrives at ${where}`, exportItself];
+    case 'exporter-silent':
+      return [
+        `find out why the exporter that meters ${where} is not heard: its export, the way to the collector, the registry's address`,
+      ];
+  }
+}
+
+function portText({ switch: id, ifIndex, name }: SwitchPortName): string {
+  return `port ${name === '' ? ifIndex : `${name} (ifIndex ${ifIndex})`} of switch ${id}`;
+}

@@ -1,0 +1,40 @@
+// Which pairs of attachments some live meter sees, and which need no bridge outside their host: the election's own rules,
+// asked of attachments instead of records. Attachments stand for all vNICs that hang on the network alike, so that pairs of
+// VMs can be counted without walking over them.
+
+import { formatAddress, parseAddress } from '../schemas/address.ts';
+import type { ExporterRegistry, RegisteredExporter } from '../schemas/exporters.ts';
+import { compileAccess } from './access.ts';
+import { ATTACHMENT } from './attachments.ts';
+import { attachmentVisibility, type PairVisibility } from './election-rule.ts';
+import type { Merged } from './knowledge/merge.ts';
+import type { Topology } from './topology.ts';
+
+export interface Visibility {
+  /** Attachment number by owner, 0 for one whose place is not known. */
+  readonly idOf: Uint32Array;
+  /** Only attachments of one component, which is not 0, may be host-internal. */
+  componentOf(attachment: number): number;
+  /** What would be seen of packets from one attachment to another; 0 stands for somewhere that meters nothing. */
+  pair(source: number, destination: number): PairVisibility;
+}
+
+/** `topology` is what was compiled from `inventory`; `isSilent` tells which registered exporters cover nothing. */
+export function compileVisibility(
+  inventory: Merged,
+  topology: Topology,
+  registry: ExporterRegistry,
+  isSilent: (exporter: RegisteredExporter) => boolean,
+): Visibility {
+  const access = compileAccess(inventory, topology, registry, number => isSilent(registry.exporters[number - 1]!));
+  return {
+    idOf: access.idOf,
+    componentOf: attachment => access.attachments[attachment * ATTACHMENT.words + ATTACHMENT.component]!,
+    pair: (source, destination) => attachmentVisibility(access, source, destination),
+  };
+}
+
+export function canonical(address: string): string {
+  const words = parseAddress(address);
+  return words ? formatAddress(words) : address;
+}

@@ -1,0 +1,122 @@
+// What can be seen, what cannot and since when: the advisor's report on the inventory, the health of exporters, bytes
+// that nobody named, and ports that count otherwise than their interface does.
+
+import type { Configuration } from '../../schemas/configuration.ts';
+import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { type Advisor, askCoverage, heardOf } from '../advisor.ts';
+import type { Exporter } from '../answers.ts';
+import type { CoverageAnswer } from '../coverage-answer.ts';
+import { HttpProblem } from '../problem.ts';
+import { receiptBounds } from '../quality.ts';
+import type { Asked } from '../window.ts';
+import { ACCOUNTING_S_MAX, type AccountingRow, accountingStatement, shapeAccounting } from './accounting.ts';
+import { type ExporterRow, exporterShares, exportersStatement, shapeExporter } from './exporters.ts';
+import { type PortRow, RECONCILED_S_MAX, reconciliationStatement, shapePort } from './reconciliation.ts';
+
+export interface CoverageParameters {
+  readonly host: string;
+  readonly vm: string;
+  readonly limit: number;
+  readonly pairs: number;
+  readonly ports: number;
+}
+
+/** Worth naming: a hundredth of the records is lost. */
+const LOSSY_MIN = 0.01;
+/** Below this share of visible pairs, sums of VM traffic are doubtful. */
+export const COVERAGE_MIN = 0.95;
+
+export interface CoverageDependencies {
+  readonly storage: Storage;
+  readonly config: Configuration;
+  readonly advisor: Advisor | undefined;
+}
+
+export async function answerCoverage(
+  { storage, config, advisor }: CoverageDependencies,
+  asked: Asked,
+  params: CoverageParameters,
+  nowMs: number,
+): Promise<Omit<CoverageAnswer, 'elapsedMs'>> {
+  const { fromMs, toMs } = asked;
+  const atMs = Math.min(nowMs, toMs);
+  const lengthS = (toMs - fromMs) / 1000;
+  const exporters = exportersStatement({ fromMs: Math.min(fromMs, atMs - SILENT_AFTER_MS), toMs }, nowMs);
+  const accounting = accountingStatement({ ...asked, ...receiptBounds(config) });
+  const minutes = { fromS: Math.ceil(fromMs / 60_000) * 60, toS: Math.floor(atMs / 60_000) * 60 };
+  const reconciliation = reconciliationStatement(minutes, params.ports);
+  const [health, records, ports] = await Promise.all([
+    storage.select<ExporterRow>(exporters.sql, exporters.params),
+    lengthS <= ACCOUNTING_S_MAX ? storage.select<AccountingRow>(accounting.sql, accounting.params) : undefined,
+    lengthS <= RECONCILED_S_MAX ? storage.select<PortRow>(reconciliation.sql, reconciliation.params) : undefined,
+  ]);
+  const heard = heardOf(health);
+  const report =
+    advisor &&
+    (await askCoverage(advisor, {
+      heard,
+      atMs,
+      host: params.host,
+      vm: params.vm,
+      spotsMax: params.limit,
+      pairsMax: params.pairs,
+    }));
+  if (!report && (params.host !== '' || params.vm !== '')) refuseWithoutInventory(advisor);
+  const shaped = health.map(row => shapeExporter(row, undefined, atMs));
+  const named = (fits: (exporter: Exporter) => boolean) => shaped.filter(fits).map(nameOf);
+  const hosts = new Map(report?.accessPorts.map(({ exporter, ifIndex, host }) => [`${exporter} ${ifIndex}`, host]));
+  const coverage = report && report.pairs > 0 ? 1 - report.invisiblePairs / report.pairs : null;
+  return {
+    from: iso(fromMs),
+    to: iso(toMs),
+    coverage,
+    doubtful: coverage !== null && coverage < COVERAGE_MIN,
+    inventoryAsOf: report ? iso(report.asOfMs) : null,
+    vms: report?.vms ?? null,
+    pairs: report?.pairs ?? null,
+    invisiblePairs: report?.invisiblePairs ?? null,
+    byReason: report?.byReason ?? null,
+    spots:
+      report?.spots.map(({ sinceMs, ports: at, remedies, ...spot }) => ({
+        ...spot,
+        ports: [...at],
+        remedies: [...remedies],
+        since: iso(sinceMs),
+      })) ?? [],
+    spotCount: report?.spotCount ?? 0,
+    invisible: report?.invisible.map(({ sinceMs, ...pair }) => ({ ...pair, since: iso(sinceMs) })) ?? [],
+    exporters: {
+      silent: named(exporter => exporter.silent),
+      unheard: [...(report?.unheard ?? [])],
+      unregistered: report ? [...report.unregistered] : shaped.map(nameOf),
+      withoutTemplate: named(exporter => exporter.waitingSets > 0 || exporter.lostSets > 0),
+      withoutRate: named(exporter => exporter.unknownRateRecords > 0),
+      lossy: named(exporter => (exporter.lossRatio ?? 0) > LOSSY_MIN),
+    },
+    ...exporterShares(health),
+    unclassifiedByReason: records ? shapeAccounting(records).unclassifiedByReason : null,
+    ports:
+      ports?.map(row => {
+        const port = shapePort(row);
+        return { ...port, host: hosts.get(`${port.exporter} ${port.ifIndex}`) ?? '' };
+      }) ?? null,
+  };
+}
+
+function refuseWithoutInventory(advisor: Advisor | undefined): never {
+  throw new HttpProblem(
+    409,
+    'inventory-missing',
+    'There is no inventory',
+    advisor
+      ? 'which hosts and VMs are invisible is known from an inventory snapshot, and none was given yet; start with --inventory FILE or give one to /api/v1/inventory/snapshots'
+      : 'this process does not hold the inventory',
+  );
+}
+
+function nameOf({ exporter, protocol, observationDomain }: Exporter): string {
+  return `${exporter} ${protocol}${observationDomain === 0 ? '' : ` domain ${observationDomain}`}`;
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();
