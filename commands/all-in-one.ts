@@ -87,7 +87,6 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
       ready: dependencies,
       documents: storage.documents,
       reenrichments,
-      advisor,
     });
     const url = { value: '' };
     await lifecycle.start({

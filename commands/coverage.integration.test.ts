@@ -15,6 +15,7 @@ import type { ClickHouse } from '../storage/client.ts';
 import { migrate } from '../storage/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 
+const HISTORY = { inventorySources: [], inventoryStaleMs: 3_600_000, inventoryUnknownMs: 86_400_000 };
 const MINUTE = 60_000;
 const NOW = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 30 * MINUTE;
 const at = (minutesAgo: number) => NOW - minutesAgo * MINUTE;
@@ -130,7 +131,7 @@ beforeAll(async () => {
     {
       storage: { url: server.address.url, user: server.address.user, password: server.address.password },
       database: 'coverage',
-      queryTimeoutMs: 20_000,
+      queryTimeoutMs: 20_000, history: HISTORY,
     },
     { log },
   );
@@ -236,7 +237,7 @@ test('without an inventory coverage is null, and a question for one host is refu
     {
       storage: { url: server.address.url, user: server.address.user, password: server.address.password },
       database: 'empty',
-      queryTimeoutMs: 20_000,
+      queryTimeoutMs: 20_000, history: HISTORY,
     },
     { log },
   );

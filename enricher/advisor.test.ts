@@ -7,10 +7,11 @@ import type { AdvisorQuestion } from '../schemas/coverage.ts';
 import { createLog } from '../service/log.ts';
 import { createAdvisor } from './advisor.ts';
 
+const HISTORY = { inventorySources: [], inventoryStaleMs: 3_600_000, inventoryUnknownMs: 86_400_000 };
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-test-advisor-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const DATA = { storage: { url: '', user: '', password: '' }, database: '', queryTimeoutMs: 1000 };
+const DATA = { storage: { url: '', user: '', password: '' }, database: '', queryTimeoutMs: 1000, history: HISTORY };
 const QUESTION: AdvisorQuestion = { question: 'cells', heard: [], atMs: 0, by: 'vm', cells: [] };
 const log = createLog('test', 'error');
 
