@@ -25,7 +25,7 @@ import { createRandom } from './load/random.ts';
 import type { Results } from './results.ts';
 
 const SIZES = {
-  full: { vms: 100_000, hosts: 2500, switches: 100, rules: 2000, rows: 65_536, batches: 8, timeMs: 2000 },
+  full: { vms: 100_000, hosts: 2500, switches: 100, rules: 2000, rows: 65_536, batches: 4, timeMs: 1000 },
   smoke: { vms: 1000, hosts: 50, switches: 5, rules: 40, rows: 2048, batches: 2, timeMs: 20 },
 };
 type Size = (typeof SIZES)['full'];
@@ -154,7 +154,7 @@ function documentsOf({ vms, hosts, switches, rules }: Size): Documents {
     applications: applicationsChecker.check('applications', {
       applications: Array.from({ length: rules }, (_, i) => ({
         id: `app-${i}`,
-        servers: { vms: [`app${i % apps}-*`] },
+        servers: { names: [`app${i % apps}-*`] },
         ports: i < apps ? ['tcp/443', `tcp/${8000 + (i % 100)}`] : ['tcp/5432'],
       })),
     }),
