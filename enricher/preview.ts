@@ -2,26 +2,33 @@
 // classification look at, are enriched twice, with the document in force and with the proposed one, by the code that
 // enriches batches. Groups are bounded; the largest are taken, and the answer says which share of the bytes they are.
 //
-// What it leaves out: a group has one time, that of its last flow; client ports above the ephemeral ones that no
-// document lists and nobody learned are one port.
+// What it leaves out: a group has one time, that of its last flow. Ephemeral ports that no document lists and nobody
+// learned are one port, where the other end's is none of them.
 
 import { swap32 } from '../schemas/address.ts';
-import { type Applications, parsePortRange, parseVip } from '../schemas/applications.ts';
+import { type Applications, parsePortRange, parsePortSpan, parseVip } from '../schemas/applications.ts';
 import type { ApplicationsPreview, DocumentWarning, PreviewQuestion } from '../schemas/applications-preview.ts';
 import { applicationsWarnings, type Selectable } from '../schemas/applications-warnings.ts';
 import { createBatch } from '../schemas/batch.ts';
 import { RULE } from '../schemas/codes.ts';
+import { FACT_LIFE_MS } from '../schemas/facts.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import { inventoryChecker } from '../schemas/inventory.ts';
 import { hashedKey, type Key, keyToBigint, keyToHex } from '../schemas/keys.ts';
 import { ELECTED_SQL, FIVE_MINUTES_S, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../storage/elections.ts';
 import { COUNTED } from '../storage/spread.ts';
 import type { Storage } from '../storage/storage.ts';
 import { compileApplications, openApplications } from './applications.ts';
 import { createEnrichment, type FlowBatch } from './enrich.ts';
+import { createHistory, type HistoryOptions } from './knowledge/history.ts';
 import type { Knowledge } from './knowledge/knowledge.ts';
+import { knowledgeOf } from './knowledge/load.ts';
+import { readHistory } from './knowledge/recorded.ts';
+import { FACTS_MAX } from './known-facts.ts';
 import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from './learned-services.ts';
 import { createNodeNames } from './node-names.ts';
-import { ephemeralBits } from './server-side.ts';
+import { EPHEMERAL_PORTS, ephemeralBits } from './server-side.ts';
+import { NO_DOCUMENTS } from './snapshot.ts';
 import { setTime } from './times.ts';
 
 export const PREVIEW_GROUPS_MAX = 100_000;
@@ -68,13 +75,20 @@ export async function previewApplications(
   knowledge: Knowledge,
   present: Applications,
   { proposed, fromMs, toMs }: PreviewQuestion,
-  { groupsMax = PREVIEW_GROUPS_MAX, ephemeralPorts, inventory }: PreviewOptions = {},
+  { groupsMax = PREVIEW_GROUPS_MAX, ephemeralPorts = EPHEMERAL_PORTS, inventory }: PreviewOptions = {},
 ): Promise<ApplicationsPreview> {
   const startedAt = performance.now();
   const ephemeral = ephemeralBits(ephemeralPorts);
   const seen = await storage.servicesSeen(fromMs - SERVICE_LIFE_S * 1000, toMs, SERVICES_MAX);
   const learnedPorts = [...new Set(seen.map(({ port }) => port))].slice(0, LEARNED_PORTS_MAX);
-  const { sql, params } = groupsStatement({ fromMs, toMs, groupsMax, learnedPorts, documents: [present, proposed] });
+  const { sql, params } = groupsStatement({
+    fromMs,
+    toMs,
+    groupsMax,
+    learnedPorts,
+    ephemeralPorts,
+    documents: [present, proposed],
+  });
   const groups = await storage.select<GroupRow>(sql, params);
 
   const enriched = (document: Applications) => {
@@ -117,6 +131,32 @@ export async function previewApplications(
   };
 }
 
+/** The same with the documents that ClickHouse keeps. */
+export async function previewRecorded(
+  storage: Storage,
+  question: PreviewQuestion,
+  history: HistoryOptions,
+  options: PreviewOptions = {},
+): Promise<ApplicationsPreview> {
+  const made = createHistory(history);
+  const { applications = NO_DOCUMENTS.applications } = await readHistory(storage, made, question);
+  made.useFacts(await storage.recentFacts(question.fromMs - FACT_LIFE_MS, FACTS_MAX));
+  const rows = await storage.select<{ body: string }>(
+    "SELECT argMax(body, (asOf, recordedAt)) AS body FROM documents WHERE kind = 'inventory' GROUP BY source",
+  );
+  const inventories = rows.map(({ body }) => inventoryChecker.check('the recorded inventory', JSON.parse(body)));
+  const inventory: Selectable = {
+    hosts: inventories.flatMap(({ hosts }) => hosts),
+    vms: inventories.flatMap(({ vms }) => vms),
+    endpoints: inventories.flatMap(({ endpoints }) => endpoints),
+    segments: inventories.flatMap(({ segments }) => segments),
+  };
+  return previewApplications(storage, knowledgeOf(made, applications), applications, question, {
+    ...options,
+    ...(inventories.length > 0 && { inventory }),
+  });
+}
+
 /** The same inventory with other applications. */
 function withApplications(knowledge: Knowledge, document: Applications): Knowledge {
   const table = openApplications(compileApplications(document));
@@ -137,11 +177,12 @@ interface GroupsQuestion {
   readonly toMs: number;
   readonly groupsMax: number;
   readonly learnedPorts: readonly number[];
+  readonly ephemeralPorts: readonly string[];
   readonly documents: readonly Applications[];
 }
 
 /** Whole records of the window, each counted once; the volume of a flow is that of its last five minutes. */
-function groupsStatement({ fromMs, toMs, groupsMax, learnedPorts, documents }: GroupsQuestion) {
+function groupsStatement({ fromMs, toMs, groupsMax, learnedPorts, ephemeralPorts, documents }: GroupsQuestion) {
   const within = `receivedAt >= fromUnixTimestamp64Milli({from:Int64}) AND receivedAt < fromUnixTimestamp64Milli({to:Int64})`;
   const slot = `intDiv(toUnixTimestamp64Milli(flowEnd), ${FIVE_MINUTES_S * 1000})`;
   const chosen = `(${PAIR_SQL}, ${slot}, ${POINT_SQL}) IN (
@@ -149,17 +190,21 @@ function groupsStatement({ fromMs, toMs, groupsMax, learnedPorts, documents }: G
       SELECT ${PAIR_SQL} AS pair, ${slot} AS slot, ${POINT_SQL} AS point, sum(estBytes) AS total FROM flows
       WHERE ${within} AND ${UNELECTED_SQL} GROUP BY pair, slot, point)
     GROUP BY pair, slot)`;
-  const starts: number[] = [];
-  const ends: number[] = [];
-  for (const { from, to } of documents.flatMap(listedRanges)) {
-    if (to < COLLAPSED_PORT_MIN) continue;
-    starts.push(from);
-    ends.push(to);
-  }
-  const shows = (port: string) =>
-    `${port} < ${COLLAPSED_PORT_MIN} OR has({learned:Array(UInt16)}, ${port}) OR arrayExists((a, b) -> ${port} BETWEEN a AND b, {starts:Array(UInt16)}, {ends:Array(UInt16)})`;
-  // Which of two collapsed ports is the lower one is still told.
-  const shown = (port: string, other: string) => `if(${shows(port)}, ${port}, if(${other} > ${port}, 65534, 65535))`;
+  const listed = documents.flatMap(listedRanges).filter(({ to }) => to >= COLLAPSED_PORT_MIN);
+  const clients = ephemeralPorts.map(text => parsePortSpan(text)!);
+  const isOrdinary = (port: number) =>
+    !learnedPorts.includes(port) &&
+    !listed.some(({ from, to }) => from <= port && port <= to) &&
+    clients.some(({ from, to }) => from <= port && port <= to);
+  let ordinary = 65535;
+  while (ordinary >= COLLAPSED_PORT_MIN && !isOrdinary(ordinary)) ordinary--;
+  const isWithin = (port: string, name: string) =>
+    `arrayExists((a, b) -> ${port} BETWEEN a AND b, {${name}From:Array(UInt16)}, {${name}To:Array(UInt16)})`;
+  // Clients' ports that nothing tells apart are one, where the other end's is none of them: the lower port may decide there.
+  const shown = (port: string, other: string) =>
+    ordinary < COLLAPSED_PORT_MIN
+      ? port
+      : `if(${port} >= ${COLLAPSED_PORT_MIN} AND ${other} < ${COLLAPSED_PORT_MIN} AND NOT has({learned:Array(UInt16)}, ${port}) AND NOT ${isWithin(port, 'listed')} AND ${isWithin(port, 'clients')}, ${ordinary}, ${port})`;
   const keys = [
     'srcMac',
     'dstMac',
@@ -186,7 +231,16 @@ FROM (
   GROUP BY srcAddr, dstAddr, exporter, stationId, ${keys.join(', ')}, srcShown, dstShown
 ) AS r
 ORDER BY r.bytes DESC, src, dst, srcShown, dstShown LIMIT {groups:UInt32}`;
-  const params = { from: fromMs, to: toMs, groups: groupsMax, learned: learnedPorts, starts, ends };
+  const params = {
+    from: fromMs,
+    to: toMs,
+    groups: groupsMax,
+    learned: learnedPorts,
+    listedFrom: listed.map(({ from }) => from),
+    listedTo: listed.map(({ to }) => to),
+    clientsFrom: clients.map(({ from }) => from),
+    clientsTo: clients.map(({ to }) => to),
+  };
   return { sql, params };
 }
 
