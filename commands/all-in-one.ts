@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { type Collector, createCollector, type Receiving } from '../collector/collector.ts';
+import { previewRecorded } from '../enricher/preview.ts';
 import { createEnricherSupervisor, type EnricherSupervisor } from '../enricher/supervisor.ts';
 import { createQueryApi, type Dependency } from '../query-api/app.ts';
 import type { Configuration } from '../schemas/configuration.ts';
@@ -15,6 +16,7 @@ import { createMetrics, type Metrics } from '../service/metrics.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
 import { createEmbeddedServer, type EmbeddedServer } from '../storage/embedded.ts';
 import { migrate } from '../storage/migrate.ts';
+import type { DocumentVersion } from '../storage/storage.ts';
 import { type OpenedSpool, openSpool } from '../transport/spool.ts';
 
 const PING_INTERVAL_MS = 1000;
@@ -68,6 +70,11 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
       log,
       metrics: process.metrics,
       ready: dependencies,
+      documents: storage.documents,
+      advisor: {
+        previewApplications: question =>
+          previewRecorded(storage.reader, question, configuration, { ephemeralPorts: configuration.ephemeralPorts }),
+      },
     });
     const url = { value: '' };
     await lifecycle.start({
@@ -148,6 +155,8 @@ interface StartedStorage {
   readonly address: Address;
   /** A client that may only read. */
   readonly reader: ClickHouse;
+  /** The part of the writing client that documents by API need. */
+  readonly documents: { insert(version: DocumentVersion): Promise<void> };
   health(): Dependency;
 }
 
@@ -184,6 +193,7 @@ async function startStorage({ configuration, metrics, lifecycle, data }: Process
   return {
     address,
     reader,
+    documents: { insert: owner.insertDocument },
     health() {
       const ok = counters.get('up') === 1;
       return { name: 'clickhouse', ok, detail: ok ? address.url : `${address.url} does not answer` };

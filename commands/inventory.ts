@@ -2,16 +2,18 @@
 
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { applicationsChecker } from '../schemas/applications.ts';
+import { type Applications, applicationsChecker } from '../schemas/applications.ts';
+import { applicationsWarnings } from '../schemas/applications-warnings.ts';
 import { type Checker, DocumentError } from '../schemas/documents.ts';
 import { exporterRegistryChecker } from '../schemas/exporters.ts';
-import { inventoryChecker } from '../schemas/inventory.ts';
+import { type Inventory, inventoryChecker } from '../schemas/inventory.ts';
 import { parseCommand, usageError } from './command-line.ts';
 
 const HELP = `hairpin inventory check FILE...
 
 Checks inventory snapshots, applications and exporter registries (JSON or YAML) and names every fault with its line and
-what is allowed there. Exit code 2 when one is refused.
+what is allowed there. What of an applications document has no effect is a warning; selectors that match nothing are told
+where an inventory is checked with it. Exit code 2 when one is refused.
 `;
 
 export async function inventory(args: readonly string[]): Promise<number> {
@@ -19,10 +21,24 @@ export async function inventory(args: readonly string[]): Promise<number> {
   if (!values) return 0;
   const [action, ...files] = positionals;
   if (action !== 'check' || files.length === 0) throw usageError('inventory check FILE...', HELP);
-  return files.map(check).some(valid => !valid) ? 2 : 0;
+  const inventory = inventoryAmong(files);
+  return files.map(file => check(file, inventory)).some(valid => !valid) ? 2 : 0;
 }
 
-function check(file: string): boolean {
+/** The first valid inventory among the files: selectors of applications are compared with it. */
+function inventoryAmong(files: readonly string[]): Inventory | undefined {
+  for (const file of files) {
+    try {
+      const text = readFileSync(file, 'utf8');
+      if (checkerFor(text).checker === inventoryChecker) return inventoryChecker.parse(file, text);
+    } catch {
+      // Told when the file itself is checked.
+    }
+  }
+  return undefined;
+}
+
+function check(file: string, inventory: Inventory | undefined): boolean {
   try {
     const text = readFileSync(file, 'utf8');
     const { kind, checker } = checkerFor(text);
@@ -31,6 +47,9 @@ function check(file: string): boolean {
       Array.isArray(value) && value.length > 0 ? [`${value.length} ${key}`] : [],
     );
     process.stdout.write(`${file}: valid ${kind} (${counts.join(', ') || 'empty'})\n`);
+    if (checker === applicationsChecker)
+      for (const { path, message } of applicationsWarnings(document as unknown as Applications, inventory))
+        process.stdout.write(`  warning: ${path} ${message}\n`);
     return true;
   } catch (error) {
     const reason =

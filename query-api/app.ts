@@ -4,14 +4,18 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { type Configuration, parseHostPort } from '../schemas/configuration.ts';
+import { DocumentError } from '../schemas/documents.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
 import { Health } from './answers.ts';
 import { registerApi } from './api.ts';
+import { type ApplicationsDependencies, registerApplications } from './applications-routes.ts';
 import { registerConsole } from './console-files.ts';
 import {
+  documentProblem,
+  HttpProblem,
   type ParameterFault,
   type ProblemDocument,
   QuestionError,
@@ -31,6 +35,10 @@ export interface QueryApiDependencies {
   readonly metrics: Metrics;
   /** What the process depends on, now; /readyz is 200 when all is well. */
   readonly ready: () => readonly Dependency[];
+  /** Records documents that come by the API; without it they are refused. */
+  readonly documents?: ApplicationsDependencies['documents'];
+  /** Answers what needs the enricher's knowledge; without it there are no previews. */
+  readonly advisor?: ApplicationsDependencies['advisor'];
   /** The clock; a test passes its own. */
   readonly nowMs?: () => number;
 }
@@ -47,7 +55,7 @@ const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 export function createQueryApi(
   config: Configuration,
-  { storage, log, metrics, ready, nowMs = Date.now }: QueryApiDependencies,
+  { storage, log, metrics, ready, documents, advisor, nowMs = Date.now }: QueryApiDependencies,
 ): QueryApi {
   const app = fastify({
     logger: false,
@@ -84,12 +92,13 @@ export function createQueryApi(
         description:
           'Who talks to whom, counted once, with its error and its blind spots. Numbers are exact up to 2^53.',
       },
-      tags: [{ name: 'questions' }, { name: 'health' }],
+      tags: [{ name: 'questions' }, { name: 'documents' }, { name: 'health' }],
     },
   });
   app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.register(async routes => {
     registerApi(routes, { storage, config, nowMs });
+    registerApplications(routes, { storage, config, nowMs, documents, advisor });
     registerHealth(routes, metrics, ready);
     registerConsole(routes);
   });
@@ -143,6 +152,8 @@ function registerHealth(app: FastifyInstance, metrics: Metrics, ready: () => rea
 }
 
 function problemOf(error: FastifyError | Error, known: readonly string[]): ProblemDocument {
+  if (error instanceof HttpProblem) return error.document;
+  if (error instanceof DocumentError) return documentProblem(error);
   if (error instanceof QuestionError) return questionProblem(error.faults);
   if ('validation' in error && error.validation)
     return questionProblem(

@@ -2,6 +2,7 @@
 // fault and says what is allowed there.
 
 import { type Static, Type } from 'typebox';
+import type { DocumentError } from '../schemas/documents.ts';
 
 export interface ParameterFault {
   readonly parameter: string;
@@ -16,10 +17,18 @@ export const ProblemDocument = Type.Object(
     status: Type.Integer(),
     detail: Type.String(),
     parameters: Type.Optional(Type.Array(Type.Object({ parameter: Type.String(), reason: Type.String() }))),
+    faults: Type.Optional(
+      Type.Array(Type.Object({ path: Type.String(), message: Type.String(), line: Type.Optional(Type.Integer()) }), {
+        description: 'every fault of a document that is refused; paths are JSON pointers into it',
+      }),
+    ),
   },
   { description: 'RFC 9457 problem document' },
 );
 export type ProblemDocument = Static<typeof ProblemDocument>;
+
+/** Of the faults of a document in the text for people; all are in the list. */
+const DETAIL_LINES_MAX = 21;
 
 /** A question that cannot be answered as asked. */
 export class QuestionError extends Error {
@@ -28,6 +37,27 @@ export class QuestionError extends Error {
     super(faults.map(fault => `${fault.parameter}: ${fault.reason}`).join('; '));
     this.faults = faults;
   }
+}
+
+/** Anything else that ends in a problem document of its own. */
+export class HttpProblem extends Error {
+  readonly document: ProblemDocument;
+  constructor(status: number, name: string, title: string, detail: string) {
+    super(detail);
+    this.document = { type: `urn:hairpin:problem:${name}`, title, status, detail };
+  }
+}
+
+/** A document that is refused whole. */
+export function documentProblem(error: DocumentError): ProblemDocument {
+  const { faults } = error;
+  return {
+    type: 'urn:hairpin:problem:document-invalid',
+    title: 'The document is refused; nothing of it was applied',
+    status: 422,
+    detail: error.message.split('\n').slice(0, DETAIL_LINES_MAX).join('\n'),
+    faults: faults.map(({ path, message, line }) => ({ path, message, ...(line !== undefined && { line }) })),
+  };
 }
 
 export function refuse(parameter: string, reason: string): never {

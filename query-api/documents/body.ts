@@ -1,0 +1,56 @@
+// The body of a document as bytes, whatever its content type says: JSON or YAML, as it is or compressed with gzip. Its
+// size is bounded twice, as it comes and unpacked: a few kilobytes of gzip unpack to gigabytes.
+
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { HttpProblem } from '../problem.ts';
+
+/** Routes of `app` get their body as a Buffer of at most `bytesMax` bytes. Call it in a scope of its own. */
+export function readBodies(app: FastifyInstance, bytesMax: number): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', async (request: FastifyRequest, payload: NodeJS.ReadableStream) => {
+    const encoding = String(request.headers['content-encoding'] ?? 'identity').toLowerCase();
+    if (encoding === 'identity') return collect(payload, bytesMax);
+    if (encoding !== 'gzip')
+      throw new HttpProblem(
+        415,
+        'encoding-unknown',
+        'The encoding is not known',
+        `"${encoding}" cannot be read; gzip or none is allowed`,
+      );
+    let bytes = Buffer.alloc(0);
+    try {
+      await pipeline(payload, createGunzip(), async unpacked => {
+        bytes = await collect(unpacked, bytesMax);
+      });
+    } catch (error) {
+      if (error instanceof HttpProblem) throw error;
+      throw new HttpProblem(
+        400,
+        'encoding-broken',
+        'The body is not what it says',
+        `no gzip stream: ${(error as Error).message}`,
+      );
+    }
+    return bytes;
+  });
+}
+
+async function collect(stream: AsyncIterable<string | Buffer>, bytesMax: number): Promise<Buffer<ArrayBuffer>> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of stream) {
+    const buffer = Buffer.from(piece as Buffer);
+    bytes += buffer.length;
+    if (bytes > bytesMax)
+      throw new HttpProblem(
+        413,
+        'document-too-large',
+        'The document is too large',
+        `it has more than ${bytesMax} bytes; raise --snapshot-bytes-max, or send it in parts that are not complete`,
+      );
+    pieces.push(buffer);
+  }
+  return Buffer.concat(pieces);
+}
