@@ -1,6 +1,7 @@
 // The applications document by API, against a real ClickHouse: the whole way from automatic nodes to rules.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { previewRecorded } from '../enricher/preview.ts';
 import type { PreviewQuestion } from '../schemas/applications-preview.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import { prefix4Key, serviceKey } from '../schemas/keys.ts';
@@ -37,7 +38,7 @@ const flows: FlowObject[] = [
   flow({ ...at, srcApp: block, dstApp: mixed.key, service: https!, serverSide: 1, bytes: 197 }),
 ];
 
-async function house(database: string, preview?: (question: PreviewQuestion) => Promise<never>) {
+async function house(database: string, preview?: (question: PreviewQuestion) => Promise<never>, isReal = false) {
   const storage = server.connect(database);
   await migrate(storage, config);
   await storage.insertArrow('flows', encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
@@ -48,6 +49,9 @@ async function house(database: string, preview?: (question: PreviewQuestion) => 
     metrics: createMetrics(),
     ready: () => [],
     documents: { insert: storage.insertDocument },
+    ...(isReal && {
+      advisor: { previewApplications: (question: PreviewQuestion) => previewRecorded(storage, question, config) },
+    }),
     ...(preview && { advisor: { previewApplications: preview } }),
     nowMs: () => NOW,
   });
@@ -176,4 +180,28 @@ test('one call turns an automatic node into the last application', async () => {
     payload: '{"node":"auto:lab"}',
   });
   expect(form.statusCode).toBe(415);
+});
+
+test('a preview tells what would move between the recorded document and the proposed one', async () => {
+  const { call } = await house('preview', undefined, true);
+  // The records have no addresses: infrastructure, whatever the document, until a prefix holds it.
+  await call('PUT', '', { applications: [{ id: 'first', servers: { prefixes: ['10.0.0.0/8'] } }] });
+  const proposed = {
+    applications: [
+      { id: 'all', servers: { prefixes: ['::/0'] } },
+      { id: 'idle', servers: { tags: ['x'] } },
+    ],
+  };
+  const { status, answer } = await call('PUT', '?preview=true', proposed);
+  expect([status, answer.bytes, answer.examinedShare]).toEqual([200, 1000, 1]);
+  expect(answer.applications.map(({ id, path }: Record<string, string>) => [id, path])).toEqual([
+    ['first', null],
+    ['all', '/applications/0'],
+    ['idle', '/applications/1'],
+  ]);
+  expect(answer.warnings).toContainEqual({
+    path: '/applications/1',
+    message: 'no traffic of the window belongs to it',
+  });
+  expect((await call('GET', '')).answer.document.applications[0].id).toBe('first');
 });
