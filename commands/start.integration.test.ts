@@ -68,7 +68,7 @@ describe('what is wrong at the start is one clear message', () => {
   test('a wrong inventory is refused with its lines and every fault', () => {
     const inventory = document(
       'wrong.yaml',
-      'source: lab\nasOf: 2026-01-01T00:00:00Z\nvms:\n  - id: a\n    name: web-1\n    vnics:\n      - mac: 00:11\n  - id: a\n    name: web-2\n    host: nowhere\n',
+      'source: lab\nasOf: 2026-01-01T00:00:00Z\nvms:\n  - id: a\n    name: web-1\n    vnics:\n      - mac: 00:11\n  - id: a\n    name: web-2\n    host: nowhere\ncomplete: [hosts]\n',
     );
     const { status, stderr } = run(
       'start',

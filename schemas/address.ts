@@ -143,9 +143,35 @@ const MAC_DOTTED = /^([0-9a-f]{4}\.){2}[0-9a-f]{4}$/i;
 
 /** A MAC address as the two words of its column, undefined when the text is none. */
 export function parseMac(text: string): { low: number; high: number } | undefined {
+  const plain = parsePlainMac(text);
+  if (plain) return plain;
   if (!MAC.test(text) && !MAC_DOTTED.test(text)) return undefined;
   const hex = text.replace(/[:.-]/g, '');
   return { low: Number.parseInt(hex.slice(4), 16), high: Number.parseInt(hex.slice(0, 4), 16) };
+}
+
+/** The usual form, lower case with colons: hundreds of thousands are read when an inventory is compiled. */
+function parsePlainMac(text: string): { low: number; high: number } | undefined {
+  if (text.length !== 17) return undefined;
+  let high = 0;
+  let low = 0;
+  for (let at = 0; at < 17; at += 3) {
+    const first = hexDigit(text.charCodeAt(at));
+    const second = hexDigit(text.charCodeAt(at + 1));
+    if (first < 0 || second < 0 || (at < 15 && text.charCodeAt(at + 2) !== COLON)) return undefined;
+    const byte = 16 * first + second;
+    if (at < 6) high = 256 * high + byte;
+    else low = 256 * low + byte;
+  }
+  return { low, high };
+}
+
+const COLON = 58;
+
+/** Of '0' to '9' and 'a' to 'f'; -1 for others. */
+function hexDigit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  return code >= 97 && code <= 102 ? code - 87 : -1;
 }
 
 export function formatMac(low: number, high: number): string {
