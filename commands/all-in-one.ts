@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { type Collector, createCollector, type Receiving } from '../collector/collector.ts';
 import { createAdvisor } from '../enricher/advisor.ts';
+import { previewRecorded } from '../enricher/preview.ts';
 import { createReenrichments } from '../enricher/reenrichments.ts';
 import { createEnricherSupervisor, type EnricherSupervisor } from '../enricher/supervisor.ts';
 import { createQueryApi, type Dependency } from '../query-api/app.ts';
@@ -18,6 +19,7 @@ import { createMetrics, type Metrics } from '../service/metrics.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
 import { createEmbeddedServer, type EmbeddedServer } from '../storage/embedded.ts';
 import { migrate } from '../storage/migrate.ts';
+
 import { type OpenedSpool, openSpool } from '../transport/spool.ts';
 
 const PING_INTERVAL_MS = 1000;
@@ -87,6 +89,10 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
       ready: dependencies,
       documents: storage.documents,
       reenrichments,
+      previews: {
+        previewApplications: question =>
+          previewRecorded(storage.reader, question, configuration, { ephemeralPorts: configuration.ephemeralPorts }),
+      },
     });
     const url = { value: '' };
     await lifecycle.start({

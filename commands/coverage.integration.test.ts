@@ -131,7 +131,8 @@ beforeAll(async () => {
     {
       storage: { url: server.address.url, user: server.address.user, password: server.address.password },
       database: 'coverage',
-      queryTimeoutMs: 20_000, history: HISTORY,
+      queryTimeoutMs: 20_000,
+      history: HISTORY,
     },
     { log },
   );
@@ -237,7 +238,8 @@ test('without an inventory coverage is null, and a question for one host is refu
     {
       storage: { url: server.address.url, user: server.address.user, password: server.address.password },
       database: 'empty',
-      queryTimeoutMs: 20_000, history: HISTORY,
+      queryTimeoutMs: 20_000,
+      history: HISTORY,
     },
     { log },
   );

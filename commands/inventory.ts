@@ -4,17 +4,19 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { parse } from 'yaml';
-import { applicationsChecker } from '../schemas/applications.ts';
+import { type Applications, applicationsChecker } from '../schemas/applications.ts';
+import { applicationsWarnings } from '../schemas/applications-warnings.ts';
 import { type Checker, DocumentError } from '../schemas/documents.ts';
 import { exporterRegistryChecker } from '../schemas/exporters.ts';
-import { inventoryChecker } from '../schemas/inventory.ts';
+import { type Inventory, inventoryChecker } from '../schemas/inventory.ts';
 import { parseCommand, usageError } from './command-line.ts';
 
 const HELP = `hairpin inventory check|import FILE... [--api URL] [--correction]
 
 Checks inventory snapshots, applications and exporter registries (JSON or YAML) and names every fault with its line and
-what is allowed there; import sends each to a running Hairpin, which takes it whole or refuses it whole. Exit code 2 when one
-is refused, 1 when nobody answers.
+what is allowed there; import sends each to a running Hairpin, which takes it whole or refuses it whole. What of an
+applications document has no effect is a warning; selectors that match nothing are told where an inventory is checked with
+it. Exit code 2 when one is refused, 1 when nobody answers.
 
   --api URL      where Hairpin answers [http://127.0.0.1:8080]
   --correction   a snapshot may be of the past of its source
@@ -30,7 +32,10 @@ export async function inventory(args: readonly string[]): Promise<number> {
   const [action, ...files] = positionals;
   if ((action !== 'check' && action !== 'import') || files.length === 0)
     throw usageError('inventory check|import FILE...', HELP);
-  if (action === 'check') return files.map(check).some(valid => !valid) ? 2 : 0;
+  if (action === 'check') {
+    const inventory = inventoryAmong(files);
+    return files.map(file => check(file, inventory)).some(valid => !valid) ? 2 : 0;
+  }
   let worst = 0;
   for (const file of files)
     worst = Math.max(worst, await send(file, String(values['api']), values['correction'] === true));
@@ -92,7 +97,20 @@ async function send(file: string, api: string, correction: boolean): Promise<num
   }
 }
 
-function check(file: string): boolean {
+/** The first valid inventory among the files: selectors of applications are compared with it. */
+function inventoryAmong(files: readonly string[]): Inventory | undefined {
+  for (const file of files) {
+    try {
+      const text = readFileSync(file, 'utf8');
+      if (checkerFor(text).checker === inventoryChecker) return inventoryChecker.parse(file, text);
+    } catch {
+      // Told when the file itself is checked.
+    }
+  }
+  return undefined;
+}
+
+function check(file: string, inventory: Inventory | undefined): boolean {
   try {
     const text = readFileSync(file, 'utf8');
     const { kind, checker } = checkerFor(text);
@@ -101,6 +119,9 @@ function check(file: string): boolean {
       Array.isArray(value) && value.length > 0 ? [`${value.length} ${key}`] : [],
     );
     process.stdout.write(`${file}: valid ${kind} (${counts.join(', ') || 'empty'})\n`);
+    if (checker === applicationsChecker)
+      for (const { path, message } of applicationsWarnings(document as unknown as Applications, inventory))
+        process.stdout.write(`  warning: ${path} ${message}\n`);
     return true;
   } catch (error) {
     const reason =

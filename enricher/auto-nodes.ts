@@ -4,6 +4,7 @@
 import { formatPrefix, isMapped4, maskWords, type Words } from '../schemas/address.ts';
 import { RULE } from '../schemas/codes.ts';
 import { EXPLICIT_NODES, type ExplicitNode, explicitKey, hashedKey, type Key, prefix4Key } from '../schemas/keys.ts';
+import { stemOf } from '../schemas/stem.ts';
 
 export interface AutoNode {
   readonly key: Key;
@@ -17,7 +18,7 @@ export const EXPLICIT: Readonly<Record<ExplicitNode, AutoNode>> = Object.fromEnt
 
 /** `lab-07` and `lab-12` are `auto:lab`; a name of nothing but digits and separators stays whole. */
 export function autoVmNode(vmName: string): AutoNode {
-  return group(vmName.replace(/[\d\s._-]+$/, '') || vmName, RULE['auto-vm']);
+  return group(stemOf(vmName), RULE['auto-vm']);
 }
 
 export function autoEndpointNode(name: string): AutoNode {

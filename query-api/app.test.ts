@@ -42,6 +42,10 @@ test('the documentation tells every question with its parameters', async () => {
     paths: Record<string, { get: { parameters: { name: string; description: string }[] } }>;
   }>();
   expect(Object.keys(paths).sort()).toEqual([
+    '/api/v1/applications',
+    '/api/v1/applications/adopt',
+    '/api/v1/applications/preview',
+    '/api/v1/applications/suggestions',
     '/api/v1/coverage',
     '/api/v1/events',
     '/api/v1/exporters',

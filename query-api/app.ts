@@ -12,6 +12,7 @@ import { type Storage, StorageError } from '../storage/storage.ts';
 import { type Advisor, AdvisorError } from './advisor.ts';
 import { Health } from './answers.ts';
 import { registerApi } from './api.ts';
+import { type ApplicationsDependencies, registerApplications } from './applications-routes.ts';
 import { createCallers } from './callers.ts';
 import { registerConsole } from './console-files.ts';
 import { type DocumentWriter, registerDocuments } from './documents/routes.ts';
@@ -47,6 +48,8 @@ export interface QueryApiDependencies {
   readonly reenrichments?: Reenrichments;
   /** Who knows the inventory; without one, coverage is not known. */
   readonly advisor?: Advisor;
+  /** Answers what a changed applications document would do; without it there are no previews. */
+  readonly previews?: ApplicationsDependencies['advisor'];
   /** The clock; a test passes its own. */
   readonly nowMs?: () => number;
 }
@@ -65,7 +68,7 @@ const PARAM_LENGTH_MAX = 255;
 
 export function createQueryApi(
   config: Configuration,
-  { storage, log, metrics, ready, documents, reenrichments, advisor, nowMs = Date.now }: QueryApiDependencies,
+  { storage, log, metrics, ready, documents, reenrichments, advisor, previews, nowMs = Date.now }: QueryApiDependencies,
 ): QueryApi {
   const app = fastify({
     logger: false,
@@ -116,6 +119,7 @@ export function createQueryApi(
   app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.register(async routes => {
     registerApi(routes, { storage, config, nowMs, advisor });
+    registerApplications(routes, { storage, config, nowMs, documents, advisor: previews });
     registerDocuments(routes, { storage, config, nowMs, documents });
     registerEvents(routes, { storage, nowMs });
     if (reenrichments) registerReenrichments(routes, reenrichments, nowMs);

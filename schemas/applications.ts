@@ -88,6 +88,7 @@ export const applicationsChecker = documentChecker(Applications, document => {
     });
   each(document.internal, '/internal', parsePrefix, 'prefix (10.0.0.0/8, fd00::/8)');
   const seen = new Map<string, number>();
+  const vips = new Map<string, { readonly ports: PortRange; readonly path: string }[]>();
   document.applications.forEach((application, i) => {
     const at = `/applications/${i}`;
     const first = seen.get(application.id);
@@ -100,6 +101,29 @@ export const applicationsChecker = documentChecker(Applications, document => {
     each(servers.vips, `${at}/servers/vips`, parseVip, 'virtual address with port (10.0.0.10 tcp/443)');
     each(application.ports, `${at}/ports`, parsePortRange, 'port or range (tcp/443, udp/8000-8100, icmp)');
     each(application.clientPorts, `${at}/clientPorts`, parsePortRange, 'port or range (tcp/443, udp/8000-8100, icmp)');
+    servers.vips.forEach((text, j) => {
+      const vip = parseVip(text);
+      if (!vip) return;
+      const path = `${at}/servers/vips/${j}`;
+      const name = String(parseAddress(vip.address));
+      const others = vips.get(name) ?? [];
+      const other = others.find(({ ports }) => meet(ports, vip.ports));
+      if (other)
+        faults.push({
+          path,
+          message: `"${text}" is given to ${other.path} already: a virtual address and port belongs to one application`,
+        });
+      vips.set(name, [...others, { ports: vip.ports, path }]);
+    });
+    application.clientPorts.forEach((text, j) => {
+      const range = parsePortRange(text);
+      const own = application.ports.findIndex(port => range && meet(parsePortRange(port), range));
+      if (own >= 0)
+        faults.push({
+          path: `${at}/clientPorts/${j}`,
+          message: `"${text}" meets ${at}/ports/${own}: a port is the servers' or the clients', not both`,
+        });
+    });
     if (Object.values(servers).every(values => values.length === 0))
       faults.push({
         path: `${at}/servers`,
@@ -109,6 +133,10 @@ export const applicationsChecker = documentChecker(Applications, document => {
   });
   return faults;
 });
+
+function meet(a: PortRange | undefined, b: PortRange): boolean {
+  return a !== undefined && a.proto === b.proto && a.from <= b.to && b.from <= a.to;
+}
 
 export function parseVip(text: string): { address: string; ports: PortRange } | undefined {
   const [address = '', portText = '', more] = text.trim().split(/\s+/);
