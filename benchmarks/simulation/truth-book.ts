@@ -92,7 +92,7 @@ export function createTruthBook(): TruthBook {
         ports: new Map(),
       }));
       addTo(cell, bytes, packets);
-      const first = seen.find(({ exporter }) => !exporter.silent);
+      const first = firstSeen(seen);
       if (first) {
         const rate = first.exporter.sampling;
         cell.samplingRate = Math.max(cell.samplingRate, rate);
@@ -148,6 +148,18 @@ export function createTruthBook(): TruthBook {
       };
     },
   };
+}
+
+/** The least sampled meter of the first device on the way that tells anything. */
+function firstSeen(seen: readonly Observation[]): Observation | undefined {
+  const live = seen.filter(({ exporter }) => !exporter.silent);
+  const device = live[0]?.exporter.device;
+  return live
+    .filter(({ exporter }) => exporter.device === device)
+    .reduce<Observation | undefined>(
+      (best, each) => (best && best.exporter.sampling <= each.exporter.sampling ? best : each),
+      undefined,
+    );
 }
 
 export function timeText(ms: number): string {

@@ -43,14 +43,19 @@ export interface ExporterSpec {
 
 export type Metering = 'ingress' | 'egress' | 'both' | 'none';
 
+/** What an sFlow data source counts: one for both directions of a port. */
+export interface Source {
+  pool: number;
+  sequence: number;
+}
+
 /** A port and direction with its sampler. */
 export interface Point {
   readonly port: number;
   readonly direction: 'ingress' | 'egress';
+  readonly source: Source;
   /** Packets that pass until one is taken. */
   skip: number;
-  pool: number;
-  sequence: number;
   /** Everything that passed, for the truth. */
   packets: number;
   bytes: number;
@@ -137,29 +142,37 @@ export function passSampler(
   take: (packet: number) => void,
 ): void {
   let at = 0;
-  const before = point.pool;
+  const { source } = point;
+  const before = source.pool;
   while (point.skip < count - at) {
     at += point.skip;
-    point.pool = (before + at + 1) >>> 0;
+    source.pool = (before + at + 1) >>> 0;
     take(at);
     at++;
     point.skip = drawSkip(random, rate);
   }
   point.skip -= count - at;
-  point.pool = (before + count) >>> 0;
+  source.pool = (before + count) >>> 0;
 }
 
 /** The points of an exporter and the observations they make of a hop. */
 export function createPoints(context: ExporterContext, exporter: () => Exporter) {
   const { spec, device, random } = context;
   const points = new Map<string, Point>();
+  const sources = new Map<number, Source>();
+
+  const sourceOf = (port: number): Source => {
+    const source = sources.get(port) ?? { pool: 0, sequence: 0 };
+    sources.set(port, source);
+    return source;
+  };
 
   const pointAt = (port: number, direction: Point['direction']): Point => {
     const name = `${port} ${direction}`;
     let point = points.get(name);
     if (!point) {
       const { sampling } = exporter();
-      point = { port, direction, skip: drawSkip(random, sampling), pool: 0, sequence: 0, packets: 0, bytes: 0 };
+      point = { port, direction, source: sourceOf(port), skip: drawSkip(random, sampling), packets: 0, bytes: 0 };
       points.set(name, point);
     }
     return point;
@@ -202,11 +215,8 @@ export function createPoints(context: ExporterContext, exporter: () => Exporter)
     },
     /** Samplers and counters of a device that starts again. */
     reset() {
-      for (const point of points.values()) {
-        point.pool = 0;
-        point.sequence = 0;
-        point.skip = drawSkip(random, exporter().sampling);
-      }
+      for (const source of sources.values()) Object.assign(source, { pool: 0, sequence: 0 });
+      for (const point of points.values()) point.skip = drawSkip(random, exporter().sampling);
     },
   };
 }

@@ -17,6 +17,7 @@ import {
   type ExporterContext,
   type Observation,
   passSampler,
+  type Source,
 } from './exporter.ts';
 
 const DATAGRAM_HEADER_BYTES = 28;
@@ -32,6 +33,13 @@ const ENTITY_SOURCE = 0x020003e8;
 const DISCARDED = 0x40000100;
 const SEVERAL = 0x80000000;
 const IF_SPEED = 25_000_000_000;
+
+/** A packet taken, until its tick is over: what ports take is then sent in the order of time. */
+interface Taken {
+  readonly atMs: number;
+  readonly observation: Observation;
+  readonly ipBytes: number;
+}
 
 interface PortCounters {
   inOctets: number;
@@ -53,6 +61,9 @@ export function createSflowAgent(context: ExporterContext): Exporter {
   let bootMs = context.bootMs;
   let countedMs = context.bootMs;
   let sentMs = context.bootMs;
+  let taken: Taken[] = [];
+  /** Pools of each source as its packets were taken, in order. */
+  const pools = new Map<Source, number[]>();
   const headers = new WeakMap<Observation, Map<number, Header>>();
   const counters = new Map<number, PortCounters>();
 
@@ -88,7 +99,7 @@ export function createSflowAgent(context: ExporterContext): Exporter {
     return header;
   };
 
-  const writeSample = (observation: Observation, ipBytes: number, nowMs: number) => {
+  const writeSample = ({ observation, ipBytes, atMs: nowMs }: Taken, pool: number) => {
     const { point, frame, copies } = observation;
     const { bytes, frameBytes } = headerFor(observation, ipBytes);
     const padded = (bytes.length + 3) & ~3;
@@ -97,10 +108,10 @@ export function createSflowAgent(context: ExporterContext): Exporter {
     const at = end;
     view.setUint32(at, 1);
     view.setUint32(at + 4, length - 8);
-    view.setUint32(at + 8, ++point.sequence);
+    view.setUint32(at + 8, ++point.source.sequence);
     view.setUint32(at + 12, spec.dataSource === 'entity' ? ENTITY_SOURCE : point.port);
     view.setUint32(at + 16, exporter.sampling);
-    view.setUint32(at + 20, point.pool);
+    view.setUint32(at + 20, pool);
     view.setUint32(at + 28, observation.inIf);
     view.setUint32(
       at + 32,
@@ -123,6 +134,19 @@ export function createSflowAgent(context: ExporterContext): Exporter {
     end = at + length;
     samples++;
     sampledBytes += ipBytes;
+  };
+
+  const writeTaken = () => {
+    taken.sort((a, b) => a.atMs - b.atMs);
+    const written = new Map<Source, number>();
+    for (const sample of taken) {
+      const { source } = sample.observation.point;
+      const n = written.get(source) ?? 0;
+      written.set(source, n + 1);
+      writeSample(sample, pools.get(source)![n]!);
+    }
+    taken = [];
+    pools.clear();
   };
 
   const counterOf = (port: number): PortCounters => {
@@ -171,9 +195,13 @@ export function createSflowAgent(context: ExporterContext): Exporter {
       const { point } = observation;
       point.packets += train.packets;
       point.bytes += trainBytes(train);
-      passSampler(point, train.packets, exporter.sampling, random, packet =>
-        writeSample(observation, packetBytes(train, packet), packetMs(train, packet)),
-      );
+      const { source } = point;
+      const list = pools.get(source) ?? [];
+      pools.set(source, list);
+      passSampler(point, train.packets, exporter.sampling, random, packet => {
+        list.push(source.pool);
+        taken.push({ atMs: packetMs(train, packet), observation, ipBytes: packetBytes(train, packet) });
+      });
     },
     count(hop: Hop, train: Train) {
       if (spec.countersEveryMs === 0) return;
@@ -191,15 +219,19 @@ export function createSflowAgent(context: ExporterContext): Exporter {
       }
     },
     tick(nowMs) {
+      writeTaken();
       if (spec.countersEveryMs > 0 && nowMs - countedMs >= spec.countersEveryMs) {
         countedMs = nowMs;
         sendCounters(nowMs);
       }
       send(nowMs);
     },
-    flush: send,
-    restart(nowMs) {
+    flush(nowMs) {
+      writeTaken();
       send(nowMs);
+    },
+    restart(nowMs) {
+      exporter.flush(nowMs);
       bootMs = nowMs;
       sequence = 0;
       counters.clear();

@@ -109,7 +109,7 @@ export const CHANGES = [
   ),
   scenario('reorder', 'datagrams overtake each other', 'exact', (world, { protocol }) => ({
     calls: racked(world, { host: VEPA, exporters: { protocol } }).calls,
-    transit: { late: 0.2, lateMsMax: 3000 },
+    transit: { late: 0.2, lateMsMax: 200 },
   })),
   scenario('clocks', 'exporters whose clocks are up to 20 s off', 'exact', world => {
     const { leaves, calls } = racked(world, { host: VEPA });

@@ -1,4 +1,4 @@
-// Sampled traffic, with cells from a few samples to many thousands, none of which has much of its port; and everything at
+// Sampled traffic, with small and large cells, none of which has much of its port; and everything at
 // once.
 
 import type { Call, ScenarioOptions } from '../plan.ts';
@@ -8,11 +8,13 @@ import { type Built, racked, scenario } from './build.ts';
 
 const VEPA = { switching: 'vepa' } as const;
 const APPS = ['crm', 'erp', 'mail', 'wiki', 'hr', 'build'] as const;
+/** Samples to be expected in a cell. */
+const CELL_SAMPLES = [36, 50, 70, 95, 140, 220, 350, 550, 800, 1100, 1400] as const;
 const TICK_MS = 10_000;
 const DURATION_MS = 300_000;
 
 /**
- * Cells of about 10 to 10,000 expected samples at any rate. Every host has a VM of every application, so that no cell has
+ * The same cells in samples at any rate. Every host has a VM of every application, so that no cell has
  * a large share of a port.
  */
 function strata(world: World, { sampling, volume }: ScenarioOptions, exporters: Parameters<typeof racked>[1]): Built {
@@ -25,8 +27,8 @@ function strata(world: World, { sampling, volume }: ScenarioOptions, exporters: 
   const calls: Call[] = APPS.flatMap((_, client) =>
     APPS.flatMap((_, server) => {
       if (client === server) return [];
-      // Steps of a factor of about 1.7, from 40 samples in the cell to 4000.
-      const samples = 40 * 100 ** (((client * 5 + server * 7) % 11) / 10);
+      const pair = Math.min(client, server) * 5 + Math.max(client, server) * 7;
+      const samples = CELL_SAMPLES[pair % CELL_SAMPLES.length]!;
       const perHost = (samples * sampling) / (DURATION_MS / 1000) / hosts.length / volume;
       return hosts.map((_, i) => ({
         client: vms[client]![i]!,
@@ -44,7 +46,7 @@ function strata(world: World, { sampling, volume }: ScenarioOptions, exporters: 
 }
 
 export const SAMPLING = [
-  scenario('sampled-sflow', 'sFlow 1 in N, cells from 40 to several thousand samples', 'sampled', (world, options) =>
+  scenario('sampled-sflow', 'sFlow 1 in N, cells of 36 to 1,400 samples', 'sampled', (world, options) =>
     strata(world, options, { exporters: { protocol: 'sflow5', sampling: options.sampling } }),
   ),
   scenario('sampled-ipfix', 'the same with sampled IPFIX', 'sampled', (world, options) =>
