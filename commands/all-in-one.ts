@@ -7,6 +7,7 @@ import { type Collector, createCollector, type Receiving } from '../collector/co
 import { createEnricherSupervisor, type EnricherSupervisor } from '../enricher/supervisor.ts';
 import { createQueryApi, type Dependency } from '../query-api/app.ts';
 import type { Configuration } from '../schemas/configuration.ts';
+import { createClock } from '../service/clock.ts';
 import { openCounters } from '../service/counters.ts';
 import { type DataFolder, openDataFolder } from '../service/data-folder.ts';
 import { createLifecycle, type Lifecycle } from '../service/lifecycle.ts';
@@ -68,6 +69,7 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
       log,
       metrics: process.metrics,
       ready: dependencies,
+      nowMs: createClock(configuration.clock).nowMs,
     });
     const url = { value: '' };
     await lifecycle.start({

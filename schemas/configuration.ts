@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Static, Type } from 'typebox';
 import { parse as parseYaml } from 'yaml';
+import { CLOCK_PATTERN, CLOCK_SPEED_MAX, parseClock } from './clock.ts';
 import { DocumentError, documentChecker, type Fault } from './documents.ts';
 
 const MiB = 1024 * 1024;
@@ -206,6 +207,11 @@ const key = {
     maximum: 3600000,
     description: 'longest a question may take',
   }),
+  clock: Type.String({
+    default: '',
+    pattern: CLOCK_PATTERN,
+    description: 'for test installations: simulated time, as START*SPEED@REAL; empty is the wall clock',
+  }),
   logLevel: Type.Enum(['debug', 'info', 'warn', 'error'], {
     default: 'info',
     description: 'lowest level that is logged',
@@ -215,8 +221,11 @@ const key = {
 export const Configuration = Type.Object(key, { additionalProperties: false });
 export type Configuration = Static<typeof Configuration>;
 
-const checker = documentChecker(Configuration, ({ udp, mirrorUdp, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey }) => {
+const checker = documentChecker(Configuration, configuration => {
+  const { udp, mirrorUdp, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey, clock } = configuration;
   const faults: Fault[] = [];
+  if (clock !== '' && !parseClock(clock))
+    faults.push({ path: '/clock', message: `must hold two times and a speed above 0, at most ${CLOCK_SPEED_MAX}` });
   if (ipfixTls.length > 0 && (ipfixTlsCert === '' || ipfixTlsKey === ''))
     faults.push({ path: '/ipfixTls', message: 'needs --ipfix-tls-cert and --ipfix-tls-key' });
   const mirrors = mirrorUdp.filter(port => udp.includes(port));
