@@ -42,7 +42,7 @@ export interface Plan {
 }
 
 export interface PlannedEvent {
-  /** From the start; a multiple of the tick. */
+  /** From the start; it happens before the first tick from then on. */
   readonly atMs: number;
   act(control: Control): void;
 }

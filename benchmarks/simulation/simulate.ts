@@ -48,6 +48,8 @@ export interface Simulation {
   readonly world: World;
   readonly nowMs: number;
   readonly isDone: boolean;
+  /** Those made so far. */
+  readonly inventories: readonly KnownInventory[];
   /** Passes one tick; what was sent in it, in the order of receipt. The last one sends all that exporters still hold. */
   step(): Datagram[];
   documents(): SimulatedDocuments;
@@ -160,13 +162,14 @@ export function createSimulation(scenario: Scenario, options: SimulationOptions 
   };
 
   const happen = () => {
-    const due = plan.events.filter(({ atMs }) => startMs + atMs === nowMs);
+    const due = plan.events.filter(({ atMs }) => startMs + atMs > nowMs - tickMs && startMs + atMs <= nowMs);
     for (const event of due) event.act(control);
     if (due.length > 0) visibility?.look(nowMs);
   };
 
   return {
     world,
+    inventories,
     get nowMs() {
       return nowMs;
     },

@@ -36,6 +36,9 @@ export interface Built {
 /** Two active timeouts and a little: long flows are told in parts. */
 const DURATION_MS = 150_000;
 const TICK_MS = 1000;
+/** Weeks take ticks of a minute. */
+const LONG_S = 6 * 3600;
+const LONG_TICK_MS = 60_000;
 
 export function scenario(
   name: string,
@@ -50,7 +53,8 @@ export function scenario(
     plan(options): Plan {
       const world = createWorld();
       const built = build(world, options);
-      const { tickMs = TICK_MS, events = [], durationMs = DURATION_MS } = built;
+      const { events = [], durationMs = DURATION_MS } = built;
+      const tickMs = options.seconds > LONG_S ? LONG_TICK_MS : (built.tickMs ?? TICK_MS);
       const lastMs = Math.max(0, ...events.map(({ atMs }) => atMs));
       const wantedMs = options.seconds > 0 ? Math.ceil((options.seconds * 1000) / tickMs) * tickMs : durationMs;
       return {
