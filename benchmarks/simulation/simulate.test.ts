@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseAddress } from '../../schemas/address.ts';
 import { measure } from './harness.ts';
 import { SIMULATED, scenarioOf } from './scenarios/scenarios.ts';
+import { scenariosDocument } from './scenarios-document.ts';
 import { type Simulated, type SimulationOptions, simulate } from './simulate.ts';
 import { truthSchemaDocument, truthV2Checker } from './truth.ts';
 
@@ -125,6 +127,19 @@ test('every exporter that sends is registered under the address and domain it se
     const registered = new Set(documents.exporters.exporters.map(({ address }) => String(parseAddress(address))));
     for (const { address } of datagrams) expect(registered.has(String(parseAddress(address)))).toBe(true);
   }
+});
+
+test('neither packets nor truth know anything of the collector or the enricher', () => {
+  const judges = /(harness|enrichment-adapter|\.test)\.ts$/;
+  const folder = new URL('.', import.meta.url).pathname;
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'));
+  expect(files).toContain('truth-book.ts');
+  for (const file of files.filter(name => !judges.test(name)))
+    expect(readFileSync(`${folder}${file}`, 'utf8'), file).not.toMatch(/from '.*\/(enricher|collector|query-api)\//);
+});
+
+test('SCENARIOS.md lists the scenarios', async () => {
+  await expect(scenariosDocument()).toMatchFileSnapshot('SCENARIOS.md');
 });
 
 test('docs/truth.schema.json is what the code says', async () => {
