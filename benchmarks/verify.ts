@@ -4,10 +4,26 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Truth, truthChecker } from './load/truth.ts';
+import {
+  type CoverageAnswer,
+  judgeCoverage,
+  judgeMinute,
+  judgeStrata,
+  judgeTotal,
+  matrixTruthOf,
+  type Verdict,
+} from './simulation/judge.ts';
+import { type TruthV2, truthV2Checker } from './simulation/truth.ts';
+
+/** What a matrix is compared with, of either version. */
+export type MatrixTruth = Pick<Truth, 'from' | 'to' | 'applications'> & {
+  /** Bytes told by records that were lost on the way: so much may be missing. */
+  readonly lostBytes?: number;
+};
 
 export interface VerifyOptions {
-  /** File written by `hairpin load --truth`, or the truth itself. */
-  readonly truth: string | Truth;
+  /** File written by `hairpin load --truth`, or the truth itself, of either version. */
+  readonly truth: string | Truth | TruthV2;
   /** Where Hairpin answers: http://127.0.0.1:8080 */
   readonly api: string;
   /** Relative difference allowed to unsampled cells, for loads that lose datagrams on purpose. */
@@ -66,6 +82,9 @@ const EQUAL_ANSWERS_MIN = 3;
 /** The most the API tells; a load has at most 190 applications. */
 const NODES_MAX = 200;
 const CELLS_SHOWN_MAX = 15;
+/** Questions about single minutes, and pairs asked for. */
+const MINUTES_MAX = 60;
+const PAIRS_MAX = 10_000;
 /** The API states 95 % intervals. */
 const OUTSIDE_SHARE = 0.05;
 /** Nothing sampled of so many packets over N is no fault: the one-sided 95 % limit (rule of three). */
@@ -80,22 +99,58 @@ export async function verify({
   print = console.log,
 }: VerifyOptions): Promise<VerifyResult> {
   try {
-    const truth = typeof given === 'string' ? truthChecker.parse(given, await readFile(given, 'utf8')) : given;
-    const comparison = await compareSettled(truth, api, { tolerance, settleMsMax, pollMs });
+    const truth = typeof given === 'string' ? parseTruth(given, await readFile(given, 'utf8')) : given;
+    const matrixTruth: MatrixTruth = truth.version === 2 ? matrixTruthOf(truth) : truth;
+    const { comparison, answer } = await compareSettled(matrixTruth, api, { tolerance, settleMsMax, pollMs });
     for (const line of report(comparison)) print(line);
-    return { exitCode: comparison.holds ? 0 : 1, comparison };
+    const verdicts = truth.version === 2 ? await judge(truth, matrixTruth, comparison, answer, api) : [];
+    for (const line of verdicts.flatMap(({ lines }) => lines)) print(line);
+    const holds = comparison.holds && verdicts.every(verdict => verdict.holds);
+    if (!holds && comparison.holds) print('verify: does not hold');
+    return { exitCode: holds ? 0 : 1, comparison };
   } catch (error) {
     print(`verify: ${(error as Error).message}`);
     return { exitCode: 1, comparison: undefined };
   }
 }
 
+function parseTruth(file: string, text: string): Truth | TruthV2 {
+  // The version decides which schema it must fit.
+  return /"version":\s*2\b/.test(text.slice(0, 200))
+    ? truthV2Checker.parse(file, text)
+    : truthChecker.parse(file, text);
+}
+
+/** What version 2 says beyond the matrix. */
+async function judge(
+  truth: TruthV2,
+  matrixTruth: MatrixTruth,
+  comparison: Comparison,
+  answer: MatrixAnswer,
+  api: string,
+): Promise<Verdict[]> {
+  const verdicts = [judgeStrata(truth, comparison), judgeTotal(matrixTruth, answer)];
+  const isComplete = matrixTruth.lostBytes === 0 && truth.exporters.every(exporter => !exporter.silentFrom);
+  const isExact = matrixTruth.applications.every(cell => cell.samplingRate === 1);
+  if (isComplete && isExact) {
+    for (const start of [...new Set(truth.minutes.map(minute => minute.start))].slice(0, MINUTES_MAX)) {
+      const to = new Date(Date.parse(start) + 60_000).toISOString();
+      verdicts.push(judgeMinute(truth, start, await ask({ from: start, to }, api)));
+    }
+  }
+  const question = new URLSearchParams({ from: truth.from, to: truth.to, pairs: String(PAIRS_MAX) });
+  const response = await fetch(`${base(api)}/api/v1/coverage?${question}`).catch(() => undefined);
+  const coverage = response?.ok ? ((await response.json()) as CoverageAnswer) : undefined;
+  verdicts.push(judgeCoverage(truth, coverage));
+  return verdicts;
+}
+
 /** Batches arrive late, a stalled one very late: asks until all holds to the byte or the answer stands still. */
 async function compareSettled(
-  truth: Truth,
+  truth: MatrixTruth,
   api: string,
   { tolerance, settleMsMax, pollMs }: { tolerance: number; settleMsMax: number; pollMs: number },
-): Promise<Comparison> {
+): Promise<{ comparison: Comparison; answer: MatrixAnswer }> {
   const deadline = performance.now() + settleMsMax;
   const isExact = truth.applications.every(cell => cell.samplingRate === 1);
   let previous = '';
@@ -106,9 +161,9 @@ async function compareSettled(
     const cells = JSON.stringify(answer.cells);
     equal = cells === previous ? equal + 1 : 1;
     previous = cells;
-    if (comparison.holds && isExact) return comparison;
-    if (equal >= EQUAL_ANSWERS_MIN && (await isAllAccounted(api))) return comparison;
-    if (performance.now() + pollMs > deadline) return comparison;
+    if (comparison.holds && isExact) return { comparison, answer };
+    if (equal >= EQUAL_ANSWERS_MIN && (await isAllAccounted(api))) return { comparison, answer };
+    if (performance.now() + pollMs > deadline) return { comparison, answer };
     await sleep(pollMs);
   }
 }
@@ -134,7 +189,7 @@ function counter(text: string, name: string): number | undefined {
 
 const base = (api: string) => api.replace(/\/+$/, '');
 
-async function ask(truth: Truth, api: string): Promise<MatrixAnswer> {
+async function ask(truth: Pick<MatrixTruth, 'from' | 'to'>, api: string): Promise<MatrixAnswer> {
   const question = new URLSearchParams({
     from: truth.from,
     to: truth.to,
@@ -156,7 +211,9 @@ async function ask(truth: Truth, api: string): Promise<MatrixAnswer> {
   return answer as MatrixAnswer;
 }
 
-export function compare(truth: Truth, answer: MatrixAnswer, tolerance: number): Comparison {
+export function compare(truth: MatrixTruth, answer: MatrixAnswer, tolerance: number): Comparison {
+  // What is lost on the way is missing in some cells; never is there too much.
+  const isLost = (bytes: number) => bytes > 0 && bytes <= (truth.lostBytes ?? 0);
   const measured = new Map(answer.cells.map(cell => [nameOf(cell.src.name, cell.dst.name), cell]));
   const cells = truth.applications.map((cell): ComparedCell => {
     const name = nameOf(cell.src, cell.dst);
@@ -168,7 +225,7 @@ export function compare(truth: Truth, answer: MatrixAnswer, tolerance: number): 
     const { src, dst, bytes, packets, samplingRate } = cell;
     const holds =
       samplingRate === 1
-        ? Math.abs(value - bytes) <= tolerance * bytes
+        ? Math.abs(value - bytes) <= tolerance * bytes || isLost(bytes - value)
         : found
           ? ciLow <= bytes && bytes <= ciHigh
           : packets <= UNSEEN_PACKETS_MAX * samplingRate;

@@ -8,6 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type Batch, batchOver, buffersOf, clearBatch, createBatch } from '../schemas/batch.ts';
 import type { Column } from '../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
+import { createClock } from '../service/clock.ts';
 import { openCounters } from '../service/counters.ts';
 import { inlineFurther } from '../service/inlining.ts';
 import { createLog } from '../service/log.ts';
@@ -57,6 +58,8 @@ const {
 } = workerData as WorkerData;
 const { batchRowsMax, batchAgeMsMax, batchesMax } = configuration;
 const counters = openCounters(WORKER_COUNTERS, countersBuffer);
+/** What datagrams are stamped with and all that is compared with it; batches and stops go by the wall clock. */
+const clock = createClock(configuration.clock);
 
 const free: FlowBatch[] = [];
 let openedAtMs = 0;
@@ -164,7 +167,7 @@ function receivedAt(): number {
   const now = Date.now();
   if (output.batch.rows === 0) openedAtMs = now;
   lastDatagramMs = now;
-  return now;
+  return clock.nowMs();
 }
 
 const streams: IpfixStreams | undefined =
@@ -213,9 +216,9 @@ function openSockets(): Promise<Socket[]> {
   return Promise.all([...udp.map(port => open(port, receive)), ...mirrorUdp.map(port => open(port, receiveMirrored))]);
 }
 
-let reportedAtMs = Date.now();
-let heardAtMs = Date.now();
-let expiredAtMs = Date.now();
+let reportedAtMs = clock.nowMs();
+let heardAtMs = clock.nowMs();
+let expiredAtMs = clock.nowMs();
 
 function report(nowMs: number): void {
   reportedAtMs = nowMs;
@@ -247,14 +250,14 @@ function keepKnowledge(now: number): void {
 function learn(changes: readonly Change[]): void {
   const now = Date.now();
   if (output.batch.rows === 0) openedAtMs = now;
-  values[RECORDS]! += decoder.learn(changes, now);
+  values[RECORDS]! += decoder.learn(changes, clock.nowMs());
 }
 
 function tick(): void {
-  const now = Date.now();
+  const now = clock.nowMs();
   keepKnowledge(now);
   // Without a free buffer an aged batch waits for one: it may still have room.
-  if (output.batch.rows > 0 && now - openedAtMs >= batchAgeMsMax && free.length > 0) output.flush();
+  if (output.batch.rows > 0 && Date.now() - openedAtMs >= batchAgeMsMax && free.length > 0) output.flush();
   if (now - reportedAtMs >= REPORT_INTERVAL_MS || Math.floor(now / 60_000) !== Math.floor(reportedAtMs / 60_000))
     report(now);
   handOverFacts(now);
@@ -305,7 +308,7 @@ async function main(): Promise<void> {
       // The last batch needs no free buffer to follow it.
       if (output.batch.rows > 0) handOver('flows', output.batch);
       output.batch.rows = 0;
-      report(now);
+      report(clock.nowMs());
       tick();
       while (handOverFacts(Number.POSITIVE_INFINITY));
       while (handOverInterfaces(Number.POSITIVE_INFINITY));

@@ -11,6 +11,7 @@ import { createEnricherSupervisor, type EnricherSupervisor } from '../enricher/s
 import { createQueryApi, type Dependency } from '../query-api/app.ts';
 import type { DocumentWriter } from '../query-api/documents/routes.ts';
 import type { Configuration } from '../schemas/configuration.ts';
+import { createClock } from '../service/clock.ts';
 import { openCounters } from '../service/counters.ts';
 import { type DataFolder, openDataFolder } from '../service/data-folder.ts';
 import { createLifecycle, type Lifecycle } from '../service/lifecycle.ts';
@@ -93,6 +94,7 @@ export async function startAllInOne(configuration: Configuration): Promise<AllIn
         previewApplications: question =>
           previewRecorded(storage.reader, question, configuration, { ephemeralPorts: configuration.ephemeralPorts }),
       },
+      nowMs: createClock(configuration.clock).nowMs,
     });
     const url = { value: '' };
     await lifecycle.start({

@@ -1,7 +1,9 @@
 // `hairpin load`
 
 import { formatProgress, runLoad } from '../benchmarks/load/load.ts';
-import { LOAD_OPTIONS, parseLoadOptions } from '../benchmarks/load/options.ts';
+import { isSimulated, LOAD_OPTIONS, parseLoadOptions } from '../benchmarks/load/options.ts';
+import { runSimulation } from '../benchmarks/simulation/run.ts';
+import { SIMULATED } from '../benchmarks/simulation/scenarios/scenarios.ts';
 import { parseCommand } from './command-line.ts';
 
 const FLAGS = LOAD_OPTIONS.map(
@@ -14,6 +16,9 @@ A simulated data centre sends the exports of its bridges as real datagrams; what
 \`hairpin verify\` compares with. The inventory, registry and applications that belong to it go to --documents.
 
 ${FLAGS.join('\n')}
+
+Simulated scenarios (benchmarks/simulation/README.md), in simulated time with --clock, else as it passes:
+${SIMULATED.map(({ name, about }) => `  ${name.padEnd(22)} ${about}`).join('\n')}
 `;
 
 export async function load(args: readonly string[]): Promise<number> {
@@ -27,7 +32,8 @@ export async function load(args: readonly string[]): Promise<number> {
   process.once('SIGINT', () => abort.abort());
   process.once('SIGTERM', () => abort.abort());
   const shown = options.progress || process.stderr.isTTY;
-  const summary = await runLoad(options, {
+  const run = isSimulated(options) ? runSimulation : runLoad;
+  const summary = await run(options, {
     signal: abort.signal,
     ...(shown && { onProgress: progress => void process.stderr.write(`${formatProgress(progress)}\n`) }),
   });

@@ -1,18 +1,20 @@
 // `hairpin replay FILE`
 
 import { replayCapture } from '../collector/replay.ts';
+import { parseClock } from '../schemas/clock.ts';
 import { numberFlag, parseCommand, usageError } from './command-line.ts';
 
-const HELP = `hairpin replay FILE --to HOST:PORT [--rate N]
+const HELP = `hairpin replay FILE --to HOST:PORT [--rate N | --clock START*SPEED@REAL]
 
 Sends the UDP payloads of a capture again, N datagrams a second; without --rate at the pace of the capture, in which no
-pause lasts longer than 5 s. Their times are those of the capture.
+pause lasts longer than 5 s. Their times are those of the capture. With --clock each is sent when that simulated clock, which
+a test installation was started with too, shows the time the capture has for it.
 `;
 
 export async function replay(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseCommand(
     args,
-    { to: { type: 'string' }, rate: { type: 'string', default: '0' } },
+    { to: { type: 'string' }, rate: { type: 'string', default: '0' }, clock: { type: 'string', default: '' } },
     HELP,
   );
   if (!values) return 0;
@@ -21,7 +23,9 @@ export async function replay(args: readonly string[]): Promise<number> {
   const to = values['to'];
   if (typeof to !== 'string' || !/:\d{1,5}$/.test(to)) throw usageError('--to HOST:PORT is required', HELP);
   const rate = numberFlag('rate', values['rate'], { minimum: 0, maximum: 1e7 }, HELP);
-  const sent = await replayCapture(file, { to, rate });
+  const clock = String(values['clock']);
+  if (clock !== '' && !parseClock(clock)) throw usageError(`--clock ${clock} is no START*SPEED@REAL`, HELP);
+  const sent = await replayCapture(file, { to, rate, clock });
   process.stderr.write(`${file}: ${sent} datagrams sent to ${to}\n`);
   return 0;
 }

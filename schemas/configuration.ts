@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { type Static, Type } from 'typebox';
 import { parse as parseYaml } from 'yaml';
 import { parsePortSpan } from './applications.ts';
+import { CLOCK_PATTERN, CLOCK_SPEED_MAX, parseClock } from './clock.ts';
 import { DocumentError, documentChecker, type Fault } from './documents.ts';
 
 const MiB = 1024 * 1024;
@@ -307,6 +308,11 @@ const key = {
     maximum: 3600000,
     description: 'longest a question may take',
   }),
+  clock: Type.String({
+    default: '',
+    pattern: CLOCK_PATTERN,
+    description: 'for test installations: simulated time, as START*SPEED@REAL; empty is the wall clock',
+  }),
   logLevel: Type.Enum(['debug', 'info', 'warn', 'error'], {
     default: 'info',
     description: 'lowest level that is logged',
@@ -316,23 +322,23 @@ const key = {
 export const Configuration = Type.Object(key, { additionalProperties: false });
 export type Configuration = Static<typeof Configuration>;
 
-const checker = documentChecker(
-  Configuration,
-  ({ udp, mirrorUdp, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey, ephemeralPorts }) => {
-    const faults: Fault[] = [];
-    if (ipfixTls.length > 0 && (ipfixTlsCert === '' || ipfixTlsKey === ''))
-      faults.push({ path: '/ipfixTls', message: 'needs --ipfix-tls-cert and --ipfix-tls-key' });
-    const mirrors = mirrorUdp.filter(port => udp.includes(port));
-    if (mirrors.length > 0) faults.push({ path: '/mirrorUdp', message: `has port ${mirrors.join(', ')} of --udp too` });
-    const both = ipfixTls.filter(port => ipfixTcp.includes(port));
-    if (both.length > 0) faults.push({ path: '/ipfixTls', message: `has port ${both.join(', ')} of --ipfix-tcp too` });
-    ephemeralPorts.forEach((text, i) => {
-      if (!parsePortSpan(text))
-        faults.push({ path: `/ephemeralPorts/${i}`, message: `"${text}" is no range of ports (32768-65535)` });
-    });
-    return faults;
-  },
-);
+const checker = documentChecker(Configuration, configuration => {
+  const { udp, mirrorUdp, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey, clock, ephemeralPorts } = configuration;
+  const faults: Fault[] = [];
+  if (clock !== '' && !parseClock(clock))
+    faults.push({ path: '/clock', message: `must hold two times and a speed above 0, at most ${CLOCK_SPEED_MAX}` });
+  if (ipfixTls.length > 0 && (ipfixTlsCert === '' || ipfixTlsKey === ''))
+    faults.push({ path: '/ipfixTls', message: 'needs --ipfix-tls-cert and --ipfix-tls-key' });
+  const mirrors = mirrorUdp.filter(port => udp.includes(port));
+  if (mirrors.length > 0) faults.push({ path: '/mirrorUdp', message: `has port ${mirrors.join(', ')} of --udp too` });
+  const both = ipfixTls.filter(port => ipfixTcp.includes(port));
+  if (both.length > 0) faults.push({ path: '/ipfixTls', message: `has port ${both.join(', ')} of --ipfix-tcp too` });
+  ephemeralPorts.forEach((text, i) => {
+    if (!parsePortSpan(text))
+      faults.push({ path: `/ephemeralPorts/${i}`, message: `"${text}" is no range of ports (32768-65535)` });
+  });
+  return faults;
+});
 export const CONFIGURATION_KEYS = Object.keys(key) as (keyof Configuration)[];
 
 export function flagOf(name: string): string {

@@ -2,11 +2,19 @@
 // from LOAD_OPTIONS.
 
 import { type Static, Type } from 'typebox';
+import { CLOCK_PATTERN } from '../../schemas/clock.ts';
 import { parseHostPort } from '../../schemas/configuration.ts';
 import { DocumentError, documentChecker, type Fault } from '../../schemas/documents.ts';
+import { SIMULATED } from '../simulation/scenarios/scenarios.ts';
 import { EXPORT_PROTOCOLS } from './data-centre.ts';
 
-export const SCENARIOS = ['steady', 'numbered'] as const;
+/** Made of flows, at any rate; the others are simulated packet by packet. */
+export const FLOW_SCENARIOS = ['steady', 'numbered'] as const;
+const SCENARIOS: readonly string[] = [...FLOW_SCENARIOS, ...SIMULATED.map(({ name }) => name)];
+
+export function isSimulated({ scenario }: Pick<LoadOptions, 'scenario'>): boolean {
+  return !FLOW_SCENARIOS.some(name => name === scenario);
+}
 
 const key = {
   to: Type.String({
@@ -14,9 +22,9 @@ const key = {
     pattern: '^(\\[[0-9a-fA-F:]+\\]|[^:]+):\\d{1,5}$',
     description: 'where the datagrams go, HOST:PORT',
   }),
-  scenario: Type.Enum([...SCENARIOS] as unknown as typeof SCENARIOS, {
+  scenario: Type.Enum([...SCENARIOS], {
     default: 'steady',
-    description: 'steady; numbered: flow n has 1,000,000 + n bytes and is reported once',
+    description: 'steady; numbered: flow n has 1,000,000 + n bytes and is reported once; or one of those below',
   }),
   protocol: Type.Array(Type.Enum([...EXPORT_PROTOCOLS] as unknown as typeof EXPORT_PROTOCOLS), {
     default: ['netflow9'],
@@ -46,8 +54,8 @@ const key = {
   seconds: Type.Number({
     default: 10,
     minimum: 0,
-    maximum: 86_400,
-    description: 'how long; 0 only writes the documents',
+    maximum: 10_000_000,
+    description: 'how long; 0 only writes the documents, or plays a simulated scenario to its end',
   }),
   sampling: Type.Integer({
     default: 1,
@@ -60,6 +68,26 @@ const key = {
     minimum: 0,
     maximum: 1,
     description: 'share of the datagrams that are dropped instead of sent; the truth keeps them',
+  }),
+  volume: Type.Number({
+    default: 1,
+    exclusiveMinimum: 0,
+    maximum: 1000,
+    description: 'simulated scenarios: factor on their packet rates',
+  }),
+  clock: Type.String({
+    default: '',
+    pattern: CLOCK_PATTERN,
+    description: 'simulated scenarios: START*SPEED@REAL, as the test installation was started with',
+  }),
+  prepare: Type.Boolean({
+    default: false,
+    description: 'simulated scenarios: only write the documents that hold at the start',
+  }),
+  api: Type.String({
+    default: '',
+    pattern: '^(https?://.+)?$',
+    description: 'simulated scenarios: URL that later inventories are PUT to as they become known',
   }),
   truth: Type.String({ default: '', description: 'file to write the truth to, for `hairpin verify`' }),
   documents: Type.String({
@@ -144,6 +172,11 @@ export function parseLoadOptions(values: Readonly<Record<string, unknown>>): Loa
     else given[option.name] = typeof value === 'string' ? fromText(option, value) : value;
   }
   if (faults.length > 0) throw new DocumentError('load options', faults);
+  const simulated = SIMULATED.find(({ name }) => name === given['scenario']);
+  // As long, sampled and told by what the scenario is made for.
+  if (simulated)
+    for (const [name, value] of Object.entries({ seconds: 0, protocol: ['ipfix'], sampling: 100 }))
+      given[name] ??= value;
   return checker.check('load options', given);
 }
 

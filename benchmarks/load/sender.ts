@@ -6,6 +6,9 @@ import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import type { Bridge } from './data-centre.ts';
 
+/** What a socket needs to know of its exporter. */
+export type Sending = Pick<Bridge, 'agentAddress'> & { readonly protocol: string };
+
 export interface Target {
   readonly host: string;
   readonly port: number;
@@ -22,7 +25,10 @@ export interface Sender {
 }
 
 /** Opens a socket per bridge; `targetOf` says where a bridge sends to. */
-export async function openSender(bridges: readonly Bridge[], targetOf: (bridge: Bridge) => Target): Promise<Sender> {
+export async function openSender<S extends Sending>(
+  bridges: readonly S[],
+  targetOf: (bridge: S) => Target,
+): Promise<Sender> {
   const routes: { socket: Socket; host: string; port: number }[] = [];
   const exporterAddresses: string[] = [];
   let errors = 0;
