@@ -11,7 +11,8 @@ const BENCHMARKS: Readonly<
     run: async smoke => (await import('../benchmarks/bench-decode.ts')).benchDecode(smoke),
   },
   fuzz: {
-    about: 'hostile datagrams and floods; FILE... are captures to mutate besides the built-in ones',
+    about:
+      'hostile datagrams and floods; FILE... are captures to mutate besides the built-in ones, the corpus without them',
     run: async (smoke, files) => (await import('../benchmarks/bench-fuzz.ts')).benchFuzz(smoke, files),
   },
   pipeline: {
