@@ -5,6 +5,8 @@ import { createRandom, type Random } from './load/random.ts';
 
 const DATAGRAM_BYTES_MAX = 65507;
 const MUTATIONS_MAX = 4;
+/** Few, for what each may keep to be full soon. */
+const MUTANT_SOURCES = 8;
 /** Words that lengths, counts and ids are changed into. */
 const EXTREMES = [0, 1, 2, 3, 4, 255, 256, 0x7fff, 0x8000, 0xfffe, 0xffff] as const;
 const VERSIONS = ['0001', '0005', '0006', '0007', '0008', '0009', '000a', '00000002', '00000004', '00000005'] as const;
@@ -23,7 +25,7 @@ export function createMutants(seeds: readonly Uint8Array[], seed: number): NextD
   const buffer = Buffer.alloc(DATAGRAM_BYTES_MAX);
   const heads = VERSIONS.map(version => Buffer.from(version, 'hex'));
   return source => {
-    source.port = 50_000 + random.below(64);
+    source.port = 50_000 + random.below(MUTANT_SOURCES);
     return random.below(4) === 0 ? randomBytes(random, buffer, heads) : mutant(random, buffer, seeds);
   };
 }

@@ -2,7 +2,7 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel, type Worker } from 'node:worker_threads';
@@ -375,6 +375,70 @@ test('a worker that dies is started again with a new epoch, and goes on counting
   const epochs = [...new Set(stored().map(({ identity }) => identity.epoch))];
   expect(epochs).toHaveLength(2);
   expect(allBytes()).toEqual(expect.arrayContaining([...upTo(60), 1000]));
+});
+
+/** Bytes in use on a thread after garbage collection, which comes with a snapshot. */
+async function heapOf(thread: Worker): Promise<number> {
+  const snapshot = await thread.getHeapSnapshot();
+  snapshot.resume();
+  await once(snapshot, 'end');
+  return (await thread.getHeapStatistics()).used_heap_size;
+}
+
+describe('a flood of templates from thousands of addresses', () => {
+  const SOURCES = 4000;
+  const DATAGRAMS_EACH = 5;
+  const HONEST_EVERY = 100;
+  /** By then every table is at its bound. */
+  const SETTLED = 0.4;
+  const FLOOD_BYTES = 1_000_000_000;
+  const announced = set(0, template(300, [[1, 4]]));
+
+  test('leaves heap and journal bounded, and costs the exporter beside it no row', async () => {
+    const port = await freePort();
+    const collector = open({ udp: [port], workers: 2, exportersMax: 200, templatesMax: 100 });
+    const [, ...threads] = await threadsOf(() => collector.start());
+    // As an exporter that has been there for a while.
+    await send(port, netflow9([announced, set(300, u32(0))]));
+    await until(() => collector.totals().records === 1, 'the first record');
+    let sent = 1;
+    let honest = 1;
+    let journalHighest = 0;
+    let settled: number[] = [];
+    const journal = join(root, 'templates', 'templates.journal');
+    for (let i = 0; i < SOURCES; i++) {
+      const source = createSocket('udp4');
+      source.bind(0, `127.${1 + (i >>> 8)}.${i & 255}.7`);
+      await once(source, 'listening');
+      for (let j = 0; j < DATAGRAMS_EACH; j++) {
+        // Some prove themselves with data and may keep their place; the others come and go.
+        const data = i % 16 === 0 ? [set(300, u32(FLOOD_BYTES))] : [];
+        await send(port, netflow9([set(0, template(300 + j, [[1, 4]])), ...data], { sourceId: j }), source);
+        sent++;
+        if (sent % HONEST_EVERY === 0) {
+          await send(port, netflow9([set(300, u32(honest++))]));
+          sent++;
+        }
+      }
+      source.close();
+      if (i % 50 !== 0) continue;
+      // Faster than this the kernel would drop some, and say so.
+      await until(() => collector.totals().datagrams === sent, 'every datagram decoded');
+      journalHighest = Math.max(journalHighest, statSync(journal).size);
+      if (i >= SETTLED * SOURCES && settled.length === 0) settled = await Promise.all(threads.map(heapOf));
+    }
+    await until(() => collector.totals().datagrams === sent, 'every datagram decoded');
+    const last = await Promise.all(threads.map(heapOf));
+    for (const [i, bytes] of last.entries()) expect(bytes / settled[i]!).toBeLessThan(1.1);
+    expect(await metric(collector.metrics, 'collector_exporters{')).toBeLessThanOrEqual(2 * 200);
+    expect(await metric(collector.metrics, 'collector_journal_domains')).toBeLessThanOrEqual(4 * 200);
+    // More than its file holds was written: it was written anew at its bound, 1 MiB and what one append brings.
+    expect(await metric(collector.metrics, 'collector_journal_rewrites_total')).toBeGreaterThan(1);
+    expect(journalHighest).toBeLessThan(1.5 * 1024 * 1024);
+    await collector.stop();
+    expect(collector.totals()).toMatchObject({ datagrams: sent, kernelDrops: 0, rowsDropped: 0, rowsRefused: 0 });
+    expect(sorted(allBytes().filter(bytes => bytes < FLOOD_BYTES))).toEqual(upTo(honest));
+  }, 120_000);
 });
 
 describe('the file of elements', () => {

@@ -19,7 +19,8 @@ const BENCHMARKS: Readonly<
     run: async smoke => (await import('../benchmarks/bench-enrich.ts')).benchEnrich(smoke),
   },
   fuzz: {
-    about: 'hostile datagrams and floods; FILE... are captures to mutate besides the built-in ones',
+    about:
+      'hostile datagrams and floods; FILE... are captures to mutate besides the built-in ones, the corpus without them',
     run: async (smoke, files) => (await import('../benchmarks/bench-fuzz.ts')).benchFuzz(smoke, files),
   },
   pipeline: {

@@ -34,23 +34,46 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
       .total;
   }
 
-  test('IPFIX, unsampled: IP bytes within 1 % of the interfaces, although each packet is reported twice', async () => {
+  /** One packet in `sampling` is looked at; records leave after a second. */
+  function exportIpfix(sampling: number): void {
     const target = `targets="127.0.0.1:${hairpin.udpPort}"`;
-    lab.vsctl(
-      'set',
-      'Bridge',
-      lab.bridge,
-      'ipfix=@i',
-      '--',
-      '--id=@i',
-      'create',
-      'IPFIX',
-      target,
-      'obs_domain_id=1',
-      'obs_point_id=1',
-      'sampling=1',
-      'cache_active_timeout=1',
+    const settings = ['obs_domain_id=1', 'obs_point_id=1', `sampling=${sampling}`, 'cache_active_timeout=1'];
+    lab.vsctl('set', 'Bridge', lab.bridge, 'ipfix=@i', '--', '--id=@i', 'create', 'IPFIX', target, ...settings);
+  }
+
+  /** Sends to each of the second host's addresses; returns the IP bytes that the interface sent for each. */
+  async function talkToAll(megabytes: number): Promise<number[]> {
+    const sent: number[] = [];
+    for (const [, to] of lab.pairs) {
+      const before = lab.sent();
+      await lab.talk(megabytes, to);
+      sent.push(lab.sent().ipBytes - before.ipBytes);
+    }
+    return sent;
+  }
+
+  /** The answers for all pairs, when nothing comes in any more and everything is stored. */
+  async function settledAnswers() {
+    const answers = () => Promise.all(lab.pairs.map(answer));
+    let last = '';
+    await until(
+      async () => {
+        const told = JSON.stringify((await answers()).map(({ value, samples }) => [value, samples]));
+        const settled = told === last;
+        last = told;
+        return (
+          settled &&
+          (await hairpin.metric('enricher_rows_stored_total')) === (await hairpin.metric('collector_records_total'))
+        );
+      },
+      30_000,
+      'all samples stored',
     );
+    return answers();
+  }
+
+  test('IPFIX, unsampled: IP bytes within 1 % of the interfaces, although each packet is reported twice', async () => {
+    exportIpfix(1);
     const [pair] = lab.pairs;
     const [sentBefore, receivedBefore] = [lab.sent(), lab.received()];
     await lab.talk(10, pair![1]);
@@ -64,7 +87,28 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
     const lost = `${await hairpin.metric('collector_kernel_drops_total')} datagrams dropped by the kernel`;
     expect(value / received, lost).toBeGreaterThan(0.99);
     expect(value / sent).toBeLessThan(1.01);
-  }, 60_000);
+  }, 120_000);
+
+  test('IPFIX, 1 in 64: the bridge has scaled its counts, and nothing is scaled a second time', async () => {
+    exportIpfix(64);
+    const sent = await talkToAll(10);
+    const told = await settledAnswers();
+    console.log(told.map(({ value }, i) => (value / sent[i]!).toFixed(2)).join(', '));
+    // Some 110 packets of each transfer are looked at: a standard error of 10 %, of all six together 4 %. Scaled twice
+    // they would be 64 times as much, not scaled at all a 64th.
+    for (const [i, { value }] of told.entries()) {
+      expect(value / sent[i]!).toBeGreaterThan(0.5);
+      expect(value / sent[i]!).toBeLessThan(1.6);
+    }
+    const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+    expect(total(told.map(({ value }) => value)) / total(sent)).toBeGreaterThan(0.75);
+    expect(total(told.map(({ value }) => value)) / total(sent)).toBeLessThan(1.25);
+    const { flows } = await hairpin.get<{ flows: { rateSource: string; bytes: number; estBytes: number }[] }>(
+      '/api/v1/flows?from=now-30m&limit=1000',
+    );
+    expect(new Set(flows.map(({ rateSource }) => rateSource))).toEqual(new Set(['prescaled']));
+    expect(flows.map(({ estBytes }) => estBytes)).toEqual(flows.map(({ bytes }) => bytes));
+  }, 120_000);
 
   test('sFlow, 1 in 64: IP bytes of the interface within the stated interval, of six transfers in three at least', async () => {
     lab.vsctl(
@@ -82,28 +126,8 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
       'sampling=64',
       'polling=1',
     );
-    const sent: number[] = [];
-    for (const [, to] of lab.pairs) {
-      const before = lab.sent();
-      await lab.talk(10, to);
-      sent.push(lab.sent().ipBytes - before.ipBytes);
-    }
-    const answers = () => Promise.all(lab.pairs.map(answer));
-    let last = '';
-    await until(
-      async () => {
-        const samples = JSON.stringify((await answers()).map(told => told.samples));
-        const settled = samples === last;
-        last = samples;
-        return (
-          settled &&
-          (await hairpin.metric('enricher_rows_stored_total')) === (await hairpin.metric('collector_records_total'))
-        );
-      },
-      15_000,
-      'all samples stored',
-    );
-    const told = (await answers()).map(({ value, ciLow, ciHigh, samples }, i) => ({
+    const sent = await talkToAll(10);
+    const told = (await settledAnswers()).map(({ value, ciLow, ciHigh, samples }, i) => ({
       samples,
       relativeWidth: (ciHigh! - ciLow!) / value,
       inside: ciLow! <= sent[i]! && sent[i]! <= ciHigh!,
@@ -121,5 +145,9 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
     // A 95 % interval misses once in twenty: four of six once in 10,000 runs. Five standard errors, once in a million.
     expect(told.filter(one => one.inside).length, JSON.stringify(told)).toBeGreaterThanOrEqual(3);
     for (const { standardErrors } of told) expect(Math.abs(standardErrors), JSON.stringify(told)).toBeLessThan(5);
-  }, 60_000);
+    // Six squared standard errors are chi-squared: above 27.9 once in 10,000 runs, and below 0.17, were they too large.
+    const squares = told.reduce((sum, { standardErrors }) => sum + standardErrors ** 2, 0);
+    expect(squares, JSON.stringify(told)).toBeLessThan(27.9);
+    expect(squares, JSON.stringify(told)).toBeGreaterThan(0.17);
+  }, 120_000);
 });

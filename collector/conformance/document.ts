@@ -6,6 +6,7 @@ import { corpusTables, type FileReport } from './corpus-tables.ts';
 import { DISAGREEMENTS } from './disagreements.ts';
 import { FEATURES } from './features.ts';
 import { MALFORMED_CASES } from './malformed-cases.ts';
+import { countersOf, MALFORMED_INPUTS } from './malformed-inputs.ts';
 import { code, lines, table } from './markdown.ts';
 import { type Feature, fullTitle, type Line, matches, type TestReference } from './proof.ts';
 import { QUIRKS } from './quirks.ts';
@@ -40,7 +41,8 @@ const MALFORMED = `## Malformed input
 
 Whatever comes, a decoder does not throw, reads nothing outside of the datagram and takes a bounded number of steps. The
 counter is the \`reason\` of \`hairpin_collector_decode_faults_total\`; [COLLECTOR.md](COLLECTOR.md) says what to do about each.
-Where none stands the input is read, or is a matter of quality that has a counter of its own.`;
+\`unknownRateRecords\`, \`lostSets\`, \`lost\` and \`restarts\` are counters of the exporter. Where none stands the input is read.
+\`malformed.test.ts\` sends inputs of every case and compares everything that was counted: nothing else may be.`;
 
 const CORPUS = `## The corpus, file by file
 
@@ -73,10 +75,10 @@ export function protocolsDocument(
   );
   const malformedTable = table(
     ['', 'Input', 'Counter', 'Tests'],
-    MALFORMED_CASES.map(({ input, note, faults, tests }, i) => [
+    MALFORMED_CASES.map(({ input, note, tests }, i) => [
       i + 1,
       sentence(input, note),
-      faults.map(code).join(', '),
+      countersOf(MALFORMED_INPUTS[i]!).map(code).join(', '),
       lines(...testLines(tests)),
     ]),
   );

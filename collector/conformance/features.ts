@@ -546,7 +546,8 @@ const STATE: readonly Feature[] = [
   },
   {
     feature: 'Inventory in band: names of interfaces, VRFs, stations and hosts become facts',
-    standard: 'RFC 7012, elements 82, 83, 236, 346 to 350',
+    standard: 'RFC 7012 and RFC 7133, elements 82, 83, 236, 347 to 350',
+    note: '346 (privateEnterpriseNumber, RFC 5610) describes elements and no station: it is named and shown, nothing reads it',
     captures: ['pmacct/112-*', 'pmacct/501-*', 'pmacct/106-*'],
     tests: [
       ...decode(
@@ -710,7 +711,7 @@ const SFLOW: readonly Feature[] = [
   },
   {
     feature:
-      'counters_sample and counters_sample_expanded: host structures 2000 to 2002 and port_name 1005 become facts',
+      'counters_sample and counters_sample_expanded: host structures 2000 to 2002 and port_name 1005 become facts, and the counters of a virtual machine (2101 to 2104) say that a data source is one',
     standard: 'sFlow v5, counters_sample; sFlow Host Structures',
     captures: [
       'cistern-sflow/host_sample.dump',
@@ -721,6 +722,7 @@ const SFLOW: readonly Feature[] = [
       ...sflow(
         'counters-sample',
         'a guest tells its adapters and the host that runs it, as soon as the host was heard',
+        'counters of a virtual machine (%i) make a data source of any class a station, and no host',
         'names the interface that is the data source',
         'a Linux host: hostname, UUID and MACs as they stand in the datagram',
       ),

@@ -2,7 +2,6 @@
 // no longer there by that name is an error.
 
 import { readFileSync } from 'node:fs';
-import { FAULTS, type Fault } from '../decode/faults.ts';
 
 export interface TestReference {
   readonly file: string;
@@ -33,7 +32,6 @@ export interface Quirk extends Line {
 
 export interface MalformedCase {
   readonly input: string;
-  readonly faults: readonly Fault[];
   readonly tests: readonly TestReference[];
   readonly note?: string;
 }
@@ -78,26 +76,7 @@ export function missingTests(references: readonly TestReference[]): string[] {
   return references.filter(reference => positionOf(reference) < 0).map(({ file, title }) => `${file} > ${title}`);
 }
 
-/** Faults that none of the tests of a case names. */
-export function missingFaults({ input, faults, tests }: MalformedCase): string[] {
-  const texts = tests.map(testText);
-  return faults
-    .filter(fault => FAULTS.includes(fault) && !texts.some(text => text.includes(fault)))
-    .map(fault => `${input}: no test names ${fault}`);
-}
-
 const TEST = /^ *(?:test|describe)\b/gm;
-
-/** The test with a title: from its beginning, with the rows before its title, to that of the next one. */
-function testText(reference: TestReference): string {
-  const source = sourceOf(reference.file);
-  const at = positionOf(reference);
-  const starts = [...source.matchAll(TEST)].map(match => match.index);
-  return source.slice(
-    starts.findLast(start => start < at) ?? 0,
-    starts.find(start => start > at),
-  );
-}
 
 const GROUP = /^( *)(?:describe\b.*|\].*)\(\s*(['"`])(.*?)\2/gm;
 

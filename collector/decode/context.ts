@@ -51,6 +51,9 @@ export class DatagramContext {
   uptimeMs = 0;
   /** Records this datagram has become so far. */
   records = 0;
+  /** NetFlow v9 and IPFIX: sets walked, and templates announced in them. */
+  sets = 0;
+  templates = 0;
   /** sFlow: where the rows of this datagram begin in the batch. */
   firstRow = 0;
   /** Steps taken for this datagram; every loop over what the datagram says of itself counts here. */

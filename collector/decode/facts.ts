@@ -1,4 +1,4 @@
-// Facts: inventory that exporters tell beside their flows, in options records (RFC 7011 3.4.2, RFC 7133 346-350) and in
+// Facts: inventory that exporters tell beside their flows, in options records (RFC 7011 3.4.2, RFC 7133 347-350) and in
 // counter samples (sFlow host structures). Rare and small, so they travel as objects; who keeps them bounds and dedupes.
 
 import { type FactKind, NAME_BYTES_MAX } from '../../schemas/facts.ts';

@@ -6,7 +6,7 @@ export const FAULTS = [
   'too-short', // less than the header of its protocol
   'unknown-version', // no protocol has this version word
   'length-mismatch', // IPFIX message length or NetFlow v1 to v8 count says more than the datagram holds
-  'count-mismatch', // the header's count differs from what was found
+  'count-mismatch', // the header's count differs from what was found: for NetFlow v9 from records and from sets
   'set-length', // set length below 4 or beyond the message
   'reserved-set', // set id that no standard defines
   'template-malformed', // template that ends early, has id below 256, or only empty fields
@@ -16,7 +16,7 @@ export const FAULTS = [
   'output-budget', // more records than one datagram may expand into
   'sample-malformed', // sFlow sample or record whose length does not fit
   'sample-unknown', // sFlow sample of a type that is not read, or without a packet
-  'header-malformed', // sampled packet header that ends before its addresses
+  'header-malformed', // sampled packet header whose first packet ends before its addresses, or is none
   'address-family', // sFlow agent address of unknown type
   'domain-limit', // domains are at their bound, all of them proven
   'step-budget', // more work than one datagram may cost

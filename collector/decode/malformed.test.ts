@@ -2,8 +2,9 @@
 // the same datagram is decoded.
 
 import { describe, expect, test } from 'vitest';
+import { MALFORMED_INPUTS } from '../conformance/malformed-inputs.ts';
 import { RECORDS_PER_DATAGRAM_MAX } from './context.ts';
-import { SELECTORS_PER_DOMAIN_MAX } from './exporters/domain.ts';
+import { type Domain, SELECTORS_PER_DOMAIN_MAX } from './exporters/domain.ts';
 import { DOMAINS_PER_SESSION_MAX } from './exporters/exporters.ts';
 import { PENDING_DOMAIN_SETS_MAX } from './exporters/pending.ts';
 import { FIELDS_PER_TEMPLATE_MAX } from './templated/template-set.ts';
@@ -122,10 +123,46 @@ describe('NetFlow v5', () => {
   });
 });
 
+describe('the malformed cases', () => {
+  const inputs = MALFORMED_INPUTS.flatMap((list, i) => list.map(input => [`${i + 1}: ${input.about}`, input] as const));
+
+  test.each(inputs)('case %s raises exactly its counters', (_, { datagrams, records, faults, told = {} }) => {
+    const bench = new Bench({ rowsMax: 20_000, templatesMax: 2000 });
+    let found = 0;
+    for (const datagram of datagrams) found += bench.decode(datagram).length;
+    expect(found).toBe(records);
+    expect(bench.allFaults()).toEqual(faults);
+    const domains = bench.domains();
+    const sum = (count: (domain: Domain) => number) => domains.reduce((total, domain) => total + count(domain), 0);
+    const counts = {
+      unknownRateRecords: sum(domain => domain.unknownRateRecords),
+      lostSets: sum(domain => domain.lostSets),
+      lost: sum(domain => domain.lost),
+      restarts: sum(domain => domain.restarts),
+    };
+    expect(counts).toMatchObject(told);
+  });
+});
+
 describe('headers', () => {
-  test.each([0, 1, 7, 65535])('a NetFlow v9 count of %i changes nothing: sets are walked by their lengths', count => {
+  test.each([0, 1, 7, 65535])(
+    'a NetFlow v9 count of %i is count-mismatch and changes nothing: sets are walked by their lengths',
+    count => {
+      const bench = new Bench();
+      expect(bench.decode(netflow9([sane(true)], { count }))).toMatchObject([saneRow]);
+      expect(bench.faults('netflow9')).toEqual({ 'count-mismatch': 1 });
+      // No set of it is broken.
+      expect(bench.domain().malformedSets).toBe(0);
+    },
+  );
+
+  test.each([
+    ['sets', 2],
+    ['records and templates', 3],
+  ])('a NetFlow v9 count of %s is as good as one of records', (_, count) => {
     const bench = new Bench();
-    expect(bench.decode(netflow9([sane(true)], { count }))).toMatchObject([saneRow]);
+    const sets = [set(0, template(300, BYTES_PACKETS)), set(300, good, good)];
+    expect(bench.decode(netflow9(sets, { count }))).toMatchObject([saneRow, saneRow]);
     expect(bench.faults('netflow9')).toEqual({});
   });
 

@@ -3,7 +3,7 @@
 
 import { formatAddress, formatMac, wordsOfRow } from '../../schemas/address.ts';
 import { arrayOf, type Batch, clearBatch, createBatch } from '../../schemas/batch.ts';
-import { PROTOCOL, type Protocol } from '../../schemas/codes.ts';
+import { PROTOCOL, PROTOCOLS, type Protocol } from '../../schemas/codes.ts';
 import type { Column } from '../../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import type { Limits } from './context.ts';
@@ -124,8 +124,19 @@ export interface Header9 {
 }
 
 export function netflow9(sets: readonly Bytes[], header: Header9 = {}): Uint8Array {
-  const { count = sets.length, sequence = 0, sourceId = 0, uptime = UPTIME_MS, unixSecs = EXPORT_S } = header;
-  return datagramOf(u16(9), u16(count), u32(uptime), u32(unixSecs), u32(sequence), u32(sourceId), ...sets);
+  const body = sets.flat();
+  const { count = setsIn(body), sequence = 0, sourceId = 0, uptime = UPTIME_MS, unixSecs = EXPORT_S } = header;
+  return datagramOf(u16(9), u16(count), u32(uptime), u32(unixSecs), u32(sequence), u32(sourceId), body);
+}
+
+function setsIn(body: Bytes): number {
+  let sets = 0;
+  for (let at = 0; at + 4 <= body.length; sets++) {
+    const length = body[at + 2]! * 256 + body[at + 3]!;
+    if (length < 4) break;
+    at += length;
+  }
+  return sets;
 }
 
 export interface Header10 {
@@ -413,6 +424,16 @@ export class Bench {
       (name, fault) => [name, this.decoder.context.faults[faultSlot(PROTOCOL[protocol], fault)]!] as const,
     );
     return Object.fromEntries(entries.filter(([, count]) => count > 0));
+  }
+
+  /** Those of all protocols together. */
+  allFaults(): Partial<Record<Fault, number>> {
+    const { faults } = this.decoder.context;
+    const counts = FAULTS.map((name, fault) => {
+      const slots = PROTOCOLS.map((_, protocol) => faults[faultSlot(protocol, fault)]!);
+      return [name, slots.reduce((sum, count) => sum + count, 0)] as const;
+    });
+    return Object.fromEntries(counts.filter(([, count]) => count > 0));
   }
 
   domains(): Domain[] {

@@ -1,9 +1,11 @@
 // Ethernet frames: destination 6 | source 6 | tags | type 2, or in 802.3 form length 2 and LLC | payload. The frame's
 // columns are written when it is clear what it holds, and those of an inner frame only when it can be read: a frame in
-// a tunnel that is cut off before its addresses leaves the outer packet's columns as they are.
+// a tunnel that is cut off before its addresses leaves the outer packet's columns as they are. A frame whose type promises
+// a packet that is not there is a fault; its volume counts.
 
 import type { DecodedColumns } from '../../../schemas/flow.ts';
 import type { DatagramContext } from '../context.ts';
+import { FAULT } from '../faults.ts';
 import { cursor, ETHERNET_BYTES, FRAME, IPV4, IPV6, NOTHING } from './cursor.ts';
 import { clearPacket, decodePacket } from './ip.ts';
 import { LLC_SNAP_BYTES, llcEtherType } from './llc.ts';
@@ -36,6 +38,7 @@ export function decodeFrame(
   } else {
     if (!decodePacket(context, columns, row, type, offset, end, frameEnd, inner)) {
       if (inner) return false;
+      context.fault(FAULT['header-malformed']);
       writeVolume(columns, row, type, frameEnd - offset);
     }
     if (inner) columns.vlan[row] = vlan;
@@ -93,7 +96,7 @@ function decodeBehindTags(
     if (inner) {
       if (!readable || next === IPV4 || next === IPV6) return false;
       clearPacket(columns, row);
-    }
+    } else if (next === IPV4 || next === IPV6) context.fault(FAULT['header-malformed']);
     writeVolume(columns, row, type, frameEnd - offset);
   }
   columns.vlan[row] = cVlan;

@@ -97,6 +97,22 @@ describe('host structures', () => {
     expect(bench.tell(sflow([guest]))).toEqual([guestFact + uuidOf(1)]);
   });
 
+  test.each([2101, 2102, 2103, 2104])(
+    'counters of a virtual machine (%i) make a data source of any class a station, and no host',
+    type => {
+      const bench = new FactBench();
+      const machine = counters(2, 7, typed(type, zeros(40)), descr('db-1', uuidOf(8)), adapters([9, macOf(0x20)]));
+      expect(bench.tell(sflow([machine]))).toEqual([`station 9 ${macOf(0x20)} ${uuidOf(8)} db-1 `]);
+      const inside = counters(3, 8, descr('pod-1', uuidOf(9)), adapters([10, macOf(0x21)]), parent(2, 7));
+      expect(bench.tell(sflow([inside]))).toEqual([`station 10 ${macOf(0x21)} ${uuidOf(9)} pod-1 `]);
+    },
+  );
+
+  test('counters of the machine that runs others (2100) leave a host a host', () => {
+    const node = counters(2, 1, descr('kvm-7', uuidOf(1)), adapters([2, macOf(0xa)]), typed(2100, zeros(28)));
+    expect(new FactBench().tell(sflow([node]))).toEqual([hostFacts[0]]);
+  });
+
   test('a guest of another agent has another host', () => {
     const bench = new FactBench();
     bench.tell(sflow([host]));
@@ -168,7 +184,7 @@ describe('port_name', () => {
 });
 
 describe('malformed', () => {
-  const packet = flowSample([sampledHeader(ethernet(0x0800, zeros(40)))]);
+  const packet = flowSample([sampledHeader(ethernet(0x88cc, zeros(40)))]);
   test.each([
     ['a name longer than its record', counters(0, 1, typed(1005, u32(0xffffffff), u32(0)))],
     ['a name without length', counters(0, 1, typed(1005, zeros(2)))],
@@ -195,7 +211,7 @@ describe('malformed', () => {
 
 test('discarded packets are counted, are no fault and no traffic', () => {
   const bench = new FactBench();
-  const discarded = typed(5, zeros(28), u32(1), sampledHeader(ethernet(0x0800, zeros(40))));
+  const discarded = typed(5, zeros(28), u32(1), sampledHeader(ethernet(0x88cc, zeros(40))));
   expect(bench.decode(sflow([discarded, discarded]))).toEqual([]);
   expect(bench.domain().discardedSamples).toBe(2);
   expect(bench.faults('sflow5')).toEqual({});

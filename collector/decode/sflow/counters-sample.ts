@@ -10,6 +10,7 @@
 //   host_descr 2000:            hostname string | UUID 16 bytes | machine type | OS name | OS release string
 //   host_adapters 2001:         number | of each: ifIndex | number of MACs | MAC 6 bytes, padded to 8
 //   host_parent 2002:           class and index of the data source that runs this one
+//   virt_cpu, virt_memory, virt_disk_io, virt_net_io 2101 to 2104: counters that only a virtual machine has
 //
 // Records come in any order, so a sample is read to its end before anything is told.
 
@@ -26,6 +27,8 @@ const PORT_NAME = 1005;
 const HOST_DESCR = 2000;
 const HOST_ADAPTERS = 2001;
 const HOST_PARENT = 2002;
+const VIRT_CPU = 2101;
+const VIRT_NET_IO = 2104;
 
 const CLASS_INTERFACE = 0;
 /** A logical entity: a virtual machine, a container. */
@@ -46,6 +49,7 @@ interface Found {
   adapters: number;
   adaptersEnd: number;
   parent: number;
+  machine: boolean;
 }
 
 const found: Found = {
@@ -58,6 +62,7 @@ const found: Found = {
   adapters: 0,
   adaptersEnd: 0,
   parent: 0,
+  machine: false,
 };
 
 /** False when the datagram has used up what it may cost. */
@@ -111,6 +116,7 @@ function findRecords(view: DataView, count: number, start: number, end: number):
   found.descr = 0;
   found.adapters = 0;
   found.parent = 0;
+  found.machine = false;
   let offset = start;
   for (let i = 0; i < count; i++) {
     if (offset + 8 > end) return false;
@@ -131,6 +137,7 @@ function findRecords(view: DataView, count: number, start: number, end: number):
       found.adapters = record;
       found.adaptersEnd = record + length;
     } else if (type === HOST_PARENT && length >= 8) found.parent = record;
+    else if (type >= VIRT_CPU && type <= VIRT_NET_IO) found.machine = true;
     offset = nextStructure(view, record, length, end);
   }
   return true;
@@ -194,7 +201,7 @@ function tellHost(
   index: number,
 ): boolean {
   const { view, bytes } = context;
-  const { descr, descrEnd, parent } = found;
+  const { descr, descrEnd, parent, machine } = found;
   let name = '';
   let id = '';
   if (descr !== 0) {
@@ -207,7 +214,7 @@ function tellHost(
     name = cleanName(bytes, descr + 4, length);
     id = uuidAt(view, uuid);
   }
-  const isStation = parent !== 0 || sourceClass === CLASS_LOGICAL;
+  const isStation = parent !== 0 || machine || sourceClass === CLASS_LOGICAL;
   if (!isStation && id !== '') agent.rememberHost(sourceKey(sourceClass, index), id);
   const hostId = parent === 0 ? '' : agent.host(sourceKey(view.getUint32(parent), view.getUint32(parent + 4)));
   return tellAdapters(context, domain, {

@@ -4,7 +4,7 @@
 //   then flow sets:    setId 2 | length 2 | ...        setId 0 templates, 1 options templates, 256.. data
 //
 // Sets are walked by their lengths; the header's count is compared afterwards only, because exporters disagree whether
-// it counts records or sets.
+// it counts records, templates among them (RFC 3954 5.1), or sets. A count that is neither costs nothing but a fault.
 
 import { PROTOCOL } from '../../../schemas/codes.ts';
 import type { DatagramContext } from '../context.ts';
@@ -35,6 +35,15 @@ export function decodeNetflow9(
   context.exportMs = view.getUint32(8) * 1000;
   // The sequence number counts datagrams.
   domain.checkSequence(view.getUint32(12), 1, context.uptimeMs);
-  decodeSets(context, domain, HEADER_BYTES, length);
+  const { unknownTemplateSets, malformedSets } = domain;
+  context.sets = 0;
+  context.templates = 0;
+  const records = decodeSets(context, domain, HEADER_BYTES, length);
+  const count = view.getUint16(2);
+  if (count !== context.sets && count !== records + context.templates) {
+    // Records of an unknown template or a broken set cannot be counted.
+    const isCounted = domain.unknownTemplateSets === unknownTemplateSets && domain.malformedSets === malformedSets;
+    if (isCounted) context.fault(FAULT['count-mismatch']);
+  }
   return domain;
 }

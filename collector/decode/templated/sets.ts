@@ -37,6 +37,7 @@ export function decodeSets(context: DatagramContext, domain: Domain, start: numb
       return records;
     }
     if (!context.mayTake(1, domain)) return records;
+    context.sets++;
     records += decodeSet(context, domain, id, offset + SET_HEADER_BYTES, offset + length);
     offset += length;
   }

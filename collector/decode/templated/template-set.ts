@@ -33,6 +33,7 @@ export function readTemplateSet(
   while (end - offset >= 4) {
     const id = context.view.getUint16(offset);
     if (id === 0) return;
+    context.templates++;
     const next = readTemplate(context, domain, setId, offset, end);
     if (next < 0) {
       forget(context, domain, id);
