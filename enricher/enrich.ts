@@ -34,6 +34,12 @@ export interface EnrichmentOptions extends TimeLimits {
   readonly endpointsMax?: number;
 }
 
+/**
+ * Rows that pass all stages before the next ones do: the entries of their ends, a cache line each, are read by five of
+ * the stages and stay near (bench enrich).
+ */
+const BLOCK_ROWS = 512;
+
 /** Names of the nodes that batches use are announced to `names`. */
 export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: EnrichmentOptions): Enrichment {
   const endpoints = createEndpoints(snapshot, names, options.endpointsMax);
@@ -87,7 +93,9 @@ export function createEnrichment(snapshot: Snapshot, names: NodeNames, options: 
       const resetsBefore = endpoints.resets;
       const faults = { cut: 0, reversed: 0 };
       mendTimes(columns, rows, options, faults);
-      const unknownRate = enrichRows(columns, 0, rows);
+      let unknownRate = 0;
+      for (let from = 0; from < rows; from += BLOCK_ROWS)
+        unknownRate += enrichRows(columns, from, Math.min(rows, from + BLOCK_ROWS));
       const { batch } = columns;
       for (let row = 0; row < rows; row++) {
         batch[2 * row] = key.low;
