@@ -158,7 +158,7 @@ export function elect(
           if (
             (inFlags & PORT_FLAG.access) !== 0 &&
             (inFlags & ((srcFlags & ATTACHED.tunnelled) !== 0 ? COUNTS.innerIn : COUNTS.plainIn)) !== 0 &&
-            isOwnMac(entries[srcEntry + ENTRY.identity]!) &&
+            isOwnMac(entries[srcEntry + ENTRY.identity]! & 0xff) &&
             !isAmong(access, s + ATTACHMENT.places, inPort)
           ) {
             share = 1;

@@ -66,6 +66,12 @@ interface Stages {
   readonly classifier: Classifier;
 }
 
+/**
+ * Rows that pass all stages before the next ones do: the entries of their ends, a cache line each, are read by five of
+ * the stages and stay near (bench enrich).
+ */
+const BLOCK_ROWS = 512;
+
 /** Names of the nodes that batches use are announced to `names`. */
 export function createEnrichment(knowledge: Knowledge, names: NodeNames, options: EnrichmentOptions): Enrichment {
   /** The one used last stands last. */
@@ -123,6 +129,14 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
       setTime(inventoryAsOf, row, asOfMs);
     }
     followMoves(stages, columns, from, to);
+    return unknownRate;
+  }
+
+  /** A whole batch, by blocks of rows that stay in the processor's cache from stage to stage. */
+  function enrichBlocks(stages: Stages, columns: FlowBatch['columns'], rows: number): number {
+    let unknownRate = 0;
+    for (let from = 0; from < rows; from += BLOCK_ROWS)
+      unknownRate += enrichRows(stages, columns, from, Math.min(rows, from + BLOCK_ROWS));
     return unknownRate;
   }
 
@@ -206,7 +220,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
       let unknownRate = 0;
       let straddles = 0;
       options.services?.learn(columns, 0, rows);
-      if (epochs.distinct.length === 1) unknownRate = enrichRows(stagesAt(epochs.distinct[0]!), columns, 0, rows);
+      if (epochs.distinct.length === 1) unknownRate = enrichBlocks(stagesAt(epochs.distinct[0]!), columns, rows);
       else {
         const were = endsThen(given, epochs);
         unknownRate = enrichByEpoch(columns, epochs, rows);
