@@ -67,7 +67,13 @@ export function numbered(from: number, to: number, receivedAt: (n: number) => nu
 }
 
 /** The configuration of a re-enrichment. */
-export const PAST: PastConfiguration = { ...loadConfiguration({}), ...LIMITS };
+export const PAST: PastConfiguration = {
+  ...loadConfiguration({}),
+  ...LIMITS,
+  // The documents of these tests are of a fixed day, and hold.
+  inventoryStaleMs: 1e12,
+  inventoryUnknownMs: 1e12,
+};
 
 /** Stores rows as an enricher with these documents does; tries again while the day is fenced, and tells for how long. */
 export async function ingest(
@@ -101,7 +107,7 @@ export async function recordDocuments(storage: ClickHouse, documents: Documents)
     await storage.insertDocument({
       kind,
       recordedAtMs: Date.now(),
-      asOfMs: 0,
+      asOfMs: kind === 'inventory' ? Date.parse(documents.inventory.asOf) : 0,
       source: 'test',
       body: JSON.stringify(documents[kind]),
     });

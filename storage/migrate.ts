@@ -36,14 +36,6 @@ const MIGRATIONS: readonly Migration[] = [
     statements: config => TABLES.filter(({ name }) => name === 'services').map(table => createTableSql(table, config)),
   },
   {
-    id: 4,
-    name: 'samples spread over buckets',
-    statements: () =>
-      VIEWS.filter(({ name }) => name === 'traffic_1m_view').map(
-        ({ name, sql }) => `ALTER TABLE ${name} MODIFY QUERY\n${sql}`,
-      ),
-  },
-  {
     id: 5,
     name: 'interfaces, heartbeats, events',
     statements: config =>

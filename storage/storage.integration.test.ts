@@ -353,7 +353,6 @@ describe('migration', () => {
       { id: 1 },
       { id: 2 },
       { id: 3 },
-      { id: 4 },
       { id: 5 },
       { id: 6 },
     ]);
