@@ -18,7 +18,22 @@ import { createMetrics, type Metrics } from '../service/metrics.ts';
 import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
 import { openSpool, tokenOfFile } from '../transport/spool.ts';
 import { createCollector } from './collector.ts';
-import { hex, ipfix, ipfixOptions, netflow5, netflow9, record5, set, template, u32 } from './decode/testdata.ts';
+import { vxlan } from './decode/packet/testdata.ts';
+import {
+  ethernet,
+  hex,
+  ipfix,
+  ipfixOptions,
+  ipv4,
+  netflow5,
+  netflow9,
+  record5,
+  set,
+  tcp,
+  template,
+  u32,
+  zeros,
+} from './decode/testdata.ts';
 
 const RECORDS = 30;
 const log = createLog('test', 'error');
@@ -189,6 +204,20 @@ describe('everything received', () => {
     const about = { exporter: '127.0.0.1', observationDomain: 5, kind: 'interface', index: 7, mac: 0 };
     expect(facts).toEqual([[expect.objectContaining({ ...about, name: 'eth0', stationId: '', hostId: '' })]]);
     expect(await metric(collector.metrics, 'collector_facts')).toBe(1);
+  });
+
+  test('has a row for each frame that a switch mirrors in VXLAN to a port of its own', async () => {
+    const collector = open({ mirrorUdp: [0], mirrorRate: 100 });
+    const { ports } = await collector.start();
+    const mirrored = (payload: number) =>
+      Uint8Array.from(vxlan(4711, ethernet(0x0800, ipv4([...tcp(), ...zeros(payload)]))));
+    for (const payload of [0, 10, 20]) await send(ports[1]!, mirrored(payload));
+    // What is no mirrored frame is a fault of that port, and no flow; export still goes to its own.
+    await send(ports[1]!, datagram(0));
+    await send(ports[0]!, datagram(1000, 1));
+    await collector.stop();
+    expect(allBytes()).toEqual([40, 50, 60, 1000]);
+    expect(await metric(collector.metrics, 'collector_decode_faults_total')).toBe(1);
   });
 
   test('is closed into batches of batchRowsMax rows', async () => {
