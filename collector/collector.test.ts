@@ -19,15 +19,19 @@ import { createMetrics, type Metrics } from '../service/metrics.ts';
 import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
 import { openSpool, tokenOfFile } from '../transport/spool.ts';
 import { createCollector } from './collector.ts';
+import { vxlan } from './decode/packet/testdata.ts';
 import {
+  ethernet,
   hex,
   ipfix,
   ipfixOptions,
+  ipv4,
   netflow5,
   netflow9,
   record5,
   set,
   sflow,
+  tcp,
   template,
   typed,
   u32,
@@ -230,6 +234,20 @@ describe('everything received', () => {
       }
     }
     expect([octets, sent]).toEqual([250_000, 500_000]);
+  });
+
+  test('has a row for each frame that a switch mirrors in VXLAN to a port of its own', async () => {
+    const collector = open({ mirrorUdp: [0], mirrorRate: 100 });
+    const { ports } = await collector.start();
+    const mirrored = (payload: number) =>
+      Uint8Array.from(vxlan(4711, ethernet(0x0800, ipv4([...tcp(), ...zeros(payload)]))));
+    for (const payload of [0, 10, 20]) await send(ports[1]!, mirrored(payload));
+    // What is no mirrored frame is a fault of that port, and no flow; export still goes to its own.
+    await send(ports[1]!, datagram(0));
+    await send(ports[0]!, datagram(1000, 1));
+    await collector.stop();
+    expect(allBytes()).toEqual([40, 50, 60, 1000]);
+    expect(await metric(collector.metrics, 'collector_decode_faults_total')).toBe(1);
   });
 
   test('is closed into batches of batchRowsMax rows', async () => {

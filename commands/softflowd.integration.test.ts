@@ -62,15 +62,17 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 async function exportOf(capture: string, version: string): Promise<Buffer[]> {
   const datagrams: Buffer[] = [];
   const socket = createSocket('udp4');
-  socket.on('message', message => datagrams.push(message));
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  socket.on('message', message => (message.length === 0 ? end() : datagrams.push(message)));
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
   execFileSync('softflowd', ['-d', '-r', capture, '-n', `127.0.0.1:${socket.address().port}`, '-v', version], {
     stdio: 'ignore',
     env: { ...process.env, PATH },
   });
-  // All of it was sent before softflowd ended: it is in the socket's buffer.
-  await new Promise(resolve => setTimeout(resolve, 200));
+  // All of it was sent before softflowd ended: it is in the socket's buffer, before an empty datagram of our own.
+  socket.send(new Uint8Array(0), socket.address().port, '127.0.0.1');
+  await ended;
   socket.close();
   return datagrams;
 }

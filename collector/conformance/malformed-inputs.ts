@@ -37,10 +37,17 @@ export interface MalformedInput {
   readonly about: string;
   /** In the order in which they are sent, from one address and port. */
   readonly datagrams: readonly Uint8Array[];
+  /** Each from a port of its own instead. */
+  readonly apart?: true;
+  /** So long nothing comes afterwards. */
+  readonly idleMs?: number;
   readonly records: number;
   readonly faults: Readonly<Partial<Record<Fault, number>>>;
   readonly told?: Readonly<Partial<Record<Told, number>>>;
 }
+
+/** Of the decoder that gets them. */
+export const EXPORTERS_MAX = 500;
 
 const OCTETS: readonly FieldSpec[] = [[1, 4]];
 const OCTETS_PACKETS: readonly FieldSpec[] = [
@@ -393,6 +400,21 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       faults: { 'list-malformed': 2 },
     },
     {
+      about: 'a list of 10,000 entries of 1001 fields: more than a datagram may cost',
+      datagrams: [
+        ipfix([
+          set(
+            2,
+            template(410, [[4, 1], ...many(1000, (): FieldSpec => [82, 0])]),
+            template(300, [...OCTETS, [292, 65535]]),
+          ),
+          set(300, u32(1), [255], u16(10_003), [3], u16(410), zeros(10_000)),
+        ]),
+      ],
+      records: 1,
+      faults: { 'list-malformed': 1, 'step-budget': 1 },
+    },
+    {
       about: 'a list of an unknown template',
       datagrams: [
         ipfix([set(2, template(300, [...OCTETS, [292, 65535]])), set(300, u32(1), [7, 3], u16(700), zeros(4))]),
@@ -408,6 +430,13 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       records: 0,
       faults: { 'unknown-template': 1100, 'pending-limit': 1100 - 1024 },
       told: { lostSets: 1100 - 1024 },
+    },
+    {
+      about: 'an exporter more than there may be, all of them with data',
+      datagrams: many(EXPORTERS_MAX + 1, () => netflow9([sane9])),
+      apart: true,
+      records: EXPORTERS_MAX,
+      faults: { 'exporter-limit': 1 },
     },
     {
       about: 'a domain more than there may be',
@@ -666,6 +695,14 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       records: 2,
       faults: { 'unknown-template': 2 },
       told: { lostSets: 0 },
+    },
+    {
+      about: 'never: data are given up after half an hour',
+      datagrams: [ipfix([record])],
+      idleMs: 40 * 60_000,
+      records: 0,
+      faults: { 'unknown-template': 1, 'pending-expired': 1 },
+      told: { lostSets: 1 },
     },
   ],
 ];

@@ -21,6 +21,7 @@ test('a record fills every column it can, and no other', () => {
     protocol: 'netflow5',
     inIf: 3,
     outIf: 4,
+    biflow: 'none',
     direction: 'unknown',
     forwardingStatus: 0,
     samplingRate: 100,

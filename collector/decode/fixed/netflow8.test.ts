@@ -26,6 +26,7 @@ const NOTHING_TOLD: Row = {
   protocol: 'netflow8',
   inIf: 0,
   outIf: 0,
+  biflow: 'none',
   direction: 'unknown',
   forwardingStatus: 0,
   samplingRate: 0,

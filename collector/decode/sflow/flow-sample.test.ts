@@ -39,6 +39,7 @@ test('a flow sample fills every column it can', () => {
     protocol: 'sflow5',
     inIf: 3,
     outIf: 4,
+    biflow: 'none',
     direction: 'ingress',
     forwardingStatus: 0,
     samplingRate: 512,
