@@ -1,10 +1,34 @@
 import { defineConfig } from 'vitest/config';
 
+/**
+ * Tests that take longer than the others together: crashes, real exporters and brokers, benchmarks. The gate runs them
+ * (HAIRPIN_TEST_REQUIRE=all), and so does whoever names a file; `npm test` leaves them out and says so.
+ */
+const SLOW = [
+  'benchmarks/bench.integration.test.ts',
+  'benchmarks/estimator.test.ts',
+  'commands/kafka.integration.test.ts',
+  'commands/kill.integration.test.ts',
+  'commands/openvswitch*.integration.test.ts',
+  'commands/reenrich.integration.test.ts',
+  'commands/simulation*.integration.test.ts',
+  'commands/softflowd.integration.test.ts',
+  'enricher/reenrich.integration.test.ts',
+  'transport/kafka/kafka.integration.test.ts',
+];
+
+const wantsAll = process.env['HAIRPIN_TEST_REQUIRE'] === 'all';
+const namesFiles = process.argv.slice(2).some(argument => /^(?!-).*[/.]/.test(argument));
+const leavesSlow = !wantsAll && !namesFiles;
+if (leavesSlow && process.env['VITEST_WORKER_ID'] === undefined)
+  console.warn(`slow tests are left to the gate (HAIRPIN_TEST_REQUIRE=all npm test):\n  ${SLOW.join('\n  ')}`);
+
 // Forked processes, because chdb crashes when a worker thread that loaded it exits.
 export default defineConfig({
   test: {
     pool: 'forks',
     include: ['**/*.test.ts'],
+    exclude: ['**/node_modules/**', ...(leavesSlow ? SLOW : [])],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
