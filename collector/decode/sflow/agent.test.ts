@@ -85,7 +85,7 @@ describe('an agent', () => {
     for (let n = 1; n <= 2 * WINDOW_SAMPLES + 4; n++) {
       const samples = [sample(1, n, n * 100), sample(2, 2 * n, 200 * n), sample(0x02000001, 3 * n, 300 * n)];
       bench
-        .decode(sflow(samples, { sequence: n }))
+        .decode(sflow(samples, { sequence: n, uptimeMs: 100 * n }))
         .forEach((row, i) => last.set(i, [row['samplingRate'], row['rateSource']]));
     }
     expect([...last.values()]).toEqual([
@@ -104,7 +104,9 @@ describe('an agent', () => {
   });
 
   test('gives the same rates when its datagrams are decoded again, however long that takes', () => {
-    const datagrams = Array.from({ length: 300 }, (_, i) => sflow([sample(1, 3 * i, 310 * i)], { sequence: i }));
+    const datagrams = Array.from({ length: 300 }, (_, i) =>
+      sflow([sample(1, 3 * i, 310 * i)], { sequence: i, uptimeMs: 100 * i }),
+    );
     const rates = (paceMs: number) => {
       const bench = new Bench();
       return datagrams.flatMap((each, i) =>
