@@ -64,7 +64,6 @@ test('a flow sample fills every column it can', () => {
     vni: 0,
     stationId: '0'.repeat(32),
     timeSource: 'received',
-    biflow: 'none',
   });
 });
 
