@@ -1,7 +1,8 @@
-// For tests: two hosts in network namespaces on a real Open vSwitch bridge (userspace datapath, no kernel module). Needs
-// root. Everything lives in a folder and namespaces of its own and is taken down again.
+// For tests: hosts in network namespaces on real Open vSwitch bridges (userspace datapath, no kernel module). Needs root.
+// Everything lives in a folder and namespaces of its own and is taken down again. openLab has one bridge and two hosts;
+// openvswitch-two-bridges.ts has two bridges, two VLANs and a hairpin.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,13 +35,34 @@ export function labPossible(): boolean {
   }
 }
 
-export function openLab(): Lab {
+/** The daemons of Open vSwitch, and namespaces with interfaces that are ports of its bridges. */
+export interface VirtualSwitch {
+  /** Short, of this process: for names of devices, which have at most 15 characters. */
+  readonly tag: string;
+  run(command: string, ...args: string[]): string;
+  vsctl(...args: string[]): string;
+  addBridge(name: string): void;
+  addNamespace(name: string): void;
+  /** A pair of devices: one a port of the bridge, the other in the namespace, or in none. */
+  addPort(bridge: string, port: string, device: string, namespace: string | undefined, ...settings: string[]): void;
+  /** An address, and no IPv6, whose neighbour discovery would be counted. */
+  setUp(namespace: string, device: string, ...addresses: string[]): void;
+  /** Bytes of the device less 14 a packet. */
+  ipBytes(namespace: string, device: string, direction: 'tx' | 'rx'): number;
+  /** TCP from one namespace to an address of another, paced so that nothing is dropped before the bridge. */
+  talk(from: string, to: string, address: string, megabytes: number): Promise<void>;
+  down(): void;
+}
+
+/** Longer than any transfer of a test takes. */
+const TALK_MS_MAX = 20_000;
+
+export function openSwitch(): VirtualSwitch {
   const folder = mkdtempSync(join(tmpdir(), 'hairpin-ovs-'));
-  const tag = process.pid.toString(36);
-  const bridge = `hb${tag}`;
-  const hosts = [`hairpin-${tag}-a`, `hairpin-${tag}-b`] as const;
-  const ports = [`ha${tag}`, `hb${tag}p`] as const;
-  const pairs = [0, 1, 2, 3, 4, 5].map(subnet => [`10.77.${subnet}.1`, `10.77.${subnet}.2`] as const);
+  const bridges: string[] = [];
+  const namespaces: string[] = [];
+  const ports: string[] = [];
+  const children = new Set<ChildProcess>();
   const run = (command: string, ...args: string[]) =>
     execFileSync(command, args, {
       encoding: 'utf8',
@@ -63,12 +85,16 @@ export function openLab(): Lab {
     }
   };
   const down = () => {
+    for (const child of children) child.kill('SIGTERM');
+    // Ended first, the daemon would leave their devices behind.
+    for (const bridge of bridges) quietly(() => vsctl('del-br', bridge));
     for (const name of ['vswitchd', 'ovsdb'])
       quietly(() => process.kill(Number(readFileSync(join(folder, `${name}.pid`), 'utf8')), 'SIGTERM'));
-    for (const host of hosts) quietly(() => run('ip', 'netns', 'del', host));
+    for (const namespace of namespaces) quietly(() => run('ip', 'netns', 'del', namespace));
     for (const port of ports) quietly(() => run('ip', 'link', 'del', port));
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
+  const inside = (namespace: string, ...command: string[]) => run('ip', 'netns', 'exec', namespace, ...command);
 
   try {
     const file = join(folder, 'conf.db');
@@ -76,50 +102,94 @@ export function openLab(): Lab {
     run('ovsdb-server', file, `--remote=punix:${join(folder, 'db.sock')}`, ...daemon('ovsdb'));
     vsctl('--no-wait', 'init');
     run('ovs-vswitchd', database, ...daemon('vswitchd'));
-    vsctl('add-br', bridge, '--', 'set', 'bridge', bridge, 'datapath_type=netdev');
-    hosts.forEach((host, i) => {
-      run('ip', 'netns', 'add', host);
-      run('ip', 'link', 'add', ports[i]!, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', host);
+  } catch (error) {
+    down();
+    throw error;
+  }
+  return {
+    tag: process.pid.toString(36),
+    run,
+    vsctl,
+    down,
+    addBridge(name) {
+      vsctl('add-br', name, '--', 'set', 'bridge', name, 'datapath_type=netdev');
+      bridges.push(name);
+    },
+    addNamespace(name) {
+      run('ip', 'netns', 'add', name);
+      namespaces.push(name);
+      run('ip', '-n', name, 'link', 'set', 'lo', 'up');
+    },
+    addPort(bridge, port, device, namespace, ...settings) {
+      const at = namespace === undefined ? [] : ['netns', namespace];
+      run('ip', 'link', 'add', port, 'type', 'veth', 'peer', 'name', device, ...at);
+      ports.push(port);
       // The userspace datapath does not finish checksums that the kernel left to hardware.
-      run('ethtool', '-K', ports[i]!, 'tx', 'off');
-      run('ip', 'netns', 'exec', host, 'ethtool', '-K', 'eth0', 'tx', 'off');
-      run('ip', 'link', 'set', ports[i]!, 'up');
-      run('ip', '-n', host, 'link', 'set', 'lo', 'up');
-      run('ip', '-n', host, 'link', 'set', 'eth0', 'up');
-      for (const pair of pairs) run('ip', '-n', host, 'addr', 'add', `${pair[i]}/24`, 'dev', 'eth0');
-      vsctl('add-port', bridge, ports[i]!);
+      run('ethtool', '-K', port, 'tx', 'off');
+      if (namespace === undefined) run('ethtool', '-K', device, 'tx', 'off');
+      run('ip', 'link', 'set', port, 'up');
+      if (namespace === undefined) run('ip', 'link', 'set', device, 'up');
+      vsctl('add-port', bridge, port, ...settings);
+    },
+    setUp(namespace, device, ...addresses) {
+      // Interfaces count a packet that the kernel would cut up later as one.
+      inside(namespace, 'ethtool', '-K', device, 'tx', 'off', 'tso', 'off', 'gso', 'off');
+      quietly(() => inside(namespace, 'sysctl', '-q', '-w', `net.ipv6.conf.${device}.disable_ipv6=1`));
+      run('ip', '-n', namespace, 'link', 'set', device, 'up');
+      for (const address of addresses) run('ip', '-n', namespace, 'addr', 'add', address, 'dev', device);
+    },
+    ipBytes(namespace, device, direction) {
+      const statistics = `/sys/class/net/${device}/statistics/${direction}`;
+      const [bytes, packets] = inside(namespace, 'cat', `${statistics}_bytes`, `${statistics}_packets`)
+        .trim()
+        .split('\n')
+        .map(Number);
+      return bytes! - ETHERNET_BYTES * packets!;
+    },
+    async talk(from, to, address, megabytes) {
+      const start = (namespace: string, stdout: 'pipe' | 'ignore', ...args: string[]) => {
+        const child = spawn('ip', ['netns', 'exec', namespace, 'iperf3', ...args], {
+          stdio: ['ignore', stdout, 'ignore'],
+          timeout: TALK_MS_MAX,
+        });
+        children.add(child);
+        child.once('exit', () => children.delete(child));
+        return child;
+      };
+      const server = start(to, 'pipe', '-s', '-1', '--forceflush');
+      await new Promise<void>(resolve => server.stdout!.once('data', () => resolve()));
+      const client = start(from, 'ignore', '-c', address, '-n', `${megabytes}M`, '-b', '60M');
+      await new Promise<void>(resolve => client.once('exit', () => resolve()));
+      server.kill('SIGTERM');
+    },
+  };
+}
+
+export function openLab(): Lab {
+  const ovs = openSwitch();
+  const { tag, vsctl, down } = ovs;
+  const bridge = `hb${tag}`;
+  const hosts = [`hairpin-${tag}-a`, `hairpin-${tag}-b`] as const;
+  const ports = [`ha${tag}`, `hb${tag}p`] as const;
+  const pairs = [0, 1, 2, 3, 4, 5].map(subnet => [`10.77.${subnet}.1`, `10.77.${subnet}.2`] as const);
+  try {
+    ovs.addBridge(bridge);
+    hosts.forEach((host, i) => {
+      ovs.addNamespace(host);
+      ovs.addPort(bridge, ports[i]!, 'eth0', host);
+      ovs.setUp(host, 'eth0', ...pairs.map(pair => `${pair[i]}/24`));
     });
   } catch (error) {
     down();
     throw error;
   }
-
-  const ipBytes = (host: string, direction: 'tx' | 'rx') => {
-    const statistics = '/sys/class/net/eth0/statistics';
-    const files = [`${statistics}/${direction}_bytes`, `${statistics}/${direction}_packets`];
-    const [bytes, packets] = run('ip', 'netns', 'exec', host, 'cat', ...files)
-      .trim()
-      .split('\n')
-      .map(Number);
-    return bytes! - ETHERNET_BYTES * packets!;
-  };
   return {
     pairs,
     bridge,
     vsctl,
     down,
-    sent: () => ({ ipBytes: ipBytes(hosts[0], 'tx') }),
-    received: () => ({ ipBytes: ipBytes(hosts[1], 'rx') }),
-    async talk(megabytes, to) {
-      const server = spawn('ip', ['netns', 'exec', hosts[1], 'iperf3', '-s', '-1', '--forceflush'], {
-        stdio: ['ignore', 'pipe', 'ignore'],
-      });
-      await new Promise<void>(resolve => server.stdout!.once('data', () => resolve()));
-      const client = spawn('ip', ['netns', 'exec', hosts[0], 'iperf3', '-c', to, '-n', `${megabytes}M`, '-b', '60M'], {
-        stdio: 'ignore',
-      });
-      await new Promise<void>(resolve => client.once('exit', () => resolve()));
-      server.kill('SIGTERM');
-    },
+    sent: () => ({ ipBytes: ovs.ipBytes(hosts[0], 'eth0', 'tx') }),
+    received: () => ({ ipBytes: ovs.ipBytes(hosts[1], 'eth0', 'rx') }),
+    talk: (megabytes, to) => ovs.talk(hosts[0], hosts[1], to, megabytes),
   };
 }
