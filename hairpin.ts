@@ -17,6 +17,21 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about: 'receive, enrich, store and answer: everything in one process',
     run: async args => (await import('./commands/start.ts')).start(args),
   },
+  collector: {
+    usage: 'collector --kafka HOST:PORT,... [flags]',
+    about: 'of many machines: receive and hand to Kafka',
+    run: async args => (await import('./commands/services.ts')).collector(args),
+  },
+  enricher: {
+    usage: 'enricher --kafka HOST:PORT,... --clickhouse URL [flags]',
+    about: 'of many machines: from Kafka to ClickHouse, enriched and counted once',
+    run: async args => (await import('./commands/services.ts')).enricher(args),
+  },
+  'query-api': {
+    usage: 'query-api --clickhouse URL [flags]',
+    about: 'of many machines: answer questions, serve the console, take documents',
+    run: async args => (await import('./commands/services.ts')).queryApi(args),
+  },
   demo: {
     usage: 'demo [flags]',
     about: 'the same, with a small simulated data centre that sends to it',

@@ -32,19 +32,26 @@ export interface RunningHairpin {
 }
 
 export interface HairpinOptions {
+  /** The service to run; everything in one process when left out. */
+  readonly command?: 'start' | 'collector' | 'enricher' | 'query-api';
   /** Kept by the caller; a temporary one is made and removed otherwise. */
   readonly data?: string;
   readonly udpPort?: number;
   readonly args?: readonly string[];
 }
 
-export async function startHairpin({ data, udpPort, args = [] }: HairpinOptions = {}): Promise<RunningHairpin> {
+export async function startHairpin({
+  command = 'start',
+  data,
+  udpPort,
+  args = [],
+}: HairpinOptions = {}): Promise<RunningHairpin> {
   const folder = data ?? mkdtempSync(join(tmpdir(), 'hairpin-test-'));
   const port = udpPort ?? (await freeUdpPort());
   const http = `127.0.0.1:${await freeTcpPort()}`;
   const child = spawn(
     process.execPath,
-    [PROGRAM, 'start', '--data', folder, '--udp', String(port), '--udp-host', '127.0.0.1', '--http', http, ...args],
+    [PROGRAM, command, '--data', folder, '--udp', String(port), '--udp-host', '127.0.0.1', '--http', http, ...args],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
     },

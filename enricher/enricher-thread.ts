@@ -9,7 +9,10 @@ import { createStorage } from '../storage/client.ts';
 import { createPass } from '../storage/pass.ts';
 import { recoverFences } from '../storage/reenrichments.ts';
 import type { StoredFact } from '../storage/storage.ts';
+import { createKafka } from '../transport/kafka/kafka.ts';
+import { createKafkaSource, KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kafka-source.ts';
 import { createSpoolSource } from '../transport/spool-source.ts';
+import type { BatchSource } from '../transport/transport.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { createEnricher } from './enricher.ts';
 import { createThreadFeed } from './knowledge/feed.ts';
@@ -21,14 +24,14 @@ import { createServicesExchange } from './services-exchange.ts';
 
 const PASS_INTERVAL_MS = 5000;
 
-const { configuration, storage: address, spool, counters, restarted, announced } = workerData as EnricherData;
+const { configuration, storage: address, counters, carrier, restarted } = workerData as EnricherData;
 const log = createLog('enricher', configuration.logLevel);
 const storage = createStorage({
   ...address,
   database: configuration.clickhouseDatabase,
   queryTimeoutMs: configuration.queryTimeoutMs,
 });
-const source = createSpoolSource(spool);
+const source = openSource();
 const counted = openCounters(ENRICHER_COUNTERS, counters);
 const services = createLearnedServices({ ephemeral: ephemeralBits(configuration.ephemeralPorts) });
 const enricher = createEnricher(configuration, {
@@ -41,6 +44,30 @@ const enricher = createEnricher(configuration, {
 });
 const exchange = createServicesExchange({ services, storage, log, counters: counted });
 const pass = createPass({ storage, log });
+
+/** Batches of the spool, or of Kafka; `stop` lets go of what this thread holds of the carrier. */
+function openSource(): BatchSource & { stop(): Promise<void> } {
+  if ('kafka' in carrier) {
+    const kafka = createKafkaSource(configuration, {
+      kafka: createKafka(configuration, `hairpin-enricher-${process.pid}`, log),
+      log,
+      counters: openCounters(KAFKA_SOURCE_COUNTERS, carrier.kafka),
+    });
+    kafka.start();
+    return kafka;
+  }
+  const { spool, announced } = carrier;
+  const kept = createSpoolSource(spool);
+  announced.on('message', (token: string) => kept.announce(token));
+  return {
+    next: kept.next,
+    close: kept.close,
+    async stop() {
+      kept.close();
+      announced.close();
+    },
+  };
+}
 
 const tell = (message: EnricherMessage) => parentPort!.postMessage(message);
 
@@ -75,8 +102,6 @@ async function storedFacts(): Promise<StoredFact[]> {
   }
 }
 
-announced.on('message', (token: string) => source.announce(token));
-
 try {
   await exchange.start();
   await enricher.start(restarted, await storedFacts());
@@ -86,10 +111,9 @@ try {
     stopping.abort();
     await enricher.stop();
     await exchange.stop();
-    source.close();
+    await source.stop();
     await passing;
     await storage.close();
-    announced.close();
     parentPort!.close();
   });
   tell({ type: 'started' });

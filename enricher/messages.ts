@@ -15,12 +15,13 @@ export interface StorageAddress {
 export interface EnricherData {
   readonly configuration: Configuration;
   readonly storage: StorageAddress;
-  readonly spool: SpoolSettings;
   readonly counters: SharedArrayBuffer;
+  /** Where batches come from: the spool, and tokens of those the collector has stored; or Kafka, with its counters. */
+  readonly carrier:
+    | { readonly spool: SpoolSettings; readonly announced: MessagePort }
+    | { readonly kafka: SharedArrayBuffer };
   /** Not the first thread of this process: a bad document no longer stops the start. */
   readonly restarted: boolean;
-  /** Tokens of batches that the collector has stored. */
-  readonly announced: MessagePort;
 }
 
 export type EnricherMessage = { readonly type: 'started' } | { readonly type: 'refused'; readonly message: string };

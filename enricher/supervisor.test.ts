@@ -49,8 +49,7 @@ function open(lives: readonly string[]) {
     log,
     metrics: createMetrics(),
     storage: { url: '', user: '', password: '' },
-    spool: settings,
-    announced: new MessageChannel().port1,
+    carrier: { spool: settings, announced: new MessageChannel().port1 },
     restartMsMin: 5,
     program: pathToFileURL(program),
   });

@@ -7,6 +7,7 @@ import { type CounterSpec, type Counters, openCounters } from '../service/counte
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
+import { KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kafka-source.ts';
 import type { SpoolSettings } from '../transport/spool.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import type { EnricherData, EnricherMessage, StorageAddress } from './messages.ts';
@@ -23,15 +24,16 @@ export interface EnricherSupervisor {
   stop(): Promise<void>;
   readonly counters: Counters<typeof ENRICHER_COUNTERS>;
   running(): boolean;
+  /** Whether the thread is a member of the group that reads from Kafka. */
+  kafkaUp(): boolean;
 }
 
 export interface SupervisorDependencies {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly storage: StorageAddress;
-  readonly spool: SpoolSettings;
-  /** Tokens of stored batches arrive here. */
-  readonly announced: MessagePort;
+  /** The spool, and the port where tokens of stored batches arrive; or Kafka. */
+  readonly carrier: { readonly spool: SpoolSettings; readonly announced: MessagePort } | 'kafka';
   /** First pause before a restart; doubled after each one that fails. */
   readonly restartMsMin?: number;
   /** What the thread runs. */
@@ -42,10 +44,12 @@ export function createEnricherSupervisor(
   configuration: Configuration,
   dependencies: SupervisorDependencies,
 ): EnricherSupervisor {
-  const { log, metrics, storage, spool, announced } = dependencies;
+  const { log, metrics, storage, carrier } = dependencies;
+  const announced = carrier === 'kafka' ? undefined : carrier.announced;
   const { restartMsMin = RESTART_MS_MIN, program = new URL('./enricher-thread.ts', import.meta.url) } = dependencies;
   const counters = openCounters(ENRICHER_COUNTERS);
   const own = openCounters(SUPERVISOR_COUNTERS);
+  const kafka = openCounters(KAFKA_SOURCE_COUNTERS);
   let thread: Worker | undefined;
   let started = false;
   let relay: MessagePort | undefined;
@@ -53,19 +57,18 @@ export function createEnricherSupervisor(
   let stopping = false;
 
   // The port of the collector outlives an enricher thread: tokens are passed on to the one that runs.
-  announced.on('message', token => relay?.postMessage(token));
+  announced?.on('message', token => relay?.postMessage(token));
 
   async function launch(restarted: boolean): Promise<void> {
     const { port1, port2 } = new MessageChannel();
     const data: EnricherData = {
       configuration,
       storage,
-      spool,
       counters: counters.buffer,
+      carrier: carrier === 'kafka' ? { kafka: kafka.buffer } : { spool: carrier.spool, announced: port1 },
       restarted,
-      announced: port1,
     };
-    const worker = new Worker(program, { workerData: data, transferList: [port1] });
+    const worker = new Worker(program, { workerData: data, transferList: carrier === 'kafka' ? [] : [port1] });
     thread = worker;
     relay = port2;
     worker.on('error', error => log.error({ err: error }, 'enricher died'));
@@ -101,14 +104,16 @@ export function createEnricherSupervisor(
   return {
     counters,
     running: () => started,
+    kafkaUp: () => kafka.get('up') === 1,
     async start() {
       metrics.register(counters);
       metrics.register(own);
+      if (carrier === 'kafka') metrics.register(kafka);
       await launch(false);
     },
     async stop() {
       stopping = true;
-      announced.close();
+      announced?.close();
       relay?.close();
       clearTimeout(restarting);
       if (!thread) return;

@@ -4,8 +4,9 @@ import { loadConfiguration } from '../schemas/configuration.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
-import { createQueryApi, type Dependency } from './app.ts';
+import { createQueryApi } from './app.ts';
 import { COLUMN_NAMES, PAIR_NAMES } from './dimensions.ts';
+import type { Dependency } from './health.ts';
 
 const config = { ...loadConfiguration({}), http: '127.0.0.1:0' };
 

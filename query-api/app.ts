@@ -3,19 +3,18 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
-import { type Configuration, parseHostPort } from '../schemas/configuration.ts';
+import type { Configuration } from '../schemas/configuration.ts';
 import { DocumentError } from '../schemas/documents.ts';
-import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
 import { type Advisor, AdvisorError } from './advisor.ts';
-import { Health } from './answers.ts';
 import { registerApi } from './api.ts';
 import { type ApplicationsDependencies, registerApplications } from './applications-routes.ts';
 import { createCallers } from './callers.ts';
 import { registerConsole } from './console-files.ts';
 import { type DocumentWriter, registerDocuments } from './documents/routes.ts';
+import { type Dependency, listen, registerHealth } from './health.ts';
 import {
   documentProblem,
   HttpProblem,
@@ -26,15 +25,9 @@ import {
   questionProblem,
   validationFaults,
 } from './problem.ts';
-import { refuseUnprotected, registerProtection, SLOW_CLIENT_LIMITS } from './protection.ts';
+import { registerProtection, SLOW_CLIENT_LIMITS } from './protection.ts';
 import { registerEvents } from './questions/events.ts';
 import { type Reenrichments, registerReenrichments } from './reenrichments.ts';
-
-export interface Dependency {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-}
 
 export interface QueryApiDependencies {
   readonly storage: Storage;
@@ -129,51 +122,9 @@ export function createQueryApi(
 
   return {
     app,
-    async start() {
-      refuseUnprotected(config);
-      const { host, port } = parseHostPort(config.http);
-      try {
-        const url = await app.listen({ host, port });
-        return { url };
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL') {
-          throw new HairpinError(
-            'PORT_TAKEN',
-            `${config.http} cannot be listened on (${code}); choose another address with --http HOST:PORT`,
-            error,
-          );
-        }
-        throw error;
-      }
-    },
+    start: () => listen(app, config),
     stop: () => app.close(),
   };
-}
-
-function registerHealth(app: FastifyInstance, metrics: Metrics, ready: () => readonly Dependency[]): void {
-  app.get('/healthz', { schema: { summary: 'The process runs', tags: ['health'], response: { 200: Health } } }, () => ({
-    ok: true,
-    dependencies: [],
-  }));
-  app.get(
-    '/readyz',
-    {
-      schema: {
-        summary: 'Everything it depends on is there',
-        tags: ['health'],
-        response: { 200: Health, 503: Health },
-      },
-    },
-    (_request, reply) => {
-      const dependencies = ready();
-      const ok = dependencies.every(dependency => dependency.ok);
-      return reply.status(ok ? 200 : 503).send({ ok, dependencies });
-    },
-  );
-  app.get('/metrics', { schema: { summary: 'Prometheus text', tags: ['health'] } }, async (_request, reply) =>
-    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
-  );
 }
 
 function problemOf(error: FastifyError | Error, known: readonly string[]): ProblemDocument {

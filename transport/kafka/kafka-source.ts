@@ -13,7 +13,7 @@ import { type CounterSpec, type Counters, openCounters } from '../../service/cou
 import { createThrottle, type Log } from '../../service/log.ts';
 import { payloadOf } from '../batch-file.ts';
 import type { BatchSource, Delivery } from '../transport.ts';
-import { type KafkaConfiguration, REASON_HEADER, TOKEN_HEADER, topicsOf } from './kafka.ts';
+import { type KafkaConfiguration, prepareTopics, REASON_HEADER, TOKEN_HEADER, topicsOf } from './kafka.ts';
 import { createOffsets } from './offsets.ts';
 
 export const KAFKA_SOURCE_COUNTERS = {
@@ -211,6 +211,7 @@ export function createKafkaSource(
   }
 
   async function startConsumers(): Promise<void> {
+    await prepareTopics(kafka, config);
     const group = { sessionTimeout: SESSION_MS, rebalanceTimeout: REBALANCE_MS, maxBytesPerPartition: FETCH_BYTES };
     const fresh = kafka.consumer({
       groupId: config.kafkaGroup,

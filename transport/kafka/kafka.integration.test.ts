@@ -21,6 +21,8 @@ import { createOutbox, NEWEST_EVERY } from './outbox.ts';
 
 const log = pino({ level: 'silent' });
 const EPOCH = '0'.repeat(32);
+/** Groups of readers take seconds to form, and a broker to come back. */
+const TEST_MS_MAX = 120_000;
 
 const identityOf = (sequence: number, part?: string): BatchIdentity => ({
   kind: 'flows',
@@ -112,162 +114,186 @@ describe.runIf(present)('batches through Kafka', () => {
     return { counters, stop, source };
   }
 
-  test('arrive as they were, leave the spool, and are not read again once acknowledged', async () => {
-    const config = configurationOf();
-    await prepareTopics(createKafka(config, 'test', log), config);
-    const { source, sink } = openSpoolIn();
-    const outbox = startOutbox(config, source);
-    const sent = [0, 1, 2, 3, 4, 5, 6, 7].map(() => batchOfRandom(100));
-    sent.forEach((arrow, sequence) => expect(sink.put(identityOf(sequence), arrow)).toBe('stored'));
-    const got = new Map<string, Buffer>();
-    const first = startReader(config, (delivery, token) => {
-      got.set(token, Buffer.from(delivery.arrow));
-      delivery.acknowledge();
-    });
-    await until(() => got.size === 8, 'eight batches');
-    sent.forEach((arrow, sequence) => expect(got.get(tokenOf(identityOf(sequence)))!.equals(arrow)).toBe(true));
-    expect(outbox.counters.get('sent')).toBe(8);
-    await first.stop();
-    const again: string[] = [];
-    const second = startReader(config, (delivery, token) => {
-      again.push(token);
-      delivery.acknowledge();
-    });
-    sink.put(identityOf(8), batchOfRandom(10));
-    await until(() => again.length > 0, 'the ninth batch');
-    expect(again).toEqual([tokenOf(identityOf(8))]);
-    await second.stop();
-  });
-
-  test('not acknowledged come again to the next reader', async () => {
-    const config = configurationOf();
-    await prepareTopics(createKafka(config, 'test', log), config);
-    const { source, sink } = openSpoolIn();
-    startOutbox(config, source);
-    for (let sequence = 0; sequence < 6; sequence++) sink.put(identityOf(sequence), batchOfRandom(10));
-    const seen: string[] = [];
-    const first = startReader(config, (delivery, token) => {
-      seen.push(token);
-      if (delivery.identity.sequence % 2 === 0) delivery.acknowledge();
-    });
-    await until(() => seen.length === 6, 'six batches');
-    await first.stop();
-    const odd = new Set<string>();
-    startReader(config, (delivery, token) => {
-      odd.add(token);
-      delivery.acknowledge();
-    });
-    await until(() => [1, 3, 5].every(sequence => odd.has(tokenOf(identityOf(sequence)))), 'the odd ones again');
-  });
-
-  test('of which no message of that size is taken are halved, to the row, and the outbox goes on', async () => {
-    const config = configurationOf({ 'kafka-message-bytes-max': '65536' });
-    const { messageBytesMax } = await prepareTopics(createKafka(config, 'test', log), config);
-    expect(messageBytesMax).toBe(65536);
-    const { source, sink } = openSpoolIn();
-    const outbox = startOutbox(config, source);
-    const large = batchOfRandom(2000);
-    sink.put(identityOf(0), large);
-    sink.put(identityOf(1), batchOfRandom(10));
-    const parts = new Map<string, Uint8Array>();
-    startReader(config, (delivery, token) => {
-      parts.set(token, Buffer.from(delivery.arrow));
-      delivery.acknowledge();
-    });
-    const rowsOf = (arrow: Uint8Array) => decodeArrow(DECODED_COLUMNS, arrow).batch;
-    const total = () => [...parts.values()].reduce((sum, arrow) => sum + rowsOf(arrow).rows, 0);
-    await until(() => total() === 2010, 'every row');
-    expect(outbox.counters.get('split')).toBeGreaterThan(1);
-    const ordered = [...parts].filter(([token]) => token.includes('.0-')).sort(([a], [b]) => (a < b ? -1 : 1));
-    const bytes = ordered.flatMap(([, arrow]) => {
-      const { columns, rows } = rowsOf(arrow);
-      return [...columns.bytes.subarray(0, 2 * rows)];
-    });
-    expect(bytes).toEqual([...rowsOf(large).columns.bytes.subarray(0, 4000)]);
-  });
-
-  test('that can never be stored go to the topic of quarantine, and their partition goes on', async () => {
-    const config = configurationOf({ 'kafka-partitions': '1' });
-    await prepareTopics(createKafka(config, 'test', log), config);
-    const { source, sink } = openSpoolIn();
-    startOutbox(config, source);
-    const kafka = createKafka(config, 'test', log);
-    const producer = kafka.producer();
-    await producer.connect();
-    await producer.send({ topic: topicsOf(config).batches, messages: [{ value: 'no batch at all' }] });
-    await producer.disconnect();
-    for (let sequence = 0; sequence < 3; sequence++) sink.put(identityOf(sequence), batchOfRandom(10));
-    const stored: number[] = [];
-    const { counters } = startReader(config, delivery => {
-      if (delivery.identity.sequence === 1) return delivery.quarantine('a time of the year 12000');
-      stored.push(delivery.identity.sequence);
-      delivery.acknowledge();
-    });
-    await until(() => stored.length === 2 && counters.get('quarantined rejected') === 1, 'two stored, one aside');
-    expect(counters.get('quarantined format')).toBe(1);
-    const reader = kafka.consumer({ groupId: 'look' });
-    await reader.connect();
-    await reader.subscribe({ topic: topicsOf(config).quarantine, fromBeginning: true });
-    const reasons: string[] = [];
-    await reader.run({
-      eachMessage: async ({ message }) => void reasons.push(String(message.headers?.['reason'])),
-    });
-    await until(() => reasons.length === 2, 'both in the topic');
-    await reader.disconnect();
-    expect(reasons.sort()).toEqual(['a time of the year 12000', 'message fails its format check']);
-  });
-
-  test('a second reader takes partitions over and gives them back: nothing is lost', async () => {
-    const config = configurationOf();
-    await prepareTopics(createKafka(config, 'test', log), config);
-    const { source, sink } = openSpoolIn();
-    startOutbox(config, source);
-    const stored = new Set<number>();
-    const byReader = [0, 0];
-    const reader = (number: number) =>
-      startReader(config, delivery => {
-        stored.add(delivery.identity.sequence);
-        byReader[number]!++;
+  test(
+    'arrive as they were, leave the spool, and are not read again once acknowledged',
+    async () => {
+      const config = configurationOf();
+      await prepareTopics(createKafka(config, 'test', log), config);
+      const { source, sink } = openSpoolIn();
+      const outbox = startOutbox(config, source);
+      const sent = [0, 1, 2, 3, 4, 5, 6, 7].map(() => batchOfRandom(100));
+      sent.forEach((arrow, sequence) => expect(sink.put(identityOf(sequence), arrow)).toBe('stored'));
+      const got = new Map<string, Buffer>();
+      const first = startReader(config, (delivery, token) => {
+        got.set(token, Buffer.from(delivery.arrow));
         delivery.acknowledge();
       });
-    let sequence = 0;
-    const putMany = async (count: number) => {
-      for (let i = 0; i < count; i++) {
-        sink.put(identityOf(sequence), batchOfRandom(10));
-        sequence++;
-        if (i % 10 === 0) await sleep(5);
-      }
-    };
-    const one = reader(0);
-    await putMany(40);
-    await until(() => stored.size === sequence, 'all by the first');
-    const two = reader(1);
-    await until(() => two.counters.get('partitions') === 2 && one.counters.get('partitions') === 2, 'two each');
-    await putMany(40);
-    await until(() => stored.size === sequence, 'all by both');
-    expect(byReader[1]).toBeGreaterThan(0);
-    await two.stop();
-    await until(() => one.counters.get('partitions') === 4, 'all four back');
-    await putMany(40);
-    await until(() => stored.size === sequence, 'all by the first again');
-  });
+      await until(() => got.size === 8, 'eight batches');
+      sent.forEach((arrow, sequence) => expect(got.get(tokenOf(identityOf(sequence)))!.equals(arrow)).toBe(true));
+      expect(outbox.counters.get('sent')).toBe(8);
+      await first.stop();
+      const again: string[] = [];
+      const second = startReader(config, (delivery, token) => {
+        again.push(token);
+        delivery.acknowledge();
+      });
+      sink.put(identityOf(8), batchOfRandom(10));
+      await until(() => again.length > 0, 'the ninth batch');
+      expect(again).toEqual([tokenOf(identityOf(8))]);
+      await second.stop();
+    },
+    TEST_MS_MAX,
+  );
 
-  test('wait in the spool while Kafka is away, the newest get their share when it is back', async () => {
-    const config = configurationOf();
-    await prepareTopics(createKafka(config, 'test', log), config);
-    const { source, sink } = openSpoolIn();
-    const outbox = startOutbox(config, source);
-    sink.put(identityOf(0), batchOfRandom(10));
-    await until(() => outbox.counters.get('sent') === 1, 'the first');
-    await cluster.nodes[0]!.kill();
-    for (let sequence = 1; sequence <= 60; sequence++) sink.put(identityOf(sequence), batchOfRandom(10));
-    await until(() => outbox.counters.get('retried') > 0 && !outbox.running(), 'a send that failed');
-    await cluster.nodes[0]!.start();
-    const order: number[] = [];
-    startReader(config, delivery => {
-      order.push(delivery.identity.sequence);
-      delivery.acknowledge();
-    });
-    await until(() => new Set(order).size === 61, 'all 61', 60_000);
-  });
+  test(
+    'not acknowledged come again to the next reader',
+    async () => {
+      const config = configurationOf();
+      await prepareTopics(createKafka(config, 'test', log), config);
+      const { source, sink } = openSpoolIn();
+      startOutbox(config, source);
+      for (let sequence = 0; sequence < 6; sequence++) sink.put(identityOf(sequence), batchOfRandom(10));
+      const seen: string[] = [];
+      const first = startReader(config, (delivery, token) => {
+        seen.push(token);
+        if (delivery.identity.sequence % 2 === 0) delivery.acknowledge();
+      });
+      await until(() => seen.length === 6, 'six batches');
+      await first.stop();
+      const odd = new Set<string>();
+      startReader(config, (delivery, token) => {
+        odd.add(token);
+        delivery.acknowledge();
+      });
+      await until(() => [1, 3, 5].every(sequence => odd.has(tokenOf(identityOf(sequence)))), 'the odd ones again');
+    },
+    TEST_MS_MAX,
+  );
+
+  test(
+    'of which no message of that size is taken are halved, to the row, and the outbox goes on',
+    async () => {
+      const config = configurationOf({ 'kafka-message-bytes-max': '65536' });
+      const { messageBytesMax } = await prepareTopics(createKafka(config, 'test', log), config);
+      expect(messageBytesMax).toBe(65536);
+      const { source, sink } = openSpoolIn();
+      const outbox = startOutbox(config, source);
+      const large = batchOfRandom(2000);
+      sink.put(identityOf(0), large);
+      sink.put(identityOf(1), batchOfRandom(10));
+      const parts = new Map<string, Uint8Array>();
+      startReader(config, (delivery, token) => {
+        parts.set(token, Buffer.from(delivery.arrow));
+        delivery.acknowledge();
+      });
+      const rowsOf = (arrow: Uint8Array) => decodeArrow(DECODED_COLUMNS, arrow).batch;
+      const total = () => [...parts.values()].reduce((sum, arrow) => sum + rowsOf(arrow).rows, 0);
+      await until(() => total() === 2010, 'every row');
+      expect(outbox.counters.get('split')).toBeGreaterThan(1);
+      const ordered = [...parts].filter(([token]) => token.includes('.0-')).sort(([a], [b]) => (a < b ? -1 : 1));
+      const bytes = ordered.flatMap(([, arrow]) => {
+        const { columns, rows } = rowsOf(arrow);
+        return [...columns.bytes.subarray(0, 2 * rows)];
+      });
+      expect(bytes).toEqual([...rowsOf(large).columns.bytes.subarray(0, 4000)]);
+    },
+    TEST_MS_MAX,
+  );
+
+  test(
+    'that can never be stored go to the topic of quarantine, and their partition goes on',
+    async () => {
+      const config = configurationOf({ 'kafka-partitions': '1' });
+      await prepareTopics(createKafka(config, 'test', log), config);
+      const { source, sink } = openSpoolIn();
+      startOutbox(config, source);
+      const kafka = createKafka(config, 'test', log);
+      const producer = kafka.producer();
+      await producer.connect();
+      await producer.send({ topic: topicsOf(config).batches, messages: [{ value: 'no batch at all' }] });
+      await producer.disconnect();
+      for (let sequence = 0; sequence < 3; sequence++) sink.put(identityOf(sequence), batchOfRandom(10));
+      const stored: number[] = [];
+      const { counters } = startReader(config, delivery => {
+        if (delivery.identity.sequence === 1) return delivery.quarantine('a time of the year 12000');
+        stored.push(delivery.identity.sequence);
+        delivery.acknowledge();
+      });
+      await until(() => stored.length === 2 && counters.get('quarantined rejected') === 1, 'two stored, one aside');
+      expect(counters.get('quarantined format')).toBe(1);
+      const reader = kafka.consumer({ groupId: 'look' });
+      await reader.connect();
+      await reader.subscribe({ topic: topicsOf(config).quarantine, fromBeginning: true });
+      const reasons: string[] = [];
+      await reader.run({
+        eachMessage: async ({ message }) => void reasons.push(String(message.headers?.['reason'])),
+      });
+      await until(() => reasons.length === 2, 'both in the topic');
+      await reader.disconnect();
+      expect(reasons.sort()).toEqual(['a time of the year 12000', 'message fails its format check']);
+    },
+    TEST_MS_MAX,
+  );
+
+  test(
+    'a second reader takes partitions over and gives them back: nothing is lost',
+    async () => {
+      const config = configurationOf();
+      await prepareTopics(createKafka(config, 'test', log), config);
+      const { source, sink } = openSpoolIn();
+      startOutbox(config, source);
+      const stored = new Set<number>();
+      const byReader = [0, 0];
+      const reader = (number: number) =>
+        startReader(config, delivery => {
+          stored.add(delivery.identity.sequence);
+          byReader[number]!++;
+          delivery.acknowledge();
+        });
+      let sequence = 0;
+      const putMany = async (count: number) => {
+        for (let i = 0; i < count; i++) {
+          sink.put(identityOf(sequence), batchOfRandom(10));
+          sequence++;
+          if (i % 10 === 0) await sleep(5);
+        }
+      };
+      const one = reader(0);
+      await putMany(40);
+      await until(() => stored.size === sequence, 'all by the first');
+      const two = reader(1);
+      await until(() => two.counters.get('partitions') === 2 && one.counters.get('partitions') === 2, 'two each');
+      await putMany(40);
+      await until(() => stored.size === sequence, 'all by both');
+      expect(byReader[1]).toBeGreaterThan(0);
+      await two.stop();
+      await until(() => one.counters.get('partitions') === 4, 'all four back');
+      await putMany(40);
+      await until(() => stored.size === sequence, 'all by the first again');
+    },
+    TEST_MS_MAX,
+  );
+
+  test(
+    'wait in the spool while Kafka is away, the newest get their share when it is back',
+    async () => {
+      const config = configurationOf();
+      await prepareTopics(createKafka(config, 'test', log), config);
+      const { source, sink } = openSpoolIn();
+      const outbox = startOutbox(config, source);
+      sink.put(identityOf(0), batchOfRandom(10));
+      await until(() => outbox.counters.get('sent') === 1, 'the first');
+      await cluster.nodes[0]!.kill();
+      for (let sequence = 1; sequence <= 60; sequence++) sink.put(identityOf(sequence), batchOfRandom(10));
+      await until(() => outbox.counters.get('retried') > 0 && !outbox.running(), 'a send that failed');
+      await cluster.nodes[0]!.start();
+      const order: number[] = [];
+      startReader(config, delivery => {
+        order.push(delivery.identity.sequence);
+        delivery.acknowledge();
+      });
+      await until(() => new Set(order).size === 61, 'all 61', 60_000);
+    },
+    TEST_MS_MAX,
+  );
 });

@@ -11,7 +11,7 @@ import { type CounterSpec, type Counters, openCounters } from '../../service/cou
 import { createThrottle, type Log } from '../../service/log.ts';
 import { batchHeader } from '../batch-file.ts';
 import type { SpoolDelivery, SpoolSource } from '../spool-source.ts';
-import { type KafkaConfiguration, TOKEN_HEADER, topicOf, topicsOf } from './kafka.ts';
+import { type KafkaConfiguration, prepareTopics, TOKEN_HEADER, topicOf, topicsOf } from './kafka.ts';
 import { splitBatch } from './split-batch.ts';
 
 export const OUTBOX_COUNTERS = {
@@ -23,7 +23,7 @@ export const OUTBOX_COUNTERS = {
     name: 'kafka_batches_unsplittable_total',
     help: 'batches of one row that the topic refuses for their size; they go to quarantine',
   },
-  up: { name: 'kafka_up', help: '1 when the last send succeeded' },
+  up: { name: 'kafka_up', help: '1 while Kafka answers' },
   inFlight: { name: 'kafka_sends_in_flight', help: 'sends on their way' },
 } as const satisfies Record<string, CounterSpec>;
 
@@ -63,6 +63,7 @@ export function createOutbox(config: KafkaConfiguration, { kafka, source, log }:
   /** A producer that is connected, or the reason why none is. */
   async function connected(): Promise<Producer> {
     if (producer) return producer;
+    await prepareTopics(kafka, config);
     const fresh = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
     await fresh.connect();
     partitions = await countPartitions(kafka, topics.batches);
@@ -130,7 +131,24 @@ export function createOutbox(config: KafkaConfiguration, { kafka, source, log }:
     delivery.replace(parts);
   }
 
+  /** Before there is anything to send, so that the process is ready when Kafka is. */
+  async function greet(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await connected();
+        counters.set('up', 1);
+        return;
+      } catch (error) {
+        throttle('send', heldBack =>
+          log.warn({ heldBack }, `Kafka does not answer, batches wait in the spool: ${(error as Error).message}`),
+        );
+        await sleep(PAUSE_MS_MAX, undefined, { signal: stopping.signal }).catch(() => {});
+      }
+    }
+  }
+
   async function run(): Promise<void> {
+    await greet();
     while (!stopping.signal.aborted) {
       let delivery: SpoolDelivery | undefined;
       try {

@@ -1,0 +1,81 @@
+// What every process of an installation answers over HTTP: whether it runs, whether what it depends on is there, its metrics.
+// Collectors and enrichers answer nothing else (createHealthApi).
+
+import fastify, { type FastifyInstance } from 'fastify';
+import { type Configuration, parseHostPort } from '../schemas/configuration.ts';
+import { HairpinError } from '../service/errors.ts';
+import type { Log } from '../service/log.ts';
+import type { Metrics } from '../service/metrics.ts';
+import { Health } from './answers.ts';
+import { createCallers } from './callers.ts';
+import { refuseUnprotected, registerProtection } from './protection.ts';
+
+export interface Dependency {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+export interface HealthApi {
+  /** Listens, and tells where. */
+  start(): Promise<{ url: string }>;
+  stop(): Promise<void>;
+}
+
+export interface HealthDependencies {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly ready: () => readonly Dependency[];
+}
+
+export function createHealthApi(config: Configuration, { log, metrics, ready }: HealthDependencies): HealthApi {
+  const app = fastify({ logger: false, forceCloseConnections: true });
+  registerProtection(app, config, { callers: createCallers(config.tokens, log), log, nowMs: Date.now });
+  app.register(async routes => registerHealth(routes, metrics, ready));
+  return { start: () => listen(app, config), stop: () => app.close() };
+}
+
+/** Throws API_UNPROTECTED or PORT_TAKEN. */
+export async function listen(app: FastifyInstance, config: Configuration): Promise<{ url: string }> {
+  refuseUnprotected(config);
+  const { host, port } = parseHostPort(config.http);
+  try {
+    const url = await app.listen({ host, port });
+    return { url };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+      throw new HairpinError(
+        'PORT_TAKEN',
+        `${config.http} cannot be listened on (${code}); choose another address with --http HOST:PORT`,
+        error,
+      );
+    }
+    throw error;
+  }
+}
+
+export function registerHealth(app: FastifyInstance, metrics: Metrics, ready: () => readonly Dependency[]): void {
+  app.get('/healthz', { schema: { summary: 'The process runs', tags: ['health'], response: { 200: Health } } }, () => ({
+    ok: true,
+    dependencies: [],
+  }));
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        summary: 'Everything it depends on is there',
+        tags: ['health'],
+        response: { 200: Health, 503: Health },
+      },
+    },
+    (_request, reply) => {
+      const dependencies = ready();
+      const ok = dependencies.every(dependency => dependency.ok);
+      return reply.status(ok ? 200 : 503).send({ ok, dependencies });
+    },
+  );
+  app.get('/metrics', { schema: { summary: 'Prometheus text', tags: ['health'] } }, async (_request, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  );
+}
