@@ -41,7 +41,7 @@ test('two days of a data centre pass in seconds, and every byte is where it belo
       { encoding: 'utf8', timeout: 60_000 },
     );
     expect(stdout).toMatch(/every unsampled cell equals the truth to the byte/);
-    expect(status).toBe(0);
+    expect(status, stdout).toBe(0);
   } finally {
     await hairpin.stop();
   }
