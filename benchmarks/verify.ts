@@ -138,7 +138,10 @@ async function judge(
       verdicts.push(judgeMinute(truth, start, await ask({ from: start, to }, api)));
     }
   }
-  const question = new URLSearchParams({ from: truth.from, to: truth.to, pairs: String(PAIRS_MAX) });
+  // As it was when the load ended: in the time that receipt may take on a fast clock all exporters fall silent.
+  const ends = [...truth.invisible, ...truth.unreachable].map(pair => Date.parse(pair.to));
+  const to = ends.length > 0 ? new Date(Math.max(...ends)).toISOString() : truth.to;
+  const question = new URLSearchParams({ from: truth.from, to, pairs: String(PAIRS_MAX) });
   const response = await fetch(`${base(api)}/api/v1/coverage?${question}`).catch(() => undefined);
   const coverage = response?.ok ? ((await response.json()) as CoverageAnswer) : undefined;
   verdicts.push(judgeCoverage(truth, coverage));
