@@ -165,7 +165,7 @@ test.each([
 );
 
 test.each(['ipfix', 'netflow9'])(
-  '5 %% of the datagrams lost, %s: lossAdjusted tells what was sent',
+  '%s with one datagram in twenty lost: lossAdjusted tells what was sent',
   async protocol => {
     await play('loss', { protocol, sampling: 1, volume: 1, seconds: 300 }, async played => {
       const { hairpin, truth, window } = played;
@@ -174,7 +174,7 @@ test.each(['ipfix', 'netflow9'])(
       const seen = truth.applications.reduce((sum, { bytes, unseenBytes }) => sum + bytes - unseenBytes, 0);
       const told = `${total.value} received, ${JSON.stringify(lossAdjusted)}, loss ${quality.lossRatio}, of ${seen} sent`;
       console.log(told);
-      expect(total.value / seen, told).toBeLessThan(0.99);
+      expect(total.value, told).toBeLessThan(seen);
       const close = Math.abs(lossAdjusted!.value / seen - 1) < 0.005;
       const inside = lossAdjusted!.ciLow! <= seen && seen <= lossAdjusted!.ciHigh!;
       expect(close || inside, told).toBe(true);
