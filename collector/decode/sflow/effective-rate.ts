@@ -3,15 +3,10 @@
 //
 //   effective rate = packets the pool moved / samples received
 //
-// absorbs them all. It is measured over a window of at least WINDOW_SAMPLES samples, or WINDOW_MS of the agent's own uptime, and
+// absorbs them all. It is measured over a window of WINDOW_SAMPLES samples, or WINDOW_MS of the agent's own uptime, and
 // scales the samples of the next window: a rate taken from the samples it scales would favour whatever came last, and
 // windows told by the agent's own sequence and time give the same answer when a capture is replayed. Windows follow each
 // other without a gap, so the packets of all windows add up to the packets of the pool.
-//
-// Datagrams overtake each other. A window that misses samples at its end is measured SETTLE_MS later, and what came by then
-// counts for the window it was numbered in: a late sample is not a lost one. What is late and what is a restart tells the
-// agent's uptime, which a late datagram has from before the newest one; a source that fell back with a newer uptime, or an
-// uptime that fell back by more than LATE_MS_MAX, began anew if that goes on for RESTART_RUN_MIN samples.
 //
 // The pool is believed where it moved 1/2 to 4 times as far as the samples taken and dropped explain; agents that leave
 // it at 0, or count something else in it, keep the nominal rate. A window of few samples says little of the rate:
@@ -28,18 +23,12 @@ export const FEW_FACTOR_MAX = 4;
 const POOL_RATIO_MIN = 0.5;
 const POOL_RATIO_MAX = 4;
 
-/** A window that misses samples may still get them for so long, by the agent's uptime. */
-export const SETTLE_MS = 1000;
-/** Where the uptime stands still, a window waits for so many samples instead. */
-const STILL_SAMPLES_MIN = 1000;
-/** A datagram is not overtaken by more; an uptime that falls back further is a restart. */
-export const LATE_MS_MAX = 10_000;
-/** So many in a row that fit no window, and the source began anew. One alone may be a stray. */
-export const RESTART_RUN_MIN = 4;
 /** A larger step of the sequence is a restart. */
 const STEP_MAX = 10_000_000;
-/** An uptime that stands still tells nothing: a larger step back is a restart then. */
+/** A step back within this may be a sample that was overtaken; a larger one is a restart. */
 const REORDER_MAX = 1000;
+/** So many in a row are not overtaken: the agent started again. */
+const LATE_RUN_MAX = 8;
 
 const RATE_MAX = 0xffffffff;
 
@@ -53,38 +42,28 @@ export class SampleSource {
   #sequence: number;
   #pool: number;
   #drops: number;
-  #uptime: number;
-  #gaps: number;
   /** The sample that ended the last window. */
   #windowSequence: number;
   #windowPool: number;
   #windowDrops: number;
   #windowUptime: number;
   #windowGaps: number;
-  /** Samples received since, and the rate they have. */
+  /** Samples received since. */
   #received = 0;
-  #windowRate: number;
-  /** The last window while it waits for late samples: its counts, and the uptime at its end. */
-  #isSettling = false;
-  #settlingReceived = 0;
-  #settlingGenerated = 0;
-  #settlingPooled = 0;
-  #settlingDropped = 0;
-  #settlingGapped = false;
-  #restartRun = 0;
+  #lateRun = 0;
   /** Of the last completed window: effective rate by nominal rate, and what told it. */
   #factor = 1;
   #factorSource: number = RATE_SOURCE.sample;
   #carry = 0;
 
   constructor(sequence: number, pool: number, drops: number, rate: number, uptimeMs: number, gaps: number) {
-    this.nominal = this.#windowRate = rate;
+    this.nominal = rate;
     this.seenMs = 0;
     this.#sequence = this.#windowSequence = sequence | 0;
     this.#pool = this.#windowPool = pool | 0;
     this.#drops = this.#windowDrops = drops | 0;
-    this.#uptime = this.#windowUptime = uptimeMs | 0;
-    this.#gaps = this.#windowGaps = gaps;
+    this.#windowUptime = uptimeMs | 0;
+    this.#windowGaps = gaps;
   }
 
   /**
@@ -92,37 +71,31 @@ export class SampleSource {
    * datagrams of the agent were missing.
    */
   see(sequence: number, pool: number, drops: number, rate: number, uptimeMs: number, gaps: number, samples = 1): void {
-    this.nominal = rate;
     const step = (sequence - this.#sequence) | 0;
-    const later = (uptimeMs - this.#uptime) | 0;
-    if (step <= 0 && later <= 0 && later >= -LATE_MS_MAX && (later < 0 || step > -REORDER_MAX)) {
-      this.#takeLate(sequence, samples);
-      return;
+    if (rate !== this.nominal) {
+      // What the pool moved at the old rate says nothing of the new one; the share that gets lost stays.
+      this.nominal = rate;
+      this.#startWindow(uptimeMs, gaps);
     }
     if (step <= 0 || step > STEP_MAX) {
-      this.#restartRun += samples;
-      if (this.#restartRun < RESTART_RUN_MIN) return;
-      this.#restart(rate);
-      this.#move(sequence, pool, drops, uptimeMs, gaps);
-      this.#startWindow();
+      if (step <= 0 && step > -REORDER_MAX && ++this.#lateRun < LATE_RUN_MAX) {
+        this.#received += samples;
+        return;
+      }
+      this.#factor = 1;
+      this.#factorSource = RATE_SOURCE.sample;
+      this.#carry = 0;
+      this.#move(sequence, pool, drops);
+      this.#startWindow(uptimeMs, gaps);
       return;
     }
-    if (rate !== this.#windowRate) {
-      // What the pool moved at the old rate says nothing of the new one; the share that gets lost stays.
-      this.#windowRate = rate;
-      this.#isSettling = false;
-      this.#startWindow();
-    }
-    this.#move(sequence, pool, drops, uptimeMs, gaps);
+    this.#move(sequence, pool, drops);
     this.#received += samples;
-    if (this.#isSettling) {
-      const waitedMs = (uptimeMs - this.#windowUptime) | 0;
-      if (waitedMs < SETTLE_MS && (waitedMs !== 0 || this.#received < STILL_SAMPLES_MIN)) return;
-      this.#measure();
-    }
     const age = (uptimeMs - this.#windowUptime) | 0;
     if (age < 0) this.#windowUptime = uptimeMs | 0;
-    if (this.#received >= WINDOW_SAMPLES || age >= WINDOW_MS) this.#endWindow();
+    if (this.#received < WINDOW_SAMPLES && age < WINDOW_MS) return;
+    this.#measure(gaps);
+    this.#startWindow(uptimeMs, gaps);
   }
 
   /** Writes the rate of a sample into its row. */
@@ -139,72 +112,39 @@ export class SampleSource {
     samplingRate[row] = kept;
   }
 
-  /** Counts for the window it was numbered in; of one that was measured already it tells nothing any more. */
-  #takeLate(sequence: number, samples: number): void {
-    this.#restartRun = 0;
-    if (((sequence - this.#windowSequence) | 0) > 0) this.#received += samples;
-    else if (this.#isSettling) {
-      this.#settlingReceived += samples;
-      if (this.#settlingReceived >= this.#settlingGenerated) this.#measure();
-    }
-  }
-
-  #restart(rate: number): void {
-    this.#factor = 1;
-    this.#factorSource = RATE_SOURCE.sample;
-    this.#carry = 0;
-    this.#windowRate = rate;
-    this.#isSettling = false;
-  }
-
-  #move(sequence: number, pool: number, drops: number, uptimeMs: number, gaps: number): void {
-    this.#restartRun = 0;
+  #move(sequence: number, pool: number, drops: number): void {
+    this.#lateRun = 0;
     this.#sequence = sequence | 0;
     this.#pool = pool | 0;
     this.#drops = drops | 0;
-    this.#uptime = uptimeMs | 0;
-    this.#gaps = gaps;
   }
 
-  /** The next window starts where the newest sample is. */
-  #startWindow(): void {
+  #startWindow(uptimeMs: number, gaps: number): void {
     this.#windowSequence = this.#sequence;
     this.#windowPool = this.#pool;
     this.#windowDrops = this.#drops;
-    this.#windowUptime = this.#uptime;
-    this.#windowGaps = this.#gaps;
+    this.#windowUptime = uptimeMs | 0;
+    this.#windowGaps = gaps;
     this.#received = 0;
   }
 
-  /** One that has all its samples is measured at once. */
-  #endWindow(): void {
-    this.#settlingReceived = this.#received;
-    this.#settlingGenerated = (this.#sequence - this.#windowSequence) >>> 0;
-    this.#settlingPooled = (this.#pool - this.#windowPool) >>> 0;
-    this.#settlingDropped = (this.#drops - this.#windowDrops) >>> 0;
-    this.#settlingGapped = this.#gaps !== this.#windowGaps;
-    this.#isSettling = true;
-    this.#startWindow();
-    if (this.#settlingReceived >= this.#settlingGenerated) this.#measure();
-  }
-
-  #measure(): void {
-    this.#isSettling = false;
-    const received = this.#settlingReceived;
-    const pooled = this.#settlingPooled;
-    const generated = Math.max(received, this.#settlingGenerated);
+  #measure(gaps: number): void {
+    const received = this.#received;
+    const generated = Math.max(received, (this.#sequence - this.#windowSequence) >>> 0);
+    const pooled = (this.#pool - this.#windowPool) >>> 0;
     this.#factor = 1;
     this.#factorSource = RATE_SOURCE.sample;
     if (pooled === 0) return;
     if (received < WINDOW_SAMPLES) {
-      if (!this.#settlingGapped || generated === received) return;
+      if (gaps === this.#windowGaps || generated === received) return;
       this.#factor = Math.min(FEW_FACTOR_MAX, generated / received);
       this.#factorSource = RATE_SOURCE.sequence;
       return;
     }
     // Whether a sample that the agent dropped has a sequence number is left open by the standard.
-    const taken = pooled / this.#windowRate;
-    if (taken < POOL_RATIO_MIN * generated || taken > POOL_RATIO_MAX * (generated + this.#settlingDropped)) return;
+    const dropped = (this.#drops - this.#windowDrops) >>> 0;
+    const taken = pooled / this.nominal;
+    if (taken < POOL_RATIO_MIN * generated || taken > POOL_RATIO_MAX * (generated + dropped)) return;
     this.#factor = taken / received;
     this.#factorSource = RATE_SOURCE.pool;
   }
