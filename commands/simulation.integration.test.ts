@@ -38,11 +38,10 @@ test('two days of a data centre pass in seconds, and every byte is where it belo
   try {
     const summary = await runSimulation(parseLoadOptions({ ...load, truth, to: `127.0.0.1:${hairpin.udpPort}` }));
     expect(summary.elapsedS).toBeLessThan(60);
-    const { stdout } = spawnSync(
-      process.execPath,
-      [PROGRAM, 'verify', '--truth', truth, '--api', hairpin.api],
-      { encoding: 'utf8', timeout: 60_000 },
-    );
+    const { stdout } = spawnSync(process.execPath, [PROGRAM, 'verify', '--truth', truth, '--api', hairpin.api], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
     // At this speed every exporter is silent a blink after the load, so coverage is judged by the slower ones below.
     expect(stdout).toMatch(/every unsampled cell equals the truth to the byte/);
   } finally {
