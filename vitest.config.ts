@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -7,12 +8,14 @@ import { defineConfig } from 'vitest/config';
 const SLOW = [
   'benchmarks/bench.integration.test.ts',
   'benchmarks/estimator.test.ts',
+  'commands/demo.integration.test.ts',
   'commands/kafka.integration.test.ts',
   'commands/kill.integration.test.ts',
   'commands/openvswitch*.integration.test.ts',
   'commands/reenrich.integration.test.ts',
   'commands/simulation*.integration.test.ts',
   'commands/softflowd.integration.test.ts',
+  'commands/templates.integration.test.ts',
   'enricher/reenrich.integration.test.ts',
   'transport/kafka/kafka.integration.test.ts',
 ];
@@ -32,5 +35,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // Many tests start Hairpin itself, which then need not be compiled each time.
+    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') },
   },
 });
