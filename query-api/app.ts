@@ -106,6 +106,10 @@ export function createQueryApi(
         description:
           'Who talks to whom, counted once, with its error and its blind spots. Numbers are exact up to 2^53.',
       },
+      ...(config.tokens !== '' && {
+        components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'hairpin token' } } },
+        security: [{ token: [] }],
+      }),
       tags: [{ name: 'questions' }, { name: 'documents' }, { name: 're-enrichment' }, { name: 'health' }],
     },
   });
