@@ -148,6 +148,7 @@ export async function startStorage({ configuration, metrics, lifecycle, data }: 
     url: address.url,
     user: address.readUser,
     password: address.readPassword,
+    limits: { rowsMax: configuration.queryRowsMax, memoryBytesMax: configuration.queryMemoryBytesMax },
     ...options,
   });
   lifecycle.stopLater('reading ClickHouse client', () => reader.close());
@@ -180,7 +181,14 @@ async function serverOf(
   lifecycle: Lifecycle,
 ): Promise<{ address: Address; embedded?: EmbeddedServer }> {
   const { clickhouse: url, clickhouseUser: user, clickhousePassword: password, clickhousePort: port } = configuration;
-  if (url !== '') return { address: { url, user, password, readUser: user, readPassword: password } };
+  if (url !== '') {
+    const { clickhouseReadUser, clickhouseReadPassword } = configuration;
+    const reader =
+      clickhouseReadUser === ''
+        ? { readUser: user, readPassword: password }
+        : { readUser: clickhouseReadUser, readPassword: clickhouseReadPassword };
+    return { address: { url, user, password, ...reader } };
+  }
   const embedded = createEmbeddedServer({
     folder: data.folder('clickhouse'),
     port,

@@ -37,6 +37,8 @@ export interface HairpinOptions {
   /** Kept by the caller; a temporary one is made and removed otherwise. */
   readonly data?: string;
   readonly udpPort?: number;
+  /** Sent with each question, where `args` name a file of tokens. */
+  readonly token?: string;
   readonly args?: readonly string[];
 }
 
@@ -44,6 +46,7 @@ export async function startHairpin({
   command = 'start',
   data,
   udpPort,
+  token,
   args = [],
 }: HairpinOptions = {}): Promise<RunningHairpin> {
   const folder = data ?? mkdtempSync(join(tmpdir(), 'hairpin-test-'));
@@ -62,11 +65,12 @@ export async function startHairpin({
     text += chunk;
   });
   const api = `http://${http}`;
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const tidy = () => {
     if (data === undefined) rmSync(folder, { recursive: true, force: true });
   };
   const get = async <T>(path: string): Promise<T> => {
-    const response = await fetch(api + path);
+    const response = await fetch(api + path, { headers });
     if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   };
@@ -79,7 +83,7 @@ export async function startHairpin({
     get,
     matrix: (parameters = 'from=now-1h') => get<MatrixAnswer>(`/api/v1/matrix?${parameters}`),
     async metric(name, label = '') {
-      const metrics = await (await fetch(`${api}/metrics`)).text();
+      const metrics = await (await fetch(`${api}/metrics`, { headers })).text();
       const lines = metrics
         .split('\n')
         .filter(

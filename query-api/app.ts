@@ -106,6 +106,10 @@ export function createQueryApi(
         description:
           'Who talks to whom, counted once, with its error and its blind spots. Numbers are exact up to 2^53.',
       },
+      ...(config.tokens !== '' && {
+        components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'hairpin token' } } },
+        security: [{ token: [] }],
+      }),
       tags: [{ name: 'questions' }, { name: 'documents' }, { name: 're-enrichment' }, { name: 'health' }],
     },
   });
@@ -153,8 +157,8 @@ function problemOf(error: FastifyError | Error, known: readonly string[]): Probl
   };
 }
 
-/** ClickHouse error 159: TIMEOUT_EXCEEDED; 160: TOO_SLOW; 241: MEMORY_LIMIT_EXCEEDED. */
-const TOO_LARGE: ReadonlySet<number> = new Set([159, 160, 241, 307, 396]);
+/** ClickHouse errors TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED, TOO_MANY_BYTES, TOO_MANY_ROWS_OR_BYTES. */
+const TOO_LARGE: ReadonlySet<number> = new Set([158, 159, 160, 241, 307, 396]);
 
 function storageProblem(error: StorageError): ProblemDocument {
   if (TOO_LARGE.has(error.clickhouseCode)) {
@@ -163,7 +167,7 @@ function storageProblem(error: StorageError): ProblemDocument {
       title: 'The question is too large',
       status: 503,
       detail:
-        'it needs more time or memory than allowed; ask for a shorter window, fewer dimensions or a narrower filter',
+        'it needs more time, memory or rows than allowed; ask for a shorter window, fewer dimensions or a narrower filter',
     };
   }
   return {

@@ -147,6 +147,18 @@ test('without tokens the API listens on loopback only', async () => {
   }
 });
 
+test('without tokens a name that points to this machine is not enough, nor is a page of another site', async () => {
+  const { app } = create();
+  const status = async (headers: object, method: 'GET' | 'POST' = 'GET') =>
+    (await app.inject({ method, url: '/healthz', headers: { ...headers } })).statusCode;
+  for (const host of ['localhost', 'localhost:8080', '127.0.0.1:8080', '[::1]:8080', 'LOCALHOST'])
+    expect(await status({ host }), host).toBe(200);
+  for (const host of ['evil.example', 'localhost.evil.example:8080', '127.0.0.1.evil.example', '10.0.0.1'])
+    expect(await status({ host }), host).toBe(403);
+  expect(await status({ host: 'localhost:1', origin: 'http://localhost:1' }, 'POST')).toBe(404);
+  expect(await status({ host: 'localhost:1', origin: 'http://localhost:2' }, 'POST')).toBe(403);
+});
+
 test('requests beyond the limit of a minute are answered 429; another token is not held back by them', async () => {
   const { ask } = create({ tokens: tokensFile(), apiRequestsPerMinute: 3 });
   const answers = [];

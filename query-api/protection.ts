@@ -8,10 +8,10 @@ import { type Configuration, parseHostPort } from '../schemas/configuration.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Caller, Callers } from './callers.ts';
-import { PROBLEM_TYPE, type ProblemDocument } from './problem.ts';
+import { HttpProblem, PROBLEM_TYPE, type ProblemDocument } from './problem.ts';
 import { may, rightFor } from './rights.ts';
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 const WINDOW_MS = 60_000;
 /** Callers whose requests are counted at once. */
 const COUNTED_MAX = 10_000;
@@ -54,6 +54,7 @@ export function registerProtection(
   });
   app.decorateRequest('caller', undefined);
   app.addHook('onRequest', async (request, reply) => {
+    refuseOtherSites(request, callers.required);
     const right = rightFor({
       method: request.method,
       route: request.is404 ? undefined : request.routeOptions.url,
@@ -79,6 +80,28 @@ export function registerProtection(
       message: `more than ${max} requests a minute; try again in ${after}`,
     }),
   });
+}
+
+/**
+ * A page of another site can make a browser on this machine send a POST here; and, with a name of its own that it lets point
+ * to 127.0.0.1, read what is answered. Neither knows a token, so the name matters only where none is needed.
+ */
+function refuseOtherSites({ method, headers, host }: FastifyRequest, tokensRequired: boolean): void {
+  const { origin } = headers;
+  if (method !== 'GET' && origin !== undefined && origin.replace(/^https?:\/\//, '') !== host)
+    throw new HttpProblem(
+      403,
+      'other-site',
+      'Not from another site',
+      `a page of ${origin} may not change anything here`,
+    );
+  if (!tokensRequired && !LOOPBACK.test(host.replace(/:\d+$/, '')))
+    throw new HttpProblem(
+      403,
+      'other-site',
+      'Not by this name',
+      `without --tokens the API answers to localhost and 127.0.0.1 only, not to "${host}"; a proxy in front sends one of them as Host`,
+    );
 }
 
 function keyOf(request: FastifyRequest): string {

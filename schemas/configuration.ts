@@ -178,6 +178,14 @@ const key = {
     default: '',
     description: 'its password; better given as HAIRPIN_CLICKHOUSE_PASSWORD',
   }),
+  clickhouseReadUser: Type.String({
+    default: '',
+    description: 'user that asks the questions of the API, who needs SELECT alone; empty: the same user, read-only',
+  }),
+  clickhouseReadPassword: Type.String({
+    default: '',
+    description: 'its password; better given as HAIRPIN_CLICKHOUSE_READ_PASSWORD',
+  }),
   clickhouseDatabase: Type.String({
     default: 'hairpin',
     pattern: '^[A-Za-z_][A-Za-z0-9_]{0,62}$',
@@ -307,6 +315,18 @@ const key = {
     minimum: 100,
     maximum: 3600000,
     description: 'longest a question may take',
+  }),
+  queryRowsMax: Type.Integer({
+    default: 5_000_000_000,
+    minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
+    description: 'rows a question may read; one that needs more is ended, with a way out',
+  }),
+  queryMemoryBytesMax: Type.Integer({
+    default: 2048 * MiB,
+    minimum: 16 * MiB,
+    maximum: Number.MAX_SAFE_INTEGER,
+    description: 'memory of ClickHouse that a question may take',
   }),
   clock: Type.String({
     default: '',

@@ -112,6 +112,14 @@ describe('a document', () => {
     expect(refused(bomb.join('\n'))).toEqual([{ path: '', message: expect.stringContaining('Excessive alias count') }]);
   });
 
+  test.each([
+    ['JSON', `${'['.repeat(200_000)}${']'.repeat(200_000)}`],
+    ['YAML', `${'- '.repeat(200_000)}x`],
+    ['JSON that is cut', '{"a":'.repeat(200_000)],
+  ])('nested without end in %s is refused', (_, text) => {
+    expect(() => checker.parse('deep', text)).toThrow(DocumentError);
+  });
+
   test.each(['', '# nothing', '5', '[]', '"text"', 'null'])('that is %j is refused as a whole', text => {
     expect(refused(text)).toMatchObject([{ path: '', message: 'must be object' }]);
   });

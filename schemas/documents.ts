@@ -64,17 +64,27 @@ export function documentChecker<const S extends TSchema>(
   };
   return {
     check(name, value) {
-      const { document, faults } = faultsOf(value);
+      const { document, faults } = nestedAsItMay(name, () => faultsOf(value));
       if (faults.length > 0) throw new DocumentError(name, faults);
       return document as Static<S>;
     },
     parse(name, text) {
-      const { document, faults } = faultsOf(parseText(name, text));
+      const { document, faults } = nestedAsItMay(name, () => faultsOf(parseText(name, text)));
       if (faults.length > 0) throw new DocumentError(name, withLines(text, faults));
       return document as Static<S>;
     },
     restore: json => validator.Default(JSON.parse(json)) as Static<S>,
   };
+}
+
+/** Parser and checks call themselves for each level; a document of too many meets the end of the stack. */
+function nestedAsItMay<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new DocumentError(name, [{ path: '', message: 'is nested too deeply' }]);
+  }
 }
 
 function parseText(name: string, text: string): unknown {

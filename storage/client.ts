@@ -49,6 +49,15 @@ export interface StorageOptions {
   readonly password: string;
   readonly database: string;
   readonly queryTimeoutMs: number;
+  /** For questions of users; without them a question has what the server allows. */
+  readonly limits?: ReadLimits;
+}
+
+/** A question that needs more is ended by the server. Each is sent with `readonly`, so that a question changes nothing. */
+export interface ReadLimits {
+  /** Rows read, over all tables of the question. */
+  readonly rowsMax: number;
+  readonly memoryBytesMax: number;
 }
 
 /** What the services need, and what start-up, migrations and the pass need besides. */
@@ -66,7 +75,7 @@ export interface ClickHouse extends Storage {
   selectArrow(sql: string, params?: QueryParams): Promise<Uint8Array>;
 }
 
-export function createStorage({ url, user, password, database, queryTimeoutMs }: StorageOptions): ClickHouse {
+export function createStorage({ url, user, password, database, queryTimeoutMs, limits }: StorageOptions): ClickHouse {
   const connect = (name: string, timeoutMs: number): ClickHouseClient =>
     createClient({
       url,
@@ -90,6 +99,11 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
     cancel_http_readonly_queries_on_client_close: 1,
     // The answer is kept back until it is whole, so that an error is an error and not half an answer.
     wait_end_of_query: 1,
+    ...(limits && {
+      readonly: '2',
+      max_rows_to_read: String(limits.rowsMax),
+      max_memory_usage: String(limits.memoryBytesMax),
+    }),
   };
   const inserting = (token: string): ClickHouseSettings => ({
     ...ONE_BLOCK,

@@ -335,6 +335,28 @@ describe('the client', () => {
     });
     await reader.close();
   });
+
+  test('questions end at their limits, whoever asks: the reading user or one that may write', async () => {
+    const { url, user, password, readUser, readPassword } = house.address;
+    // 164: READONLY; 497: ACCESS_DENIED.
+    for (const [who, refusal] of [
+      [{ user, password }, 164],
+      [{ user: readUser, password: readPassword }, 497],
+    ] as const) {
+      const limits = { rowsMax: 1000, memoryBytesMax: 64 * 1024 ** 2 };
+      const reader = createStorage({ url, ...who, database: 'system', queryTimeoutMs: 5000, limits });
+      expect(await reader.select('SELECT toUInt8(max(number) = 999) AS n FROM numbers(1000)')).toEqual([{ n: 1 }]);
+      await expect(reader.select('SELECT max(number) FROM numbers(1001)')).rejects.toMatchObject({
+        clickhouseCode: 158,
+      });
+      const large = "SELECT length(groupArray(repeat('x', 1000000))) AS n FROM numbers(1000)";
+      await expect(reader.select(large)).rejects.toMatchObject({ clickhouseCode: 241 });
+      await expect(reader.select('CREATE DATABASE by_a_question')).rejects.toMatchObject({
+        clickhouseCode: refusal,
+      });
+      await reader.close();
+    }
+  });
 });
 
 describe('migration', () => {

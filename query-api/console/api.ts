@@ -1,6 +1,7 @@
 // Asks the API. A problem document becomes an error with its own words.
 
 import type { ProblemDocument } from '../problem.ts';
+import { token } from './token.ts';
 
 export class ApiError extends Error {
   readonly status: number;
@@ -18,11 +19,12 @@ export async function ask<T>(
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(params))
     if (value !== undefined && value !== '') query.set(name, String(value));
+  const known = token();
   let response: Response;
   try {
     response = await fetch(`api/v1/${question}?${query}`, {
       signal: signal ?? null,
-      headers: { accept: 'application/json' },
+      headers: { accept: 'application/json', ...(known !== undefined && { authorization: `Bearer ${known}` }) },
     });
   } catch (cause) {
     if (signal?.aborted) throw cause;
@@ -35,4 +37,14 @@ export async function ask<T>(
     response.status,
     problem?.detail ?? problem?.title ?? `The query API answered ${response.status}.`,
   );
+}
+
+/** Undefined when the token may not ask that. */
+export async function askIfAllowed<T>(...question: Parameters<typeof ask>): Promise<T | undefined> {
+  try {
+    return await ask<T>(...question);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 403) return undefined;
+    throw error;
+  }
 }

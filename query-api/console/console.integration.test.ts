@@ -1,6 +1,7 @@
 // The console in a real Chromium, over the real API and a real ClickHouse.
 
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
@@ -306,5 +307,52 @@ describe.skipIf(!usable)('the console', () => {
     await page.unroute('**/api/v1/**');
     await page.getByRole('button', { name: 'Try again' }).click();
     await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor({ state: 'detached' });
+  });
+
+  test('where tokens are needed the page asks for one, shows what its role may see, and forgets it', async () => {
+    const file = join(profile, 'tokens.json');
+    const entry = (role: string) => ({
+      name: role,
+      role,
+      sha256: createHash('sha256').update(`hp_${role}`).digest('hex'),
+    });
+    writeFileSync(file, JSON.stringify({ tokens: ['matrix', 'read'].map(entry) }));
+    const guarded = createQueryApi(
+      { ...loadConfiguration({}), http: '127.0.0.1:0', tokens: file },
+      { storage, log: createLog('test', 'error'), metrics: createMetrics(), ready: () => [] },
+    );
+    const { url: address } = await guarded.start();
+    try {
+      await page.goto(address);
+      await page.getByRole('heading', { name: 'Who asks?' }).waitFor();
+      expect(await page.locator('#matrix-view').isVisible()).toBe(false);
+      const signIn = async (secret: string) => {
+        await page.getByLabel('Token').fill(secret);
+        await page.keyboard.press('Enter');
+      };
+      await signIn('hp_wrong');
+      await page.getByRole('alert').filter({ hasText: 'not in force' }).waitFor();
+
+      await signIn('hp_matrix');
+      await cell(web, db).waitFor();
+      await page.locator('#panel:not(.behind)').waitFor();
+      expect(await page.locator('#panel h3:visible').allTextContents()).toEqual(['Services']);
+      expect(await page.locator('[data-tile=exporters]').isVisible()).toBe(false);
+      await page.getByRole('button', { name: 'Exporters' }).click();
+      await page.getByRole('heading', { name: 'This token may not see exporters' }).waitFor();
+      await page.getByRole('button', { name: 'Matrix' }).click();
+      await page.reload();
+      await cell(web, db).waitFor();
+
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByRole('heading', { name: 'Who asks?' }).waitFor();
+      expect(await cell(web, db).isVisible()).toBe(false);
+      await signIn('hp_read');
+      await cell(web, db).waitFor();
+      expect(await page.locator('[data-tile=exporters]').isVisible()).toBe(true);
+      expect(page.url()).not.toContain('hp_');
+    } finally {
+      await guarded.stop();
+    }
   });
 });

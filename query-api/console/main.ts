@@ -3,17 +3,18 @@
 import type { ExportersAnswer, MatrixAnswer } from '../answers.ts';
 import type { CoverageAnswer } from '../coverage-answer.ts';
 import { METRICS } from '../metric.ts';
-import { ask } from './api.ts';
+import { ApiError, ask, askIfAllowed } from './api.ts';
 import { drawCoverage } from './coverage-view.ts';
 import { byId, el, setText } from './dom.ts';
 import { drawExporters } from './exporters-view.ts';
 import { formatSpan, formatTime, formatWindow, METRIC_LABELS } from './format.ts';
 import { drawLegend } from './legend.ts';
 import { createMatrix } from './matrix.ts';
-import { emptyWindow, failure, firstStart, namingHint } from './notice.ts';
+import { emptyWindow, failure, firstStart, namingHint, notAllowed } from './notice.ts';
 import { askPanel, createPanel } from './panel.ts';
 import { createSummary } from './summary.ts';
 import { createTheme } from './theme.ts';
+import { forgetToken, token, tokenForm } from './token.ts';
 import {
   BY,
   type By,
@@ -77,8 +78,8 @@ async function refresh(): Promise<void> {
     behind?.catch(() => undefined); // reported below, once, when it is awaited
     const [nextMatrix, nextExporters, nextCoverage] = await Promise.all([
       ask<MatrixAnswer>('matrix', { from, to, by, metric, limit: NODES_MAX }, signal),
-      ask<ExportersAnswer>('exporters', { interfaces: 0 }, signal),
-      state.view === 'coverage' ? ask<CoverageAnswer>('coverage', { from, to, pairs: 0 }, signal) : undefined,
+      askIfAllowed<ExportersAnswer>('exporters', { interfaces: 0 }, signal),
+      state.view === 'coverage' ? askIfAllowed<CoverageAnswer>('coverage', { from, to, pairs: 0 }, signal) : undefined,
     ]);
     [matrixAnswer, exportersAnswer, coverageAnswer] = [nextMatrix, nextExporters, nextCoverage];
     draw();
@@ -86,6 +87,7 @@ async function refresh(): Promise<void> {
     document.body.dataset['state'] = 'ready';
   } catch (error) {
     if (signal.aborted) return;
+    if (error instanceof ApiError && error.status === 401) return signIn();
     notify('failure', () => failure(error instanceof Error ? error.message : String(error), () => void refresh()));
     document.body.dataset['state'] = 'failed';
   }
@@ -93,17 +95,33 @@ async function refresh(): Promise<void> {
   if (state.live) timer = setTimeout(() => void refresh(), REFRESH_MS);
 }
 
+/** Nothing is shown to a stranger, nor kept from somebody who was here before. */
+function signIn(): void {
+  document.body.classList.remove('asking');
+  document.body.dataset['state'] = 'locked';
+  matrixAnswer = undefined;
+  for (const id of ['summary', 'matrix-view', 'exporters-view', 'coverage-view']) byId(id).hidden = true;
+  byId('sign-out').hidden = true;
+  setText(byId('about'), '');
+  const refused = token() !== undefined;
+  forgetToken();
+  // A form that somebody types into stays.
+  if (refused) noticeShown = '';
+  notify('token', () => tokenForm(refused, () => void refresh()));
+}
+
 function draw(): void {
-  if (!matrixAnswer || !exportersAnswer) return;
+  if (!matrixAnswer) return;
   summary.update(matrixAnswer, exportersAnswer);
-  setText(byId('exporter-count'), exportersAnswer.exporters.length > 0 ? String(exportersAnswer.exporters.length) : '');
+  byId('sign-out').hidden = token() === undefined;
+  setText(byId('exporter-count'), exportersAnswer?.exporters.length ? String(exportersAnswer.exporters.length) : '');
   const empty = matrixAnswer.rows.length === 0;
   byId('matrix-view').hidden = state.view !== 'matrix' || empty;
-  byId('exporters-view').hidden = state.view !== 'exporters';
-  byId('coverage-view').hidden = state.view !== 'coverage';
+  byId('exporters-view').hidden = state.view !== 'exporters' || !exportersAnswer;
+  byId('coverage-view').hidden = state.view !== 'coverage' || !coverageAnswer;
   byId('summary').hidden = state.view === 'matrix' && empty && matrixAnswer.coveredFrom === null;
   drawNotice(matrixAnswer, exportersAnswer);
-  if (state.view === 'exporters') drawExporters(byId('exporters-view'), exportersAnswer);
+  if (state.view === 'exporters' && exportersAnswer) drawExporters(byId('exporters-view'), exportersAnswer);
   // Redrawn only when something changed, so that an opened spot stays open and keeps the focus.
   const coverage = JSON.stringify({ ...coverageAnswer, from: '', to: '', elapsedMs: 0 });
   if (coverageAnswer && coverage !== coverageShown) {
@@ -117,9 +135,11 @@ function draw(): void {
   drawAbout(matrixAnswer);
 }
 
-function drawNotice(answer: MatrixAnswer, exporters: ExportersAnswer): void {
+function drawNotice(answer: MatrixAnswer, exporters: ExportersAnswer | undefined): void {
   const window = formatWindow(answer.from, answer.to);
-  if (state.view !== 'matrix') notify('', () => undefined);
+  const allowed = { matrix: true, exporters: exporters, coverage: coverageAnswer }[state.view];
+  if (!allowed) notify(`not allowed ${state.view}`, () => notAllowed(state.view));
+  else if (state.view !== 'matrix' || !exporters) notify('', () => undefined);
   else if (answer.rows.length > 0) notify(`hint ${answer.rows[0]?.name}`, () => namingHint(answer, exporters));
   else if (answer.coveredFrom === null && state.to === 'now')
     notify(`first ${exporters.exporters.length > 0}`, () => firstStart(exporters, location.hostname));
@@ -226,6 +246,10 @@ function wireControls(): void {
       change({ view: VIEWS.find(name => name === button.dataset['view']) ?? 'matrix' }),
     );
   }
+  byId('sign-out').addEventListener('click', () => {
+    forgetToken();
+    void refresh();
+  });
   byId('live').addEventListener('click', () => change({ live: !state.live }));
   custom.addEventListener('submit', event => {
     event.preventDefault();

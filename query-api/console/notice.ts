@@ -69,6 +69,15 @@ export function emptyWindow(window: string, widen: (() => void) | undefined): HT
   );
 }
 
+export function notAllowed(view: string): HTMLElement {
+  return el(
+    'section',
+    { class: 'card first-start' },
+    el('h2', {}, `This token may not see ${view}`),
+    el('p', {}, 'It has a role that shows applications only. Whoever runs Hairpin can make one with the role read.'),
+  );
+}
+
 export function failure(message: string, retry: () => void): HTMLElement {
   return el(
     'div',

@@ -1,7 +1,7 @@
 // What lies behind a cell, a total, or everything: its rate over time, its services, its largest conversations.
 
 import type { MatrixAnswer, SeriesAnswer, TopAnswer, Value } from '../answers.ts';
-import { ask } from './api.ts';
+import { ask, askIfAllowed } from './api.ts';
 import { createChart } from './chart.ts';
 import { el, icon, setText } from './dom.ts';
 import { formatError, formatShare, formatSpan, formatValue, METRIC_LABELS } from './format.ts';
@@ -13,7 +13,7 @@ const ROWS_MAX = 6;
 export interface PanelAnswers {
   readonly series: SeriesAnswer;
   readonly services: TopAnswer;
-  readonly conversations: TopAnswer;
+  readonly conversations: TopAnswer | undefined;
 }
 
 export interface Panel {
@@ -135,6 +135,8 @@ export function createPanel(root: HTMLElement, select: (selection: Selection | u
       plot.setAttribute('aria-label', `${title.textContent} over time, ${series.times.length} buckets`);
       setText(plotNote, describeSeries(series));
       drawBars(servicesList, services, keys => keys[0]!.name);
+      talkersTitle.hidden = talkers.hidden = !conversations;
+      if (!conversations) return;
       setText(talkersTitle, conversations.by[0] === 'srcVm' ? 'VM to VM' : 'Address to address');
       drawBars(talkers, conversations, keys => `${keys[0]!.name} → ${keys[1]!.name}`);
     },
@@ -150,11 +152,16 @@ function describeSeries(answer: SeriesAnswer): string {
   return parts.join(' · ');
 }
 
-/** VM pairs where VMs are known, else address pairs. */
-async function askConversations(params: Record<string, string | number>, signal: AbortSignal): Promise<TopAnswer> {
-  const vms = await ask<TopAnswer>('top', { ...params, by: 'vm' }, signal);
+/** VM pairs where VMs are known, else address pairs; undefined where the token may see applications only. */
+async function askConversations(
+  params: Record<string, string | number>,
+  signal: AbortSignal,
+): Promise<TopAnswer | undefined> {
+  const vms = await askIfAllowed<TopAnswer>('top', { ...params, by: 'vm' }, signal);
+  if (!vms) return undefined;
   const known = vms.rows.some(row => row.keys.some(value => /[1-9a-f]/.test(value.key)));
-  return known || vms.rows.length === 0 ? vms : ask<TopAnswer>('top', { ...params, by: 'addr' }, signal);
+  if (known || vms.rows.length === 0) return vms;
+  return (await askIfAllowed<TopAnswer>('top', { ...params, by: 'addr' }, signal)) ?? vms;
 }
 
 /** The filter that leaves one cell: pairs are written src and dst with the dimension's name. */

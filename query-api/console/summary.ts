@@ -32,7 +32,8 @@ type Name = keyof typeof TILES;
 type Tone = '' | 'good' | 'warn' | 'bad';
 
 export interface Summary {
-  update(matrix: MatrixAnswer, exporters: ExportersAnswer): void;
+  /** Without exporters where the token may not see them. */
+  update(matrix: MatrixAnswer, exporters: ExportersAnswer | undefined): void;
 }
 
 export function createSummary(root: HTMLElement): Summary {
@@ -61,7 +62,7 @@ export function createSummary(root: HTMLElement): Summary {
   };
 
   return {
-    update(matrix, { live, silent }) {
+    update(matrix, exporters) {
       const { total, interTotal, metric, quality } = matrix;
       set(
         'total',
@@ -104,6 +105,8 @@ export function createSummary(root: HTMLElement): Summary {
             : formatTime(inventoryAsOf),
         (age !== undefined && age > 86_400_000) || (coverage !== null && coverage < 0.95) ? 'warn' : '',
       );
+      tiles.exporters.root.hidden = !exporters;
+      const { live, silent } = exporters ?? { live: 0, silent: 0 };
       set(
         'exporters',
         `${live} live`,
