@@ -12,6 +12,7 @@ const SLOW = [
   'commands/openvswitch*.integration.test.ts',
   'commands/reenrich.integration.test.ts',
   'commands/simulation*.integration.test.ts',
+  'commands/secrets.integration.test.ts',
   'commands/softflowd.integration.test.ts',
   'enricher/reenrich.integration.test.ts',
   'transport/kafka/kafka.integration.test.ts',
