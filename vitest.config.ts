@@ -14,6 +14,7 @@ const SLOW = [
   'commands/openvswitch*.integration.test.ts',
   'commands/reenrich.integration.test.ts',
   'commands/simulation*.integration.test.ts',
+  'commands/secrets.integration.test.ts',
   'commands/softflowd.integration.test.ts',
   'commands/templates.integration.test.ts',
   'enricher/reenrich.integration.test.ts',

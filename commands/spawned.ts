@@ -39,6 +39,8 @@ export interface HairpinOptions {
   readonly udpPort?: number;
   /** Sent with each question, where `args` name a file of tokens. */
   readonly token?: string;
+  /** What must answer 200 before it is taken as started; `/readyz` when left out. */
+  readonly answers?: '/healthz' | '/readyz';
   readonly args?: readonly string[];
 }
 
@@ -47,6 +49,7 @@ export async function startHairpin({
   data,
   udpPort,
   token,
+  answers = '/readyz',
   args = [],
 }: HairpinOptions = {}): Promise<RunningHairpin> {
   const folder = data ?? mkdtempSync(join(tmpdir(), 'hairpin-test-'));
@@ -109,7 +112,7 @@ export async function startHairpin({
   };
   await until(async () => {
     if (child.exitCode !== null) throw new Error(`hairpin ended with code ${child.exitCode}:\n${text}`);
-    const response = await fetch(`${api}/readyz`).catch(() => undefined);
+    const response = await fetch(api + answers).catch(() => undefined);
     return response?.status === 200;
   }, READY_MS_MAX);
   return running;

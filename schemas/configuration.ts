@@ -343,8 +343,15 @@ export const Configuration = Type.Object(key, { additionalProperties: false });
 export type Configuration = Static<typeof Configuration>;
 
 const checker = documentChecker(Configuration, configuration => {
-  const { udp, mirrorUdp, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey, clock, ephemeralPorts } = configuration;
+  const { udp, mirrorUdp, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey, clock, clickhouse, ephemeralPorts } =
+    configuration;
   const faults: Fault[] = [];
+  // The URL is logged and shown; users and passwords are not.
+  if (/^https?:\/\/[^/?#]*@/.test(clickhouse))
+    faults.push({
+      path: '/clickhouse',
+      message: 'holds a user; give --clickhouse-user and HAIRPIN_CLICKHOUSE_PASSWORD',
+    });
   if (clock !== '' && !parseClock(clock))
     faults.push({ path: '/clock', message: `must hold two times and a speed above 0, at most ${CLOCK_SPEED_MAX}` });
   if (ipfixTls.length > 0 && (ipfixTlsCert === '' || ipfixTlsKey === ''))
