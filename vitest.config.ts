@@ -9,6 +9,7 @@ const SLOW = [
   'benchmarks/estimator.test.ts',
   'commands/kafka.integration.test.ts',
   'commands/kill.integration.test.ts',
+  'commands/moves.integration.test.ts',
   'commands/openvswitch*.integration.test.ts',
   'commands/reenrich.integration.test.ts',
   'commands/simulation*.integration.test.ts',
