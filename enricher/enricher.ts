@@ -62,6 +62,8 @@ export interface EnricherDependencies {
   readonly documentPollMs?: number;
   /** Facts that change come into force no more often than this. */
   readonly factsIntervalMs?: number;
+  /** The clock of what flows carry; the wall clock when left out. */
+  readonly nowMs?: () => number;
 }
 
 export interface Enricher {
@@ -87,7 +89,7 @@ interface Prepared {
 }
 
 export function createEnricher(config: EnricherConfiguration, dependencies: EnricherDependencies): Enricher {
-  const { source, storage, log, counters } = dependencies;
+  const { source, storage, log, counters, nowMs = Date.now } = dependencies;
   const deadline = new AbortController();
   const stopping = new AbortController();
   // Each insert that waits for its next try listens.
@@ -225,7 +227,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   }
 
   function prepareFacts(delivery: Delivery, token: string): Prepared {
-    facts.expire(Date.now());
+    facts.expire(nowMs());
     const told = facts.learn(decodeFacts(delivery.arrow));
     feed.tell(delivery.arrow);
     counters.set('facts', facts.size);
