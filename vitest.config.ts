@@ -11,6 +11,7 @@ const SLOW = [
   'commands/demo.integration.test.ts',
   'commands/kafka.integration.test.ts',
   'commands/kill.integration.test.ts',
+  'commands/moves.integration.test.ts',
   'commands/openvswitch*.integration.test.ts',
   'commands/reenrich.integration.test.ts',
   'commands/simulation*.integration.test.ts',
@@ -18,6 +19,7 @@ const SLOW = [
   'commands/softflowd.integration.test.ts',
   'commands/templates.integration.test.ts',
   'enricher/reenrich.integration.test.ts',
+  'query-api/previews.integration.test.ts',
   'transport/kafka/kafka.integration.test.ts',
 ];
 

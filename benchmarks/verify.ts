@@ -223,8 +223,9 @@ export function compare(truth: MatrixTruth, answer: MatrixAnswer, tolerance: num
     const found = measured.get(name);
     measured.delete(name);
     const value = Number(found?.value ?? 0);
-    const ciLow = Number(found?.ciLow ?? value);
-    const ciHigh = Number(found?.ciHigh ?? value);
+    // Without an interval nothing is claimed, and nothing holds; a cell that is not told claims zero.
+    const ciLow = Number(found ? (found.ciLow ?? Number.NaN) : value);
+    const ciHigh = Number(found ? (found.ciHigh ?? Number.NaN) : value);
     const { src, dst, bytes, packets, samplingRate } = cell;
     const holds =
       samplingRate === 1

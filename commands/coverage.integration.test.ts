@@ -133,6 +133,7 @@ beforeAll(async () => {
       database: 'coverage',
       queryTimeoutMs: 20_000,
       history: HISTORY,
+      clock: '',
     },
     { log },
   );
@@ -240,6 +241,7 @@ test('without an inventory coverage is null, and a question for one host is refu
       database: 'empty',
       queryTimeoutMs: 20_000,
       history: HISTORY,
+      clock: '',
     },
     { log },
   );

@@ -1,5 +1,5 @@
 // `kill -9` under load. Every flow carries a number of its own in its byte count; afterwards no number is stored twice,
-// none that was never sent, and the missing ones are the open batch of the kill: the last second and a half before it.
+// none that was never sent, and the missing ones are the open batch of the kill: the last second before it.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAdvisor } from '../enricher/advisor.ts';
-import { previewRecorded } from '../enricher/preview.ts';
+import { createPreviews } from '../enricher/previews.ts';
 import { createReenrichments } from '../enricher/reenrichments.ts';
 import { createQueryApi } from '../query-api/app.ts';
 import type { DocumentWriter } from '../query-api/documents/routes.ts';
@@ -80,16 +80,16 @@ export async function startQueryApi(
   const { url: clickhouse, readUser, readPassword } = storage.address;
   const reenrichments = createReenrichments(configuration, { storage: storage.address, log });
   lifecycle.stopLater('re-enrichment', reenrichments.close);
-  const advisor = createAdvisor(
-    {
-      storage: { url: clickhouse, user: readUser, password: readPassword },
-      database: configuration.clickhouseDatabase,
-      queryTimeoutMs: configuration.queryTimeoutMs,
-      history: configuration,
-    },
-    { log },
-  );
+  const recorded = {
+    storage: { url: clickhouse, user: readUser, password: readPassword },
+    database: configuration.clickhouseDatabase,
+    queryTimeoutMs: configuration.queryTimeoutMs,
+    history: configuration,
+  };
+  const advisor = createAdvisor({ ...recorded, clock: configuration.clock }, { log });
   lifecycle.stopLater('advisor', advisor.stop);
+  const previews = createPreviews({ ...recorded, ephemeralPorts: configuration.ephemeralPorts }, { log });
+  lifecycle.stopLater('previews', previews.stop);
   const api = createQueryApi(configuration, {
     advisor,
     storage: storage.reader,
@@ -98,10 +98,7 @@ export async function startQueryApi(
     ready,
     documents: storage.documents,
     reenrichments,
-    previews: {
-      previewApplications: question =>
-        previewRecorded(storage.reader, question, configuration, { ephemeralPorts: configuration.ephemeralPorts }),
-    },
+    previews,
     nowMs: createClock(configuration.clock).nowMs,
   });
   const address = { url: '' };

@@ -40,7 +40,8 @@ export interface Advice {
   answer(question: AdvisorQuestion): Promise<AdvisorAnswer>;
 }
 
-export function createAdvice(storage: Storage, options: HistoryOptions): Advice {
+/** `nowMs` is the clock of what is recorded: that of the installation. */
+export function createAdvice(storage: Storage, options: HistoryOptions, nowMs: () => number = Date.now): Advice {
   let told: Told | undefined;
   let known: NamedKnown | undefined;
   let view: { readonly name: string; readonly view: View } | undefined;
@@ -64,7 +65,7 @@ export function createAdvice(storage: Storage, options: HistoryOptions): Advice 
 
   /** The same versions, and what their sources have confirmed since. */
   async function heardAgain(before: Told): Promise<Told> {
-    for (const { source, asOfMs } of await heartbeatsSince(storage, Date.now() - HEARTBEATS_BACK_MS))
+    for (const { source, asOfMs } of await heartbeatsSince(storage, nowMs() - HEARTBEATS_BACK_MS))
       before.history.hear(source, asOfMs);
     told = { ...before, epochs: before.history.epochs() };
     return told;

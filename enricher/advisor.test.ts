@@ -11,7 +11,13 @@ const HISTORY = { inventorySources: [], inventoryStaleMs: 3_600_000, inventoryUn
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-test-advisor-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const DATA = { storage: { url: '', user: '', password: '' }, database: '', queryTimeoutMs: 1000, history: HISTORY };
+const DATA = {
+  storage: { url: '', user: '', password: '' },
+  database: '',
+  queryTimeoutMs: 1000,
+  history: HISTORY,
+  clock: '',
+};
 const QUESTION: AdvisorQuestion = { question: 'cells', heard: [], atMs: 0, by: 'vm', cells: [] };
 const log = createLog('test', 'error');
 

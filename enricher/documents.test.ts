@@ -24,7 +24,7 @@ afterEach(() => {
 const good = (vm: string) =>
   JSON.stringify({ source: 'lab', asOf: '2026-01-02T00:00:00Z', vms: [{ id: vm, name: vm }] });
 
-function open(given: { inventory?: string; applications?: string; exporters?: string }, pollMs = 20) {
+function open(given: { inventory?: string; applications?: string; exporters?: string }, pollMs = 20, nowMs = Date.now) {
   const counters = openCounters(ENRICHER_COUNTERS);
   const versions: DocumentVersion[] = [];
   const changes: Documents[] = [];
@@ -49,6 +49,7 @@ function open(given: { inventory?: string; applications?: string; exporters?: st
     log,
     counters,
     pollMs,
+    nowMs,
     onVersion: version => versions.push(version),
     onChange: documents => {
       changes.push(documents);
@@ -152,6 +153,17 @@ test('an inventory as of the future is refused with its path', () => {
   writeFileSync(join(folder, 'inventory.json'), JSON.stringify({ source: 'lab', asOf }));
   const { store } = open({ inventory: 'inventory.json' });
   expect(() => store.start()).toThrow(/\/asOf "[^"]*" lies in the future: .* set the clock of the source/);
+});
+
+test('what the future is, and when a version came, is told by the clock of the installation', () => {
+  const now = Date.parse('2026-01-02T00:01:00Z');
+  writeFileSync(join(folder, 'inventory.json'), good('one'));
+  const { store, versions } = open({ inventory: 'inventory.json' }, 20, () => now);
+  store.start();
+  expect(versions).toMatchObject([{ kind: 'inventory', recordedAtMs: now }]);
+  store.stop();
+  const early = open({ inventory: 'inventory.json' }, 20, () => now - 3_600_000);
+  expect(() => early.store.start()).toThrow(/it is 2026-01-01T23:01:00.000Z here/);
 });
 
 test('a path that can no longer be looked at is a refused document, once, and the old one stays', async () => {

@@ -50,13 +50,15 @@ export interface DocumentDependencies {
   /** Called when the documents in force have changed, once after start. */
   readonly onChange: (documents: Documents) => void;
   readonly pollMs?: number;
+  /** When a version came, and what lies in the future; the wall clock when left out. */
+  readonly nowMs?: () => number;
 }
 
 export function createDocuments(
   paths: Pick<Configuration, DocumentKind>,
   dependencies: DocumentDependencies,
 ): DocumentStore {
-  const { log, counters, onVersion, onChange, pollMs = 1000 } = dependencies;
+  const { log, counters, onVersion, onChange, pollMs = 1000, nowMs = Date.now } = dependencies;
   const kinds = DOCUMENT_KINDS.filter(kind => paths[kind] !== '');
   const errors = new Map<DocumentKind, DocumentError>();
   /** What stat said of the file last looked at, and the SHA-256 of the text in force. */
@@ -76,12 +78,12 @@ export function createDocuments(
     const digest = hash('sha256', text);
     if (inForce.get(kind) === digest) return 'same';
     const document = parse(kind, path, text);
-    if (kind === 'inventory') refuseFuture(path, document as Documents['inventory']);
+    if (kind === 'inventory') refuseFuture(path, document as Documents['inventory'], nowMs());
     documents = { ...documents, [kind]: document };
     inForce.set(kind, digest);
     onVersion({
       kind,
-      recordedAtMs: Date.now(),
+      recordedAtMs: nowMs(),
       asOfMs: kind === 'inventory' ? Date.parse(documents.inventory.asOf) : 0,
       source: kind === 'inventory' ? documents.inventory.source : path,
       body: JSON.stringify(document),
@@ -168,8 +170,7 @@ export function createDocuments(
 /** Clocks of sources may be ahead by so much. */
 const AHEAD_MS_MAX = 300_000;
 
-function refuseFuture(path: string, { asOf }: Documents['inventory']): void {
-  const now = Date.now();
+function refuseFuture(path: string, { asOf }: Documents['inventory'], now: number): void {
   if (Date.parse(asOf) <= now + AHEAD_MS_MAX) return;
   const message = `"${asOf}" lies in the future: it is ${new Date(now).toISOString()} here; set the clock of the source`;
   throw new DocumentError(`inventory document ${path}`, [{ path: '/asOf', message }]);

@@ -32,12 +32,12 @@ import { timeAt } from './times.ts';
 
 /**
  * A batch delivered again is inserted again, under its token: ClickHouse leaves out what it has, in the table and in each
- * roll-up, also where it died between the two. It remembers the tokens of 100,000 blocks of each table, 20 hours of one a
+ * roll-up, also where it died between the two. It remembers the tokens of 100,000 blocks of each table, 10 hours of two a
  * second being 72,000; and few come between a try and its repetition, because what was left is taken up oldest first. A
  * batch received longer ago than this is looked up in the table before its first try. What remains: a crash between table
  * and roll-up, and then more than this until the next start, leaves the roll-up without that batch.
  */
-const TOKEN_TRUST_MS = 20 * 3_600_000;
+const TOKEN_TRUST_MS = 10 * 3_600_000;
 
 const STOP_MS_MAX = 10_000;
 const SOURCE_PAUSE_MS = 1000;
@@ -62,6 +62,8 @@ export interface EnricherDependencies {
   readonly documentPollMs?: number;
   /** Facts that change come into force no more often than this. */
   readonly factsIntervalMs?: number;
+  /** The clock of what flows carry; the wall clock when left out. */
+  readonly nowMs?: () => number;
 }
 
 export interface Enricher {
@@ -87,7 +89,7 @@ interface Prepared {
 }
 
 export function createEnricher(config: EnricherConfiguration, dependencies: EnricherDependencies): Enricher {
-  const { source, storage, log, counters } = dependencies;
+  const { source, storage, log, counters, nowMs = Date.now } = dependencies;
   const deadline = new AbortController();
   const stopping = new AbortController();
   // Each insert that waits for its next try listens.
@@ -225,7 +227,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   }
 
   function prepareFacts(delivery: Delivery, token: string): Prepared {
-    facts.expire(Date.now());
+    facts.expire(nowMs());
     const told = facts.learn(decodeFacts(delivery.arrow));
     feed.tell(delivery.arrow);
     counters.set('facts', facts.size);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { RATE_SOURCE } from '../schemas/codes.ts';
+import { MARKS, RATE_SOURCE } from '../schemas/codes.ts';
 import { estimate, multiply } from './estimate.ts';
 import { compileExporters } from './exporter-table.ts';
 import { batchOf, documentsOf, type Row } from './testdata.ts';
@@ -17,6 +17,7 @@ function estimated(row: Row, exporter: object = {}, rateSource = 0) {
     varBytes: columns.varBytes[0],
     samplingRate: columns.samplingRate[0],
     rateSource: columns.rateSource[0],
+    marks: columns.marks[0],
     unknownRows,
   };
 }
@@ -45,13 +46,23 @@ test('an unsampled record stands for itself, without variance', () => {
   });
 });
 
-test('an unknown rate leaves bytes as reported and is counted', () => {
-  expect(estimated({ bytes: 1234, packets: 3, samplingRate: 0 })).toMatchObject({
-    estBytes: 1234,
-    estPackets: 3,
-    varBytes: 0,
-    unknownRows: 1,
-  });
+test('an unknown rate leaves bytes as reported, with an error that nobody knows, and is counted', () => {
+  const expected = { estBytes: 1234, estPackets: 3, varBytes: Number.POSITIVE_INFINITY, unknownRows: 1, marks: 0 };
+  expect(estimated({ bytes: 1234, packets: 3, samplingRate: 0 })).toMatchObject(expected);
+  expect(estimated({ bytes: 0, packets: 3, samplingRate: 0 }).varBytes).toBe(Number.POSITIVE_INFINITY);
+  // A firewall's event of a flow that has sent nothing yet: nothing at any rate.
+  expect(estimated({ bytes: 0, packets: 0, samplingRate: 0 })).toMatchObject({ varBytes: 0, unknownRows: 1 });
+});
+
+test('a variance that is a bound is marked: of several sampled packets, or of nobody knows how many', () => {
+  const marks = (row: Row, exporter?: object) => estimated(row, exporter).marks;
+  expect(marks({ bytes: 500, packets: 1, samplingRate: 100 })).toBe(0);
+  expect(marks({ bytes: 500, packets: 3, samplingRate: 1 })).toBe(0);
+  expect(marks({ bytes: 5000, packets: 4, samplingRate: 100 })).toBe(MARKS.approximate);
+  expect(marks({ bytes: 5000, packets: 0, samplingRate: 100 })).toBe(MARKS.approximate);
+  // One packet, multiplied by the exporter.
+  expect(marks({ bytes: 50_000, packets: 100, samplingRate: 100 }, { prescaled: true })).toBe(0);
+  expect(marks({ bytes: 50_000, packets: 200, samplingRate: 100 }, { prescaled: true })).toBe(MARKS.approximate);
 });
 
 test('one sampled packet: N b, variance N(N-1) b^2', () => {
@@ -104,12 +115,12 @@ test('an exporter that scales itself is not scaled again; its variance is that o
   );
 });
 
-test('an exporter that scales itself and does not tell its rate is no exporter of unknown rate: its volume stands', () => {
+test('an exporter that scales itself and does not tell its rate is no exporter of unknown rate: its volume stands, its error is unknown', () => {
   const row = { bytes: 102_500, packets: 1025, samplingRate: 0 };
   expect(estimated(row, {}, RATE_SOURCE.prescaled)).toMatchObject({
     estBytes: 102_500,
     estPackets: 1025,
-    varBytes: 0,
+    varBytes: Number.POSITIVE_INFINITY,
     rateSource: RATE_SOURCE.prescaled,
     unknownRows: 0,
   });

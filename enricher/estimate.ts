@@ -4,12 +4,13 @@
 // Horvitz-Thompson). One sampled packet of b bytes gives b^2. A flow record of k packets and S bytes does not tell
 // their sizes; sum b^2 is then bounded by min(S^2, S x Lmax), Lmax being the smallest of 1500, 9216 and 65535 bytes (MTU,
 // jumbo frame, super-frame of a software bridge) that the mean size S/k does not exceed: never less than the truth. Where
-// k is not told, Lmax is the largest.
+// k is not told, Lmax is the largest. Records with such a bound are marked `approximate`.
 // An exporter that multiplies by N itself sends N S and N k; they are divided for the variance and otherwise left alone.
-// Where it does not tell N, as VMware and Open vSwitch do not, the volume stands and its variance is not known: 0.
-// An unknown rate (0) leaves bytes as reported, without a variance, and is counted.
+// Where it does not tell N, as VMware and Open vSwitch do not, the volume stands; an unknown rate otherwise leaves bytes as
+// reported, and is counted. How far either may be off is not known: the variance is infinite, and so is that of every
+// sum with such a record in it, in roll-ups and answers alike.
 
-import { RATE_SOURCE } from '../schemas/codes.ts';
+import { MARKS, RATE_SOURCE } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
 import { type ExporterTable, PRESCALED } from './exporter-table.ts';
 
@@ -17,7 +18,7 @@ const WORD = 2 ** 32;
 const EXACT_MAX = Number.MAX_SAFE_INTEGER;
 const PACKET_BYTES_MAX = [1500, 9216, 65535] as const;
 
-/** Fills estBytes, estPackets and varBytes; returns how many rows have no known sampling rate. */
+/** Fills estBytes, estPackets, varBytes and the mark `approximate`; returns how many rows have no known sampling rate. */
 export function estimate(
   columns: FlowColumns,
   from: number,
@@ -25,7 +26,7 @@ export function estimate(
   exporterOf: Uint32Array,
   exporters: ExporterTable,
 ): number {
-  const { samplingRate, rateSource, bytes, packets, estBytes, estPackets, varBytes } = columns;
+  const { samplingRate, rateSource, bytes, packets, estBytes, estPackets, varBytes, marks } = columns;
   let unknownRows = 0;
   for (let row = from; row < to; row++) {
     const exporter = exporterOf[row]!;
@@ -44,7 +45,12 @@ export function estimate(
     const factor = prescaled || rate === 0 ? 1 : rate;
     multiply(bytes, estBytes, row, factor);
     multiply(packets, estPackets, row, factor);
-    varBytes[row] = rate <= 1 ? 0 : variance(rate, numberAt(bytes, row), numberAt(packets, row), prescaled);
+    const told = numberAt(bytes, row);
+    const toldPackets = numberAt(packets, row);
+    if (rate > 1) {
+      varBytes[row] = variance(rate, told, toldPackets, prescaled);
+      if (toldPackets !== (prescaled ? rate : 1)) marks[row]! |= MARKS.approximate;
+    } else varBytes[row] = rate === 1 || (told === 0 && toldPackets === 0) ? 0 : Number.POSITIVE_INFINITY;
   }
   return unknownRows;
 }

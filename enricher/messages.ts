@@ -2,7 +2,6 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Configuration } from '../schemas/configuration.ts';
-import type { AdvisorAnswer, AdvisorQuestion } from '../schemas/coverage.ts';
 import type { SpoolSettings } from '../transport/spool.ts';
 import type { HistoryOptions } from './knowledge/history.ts';
 
@@ -26,7 +25,8 @@ export interface EnricherData {
 
 export type EnricherMessage = { readonly type: 'started' } | { readonly type: 'refused'; readonly message: string };
 
-export interface AdvisorData {
+/** What a thread needs that reads the recorded documents. */
+interface RecordedData {
   /** A user that may read is enough. */
   readonly storage: StorageAddress;
   readonly database: string;
@@ -34,13 +34,22 @@ export interface AdvisorData {
   readonly history: HistoryOptions;
 }
 
-export interface AdvisorAsked {
-  readonly id: number;
-  readonly question: AdvisorQuestion;
+export interface AdvisorData extends RecordedData {
+  /** As in the configuration. */
+  readonly clock: string;
 }
 
-export interface AdvisorAnswered {
+export interface PreviewsData extends RecordedData {
+  readonly ephemeralPorts: readonly string[];
+}
+
+export interface Asked<Q> {
   readonly id: number;
-  readonly answer?: AdvisorAnswer;
+  readonly question: Q;
+}
+
+export interface Answered<A> {
+  readonly id: number;
+  readonly answer?: A;
   readonly failure?: string;
 }

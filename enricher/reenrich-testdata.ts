@@ -57,6 +57,8 @@ export function numbered(from: number, to: number, receivedAt: (n: number) => nu
       dst: `10.0.0.${((n * 7) % 24) + 1}`,
       bytes: BYTES_BASE + n,
       packets: 3,
+      // The error of one in fifty is not known.
+      samplingRate: n % 50 === 0 ? 0 : 1,
       dstPort: n % 3 === 0 ? 5432 : 443,
       exporter: n % 4 === 0 ? '192.0.2.2' : '192.0.2.1',
       inIf: 1 + ((n % 24) % 2),
@@ -158,10 +160,10 @@ export async function faultsOf(storage: ClickHouse, numbers: number): Promise<st
   ];
   for (const { table, keys, step, where } of compared) {
     const rolledUp = await storage.select(
-      `SELECT day, toUInt32(bucket) AS at, ${keys}, sum(t.bytes) AS volume, sum(t.records) AS n FROM ${table} AS t GROUP BY day, at, ${keys} HAVING n > 0 ORDER BY day, at, ${keys}`,
+      `SELECT day, toUInt32(bucket) AS at, ${keys}, sum(t.bytes) AS volume, toString(sum(t.varBytes)) AS variance, sum(t.records) AS n FROM ${table} AS t GROUP BY day, at, ${keys} HAVING n > 0 ORDER BY day, at, ${keys}`,
     );
     const summed = await storage.select(
-      `SELECT toYYYYMMDD(receivedAt) AS day, toUInt32(intDiv(toUnixTimestamp64Milli(flowStart), ${step * 1000}) * ${step}) AS at, ${keys}, sum(f.bytes) AS volume, count() AS n
+      `SELECT toYYYYMMDD(receivedAt) AS day, toUInt32(intDiv(toUnixTimestamp64Milli(flowStart), ${step * 1000}) * ${step}) AS at, ${keys}, sum(f.bytes) AS volume, if(countIf(samplingRate = 0) > 0, 'inf', '0') AS variance, count() AS n
        FROM flows AS f WHERE ${where} GROUP BY day, at, ${keys} ORDER BY day, at, ${keys}`,
     );
     if (JSON.stringify(rolledUp) !== JSON.stringify(summed)) {

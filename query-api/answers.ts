@@ -30,13 +30,13 @@ export type Value = Static<typeof Value>;
 const estimate = {
   value: Sum('estimate, in the unit of the answer'),
   ciLow: NullableNumber(
-    'lower end of the 95 % interval; null where none is known (p95 and maximum of sampled traffic)',
+    'lower end of the 95 % interval; null where none is known (p95 and maximum of sampled traffic, unknown sampling rate)',
   ),
   ciHigh: NullableNumber('upper end of the 95 % interval'),
   samples: Type.Number({ description: 'sampled packets behind the estimate; 0 when nothing of it was sampled' }),
   method: Type.Enum([...METHODS] as unknown as typeof METHODS, {
     description:
-      'how the interval was found. exact: nothing was sampled; poisson: from the number of samples; normal: from the variance; approximate: from an upper bound of the variance, because the exporter does not tell sizes of packets; none: there is none, or nothing was seen',
+      'how the interval was found. exact: nothing was sampled; poisson: from the number of samples; normal: from the variance; approximate: from an upper bound of the variance, because the exporter does not tell sizes of packets; unknown: the sampling rate of a part is not known, there is no interval; none: there is none, or nothing was seen',
   }),
 };
 
@@ -76,7 +76,12 @@ export const Quality = Type.Object(
       'share of bytes counted by the largest single point, because no canonical point is known',
     ),
     lossRatio: NullableNumber('share of records lost before the collector, by sequence numbers'),
-    unknownRateShare: NullableNumber('share of records whose sampling rate is unknown'),
+    unknownRateShare: NullableNumber(
+      'share of records whose sampling rate neither exporter nor registry tells; of the last six hours of a longer window',
+    ),
+    unknownErrorShare: NullableNumber(
+      'share of bytes without a sampling rate to tell their error by: reported bytes of unknown rate, and those of exporters that scale them by a rate they do not tell; of the last six hours of a longer window',
+    ),
     sharedShare: NullableNumber('share of bytes whose client several applications claim; null beyond six hours'),
     unclassifiedByReason: Type.Unsafe<Record<string, number> | null>({
       type: ['object', 'null'],
@@ -203,7 +208,11 @@ export const FlowsAnswer = Type.Object(
     from: about.from,
     to: about.to,
     columns: Type.Array(Type.String()),
-    flows: Type.Array(Type.Record(Type.String(), Type.Unsafe<string | number>({ type: ['string', 'number'] }))),
+    flows: Type.Array(
+      Type.Record(Type.String(), Type.Unsafe<string | number | null>({ type: ['string', 'number', 'null'] }), {
+        description: 'varBytes is null where the sampling rate is unknown',
+      }),
+    ),
     elapsedMs: about.elapsedMs,
   },
   closed,
@@ -237,7 +246,7 @@ const Exporter = Type.Object(
     waitingSets: Type.Integer({ description: 'of them those that wait for it now', minimum: 0 }),
     lostSets: Sum('of them those given up'),
     malformedSets: Sum('sets, samples or datagrams with a fault'),
-    unknownRateRecords: Sum('records whose sampling rate is unknown'),
+    unknownRateRecords: Sum('records without a sampling rate as they came; the registry may tell one'),
     rateChanges: Sum('changes of the sampling rate'),
     facts: Sum('facts that this address told within the last day: names of ports, stations and hosts'),
     interfaces: Type.Array(ExporterInterface, {

@@ -42,7 +42,7 @@ export interface QueryApiDependencies {
   /** Who knows the inventory; without one, coverage is not known. */
   readonly advisor?: Advisor;
   /** Answers what a changed applications document would do; without it there are no previews. */
-  readonly previews?: ApplicationsDependencies['advisor'];
+  readonly previews?: ApplicationsDependencies['previews'];
   /** The clock; a test passes its own. */
   readonly nowMs?: () => number;
 }
@@ -116,7 +116,7 @@ export function createQueryApi(
   app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.register(async routes => {
     registerApi(routes, { storage, config, nowMs, advisor });
-    registerApplications(routes, { storage, config, nowMs, documents, advisor: previews });
+    registerApplications(routes, { storage, config, nowMs, documents, previews });
     registerDocuments(routes, { storage, config, nowMs, documents });
     registerEvents(routes, { storage, nowMs });
     if (reenrichments) registerReenrichments(routes, reenrichments, nowMs);

@@ -37,7 +37,8 @@ export interface ApplicationsDependencies {
   readonly config: Configuration;
   readonly nowMs: () => number;
   readonly documents: { insert(version: DocumentVersion): Promise<void> } | undefined;
-  readonly advisor: { previewApplications(question: PreviewQuestion): Promise<ApplicationsPreview> } | undefined;
+  /** Makes previews; rejects with a message for people. */
+  readonly previews: { ask(question: PreviewQuestion): Promise<ApplicationsPreview> } | undefined;
 }
 
 const closed = { additionalProperties: false } as const;
@@ -149,7 +150,7 @@ export function registerApplications(app: FastifyInstance, dependencies: Applica
   });
 }
 
-function registerRoutes(app: FastifyInstance, { storage, nowMs, documents, advisor }: ApplicationsDependencies): void {
+function registerRoutes(app: FastifyInstance, { storage, nowMs, documents, previews }: ApplicationsDependencies): void {
   // What is decided by the version in force and then recorded: one after the other.
   let last: Promise<unknown> = Promise.resolve();
   const oneByOne = <T>(work: () => Promise<T>): Promise<T> => {
@@ -159,10 +160,12 @@ function registerRoutes(app: FastifyInstance, { storage, nowMs, documents, advis
   };
 
   const preview = (proposed: Applications, asked: Asked) => {
-    if (!advisor)
-      throw new HttpProblem(503, 'no-preview', 'There are no previews here', 'this API runs without an advisor');
+    if (!previews) throw new HttpProblem(503, 'no-preview', 'There are no previews here', 'this API makes none');
     if (asked.toMs - asked.fromMs > PREVIEW_MS_MAX) refuse('from', 'a preview looks at no more than 7 days');
-    return advisor.previewApplications({ proposed, fromMs: asked.fromMs, toMs: asked.toMs });
+    return previews.ask({ proposed, fromMs: asked.fromMs, toMs: asked.toMs }).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new HttpProblem(503, 'no-preview', 'The preview could not be made', reason);
+    });
   };
 
   const record = async (document: Applications, present: Recorded, wanted: string | undefined) => {

@@ -50,9 +50,9 @@ async function house(database: string, preview?: (question: PreviewQuestion) => 
     ready: () => [],
     documents: { insert: storage.insertDocument, insertHeartbeat: storage.insertHeartbeat },
     ...(isReal && {
-      previews: { previewApplications: (question: PreviewQuestion) => previewRecorded(storage, question, config) },
+      previews: { ask: (question: PreviewQuestion) => previewRecorded(storage, question, config) },
     }),
-    ...(preview && { previews: { previewApplications: preview } }),
+    ...(preview && { previews: { ask: preview } }),
     nowMs: () => NOW,
   });
   await app.ready();

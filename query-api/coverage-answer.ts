@@ -81,13 +81,18 @@ export const CoverageAnswer = Type.Object(
         unheard: Names('registered and not heard for three minutes at the end of the window'),
         unregistered: Names('heard, but in no registry: their ports are unknown'),
         withoutTemplate: Names('with data sets that wait for their template or were given up'),
-        withoutRate: Names('with records of unknown sampling rate'),
+        withoutRate: Names('with records whose sampling rate nobody tells, in the last six hours of the window'),
         lossy: Names('that lost more than one in a hundred on the way'),
       },
       closed,
     ),
     lossRatio: Share('share of records lost before the collector'),
-    unknownRateShare: Share('share of records whose sampling rate is unknown'),
+    unknownRateShare: Share(
+      'share of records whose sampling rate neither exporter nor registry tells; of the last six hours of a longer window',
+    ),
+    unknownErrorShare: Share(
+      'share of bytes without a sampling rate to tell their error by; of the last six hours of a longer window',
+    ),
     unclassifiedByReason: Type.Unsafe<Record<string, number> | null>({
       type: ['object', 'null'],
       additionalProperties: { type: 'number' },

@@ -28,6 +28,11 @@ test('an unsampled sum, of no sampled packet, is its own interval', () => {
   expect(interval(0, 0, 0)).toEqual({ value: 0, ciLow: 0, ciHigh: 0 });
 });
 
+test('an infinite variance is one that nobody knows: there is no interval', () => {
+  expect(interval(1234, Number.POSITIVE_INFINITY, 0)).toEqual({ value: 1234, ciLow: null, ciHigh: null });
+  expect(unseenInterval(null)).toEqual({ value: 0, ciLow: 0, ciHigh: null });
+});
+
 test('from 1000 samples on the interval is normal, and the Poisson one of 999 differs by less than 2 %', () => {
   const normal = interval(1e6, 1000 * 1000 ** 2, 1000);
   expect(normal.ciLow).toBeCloseTo(1e6 - 61_979.5, 0);
@@ -73,6 +78,7 @@ test.each([
   ['poisson', 5000, 5 * 1000 ** 2, 5, 5],
   ['normal', 2e6, 2000 * 1000 ** 2, 2000, 2000],
   ['approximate', 2e6, 2000 * 1000 ** 2, 2000, 20],
+  ['unknown', 2e6, Number.POSITIVE_INFINITY, 2000, 20],
 ] as const)('method %s', (method, value, variance, samples, records) => {
   expect(methodOf(value, variance, samples, records)).toBe(method);
 });

@@ -17,8 +17,11 @@ export interface Estimate {
   readonly ciHigh: number | null;
 }
 
-/** How an interval was found; `approximate`: the variance is an upper bound, because sizes of packets are not told. */
-export const METHODS = ['exact', 'poisson', 'normal', 'approximate', 'none'] as const;
+/**
+ * How an interval was found; `approximate`: the variance is an upper bound, because sizes of packets are not told;
+ * `unknown`: there is none, because the sampling rate of a part is not known.
+ */
+export const METHODS = ['exact', 'poisson', 'normal', 'approximate', 'none', 'unknown'] as const;
 export type Method = (typeof METHODS)[number];
 
 export const NORMAL_SAMPLES_MIN = 1000;
@@ -26,8 +29,12 @@ const Z = 1.959964;
 /** Rule of three: with 95 % confidence an expectation is below 3 when none was seen. */
 const NONE_SEEN_MAX = 3;
 
-/** Interval of a sum with its variance, in the unit of `value` and its square; `samples` are sampled packets. */
+/**
+ * Interval of a sum with its variance, in the unit of `value` and its square; `samples` are sampled packets. An infinite
+ * variance is one that is not known.
+ */
 export function interval(value: number, variance: number, samples: number): Estimate {
+  if (variance === Number.POSITIVE_INFINITY) return { value, ciLow: null, ciHigh: null };
   if (variance <= 0) return { value, ciLow: value, ciHigh: value };
   const events = eventsOf(value, variance, samples);
   if (events >= NORMAL_SAMPLES_MIN) {
@@ -39,13 +46,17 @@ export function interval(value: number, variance: number, samples: number): Esti
   return { value, ciLow: Math.max(0, value - (events - low) * each), ciHigh: value + (high - events) * each };
 }
 
-/** Interval of a sum of which nothing was seen where `bytesPerSample` stand behind each sampled packet; 0: unsampled. */
-export function unseenInterval(bytesPerSample: number): Estimate {
-  return { value: 0, ciLow: 0, ciHigh: NONE_SEEN_MAX * bytesPerSample };
+/**
+ * Interval of a sum of which nothing was seen where `bytesPerSample` stand behind each sampled packet; 0: unsampled, null:
+ * not known.
+ */
+export function unseenInterval(bytesPerSample: number | null): Estimate {
+  return { value: 0, ciLow: 0, ciHigh: bytesPerSample === null ? null : NONE_SEEN_MAX * bytesPerSample };
 }
 
 /** A record of several sampled packets does not tell their sizes, and such sums have more samples than records. */
 export function methodOf(value: number, variance: number, samples: number, records: number): Method {
+  if (variance === Number.POSITIVE_INFINITY) return 'unknown';
   if (variance <= 0) return 'exact';
   if (samples > records) return 'approximate';
   return eventsOf(value, variance, samples) >= NORMAL_SAMPLES_MIN ? 'normal' : 'poisson';

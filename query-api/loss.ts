@@ -13,7 +13,7 @@ import type { LossAdjusted } from './answers.ts';
 import type { Condition } from './filter.ts';
 import { interval } from './interval.ts';
 import type { Metric } from './metric.ts';
-import { isRanked } from './metrics-sql.ts';
+import { isRanked, varianceOf } from './metrics-sql.ts';
 import { relationOf } from './relation.ts';
 import type { Rows } from './tables.ts';
 
@@ -49,7 +49,8 @@ interface AdjustedRow {
   readonly dst: string;
   readonly whole: string;
   readonly adjusted: number;
-  readonly variance: number;
+  /** null where it is not known, as `varBytes` of `Sums`. */
+  readonly variance: number | null;
   readonly samples: string;
 }
 
@@ -93,7 +94,7 @@ export async function adjustForLoss(
   const whole = rows.find(row => Number(row.whole) === 1);
   const { value, ciLow, ciHigh } = interval(
     (whole?.adjusted ?? 0) * scale,
-    (whole?.variance ?? 0) * scale * scale,
+    whole ? varianceOf({ varBytes: whole.variance }) * scale * scale : 0,
     // Every record that arrived is a sample of those that were sent.
     Number(whole?.samples ?? 0),
   );

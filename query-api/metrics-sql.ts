@@ -11,7 +11,8 @@ import type { Covered, Window } from './window.ts';
 export interface Sums {
   readonly bytes: string | number;
   readonly packets: string | number;
-  readonly varBytes: number;
+  /** null where it is not known: infinity, which JSON cannot say. */
+  readonly varBytes: number | null;
   readonly samples: string | number;
   readonly records: string | number;
   /** p95 or maximum in bit/s; 0 for metrics that add up. */
@@ -61,24 +62,32 @@ type Estimate = Pick<MatrixTotal, 'value' | 'ciLow' | 'ciHigh' | 'samples' | 'me
 export function estimateOf(sums: Sums, metric: Metric, seconds: number): Estimate {
   const samples = Number(sums.samples);
   const bytes = Number(sums.bytes);
-  const method = methodOf(bytes, sums.varBytes, samples, Number(sums.records));
+  const variance = varianceOf(sums);
+  const method = methodOf(bytes, variance, samples, Number(sums.records));
   switch (metric) {
     case 'bytes':
-      return { ...interval(bytes, sums.varBytes, samples), samples, method };
+      return { ...interval(bytes, variance, samples), samples, method };
     case 'packets':
-      return { ...interval(Number(sums.packets), packetVariance(sums), samples), samples, method };
+      return { ...interval(Number(sums.packets), packetVariance(sums, variance), samples), samples, method };
     case 'avgBps': {
       const scale = 8 / seconds;
-      return { ...interval(bytes * scale, sums.varBytes * scale * scale, samples), samples, method };
+      return { ...interval(bytes * scale, variance * scale * scale, samples), samples, method };
     }
     default: {
-      const exact = sums.varBytes <= 0 ? sums.ranked : null;
-      return { value: sums.ranked, ciLow: exact, ciHigh: exact, samples, method: exact === null ? 'none' : 'exact' };
+      const exact = method === 'exact' ? sums.ranked : null;
+      const how = method === 'exact' || method === 'unknown' ? method : 'none';
+      return { value: sums.ranked, ciLow: exact, ciHigh: exact, samples, method: how };
     }
   }
 }
 
+/** The variance of a sum; infinite where it is not known. */
+export function varianceOf({ varBytes }: Pick<Sums, 'varBytes'>): number {
+  return varBytes ?? Number.POSITIVE_INFINITY;
+}
+
 /** The variance is kept for bytes only; packets are taken to vary as much, by their mean size. */
-function packetVariance({ bytes, packets, varBytes }: Sums): number {
-  return varBytes > 0 && Number(bytes) > 0 ? varBytes * (Number(packets) / Number(bytes)) ** 2 : 0;
+function packetVariance({ bytes, packets }: Sums, variance: number): number {
+  if (variance === Number.POSITIVE_INFINITY) return variance;
+  return variance > 0 && Number(bytes) > 0 ? variance * (Number(packets) / Number(bytes)) ** 2 : 0;
 }

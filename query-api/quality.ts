@@ -4,8 +4,8 @@ import type { Configuration } from '../schemas/configuration.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Quality } from './answers.ts';
 import { ACCOUNTING_S_MAX, type AccountingRow, accountingStatement, shapeAccounting } from './questions/accounting.ts';
-import { type ExporterRow, exporterShares, exportersStatement } from './questions/exporters.ts';
-import type { Window } from './window.ts';
+import { type ExporterRow, exportersStatement, lossRatioOf } from './questions/exporters.ts';
+import type { Asked, Window } from './window.ts';
 
 /** The active timeout that exporters are advised to use: flows longer than this are reported in pieces. */
 const ACTIVE_TIMEOUT_MS = 60_000;
@@ -21,12 +21,7 @@ export async function qualityOf(
 ): Promise<{ readonly quality: Quality; readonly exporters: readonly ExporterRow[] }> {
   const asked = { fromMs: window.fromS * 1000, toMs: window.toS * 1000 };
   const long = window.toS - window.fromS > ACCOUNTING_S_MAX;
-  const recent = {
-    ...asked,
-    fromMs: long ? asked.toMs - ACCOUNTING_S_MAX * 1000 : asked.fromMs,
-    ...receiptBounds(config),
-  };
-  const accounting = accountingStatement(recent);
+  const accounting = accountingStatement({ ...accountedOf(asked), ...receiptBounds(config) });
   const exporters = exportersStatement(asked, nowMs);
   const [records, health] = await Promise.all([
     storage.select<AccountingRow>(accounting.sql, accounting.params),
@@ -35,7 +30,9 @@ export async function qualityOf(
   const shaped = shapeAccounting(records);
   const quality: Quality = {
     ...figures,
-    ...exporterShares(health),
+    lossRatio: lossRatioOf(health),
+    unknownRateShare: shaped.unknownRateShare,
+    unknownErrorShare: shaped.unknownErrorShare,
     sharedShare: long ? null : shaped.sharedShare,
     unclassifiedByReason: long ? null : shaped.unclassifiedByReason,
     coverage: null,
@@ -44,6 +41,11 @@ export async function qualityOf(
     accounting: long ? null : shaped.accounting,
   };
   return { quality, exporters: health };
+}
+
+/** The part of a window that may be read record by record: its last six hours. */
+export function accountedOf({ fromMs, toMs }: Asked): Asked {
+  return { fromMs: Math.max(fromMs, toMs - ACCOUNTING_S_MAX * 1000), toMs };
 }
 
 /** How far from the end of a flow its record may have been received; the enricher cuts times beyond that. */

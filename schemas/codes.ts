@@ -121,7 +121,7 @@ export const MARKS = {
   stale: 8,
   /** One leg of traffic that a virtual address, a balancer or a NAT passes on. */
   via: 16,
-  /** The variance is an upper bound, not an estimate. */
+  /** The variance is an upper bound: the record is of several sampled packets, or does not tell of how many. */
   approximate: 32,
 } as const;
 

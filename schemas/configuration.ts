@@ -127,10 +127,10 @@ const key = {
     description: 'rows after which a batch is closed',
   }),
   batchAgeMsMax: Type.Integer({
-    default: 1000,
+    default: 500,
     minimum: 10,
     maximum: 60000,
-    description: 'age in ms after which a batch is closed',
+    description: 'age in ms after which a batch is closed: so much a crash may cost, and so long a move stays unknown',
   }),
   batchesMax: Type.Integer({
     default: 6,

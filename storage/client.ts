@@ -96,6 +96,8 @@ export function createStorage({ url, user, password, database, queryTimeoutMs, l
   const reading: ClickHouseSettings = {
     max_execution_time: Math.ceil(queryTimeoutMs / 1000),
     output_format_json_quote_64bit_integers: 1,
+    // An infinite variance is null; as a quoted text it would be taken for a number.
+    output_format_json_quote_denormals: 0,
     cancel_http_readonly_queries_on_client_close: 1,
     // The answer is kept back until it is whole, so that an error is an error and not half an answer.
     wait_end_of_query: 1,

@@ -10,7 +10,7 @@ import { trafficSelectSql, UNELECTED_KEYS } from './elections.ts';
 import { FLOWS_NAMED_SQL } from './flows-named.ts';
 import { coarserSql, PAIR_KEYS, SUMS, TRAFFIC_KEYS } from './spread.ts';
 
-/** Blocks whose tokens a table remembers: at one batch a second more than a day. */
+/** Blocks whose tokens a table remembers: at two batches a second more than half a day. */
 export const TOKENS_MAX = 100_000;
 
 export interface Retention {

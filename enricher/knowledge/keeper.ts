@@ -63,6 +63,8 @@ export interface KeeperDependencies {
   readonly documentPollMs?: number;
   readonly tablePollMs?: number;
   readonly factsIntervalMs?: number;
+  /** The clock of what flows carry and documents are recorded by; the wall clock when left out. How often things are done goes by the wall clock. */
+  readonly nowMs?: () => number;
   /** What is done to compiled data before it is kept. */
   readonly finish?: <T>(data: T) => T;
 }
@@ -85,7 +87,7 @@ export interface Keeper {
 export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDependencies): Keeper {
   const { storage, log, counters, onUpdate, signal } = dependencies;
   const { tablePollMs = TABLE_POLL_MS, factsIntervalMs = FACTS_INTERVAL_MS } = dependencies;
-  const { finish = same } = dependencies;
+  const { finish = same, nowMs = Date.now } = dependencies;
   const history = createHistory(config, finish);
   const facts = createKnownFacts();
   const persist = createPersistence({
@@ -143,6 +145,7 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
     onChange: () => {
       if (!isStarting) update();
     },
+    nowMs,
     ...(dependencies.documentPollMs !== undefined && { pollMs: dependencies.documentPollMs }),
   });
 
@@ -164,8 +167,9 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
     const startedAt = performance.now();
     const epochs = history.epochs();
     const snapshots = new Map<string, SnapshotData>();
-    const newest = epochs.names[epochAt(epochs.starts, Date.now())]!;
-    for (const ms of newest === newestHanded ? moments : [Date.now(), ...moments]) {
+    const now = nowMs();
+    const newest = epochs.names[epochAt(epochs.starts, now)]!;
+    for (const ms of newest === newestHanded ? moments : [now, ...moments]) {
       const at = epochAt(epochs.starts, ms);
       snapshots.set(epochs.names[at]!, history.compile(epochs.moments[at]!));
     }
@@ -192,21 +196,23 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
     }
   }
 
-  function useFacts(nowMs: number): boolean {
-    factsUsedAtMs = nowMs;
-    facts.expire(nowMs);
+  const factsAreDue = () => Date.now() - factsUsedAtMs >= factsIntervalMs;
+
+  function useFacts(): boolean {
+    factsUsedAtMs = Date.now();
+    facts.expire(nowMs());
     if (!facts.takeChange()) return false;
     history.useFacts([...facts.values()]);
     return true;
   }
 
   /** A watched file that is there and was taken is a source that is heard. */
-  function hearFile(nowMs: number): boolean {
+  function hearFile(now: number): boolean {
     const everyMs = Math.max(1000, config.inventoryStaleMs / 8);
-    if (heardSource === '' || nowMs - heardAtMs < everyMs || documents.lastError('inventory')) return false;
-    heardAtMs = nowMs;
-    history.hear(heardSource, nowMs);
-    const heartbeat = { kind: 'inventory', source: heardSource, asOfMs: nowMs, recordedAtMs: nowMs } as const;
+    if (heardSource === '' || now - heardAtMs < everyMs || documents.lastError('inventory')) return false;
+    heardAtMs = now;
+    history.hear(heardSource, now);
+    const heartbeat = { kind: 'inventory', source: heardSource, asOfMs: now, recordedAtMs: now } as const;
     recording = recording.then(async () => {
       await persist('heartbeat', () => storage.insertHeartbeat(heartbeat));
     });
@@ -256,7 +262,7 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
   async function readRecorded(restarted: boolean): Promise<ReadonlyMap<DocumentKind, string>> {
     const bodies = new Map<DocumentKind, string>();
     try {
-      const now = Date.now();
+      const now = nowMs();
       const found = await readHistory(storage, history, { fromMs: now - HORIZON_MS, toMs: Number.POSITIVE_INFINITY });
       if (found.applications) applications = found.applications;
       const digests = new Map<DocumentKind, string[]>();
@@ -280,9 +286,9 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
 
   /** Looks at everything that tells nothing by itself. */
   async function tick(): Promise<void> {
-    const now = Date.now();
+    const now = nowMs();
     let changed = hearFile(now);
-    if (now - factsUsedAtMs >= factsIntervalMs) changed = useFacts(now) || changed;
+    if (factsAreDue()) changed = useFacts() || changed;
     try {
       changed = (await poll()) || changed;
     } catch (error) {
@@ -307,15 +313,14 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
       const bodies = await readRecorded(restarted);
       documents.start(restarted ? bodies : undefined);
       isStarting = false;
-      hearFile(Date.now());
-      useFacts(Date.now());
+      hearFile(nowMs());
+      useFacts();
       update();
       timer = setTimeout(follow, tablePollMs).unref();
     },
     tell(arrow) {
       facts.learn(decodeFacts(arrow));
-      const now = Date.now();
-      if (now - factsUsedAtMs >= factsIntervalMs && useFacts(now)) update();
+      if (factsAreDue() && useFacts()) update();
     },
     request: update,
     async stop() {

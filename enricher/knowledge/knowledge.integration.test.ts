@@ -1,6 +1,9 @@
 // The knowledge thread against a real ClickHouse: what others record is followed, and what is compiled arrives without
 // holding up the thread that enriches.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { applicationsChecker } from '../../schemas/applications.ts';
 import { loadConfiguration } from '../../schemas/configuration.ts';
@@ -36,8 +39,8 @@ async function database(name: string): Promise<ClickHouse> {
   return storage;
 }
 
-async function follow(name: string): Promise<KnowledgeFeed> {
-  const configuration = { ...loadConfiguration({}), clickhouseDatabase: name };
+async function follow(name: string, more: { clock?: string; inventory?: string } = {}): Promise<KnowledgeFeed> {
+  const configuration = { ...loadConfiguration({}), clickhouseDatabase: name, ...more };
   const feed = createThreadFeed({
     configuration,
     storage: server.address,
@@ -49,7 +52,13 @@ async function follow(name: string): Promise<KnowledgeFeed> {
 }
 
 const at = (ms: number) => new Date(ms).toISOString();
-function put(storage: ClickHouse, asOfMs: number, vms: object[], more: object = {}): Promise<void> {
+function put(
+  storage: ClickHouse,
+  asOfMs: number,
+  vms: object[],
+  more: object = {},
+  recordedAtMs = Date.now(),
+): Promise<void> {
   const document = inventoryChecker.check('inventory', {
     source: 'vc',
     asOf: at(asOfMs),
@@ -59,7 +68,7 @@ function put(storage: ClickHouse, asOfMs: number, vms: object[], more: object = 
   });
   return storage.insertDocument({
     kind: 'inventory',
-    recordedAtMs: Date.now(),
+    recordedAtMs,
     asOfMs,
     source: document.source,
     body: JSON.stringify(document),
@@ -131,4 +140,31 @@ test('a second enricher starts from what is recorded, and what it is handed lies
   for (const column of [topology.kind, topology.entity, topology.vni])
     expect(column.buffer).toBeInstanceOf(SharedArrayBuffer);
   await storage.close();
+}, 60_000);
+
+test('in simulated time what held then is kept, followed, and heard from the file', async () => {
+  const storage = await database('simulated');
+  const start = Date.now() - 10 * 24 * HOUR;
+  await put(storage, start - 3 * HOUR, [vm('first')], {}, start - 2 * HOUR);
+  await put(storage, start - HOUR, [vm('second')], {}, start - HOUR);
+  const folder = mkdtempSync(join(tmpdir(), 'hairpin-knowledge-'));
+  const inventory = join(folder, 'inventory.json');
+  const own = { source: 'file', asOf: at(start - MINUTE), complete: [], vms: [] };
+  writeFileSync(inventory, JSON.stringify(own));
+  const { knowledge, need } = await follow('simulated', { clock: `${at(start)}*1@${at(Date.now())}`, inventory });
+  const moments = [start - 2 * HOUR, start];
+  const epochs = moments.map(ms => knowledge.starts.findLastIndex(begin => begin <= ms));
+  await need(knowledge.missing(epochs));
+  // Ten days ago by the wall, and so long before anything that is kept: both would be one.
+  expect(ownersAt(knowledge, ...moments)).toEqual(['first', 'second']);
+
+  // A document recorded in simulated time is new although its time is days before that of this process.
+  await put(storage, start - 30 * MINUTE, [vm('third')], {}, start + 1000);
+  await expect.poll(() => ownersAt(knowledge, start), { timeout: 10_000 }).toEqual(['third']);
+  const [heartbeat] = await storage.select<{ ms: string }>(
+    "SELECT toUnixTimestamp64Milli(max(recordedAt)) AS ms FROM heartbeats WHERE source = 'file'",
+  );
+  expect(Math.abs(Number(heartbeat!.ms) - start)).toBeLessThan(HOUR);
+  await storage.close();
+  rmSync(folder, { recursive: true });
 }, 60_000);

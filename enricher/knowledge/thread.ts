@@ -4,6 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { DocumentError } from '../../schemas/documents.ts';
 import { FACT_LIFE_MS } from '../../schemas/facts.ts';
+import { createClock } from '../../service/clock.ts';
 import { openCounters } from '../../service/counters.ts';
 import { createLog } from '../../service/log.ts';
 import { createStorage } from '../../storage/client.ts';
@@ -24,6 +25,7 @@ const storage = createStorage({
   database: configuration.clickhouseDatabase,
   queryTimeoutMs: configuration.queryTimeoutMs,
 });
+const { nowMs } = createClock(configuration.clock);
 const deadline = new AbortController();
 const tell = (message: KnowledgeMessage) => parentPort!.postMessage(message);
 const keeper = createKeeper(configuration, {
@@ -32,13 +34,14 @@ const keeper = createKeeper(configuration, {
   counters: openCounters(ENRICHER_COUNTERS, counters),
   signal: deadline.signal,
   finish: share,
+  nowMs,
   onUpdate: update => tell({ type: 'update', update }),
 });
 
 /** What exporters told within the last day; they tell it again within ten minutes where storage does not answer. */
 async function storedFacts(): Promise<StoredFact[]> {
   try {
-    return await storage.recentFacts(Date.now() - FACT_LIFE_MS, FACTS_MAX);
+    return await storage.recentFacts(nowMs() - FACT_LIFE_MS, FACTS_MAX);
   } catch (error) {
     log.warn({ err: error }, 'the stored facts cannot be read; exporters tell them again');
     return [];

@@ -186,6 +186,8 @@ describe.skipIf(!usable)('the console', () => {
         serverSide: 2,
         bytes: 777,
         packets: 4,
+        samplingRate: 0,
+        varBytes: Number.POSITIVE_INFINITY,
         flowEnd: ago(3),
       }),
     ]);
@@ -214,6 +216,15 @@ describe.skipIf(!usable)('the console', () => {
     ).toEqual(['1.24 GB', '52.0 MB', '8.00 kB', '1.24 GB', '1.29 GB']);
     expect(await cell(db, db).getAttribute('aria-label')).toBe('within db: nothing seen');
     expect(await page.locator('[data-tile=exporters] .figure').textContent()).toBe('1 live');
+
+    // What nobody can tell the error of says so, in its cell and in a tile.
+    const unsure = page.locator(`td.cell[data-src="${hostile.key.toString(16).padStart(16, '0')}"]`, {
+      hasText: '777 B',
+    });
+    expect(await unsure.first().textContent()).toContain('± ?');
+    expect(await cell(web, db).textContent()).not.toContain('±');
+    expect(await page.locator('[data-tile=error]').textContent()).toBe('Error unknown< 0.01 %no sampling rate');
+    expect(await page.locator('[data-tile=total] .note').textContent()).toBe('error not known');
 
     // A name is text, whatever it says.
     expect(await page.locator('tbody th', { hasText: '<img src=x' }).count()).toBe(1);

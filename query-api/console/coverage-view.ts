@@ -106,7 +106,12 @@ function troublesOf({ exporters }: CoverageAnswer): HTMLElement {
   );
 }
 
-function unnamedOf({ unclassifiedByReason, lossRatio, unknownRateShare }: CoverageAnswer): HTMLElement {
+function unnamedOf({
+  unclassifiedByReason,
+  lossRatio,
+  unknownRateShare,
+  unknownErrorShare,
+}: CoverageAnswer): HTMLElement {
   const shares = Object.entries(unclassifiedByReason ?? {}).filter(([, share]) => share > 0);
   const row = (label: string, share: number | null) =>
     el('p', { class: 'share-row' }, el('span', {}, label), el('span', {}, formatShare(share)));
@@ -116,6 +121,7 @@ function unnamedOf({ unclassifiedByReason, lossRatio, unknownRateShare }: Covera
     el('h3', {}, 'Shares'),
     row('records lost on the way', lossRatio),
     row('records without sampling rate', unknownRateShare),
+    row('bytes of unknown error', unknownErrorShare),
     ...shares.map(([reason, share]) => row(`bytes unnamed: ${UNNAMED[reason] ?? reason}`, share)),
   );
 }

@@ -39,11 +39,13 @@ test('a share is never rounded to all or nothing', () => {
 
 test('an interval is told by its wider half, and only when there is one', () => {
   expect([
-    formatError(100, 96, 105),
-    formatError(100, 100, 100),
-    formatError(100, null, null),
-    formatError(100, 0, 400),
-  ]).toEqual(['± 5.0 %', '', '', '± > 100 %']);
+    formatError({ value: 100, ciLow: 96, ciHigh: 105 }),
+    formatError({ value: 100, ciLow: 100, ciHigh: 100, method: 'exact' }),
+    formatError({ value: 100, ciLow: null, ciHigh: null, method: 'none' }),
+    formatError({ value: 100, ciLow: 0, ciHigh: 400 }),
+    formatError({ value: 100, ciLow: null, ciHigh: null, method: 'unknown' }),
+    formatError({ value: 0, ciLow: null, ciHigh: null, method: 'unknown' }),
+  ]).toEqual(['± 5.0 %', '', '', '± > 100 %', '± ?', '']);
 });
 
 test('ages are rounded to what matters', () => {

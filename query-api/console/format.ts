@@ -1,5 +1,6 @@
 // Numbers, shares and times as people read them. Decimal prefixes throughout, as interfaces and link speeds have them.
 
+import type { Method } from '../interval.ts';
 import type { Metric } from '../metric.ts';
 
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E'] as const;
@@ -52,8 +53,17 @@ export function formatShare(share: number | null): string {
   return `${percent >= 10 ? percent.toFixed(percent === 100 ? 0 : 1) : percent.toFixed(2)} %`;
 }
 
-/** The half width of an interval as a share of the value: `± 4 %`; empty when the value is exact. */
-export function formatError(value: number, low: number | null, high: number | null): string {
+/** What an answer says of the error of a figure; the rest of a row says nothing. */
+export interface Uncertain {
+  readonly value: number;
+  readonly ciLow: number | null;
+  readonly ciHigh: number | null;
+  readonly method?: Method;
+}
+
+/** The half width of an interval as a share of the value: `± 4 %`; `± ?` when it is not known, empty when the value is exact. */
+export function formatError({ value, ciLow: low, ciHigh: high, method }: Uncertain): string {
+  if (method === 'unknown' && value > 0) return '± ?';
   if (low === null || high === null || value <= 0 || high <= low) return '';
   const percent = (Math.max(high - value, value - low) / value) * 100;
   if (percent >= 100) return '± > 100 %';

@@ -3,17 +3,14 @@
 
 import type { MatrixAnswer, Value } from '../answers.ts';
 import { el, setText } from './dom.ts';
-import { formatError, formatShare, formatShort, formatValue } from './format.ts';
+import { formatError, formatShare, formatShort, formatValue, type Uncertain } from './format.ts';
 import { logScale, type Scale, type ThemeName } from './scale.ts';
 import type { Selection } from './view-state.ts';
 
 /** A row or column: a node, the rest, or the total. */
 type Line = { readonly kind: 'node'; readonly node: Value } | { readonly kind: 'rest' } | { readonly kind: 'total' };
 
-interface Figure {
-  readonly value: number;
-  readonly ciLow: number | null;
-  readonly ciHigh: number | null;
+interface Figure extends Uncertain {
   readonly samples: number;
 }
 
@@ -290,7 +287,7 @@ function draw(
   const [value, error] = cell.children as unknown as [HTMLElement, HTMLElement];
   const seen = figure !== undefined && figure.value > 0;
   setText(value, seen ? (tight ? formatShort : formatValue)(figure.value, answer.metric) : '·');
-  setText(error, seen ? formatError(figure.value, figure.ciLow, figure.ciHigh) : '');
+  setText(error, seen ? formatError(figure) : '');
   cell.classList.toggle('empty', !seen);
   if (cell.getAttribute('aria-label') !== words) cell.setAttribute('aria-label', words);
   if (!cell.classList.contains('node')) return;
@@ -336,6 +333,7 @@ function describe(answer: MatrixAnswer, row: Line, column: Line, figure: Figure 
     parts.push(
       `95 % between ${formatValue(figure.ciLow, answer.metric)} and ${formatValue(figure.ciHigh, answer.metric)}`,
     );
+  if (figure.method === 'unknown') parts.push('error not known: a sampling rate is missing');
   if (answer.rest !== null && answer.total.value > 0)
     parts.push(`${formatShare(figure.value / answer.total.value)} of all`);
   return parts.join(' · ');

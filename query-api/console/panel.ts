@@ -103,7 +103,7 @@ export function createPanel(root: HTMLElement, select: (selection: Selection | u
           : name((src ?? dst)!),
     );
     const found = figureOf(matrix, state.selection);
-    const error = found ? formatError(found.value, found.ciLow, found.ciHigh) : '';
+    const error = found ? formatError(found) : '';
     figure.replaceChildren(
       el('strong', {}, found ? formatValue(found.value, matrix.metric) : 'nothing seen'),
       el('span', {}, [METRIC_LABELS[matrix.metric].label.toLowerCase(), error].filter(Boolean).join('  ')),

@@ -25,6 +25,11 @@ const TILES = {
     label: 'Export loss',
     about: 'Share of records lost on the way to the collector, by sequence numbers. Not part of the intervals',
   },
+  error: {
+    label: 'Error unknown',
+    about:
+      'Share of bytes without a sampling rate to tell their error by; sums that hold any of them have no interval. The coverage view names the exporters, the registry may tell their rate',
+  },
   inventory: { label: 'Inventory', about: 'Age of the newest inventory behind this answer' },
   exporters: { label: 'Exporters', about: 'Exporters heard within three minutes, and those that went silent' },
 } as const;
@@ -67,7 +72,7 @@ export function createSummary(root: HTMLElement): Summary {
       set(
         'total',
         formatValue(total.value, metric),
-        formatError(total.value, total.ciLow, total.ciHigh) ||
+        (total.method === 'unknown' && total.value > 0 ? 'error not known' : formatError(total)) ||
           (total.value > 0 && total.ciHigh === total.value ? 'no sampling error' : ''),
       );
       set(
@@ -75,7 +80,7 @@ export function createSummary(root: HTMLElement): Summary {
         formatValue(interTotal.value, metric),
         matrix.rest === null || total.value === 0 ? '' : `${formatShare(interTotal.value / total.value)} of all`,
       );
-      const { unclassifiedShare, unelectedShare, lossRatio, inventoryAsOf, coverage } = quality;
+      const { unclassifiedShare, unelectedShare, lossRatio, unknownErrorShare, inventoryAsOf, coverage } = quality;
       set(
         'unclassified',
         formatShare(unclassifiedShare),
@@ -93,6 +98,12 @@ export function createSummary(root: HTMLElement): Summary {
         formatShare(lossRatio),
         lossRatio === null ? 'no sequence numbers yet' : lossRatio > 0 ? 'before the collector' : 'nothing missing',
         (lossRatio ?? 0) > 0.01 ? 'bad' : (lossRatio ?? 0) > 0 ? 'warn' : '',
+      );
+      set(
+        'error',
+        formatShare(unknownErrorShare),
+        unknownErrorShare === null ? '' : unknownErrorShare > 0 ? 'no sampling rate' : 'every rate is known',
+        (unknownErrorShare ?? 0) > 0 ? 'warn' : '',
       );
       const age = inventoryAsOf === null ? undefined : Date.now() - Date.parse(inventoryAsOf);
       set(

@@ -23,11 +23,15 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-async function createHouse({ writes = true, bytesMax = config.snapshotBytesMax } = {}) {
+async function createHouse({
+  writes = true,
+  bytesMax = config.snapshotBytesMax,
+  staleMs = config.inventoryStaleMs,
+} = {}) {
   const storage = server.connect(`documents${databases++}`);
   await migrate(storage, config);
   const { app } = createQueryApi(
-    { ...config, snapshotBytesMax: bytesMax },
+    { ...config, snapshotBytesMax: bytesMax, inventoryStaleMs: staleMs },
     {
       storage,
       log: createLog('test', 'error'),
@@ -72,6 +76,17 @@ const web = vm('web', 'h1', '02:00:00:00:00:01');
 const db = vm('db', 'h2', '02:00:00:00:00:02');
 
 describe('a snapshot', () => {
+  test('is stale when the enricher takes it for stale: after inventoryStaleMs', async () => {
+    for (const [minutes, stale] of [
+      [10, true],
+      [11, false],
+    ] as const) {
+      const { put, ask } = await createHouse({ staleMs: minutes * MINUTE });
+      expect(await put(snapshot(10))).toMatchObject({ status: 201 });
+      expect(await ask('inventory/snapshots')).toMatchObject({ sources: [{ source: 'vc', stale }] });
+    }
+  });
+
   test('is recorded with both its times; told again unchanged it is a heartbeat, told twice nothing', async () => {
     const { put, count, ask, storage } = await createHouse();
     expect(await put(snapshot(30, [web, db]))).toMatchObject({

@@ -13,8 +13,6 @@ import type { DocumentDependencies, Write } from './routes.ts';
 
 /** Clocks of sources may be ahead by so much. */
 const AHEAD_MS_MAX = 300_000;
-/** A source that was not heard for so long is told as stale. */
-export const STALE_MS = 3_600_000;
 const VERSIONS_MAX = 1000;
 
 const closed = { additionalProperties: false } as const;
@@ -68,7 +66,7 @@ const Sources = Type.Object(
         {
           source: Type.String(),
           confirmedUntil: Type.String({ format: 'date-time', description: 'asOf of what it told last' }),
-          stale: Type.Boolean({ description: `not heard for ${STALE_MS / 60_000} minutes` }),
+          stale: Type.Boolean({ description: 'not heard for `inventoryStaleMs`: its facts are marked stale' }),
           versions: Type.Array(Version, { description: 'the newest first' }),
         },
         closed,
@@ -152,7 +150,10 @@ export function registerSnapshots(
       ]);
       const bySource = Map.groupBy(versions, ({ source }) => source);
       return {
-        sources: [...bySource].map(([source, told]) => describe(source, told, confirmed.get(source) ?? 0, now)),
+        sources: [...bySource].map(([source, told]) => {
+          const until = Math.max(confirmed.get(source) ?? 0, ...told.map(({ asOfMs }) => asOfMs));
+          return describe(source, told, until, now - until >= config.inventoryStaleMs);
+        }),
       };
     },
   );
@@ -181,12 +182,11 @@ export function stepOf(
   return { outcome: 'recorded', warnings: [{ path: '/asOf', message }] };
 }
 
-function describe(source: string, told: readonly RecordedVersion[], confirmedMs: number, now: number) {
-  const until = Math.max(confirmedMs, ...told.map(({ asOfMs }) => asOfMs));
+function describe(source: string, told: readonly RecordedVersion[], confirmedMs: number, stale: boolean) {
   return {
     source,
-    confirmedUntil: iso(until),
-    stale: now - until > STALE_MS,
+    confirmedUntil: iso(confirmedMs),
+    stale,
     versions: told.map(({ asOfMs, recordedAtMs, bytes, complete, counts }) => ({
       asOf: iso(asOfMs),
       recordedAt: iso(recordedAtMs),

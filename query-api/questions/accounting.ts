@@ -1,13 +1,14 @@
 // Every stored record of a window by the reason why it counts or not, the inventory they were read with, and how much of
 // what counts nobody named, and why. It reads the records themselves, the only table that has them all; so it is asked
-// for windows of up to six hours.
+// for windows of up to six hours, or for the last six of a longer one.
 
-import { COUNT_REASON, COUNT_REASONS, IDENTITY, MARKS } from '../../schemas/codes.ts';
+import { COUNT_REASON, COUNT_REASONS, IDENTITY, MARKS, RATE_SOURCE } from '../../schemas/codes.ts';
 import { UNELECTED_SQL } from '../../storage/elections.ts';
 import { COUNTED } from '../../storage/spread.ts';
 import type { Quality } from '../answers.ts';
 import type { Statement } from '../tables.ts';
 import { AMBIGUOUS_SQL, UNCLASSIFIED_SQL, unnamed } from '../unclassified.ts';
+import { EXPORTERS_MAX } from './exporters.ts';
 import type { FlowsQuestion } from './flows.ts';
 
 export const ACCOUNTING_S_MAX = 6 * 3600;
@@ -32,31 +33,65 @@ const REASON_SQL = `multiIf(
   ${eitherEnd(unknown)}, 3,
   bitAnd(marks, ${MARKS.stale}) != 0, 4, 5)`;
 
+/** Neither exporter nor registry tells a rate; whoever scales by one it does not tell is no such exporter. */
+export const UNKNOWN_RATE_SQL = `(samplingRate = 0 AND rateSource != ${RATE_SOURCE.prescaled})`;
+
+/** Records whose flow ended in the window. */
+const ENDED_SQL = `receivedAt >= fromUnixTimestamp64Milli({receivedFrom:Int64}) AND receivedAt < fromUnixTimestamp64Milli({receivedTo:Int64})
+    AND flowEnd >= fromUnixTimestamp64Milli({from:Int64}) AND flowEnd < fromUnixTimestamp64Milli({to:Int64})`;
+
+function endedParams({ fromMs, toMs, lateMs, earlyMs }: Omit<FlowsQuestion, 'limit'>) {
+  return { from: fromMs, to: toMs, receivedFrom: fromMs - earlyMs, receivedTo: toMs + lateMs };
+}
+
 export interface AccountingRow {
   readonly reason: number;
   readonly records: string;
   readonly inventoryMs: string;
   readonly bytes: string;
   readonly shared: string;
+  readonly unknownRate: string;
+  readonly unknownError: string;
   readonly unnamed: readonly string[];
 }
 
-export function accountingStatement({ fromMs, toMs, lateMs, earlyMs }: Omit<FlowsQuestion, 'limit'>): Statement {
+export function accountingStatement(question: Omit<FlowsQuestion, 'limit'>): Statement {
   const sql = `
 SELECT countReason AS reason, count() AS records, toUnixTimestamp64Milli(max(inventoryAsOf)) AS inventoryMs,
   sum(volume) AS bytes, sumIf(volume, bitAnd(marks, ${MARKS.shared}) != 0) AS shared,
+  countIf(rateless) AS unknownRate, sumIf(volume, samplingRate = 0) AS unknownError,
   [${UNCLASSIFIED_REASONS.map((_, i) => `toString(sumIf(volume, why = ${i + 1}))`).join(', ')}] AS unnamed
 FROM (
-  SELECT countReason, inventoryAsOf, marks, if(${UNELECTED_SQL}, estBytes, ${COUNTED.bytes}) AS volume, ${REASON_SQL} AS why
+  SELECT countReason, inventoryAsOf, marks, samplingRate, ${UNKNOWN_RATE_SQL} AS rateless, if(${UNELECTED_SQL}, estBytes, ${COUNTED.bytes}) AS volume, ${REASON_SQL} AS why
   FROM flows
-  WHERE receivedAt >= fromUnixTimestamp64Milli({receivedFrom:Int64}) AND receivedAt < fromUnixTimestamp64Milli({receivedTo:Int64})
-    AND flowEnd >= fromUnixTimestamp64Milli({from:Int64}) AND flowEnd < fromUnixTimestamp64Milli({to:Int64})
+  WHERE ${ENDED_SQL}
 )
 GROUP BY reason`;
-  return { sql, params: { from: fromMs, to: toMs, receivedFrom: fromMs - earlyMs, receivedTo: toMs + lateMs } };
+  return { sql, params: endedParams(question) };
 }
 
-type Shaped = Pick<Quality, 'accounting' | 'inventoryAsOf' | 'sharedShare' | 'unclassifiedByReason'>;
+export interface RatelessRow {
+  readonly address: string;
+  readonly domain: number;
+  readonly code: number;
+}
+
+/** Exporters with records whose sampling rate nobody tells. */
+export function ratelessStatement(question: Omit<FlowsQuestion, 'limit'>): Statement {
+  const sql = `
+SELECT toString(exporter) AS address, observationDomain AS domain, protocol AS code
+FROM flows
+WHERE ${ENDED_SQL} AND ${UNKNOWN_RATE_SQL}
+GROUP BY exporter, observationDomain, protocol
+ORDER BY count() DESC, address, domain, code
+LIMIT ${EXPORTERS_MAX}`;
+  return { sql, params: endedParams(question) };
+}
+
+type Shaped = Pick<
+  Quality,
+  'accounting' | 'inventoryAsOf' | 'sharedShare' | 'unclassifiedByReason' | 'unknownRateShare' | 'unknownErrorShare'
+>;
 
 export function shapeAccounting(rows: readonly AccountingRow[]): Shaped {
   const byReason = Object.fromEntries(
@@ -66,12 +101,15 @@ export function shapeAccounting(rows: readonly AccountingRow[]): Shaped {
   const sum = (of: (row: AccountingRow) => string | undefined) =>
     rows.reduce((all, row) => all + Number(of(row) ?? 0), 0);
   const bytes = sum(row => row.bytes);
+  const accepted = sum(row => row.records);
   return {
     accounting: {
-      accepted: rows.reduce((all, row) => all + Number(row.records), 0),
+      accepted,
       counted: Number(rows.find(row => row.reason === COUNT_REASON.elected)?.records ?? 0),
       byReason,
     },
+    unknownRateShare: accepted > 0 ? sum(row => row.unknownRate) / accepted : null,
+    unknownErrorShare: bytes > 0 ? sum(row => row.unknownError) / bytes : null,
     sharedShare: bytes > 0 ? sum(row => row.shared) / bytes : null,
     unclassifiedByReason:
       bytes > 0

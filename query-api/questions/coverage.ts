@@ -1,6 +1,7 @@
 // What can be seen, what cannot and since when: the advisor's report on the inventory, the health of exporters, bytes
 // that nobody named, and ports that count otherwise than their interface does.
 
+import { PROTOCOLS } from '../../schemas/codes.ts';
 import type { Configuration } from '../../schemas/configuration.ts';
 import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -8,10 +9,18 @@ import { type Advisor, askCoverage, heardOf } from '../advisor.ts';
 import type { Exporter } from '../answers.ts';
 import type { CoverageAnswer } from '../coverage-answer.ts';
 import { HttpProblem } from '../problem.ts';
-import { receiptBounds } from '../quality.ts';
+import { accountedOf, receiptBounds } from '../quality.ts';
+import { addressText } from '../values.ts';
 import type { Asked } from '../window.ts';
-import { ACCOUNTING_S_MAX, type AccountingRow, accountingStatement, shapeAccounting } from './accounting.ts';
-import { type ExporterRow, exporterShares, exportersStatement, shapeExporter } from './exporters.ts';
+import {
+  ACCOUNTING_S_MAX,
+  type AccountingRow,
+  accountingStatement,
+  type RatelessRow,
+  ratelessStatement,
+  shapeAccounting,
+} from './accounting.ts';
+import { type ExporterRow, exportersStatement, lossRatioOf, shapeExporter } from './exporters.ts';
 import { type PortRow, RECONCILED_S_MAX, reconciliationStatement, shapePort } from './reconciliation.ts';
 
 export interface CoverageParameters {
@@ -43,12 +52,15 @@ export async function answerCoverage(
   const atMs = Math.min(nowMs, toMs);
   const lengthS = (toMs - fromMs) / 1000;
   const exporters = exportersStatement({ fromMs: Math.min(fromMs, atMs - SILENT_AFTER_MS), toMs }, nowMs);
-  const accounting = accountingStatement({ ...asked, ...receiptBounds(config) });
+  const accounted = { ...accountedOf(asked), ...receiptBounds(config) };
+  const accounting = accountingStatement(accounted);
+  const rateless = ratelessStatement(accounted);
   const minutes = { fromS: Math.ceil(fromMs / 60_000) * 60, toS: Math.floor(atMs / 60_000) * 60 };
   const reconciliation = reconciliationStatement(minutes, params.ports);
-  const [health, records, ports] = await Promise.all([
+  const [health, records, ratelessRows, ports] = await Promise.all([
     storage.select<ExporterRow>(exporters.sql, exporters.params),
-    lengthS <= ACCOUNTING_S_MAX ? storage.select<AccountingRow>(accounting.sql, accounting.params) : undefined,
+    storage.select<AccountingRow>(accounting.sql, accounting.params),
+    storage.select<RatelessRow>(rateless.sql, rateless.params),
     lengthS <= RECONCILED_S_MAX ? storage.select<PortRow>(reconciliation.sql, reconciliation.params) : undefined,
   ]);
   const heard = heardOf(health);
@@ -64,6 +76,7 @@ export async function answerCoverage(
     }));
   if (!report && (params.host !== '' || params.vm !== '')) refuseWithoutInventory(advisor);
   const shaped = health.map(row => shapeExporter(row, undefined, atMs));
+  const { unclassifiedByReason, unknownRateShare, unknownErrorShare } = shapeAccounting(records);
   const named = (fits: (exporter: Exporter) => boolean) => shaped.filter(fits).map(nameOf);
   const hosts = new Map(report?.accessPorts.map(({ exporter, ifIndex, host }) => [`${exporter} ${ifIndex}`, host]));
   const coverage = report && report.pairs > 0 ? 1 - report.invisiblePairs / report.pairs : null;
@@ -91,11 +104,15 @@ export async function answerCoverage(
       unheard: [...(report?.unheard ?? [])],
       unregistered: report ? [...report.unregistered] : shaped.map(nameOf),
       withoutTemplate: named(exporter => exporter.waitingSets > 0 || exporter.lostSets > 0),
-      withoutRate: named(exporter => exporter.unknownRateRecords > 0),
+      withoutRate: ratelessRows.map(({ address, domain, code }) =>
+        nameOf({ exporter: addressText(address), observationDomain: domain, protocol: PROTOCOLS[code] ?? 'unknown' }),
+      ),
       lossy: named(exporter => (exporter.lossRatio ?? 0) > LOSSY_MIN),
     },
-    ...exporterShares(health),
-    unclassifiedByReason: records ? shapeAccounting(records).unclassifiedByReason : null,
+    lossRatio: lossRatioOf(health),
+    unknownRateShare,
+    unknownErrorShare,
+    unclassifiedByReason: lengthS <= ACCOUNTING_S_MAX ? unclassifiedByReason : null,
     ports:
       ports?.map(row => {
         const port = shapePort(row);
@@ -115,7 +132,11 @@ function refuseWithoutInventory(advisor: Advisor | undefined): never {
   );
 }
 
-function nameOf({ exporter, protocol, observationDomain }: Exporter): string {
+function nameOf({
+  exporter,
+  protocol,
+  observationDomain,
+}: Pick<Exporter, 'exporter' | 'protocol' | 'observationDomain'>): string {
   return `${exporter} ${protocol}${observationDomain === 0 ? '' : ` domain ${observationDomain}`}`;
 }
 

@@ -10,7 +10,7 @@ import { interfacesOf, type TellerRow } from './interfaces.ts';
 
 /** Rates are over the last five minutes. */
 const RATE_MS = 300_000;
-const EXPORTERS_MAX = 10_000;
+export const EXPORTERS_MAX = 10_000;
 
 const COUNTERS = [
   'datagrams',
@@ -97,21 +97,13 @@ export function shapeExporter(row: ExporterRow, teller: TellerRow | undefined, n
   };
 }
 
-/** Shares over all exporters. Lost datagrams are turned into records by the records a datagram of that exporter had. */
-export function exporterShares(rows: readonly ExporterRow[]): {
-  lossRatio: number | null;
-  unknownRateShare: number | null;
-} {
-  let [lost, records, numbered, unknownRate] = [0, 0, 0, 0];
+/** Over all exporters. Lost datagrams are turned into records by the records a datagram of that exporter had. */
+export function lossRatioOf(rows: readonly ExporterRow[]): number | null {
+  let [lost, numbered] = [0, 0];
   for (const row of rows) {
     const perDatagram = Number(row.records) / Math.max(1, Number(row.datagrams));
     lost += Number(row.lost) * (lostUnit(row.code) === 'datagrams' ? perDatagram : 1);
-    records += Number(row.records);
     if (isNumbered(row.code)) numbered += Number(row.records);
-    unknownRate += Number(row.unknownRateRecords);
   }
-  return {
-    lossRatio: lost + numbered > 0 ? lost / (lost + numbered) : null,
-    unknownRateShare: records > 0 ? unknownRate / records : null,
-  };
+  return lost + numbered > 0 ? lost / (lost + numbered) : null;
 }

@@ -57,11 +57,11 @@ export const FLOW_NODE_COLUMNS: readonly DimensionColumn[] = COLUMNS.filter(
 ).map(column => ({ name: column.name, kind: 'node', codes: [], clickhouse: 'UInt64' }));
 const NODES = new Map(FLOW_NODE_COLUMNS.map(column => [column.name, column]));
 
-export function shapeFlow(row: FlowRow, name: NameValue): Record<string, string | number> {
+export function shapeFlow(row: FlowRow, name: NameValue): Record<string, string | number | null> {
   return Object.fromEntries(COLUMNS.map(column => [column.name, tell(column, row[column.name] ?? '', name)]));
 }
 
-function tell(column: Column, raw: string, name: NameValue): string | number {
+function tell(column: Column, raw: string, name: NameValue): string | number | null {
   const node = NODES.get(column.name);
   if (node) return raw === '0' ? '' : name(node, raw).name;
   if (column.name === 'service') return serviceName(wordsOf(raw));
@@ -72,6 +72,8 @@ function tell(column: Column, raw: string, name: NameValue): string | number {
   if (column.kind === 'time') return Number(raw) === 0 ? '' : new Date(Number(raw)).toISOString();
   if (column.kind === 'address') return addressText(raw);
   if (column.kind === 'bytes16') return /^0*$/.test(raw) ? '' : uuid(raw);
+  // A variance that is not known.
+  if (raw === 'inf') return null;
   return Number(raw);
 }
 

@@ -5,7 +5,7 @@ import type { SeriesAnswer } from '../answers.ts';
 import type { DimensionColumn } from '../dimensions.ts';
 import { unseenInterval } from '../interval.ts';
 import type { Metric } from '../metric.ts';
-import { estimateOf, orderColumn, type Sums } from '../metrics-sql.ts';
+import { estimateOf, orderColumn, type Sums, varianceOf } from '../metrics-sql.ts';
 import type { Context, Statement } from '../tables.ts';
 import type { NameValue } from '../values.ts';
 import type { Covered, Window } from '../window.ts';
@@ -121,7 +121,7 @@ function point(
   at: number,
   step: number,
   covered: Covered | undefined,
-  perSample: number,
+  perSample: number | null,
 ): Point {
   const seconds = covered ? Math.min(at + step, covered.toS) - Math.max(at, covered.fromS) : 0;
   if (row) return estimateOf(row, question.metric, Math.max(1, seconds));
@@ -130,9 +130,10 @@ function point(
 
 /**
  * What stands behind one sampled packet of this series, in its unit: an empty bucket may have missed three of them. 0
- * where nothing of it is sampled.
+ * where nothing of it is sampled, null where a sampling rate is not known.
  */
-function perSampleOf(metric: SeriesQuestion['metric'], rows: readonly SeriesRow[], step: number): number {
+function perSampleOf(metric: SeriesQuestion['metric'], rows: readonly SeriesRow[], step: number): number | null {
+  if (rows.some(row => varianceOf(row) === Number.POSITIVE_INFINITY)) return null;
   const samples = rows.reduce((sum, row) => sum + Number(row.samples), 0);
   if (samples === 0) return 0;
   const volume = rows.reduce((sum, row) => sum + Number(metric === 'packets' ? row.packets : row.bytes), 0);
