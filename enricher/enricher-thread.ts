@@ -14,13 +14,16 @@ import { createKafkaSource, KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kaf
 import { createSpoolSource } from '../transport/spool-source.ts';
 import type { BatchSource } from '../transport/transport.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
+import { isOutside } from './endpoints.ts';
 import { createEnricher } from './enricher.ts';
 import { createThreadFeed } from './knowledge/feed.ts';
 import { FACTS_MAX } from './known-facts.ts';
 import { createLearnedServices } from './learned-services.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
+import { openPrivacy } from './privacy.ts';
 import { ephemeralBits } from './server-side.ts';
 import { createServicesExchange } from './services-exchange.ts';
+import type { Snapshot } from './snapshot.ts';
 
 const PASS_INTERVAL_MS = 5000;
 
@@ -34,15 +37,16 @@ const storage = createStorage({
 const source = openSource();
 const counted = openCounters(ENRICHER_COUNTERS, counters);
 const services = createLearnedServices({ ephemeral: ephemeralBits(configuration.ephemeralPorts) });
-const enricher = createEnricher(configuration, {
-  source,
+const feed = createThreadFeed({ configuration, storage: address, counters });
+const privacy = openPrivacy(configuration);
+const enricher = createEnricher(configuration, { source, storage, log, counters: counted, services, feed, privacy });
+const exchange = createServicesExchange({
+  services,
   storage,
   log,
   counters: counted,
-  services,
-  feed: createThreadFeed({ configuration, storage: address, counters }),
+  ...(privacy && { mayStore: address => !isOutside(newestSnapshot(), address) }),
 });
-const exchange = createServicesExchange({ services, storage, log, counters: counted });
 const pass = createPass({ storage, log });
 
 /** Batches of the spool, or of Kafka; `stop` lets go of what this thread holds of the carrier. */
@@ -67,6 +71,11 @@ function openSource(): BatchSource & { stop(): Promise<void> } {
       announced.close();
     },
   };
+}
+
+function newestSnapshot(): Snapshot {
+  const { knowledge } = feed;
+  return knowledge.snapshotAt(knowledge.starts.length - 1);
 }
 
 const tell = (message: EnricherMessage) => parentPort!.postMessage(message);

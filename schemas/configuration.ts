@@ -302,6 +302,14 @@ const key = {
   }),
   kafkaUser: Type.String({ default: '', description: 'SASL user' }),
   kafkaPassword: Type.String({ default: '', description: 'SASL password; better given as HAIRPIN_KAFKA_PASSWORD' }),
+  privacy: Type.Enum(['off', 'truncate', 'anonymise'], {
+    default: 'off',
+    description: 'what is stored of addresses outside: all, their /24 or /48, or a keyed hash (--privacy-key)',
+  }),
+  privacyKey: Type.String({
+    default: '',
+    description: 'file with the key of --privacy anonymise, 32 bytes or more; the same for every enricher',
+  }),
   queryTimeoutMs: Type.Integer({
     default: 30000,
     minimum: 100,
@@ -333,6 +341,8 @@ const checker = documentChecker(Configuration, configuration => {
   if (mirrors.length > 0) faults.push({ path: '/mirrorUdp', message: `has port ${mirrors.join(', ')} of --udp too` });
   const both = ipfixTls.filter(port => ipfixTcp.includes(port));
   if (both.length > 0) faults.push({ path: '/ipfixTls', message: `has port ${both.join(', ')} of --ipfix-tcp too` });
+  if (configuration.privacy === 'anonymise' && configuration.privacyKey === '')
+    faults.push({ path: '/privacy', message: 'needs --privacy-key FILE' });
   ephemeralPorts.forEach((text, i) => {
     if (!parsePortSpan(text))
       faults.push({ path: `/ephemeralPorts/${i}`, message: `"${text}" is no range of ports (32768-65535)` });
