@@ -111,6 +111,15 @@ describe('the configuration', () => {
     expect(faultsOf({ flags: { udp: '' } })).toEqual(['--udp must not have fewer than 1 items']);
   });
 
+  test('takes prefixes of exporters, and no privacy by key without one', () => {
+    expect(loadConfiguration({ flags: { 'exporter-allow': '10.0.0.0/8,2001:db8::1' } }).exporterAllow).toHaveLength(2);
+    expect(faultsOf({ flags: { 'exporter-allow': '10.0.0.0/33' } })).toEqual([
+      '--exporter-allow "10.0.0.0/33" is no prefix (10.0.0.0/8, 2001:db8::/32)',
+    ]);
+    expect(faultsOf({ flags: { privacy: 'anonymise' } })).toEqual(['--privacy needs --privacy-key FILE']);
+    expect(faultsOf({ flags: { privacy: 'some' } })).toEqual(['--privacy must be one of off, truncate, anonymise']);
+  });
+
   test('names an unknown variable even when everything else is right', () => {
     expect(faultsOf({ environment: { HAIRPIN_PORT: '1' } })).toEqual([
       'HAIRPIN_PORT is no known variable; --help lists them',

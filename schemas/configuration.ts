@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Static, Type } from 'typebox';
 import { parse as parseYaml } from 'yaml';
+import { parsePrefix } from './address.ts';
 import { parsePortSpan } from './applications.ts';
 import { CLOCK_PATTERN, CLOCK_SPEED_MAX, parseClock } from './clock.ts';
 import { DocumentError, documentChecker, type Fault } from './documents.ts';
@@ -149,6 +150,18 @@ const key = {
     minimum: 1,
     maximum: 1000000,
     description: 'exporters tracked; those that delivered data within 30 minutes never give way to new ones',
+  }),
+  exporterAllow: Type.Array(Type.String({ minLength: 1 }), {
+    default: [],
+    uniqueItems: true,
+    maxItems: 1024,
+    description: 'prefixes of exporters that are taken, over UDP, TCP and TLS; empty takes everybody',
+  }),
+  exporterRateMax: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 10000000,
+    description: 'datagrams or messages a second taken of one exporter, per receive worker; 0 is no limit',
   }),
   elements: Type.String({
     default: '',
@@ -343,6 +356,10 @@ const checker = documentChecker(Configuration, configuration => {
   if (both.length > 0) faults.push({ path: '/ipfixTls', message: `has port ${both.join(', ')} of --ipfix-tcp too` });
   if (configuration.privacy === 'anonymise' && configuration.privacyKey === '')
     faults.push({ path: '/privacy', message: 'needs --privacy-key FILE' });
+  configuration.exporterAllow.forEach((text, i) => {
+    if (!parsePrefix(text))
+      faults.push({ path: `/exporterAllow/${i}`, message: `"${text}" is no prefix (10.0.0.0/8, 2001:db8::/32)` });
+  });
   ephemeralPorts.forEach((text, i) => {
     if (!parsePortSpan(text))
       faults.push({ path: `/ephemeralPorts/${i}`, message: `"${text}" is no range of ports (32768-65535)` });
