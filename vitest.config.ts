@@ -13,6 +13,7 @@ const SLOW = [
   'commands/reenrich.integration.test.ts',
   'commands/simulation*.integration.test.ts',
   'commands/softflowd.integration.test.ts',
+  'enricher/erase.integration.test.ts',
   'enricher/privacy.integration.test.ts',
   'enricher/reenrich.integration.test.ts',
   'transport/kafka/kafka.integration.test.ts',

@@ -14,6 +14,7 @@ import { type ApplicationsDependencies, registerApplications } from './applicati
 import { createCallers } from './callers.ts';
 import { registerConsole } from './console-files.ts';
 import { type DocumentWriter, registerDocuments } from './documents/routes.ts';
+import { registerErasures } from './erasures.ts';
 import { type Dependency, listen, registerHealth } from './health.ts';
 import {
   documentProblem,
@@ -116,6 +117,7 @@ export function createQueryApi(
     registerDocuments(routes, { storage, config, nowMs, documents });
     registerEvents(routes, { storage, nowMs });
     if (reenrichments) registerReenrichments(routes, reenrichments, nowMs);
+    if (reenrichments) registerErasures(routes, reenrichments, nowMs);
     registerHealth(routes, metrics, ready);
     registerConsole(routes);
   });
