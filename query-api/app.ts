@@ -85,7 +85,8 @@ export function createQueryApi(
       (request.routeOptions.schema?.querystring as { properties?: object } | undefined)?.properties ?? {},
     );
     const problem = problemOf(error, known);
-    if (problem.status >= 500) log.warn({ err: error, url: request.url }, 'a question failed');
+    // The path alone: parameters may hold addresses, and who may log those is protection.ts.
+    if (problem.status >= 500) log.warn({ err: error, path: request.url.split('?')[0] }, 'a question failed');
     return reply.status(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
   });
   app.setNotFoundHandler((request, reply) => {
