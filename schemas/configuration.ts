@@ -10,6 +10,7 @@ import { parsePrefix } from './address.ts';
 import { parsePortSpan } from './applications.ts';
 import { CLOCK_PATTERN, CLOCK_SPEED_MAX, parseClock } from './clock.ts';
 import { DocumentError, documentChecker, type Fault } from './documents.ts';
+import { parseRetention, RETAINED_TABLES } from './retention.ts';
 
 const MiB = 1024 * 1024;
 const port = { minimum: 1, maximum: 65535 };
@@ -216,6 +217,12 @@ const key = {
     maximum: 36500,
     description: 'days hourly roll-ups are kept; minute and 5-minute ones a tenth of it',
   }),
+  retention: Type.Array(Type.String(), {
+    default: [],
+    uniqueItems: true,
+    maxItems: 64,
+    description: 'days that single tables keep rows, TABLE=DAYS (flows=7,events=90), before the two keys above',
+  }),
   inventory: Type.String({ default: '', description: 'inventory document (JSON or YAML), read again when it changes' }),
   applications: Type.String({ default: '', description: 'applications document, read again when it changes' }),
   ephemeralPorts: Type.Array(Type.String({ pattern: '^\\d{1,5}-\\d{1,5}$' }), {
@@ -359,6 +366,14 @@ const checker = documentChecker(Configuration, configuration => {
   configuration.exporterAllow.forEach((text, i) => {
     if (!parsePrefix(text))
       faults.push({ path: `/exporterAllow/${i}`, message: `"${text}" is no prefix (10.0.0.0/8, 2001:db8::/32)` });
+  });
+  const retained = configuration.retention.map(parseRetention);
+  retained.forEach((entry, i) => {
+    const path = `/retention/${i}`;
+    const text = configuration.retention[i]!;
+    if (!entry) faults.push({ path, message: `"${text}" is no TABLE=DAYS; tables are ${RETAINED_TABLES.join(', ')}` });
+    else if (retained.findIndex(other => other?.table === entry.table) < i)
+      faults.push({ path, message: `"${text}" names ${entry.table} again` });
   });
   ephemeralPorts.forEach((text, i) => {
     if (!parsePortSpan(text))
