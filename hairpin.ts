@@ -73,6 +73,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about: 'apply what is known today to stored records of whole days',
     run: async args => (await import('./commands/reenrich.ts')).reenrich(args),
   },
+  erase: {
+    usage: 'erase --address A [--from DAY --to DAY] [--dry-run] [--api URL]',
+    about: 'make an address nobody in the stored records',
+    run: async args => (await import('./commands/erase.ts')).erase(args),
+  },
   quarantine: {
     usage: 'quarantine list|replay [TOKEN...] [--data DIR]',
     about: 'show batches that could not be stored, or put them back into the spool',

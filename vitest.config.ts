@@ -18,6 +18,8 @@ const SLOW = [
   'commands/secrets.integration.test.ts',
   'commands/softflowd.integration.test.ts',
   'commands/templates.integration.test.ts',
+  'enricher/erase.integration.test.ts',
+  'enricher/privacy.integration.test.ts',
   'enricher/reenrich.integration.test.ts',
   'query-api/previews.integration.test.ts',
   'transport/kafka/kafka.integration.test.ts',

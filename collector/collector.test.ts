@@ -528,3 +528,69 @@ describe('templates', () => {
     expect(allBytes()).toEqual([7]);
   });
 });
+
+describe('who may export', () => {
+  async function senderFrom(host: string): Promise<Socket> {
+    const socket = createSocket('udp4');
+    tidy.push(() => socket.close());
+    socket.bind(0, host);
+    await once(socket, 'listening');
+    return socket;
+  }
+
+  async function refused(metrics: Metrics, reason: string): Promise<number> {
+    const lines = (await metrics.registry.metrics()).split('\n');
+    return lines
+      .filter(
+        line => line.startsWith('hairpin_collector_datagrams_refused_total') && line.includes(`reason="${reason}"`),
+      )
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+
+  test('what comes from beside the listed prefixes is counted and not decoded, mirrored frames too', async () => {
+    const collector = open({ exporterAllow: ['127.0.0.2/31'], mirrorUdp: [0] });
+    const { ports } = await collector.start();
+    const [allowed, stranger] = [await senderFrom('127.0.0.3'), await senderFrom('127.0.0.4')];
+    const frame = Uint8Array.from(vxlan(4711, ethernet(0x0800, ipv4([...tcp()]))));
+    for (let i = 0; i < 20; i++) {
+      await send(ports[0]!, datagram(i * RECORDS), i % 2 === 0 ? allowed : stranger);
+      await send(ports[1]!, frame, stranger);
+    }
+    await until(async () => (await refused(collector.metrics, 'not-allowed')) === 30, 'refusals');
+    await collector.stop();
+    expect(sorted(allBytes())).toEqual(
+      Array.from({ length: 20 }, (_, i) => i)
+        .filter(i => i % 2 === 0)
+        .flatMap(i => upTo(RECORDS).map(record => i * RECORDS + record)),
+    );
+    expect(collector.totals().datagrams).toBe(40);
+    expect(await refused(collector.metrics, 'over-rate')).toBe(0);
+  });
+
+  test('what an exporter sends above its rate is counted, lost by its sequence, and nothing of others', async () => {
+    const collector = open({ exporterRateMax: 40 });
+    const { ports } = await collector.start();
+    const [loud, quiet] = [await senderFrom('127.0.0.2'), await senderFrom('127.0.0.3')];
+    await sendRecords(ports[0]!, 300, 0, loud);
+    await sendRecords(ports[0]!, 20, 0, quiet);
+    await until(() => collector.totals().datagrams === 320, 'datagrams');
+    const dropped = await refused(collector.metrics, 'over-rate');
+    expect(dropped).toBeGreaterThan(0);
+    // A second's worth is there again; the next datagram shows what is missing before it.
+    await new Promise(resolve => setTimeout(resolve, 1000));
+    await send(ports[0]!, datagram(300 * RECORDS), loud);
+    await until(() => collector.totals().datagrams === 321, 'the last datagram');
+    await collector.stop();
+    expect(await refused(collector.metrics, 'over-rate')).toBe(dropped);
+    expect(allBytes()).toHaveLength((321 - dropped) * RECORDS);
+    let lost = 0;
+    const folder = join(root, 'spool');
+    for (const token of readdirSync(folder).flatMap(name => tokenOfFile(name) ?? [])) {
+      if (parseToken(token)!.kind !== 'exporters') continue;
+      const payload = payloadOf(readFileSync(join(folder, token + BATCH_SUFFIX)), token) as Uint8Array;
+      const { columns, rows } = decodeArrow(EXPORTER_COLUMNS, payload).batch;
+      for (let row = 0; row < rows; row++) lost += columns.lost[2 * row]!;
+    }
+    expect(lost).toBe(dropped * RECORDS);
+  });
+});

@@ -7,6 +7,16 @@ import { FAULTS } from './decode/faults.ts';
 export const WORKER_COUNTERS = {
   datagrams: { name: 'collector_datagrams_total', help: 'datagrams received' },
   bytes: { name: 'collector_datagram_bytes_total', help: 'bytes of their payloads' },
+  notAllowed: {
+    name: 'collector_datagrams_refused_total',
+    help: 'datagrams that were not decoded: their source is not in exporterAllow, or above exporterRateMax',
+    labels: { reason: 'not-allowed' },
+  },
+  overRate: {
+    name: 'collector_datagrams_refused_total',
+    help: 'datagrams that were not decoded: their source is not in exporterAllow, or above exporterRateMax',
+    labels: { reason: 'over-rate' },
+  },
   records: { name: 'collector_records_total', help: 'flow records and samples decoded' },
   rowsDropped: {
     name: 'collector_rows_dropped_total',
@@ -62,13 +72,23 @@ export const STREAM_COUNTERS = {
   accepted: { name: 'collector_connections_total', help: 'IPFIX connections accepted' },
   refused: {
     name: 'collector_connections_refused_total',
-    help: 'connections refused at the bound ipfixConnectionsMax',
+    help: 'connections refused: as many as ipfixConnectionsMax are open, or their source is not in exporterAllow',
+    labels: { reason: 'limit' },
+  },
+  notAllowed: {
+    name: 'collector_connections_refused_total',
+    help: 'connections refused: as many as ipfixConnectionsMax are open, or their source is not in exporterAllow',
+    labels: { reason: 'not-allowed' },
   },
   messages: { name: 'collector_messages_total', help: 'IPFIX messages received over connections' },
   bytes: { name: 'collector_message_bytes_total', help: 'bytes of them' },
   pauses: {
     name: 'collector_connection_pauses_total',
     help: 'times a connection was left unread because every column buffer was in use',
+  },
+  slowed: {
+    name: 'collector_connections_slowed_total',
+    help: 'times a connection was left unread because its exporter was above exporterRateMax',
   },
   exporter: { ...CLOSED, labels: { reason: 'exporter' } },
   truncated: { ...CLOSED, labels: { reason: 'truncated' } },

@@ -14,6 +14,7 @@ import { parseCapture, readCapture } from './capture.ts';
 import { STREAM_COUNTERS } from './counters.ts';
 import { Bench, type Bytes, CORPUS, ipfix, type Row, set, template, u16, u32, zeros } from './decode/testdata.ts';
 import { createIpfixStreams } from './ipfix-stream.ts';
+import { createSourceGate } from './source-gate.ts';
 
 const HOST = '127.0.0.1';
 const CLOSED = ['exporter', 'truncated', 'malformed', 'idle', 'reset', 'handshake', 'stopped'] as const;
@@ -25,6 +26,7 @@ afterEach(() => {
 
 /** Streams with a decoder behind them. `room` is how many messages may be decoded; endless unless it is set. */
 async function open(overrides: Partial<Configuration> = {}) {
+  const gate = createSourceGate({ ...loadConfiguration({}), ...overrides });
   const counters = openCounters(STREAM_COUNTERS);
   const bench = new Bench();
   const state = { room: Number.POSITIVE_INFINITY };
@@ -38,6 +40,7 @@ async function open(overrides: Partial<Configuration> = {}) {
       log: { warn: write, info: write } as unknown as Log,
       counters,
       hasRoom: () => state.room > 0,
+      ...(gate && { gate }),
       decode(message, address, session) {
         state.room--;
         if (sessions.at(-1)?.session !== session) sessions.push({ address, session });
@@ -427,3 +430,31 @@ function endedBy(rest: Uint8Array): string {
 function isMessage(payload: Uint8Array): boolean {
   return payload.length >= 16 && payload[1] === 10 && ((payload[2]! << 8) | payload[3]!) === payload.length;
 }
+
+describe('who may export', () => {
+  test('a connection from beside the listed prefixes is closed before anything of it is read', async () => {
+    const { port, counters, rows } = await open({ exporterAllow: ['192.0.2.0/24'] });
+    const socket = await dial(port);
+    socket.write(message(1));
+    await once(socket, 'close');
+    expect([counters.get('notAllowed'), counters.get('accepted'), counters.get('messages')]).toEqual([1, 0, 0]);
+    expect(rows).toEqual([]);
+  });
+
+  test('one above its rate is left unread, and nothing of it is lost', async () => {
+    const { port, counters, rows, resume, closed } = await open({
+      exporterAllow: ['127.0.0.0/8'],
+      exporterRateMax: 50,
+    });
+    const socket = await dial(port);
+    for (let i = 0; i < 70; i++) socket.write(message(i));
+    socket.end();
+    await until(() => counters.get('slowed') > 0, 'slowed');
+    expect(rows.length).toBeLessThan(70);
+    const timer = setInterval(resume, 20);
+    tidy.push(() => clearInterval(timer));
+    await until(() => rows.length === 70, 'all messages');
+    await until(() => closed().exporter === 1, 'the end');
+    expect(rows.map(row => Number(row['bytes']))).toEqual(Array.from({ length: 70 }, (_, i) => i));
+  });
+});

@@ -11,9 +11,11 @@ import { createServer as createSecureServer, type Server as SecureServer, type T
 import type { Configuration } from '../schemas/configuration.ts';
 import type { Counters } from '../service/counters.ts';
 import type { Log } from '../service/log.ts';
+import { createAddressLog } from './address-log.ts';
 import type { STREAM_COUNTERS } from './counters.ts';
 import { connectionPort } from './decode/exporters/exporters.ts';
 import { MessageCutter } from './message-cutter.ts';
+import type { SourceGate } from './source-gate.ts';
 import { readCredentials } from './tls-credentials.ts';
 
 /** The kernel asks a silent peer whether it is still there after this time. */
@@ -21,9 +23,6 @@ const KEEPALIVE_MS = 60_000;
 const HANDSHAKE_MS_MAX = 10_000;
 /** How often the files of the certificates are compared with what is in use. */
 const CREDENTIALS_INTERVAL_MS = 10_000;
-/** Addresses that may have a line in the log within a minute. */
-const LOG_ADDRESSES_MAX = 100;
-const LOG_INTERVAL_MS = 60_000;
 
 export type CloseReason = 'exporter' | 'truncated' | 'malformed' | 'idle' | 'reset' | 'handshake' | 'stopped';
 
@@ -32,6 +31,8 @@ export interface IpfixStreamDependencies {
   readonly counters: Counters<typeof STREAM_COUNTERS>;
   /** Whether the next message can be decoded without a row being dropped. */
   hasRoom(): boolean;
+  /** Who may connect, and how many messages of it are taken; one above its rate is left unread and waits. */
+  readonly gate?: SourceGate;
   decode(message: Uint8Array, address: string, session: number): void;
   /** The session is over, and what it has taught with it. */
   ended(address: string, session: number): void;
@@ -62,7 +63,7 @@ interface Connection {
 
 export function createIpfixStreams(
   configuration: Configuration,
-  { log, counters, hasRoom, decode, ended }: IpfixStreamDependencies,
+  { log, counters, hasRoom, gate, decode, ended }: IpfixStreamDependencies,
 ): IpfixStreams {
   const { ipfixTcp, ipfixTls, ipfixConnectionsMax, ipfixIdleMsMax, udpHost } = configuration;
   const servers: Server[] = [];
@@ -79,6 +80,12 @@ export function createIpfixStreams(
 
   function accept(socket: Socket, take: (socket: Socket) => void): void {
     const { remoteAddress } = socket;
+    if (gate && remoteAddress !== undefined && !gate.allows(remoteAddress)) {
+      counters.add('notAllowed');
+      socket.destroy();
+      warn(remoteAddress, {}, 'IPFIX connection refused: --exporter-allow does not name its source');
+      return;
+    }
     if (sockets.size >= ipfixConnectionsMax || remoteAddress === undefined) {
       counters.add('refused');
       socket.destroy();
@@ -137,18 +144,31 @@ export function createIpfixStreams(
     const { cutter, address, session } = connection;
     for (;;) {
       if (!hasRoom()) {
-        waiting.add(connection);
-        connection.stream.pause();
-        counters.add('pauses');
+        wait(connection, 'pauses');
+        return;
+      }
+      if (isOverRate(connection)) {
+        wait(connection, 'slowed');
         return;
       }
       const message = cutter.next();
       if (!message) break;
+      gate?.admit(address, Date.now());
       values[MESSAGES]! += 1;
       values[BYTES]! += message.length;
       decode(message, address, session);
     }
     if (cutter.malformed) end(connection, 'malformed');
+  }
+
+  function isOverRate({ address }: Connection): boolean {
+    return gate !== undefined && !gate.hasToken(address, Date.now());
+  }
+
+  function wait(connection: Connection, why: 'pauses' | 'slowed'): void {
+    waiting.add(connection);
+    connection.stream.pause();
+    counters.add(why);
   }
 
   function end(connection: Connection, reason: CloseReason): void {
@@ -247,8 +267,10 @@ export function createIpfixStreams(
       }
     },
     resume() {
-      for (const connection of waiting) {
+      // A copy: those that have to wait again are added anew.
+      for (const connection of [...waiting]) {
         if (!hasRoom()) return;
+        if (isOverRate(connection)) continue;
         waiting.delete(connection);
         decodeAll(connection);
         if (waiting.has(connection)) continue;
@@ -264,21 +286,5 @@ export function createIpfixStreams(
       for (const { stream } of connections) stream.end();
     },
     close,
-  };
-}
-
-/** At most one line per address and minute, and LOG_ADDRESSES_MAX in all. */
-function createAddressLog(log: Log): (address: string, values: object, message: string) => void {
-  const told = new Set<string>();
-  let since = Number.NEGATIVE_INFINITY;
-  return (address, values, message) => {
-    const now = performance.now();
-    if (now - since >= LOG_INTERVAL_MS) {
-      since = now;
-      told.clear();
-    }
-    if (told.has(address) || told.size >= LOG_ADDRESSES_MAX) return;
-    told.add(address);
-    log.warn({ address, ...values }, message);
   };
 }

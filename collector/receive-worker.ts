@@ -12,6 +12,7 @@ import { createClock } from '../service/clock.ts';
 import { openCounters } from '../service/counters.ts';
 import { inlineFurther } from '../service/inlining.ts';
 import { createLog } from '../service/log.ts';
+import { createAddressLog } from './address-log.ts';
 import { createChangeOutbox } from './change-outbox.ts';
 import { STREAM_COUNTERS, WORKER_COUNTERS } from './counters.ts';
 import { type Output, RECORDS_PER_DATAGRAM_MAX } from './decode/context.ts';
@@ -34,6 +35,7 @@ import type {
   WorkerMessage,
   WorkerOrder,
 } from './messages.ts';
+import { ADMITTED, createSourceGate, NOT_ALLOWED } from './source-gate.ts';
 
 /** How often counters are published and the age of the open batch is looked at. */
 const TICK_MS = 100;
@@ -146,10 +148,28 @@ function tell(message: WorkerMessage): void {
   parentPort!.postMessage(message);
 }
 
+/** Who may export, and how much; undefined when everybody may send everything. */
+const gate = createSourceGate(configuration);
+const refusals = gate && createAddressLog(createLog('collector', configuration.logLevel));
+
+/** False for a datagram that is not to be decoded, which is counted. */
+function isAdmitted(address: string): boolean {
+  const verdict = gate ? gate.admit(address, Date.now()) : ADMITTED;
+  if (verdict === ADMITTED) return true;
+  if (verdict === NOT_ALLOWED) {
+    counters.add('notAllowed');
+    refusals!(address, {}, 'datagrams of a source that --exporter-allow does not name are not taken');
+  } else {
+    counters.add('overRate');
+    refusals!(address, {}, 'an exporter sends more than --exporter-rate-max; what is above is not taken');
+  }
+  return false;
+}
+
 function receive(datagram: Uint8Array, address: string, port: number): void {
   values[DATAGRAMS]! += 1;
   values[BYTES]! += datagram.length;
-  decode(datagram, address, port);
+  if (isAdmitted(address)) decode(datagram, address, port);
 }
 
 function decode(message: Uint8Array, address: string, port: number): void {
@@ -160,6 +180,7 @@ function decode(message: Uint8Array, address: string, port: number): void {
 function receiveMirrored(datagram: Uint8Array, address: string): void {
   values[DATAGRAMS]! += 1;
   values[BYTES]! += datagram.length;
+  if (!isAdmitted(address)) return;
   values[RECORDS]! += decoder.decodeMirrored(datagram, address, receivedAt(), 'vxlan', configuration.mirrorRate);
 }
 
@@ -176,6 +197,7 @@ const streams: IpfixStreams | undefined =
     log: createLog('collector', configuration.logLevel),
     counters: openCounters(STREAM_COUNTERS, streamCounters),
     hasRoom,
+    ...(gate && { gate }),
     decode,
     ended: (address, session) => decoder.exporters.endSession(address, session),
   });
@@ -262,6 +284,8 @@ function tick(): void {
     report(now);
   handOverFacts(now);
   handOverInterfaces(now);
+  // Connections that wait because their exporter was above its rate.
+  if (gate) streams?.resume();
   counters.set('facts', facts.size);
   counters.set('factsRefused', factsRefusedBefore + facts.refused);
   counters.set('interfaces', interfaces.size);

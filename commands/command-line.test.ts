@@ -29,6 +29,7 @@ const COMMANDS = [
   'verify',
   'inventory',
   'reenrich',
+  'erase',
   'quarantine',
   'bench',
 ];
@@ -100,6 +101,9 @@ describe.concurrent('hairpin', () => {
     [['decode', '--format', 'xml', 'x'], '--format must be one of jsonl, csv, table, arrow'],
     [['decode', '--all-elements', '--format', 'csv', 'x'], '--format must be one of jsonl, table with --all-elements'],
     [['decode', '--all-elements', '--columns', 'bytes', 'x'], '--all-elements has no columns'],
+    [['decode', '--all-elements', '--redact', 'x'], '--all-elements tells what was sent as it was'],
+    [['erase'], '--address ADDRESS is required'],
+    [['erase', '--address', '10.0.0.0/8'], '--address ADDRESS is required'],
     [['decode', '--elements', '/none', 'x'], '/none cannot be read'],
     [['replay', 'a', '--to', 'host'], '--to HOST:PORT is required'],
     [['start', '--workers', '0', '--udp', 'x', '--http', 'here'], 'configuration is refused, 3 faults:'],

@@ -11,7 +11,7 @@ import type { Column } from '../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { parseCommand, usageError } from './command-line.ts';
 
-const HELP = `hairpin decode FILE... [--format ${DECODE_FORMATS.join('|')}] [--columns NAME,NAME... | --all-elements] [--elements FILE] [--mirror-rate N]
+const HELP = `hairpin decode FILE... [--format ${DECODE_FORMATS.join('|')}] [--columns NAME,NAME... | --all-elements] [--elements FILE] [--mirror-rate N] [--redact]
 
 Reads pcap, pcapng and raw export datagrams and writes one line a flow record to standard output, with the column
 names of docs/COLUMNS.md. Files share one decoder in the order given: templates in one serve data in the next.
@@ -23,6 +23,7 @@ names of docs/COLUMNS.md. Files share one decoder in the order given: templates 
                   records. As ${ELEMENT_FORMATS.join(' or ')}. sFlow 2 and 4 have rows only
   --elements      more names of elements, and columns for some: a table (pen, id, name, type, units, column), JSON or YAML
   --mirror-rate   frames mirrored in ERSPAN or VXLAN (port 4789) become records, each one in N; else they are passed over
+  --redact        for others to see: of addresses the /24 or /48, of MACs the vendor, no stations; exporters stay
 
 A summary of exporters, templates, sampling rates, loss and faults goes to standard error, with --all-elements the fields
 of each template too. Exit code 1 when a file cannot be read.
@@ -37,6 +38,7 @@ export async function decode(args: readonly string[]): Promise<number> {
       'all-elements': { type: 'boolean', default: false },
       elements: { type: 'string', default: '' },
       'mirror-rate': { type: 'string', default: '0' },
+      redact: { type: 'boolean', default: false },
     },
     HELP,
   );
@@ -48,6 +50,9 @@ export async function decode(args: readonly string[]): Promise<number> {
     throw usageError(`--format must be one of ${formats.join(', ')}${allElements ? ' with --all-elements' : ''}`, HELP);
   const columns = columnsOf(String(values['columns']));
   if (allElements && columns.length > 0) throw usageError('--all-elements has no columns: leave --columns out', HELP);
+  const redacted = values['redact'] === true;
+  if (allElements && redacted)
+    throw usageError('--all-elements tells what was sent as it was: leave --redact out', HELP);
   if (positionals.length === 0) throw usageError('name at least one FILE', HELP);
   const mirrorRate = Number(values['mirror-rate']);
   if (!Number.isInteger(mirrorRate) || mirrorRate < 0 || mirrorRate >= 0xffffffff)
@@ -58,7 +63,7 @@ export async function decode(args: readonly string[]): Promise<number> {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
-  const options = { format, columns, allElements, mirrorRate, elements };
+  const options = { format, columns, allElements, mirrorRate, redacted, elements };
   return decodeFiles(positionals, options, process.stdout, process.stderr);
 }
 

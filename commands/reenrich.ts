@@ -1,11 +1,14 @@
 // `hairpin reenrich`: asks a running Hairpin to do it and shows how far it is.
 
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReenrichedDay, ReenrichmentAnswer } from '../query-api/reenrichments.ts';
 import { HairpinError } from '../service/errors.ts';
 import { parseCommand, usageError } from './command-line.ts';
 
 const POLL_MS = 500;
+
+export const TOKEN_FILE = '  --token-file FILE  bearer token of the role admin, where the API asks for one';
 
 const HELP = `hairpin reenrich --from DAY --to DAY [--dry-run] [--api URL]
 
@@ -18,6 +21,7 @@ does the work. Ctrl-C stops it where nothing is half done; the same command agai
   --to DAY     last day: 2026-01-31, or a time up to which days are taken
   --dry-run    tell how many records would change and how many bytes would move, and change nothing
   --api URL    where Hairpin answers [http://127.0.0.1:8080]
+${TOKEN_FILE}
 `;
 
 export async function reenrich(args: readonly string[]): Promise<number> {
@@ -28,6 +32,7 @@ export async function reenrich(args: readonly string[]): Promise<number> {
       to: { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
       api: { type: 'string', default: 'http://127.0.0.1:8080' },
+      'token-file': { type: 'string' },
     },
     HELP,
   );
@@ -35,40 +40,66 @@ export async function reenrich(args: readonly string[]): Promise<number> {
   const { from, to } = values;
   if (typeof from !== 'string' || typeof to !== 'string')
     throw usageError('--from DAY and --to DAY are required', HELP);
-  const url = `${String(values['api']).replace(/\/$/, '')}/api/v1/reenrichments`;
+  const caller: Caller = {
+    url: `${String(values['api']).replace(/\/$/, '')}/api/v1/reenrichments`,
+    token: readToken(values['token-file'], HELP),
+  };
+  await ask(caller, 'POST', { from, to, dryRun: values['dry-run'] === true });
+  return endOf(await follow(caller, lineOf), 'no records were received on these days');
+}
 
-  await ask(url, 'POST', { from, to, dryRun: values['dry-run'] === true });
+/** What both `reenrich` and `erase` ask. */
+export interface Caller {
+  readonly url: string;
+  readonly token: string;
+}
+
+export function readToken(file: unknown, help: string): string {
+  if (typeof file !== 'string') return '';
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw usageError(`--token-file ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`, help);
+  }
+}
+
+/** Shows how far it is until it has ended; a signal stops it. */
+export async function follow(caller: Caller, lineOf: (day: ReenrichedDay) => string): Promise<ReenrichmentAnswer> {
   const stop = () => {
     process.stderr.write('\nstopping where nothing is half done; the same command again goes on\n');
-    void ask(url, 'DELETE').catch(() => {});
+    void ask(caller, 'DELETE').catch(() => {});
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   const told = new Set<number>();
   for (;;) {
-    const state = await ask(url, 'GET');
+    const state = await ask(caller, 'GET');
     for (const day of state.days) {
       if (day.outcome !== 'working' && !told.has(day.day)) {
         told.add(day.day);
         process.stderr.write(`${process.stderr.isTTY ? '\r' : ''}${lineOf(day)}\n`);
       } else if (day.outcome === 'working' && process.stderr.isTTY) process.stderr.write(`\r${lineOf(day)}`);
     }
-    if (!state.running) return endOf(state);
+    if (!state.running) return state;
     await sleep(POLL_MS);
   }
 }
 
-function endOf({ days, error }: ReenrichmentAnswer): number {
+export function endOf({ days, error }: ReenrichmentAnswer, empty: string): number {
   if (error !== '') {
     process.stderr.write(`ended early: ${error}\n`);
     return 1;
   }
-  if (days.length === 0) process.stderr.write('no records were received on these days\n');
+  if (days.length === 0) process.stderr.write(`${empty}\n`);
   return days.every(({ outcome }) => outcome === 'done' || outcome === 'previewed') ? 0 : 1;
 }
 
+export function dateOf(day: number): string {
+  return String(day).replace(/(\d{4})(\d{2})(\d{2})/, '$1-$2-$3');
+}
+
 function lineOf({ day, outcome, records, recordsMax, recordsPerS, fencedMs, detail, changes }: ReenrichedDay): string {
-  const date = String(day).replace(/(\d{4})(\d{2})(\d{2})/, '$1-$2-$3');
+  const date = dateOf(day);
   if (changes)
     return `${date}  ${changes.records} records: ${changes.renamed} with other names, ${changes.recounted} counted otherwise, ${changes.bytesMoved} bytes would move`;
   if (outcome === 'working') return `${date}  ${records} of ${recordsMax} records, ${recordsPerS} records/s`;
@@ -77,17 +108,25 @@ function lineOf({ day, outcome, records, recordsMax, recordsPerS, fencedMs, deta
   return `${date}  ${outcome} after ${records} records${detail && `: ${detail}`}`;
 }
 
-async function ask(url: string, method: 'GET' | 'POST' | 'DELETE', body?: object): Promise<ReenrichmentAnswer> {
+export async function ask<A extends ReenrichmentAnswer>(
+  { url, token }: Caller,
+  method: 'GET' | 'POST' | 'DELETE',
+  body?: object,
+): Promise<A> {
   let response: Response;
   try {
     response = await fetch(url, {
       method,
-      ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      headers: {
+        ...(token !== '' && { authorization: `Bearer ${token}` }),
+        ...(body && { 'content-type': 'application/json' }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
     });
   } catch (error) {
     throw new HairpinError('API_UNREACHABLE', `${url} does not answer; start Hairpin, or say where with --api`, error);
   }
-  const answer = (await response.json()) as ReenrichmentAnswer & { detail?: string };
+  const answer = (await response.json()) as A & { detail?: string };
   if (response.ok) return answer;
   throw new HairpinError('REENRICHMENT_REFUSED', answer.detail ?? `${method} ${url} answered ${response.status}`);
 }

@@ -45,9 +45,24 @@ export const ENTRY = {
 export const ENTRY_FLAGS = {
   /** Recognised by facts of a source that has been silent for too long. */
   stale: 0x100,
+  /** Its address is neither internal nor anybody's of the inventory (`isOutside`). */
+  outside: 0x200,
 } as const;
 
 export const ENDPOINTS_MAX = 1_048_576;
+
+/**
+ * Whether an address belongs to somebody outside: beyond the `internal` prefixes and every known segment, and of nobody
+ * that the inventory knows. `address` is in host order.
+ */
+export function isOutside({ topology, applications }: Snapshot, address: Words): boolean {
+  return (
+    addressClassOf(address) === 'unicast' &&
+    applications.internal.longest(address) < 0 &&
+    topology.segments.longest(address) < 0 &&
+    topology.ownersOf(Uint32Array.from(address)).length === 0
+  );
+}
 
 export interface Endpoints {
   /**
@@ -116,20 +131,21 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
       port: (extra & VRF_BIT) === 0 ? extra : 0,
       vrf: (extra & VRF_BIT) === 0 ? 0 : extra & ~VRF_BIT,
     });
+    const outside = isOutside(snapshot, address) ? ENTRY_FLAGS.outside : 0;
     if (owner >= 0) {
       const isStale = topology.sources[topology.source[owner]!]?.isStale ?? false;
       const set = applications.setOf(subjectOf(owner, none ? undefined : address));
       const passed = forwarder < 0 ? 0 : passedBits(access, topology, owner, forwarder);
-      return intern(owner, identity | (isStale ? ENTRY_FLAGS.stale : 0), set, undefined, passed);
+      return intern(owner, identity | outside | (isStale ? ENTRY_FLAGS.stale : 0), set, undefined, passed);
     }
-    if (identity === IDENTITY.ambiguous) return intern(-1, identity, 0, EXPLICIT.ambiguous);
+    if (identity === IDENTITY.ambiguous) return intern(-1, identity | outside, 0, EXPLICIT.ambiguous);
     if (toAll || (toGroup && none)) return intern(-1, identity, 0, EXPLICIT.multicast);
     if (addressClass === 'infrastructure') return intern(-1, identity, 0, EXPLICIT.infrastructure);
     const segment = topology.segmentIds[segmentOf(topology, address, key[KEY.tag]!) - 1];
     const set = applications.setOf({ address, ...(segment !== undefined && { segment }) });
     return intern(
       -1,
-      identity,
+      identity | outside,
       set,
       applications.internal.longest(address) >= 0 ? autoPrefixNode(address) : EXPLICIT.external,
     );

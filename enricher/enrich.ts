@@ -8,7 +8,7 @@ import type { Key } from '../schemas/keys.ts';
 import { hostAtPort } from './access.ts';
 import { type Classifier, createClassifier } from './classification.ts';
 import { elect } from './election.ts';
-import { createEndpoints, ENTRY, ENTRY_FLAGS, type Endpoints } from './endpoints.ts';
+import { createEndpoints, ENTRY, ENTRY_FLAGS, type Endpoints, isOutside } from './endpoints.ts';
 import { createEpochs, type RowEpochs } from './epochs.ts';
 import { estimate } from './estimate.ts';
 import { fillIdentities } from './identity-columns.ts';
@@ -17,6 +17,7 @@ import type { LearnedServices } from './learned-services.ts';
 import { localityOf } from './locality.ts';
 import type { Moves } from './moves.ts';
 import type { NodeNames } from './node-names.ts';
+import type { Hide, Privacy } from './privacy.ts';
 import type { PortBits } from './server-side.ts';
 import type { Snapshot } from './snapshot.ts';
 import { mendTimes, setTime, type TimeLimits } from './times.ts';
@@ -54,6 +55,8 @@ export interface EnrichmentOptions extends TimeLimits {
   readonly ephemeral?: PortBits;
   /** What was learned of servers; rows add to it. */
   readonly services?: LearnedServices;
+  /** What becomes of addresses outside once everything was decided by them. */
+  readonly hiding?: Privacy | undefined;
 }
 
 /** Snapshots whose stages are kept: the newest one, and those of rows that began before its time. */
@@ -64,6 +67,7 @@ interface Stages {
   readonly snapshot: Snapshot;
   readonly endpoints: Endpoints;
   readonly classifier: Classifier;
+  readonly hide: Hide | undefined;
 }
 
 /**
@@ -96,6 +100,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
         snapshot,
         endpoints,
         classifier: createClassifier(snapshot.applications, endpoints, names, options),
+        hide: options.hiding?.beside(address => isOutside(snapshot, address)),
       };
       for (const oldest of kept.keys()) if (kept.size >= STAGES_MAX) kept.delete(oldest);
     }
@@ -132,11 +137,25 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
     return unknownRate;
   }
 
+  /** The last that is done with rows: from here on nothing asks for their addresses. */
+  function enrichAndHide(stages: Stages, columns: FlowBatch['columns'], from: number, to: number): number {
+    const unknownRate = enrichRows(stages, columns, from, to);
+    const { hide, endpoints } = stages;
+    if (!hide) return unknownRate;
+    const { entries } = endpoints;
+    const { srcAddr, dstAddr } = columns;
+    for (let row = from; row < to; row++) {
+      if ((entries[src[row]! + ENTRY.identity]! & ENTRY_FLAGS.outside) !== 0) hide(srcAddr, 4 * row);
+      if ((entries[dst[row]! + ENTRY.identity]! & ENTRY_FLAGS.outside) !== 0) hide(dstAddr, 4 * row);
+    }
+    return unknownRate;
+  }
+
   /** A whole batch, by blocks of rows that stay in the processor's cache from stage to stage. */
   function enrichBlocks(stages: Stages, columns: FlowBatch['columns'], rows: number): number {
     let unknownRate = 0;
     for (let from = 0; from < rows; from += BLOCK_ROWS)
-      unknownRate += enrichRows(stages, columns, from, Math.min(rows, from + BLOCK_ROWS));
+      unknownRate += enrichAndHide(stages, columns, from, Math.min(rows, from + BLOCK_ROWS));
     return unknownRate;
   }
 
@@ -153,7 +172,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
         }
         while (to < rows && ofRow[to] === epoch) to++;
         stages ??= stagesAt(epoch);
-        unknownRate += enrichRows(stages, columns, from, to);
+        unknownRate += enrichAndHide(stages, columns, from, to);
         from = to;
       }
     }

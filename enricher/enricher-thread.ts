@@ -15,13 +15,16 @@ import { createKafkaSource, KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kaf
 import { createSpoolSource } from '../transport/spool-source.ts';
 import type { BatchSource } from '../transport/transport.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
+import { isOutside } from './endpoints.ts';
 import { createEnricher } from './enricher.ts';
 import { createThreadFeed } from './knowledge/feed.ts';
 import { FACTS_MAX } from './known-facts.ts';
 import { createLearnedServices } from './learned-services.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
+import { openPrivacy } from './privacy.ts';
 import { ephemeralBits } from './server-side.ts';
 import { createServicesExchange } from './services-exchange.ts';
+import type { Snapshot } from './snapshot.ts';
 
 const PASS_INTERVAL_MS = 5000;
 
@@ -36,6 +39,8 @@ const { nowMs } = createClock(configuration.clock);
 const source = openSource();
 const counted = openCounters(ENRICHER_COUNTERS, counters);
 const services = createLearnedServices({ ephemeral: ephemeralBits(configuration.ephemeralPorts) });
+const feed = createThreadFeed({ configuration, storage: address, counters });
+const privacy = openPrivacy(configuration);
 const enricher = createEnricher(configuration, {
   source,
   storage,
@@ -43,9 +48,17 @@ const enricher = createEnricher(configuration, {
   counters: counted,
   services,
   nowMs,
-  feed: createThreadFeed({ configuration, storage: address, counters }),
+  feed,
+  privacy,
 });
-const exchange = createServicesExchange({ services, storage, log, counters: counted, nowMs });
+const exchange = createServicesExchange({
+  services,
+  storage,
+  log,
+  counters: counted,
+  nowMs,
+  ...(privacy && { mayStore: address => !isOutside(newestSnapshot(), address) }),
+});
 const pass = createPass({ storage, log });
 
 /** Batches of the spool, or of Kafka; `stop` lets go of what this thread holds of the carrier. */
@@ -70,6 +83,11 @@ function openSource(): BatchSource & { stop(): Promise<void> } {
       announced.close();
     },
   };
+}
+
+function newestSnapshot(): Snapshot {
+  const { knowledge } = feed;
+  return knowledge.snapshotAt(knowledge.starts.length - 1);
 }
 
 const tell = (message: EnricherMessage) => parentPort!.postMessage(message);

@@ -27,6 +27,7 @@ import type { LearnedServices } from './learned-services.ts';
 import { createMoves } from './moves.ts';
 import { createNodeNames } from './node-names.ts';
 import { createPersistence } from './persistence.ts';
+import type { Privacy } from './privacy.ts';
 import { ephemeralBits } from './server-side.ts';
 import { timeAt } from './times.ts';
 
@@ -57,6 +58,8 @@ export interface EnricherDependencies {
   readonly feed?: KnowledgeFeed;
   /** What is known of servers; none is learned when left out. */
   readonly services?: LearnedServices;
+  /** What becomes of addresses outside; all are stored as they are when left out. */
+  readonly privacy?: Privacy | undefined;
   /** First pause before a retry. */
   readonly pauseMsMin?: number;
   readonly documentPollMs?: number;
@@ -102,6 +105,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     moves,
     ephemeral: ephemeralBits(config.ephemeralPorts),
     ...(dependencies.services && { services: dependencies.services }),
+    hiding: dependencies.privacy,
   };
   const facts = createKnownFacts();
   let movesExpiredAtMs = 0;

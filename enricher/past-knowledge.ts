@@ -7,11 +7,19 @@ import { createEnrichment, type Enrichment } from './enrich.ts';
 import { loadKnowledge } from './knowledge/load.ts';
 import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from './learned-services.ts';
 import type { NodeNames } from './node-names.ts';
+import { openPrivacy } from './privacy.ts';
 import { ephemeralBits } from './server-side.ts';
 
 export type PastConfiguration = Pick<
   Configuration,
-  'spanMsMax' | 'skewMsMax' | 'ephemeralPorts' | 'inventorySources' | 'inventoryStaleMs' | 'inventoryUnknownMs'
+  | 'spanMsMax'
+  | 'skewMsMax'
+  | 'ephemeralPorts'
+  | 'inventorySources'
+  | 'inventoryStaleMs'
+  | 'inventoryUnknownMs'
+  | 'privacy'
+  | 'privacyKey'
 >;
 
 export interface PastKnowledge {
@@ -35,7 +43,8 @@ export async function loadPastKnowledge(
   const ephemeral = ephemeralBits(config.ephemeralPorts);
   const services = createLearnedServices({ ephemeral });
   services.merge(await storage.servicesSeen(since - SERVICE_LIFE_S * 1000, toMs, SERVICES_MAX));
-  return { enrichment: createEnrichment(knowledge, names, { ...config, ephemeral, services }), id };
+  const hiding = openPrivacy(config);
+  return { enrichment: createEnrichment(knowledge, names, { ...config, ephemeral, services, hiding }), id };
 }
 
 async function identify(storage: ClickHouse): Promise<string> {

@@ -184,13 +184,14 @@ export interface KilledRun {
   readonly fromMs: number;
   readonly toMs: number;
   readonly killAt: Step;
+  readonly erase?: string;
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { fromMs, toMs, killAt, ...address } = JSON.parse(process.argv[2]!) as KilledRun;
+  const { fromMs, toMs, killAt, erase, ...address } = JSON.parse(process.argv[2]!) as KilledRun;
   await reenrich(
     PAST,
-    { fromMs, toMs, dryRun: false },
+    { fromMs, toMs, dryRun: false, ...(erase !== undefined && { erase }) },
     {
       storage: createStorage({ ...address, queryTimeoutMs: 20_000 }),
       log: createLog('killed', 'error'),

@@ -1,8 +1,9 @@
-// One re-enrichment, as a thread with a ClickHouse client of its own.
+// One re-enrichment or erasure, as a thread with a ClickHouse client of its own.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
+import { countBeside, eraseBeside } from './erase.ts';
 import { reenrich } from './reenrich.ts';
 import type { ReenrichData, ReenrichMessage } from './reenrichments.ts';
 
@@ -18,15 +19,22 @@ const stop = new AbortController();
 parentPort!.once('message', () => stop.abort());
 const tell = (message: ReenrichMessage) => parentPort!.postMessage(message);
 
+const { erase, dryRun } = request;
+
 try {
+  if (erase !== undefined) tell({ type: 'beside', beside: await countBeside(storage, erase) });
   await reenrich(configuration, request, {
     storage,
     log,
     signal: stop.signal,
     onProgress: report => tell({ type: 'progress', report }),
   });
+  if (erase !== undefined && !dryRun && !stop.signal.aborted) await eraseBeside(storage, erase);
 } catch (error) {
-  log.error({ err: error }, 're-enrichment ended early; begun again, it goes on');
+  log.error(
+    { err: error },
+    `${erase === undefined ? 're-enrichment' : 'erasure'} ended early; begun again, it goes on`,
+  );
   tell({ type: 'failed', message: (error as Error).message });
 } finally {
   await storage.close();

@@ -17,10 +17,11 @@ import {
 } from '../storage/reenrichments.ts';
 import { adoptRecords, dayOf, dayStartS, dropStaged, recordsMatch } from '../storage/staging.ts';
 import { StorageError } from '../storage/storage.ts';
+import { createErasure } from './erase.ts';
 import { createNodeNames } from './node-names.ts';
 import { loadPastKnowledge, type PastConfiguration } from './past-knowledge.ts';
 import { type DayContext, DayRefused, reenrichDay, SwapLeft } from './reenrich-day.ts';
-import { type Changes, previewChanges } from './reenrich-records.ts';
+import { type Changes, previewChanges, stageRecords } from './reenrich-records.ts';
 
 const DAY_MS = 86_400_000;
 const STATES_MAX = 1000;
@@ -34,13 +35,15 @@ export interface ReenrichRequest {
   readonly toMs: number;
   /** Tells what would change, and changes nothing. */
   readonly dryRun: boolean;
+  /** Nothing is enriched again: in the records of these days the address is nobody's (erase.ts). */
+  readonly erase?: string;
 }
 
 export interface DayReport {
   /** 20260131 */
   readonly day: number;
   readonly outcome: 'working' | 'done' | 'stopped' | 'refused' | 'previewed';
-  /** Records enriched anew by this run, and how many the day had when it began. */
+  /** Records written anew by this run, and how many the day had when it began. */
   readonly records: number;
   readonly recordsMax: number;
   readonly elapsedMs: number;
@@ -49,6 +52,8 @@ export interface DayReport {
   readonly fencedMs: number;
   readonly detail: string;
   readonly changes?: Changes;
+  /** Records of the day that held the erased address at an end. */
+  readonly erased?: number;
 }
 
 export interface ReenrichDependencies extends Pick<DayContext, 'reached' | 'fenceMsMax'> {
@@ -92,13 +97,18 @@ export async function reenrich(
 
 async function runDays(
   config: PastConfiguration,
-  { fromMs, toMs, dryRun }: ReenrichRequest,
+  { fromMs, toMs, dryRun, erase }: ReenrichRequest,
   dependencies: ReenrichDependencies,
   run: string,
 ): Promise<DayReport[]> {
   const { storage, log, signal, onProgress } = dependencies;
+  const erasure = erase === undefined ? undefined : createErasure(storage, erase);
   const stored = await storedDays(storage, fromMs, toMs);
   const names = createNodeNames();
+  const knowledgeOf = (day: number) => {
+    const fromMs = dayStartS(day) * 1000;
+    return loadPastKnowledge(storage, { fromMs, toMs: fromMs + DAY_MS }, names, config);
+  };
   const reports: DayReport[] = [];
   const left = dryRun ? [] : (await recentStates(storage, STATES_MAX)).filter(({ state }) => state === 'left');
   if (!dryRun) await dropStaged(storage, { keep: left.filter(row => stored.has(row.day)).map(row => row.run) });
@@ -115,15 +125,24 @@ async function runDays(
       records += count;
       onProgress?.(report('working'));
     };
-    const range = { fromMs: dayStartS(day) * 1000, toMs: dayStartS(day) * 1000 + DAY_MS };
-    const { enrichment, id: knowledge } = await loadPastKnowledge(storage, range, names, config);
-    if (dryRun) {
+    const erased = await erasure?.count(day);
+    if (erased === 0 || (dryRun && erasure)) {
+      reports.push(report(dryRun ? 'previewed' : 'done', { erased: erased! }));
+    } else if (dryRun) {
+      const { enrichment } = await knowledgeOf(day);
       const changes = await previewChanges({ storage, day, enrichment, names, signal, onRecords });
       reports.push(report('previewed', { changes }));
     } else {
       const revision = await nextRevision(storage, day);
+      const past = erasure ? undefined : await knowledgeOf(day);
+      const knowledge = past?.id ?? erasure!.id;
       await takeUp(storage, left, { run, day, revision, knowledge });
-      const context = { ...dependencies, run, day, revision, knowledge, enrichment, names, onRecords };
+      const shared = { storage, run, day, revision, onRecords };
+      const stage: DayContext['stage'] = (window, stop) =>
+        past
+          ? stageRecords({ ...shared, enrichment: past.enrichment, names, signal: stop }, window)
+          : erasure!.stage({ ...shared, signal: stop }, window);
+      const context = { ...dependencies, run, day, revision, knowledge, stage };
       try {
         const { outcome, fencedMs } = await reenrichDay(context);
         // The state is written by whoever ends the swap, which may be another; a stop is the run's own word.
@@ -131,8 +150,9 @@ async function runDays(
           await dropStaged(storage, { run, keep: [run, ...left.map(row => row.run)] });
           await recordState(storage, context, 'left', { records });
         }
-        reports.push(report(outcome, { fencedMs }));
-        log.info(reports.at(-1), outcome === 'done' ? 'a day is re-enriched' : 'a day is left half staged');
+        reports.push(report(outcome, { fencedMs, ...(erased !== undefined && { erased }) }));
+        const what = erasure ? 'an address is erased from a day' : 'a day is re-enriched';
+        log.info(reports.at(-1), outcome === 'done' ? what : 'a day is left half staged');
       } catch (error) {
         if (error instanceof SwapLeft) throw error;
         await recordState(storage, context, 'failed', { detail: (error as Error).message });

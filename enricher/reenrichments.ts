@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Configuration } from '../schemas/configuration.ts';
 import type { Log } from '../service/log.ts';
+import type { ErasedBeside } from './erase.ts';
 import type { StorageAddress } from './messages.ts';
 import type { DayReport, ReenrichRequest } from './reenrich.ts';
 
@@ -14,6 +15,7 @@ export interface ReenrichData {
 
 export type ReenrichMessage =
   | { readonly type: 'progress'; readonly report: DayReport }
+  | { readonly type: 'beside'; readonly beside: ErasedBeside }
   | { readonly type: 'failed'; readonly message: string };
 
 export interface ReenrichmentState {
@@ -21,6 +23,9 @@ export interface ReenrichmentState {
   readonly dryRun: boolean;
   readonly days: DayReport[];
   readonly error: string;
+  /** An address is erased; of what is kept beside the days, how much there was of it. */
+  readonly erasing: boolean;
+  readonly beside?: ErasedBeside;
 }
 
 export interface ReenrichmentSupervisor {
@@ -39,6 +44,8 @@ export function createReenrichments(
   let ended = Promise.resolve();
   let dryRun = false;
   let error = '';
+  let erasing = false;
+  let beside: ErasedBeside | undefined;
   const days = new Map<number, DayReport>();
 
   return {
@@ -49,9 +56,12 @@ export function createReenrichments(
       worker = started;
       dryRun = request.dryRun;
       error = '';
+      erasing = request.erase !== undefined;
+      beside = undefined;
       days.clear();
       started.on('message', (message: ReenrichMessage) => {
         if (message.type === 'progress') days.set(message.report.day, message.report);
+        else if (message.type === 'beside') beside = message.beside;
         else error = message.message;
       });
       started.on('error', fault => {
@@ -67,7 +77,14 @@ export function createReenrichments(
       return true;
     },
     stop: () => worker?.postMessage('stop'),
-    state: () => ({ running: worker !== undefined, dryRun, days: [...days.values()], error }),
+    state: () => ({
+      running: worker !== undefined,
+      dryRun,
+      days: [...days.values()],
+      error,
+      erasing,
+      ...(beside && { beside }),
+    }),
     async close() {
       worker?.postMessage('stop');
       await ended;

@@ -2,6 +2,7 @@
 // stored is taken in. Storage that does not answer costs nothing but delay: what is to be told waits, bounded by the
 // table it comes from, and is told again until it is stored. Telling twice is harmless.
 
+import type { Words } from '../schemas/address.ts';
 import type { Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
 import type { ServiceSeen, Storage } from '../storage/storage.ts';
@@ -24,6 +25,11 @@ export interface ServicesExchangeDependencies {
   readonly storage: Pick<Storage, 'insertServices' | 'recordedServices' | 'servicesSeen'>;
   readonly log: Log;
   readonly counters: Counters<typeof ENRICHER_COUNTERS>;
+  /**
+   * False for addresses that may not be stored as they are: what was learned of a server outside then stays with the
+   * enricher that learned it.
+   */
+  readonly mayStore?: (address: Words) => boolean;
   readonly intervalMs?: number;
   readonly nowMs?: () => number;
 }
@@ -33,6 +39,7 @@ export function createServicesExchange({
   storage,
   log,
   counters,
+  mayStore = () => true,
   intervalMs = INTERVAL_MS,
   nowMs = Date.now,
 }: ServicesExchangeDependencies): ServicesExchange {
@@ -44,7 +51,7 @@ export function createServicesExchange({
   let working = Promise.resolve();
 
   async function tell(): Promise<void> {
-    untold = [...untold, ...services.take()].slice(-SERVICES_MAX);
+    untold = [...untold, ...services.take().filter(({ address }) => mayStore(address))].slice(-SERVICES_MAX);
     if (untold.length === 0) return;
     await storage.insertServices(untold);
     untold = [];

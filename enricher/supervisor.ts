@@ -11,6 +11,7 @@ import { KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kafka-source.ts';
 import type { SpoolSettings } from '../transport/spool.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import type { EnricherData, EnricherMessage, StorageAddress } from './messages.ts';
+import { openPrivacy } from './privacy.ts';
 
 const RESTART_MS_MIN = 1000;
 const RESTART_MS_MAX = 30_000;
@@ -106,6 +107,8 @@ export function createEnricherSupervisor(
     running: () => started,
     kafkaUp: () => kafka.get('up') === 1,
     async start() {
+      // The thread reads it again: here a key that is missing stops the start.
+      openPrivacy(configuration);
       metrics.register(counters);
       metrics.register(own);
       if (carrier === 'kafka') metrics.register(kafka);

@@ -31,6 +31,7 @@ export interface Row {
   dst?: string;
   srcMac?: string;
   dstMac?: string;
+  etherType?: number;
   proto?: number;
   srcPort?: number;
   dstPort?: number;
@@ -97,6 +98,7 @@ export function batchOf(rows: readonly Row[]): FlowBatch {
     address(columns.exporter, row, given.exporter ?? '192.0.2.1');
     mac(columns.srcMac, row, given.srcMac);
     mac(columns.dstMac, row, given.dstMac);
+    columns.etherType[row] = given.etherType ?? 0;
     columns.proto[row] = given.proto ?? 6;
     columns.srcPort[row] = given.srcPort ?? 40000;
     columns.dstPort[row] = given.dstPort ?? 443;

@@ -14,6 +14,7 @@ import { type ApplicationsDependencies, registerApplications } from './applicati
 import { createCallers } from './callers.ts';
 import { registerConsole } from './console-files.ts';
 import { type DocumentWriter, registerDocuments } from './documents/routes.ts';
+import { registerErasures } from './erasures.ts';
 import { type Dependency, listen, registerHealth } from './health.ts';
 import {
   documentProblem,
@@ -84,7 +85,8 @@ export function createQueryApi(
       (request.routeOptions.schema?.querystring as { properties?: object } | undefined)?.properties ?? {},
     );
     const problem = problemOf(error, known);
-    if (problem.status >= 500) log.warn({ err: error, url: request.url }, 'a question failed');
+    // The path alone: parameters may hold addresses, and who may log those is protection.ts.
+    if (problem.status >= 500) log.warn({ err: error, path: request.url.split('?')[0] }, 'a question failed');
     return reply.status(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
   });
   app.setNotFoundHandler((request, reply) => {
@@ -120,6 +122,7 @@ export function createQueryApi(
     registerDocuments(routes, { storage, config, nowMs, documents });
     registerEvents(routes, { storage, nowMs });
     if (reenrichments) registerReenrichments(routes, reenrichments, nowMs);
+    if (reenrichments) registerErasures(routes, reenrichments, nowMs);
     registerHealth(routes, metrics, ready);
     registerConsole(routes);
   });

@@ -4,13 +4,15 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pino from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import { DocumentError } from '../schemas/documents.ts';
-import { createLog } from '../service/log.ts';
+import { createLog, type Log } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import type { Storage } from '../storage/storage.ts';
 import { createQueryApi } from './app.ts';
+import { COLUMN_NAMES, PAIR_NAMES } from './dimensions.ts';
 import { rightFor } from './rights.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-tokens-'));
@@ -28,7 +30,11 @@ function tokensFile(entries: readonly object[] = []): string {
   return file;
 }
 
-function create(more: Readonly<Record<string, unknown>> = {}, nowMs?: () => number) {
+function create(
+  more: Readonly<Record<string, unknown>> = {},
+  nowMs?: () => number,
+  log: Log = createLog('test', 'error'),
+) {
   const asked: string[] = [];
   const storage = {
     async select(sql: string) {
@@ -39,9 +45,14 @@ function create(more: Readonly<Record<string, unknown>> = {}, nowMs?: () => numb
   const config = { ...loadConfiguration({}), http: '127.0.0.1:0', ...more };
   const api = createQueryApi(config, {
     storage,
-    log: createLog('test', 'error'),
+    log,
     metrics: createMetrics(),
     ready: () => [],
+    reenrichments: {
+      start: () => true,
+      stop() {},
+      state: () => ({ running: true, dryRun: false, days: [], error: '', erasing: true }),
+    },
     ...(nowMs && { nowMs }),
   });
   const ask = async (url: string, role?: string, method: 'GET' | 'PUT' = 'GET') =>
@@ -101,6 +112,69 @@ describe('with tokens', () => {
     expect(await status('/api/v1/matrix?by=app&filter=addr=10.0.0.1')).toEqual(refused('matrix', 'read', 'inventory'));
     expect(await status('/api/v1/flows')).toEqual(refused('matrix', 'read', 'inventory'));
     expect(await status('/metrics')).toEqual(refused('matrix'));
+  });
+
+  test('the role matrix has nothing asked of ClickHouse but applications, whatever it groups or filters by', async () => {
+    const { app, asked } = create({ tokens: tokensFile(), apiRequestsPerMinute: 1000 });
+    const get = (url: string) => app.inject({ url, headers: { authorization: 'Bearer secret-matrix' } });
+    const names = [...PAIR_NAMES, ...COLUMN_NAMES];
+    const questions = [
+      ...names.map(name => `top?by=${name}`),
+      ...names.map(name => `top?by=app,${name}`),
+      ...names.map(name => `series?split=${name}`),
+      ...PAIR_NAMES.map(name => `matrix?by=${name}`),
+      ...[
+        'addr=10.0.0.1',
+        'srcAddr=10.0.0.0/8',
+        'srcApp=a;dstMac=02:00:00:00:00:01',
+        'vm=web-*',
+        'exporter=192.0.2.1',
+      ].map(filter => `matrix?filter=${encodeURIComponent(filter)}`),
+      'flows',
+      'matrix?by=app&by=addr',
+      'matrix?filter=srcApp%3Da&filter=srcAddr%3D10.0.0.1',
+      'exporters',
+      'events',
+      'coverage',
+    ];
+    let refused = 0;
+    for (const question of questions) {
+      const { statusCode } = await get(`/api/v1/${question}`);
+      if (statusCode === 403) refused++;
+      expect([403, 400, 200, 503, 500], question).toContain(statusCode);
+    }
+    expect(refused).toBeGreaterThan(names.length);
+    expect(asked.length).toBeGreaterThan(0);
+    // Exporters are asked for their health, records for their accounting; nobody's address is.
+    for (const sql of asked) expect(sql).not.toMatch(/(src|dst)(Addr|Mac|Vm|Host|Rack|Port)/);
+  });
+
+  test('questions about addresses, and changes, are told in the log, with who asked and no longer than a line', async () => {
+    const lines: Record<string, unknown>[] = [];
+    const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+    const { app } = create({ tokens: tokensFile() }, undefined, log);
+    const ask = (role: string, method: 'GET' | 'POST', url: string, payload?: object) =>
+      app.inject({ method, url, headers: { authorization: `Bearer secret-${role}` }, ...(payload && { payload }) });
+    await ask('matrix', 'GET', '/api/v1/matrix?by=app');
+    await ask('read', 'GET', '/api/v1/matrix?by=vm');
+    await ask('matrix', 'GET', '/api/v1/flows?filter=addr%3D203.0.113.9');
+    expect(lines.filter(({ msg }) => msg === 'a question that is logged')).toEqual([]);
+    await ask('records', 'GET', '/api/v1/flows?filter=addr%3D10.0.0.1');
+    const { statusCode } = await ask('admin', 'POST', '/api/v1/erasures', { address: '203.0.113.7' });
+    expect(statusCode).toBe(202);
+    expect((await ask('admin', 'POST', '/api/v1/erasures', { address: '203.0.113.0/24' })).statusCode).toBe(400);
+    expect((await ask('inventory', 'POST', '/api/v1/erasures', { address: '203.0.113.7' })).statusCode).toBe(403);
+    await ask('records', 'GET', `/api/v1/matrix?by=addr&filter=${'x'.repeat(8000)}`);
+    const audit = lines.filter(({ msg }) => msg === 'a question that is logged');
+    expect(audit.map(({ caller, role, right, method, question }) => [caller, role, right, method, question])).toEqual([
+      ['records', 'records', 'records', 'GET', '/api/v1/flows?filter=addr%3D10.0.0.1'],
+      ['admin', 'admin', 'admin', 'POST', '/api/v1/erasures'],
+      ['admin', 'admin', 'admin', 'POST', '/api/v1/erasures'],
+      ['records', 'records', 'records', 'GET', expect.stringMatching(/^\/api\/v1\/matrix\?by=addr&filter=x+\.\.\.$/)],
+    ]);
+    expect((audit[3]!['question'] as string).length).toBe(2048 + 3);
+    // Neither a secret nor what a body or a refused question held.
+    expect(JSON.stringify(lines)).not.toMatch(/secret-|203\.0\.113/);
   });
 
   test('a token that has expired is unknown', async () => {

@@ -9,12 +9,15 @@ import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Caller, Callers } from './callers.ts';
 import { HttpProblem, PROBLEM_TYPE, type ProblemDocument } from './problem.ts';
-import { may, rightFor } from './rights.ts';
+import { may, type Right, rightFor } from './rights.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 const WINDOW_MS = 60_000;
 /** Callers whose requests are counted at once. */
 const COUNTED_MAX = 10_000;
+
+/** Of a question in the log; what is longer is cut. */
+const QUESTION_LENGTH_MAX = 2048;
 
 /** How long a client may take to send its head, and its whole request; idle connections go after the last. */
 export const SLOW_CLIENT_LIMITS = { headersMs: 10_000, requestMs: 120_000, idleMs: 30_000 } as const;
@@ -65,8 +68,7 @@ export function registerProtection(
     if (right === 'nothing') return;
     if (!caller) return refuseUnknown(reply);
     if (!may(caller.role, right)) return refuseForbidden(reply, caller, right);
-    if (callers.required && right !== 'matrix' && right !== 'read')
-      log.info({ caller: caller.name, role: caller.role, right, url: request.url }, 'a question that is logged');
+    if (callers.required && right !== 'matrix' && right !== 'read') audit(log, caller, right, request);
   });
   app.register(rateLimit, {
     max: apiRequestsPerMinute,
@@ -102,6 +104,12 @@ function refuseOtherSites({ method, headers, host }: FastifyRequest, tokensRequi
       'Not by this name',
       `without --tokens the API answers to localhost and 127.0.0.1 only, not to "${host}"; a proxy in front sends one of them as Host`,
     );
+}
+
+/** Who asked for addresses, handed something in or changed what is stored. Bodies are not told: some hold an address. */
+function audit(log: Log, { name, role }: Caller, right: Right, { method, url, ip }: FastifyRequest): void {
+  const question = url.length > QUESTION_LENGTH_MAX ? `${url.slice(0, QUESTION_LENGTH_MAX)}...` : url;
+  log.info({ caller: name, role, right, from: ip, method, question }, 'a question that is logged');
 }
 
 function keyOf(request: FastifyRequest): string {

@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox';
 import { ProblemDocument, refuse } from './problem.ts';
 import { parseTime } from './window.ts';
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 const DAYS_MAX = 400;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
@@ -30,10 +30,22 @@ const Day = Type.Object(
         bytesMoved: Type.Number({ description: 'estimated bytes of either' }),
       }),
     ),
+    erased: Type.Optional(Type.Number({ description: 'of an erasure: records with the address at an end' })),
   },
   { additionalProperties: false },
 );
 export type ReenrichedDay = Static<typeof Day>;
+
+/** Rows that hold an address, of what is kept beside the records of days. */
+export const Beside = Type.Object(
+  {
+    services: Type.Number({ description: 'what was learned of servers there, which goes' }),
+    asExporter: Type.Number({ description: 'rows of an exporter of this address, which stay' }),
+    documents: Type.Number({ description: 'recorded documents that name it, which stay' }),
+  },
+  { additionalProperties: false },
+);
+export type Beside = Static<typeof Beside>;
 
 export const ReenrichmentAnswer = Type.Object(
   {
@@ -47,11 +59,16 @@ export const ReenrichmentAnswer = Type.Object(
 export type ReenrichmentAnswer = Static<typeof ReenrichmentAnswer>;
 
 export interface Reenrichments {
-  /** False when one is running here. */
-  start(request: { readonly fromMs: number; readonly toMs: number; readonly dryRun: boolean }): boolean;
+  /** False when one is running here, or an erasure. */
+  start(request: {
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly dryRun: boolean;
+    readonly erase?: string;
+  }): boolean;
   /** Asks the running one to stop at the next point where nothing is half done. */
   stop(): void;
-  state(): ReenrichmentAnswer;
+  state(): ReenrichmentAnswer & { readonly erasing: boolean; readonly beside?: Beside };
 }
 
 const Request = Type.Object(
@@ -85,12 +102,7 @@ export function registerReenrichments(app: FastifyInstance, reenrichments: Reenr
       if (fromMs >= toMs) refuse('from', 'must lie before to');
       if (toMs - fromMs > DAYS_MAX * DAY_MS) refuse('from', `lies more than ${DAYS_MAX} days before to`);
       if (reenrichments.start({ fromMs, toMs, dryRun })) return reply.status(202).send(reenrichments.state());
-      return reply.status(409).send({
-        type: 'urn:hairpin:problem:reenrichment-running',
-        title: 'A re-enrichment is running',
-        status: 409,
-        detail: `wait for it, or stop it with DELETE ${url}`,
-      });
+      return reply.status(409).send(runningProblem(url));
     },
   );
   app.get(
@@ -114,7 +126,16 @@ export function registerReenrichments(app: FastifyInstance, reenrichments: Reenr
   );
 }
 
-function dayOrTime(parameter: string, text: string, dayMs: number, nowMs: number): number {
+export function runningProblem(url: string): ProblemDocument {
+  return {
+    type: 'urn:hairpin:problem:reenrichment-running',
+    title: 'A re-enrichment or an erasure is running',
+    status: 409,
+    detail: `wait for it, or stop it with DELETE ${url}`,
+  };
+}
+
+export function dayOrTime(parameter: string, text: string, dayMs: number, nowMs: number): number {
   const ms = DATE.test(text) ? Date.parse(text) + dayMs : parseTime(parameter, text, nowMs);
   if (Number.isNaN(ms)) refuse(parameter, `"${text}" is no day`);
   return ms;

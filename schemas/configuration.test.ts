@@ -111,6 +111,25 @@ describe('the configuration', () => {
     expect(faultsOf({ flags: { udp: '' } })).toEqual(['--udp must not have fewer than 1 items']);
   });
 
+  test('takes prefixes of exporters, and no privacy by key without one', () => {
+    expect(loadConfiguration({ flags: { 'exporter-allow': '10.0.0.0/8,2001:db8::1' } }).exporterAllow).toHaveLength(2);
+    expect(faultsOf({ flags: { 'exporter-allow': '10.0.0.0/33' } })).toEqual([
+      '--exporter-allow "10.0.0.0/33" is no prefix (10.0.0.0/8, 2001:db8::/32)',
+    ]);
+    expect(faultsOf({ flags: { privacy: 'anonymise' } })).toEqual(['--privacy needs --privacy-key FILE']);
+    expect(faultsOf({ flags: { privacy: 'some' } })).toEqual(['--privacy must be one of off, truncate, anonymise']);
+  });
+
+  test('takes days of single tables, each once', () => {
+    const { retention } = loadConfiguration({ flags: { retention: 'flows=7, events=90' } });
+    expect(retention).toEqual(['flows=7', 'events=90']);
+    expect(faultsOf({ flags: { retention: 'flows=0,documents=3,events=9,events=8' } })).toEqual([
+      expect.stringMatching(/^--retention "flows=0" is no TABLE=DAYS; tables are flows, traffic_1m, /),
+      expect.stringMatching(/^--retention "documents=3" is no TABLE=DAYS/),
+      '--retention "events=8" names events again',
+    ]);
+  });
+
   test('names an unknown variable even when everything else is right', () => {
     expect(faultsOf({ environment: { HAIRPIN_PORT: '1' } })).toEqual([
       'HAIRPIN_PORT is no known variable; --help lists them',

@@ -6,9 +6,11 @@ import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Static, Type } from 'typebox';
 import { parse as parseYaml } from 'yaml';
+import { parsePrefix } from './address.ts';
 import { parsePortSpan } from './applications.ts';
 import { CLOCK_PATTERN, CLOCK_SPEED_MAX, parseClock } from './clock.ts';
 import { DocumentError, documentChecker, type Fault } from './documents.ts';
+import { parseRetention, RETAINED_TABLES } from './retention.ts';
 
 const MiB = 1024 * 1024;
 const port = { minimum: 1, maximum: 65535 };
@@ -150,6 +152,18 @@ const key = {
     maximum: 1000000,
     description: 'exporters tracked; those that delivered data within 30 minutes never give way to new ones',
   }),
+  exporterAllow: Type.Array(Type.String({ minLength: 1 }), {
+    default: [],
+    uniqueItems: true,
+    maxItems: 1024,
+    description: 'prefixes of exporters that are taken, over UDP, TCP and TLS; empty takes everybody',
+  }),
+  exporterRateMax: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 10000000,
+    description: 'datagrams or messages a second taken of one exporter, per receive worker; 0 is no limit',
+  }),
   elements: Type.String({
     default: '',
     description: 'more information elements: a table with tabs (.tsv: pen, id, name, type, units, column) or YAML',
@@ -210,6 +224,12 @@ const key = {
     minimum: 1,
     maximum: 36500,
     description: 'days hourly roll-ups are kept; minute and 5-minute ones a tenth of it',
+  }),
+  retention: Type.Array(Type.String(), {
+    default: [],
+    uniqueItems: true,
+    maxItems: 64,
+    description: 'days that single tables keep rows, TABLE=DAYS (flows=7,events=90), before the two keys above',
   }),
   inventory: Type.String({ default: '', description: 'inventory document (JSON or YAML), read again when it changes' }),
   applications: Type.String({ default: '', description: 'applications document, read again when it changes' }),
@@ -310,6 +330,14 @@ const key = {
   }),
   kafkaUser: Type.String({ default: '', description: 'SASL user' }),
   kafkaPassword: Type.String({ default: '', description: 'SASL password; better given as HAIRPIN_KAFKA_PASSWORD' }),
+  privacy: Type.Enum(['off', 'truncate', 'anonymise'], {
+    default: 'off',
+    description: 'what is stored of addresses outside: all, their /24 or /48, or a keyed hash (--privacy-key)',
+  }),
+  privacyKey: Type.String({
+    default: '',
+    description: 'file with the key of --privacy anonymise, 32 bytes or more; the same for every enricher',
+  }),
   queryTimeoutMs: Type.Integer({
     default: 30000,
     minimum: 100,
@@ -360,6 +388,20 @@ const checker = documentChecker(Configuration, configuration => {
   if (mirrors.length > 0) faults.push({ path: '/mirrorUdp', message: `has port ${mirrors.join(', ')} of --udp too` });
   const both = ipfixTls.filter(port => ipfixTcp.includes(port));
   if (both.length > 0) faults.push({ path: '/ipfixTls', message: `has port ${both.join(', ')} of --ipfix-tcp too` });
+  if (configuration.privacy === 'anonymise' && configuration.privacyKey === '')
+    faults.push({ path: '/privacy', message: 'needs --privacy-key FILE' });
+  configuration.exporterAllow.forEach((text, i) => {
+    if (!parsePrefix(text))
+      faults.push({ path: `/exporterAllow/${i}`, message: `"${text}" is no prefix (10.0.0.0/8, 2001:db8::/32)` });
+  });
+  const retained = configuration.retention.map(parseRetention);
+  retained.forEach((entry, i) => {
+    const path = `/retention/${i}`;
+    const text = configuration.retention[i]!;
+    if (!entry) faults.push({ path, message: `"${text}" is no TABLE=DAYS; tables are ${RETAINED_TABLES.join(', ')}` });
+    else if (retained.findIndex(other => other?.table === entry.table) < i)
+      faults.push({ path, message: `"${text}" names ${entry.table} again` });
+  });
   ephemeralPorts.forEach((text, i) => {
     if (!parsePortSpan(text))
       faults.push({ path: `/ephemeralPorts/${i}`, message: `"${text}" is no range of ports (32768-65535)` });

@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   API_UNPROTECTED: 'the API would listen on the network without tokens',
   API_UNREACHABLE: 'a running Hairpin that a command asks does not answer',
   REENRICHMENT_REFUSED: 'a re-enrichment cannot be begun as asked',
+  PRIVACY_KEY_UNUSABLE: 'the key for the anonymisation of addresses cannot be used',
   QUESTION_INVALID: 'a question to the API cannot be answered as asked',
 } as const;
 

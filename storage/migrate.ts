@@ -5,12 +5,21 @@ import type { Configuration } from '../schemas/configuration.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { ClickHouse } from './client.ts';
 import { StorageError } from './storage.ts';
-import { CREATE_FLOWS_NAMED_SQL, createTableSql, createViewSql, expirySql, TABLES, VIEWS } from './tables.ts';
+import {
+  CREATE_FLOWS_NAMED_SQL,
+  createTableSql,
+  createViewSql,
+  expirySql,
+  retainedDays,
+  TABLES,
+  VIEWS,
+} from './tables.ts';
 
 /** The oldest server whose settings and deduplication of views are what client.ts relies on. */
 export const SERVER_VERSION_MIN = '25.8';
 
-export type MigrationConfiguration = Pick<Configuration, 'retentionDays' | 'rollupRetentionDays' | 'durable'>;
+export type MigrationConfiguration = Pick<Configuration, 'retentionDays' | 'rollupRetentionDays' | 'durable'> &
+  Partial<Pick<Configuration, 'retention'>>;
 
 interface Migration {
   readonly id: number;
@@ -58,6 +67,7 @@ export async function migrate(storage: ClickHouse, config: MigrationConfiguratio
     await storage.createDatabase();
     await runMigrations(storage, config);
     await alignColumns(storage);
+    await dropExpired(storage, config);
     await alignTables(storage, config);
     await storage.command(CREATE_FLOWS_NAMED_SQL);
   } catch (error) {
@@ -135,8 +145,32 @@ async function alignTables(storage: ClickHouse, config: MigrationConfiguration):
   for (const table of TABLES) {
     const query = queries.get(table.name) ?? '';
     const expiry = expirySql(table, config);
-    if (!query.includes(expiry)) await storage.command(`ALTER TABLE ${table.name} MODIFY TTL ${expiry}`);
+    if (!query.includes(expiry)) {
+      // The server then works out anew, in the background, how old each part gets, and leaves the columns of large parts
+      // where they are; parts of one file, which are small, are written again.
+      if (!query.includes(RECALCULATE_ONLY))
+        await storage.command(`ALTER TABLE ${table.name} MODIFY SETTING ${RECALCULATE_ONLY}`);
+      await storage.command(`ALTER TABLE ${table.name} MODIFY TTL ${expiry}`);
+    }
     const durable = query.includes('fsync_after_insert = 1');
     if (durable !== config.durable) await storage.command(`ALTER TABLE ${table.name} MODIFY SETTING ${fsync}`);
+  }
+}
+
+const RECALCULATE_ONLY = 'materialize_ttl_recalculate_only = 1';
+
+/**
+ * Drops days that are beyond retention at once: a retention that was shortened else waits for merges. A day more, because
+ * the times that roll-ups age by are those of flows, which may lie ahead of their receipt.
+ */
+async function dropExpired(storage: ClickHouse, config: MigrationConfiguration): Promise<void> {
+  const daily = TABLES.filter(({ partition, expiry }) => partition !== undefined && expiry !== undefined);
+  for (const table of daily) {
+    const days = await storage.select<{ partition: string }>(
+      `SELECT DISTINCT partition FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND active
+         AND toDate(YYYYMMDDToDate(toUInt32(partition))) < toDate(now('UTC')) - {days:UInt32} ORDER BY partition`,
+      { table: table.name, days: retainedDays(table, config) + 2 },
+    );
+    for (const { partition } of days) await storage.command(`ALTER TABLE ${table.name} DROP PARTITION ${partition}`);
   }
 }

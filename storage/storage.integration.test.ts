@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeArrow } from '../schemas/arrow.ts';
@@ -8,9 +10,11 @@ import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { keyToBigint, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/keys.ts';
+import { RETAINED_TABLES } from '../schemas/retention.ts';
 import { type ClickHouse, createStorage } from './client.ts';
 import { checkVersion, migrate } from './migrate.ts';
 import { StorageError, type StoredFact } from './storage.ts';
+import { retainedDays, TABLES } from './tables.ts';
 import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from './testdata.ts';
 
 const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
@@ -395,6 +399,85 @@ describe('migration', () => {
     await migrate(storage, CONFIG);
     expect(await query()).toMatch(/toIntervalDay\(30\).*fsync_after_insert = 0, fsync_part_directory = 0/s);
     expect(await count(storage, 'flows')).toBe(1);
+  });
+
+  test('keeps each table as long as it is told, from the start on, and moves no column of a large part for it', async () => {
+    const storage = await fresh();
+    // By days, for the clock must not pass midnight in between.
+    const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+    const ages = [0, 5, 20, 28];
+    // A file for each column, as parts beyond a gigabyte have.
+    await storage.command('ALTER TABLE flows MODIFY SETTING min_bytes_for_wide_part = 0, min_rows_for_wide_part = 0');
+    for (const age of ages)
+      await storage.insertArrow('flows', flowsArrow(`age ${age}`, [{ receivedAt: today - age * DAY_MS }]), `${age}`);
+    const days = async (table: string) =>
+      (
+        await storage.select<{ age: number }>(
+          `SELECT DISTINCT toUInt32(toDate('${new Date(today).toISOString().slice(0, 10)}') - YYYYMMDDToDate(toUInt32(partition))) AS age
+           FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND active ORDER BY age`,
+          { table },
+        )
+      ).map(({ age }) => age);
+    const mutated = async () => {
+      while (await count(storage, 'system.mutations WHERE database = currentDatabase() AND NOT is_done'))
+        await new Promise(done => setTimeout(done, 10));
+    };
+    /** Of each active part of `flows`: the file of a column, and until when it stays. */
+    const parts = async () => {
+      await mutated();
+      const rows = await storage.select<{ partition: string; path: string; until: string }>(
+        `SELECT partition, path, toString(toUInt32(delete_ttl_info_max)) AS until FROM system.parts
+         WHERE database = currentDatabase() AND table = 'flows' AND active ORDER BY partition DESC`,
+      );
+      return rows.map(({ partition, path, until }) => ({
+        partition,
+        inode: statSync(join(path, 'bytes.bin')).ino,
+        days: Math.round((Number(until) * 1000 - today) / DAY_MS),
+      }));
+    };
+    expect([await days('flows'), await days('traffic_1h'), await days('traffic_1m')]).toEqual([ages, ages, ages]);
+    const before = await parts();
+    expect(before.map(({ days: left }) => left)).toEqual([30, 25, 10, 2]);
+
+    // Longer: everything stays where it is, for longer.
+    await migrate(storage, { ...CONFIG, retention: ['flows=60', 'events=9'] });
+    const longer = await parts();
+    expect(longer.map(({ days: left }) => left)).toEqual([60, 55, 40, 32]);
+    expect(longer.map(({ inode }) => inode)).toEqual(before.map(({ inode }) => inode));
+
+    // Shorter: whole days are gone at once, of the tables that were named.
+    const shorter = { ...CONFIG, retention: ['flows=10', 'traffic_1m=25'] };
+    await migrate(storage, shorter);
+    expect([await days('flows'), await days('traffic_1h'), await days('traffic_1m')]).toEqual([
+      [0, 5],
+      ages,
+      [0, 5, 20],
+    ]);
+    expect((await parts()).map(({ inode, days: left }) => [inode, left])).toEqual([
+      [before[0]!.inode, 10],
+      [before[1]!.inode, 5],
+    ]);
+    expect(await count(storage, 'flows')).toBe(2);
+
+    const state = () =>
+      storage.select(
+        `SELECT t.name AS name, create_table_query, (SELECT count() FROM system.mutations WHERE database = currentDatabase()) AS mutations
+         FROM system.tables AS t WHERE database = currentDatabase() ORDER BY name`,
+      );
+    const settled = await state();
+    await migrate(storage, shorter);
+    expect(await state()).toEqual(settled);
+    // What comes late, of a day that is gone, is taken like any other and goes with it.
+    await storage.insertArrow('flows', flowsArrow('late', [{ receivedAt: today - 20 * DAY_MS }]), 'late');
+    await migrate(storage, shorter);
+    expect(await days('flows')).toEqual([0, 5]);
+  });
+
+  test('has an age for each table that may be told one, and for no other', () => {
+    expect(TABLES.filter(({ expiry }) => expiry).map(({ name }) => name)).toEqual(RETAINED_TABLES);
+    const [flows] = TABLES;
+    expect(retainedDays(flows!, CONFIG)).toBe(30);
+    expect(retainedDays(flows!, { ...CONFIG, retention: ['events=3', 'flows=4'] })).toBe(4);
   });
 
   test('adds the table of facts to a database that was made before it', async () => {

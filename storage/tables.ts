@@ -6,6 +6,7 @@ import { type Column, clickhouseType } from '../schemas/columns.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
+import { parseRetention } from '../schemas/retention.ts';
 import { trafficSelectSql, UNELECTED_KEYS } from './elections.ts';
 import { FLOWS_NAMED_SQL } from './flows-named.ts';
 import { coarserSql, PAIR_KEYS, SUMS, TRAFFIC_KEYS } from './spread.ts';
@@ -16,6 +17,8 @@ export const TOKENS_MAX = 100_000;
 export interface Retention {
   readonly retentionDays: number;
   readonly rollupRetentionDays: number;
+  /** Of single tables: `flows=7`. */
+  readonly retention?: readonly string[];
 }
 
 export interface Table {
@@ -262,8 +265,14 @@ export function createTableSql(table: Table, retention: Retention): string {
 }
 
 /** `toIntervalDay(30)` is also how the server writes it down, which migrate.ts compares. */
-export function expirySql({ expiry }: Table, retention: Retention): string {
-  return expiry ? `${expiry.column} + toIntervalDay(${expiry.days(retention)})` : '';
+export function expirySql(table: Table, retention: Retention): string {
+  return table.expiry ? `${table.expiry.column} + toIntervalDay(${retainedDays(table, retention)})` : '';
+}
+
+/** Days that a table keeps its rows, Infinity for ever. */
+export function retainedDays({ name, expiry }: Table, retention: Retention): number {
+  const own = retention.retention?.map(parseRetention).find(entry => entry?.table === name);
+  return own?.days ?? expiry?.days(retention) ?? Number.POSITIVE_INFINITY;
 }
 
 /** Roll-ups made of finer ones. */

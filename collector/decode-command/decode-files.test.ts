@@ -99,6 +99,66 @@ describe('a file', () => {
     v5 = write('v5.bin', netflow5([record5(2, 3000), record5(1, 40)], { sampling: 100 }));
   });
 
+  test('redacted has no whole address, MAC or station of an end, in every format', async () => {
+    const four = template(256, [
+      [8, 4],
+      [12, 4],
+      [56, 6],
+      [80, 6],
+      [349, 16],
+      [1, 4],
+    ]);
+    const six = template(257, [
+      [27, 16],
+      [28, 16],
+      [1, 4],
+    ]);
+    const octets = (text: string) => [...Buffer.from(text, 'hex')];
+    const file = write(
+      'ends.bin',
+      ipfix([
+        set(2, [...four, ...six]),
+        set(
+          256,
+          octets('cb00714d'),
+          octets('0a010203'),
+          octets('005056aabbcc'),
+          octets('00163e112233'),
+          octets('ab'.repeat(16)),
+          u32(1),
+        ),
+        set(257, octets('20010db8000700080000000000000009'), octets('fd000000000000000000000000000001'), u32(2)),
+      ]),
+    );
+    const wanted = [
+      {
+        srcAddr: '203.0.113.0',
+        dstAddr: '10.1.2.0',
+        srcMac: '00:50:56:00:00:00',
+        dstMac: '00:16:3e:00:00:00',
+        stationId: '',
+      },
+      { srcAddr: '2001:db8:7::', dstAddr: 'fd00::', srcMac: '', dstMac: '', stationId: '' },
+    ];
+    for (const format of ['jsonl', 'csv', 'table', 'arrow'] as const) {
+      const [out, err] = [new Sink(), new Sink()];
+      expect(await decodeFiles([file], { format, redacted: true }, out, err)).toBe(0);
+      if (format === 'jsonl')
+        expect(
+          out.text
+            .trimEnd()
+            .split('\n')
+            .map(line => JSON.parse(line)),
+        ).toMatchObject(wanted.map((row, i) => ({ ...row, bytes: i + 1 })));
+      // The octets of what is hidden, as text and as they stand in columns.
+      for (const hidden of ['203.0.113.77', '10.1.2.3', 'aa:bb:cc', '11:22:33', ':9', 'abab'])
+        expect([format, out.text.includes(hidden)]).toEqual([format, false]);
+      for (const hidden of ['cb00714d', '0a010203', 'ccbbaa', '332211', 'ab'.repeat(8)])
+        expect([format, out.bytes.toString('hex').includes(hidden)]).toEqual([format, false]);
+    }
+    expect((await decode([file])).out.text).toContain('203.0.113.77');
+  });
+
   test('becomes one JSON line a record, with every decoded column in order', async () => {
     const { code, out, err } = await decode([v5]);
     const lines = out.text.trimEnd().split('\n');

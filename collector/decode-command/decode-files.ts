@@ -18,6 +18,7 @@ import { VXLAN } from '../decode/packet/udp-tunnels.ts';
 import { rulesWith } from '../decode/templated/elements.ts';
 import { type LoadedElements, loadElements } from '../element-registry.ts';
 import { ElementPrinter } from './all-elements.ts';
+import { redact } from './redact.ts';
 import { TABLE_COLUMNS, TEXT_FORMATS } from './row-text.ts';
 import { summary, templateList } from './summary.ts';
 
@@ -34,6 +35,8 @@ export interface DecodeOptions {
   readonly allElements?: boolean;
   /** Frames that the capture holds mirrored, in ERSPAN or VXLAN, count as one in so many; 0 passes them over. */
   readonly mirrorRate?: number;
+  /** Rows hold no whole address, MAC or station; not with `allElements`, which tells what was sent as it was. */
+  readonly redacted?: boolean;
   /** Names of elements, and columns for some of them, beside those that are built in. */
   readonly elements?: LoadedElements;
 }
@@ -44,7 +47,14 @@ const LIMITS: Limits = { templatesMax: 65536, exportersMax: 65536 };
 /** Returns the exit code: 1 when a file could not be read, with the reason on `err`. */
 export async function decodeFiles(
   files: readonly string[],
-  { format, columns = [], allElements = false, mirrorRate = 0, elements = loadElements('') }: DecodeOptions,
+  {
+    format,
+    columns = [],
+    allElements = false,
+    mirrorRate = 0,
+    redacted = false,
+    elements = loadElements(''),
+  }: DecodeOptions,
   out: Writable,
   err: Writable,
 ): Promise<number> {
@@ -60,6 +70,7 @@ export async function decodeFiles(
         clearBatch(batch);
         return;
       }
+      if (redacted) redact(batch);
       if (format === 'arrow') {
         kept.push(batch);
         output.batch = fresh();
@@ -110,6 +121,7 @@ export async function decodeFiles(
     }
   }
   if (format === 'arrow') {
+    if (redacted) redact(output.batch);
     const [first, ...more] = [output.batch, ...kept].map(batch => ({ ...batch, list }));
     for (const piece of encodePieces(first!, ...more)) await write(out, piece);
   }

@@ -1,0 +1,265 @@
+// An address is erased from a real ClickHouse: nothing tells it any more, records and roll-ups go on telling the same,
+// whatever comes in meanwhile and wherever it is killed.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { parseAddress } from '../schemas/address.ts';
+import { createLog } from '../service/log.ts';
+import type { ClickHouse } from '../storage/client.ts';
+import { standingFences } from '../storage/fence.ts';
+import { migrate } from '../storage/migrate.ts';
+import { createPass } from '../storage/pass.ts';
+import { recoverFences } from '../storage/reenrichments.ts';
+import { startTestServer, type TestServer } from '../storage/testdata.ts';
+import { countBeside, eraseBeside } from './erase.ts';
+import { type ReenrichDependencies, reenrich } from './reenrich.ts';
+import type { Step } from './reenrich-day.ts';
+import { faultsOf, ingest, LATE, numbered, PAST, recordDocuments, rollupOf } from './reenrich-testdata.ts';
+import type { Row } from './testdata.ts';
+
+const log = createLog('test', 'error');
+vi.setConfig({ testTimeout: 120_000 });
+
+const DAY_MS = 86_400_000;
+const LATER_MS = 10 * 60_000;
+const TODAY = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+const range = { fromMs: TODAY - DAY_MS, toMs: TODAY + DAY_MS };
+/** A VM's, a stranger's within the internal prefixes, and one outside. */
+const VM = '10.0.0.3';
+const INSIDE = '10.0.0.23';
+const OUTSIDE = '203.0.113.77';
+
+let house: TestServer;
+let databases = 0;
+beforeAll(async () => {
+  house = await startTestServer();
+});
+afterAll(() => house.close());
+
+/** Every seventh record has an end outside, IPv4 or not; every record has MACs and a station. */
+const given = (from: number, to: number, receivedAt: (n: number) => number): Row[] =>
+  numbered(from, to, receivedAt).map((row, i) => ({
+    ...row,
+    etherType: 0x0800,
+    srcMac: '02:00:00:00:00:aa',
+    dstMac: '02:00:00:00:00:bb',
+    ...(i % 7 === 0 && { dst: OUTSIDE }),
+    ...(i % 7 === 1 && { src: OUTSIDE }),
+  }));
+const aroundMidnight = (n: number) => TODAY - 10_000 + (n % 200) * 100;
+const BATCHES = [
+  { token: 'a', rows: given(0, 1000, n => TODAY - DAY_MS / 2 + n * 100) },
+  { token: 'b', rows: given(1000, 2000, aroundMidnight) },
+  { token: 'c', rows: given(2000, 3000, n => TODAY + (n - 1999)) },
+];
+const NUMBERS = 3000;
+
+async function filled(): Promise<ClickHouse> {
+  const storage = house.connect(`erase${databases++}`);
+  await migrate(storage, PAST_CONFIG);
+  await recordDocuments(storage, LATE);
+  for (const { token, rows } of BATCHES) await ingest(storage, token, rows, LATE);
+  await storage.command('ALTER TABLE flows UPDATE storedAt = storedAt - 3600 WHERE 1 SETTINGS mutations_sync = 1');
+  await createPass({ storage, log }).run(Date.now());
+  return storage;
+}
+const PAST_CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
+
+const run = (
+  storage: ClickHouse,
+  erase: string | undefined,
+  more: Partial<ReenrichDependencies> = {},
+  dryRun = false,
+) =>
+  reenrich(
+    PAST,
+    { ...range, dryRun, ...(erase !== undefined && { erase }) },
+    { storage, log, signal: new AbortController().signal, ...more },
+  );
+
+const hit = (address: string) => `(srcAddr = toIPv6('${address}') OR dstAddr = toIPv6('${address}'))`;
+async function count(storage: ClickHouse, where: string, from = 'flows'): Promise<number> {
+  const [row] = await storage.select<{ n: string }>(`SELECT count() AS n FROM ${from} WHERE ${where}`);
+  return Number(row!.n);
+}
+const pairsWith = (storage: ClickHouse, address: string) =>
+  count(
+    storage,
+    `pair IN (SELECT cityHash64(srcAddr, toIPv6('${address}')) FROM flows UNION ALL SELECT cityHash64(toIPv6('${address}'), dstAddr) FROM flows)`,
+    'unelected_5m',
+  );
+const ERASABLE = [
+  'srcAddr',
+  'dstAddr',
+  'srcMac',
+  'dstMac',
+  'srcVm',
+  'dstVm',
+  'srcIdentity',
+  'dstIdentity',
+  'stationId',
+];
+/** What an erasure may not change, of all records, and everything of those that it does not concern. */
+const untouched = async (storage: ClickHouse, numbers?: readonly unknown[]) => {
+  const where = numbers ? `bytes NOT IN (${numbers.join(', ')})` : '1';
+  return {
+    kept: await storage.select(`SELECT * EXCEPT (revision, ${ERASABLE.join(', ')}) FROM flows ORDER BY bytes`),
+    others: await storage.select(`SELECT * EXCEPT (revision) FROM flows WHERE ${where} ORDER BY bytes`),
+  };
+};
+const numbersOf = async (storage: ClickHouse, address: string) =>
+  (await storage.select<{ bytes: string }>(`SELECT bytes FROM flows WHERE ${hit(address)}`)).map(({ bytes }) => bytes);
+
+test.each([
+  [VM, '3fff:eee::', 'the address of a VM'],
+  [INSIDE, '10.0.0.0', 'an address inside that is nobody’s'],
+  [OUTSIDE, '3fff:eee::', 'an address outside'],
+])('%s is %s afterwards: %s', async (address, becomes) => {
+  const storage = await filled();
+  const numbers = await numbersOf(storage, address);
+  expect(numbers.length).toBeGreaterThan(100);
+  expect(await pairsWith(storage, address)).toBeGreaterThan(0);
+  const before = await untouched(storage, numbers);
+  const rollups = ['traffic_1m', 'traffic_5m', 'traffic_1h'] as const;
+  const traffic = await Promise.all(rollups.map(table => rollupOf(storage, table)));
+
+  const preview = await run(storage, address, {}, true);
+  expect(preview.map(({ outcome }) => outcome)).toEqual(['previewed', 'previewed']);
+  expect(preview.reduce((sum, { erased }) => sum + erased!, 0)).toBe(numbers.length);
+  expect(await numbersOf(storage, address)).toHaveLength(numbers.length);
+
+  const reports = await run(storage, address);
+  expect(reports.map(({ outcome, records }) => [outcome, records])).toEqual([
+    ['done', 1500],
+    ['done', 1500],
+  ]);
+  expect(await count(storage, hit(address))).toBe(0);
+  expect(await count(storage, hit(becomes))).toBe(numbers.length);
+  const end = (side: string) =>
+    `${side}Addr = toIPv6('${becomes}') AND (${side}Mac != 0 OR ${side}Vm != 0 OR ${side}Identity != 0)`;
+  expect(await count(storage, `(${end('src')}) OR (${end('dst')})`)).toBe(0);
+  // Nor by the hash of a pair, which can be tried out.
+  expect(await pairsWith(storage, address)).toBe(0);
+  expect(await untouched(storage, numbers)).toEqual(before);
+  expect(await Promise.all(rollups.map(table => rollupOf(storage, table)))).toEqual(traffic);
+  expect(await faultsOf(storage, NUMBERS)).toEqual([]);
+
+  // A second time there is nothing to do; what comes again is recognised.
+  expect((await run(storage, address)).map(({ outcome, records, erased }) => [outcome, records, erased])).toEqual([
+    ['done', 0, 0],
+    ['done', 0, 0],
+  ]);
+  for (const { token, rows } of BATCHES) {
+    await ingest(storage, token, rows, LATE, true);
+    await ingest(storage, token, rows, LATE);
+  }
+  expect(await count(storage, hit(address))).toBe(0);
+  expect(await faultsOf(storage, NUMBERS)).toEqual([]);
+
+  // Enriched again, nobody of ours is found there: an end outside stays outside, one inside in its network.
+  const ends = `SELECT srcRule, dstRule, count() AS n FROM flows WHERE ${hit(becomes)} GROUP BY ALL ORDER BY ALL`;
+  const rules = await storage.select(ends);
+  await run(storage, undefined);
+  if (address !== VM) expect(await storage.select(ends)).toEqual(rules);
+  expect(await count(storage, hit(address))).toBe(0);
+  expect(await faultsOf(storage, NUMBERS)).toEqual([]);
+});
+
+test('a batch that comes at any step is stored once; of what came before the swap nothing tells the address', async () => {
+  const storage = await filled();
+  let next = NUMBERS;
+  const coming: Promise<number>[] = [];
+  await run(storage, VM, {
+    reached: async () => {
+      const [from, to] = [next, next + 30];
+      next = to;
+      const arrived = ingest(storage, `straggler${from}`, numbered(from, to, aroundMidnight), LATE);
+      coming.push(arrived);
+      if ((await standingFences(storage)).length === 0) await arrived;
+    },
+  });
+  await Promise.all(coming);
+  expect(await faultsOf(storage, next)).toEqual([]);
+  expect(await count(storage, `${hit(VM)} AND revision > 0`)).toBe(0);
+  // New traffic of that address is new; the same again takes it too.
+  expect(await count(storage, hit(VM))).toBeGreaterThan(0);
+  await run(storage, VM);
+  await createPass({ storage, log }).run(Date.now() + LATER_MS);
+  expect(await count(storage, hit(VM))).toBe(0);
+  expect(await faultsOf(storage, next)).toEqual([]);
+});
+
+test('stopped, it is begun anew, and what it had staged is taken up by nobody', async () => {
+  const storage = await filled();
+  const stop = new AbortController();
+  const [first] = await run(storage, VM, {
+    signal: stop.signal,
+    reached: step => (step === 'staged' ? stop.abort() : undefined),
+  });
+  expect(first).toMatchObject({ outcome: 'stopped', records: 1500 });
+  expect((await run(storage, OUTSIDE)).map(({ records }) => records)).toEqual([1500, 1500]);
+  expect(await count(storage, hit(VM))).toBeGreaterThan(0);
+  await run(storage, VM);
+  expect(await count(storage, `${hit(VM)} OR ${hit(OUTSIDE)}`)).toBe(0);
+  expect(await faultsOf(storage, NUMBERS)).toEqual([]);
+  const states = await storage.select<{ text: string }>('SELECT concat(knowledge, detail) AS text FROM reenrichments');
+  expect(states.filter(({ text }) => text.includes(VM) || text.includes(OUTSIDE))).toEqual([]);
+});
+
+test.for(['staged', 'fenced', 'swapping', 'pairs_5m', 'swapped'] as const satisfies readonly Step[])(
+  'killed at "%s" it loses nothing, and the same command again completes it',
+  async killAt => {
+    const storage = await filled();
+    const { url, user, password } = house.address;
+    const program = fileURLToPath(new URL('./reenrich-testdata.ts', import.meta.url));
+    const question = { url, user, password, database: storage.database, ...range, killAt, erase: VM };
+    const child = spawn(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', program, JSON.stringify(question)],
+      {
+        stdio: ['ignore', 'inherit', 'inherit'],
+      },
+    );
+    expect((await once(child, 'exit'))[1]).toBe('SIGKILL');
+    // As if the lease had run out.
+    await storage.command('CREATE TABLE aged AS reenrichments');
+    await storage.command('INSERT INTO aged SELECT * REPLACE(at - INTERVAL 1 HOUR AS at) FROM reenrichments');
+    await storage.command('EXCHANGE TABLES aged AND reenrichments');
+    await storage.command('DROP TABLE aged SYNC');
+    await recoverFences(storage);
+    await ingest(storage, 'after', numbered(NUMBERS, NUMBERS + 100, aroundMidnight), LATE);
+    expect(await faultsOf(storage, NUMBERS + 100)).toEqual([]);
+    await run(storage, VM);
+    expect(await count(storage, hit(VM))).toBe(0);
+    await createPass({ storage, log }).run(Date.now() + LATER_MS);
+    expect(await faultsOf(storage, NUMBERS + 100)).toEqual([]);
+    const left = await count(
+      storage,
+      "database = currentDatabase() AND startsWith(name, 'reenrich_')",
+      'system.tables',
+    );
+    expect(left).toBe(0);
+  },
+);
+
+test('learned services of the address go; documents and exporters are counted and stay', async () => {
+  const storage = await filled();
+  const seen = (address: string) => ({
+    address: parseAddress(address)!,
+    vrf: 0,
+    proto: 6,
+    port: 45000,
+    answered: true,
+    firstSeenMs: TODAY,
+    lastSeenMs: TODAY,
+  });
+  await storage.insertServices([seen(VM), seen('10.0.0.30'), seen('2001:db8::7')]);
+  expect(await countBeside(storage, VM)).toEqual({ services: 1, asExporter: 0, documents: 1 });
+  expect(await countBeside(storage, '10.0.0.30')).toEqual({ services: 1, asExporter: 0, documents: 0 });
+  await eraseBeside(storage, VM);
+  await eraseBeside(storage, '2001:db8::7');
+  expect(await countBeside(storage, VM)).toMatchObject({ services: 0, documents: 1 });
+  expect(await count(storage, '1', 'services')).toBe(1);
+});
