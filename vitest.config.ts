@@ -14,6 +14,7 @@ const SLOW = [
   'commands/simulation*.integration.test.ts',
   'commands/softflowd.integration.test.ts',
   'enricher/reenrich.integration.test.ts',
+  'query-api/sharded.integration.test.ts',
   'transport/kafka/kafka.integration.test.ts',
 ];
 

@@ -5,9 +5,10 @@ import { DocumentError } from '../schemas/documents.ts';
 import { FACT_LIFE_MS } from '../schemas/facts.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
-import { createStorage } from '../storage/client.ts';
 import { createPass } from '../storage/pass.ts';
+import { createPassOwner } from '../storage/pass-owner.ts';
 import { recoverFences } from '../storage/reenrichments.ts';
+import { openStorage } from '../storage/sharded.ts';
 import type { StoredFact } from '../storage/storage.ts';
 import { createKafka } from '../transport/kafka/kafka.ts';
 import { createKafkaSource, KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kafka-source.ts';
@@ -26,11 +27,7 @@ const PASS_INTERVAL_MS = 5000;
 
 const { configuration, storage: address, counters, carrier, restarted } = workerData as EnricherData;
 const log = createLog('enricher', configuration.logLevel);
-const storage = createStorage({
-  ...address,
-  database: configuration.clickhouseDatabase,
-  queryTimeoutMs: configuration.queryTimeoutMs,
-});
+const storage = openStorage({ ...address, form: configuration, queryTimeoutMs: configuration.queryTimeoutMs });
 const source = openSource();
 const counted = openCounters(ENRICHER_COUNTERS, counters);
 const services = createLearnedServices({ ephemeral: ephemeralBits(configuration.ephemeralPorts) });
@@ -44,6 +41,7 @@ const enricher = createEnricher(configuration, {
 });
 const exchange = createServicesExchange({ services, storage, log, counters: counted });
 const pass = createPass({ storage, log });
+const owner = createPassOwner(storage);
 
 /** Batches of the spool, or of Kafka; `stop` lets go of what this thread holds of the carrier. */
 function openSource(): BatchSource & { stop(): Promise<void> } {
@@ -81,7 +79,9 @@ async function recover(): Promise<void> {
 async function keepPassing(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await recover().catch(error => log.warn({ err: error }, 'fences cannot be looked for; it is repeated'));
-    await pass.run(Date.now()).catch(error => log.warn({ err: error }, 'the roll-up pass failed; it is repeated'));
+    await owner
+      .ifOwner(() => pass.run(Date.now()))
+      .catch(error => log.warn({ err: error }, 'the roll-up pass failed; it is repeated'));
     await new Promise<void>(resolve => {
       const timer = setTimeout(resolve, PASS_INTERVAL_MS);
       signal.addEventListener('abort', () => {
@@ -113,6 +113,7 @@ try {
     await exchange.stop();
     await source.stop();
     await passing;
+    await owner.resign().catch(() => {}); // then the next one waits until this one is silent for long enough
     await storage.close();
     parentPort!.close();
   });

@@ -1,6 +1,7 @@
 // One re-enrichment, as a thread with a ClickHouse client of its own.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { HairpinError } from '../service/errors.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
 import { reenrich } from './reenrich.ts';
@@ -19,6 +20,11 @@ parentPort!.once('message', () => stop.abort());
 const tell = (message: ReenrichMessage) => parentPort!.postMessage(message);
 
 try {
+  if (configuration.clickhouseForm !== 'single')
+    throw new HairpinError(
+      'REENRICHMENT_REFUSED',
+      `the fence before a day and the swap of its partitions hold within one server, and this is --clickhouse-form ${configuration.clickhouseForm}; correct documents before traffic comes`,
+    );
   await reenrich(configuration, request, {
     storage,
     log,

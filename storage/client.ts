@@ -49,15 +49,21 @@ export interface StorageOptions {
   readonly password: string;
   readonly database: string;
   readonly queryTimeoutMs: number;
+  /** Tables have replicas (form `cluster`): one is asked as long as it is there, since others may be behind it. */
+  readonly replicated?: boolean;
 }
 
 /** What the services need, and what start-up, migrations and the pass need besides. */
 export interface ClickHouse extends Storage {
   readonly database: string;
+  /** Clients of the databases that hold the rows, one a shard (sharded.ts); none where this one holds them. */
+  readonly shards?: readonly ClickHouse[];
+  readonly replicated: boolean;
   ping(): Promise<void>;
   /** `26.7.2.1` */
   serverVersion(): Promise<string>;
-  createDatabase(): Promise<void>;
+  /** `everywhere`: ON CLUSTER, or nothing. */
+  createDatabase(everywhere?: string): Promise<void>;
   /** INSERT ... SELECT, once for a token. */
   insertSelect(sql: string, params: QueryParams, token: string): Promise<void>;
   /** As of `Storage`, and into any table. */
@@ -66,7 +72,8 @@ export interface ClickHouse extends Storage {
   selectArrow(sql: string, params?: QueryParams): Promise<Uint8Array>;
 }
 
-export function createStorage({ url, user, password, database, queryTimeoutMs }: StorageOptions): ClickHouse {
+export function createStorage(options: StorageOptions): ClickHouse {
+  const { url, user, password, database, queryTimeoutMs, replicated = false } = options;
   const connect = (name: string, timeoutMs: number): ClickHouseClient =>
     createClient({
       url,
@@ -90,6 +97,7 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
     cancel_http_readonly_queries_on_client_close: 1,
     // The answer is kept back until it is whole, so that an error is an error and not half an answer.
     wait_end_of_query: 1,
+    ...(replicated && { load_balancing: 'in_order' }),
   };
   const inserting = (token: string): ClickHouseSettings => ({
     ...ONE_BLOCK,
@@ -139,6 +147,7 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
 
   return {
     database,
+    replicated,
     select,
     command: (sql, params) => command(sql, params),
     insertSelect: (sql, params, token) =>
@@ -309,10 +318,10 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
       }).finally(() => client.close());
     },
 
-    async createDatabase() {
+    async createDatabase(everywhere = '') {
       const client = connect('system', STATEMENT_MS_MAX);
       await classed(() =>
-        client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic` }),
+        client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}${everywhere} ENGINE = Atomic` }),
       ).finally(() => client.close());
     },
 
@@ -320,6 +329,12 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
       await Promise.all([asking.close(), writing.close()]);
     },
   };
+}
+
+/** Where rows are: one client a shard. Statements that work on tables of rows go to each of them. */
+export function shardsOf(storage: ClickHouse): readonly [ClickHouse, ...ClickHouse[]] {
+  const [first, ...others] = storage.shards ?? [];
+  return first ? [first, ...others] : [storage];
 }
 
 const FLOWS = TABLES.find(({ name }) => name === 'flows')!.columns.filter(({ name }) => name !== 'storedAt');
