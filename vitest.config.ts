@@ -15,6 +15,7 @@ const SLOW = [
   'commands/softflowd.integration.test.ts',
   'enricher/reenrich.integration.test.ts',
   'query-api/sharded.integration.test.ts',
+  'storage/pass-kill.integration.test.ts',
   'transport/kafka/kafka.integration.test.ts',
 ];
 
