@@ -13,6 +13,7 @@ const SLOW = [
   'commands/reenrich.integration.test.ts',
   'commands/simulation*.integration.test.ts',
   'commands/softflowd.integration.test.ts',
+  'enricher/rebuild.integration.test.ts',
   'enricher/reenrich.integration.test.ts',
   'query-api/sharded.integration.test.ts',
   'storage/pass-kill.integration.test.ts',

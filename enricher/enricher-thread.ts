@@ -20,10 +20,12 @@ import { createThreadFeed } from './knowledge/feed.ts';
 import { FACTS_MAX } from './known-facts.ts';
 import { createLearnedServices } from './learned-services.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
+import { auditDays } from './rebuild.ts';
 import { ephemeralBits } from './server-side.ts';
 import { createServicesExchange } from './services-exchange.ts';
 
 const PASS_INTERVAL_MS = 5000;
+const AUDIT_INTERVAL_MS = 600_000;
 
 const { configuration, storage: address, counters, carrier, restarted } = workerData as EnricherData;
 const log = createLog('enricher', configuration.logLevel);
@@ -75,12 +77,22 @@ async function recover(): Promise<void> {
   if (recovered > 0) log.warn('a re-enrichment had died; what it had begun to swap is swapped, and inserts go on');
 }
 
+let auditedAtMs = 0;
+async function passAndAudit(signal: AbortSignal): Promise<void> {
+  await pass.run(Date.now());
+  if (Date.now() - auditedAtMs < AUDIT_INTERVAL_MS) return;
+  auditedAtMs = Date.now();
+  const { audited, rebuilt } = await auditDays({ storage, log, signal }, Date.now());
+  counted.add('daysAudited', audited.length);
+  counted.add('daysRebuilt', rebuilt.length);
+}
+
 /** One pass after the other until the stop. */
 async function keepPassing(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await recover().catch(error => log.warn({ err: error }, 'fences cannot be looked for; it is repeated'));
     await owner
-      .ifOwner(() => pass.run(Date.now()))
+      .ifOwner(() => passAndAudit(signal))
       .catch(error => log.warn({ err: error }, 'the roll-up pass failed; it is repeated'));
     await new Promise<void>(resolve => {
       const timer = setTimeout(resolve, PASS_INTERVAL_MS);

@@ -3,6 +3,7 @@
 // until a round takes less than a moment. The last round is behind the fence, and then the partitions are swapped.
 
 import type { Log } from '../service/log.ts';
+import type { ClickHouse } from '../storage/client.ts';
 import { insertsEnded, liftFence, PASSED_TABLES, raiseFence } from '../storage/fence.ts';
 import { finishPassing, halfPassed, passedThrough } from '../storage/pass.ts';
 import { endSwap, leaseHolder, type RunDay, recordState } from '../storage/reenrichments.ts';
@@ -16,11 +17,11 @@ import {
   NOTHING,
   recordsExpired,
   rollUpStaged,
+  type StoredWindow,
   type SwappedTable,
   swapStaged,
   tallyStaged,
 } from '../storage/staging.ts';
-import { type RecordsContext, stageRecords } from './reenrich-records.ts';
 
 /** How long a day may be fenced before its swap begins; one that needs longer gives way and tries again. */
 export const FENCE_MS_MAX = 10_000;
@@ -44,9 +45,18 @@ export type Step =
   | SwappedTable
   | 'swapped';
 
-export interface DayContext extends RecordsContext {
+export interface DayContext {
+  readonly storage: ClickHouse;
+  readonly run: string;
+  readonly day: number;
+  readonly revision: number;
   readonly knowledge: string;
   readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Stages the records stored in the window that are not staged yet; false when `signal` stopped it between two groups. */
+  readonly stage: (window: StoredWindow, signal: AbortSignal) => Promise<boolean>;
+  /** The records are known to be all there, so roll-ups that tell of more are wrong. */
+  readonly isWhole?: boolean;
   readonly reached?: (step: Step) => Promise<void> | void;
   readonly fenceMsMax?: number;
 }
@@ -69,7 +79,7 @@ export async function reenrichDay(context: DayContext): Promise<DayOutcome> {
   const { storage, run, day, log, signal, fenceMsMax = FENCE_MS_MAX } = context;
   const state: RunDay = { run, day, revision: context.revision, knowledge: context.knowledge };
   const reached = async (step: Step) => context.reached?.(step);
-  if (await recordsExpired(storage, day))
+  if (!context.isWhole && (await recordsExpired(storage, day)))
     throw new DayRefused(
       `records of ${day} are no longer all there, and its roll-ups would lose what they were counted from`,
     );
@@ -95,7 +105,7 @@ export async function reenrichDay(context: DayContext): Promise<DayOutcome> {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const startedAt = performance.now();
       const until = await settledS(context);
-      if (!(await stageRecords(context, { fromS: cut, toS: until }))) return false;
+      if (!(await context.stage({ fromS: cut, toS: until }, signal))) return false;
       await reached('staged');
       if (signal.aborted) return false;
       await rollUp(Math.max(cut, until), Math.max(passed, Math.min(until, await passedThrough(storage))));
@@ -120,7 +130,7 @@ export async function reenrichDay(context: DayContext): Promise<DayOutcome> {
       inTime(await insertsEnded(storage, ['flows'], deadline));
       await reached('fenced');
       // The stop is for what takes long; from here on it would only leave more to do again.
-      await stageRecords({ ...context, signal: NEVER }, { fromS: cut, toS: END_OF_TIME_S });
+      await context.stage({ fromS: cut, toS: END_OF_TIME_S }, NEVER);
       await reached('stragglers');
       inTime();
       const passedS = await holdPass(deadline, inTime);

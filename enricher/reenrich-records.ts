@@ -48,14 +48,18 @@ export interface StoredBatch {
   readonly lastMs: number;
 }
 
-/** Batches of a day that were stored in the window and are not staged, the oldest first. At most LIST_MAX of them. */
-async function missingBatches(
+/**
+ * Batches of a day that were stored in the window and are not staged, the oldest first, in groups of GROUP_RECORDS: at most
+ * LIST_MAX of them, so it is asked until there are none.
+ */
+export async function missingGroups(
   storage: ClickHouse,
   run: string,
   day: number,
   window: StoredWindow,
-): Promise<StoredBatch[]> {
-  return listBatches(storage, day, window, `AND batch NOT IN (SELECT batch FROM ${stagedName(run, 'flows')})`, '-1');
+): Promise<StoredBatch[][]> {
+  const notStaged = `AND batch NOT IN (SELECT batch FROM ${stagedName(run, 'flows')})`;
+  return groupsOf(await listBatches(storage, day, window, notStaged, '-1'));
 }
 
 async function listBatches(
@@ -95,18 +99,27 @@ function groupsOf(batches: readonly StoredBatch[]): StoredBatch[][] {
   return groups;
 }
 
+/** SQL and parameters that name the records of a group. */
+export const IN_GROUP = `toYYYYMMDD(receivedAt) = {day:UInt32} AND batch IN {batches:Array(UInt64)}
+       AND receivedAt >= fromUnixTimestamp64Milli({firstMs:Int64}) AND receivedAt <= fromUnixTimestamp64Milli({lastMs:Int64})`;
+export function groupParams(day: number, group: readonly StoredBatch[]) {
+  return {
+    day,
+    batches: group.map(({ batch }) => BigInt(batch)),
+    firstMs: Math.min(...group.map(({ firstMs }) => firstMs)),
+    lastMs: Math.max(...group.map(({ lastMs }) => lastMs)),
+  };
+}
+
+/** Identifies the insert that stages a group: the same group again is left out. */
+export function groupToken(group: readonly StoredBatch[]): string {
+  return createHash('sha256')
+    .update(group.map(stored => stored.batch).join())
+    .digest('hex');
+}
+
 function readGroup(storage: ClickHouse, day: number, group: readonly StoredBatch[], columns: string) {
-  return storage.selectArrow(
-    `SELECT ${columns} FROM flows
-     WHERE toYYYYMMDD(receivedAt) = {day:UInt32} AND batch IN {batches:Array(UInt64)}
-       AND receivedAt >= fromUnixTimestamp64Milli({firstMs:Int64}) AND receivedAt <= fromUnixTimestamp64Milli({lastMs:Int64})`,
-    {
-      day,
-      batches: group.map(({ batch }) => BigInt(batch)),
-      firstMs: Math.min(...group.map(({ firstMs }) => firstMs)),
-      lastMs: Math.max(...group.map(({ lastMs }) => lastMs)),
-    },
-  );
+  return storage.selectArrow(`SELECT ${columns} FROM flows WHERE ${IN_GROUP}`, groupParams(day, group));
 }
 
 export interface RecordsContext {
@@ -126,7 +139,7 @@ export async function stageRecords(context: RecordsContext, window: StoredWindow
   const table = stagedName(run, 'flows');
   let spare: StagedBatch | undefined;
   for (;;) {
-    const groups = groupsOf(await missingBatches(storage, run, day, window));
+    const groups = await missingGroups(storage, run, day, window);
     if (groups.length === 0) return true;
     let reading = readGroup(storage, day, groups[0]!, DECODED);
     for (const [i, group] of groups.entries()) {
@@ -142,10 +155,7 @@ export async function stageRecords(context: RecordsContext, window: StoredWindow
       enrichAnew(batch, enrichment);
       batch.columns.revision.fill(revision, 0, batch.rows);
       await storage.insertNodes(names.take());
-      const token = createHash('sha256')
-        .update(group.map(stored => stored.batch).join())
-        .digest('hex');
-      await storage.insertArrow(table, encodePieces(batch), token);
+      await storage.insertArrow(table, encodePieces(batch), groupToken(group));
       onRecords(batch.rows);
     }
   }

@@ -20,7 +20,7 @@ import { StorageError } from '../storage/storage.ts';
 import { createNodeNames } from './node-names.ts';
 import { loadPastKnowledge, type PastConfiguration } from './past-knowledge.ts';
 import { type DayContext, DayRefused, reenrichDay, SwapLeft } from './reenrich-day.ts';
-import { type Changes, previewChanges } from './reenrich-records.ts';
+import { type Changes, previewChanges, stageRecords } from './reenrich-records.ts';
 
 const DAY_MS = 86_400_000;
 const STATES_MAX = 1000;
@@ -123,7 +123,10 @@ async function runDays(
     } else {
       const revision = await nextRevision(storage, day);
       await takeUp(storage, left, { run, day, revision, knowledge });
-      const context = { ...dependencies, run, day, revision, knowledge, enrichment, names, onRecords };
+      const shared = { storage, run, day, revision, onRecords };
+      const stage: DayContext['stage'] = (window, stop) =>
+        stageRecords({ ...shared, enrichment, names, signal: stop }, window);
+      const context = { ...dependencies, run, day, revision, knowledge, stage };
       try {
         const { outcome, fencedMs } = await reenrichDay(context);
         // The state is written by whoever ends the swap, which may be another; a stop is the run's own word.
@@ -158,7 +161,7 @@ async function storedDays(storage: ClickHouse, fromMs: number, toMs: number): Pr
   return new Map(rows.map(({ day, records }) => [day, Number(records)]));
 }
 
-async function nextRevision(storage: ClickHouse, day: number): Promise<number> {
+export async function nextRevision(storage: ClickHouse, day: number): Promise<number> {
   const [row] = await storage.select<{ revision: number }>(
     'SELECT max(revision) AS revision FROM flows WHERE toYYYYMMDD(receivedAt) = {day:UInt32}',
     { day },
