@@ -22,6 +22,10 @@ const SLOW = [
   'enricher/privacy.integration.test.ts',
   'enricher/reenrich.integration.test.ts',
   'query-api/previews.integration.test.ts',
+  'enricher/rebuild.integration.test.ts',
+  'enricher/reenrich.integration.test.ts',
+  'query-api/sharded.integration.test.ts',
+  'storage/pass-kill.integration.test.ts',
   'transport/kafka/kafka.integration.test.ts',
 ];
 

@@ -18,6 +18,8 @@ import { createMetrics, type Metrics } from '../service/metrics.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
 import { createEmbeddedServer, type EmbeddedServer } from '../storage/embedded.ts';
 import { migrate } from '../storage/migrate.ts';
+import { isReplicated } from '../storage/placement.ts';
+import { openStorage } from '../storage/sharded.ts';
 import { type OpenedSpool, openSpool } from '../transport/spool.ts';
 
 const PING_INTERVAL_MS = 1000;
@@ -134,8 +136,8 @@ export async function startStorage({ configuration, metrics, lifecycle, data }: 
   const counters = openCounters(STORAGE_COUNTERS);
   metrics.register(counters);
   const { address, embedded } = await serverOf(configuration, data, lifecycle);
-  const options = { database: configuration.clickhouseDatabase, queryTimeoutMs: configuration.queryTimeoutMs };
-  const owner = createStorage({ ...address, ...options });
+  const { queryTimeoutMs } = configuration;
+  const owner = openStorage({ ...address, form: configuration, queryTimeoutMs });
   await lifecycle.start({
     name: 'ClickHouse client',
     start: () => migrate(owner, configuration),
@@ -146,7 +148,9 @@ export async function startStorage({ configuration, metrics, lifecycle, data }: 
     user: address.readUser,
     password: address.readPassword,
     limits: { rowsMax: configuration.queryRowsMax, memoryBytesMax: configuration.queryMemoryBytesMax },
-    ...options,
+    database: configuration.clickhouseDatabase,
+    queryTimeoutMs,
+    replicated: isReplicated(configuration),
   });
   lifecycle.stopLater('reading ClickHouse client', () => reader.close());
 

@@ -52,6 +52,11 @@ export const ENRICHER_COUNTERS = {
     help: 'Events written, each again while its evidence goes on.',
   },
   eventsFailed: { name: 'enricher_events_failed_total', help: 'Events that could not be stored.' },
+  daysAudited: { name: 'enricher_days_audited_total', help: 'Days whose roll-ups were compared with their records.' },
+  daysRebuilt: {
+    name: 'enricher_days_rebuilt_total',
+    help: 'Days whose roll-ups differed from their records and were made anew.',
+  },
   servicesLearned: {
     name: 'enricher_services',
     help: 'Servers known by their answers, where port numbers alone would name the wrong end.',

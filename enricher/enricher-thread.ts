@@ -6,9 +6,10 @@ import { FACT_LIFE_MS } from '../schemas/facts.ts';
 import { createClock } from '../service/clock.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
-import { createStorage } from '../storage/client.ts';
 import { createPass } from '../storage/pass.ts';
+import { createPassOwner } from '../storage/pass-owner.ts';
 import { recoverFences } from '../storage/reenrichments.ts';
+import { openStorage } from '../storage/sharded.ts';
 import type { StoredFact } from '../storage/storage.ts';
 import { createKafka } from '../transport/kafka/kafka.ts';
 import { createKafkaSource, KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kafka-source.ts';
@@ -22,20 +23,18 @@ import { FACTS_MAX } from './known-facts.ts';
 import { createLearnedServices } from './learned-services.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
 import { openPrivacy } from './privacy.ts';
+import { auditDays } from './rebuild.ts';
 import { ephemeralBits } from './server-side.ts';
 import { createServicesExchange } from './services-exchange.ts';
 import type { Snapshot } from './snapshot.ts';
 
 const PASS_INTERVAL_MS = 5000;
+const AUDIT_INTERVAL_MS = 600_000;
 
 const { configuration, storage: address, counters, carrier, restarted } = workerData as EnricherData;
 const log = createLog('enricher', configuration.logLevel);
-const storage = createStorage({
-  ...address,
-  database: configuration.clickhouseDatabase,
-  queryTimeoutMs: configuration.queryTimeoutMs,
-});
 const { nowMs } = createClock(configuration.clock);
+const storage = openStorage({ ...address, form: configuration, queryTimeoutMs: configuration.queryTimeoutMs });
 const source = openSource();
 const counted = openCounters(ENRICHER_COUNTERS, counters);
 const services = createLearnedServices({ ephemeral: ephemeralBits(configuration.ephemeralPorts) });
@@ -60,6 +59,7 @@ const exchange = createServicesExchange({
   ...(privacy && { mayStore: address => !isOutside(newestSnapshot(), address) }),
 });
 const pass = createPass({ storage, log });
+const owner = createPassOwner(storage);
 
 /** Batches of the spool, or of Kafka; `stop` lets go of what this thread holds of the carrier. */
 function openSource(): BatchSource & { stop(): Promise<void> } {
@@ -98,11 +98,23 @@ async function recover(): Promise<void> {
   if (recovered > 0) log.warn('a re-enrichment had died; what it had begun to swap is swapped, and inserts go on');
 }
 
+let auditedAtMs = 0;
+async function passAndAudit(signal: AbortSignal): Promise<void> {
+  await pass.run(Date.now());
+  if (Date.now() - auditedAtMs < AUDIT_INTERVAL_MS) return;
+  auditedAtMs = Date.now();
+  const { audited, rebuilt } = await auditDays({ storage, log, signal }, Date.now());
+  counted.add('daysAudited', audited.length);
+  counted.add('daysRebuilt', rebuilt.length);
+}
+
 /** One pass after the other until the stop. */
 async function keepPassing(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await recover().catch(error => log.warn({ err: error }, 'fences cannot be looked for; it is repeated'));
-    await pass.run(Date.now()).catch(error => log.warn({ err: error }, 'the roll-up pass failed; it is repeated'));
+    await owner
+      .ifOwner(() => passAndAudit(signal))
+      .catch(error => log.warn({ err: error }, 'the roll-up pass failed; it is repeated'));
     await new Promise<void>(resolve => {
       const timer = setTimeout(resolve, PASS_INTERVAL_MS);
       signal.addEventListener('abort', () => {
@@ -134,6 +146,7 @@ try {
     await exchange.stop();
     await source.stop();
     await passing;
+    await owner.resign().catch(() => {}); // then the next one waits until this one is silent for long enough
     await storage.close();
     parentPort!.close();
   });

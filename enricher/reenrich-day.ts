@@ -55,6 +55,8 @@ export interface DayContext {
   readonly signal: AbortSignal;
   /** Stages the records stored in the window that are not staged yet; false when `signal` stopped it between two groups. */
   readonly stage: (window: StoredWindow, signal: AbortSignal) => Promise<boolean>;
+  /** The records are known to be all there, so roll-ups that tell of more are wrong. */
+  readonly isWhole?: boolean;
   readonly reached?: (step: Step) => Promise<void> | void;
   readonly fenceMsMax?: number;
 }
@@ -77,7 +79,7 @@ export async function reenrichDay(context: DayContext): Promise<DayOutcome> {
   const { storage, run, day, log, signal, fenceMsMax = FENCE_MS_MAX } = context;
   const state: RunDay = { run, day, revision: context.revision, knowledge: context.knowledge };
   const reached = async (step: Step) => context.reached?.(step);
-  if (await recordsExpired(storage, day))
+  if (!context.isWhole && (await recordsExpired(storage, day)))
     throw new DayRefused(
       `records of ${day} are no longer all there, and its roll-ups would lose what they were counted from`,
     );

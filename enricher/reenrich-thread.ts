@@ -1,6 +1,7 @@
 // One re-enrichment or erasure, as a thread with a ClickHouse client of its own.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { HairpinError } from '../service/errors.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
 import { countBeside, eraseBeside } from './erase.ts';
@@ -22,6 +23,11 @@ const tell = (message: ReenrichMessage) => parentPort!.postMessage(message);
 const { erase, dryRun } = request;
 
 try {
+  if (configuration.clickhouseForm !== 'single')
+    throw new HairpinError(
+      'REENRICHMENT_REFUSED',
+      `the fence before a day and the swap of its partitions hold within one server, and this is --clickhouse-form ${configuration.clickhouseForm}; correct documents before traffic comes`,
+    );
   if (erase !== undefined) tell({ type: 'beside', beside: await countBeside(storage, erase) });
   await reenrich(configuration, request, {
     storage,

@@ -12,7 +12,7 @@ import { migrate } from '../storage/migrate.ts';
 import { createPass } from '../storage/pass.ts';
 import { endDeadRun, recentStates, recoverFences, takeLease } from '../storage/reenrichments.ts';
 import { SWAPPED } from '../storage/staging.ts';
-import { createViewSql, VIEWS } from '../storage/tables.ts';
+import { createViewsSql } from '../storage/tables.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { AnotherRun, type DayReport, type ReenrichDependencies, reenrich } from './reenrich.ts';
 import type { Step } from './reenrich-day.ts';
@@ -157,7 +157,7 @@ describe('a re-enriched day', () => {
     await fill(storage, LATE);
     await storage.command('DROP VIEW traffic_1m_view');
     await ingest(storage, 'half', numbered(NUMBERS, NUMBERS + 100, aroundMidnight), LATE);
-    await storage.command(createViewSql(VIEWS[0]!));
+    await storage.command(createViewsSql()[0]!);
     await passAll(storage);
     await recordDocuments(storage, LATE);
     await run(storage);

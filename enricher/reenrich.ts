@@ -178,7 +178,7 @@ async function storedDays(storage: ClickHouse, fromMs: number, toMs: number): Pr
   return new Map(rows.map(({ day, records }) => [day, Number(records)]));
 }
 
-async function nextRevision(storage: ClickHouse, day: number): Promise<number> {
+export async function nextRevision(storage: ClickHouse, day: number): Promise<number> {
   const [row] = await storage.select<{ revision: number }>(
     'SELECT max(revision) AS revision FROM flows WHERE toYYYYMMDD(receivedAt) = {day:UInt32}',
     { day },

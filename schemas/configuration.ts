@@ -205,6 +205,21 @@ const key = {
     pattern: '^[A-Za-z_][A-Za-z0-9_]{0,62}$',
     description: 'database that holds the tables',
   }),
+  clickhouseForm: Type.Enum(['single', 'sharded', 'cluster'], {
+    default: 'single',
+    description: 'one server; several with a part of the rows each; the same with replicated tables (needs Keeper)',
+  }),
+  clickhouseCluster: Type.String({
+    default: 'hairpin',
+    pattern: '^[A-Za-z_][A-Za-z0-9_]{0,62}$',
+    description: 'its name in remote_servers, for the forms of several servers',
+  }),
+  clickhouseShards: Type.Array(Type.String({ pattern: '^https?://[^,]+$' }), {
+    default: [],
+    uniqueItems: true,
+    maxItems: 256,
+    description: 'URLs of the shards, in the order of the cluster; change them only when no batch is on its way',
+  }),
   clickhousePort: Type.Integer({
     default: 0,
     minimum: 0,
@@ -380,6 +395,11 @@ const checker = documentChecker(Configuration, configuration => {
       path: '/clickhouse',
       message: 'holds a user; give --clickhouse-user and HAIRPIN_CLICKHOUSE_PASSWORD',
     });
+  const isSharded = configuration.clickhouseForm !== 'single';
+  if (isSharded && (configuration.clickhouse === '' || configuration.clickhouseShards.length === 0))
+    faults.push({ path: '/clickhouseForm', message: 'needs --clickhouse and --clickhouse-shards' });
+  if (!isSharded && configuration.clickhouseShards.length > 0)
+    faults.push({ path: '/clickhouseShards', message: 'is of no use with --clickhouse-form single' });
   if (clock !== '' && !parseClock(clock))
     faults.push({ path: '/clock', message: `must hold two times and a speed above 0, at most ${CLOCK_SPEED_MAX}` });
   if (ipfixTls.length > 0 && (ipfixTlsCert === '' || ipfixTlsKey === ''))

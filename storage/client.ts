@@ -51,6 +51,8 @@ export interface StorageOptions {
   readonly queryTimeoutMs: number;
   /** For questions of users; without them a question has what the server allows. */
   readonly limits?: ReadLimits;
+  /** Tables have replicas (form `cluster`): one is asked as long as it is there, since others may be behind it. */
+  readonly replicated?: boolean;
 }
 
 /** A question that needs more is ended by the server. Each is sent with `readonly`, so that a question changes nothing. */
@@ -63,10 +65,14 @@ export interface ReadLimits {
 /** What the services need, and what start-up, migrations and the pass need besides. */
 export interface ClickHouse extends Storage {
   readonly database: string;
+  /** Clients of the databases that hold the rows, one a shard (sharded.ts); none where this one holds them. */
+  readonly shards?: readonly ClickHouse[];
+  readonly replicated: boolean;
   ping(): Promise<void>;
   /** `26.7.2.1` */
   serverVersion(): Promise<string>;
-  createDatabase(): Promise<void>;
+  /** `everywhere`: ON CLUSTER, or nothing. */
+  createDatabase(everywhere?: string): Promise<void>;
   /** INSERT ... SELECT, once for a token. */
   insertSelect(sql: string, params: QueryParams, token: string): Promise<void>;
   /** As of `Storage`, and into any table. */
@@ -75,7 +81,8 @@ export interface ClickHouse extends Storage {
   selectArrow(sql: string, params?: QueryParams): Promise<Uint8Array>;
 }
 
-export function createStorage({ url, user, password, database, queryTimeoutMs, limits }: StorageOptions): ClickHouse {
+export function createStorage(options: StorageOptions): ClickHouse {
+  const { url, user, password, database, queryTimeoutMs, limits, replicated = false } = options;
   const connect = (name: string, timeoutMs: number): ClickHouseClient =>
     createClient({
       url,
@@ -106,6 +113,7 @@ export function createStorage({ url, user, password, database, queryTimeoutMs, l
       max_rows_to_read: String(limits.rowsMax),
       max_memory_usage: String(limits.memoryBytesMax),
     }),
+    ...(replicated && { load_balancing: 'in_order' }),
   };
   const inserting = (token: string): ClickHouseSettings => ({
     ...ONE_BLOCK,
@@ -155,6 +163,7 @@ export function createStorage({ url, user, password, database, queryTimeoutMs, l
 
   return {
     database,
+    replicated,
     select,
     command: (sql, params) => command(sql, params),
     insertSelect: (sql, params, token) =>
@@ -325,10 +334,10 @@ export function createStorage({ url, user, password, database, queryTimeoutMs, l
       }).finally(() => client.close());
     },
 
-    async createDatabase() {
+    async createDatabase(everywhere = '') {
       const client = connect('system', STATEMENT_MS_MAX);
       await classed(() =>
-        client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic` }),
+        client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}${everywhere} ENGINE = Atomic` }),
       ).finally(() => client.close());
     },
 
@@ -336,6 +345,12 @@ export function createStorage({ url, user, password, database, queryTimeoutMs, l
       await Promise.all([asking.close(), writing.close()]);
     },
   };
+}
+
+/** Where rows are: one client a shard. Statements that work on tables of rows go to each of them. */
+export function shardsOf(storage: ClickHouse): readonly [ClickHouse, ...ClickHouse[]] {
+  const [first, ...others] = storage.shards ?? [];
+  return first ? [first, ...others] : [storage];
 }
 
 const FLOWS = TABLES.find(({ name }) => name === 'flows')!.columns.filter(({ name }) => name !== 'storedAt');

@@ -36,6 +36,16 @@ export interface EmbeddedOptions {
   /** HTTP port on 127.0.0.1; 0 picks a free one. */
   readonly port: number;
   readonly log: Log;
+  /** Makes it one of several servers that ask each other, once told SYSTEM START LISTEN TCP: for tests of that form. */
+  readonly cluster?: EmbeddedCluster;
+}
+
+export interface EmbeddedCluster {
+  readonly tcpPort: number;
+  /** The element `remote_servers` of its configuration. */
+  readonly remoteServers: string;
+  /** Of both users, on every server. */
+  readonly password: string;
 }
 
 export interface EmbeddedAddress {
@@ -62,10 +72,11 @@ interface User {
   readonly password: string;
 }
 
-export function createEmbeddedServer({ folder, port: wanted, log }: EmbeddedOptions): EmbeddedServer {
+export function createEmbeddedServer({ folder, port: wanted, log, cluster }: EmbeddedOptions): EmbeddedServer {
   const root = resolve(folder);
-  const owner: User = { name: 'hairpin', password: randomBytes(24).toString('hex') };
-  const reader: User = { name: 'hairpin_reader', password: randomBytes(24).toString('hex') };
+  const newPassword = () => cluster?.password ?? randomBytes(24).toString('hex');
+  const owner: User = { name: 'hairpin', password: newPassword() };
+  const reader: User = { name: 'hairpin_reader', password: newPassword() };
   let port = wanted;
   let child: ChildProcess | undefined;
   let stopping = false;
@@ -78,12 +89,21 @@ export function createEmbeddedServer({ folder, port: wanted, log }: EmbeddedOpti
     const files = mkdtempSync(join(tmpdir(), 'hairpin-clickhouse-'));
     try {
       const configFile = join(files, 'config.xml');
-      writeFileSync(configFile, serverConfiguration(files, join(root, 'server.log'), [owner, reader]), { mode: 0o600 });
-      writeFileSync(join(files, 'users.xml'), usersConfiguration(owner, reader), { mode: 0o600 });
+      const configuration = serverConfiguration(
+        files,
+        join(root, 'server.log'),
+        [owner, reader],
+        cluster?.remoteServers,
+      );
+      writeFileSync(configFile, configuration, { mode: 0o600 });
+      writeFileSync(join(files, 'users.xml'), usersConfiguration(owner, reader, cluster !== undefined), {
+        mode: 0o600,
+      });
       const args = [
         `--path=${join(root, 'db')}`,
         `--listen_host=${HOST}`,
         `--http_port=${port}`,
+        ...(cluster ? [`--tcp_port=${cluster.tcpPort}`] : []),
         '--log-level=warning',
         `--config-file=${configFile}`,
       ];
@@ -249,7 +269,7 @@ function authorization(user: User): string {
 }
 
 /** Pools and caches for a small machine shared with the collector: the engine's defaults are for a server of its own. */
-function serverConfiguration(folder: string, logFile: string, users: readonly User[]): string {
+function serverConfiguration(folder: string, logFile: string, users: readonly User[], more = ''): string {
   const memoryBytes = Math.floor(Math.min(8 * GiB, Math.max(GiB, totalmem() / 2)));
   const rules = users.map(
     user =>
@@ -259,6 +279,7 @@ function serverConfiguration(folder: string, logFile: string, users: readonly Us
   <users_config>${xml(folder)}/users.xml</users_config>
   <logger><log>${xml(logFile)}</log><size>10M</size><count>2</count></logger>
   <http_handlers>${rules.join('')}</http_handlers>
+  ${more}
   <max_server_memory_usage>${memoryBytes}</max_server_memory_usage>
   <mark_cache_size>${256 * 1024 ** 2}</mark_cache_size>
   <background_pool_size>${Math.max(2, Math.min(16, availableParallelism()))}</background_pool_size>
@@ -273,8 +294,14 @@ function serverConfiguration(folder: string, logFile: string, users: readonly Us
 </clickhouse>`;
 }
 
+/**
+ * A question that has what its LIMIT asks for drops its connections to the other servers, and this engine, unlike
+ * clickhouse-server, ends when one of its connections is reset: so questions are read to their end.
+ */
+const READ_TO_THE_END = '<exact_rows_before_limit>1</exact_rows_before_limit>';
+
 /** `readonly` 2 lets a reader choose settings such as a time limit, but write nothing; its grants leave files and URLs out. */
-function usersConfiguration(owner: User, reader: User): string {
+function usersConfiguration(owner: User, reader: User, asksOthers: boolean): string {
   const user = ({ name, password }: User, more: string) => {
     const hash = createHash('sha256').update(password).digest('hex');
     return `<${name}><password_sha256_hex>${hash}</password_sha256_hex><networks><ip>${HOST}</ip></networks><quota>default</quota>${more}</${name}>`;
@@ -283,7 +310,7 @@ function usersConfiguration(owner: User, reader: User): string {
     .map(grant => `<query>GRANT ${grant}</query>`)
     .join('');
   return `<clickhouse>
-  <profiles><default><http_max_field_value_size>${PARAMETER_BYTES_MAX}</http_max_field_value_size></default><reader><readonly>2</readonly></reader></profiles>
+  <profiles><default><http_max_field_value_size>${PARAMETER_BYTES_MAX}</http_max_field_value_size>${asksOthers ? READ_TO_THE_END : ''}</default><reader><readonly>2</readonly></reader></profiles>
   <quotas><default/></quotas>
   <users>
     <default><password/><networks><ip>${HOST}</ip></networks><profile>default</profile><quota>default</quota></default>

@@ -32,9 +32,9 @@ function namedSql(column: Column): string {
 }
 
 // The names are read once per query: a scalar, with key 0 in front because `transform` refuses empty lists.
-export const FLOWS_NAMED_SQL = `WITH (
+export const flowsNamedSql = (prefix: string) => `WITH (
   SELECT (arrayPushFront(groupArray(key), toUInt64(0)), arrayPushFront(groupArray(current), ''))
-  FROM (SELECT key, argMax(name, firstSeen) AS current FROM nodes GROUP BY key)
+  FROM (SELECT key, argMax(name, firstSeen) AS current FROM ${prefix}nodes GROUP BY key)
 ) AS names
 SELECT ${(FLOW_COLUMNS as readonly Column[]).map(column => `${namedSql(column)} AS ${column.name}`).join(',\n  ')}, f.storedAt AS storedAt
-FROM flows AS f`;
+FROM ${prefix}flows AS f`;

@@ -4,72 +4,57 @@
 import type { Configuration } from '../schemas/configuration.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { ClickHouse } from './client.ts';
-import { StorageError } from './storage.ts';
 import {
-  CREATE_FLOWS_NAMED_SQL,
-  createTableSql,
-  createViewSql,
-  expirySql,
-  retainedDays,
-  TABLES,
-  VIEWS,
-} from './tables.ts';
+  distributedSql,
+  type FormConfiguration,
+  frontPlacement,
+  HERE,
+  isReplicated,
+  localDatabase,
+  localPlacement,
+  type Placement,
+} from './placement.ts';
+import { StorageError } from './storage.ts';
+import { createFlowsNamedSql, createTableSql, createViewsSql, expirySql, retainedDays, TABLES } from './tables.ts';
 
 /** The oldest server whose settings and deduplication of views are what client.ts relies on. */
 export const SERVER_VERSION_MIN = '25.8';
 
 export type MigrationConfiguration = Pick<Configuration, 'retentionDays' | 'rollupRetentionDays' | 'durable'> &
-  Partial<Pick<Configuration, 'retention'>>;
+  Partial<Pick<Configuration, 'retention'>> &
+  Partial<FormConfiguration>;
 
 interface Migration {
   readonly id: number;
   readonly name: string;
-  readonly statements: (config: MigrationConfiguration) => readonly string[];
+  /** Tables that it makes; all of them, and the views between them, when left out. */
+  readonly tables?: readonly string[];
 }
 
 /** Append-only; a released migration is never edited. Columns added to the schema need none: see `alignColumns`. */
 const MIGRATIONS: readonly Migration[] = [
-  {
-    id: 1,
-    name: 'tables and views',
-    statements: config => [...TABLES.map(table => createTableSql(table, config)), ...VIEWS.map(createViewSql)],
-  },
-  {
-    id: 2,
-    name: 'facts',
-    statements: config => TABLES.filter(({ name }) => name === 'facts').map(table => createTableSql(table, config)),
-  },
-  {
-    id: 3,
-    name: 'services',
-    statements: config => TABLES.filter(({ name }) => name === 'services').map(table => createTableSql(table, config)),
-  },
-  {
-    id: 5,
-    name: 'interfaces, heartbeats, events',
-    statements: config =>
-      TABLES.filter(({ name }) => ['interfaces', 'heartbeats', 'events'].includes(name)).map(table =>
-        createTableSql(table, config),
-      ),
-  },
-  {
-    id: 6,
-    name: 'reenrichments',
-    statements: config =>
-      TABLES.filter(({ name }) => name === 'reenrichments').map(table => createTableSql(table, config)),
-  },
+  { id: 1, name: 'tables and views' },
+  { id: 2, name: 'facts', tables: ['facts'] },
+  { id: 3, name: 'services', tables: ['services'] },
+  { id: 5, name: 'interfaces, heartbeats, events', tables: ['interfaces', 'heartbeats', 'events'] },
+  { id: 6, name: 'reenrichments', tables: ['reenrichments'] },
+  { id: 7, name: 'passers', tables: ['passers'] },
 ];
+
+function statementsOf({ tables }: Migration, config: MigrationConfiguration, place: Placement): string[] {
+  const made = TABLES.filter(({ name }) => tables?.includes(name) ?? true);
+  return [...made.map(table => createTableSql(table, config, place)), ...(tables ? [] : createViewsSql(place))];
+}
 
 /** Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or STORAGE_FAILED. */
 export async function migrate(storage: ClickHouse, config: MigrationConfiguration): Promise<void> {
   try {
     checkVersion(await storage.serverVersion());
-    await storage.createDatabase();
-    await runMigrations(storage, config);
-    await alignColumns(storage);
-    await dropExpired(storage, config);
-    await alignTables(storage, config);
-    await storage.command(CREATE_FLOWS_NAMED_SQL);
+    if (isForm(config)) await migrateShards(storage.shards ?? [], config);
+    else {
+      await prepare(storage, config, HERE);
+      await dropExpired(storage, config);
+    }
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     if (error.clickhouseCode === 0)
@@ -86,6 +71,53 @@ export async function migrate(storage: ClickHouse, config: MigrationConfiguratio
   }
 }
 
+function isForm(config: MigrationConfiguration): config is MigrationConfiguration & FormConfiguration {
+  return config.clickhouseForm !== undefined && config.clickhouseForm !== 'single';
+}
+
+/** Tables with rows, then the ones in front of them: server by server, or from the first one everywhere at once. */
+async function migrateShards(shards: readonly ClickHouse[], config: MigrationConfiguration & FormConfiguration) {
+  const everywhere = isReplicated(config);
+  const from = everywhere ? shards.slice(0, 1) : shards;
+  for (const shard of from) await prepare(shard, config, everywhere ? localPlacement(config) : HERE);
+  const front = frontPlacement(config);
+  for (const shard of from) {
+    for (const statement of frontStatements(config)) await shard.command(statement);
+    await alignColumns(shard, front, config.clickhouseDatabase);
+    await shard.command(createFlowsNamedSql(front));
+  }
+  for (const shard of shards) await dropExpired(shard, config);
+}
+
+function frontStatements(config: FormConfiguration): string[] {
+  const { everywhere } = frontPlacement(config);
+  return [
+    `CREATE DATABASE IF NOT EXISTS ${config.clickhouseDatabase}${everywhere} ENGINE = Atomic`,
+    ...TABLES.map(table => distributedSql(table, config)),
+  ];
+}
+
+/** What the cluster form sends to an empty server, for people to read and for the engine to parse. */
+export function clusterStatements(config: MigrationConfiguration & FormConfiguration): string[] {
+  const place = localPlacement(config);
+  return [
+    `CREATE DATABASE IF NOT EXISTS ${localDatabase(config)}${place.everywhere} ENGINE = Atomic`,
+    ...statementsOf({ id: 1, name: '' }, config, place),
+    createFlowsNamedSql(place),
+    ...frontStatements(config),
+    createFlowsNamedSql(frontPlacement(config)),
+  ];
+}
+
+/** The database of `storage`, with every table, view and column. */
+async function prepare(storage: ClickHouse, config: MigrationConfiguration, place: Placement): Promise<void> {
+  await storage.createDatabase(place.everywhere);
+  await runMigrations(storage, config, place);
+  await alignColumns(storage, place);
+  await alignTables(storage, config, place);
+  await storage.command(createFlowsNamedSql(place));
+}
+
 export function checkVersion(version: string): void {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [majorMin = 0, minorMin = 0] = SERVER_VERSION_MIN.split('.').map(Number);
@@ -96,7 +128,7 @@ export function checkVersion(version: string): void {
   );
 }
 
-async function runMigrations(storage: ClickHouse, config: MigrationConfiguration): Promise<void> {
+async function runMigrations(storage: ClickHouse, config: MigrationConfiguration, place: Placement): Promise<void> {
   const known = await storage.select<{ name: string }>(
     'SELECT name FROM system.tables WHERE database = currentDatabase() AND name = {name:String}',
     { name: 'migrations' },
@@ -104,17 +136,19 @@ async function runMigrations(storage: ClickHouse, config: MigrationConfiguration
   const done = new Set<number>();
   if (known.length > 0)
     for (const { id } of await storage.select<{ id: number }>('SELECT DISTINCT id FROM migrations')) done.add(id);
-  for (const { id, name, statements } of MIGRATIONS) {
+  for (const migration of MIGRATIONS) {
+    const { id, name } = migration;
     if (done.has(id)) continue;
-    for (const statement of statements(config)) await storage.command(statement);
+    for (const statement of statementsOf(migration, config, place)) await storage.command(statement);
     await storage.command('INSERT INTO migrations (id, name) SELECT {id:UInt32}, {name:String}', { id, name });
   }
 }
 
 /** Adds columns the schema has and the table lacks; a column of another type is refused, because rows would be changed. */
-async function alignColumns(storage: ClickHouse): Promise<void> {
+async function alignColumns(storage: ClickHouse, place: Placement, database = storage.database): Promise<void> {
   const rows = await storage.select<{ table: string; name: string; type: string }>(
-    'SELECT table, name, type FROM system.columns WHERE database = currentDatabase()',
+    'SELECT table, name, type FROM system.columns WHERE database = {database:String}',
+    { database },
   );
   const types = new Map(rows.map(({ table, name, type }) => [`${table}.${name}`, type]));
   for (const table of TABLES) {
@@ -122,7 +156,9 @@ async function alignColumns(storage: ClickHouse): Promise<void> {
       const path = `${table.name}.${name}`;
       const found = types.get(path);
       if (found === undefined)
-        await storage.command(`ALTER TABLE ${table.name} ADD COLUMN IF NOT EXISTS ${definition}`);
+        await storage.command(
+          `ALTER TABLE ${place.prefix}${table.name}${place.everywhere} ADD COLUMN IF NOT EXISTS ${definition}`,
+        );
       else if (found !== type) {
         throw new HairpinError(
           'SCHEMA_MISMATCH',
@@ -134,7 +170,7 @@ async function alignColumns(storage: ClickHouse): Promise<void> {
 }
 
 /** Retention and fsync follow the configuration, which may differ from that of the last start. */
-async function alignTables(storage: ClickHouse, config: MigrationConfiguration): Promise<void> {
+async function alignTables(storage: ClickHouse, config: MigrationConfiguration, place: Placement): Promise<void> {
   const rows = await storage.select<{ name: string; create_table_query: string }>(
     'SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()',
   );
@@ -144,16 +180,16 @@ async function alignTables(storage: ClickHouse, config: MigrationConfiguration):
     .join(', ');
   for (const table of TABLES) {
     const query = queries.get(table.name) ?? '';
+    const alter = `ALTER TABLE ${place.prefix}${table.name}${place.everywhere}`;
     const expiry = expirySql(table, config);
     if (!query.includes(expiry)) {
       // The server then works out anew, in the background, how old each part gets, and leaves the columns of large parts
       // where they are; parts of one file, which are small, are written again.
-      if (!query.includes(RECALCULATE_ONLY))
-        await storage.command(`ALTER TABLE ${table.name} MODIFY SETTING ${RECALCULATE_ONLY}`);
-      await storage.command(`ALTER TABLE ${table.name} MODIFY TTL ${expiry}`);
+      if (!query.includes(RECALCULATE_ONLY)) await storage.command(`${alter} MODIFY SETTING ${RECALCULATE_ONLY}`);
+      await storage.command(`${alter} MODIFY TTL ${expiry}`);
     }
     const durable = query.includes('fsync_after_insert = 1');
-    if (durable !== config.durable) await storage.command(`ALTER TABLE ${table.name} MODIFY SETTING ${fsync}`);
+    if (durable !== config.durable) await storage.command(`${alter} MODIFY SETTING ${fsync}`);
   }
 }
 

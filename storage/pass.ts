@@ -5,14 +5,18 @@
 // Readers take rows stored before PASSED_THROUGH_SQL from the roll-ups and later ones from the records. `passes` tells
 // them when that may be half true: a minute that is `started` and not `done` is being moved from one to the other.
 //
+// Of several shards a minute is rolled up on each, between the same two marks: readers see one pass. Whose process passes is
+// told by pass-owner.ts; two at once do the work twice and change nothing.
+//
 // All of it trusts the server's clock not to go back further than SETTLE_S. After a longer step back, records are stored
 // in minutes that are done already: they are in `flows` and in the traffic roll-ups, but neither a pass nor a reader of
 // later records finds them, until the clock has caught up. The pass says so in the log.
 
 import { createThrottle, type Log } from '../service/log.ts';
-import { type ClickHouse, INSERT_S_MAX } from './client.ts';
+import { type ClickHouse, INSERT_S_MAX, shardsOf } from './client.ts';
 import { pairsSelectSql, UNELECTED_KEYS, unelectedSelectSql } from './elections.ts';
 import { standingFences } from './fence.ts';
+import { SYNC_FLOWS_SQL } from './placement.ts';
 import { PAIR_KEYS, SUMS } from './spread.ts';
 
 const MINUTE_S = 60;
@@ -53,7 +57,8 @@ const mark = (storage: ClickHouse, minute: number, state: 'started' | 'done') =>
 
 async function rollUp(storage: ClickHouse, minute: number): Promise<void> {
   await mark(storage, minute, 'started');
-  for (const { table, sql } of ROLLUPS) await storage.insertSelect(sql, { minute }, `${table}.${minute}`);
+  for (const shard of shardsOf(storage))
+    for (const { table, sql } of ROLLUPS) await shard.insertSelect(sql, { minute }, `${table}.${minute}`);
   await mark(storage, minute, 'done');
 }
 
@@ -79,9 +84,18 @@ export async function finishPassing(storage: ClickHouse): Promise<void> {
 export function createPass({ storage, log }: PassOptions): Pass {
   const throttle = createThrottle();
 
-  /** Now and the end of the last ripe minute, by the clock of the server, which is the one that wrote `storedAt`. */
+  /** Now and the end of the last minute that is ripe on every shard. */
   async function ripeUntil(nowMs: number): Promise<{ nowS: number; until: number }> {
-    const [row] = await storage.select<{ serverMs: string; insertingS: number | null }>(
+    const shards = await Promise.all(shardsOf(storage).map(shard => ripeOn(shard, nowMs)));
+    return {
+      nowS: Math.min(...shards.map(({ nowS }) => nowS)),
+      until: Math.min(...shards.map(({ until }) => until)),
+    };
+  }
+
+  /** By the clock of the server, which is the one that wrote `storedAt`. */
+  async function ripeOn(shard: ClickHouse, nowMs: number): Promise<{ nowS: number; until: number }> {
+    const [row] = await shard.select<{ serverMs: string; insertingS: number | null }>(
       `SELECT toUnixTimestamp64Milli(now64(3)) AS serverMs,
          (SELECT maxOrNull(elapsed) FROM system.processes WHERE query_kind = 'Insert' AND startsWith(query, 'INSERT INTO flows')) AS insertingS`,
     );
@@ -95,7 +109,7 @@ export function createPass({ storage, log }: PassOptions): Pass {
   return {
     async run(nowMs) {
       // What it would insert for that day is refused; waiting, it leaves no minute half done for the swap to wait for.
-      if ((await standingFences(storage)).length > 0) return 0;
+      for (const shard of shardsOf(storage)) if ((await standingFences(shard)).length > 0) return 0;
       const { nowS, until } = await ripeUntil(nowMs);
       const from = await passedThrough(storage);
       if (nowS < from)
@@ -106,6 +120,7 @@ export function createPass({ storage, log }: PassOptions): Pass {
           ),
         );
       if (until <= from) return 0;
+      if (storage.replicated) await Promise.all(shardsOf(storage).map(shard => shard.command(SYNC_FLOWS_SQL)));
       const minutes = await storage.select<{ minute: number }>(
         `SELECT DISTINCT toUInt32(toStartOfMinute(storedAt)) AS minute FROM flows
          WHERE storedAt >= toDateTime({from:UInt32}, 'UTC') AND storedAt < toDateTime({until:UInt32}, 'UTC') ORDER BY minute`,

@@ -381,6 +381,7 @@ describe('migration', () => {
       { id: 3 },
       { id: 5 },
       { id: 6 },
+      { id: 7 },
     ]);
     expect(before.length).toBeGreaterThan(14);
   });

@@ -8,7 +8,8 @@ import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { parseRetention } from '../schemas/retention.ts';
 import { trafficSelectSql, UNELECTED_KEYS } from './elections.ts';
-import { FLOWS_NAMED_SQL } from './flows-named.ts';
+import { flowsNamedSql } from './flows-named.ts';
+import { engineSql, HERE, type Placement, settingsSql } from './placement.ts';
 import { coarserSql, PAIR_KEYS, SUMS, TRAFFIC_KEYS } from './spread.ts';
 
 /** Blocks whose tokens a table remembers: at two batches a second more than half a day. */
@@ -227,6 +228,19 @@ export const TABLES: readonly Table[] = [
     order: '(minute, state)',
   },
   {
+    // Who could make the passes; see pass-owner.ts.
+    name: 'passers',
+    columns: [
+      plain('candidate', 'String'),
+      plain('since', "DateTime64(6, 'UTC')"),
+      plain('lives', 'UInt8'),
+      plain('at', "DateTime64(6, 'UTC')", 'DEFAULT now64(6)'),
+    ],
+    engine: 'ReplacingMergeTree(at)',
+    order: 'candidate',
+    expiry: { column: 'toDateTime(at)', days: () => 1 },
+  },
+  {
     name: 'reenrichments',
     columns: [
       plain('run', 'String'),
@@ -249,19 +263,19 @@ export const TABLES: readonly Table[] = [
   },
 ];
 
-export function createTableSql(table: Table, retention: Retention): string {
+export function createTableSql(table: Table, retention: Retention, place: Placement = HERE): string {
   const definitions = [
     ...table.columns.map(column => column.definition),
     ...(table.indices ?? []).map(index => `INDEX ${index}`),
   ];
   const clauses = [
-    `ENGINE = ${table.engine}`,
+    `ENGINE = ${engineSql(table, place)}`,
     table.partition && `PARTITION BY ${table.partition}`,
     `ORDER BY ${table.order}`,
     table.expiry && `TTL ${expirySql(table, retention)}`,
-    table.settings && `SETTINGS ${table.settings.join(', ')}`,
+    table.settings && `SETTINGS ${settingsSql(table.settings, place).join(', ')}`,
   ];
-  return `CREATE TABLE IF NOT EXISTS ${table.name} (\n  ${definitions.join(',\n  ')}\n) ${clauses.filter(Boolean).join('\n')}`;
+  return `CREATE TABLE IF NOT EXISTS ${place.prefix}${table.name}${place.everywhere} (\n  ${definitions.join(',\n  ')}\n) ${clauses.filter(Boolean).join('\n')}`;
 }
 
 /** `toIntervalDay(30)` is also how the server writes it down, which migrate.ts compares. */
@@ -285,21 +299,27 @@ export const COARSER = [
 interface View {
   readonly name: string;
   readonly to: string;
-  readonly sql: string;
+  /** Of the source with this prefix before its name. */
+  readonly sql: (prefix: string) => string;
 }
 
 /** Views that fill roll-ups with every insert, each from its source into its table. */
-export const VIEWS: readonly View[] = [
-  { name: 'traffic_1m_view', to: 'traffic_1m', sql: trafficSelectSql() },
+const VIEWS: readonly View[] = [
+  { name: 'traffic_1m_view', to: 'traffic_1m', sql: prefix => trafficSelectSql(undefined, `${prefix}flows`) },
   ...COARSER.map(({ from, to, stepSeconds, keys }) => ({
     name: `${to}_view`,
     to,
-    sql: coarserSql(from, stepSeconds, keys),
+    sql: (prefix: string) => coarserSql(`${prefix}${from}`, stepSeconds, keys),
   })),
 ];
 
-export function createViewSql({ name, to, sql }: View): string {
-  return `CREATE MATERIALIZED VIEW IF NOT EXISTS ${name} TO ${to} AS\n${sql}`;
+export function createViewsSql({ prefix, everywhere }: Placement = HERE): string[] {
+  return VIEWS.map(
+    ({ name, to, sql }) =>
+      `CREATE MATERIALIZED VIEW IF NOT EXISTS ${prefix}${name}${everywhere} TO ${prefix}${to} AS\n${sql(prefix)}`,
+  );
 }
 
-export const CREATE_FLOWS_NAMED_SQL = `CREATE OR REPLACE VIEW flows_named AS\n${FLOWS_NAMED_SQL}`;
+export function createFlowsNamedSql({ prefix, everywhere }: Placement = HERE): string {
+  return `CREATE OR REPLACE VIEW ${prefix}flows_named${everywhere} AS\n${flowsNamedSql(prefix)}`;
+}

@@ -1,7 +1,9 @@
 // Builders for tests that need rows in a real ClickHouse.
 
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeArrow } from '../schemas/arrow.ts';
@@ -12,6 +14,8 @@ import { FLOW_COLUMNS, type FlowColumnName } from '../schemas/flow.ts';
 import { createLog } from '../service/log.ts';
 import { type ClickHouse, createStorage } from './client.ts';
 import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from './embedded.ts';
+import type { FormConfiguration } from './placement.ts';
+import { openStorage } from './sharded.ts';
 
 /** Values of the columns that matter to a test; numbers, or bigints for 64-bit columns. Times default to `receivedAt`. */
 export type FlowRow = Partial<Record<FlowColumnName, number | bigint>>;
@@ -52,6 +56,76 @@ export function flowsArrow(token: string, rows: readonly FlowRow[]): Uint8Array 
 
 export function batchKeyOf(token: string): bigint {
   return createHash('sha256').update(token).digest().readBigUInt64BE(0);
+}
+
+/** Several embedded servers that ask each other over TCP, as the cluster `hairpin`; no Keeper, so no replicas. */
+export interface TestShards {
+  readonly servers: readonly EmbeddedServer[];
+  readonly addresses: readonly EmbeddedAddress[];
+  /** A database of its own in the form `sharded`. */
+  connect(database: string): ClickHouse;
+  form(database: string): FormConfiguration;
+  close(): Promise<void>;
+}
+
+export async function startTestShards(count: number): Promise<TestShards> {
+  const folder = mkdtempSync(join(tmpdir(), 'hairpin-test-shards-'));
+  const ports = await freePorts(count);
+  const shards = ports.map(port => `<shard><replica><host>127.0.0.1</host><port>${port}</port></replica></shard>`);
+  const password = randomBytes(24).toString('hex');
+  const cluster = {
+    remoteServers: `<remote_servers><hairpin><secret>${password}</secret>${shards.join('')}</hairpin></remote_servers>`,
+    password,
+  };
+  const servers = ports.map((tcpPort, i) =>
+    createEmbeddedServer({
+      folder: join(folder, String(i + 1)),
+      port: 0,
+      log: createLog('test', 'error'),
+      cluster: { ...cluster, tcpPort },
+    }),
+  );
+  const addresses = await Promise.all(servers.map(server => server.start()));
+  for (const address of addresses) {
+    const client = createStorage({ ...address, database: 'system', queryTimeoutMs: 20_000 });
+    await client.command('SYSTEM START LISTEN TCP');
+    await client.close();
+  }
+  const form = (database: string): FormConfiguration => ({
+    clickhouseForm: 'sharded',
+    clickhouseCluster: 'hairpin',
+    clickhouseShards: addresses.map(({ url }) => url),
+    clickhouseDatabase: database,
+  });
+  const clients: ClickHouse[] = [];
+  return {
+    servers,
+    addresses,
+    form,
+    connect(database) {
+      const client = openStorage({ ...addresses[0]!, form: form(database), queryTimeoutMs: 20_000 });
+      clients.push(client);
+      return client;
+    },
+    async close() {
+      await Promise.all(clients.map(client => client.close()));
+      await Promise.all(servers.map(server => server.stop()));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const probes = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const probe = createServer().listen(0, '127.0.0.1');
+      await once(probe, 'listening');
+      return probe;
+    }),
+  );
+  const ports = probes.map(probe => (probe.address() as AddressInfo).port);
+  for (const probe of probes) probe.close();
+  return ports;
 }
 
 export interface TestServer {

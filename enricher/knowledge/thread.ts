@@ -7,7 +7,7 @@ import { FACT_LIFE_MS } from '../../schemas/facts.ts';
 import { createClock } from '../../service/clock.ts';
 import { openCounters } from '../../service/counters.ts';
 import { createLog } from '../../service/log.ts';
-import { createStorage } from '../../storage/client.ts';
+import { openStorage } from '../../storage/sharded.ts';
 import type { StoredFact } from '../../storage/storage.ts';
 import { ENRICHER_COUNTERS } from '../counters.ts';
 import { FACTS_MAX } from '../known-facts.ts';
@@ -20,12 +20,8 @@ const STOP_MS_MAX = 5000;
 
 const { configuration, storage: address, counters, restarted } = workerData as KnowledgeData;
 const log = createLog('knowledge', configuration.logLevel);
-const storage = createStorage({
-  ...address,
-  database: configuration.clickhouseDatabase,
-  queryTimeoutMs: configuration.queryTimeoutMs,
-});
 const { nowMs } = createClock(configuration.clock);
+const storage = openStorage({ ...address, form: configuration, queryTimeoutMs: configuration.queryTimeoutMs });
 const deadline = new AbortController();
 const tell = (message: KnowledgeMessage) => parentPort!.postMessage(message);
 const keeper = createKeeper(configuration, {

@@ -1,0 +1,109 @@
+// The roll-ups of a day made anew from its records as they are: staged, fenced and swapped like a re-enriched day
+// (docs/decisions/0003-re-enrichment.md), only that nothing is enriched. And the audit that asks for it.
+
+import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import type { Log } from '../service/log.ts';
+import { compareDay, type Difference, daysToAudit, markAudited } from '../storage/audit.ts';
+import { type ClickHouse, shardsOf } from '../storage/client.ts';
+import { giveLeaseBack, HEARTBEAT_MS, heartbeat, newRun, recordState, takeLease } from '../storage/reenrichments.ts';
+import { dropStaged, stagedName } from '../storage/staging.ts';
+import { nextRevision } from './reenrich.ts';
+import { type DayContext, reenrichDay, SwapLeft } from './reenrich-day.ts';
+import { groupParams, groupToken, IN_GROUP, missingGroups } from './reenrich-records.ts';
+
+export interface RebuildDependencies extends Pick<DayContext, 'reached' | 'fenceMsMax'> {
+  readonly storage: ClickHouse;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+const NAMES: readonly string[] = [...FLOW_COLUMNS.map(({ name }) => name as string), 'storedAt'];
+const COPIED = NAMES.map(name => (name === 'revision' ? '{revision:UInt32}' : name)).join(', ');
+
+/** False when another run has the lease, or the signal came first: then it is tried another time. */
+export async function rebuildDay(day: number, dependencies: RebuildDependencies): Promise<boolean> {
+  const { storage, log } = dependencies;
+  const run = newRun();
+  if ((await takeLease(storage, run)) !== undefined) return false;
+  const beating = setInterval(
+    () => heartbeat(storage, run).catch(error => log.warn({ err: error }, 'no sign of life')),
+    HEARTBEAT_MS,
+  );
+  let leave = false;
+  const state = { run, day, revision: 0, knowledge: 'rebuild' };
+  const stage: DayContext['stage'] = async (window, signal) => {
+    const table = stagedName(run, 'flows');
+    for (;;) {
+      const groups = await missingGroups(storage, run, day, window);
+      if (groups.length === 0) return true;
+      for (const group of groups) {
+        if (signal.aborted) return false;
+        await storage.insertSelect(
+          `INSERT INTO ${table} (${NAMES.join(', ')}) SELECT ${COPIED} FROM flows WHERE ${IN_GROUP}`,
+          { ...groupParams(day, group), revision: state.revision },
+          groupToken(group),
+        );
+      }
+    }
+  };
+  try {
+    state.revision = await nextRevision(storage, day);
+    const { outcome } = await reenrichDay({ ...dependencies, ...state, stage, isWhole: true });
+    if (outcome === 'stopped') await undo(storage, state, 'stopped');
+    return outcome === 'done';
+  } catch (error) {
+    leave = error instanceof SwapLeft;
+    if (!leave) await undo(storage, state, (error as Error).message);
+    throw error;
+  } finally {
+    clearInterval(beating);
+    if (!leave) await giveLeaseBack(storage, run);
+  }
+}
+
+/** Nothing of it is kept: it is quickly begun anew. */
+async function undo(storage: ClickHouse, state: Parameters<typeof recordState>[1], detail: string): Promise<void> {
+  await recordState(storage, state, 'failed', { detail });
+  await dropStaged(storage, { run: state.run });
+}
+
+export interface Audit {
+  /** Days that were compared, and those among them whose roll-ups were made anew. */
+  readonly audited: number[];
+  readonly rebuilt: number[];
+}
+
+/** Compares the days that are over and not compared yet, and rebuilds those that differ. For the owner of the pass. */
+export async function auditDays(dependencies: RebuildDependencies, nowMs: number): Promise<Audit> {
+  const { storage, log, signal } = dependencies;
+  const [home, ...others] = shardsOf(storage);
+  const audit: Audit = { audited: [], rebuilt: [] };
+  for (const day of await daysToAudit(home, home, nowMs)) {
+    if (signal.aborted) return audit;
+    for (const shard of [home, ...others]) {
+      const differences = await compareDay(home, shard, day);
+      if (differences.length === 0) continue;
+      // Twice the same, or something was on its way.
+      if (textOf(await compareDay(home, shard, day)) !== textOf(differences)) return audit;
+      log.error({ day, differences: textOf(differences) }, 'roll-ups differ from their records');
+      if (storage.shards) continue; // the fence and the swap hold within one server
+      if (!(await rebuildDay(day, dependencies))) return audit;
+      const left = await compareDay(home, shard, day);
+      if (left.length > 0) throw new Error(`the roll-ups of ${day} were made anew and differ still: ${textOf(left)}`);
+      audit.rebuilt.push(day);
+      log.warn({ day }, 'the roll-ups of a day were made anew from its records');
+    }
+    await markAudited(home, day);
+    audit.audited.push(day);
+  }
+  return audit;
+}
+
+function textOf(differences: readonly Difference[]): string {
+  return differences
+    .map(
+      ({ table, records, bytes, expectedRecords, expectedBytes }) =>
+        `${table} has ${records} records with ${bytes} bytes, the records are ${expectedRecords} with ${expectedBytes}`,
+    )
+    .join('; ');
+}

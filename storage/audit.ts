@@ -1,0 +1,99 @@
+// Roll-ups compared with the records that they were made of, day by day: as many records, as many bytes, in each table. A
+// day is looked at once, when it is over and the pass has had it; a difference is told and rebuilt (enricher/rebuild.ts).
+//
+// What makes a difference: a server that died between a table and its roll-up and came back only after it had forgotten the
+// token; a clock that went back; hands. Days of which retention may have taken records are left out.
+
+import type { ClickHouse } from './client.ts';
+import { ELECTED_SQL, UNELECTED_SQL } from './elections.ts';
+import { passedThrough } from './pass.ts';
+import { COUNTED, WHOLE } from './spread.ts';
+import { dayOf, dayStartS } from './staging.ts';
+
+const DAY_S = 86_400;
+/** Days that are over and looked at, counted back from today. */
+const DAYS_MAX = 3;
+/** A day is left alone for so long after its end: batches that waited come late. */
+const LATE_S = 3600;
+
+export interface Difference {
+  readonly table: string;
+  readonly records: bigint;
+  readonly bytes: bigint;
+  readonly expectedRecords: bigint;
+  readonly expectedBytes: bigint;
+}
+
+const TABLES = [
+  { table: 'traffic_1m', of: 'elected', passed: false },
+  { table: 'traffic_5m', of: 'elected', passed: false },
+  { table: 'traffic_1h', of: 'elected', passed: false },
+  { table: 'pairs_5m', of: 'elected', passed: true },
+  { table: 'pairs_1h', of: 'elected', passed: true },
+  { table: 'unelected_5m', of: 'unelected', passed: true },
+] as const;
+
+/** Days that are over, passed and not audited yet, the oldest first. */
+export async function daysToAudit(home: ClickHouse, storage: ClickHouse, nowMs: number): Promise<number[]> {
+  const passedS = await passedThrough(home);
+  const kept = await keptDays(storage);
+  const audited = await home.select<{ minute: number }>(
+    "SELECT DISTINCT toUInt32(minute) AS minute FROM passes WHERE state = 'audited'",
+  );
+  const done = new Set(audited.map(({ minute }) => minute));
+  const today = dayStartS(dayOf(nowMs));
+  const days: number[] = [];
+  // The oldest day that is kept whole began less than that many days ago.
+  for (let back = Math.min(DAYS_MAX, kept - 1); back >= 1; back--) {
+    const startS = today - back * DAY_S;
+    if (startS + DAY_S + LATE_S <= Math.min(passedS, nowMs / 1000) && !done.has(startS))
+      days.push(dayOf(startS * 1000));
+  }
+  return days;
+}
+
+/** As the table itself says. */
+async function keptDays(storage: ClickHouse): Promise<number> {
+  const [row] = await storage.select<{ sql: string }>(
+    "SELECT create_table_query AS sql FROM system.tables WHERE database = currentDatabase() AND name = 'flows'",
+  );
+  return Number(/TTL .*toIntervalDay\((\d+)\)/.exec(row?.sql ?? '')?.[1] ?? 0);
+}
+
+export function markAudited(home: ClickHouse, day: number): Promise<void> {
+  return home.command("INSERT INTO passes (minute, state) SELECT toDateTime({minute:UInt32}, 'UTC'), {state:String}", {
+    minute: dayStartS(day),
+    state: 'audited',
+  });
+}
+
+/** Where the roll-ups of one server differ from its records. Roll-ups are read first: what comes meanwhile shows as missing. */
+export async function compareDay(home: ClickHouse, storage: ClickHouse, day: number): Promise<Difference[]> {
+  const passedS = await passedThrough(home);
+  const found = await Promise.all(
+    TABLES.map(async ({ table }) => {
+      const [row] = await storage.select<{ records: string; bytes: string }>(
+        `SELECT sum(records) AS records, sum(bytes) AS bytes FROM ${table} WHERE day = {day:UInt32}`,
+        { day },
+      );
+      return { records: BigInt(row?.records ?? 0), bytes: BigInt(row?.bytes ?? 0) };
+    }),
+  );
+  const passed = "storedAt < toDateTime({passedS:UInt32}, 'UTC')";
+  const [told] = await storage.select<Record<string, string>>(
+    `SELECT countIf(${ELECTED_SQL}) AS electedRecords, sumIf(${COUNTED.bytes}, ${ELECTED_SQL}) AS electedBytes,
+       countIf(${ELECTED_SQL} AND ${passed}) AS electedPassedRecords, sumIf(${COUNTED.bytes}, ${ELECTED_SQL} AND ${passed}) AS electedPassedBytes,
+       countIf(${UNELECTED_SQL} AND ${passed}) AS unelectedPassedRecords, sumIf(${WHOLE.bytes}, ${UNELECTED_SQL} AND ${passed}) AS unelectedPassedBytes
+     FROM flows WHERE toYYYYMMDD(receivedAt) = {day:UInt32}`,
+    { day, passedS },
+  );
+  return TABLES.flatMap(({ table, of, passed: isPassed }, i) => {
+    const name = `${of}${isPassed ? 'Passed' : ''}`;
+    const expectedRecords = BigInt(told?.[`${name}Records`] ?? 0);
+    const expectedBytes = BigInt(told?.[`${name}Bytes`] ?? 0);
+    const { records, bytes } = found[i]!;
+    return records === expectedRecords && bytes === expectedBytes
+      ? []
+      : [{ table, records, bytes, expectedRecords, expectedBytes }];
+  });
+}
