@@ -83,6 +83,8 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
     });
   const asking = connect(database, queryTimeoutMs);
   const writing = connect(database, STATEMENT_MS_MAX);
+  // An insert whose answer got lost is repeated as soon as the server has given the first up; its token tells.
+  const inserter = connect(database, INSERT_S_MAX * 1000);
 
   const reading: ClickHouseSettings = {
     max_execution_time: Math.ceil(queryTimeoutMs / 1000),
@@ -152,7 +154,7 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
     insertArrow: (table, arrow, token, again) =>
       classed(async () => {
         const values = Readable.from(piecesOf(arrow), { objectMode: false });
-        const { stream } = await writing.exec({
+        const { stream } = await inserter.exec({
           query: `${again ? INSERT_AGAIN : `INSERT INTO ${table}`} FORMAT ArrowStream`,
           values,
           ...(again && { query_params: { batch: again.batch, ...daysOf(again) } }),
@@ -187,7 +189,7 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
       classed(async () => {
         if (nodes.length === 0) return;
         const values = nodes.map(({ key, name, identity }) => ({ key: String(key), name, identity }));
-        await writing.insert({
+        await inserter.insert({
           table: 'nodes',
           values,
           format: 'JSONEachRow',
@@ -205,7 +207,7 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
           firstSeen: dateTimeText(firstSeenMs),
           lastSeen: dateTimeText(receivedAtMs),
         }));
-        await writing.insert({
+        await inserter.insert({
           table: 'facts',
           values,
           format: 'JSONEachRow',
@@ -242,7 +244,7 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
           firstSeen: dateTimeText(firstSeenMs),
           lastSeen: dateTimeText(lastSeenMs),
         }));
-        await writing.insert({
+        await inserter.insert({
           table: 'services',
           values,
           format: 'JSONEachRow',
@@ -269,14 +271,19 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
       if (newest?.hash === createHash('sha256').update(body).digest('hex')) return;
       const values = [{ kind, recordedAt: dateTimeText(recordedAtMs), asOf: dateTimeText(asOfMs), source, body }];
       await classed(() =>
-        writing.insert({ table: 'documents', values, format: 'JSONEachRow', clickhouse_settings: { async_insert: 0 } }),
+        inserter.insert({
+          table: 'documents',
+          values,
+          format: 'JSONEachRow',
+          clickhouse_settings: { async_insert: 0 },
+        }),
       );
     },
 
     insertHeartbeat: ({ kind, source, asOfMs, recordedAtMs }) =>
       classed(async () => {
         const values = [{ kind, source, asOf: dateTimeText(asOfMs), recordedAt: dateTimeText(recordedAtMs) }];
-        await writing.insert({
+        await inserter.insert({
           table: 'heartbeats',
           values,
           format: 'JSONEachRow',
@@ -287,7 +294,7 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
     insertEvents: events =>
       classed(async () => {
         if (events.length === 0) return;
-        await writing.insert({
+        await inserter.insert({
           table: 'events',
           values: events.map(eventRow),
           format: 'JSONEachRow',
@@ -317,7 +324,7 @@ export function createStorage({ url, user, password, database, queryTimeoutMs }:
     },
 
     async close() {
-      await Promise.all([asking.close(), writing.close()]);
+      await Promise.all([asking.close(), writing.close(), inserter.close()]);
     },
   };
 }
