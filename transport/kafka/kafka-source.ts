@@ -47,6 +47,8 @@ const SESSION_MS = 15_000;
 const REBALANCE_MS = 30_000;
 const RESTART_MS_MIN = 500;
 const RESTART_MS_MAX = 10_000;
+/** Tries of the consumer before it leaves the group and joins it anew. */
+const CONSUMER_RETRY = { retries: 5, maxRetryTime: 2000, restartOnFailure: async () => true };
 /** A fetch brings one large batch, or several small ones up to this. */
 const FETCH_BYTES = 1024 * 1024;
 
@@ -226,7 +228,7 @@ export function createKafkaSource(
     const fresh = kafka.consumer({
       groupId: config.kafkaGroup,
       ...group,
-      retry: { restartOnFailure: async () => true },
+      retry: CONSUMER_RETRY,
     });
     consumer = fresh;
     fresh.on(fresh.events.GROUP_JOIN, ({ payload }) => {
@@ -248,7 +250,7 @@ export function createKafkaSource(
     const everything = kafka.consumer({
       groupId: `${config.kafkaGroup}-facts-${randomUUID()}`,
       ...group,
-      retry: { restartOnFailure: async () => true },
+      retry: CONSUMER_RETRY,
     });
     facts = everything;
     everything.on(everything.events.CRASH, ({ payload }) => crashed(payload, () => facts === everything));

@@ -30,6 +30,8 @@ export const OUTBOX_COUNTERS = {
 /** Every so many batches the newest is taken instead of the oldest. */
 export const NEWEST_EVERY = 4;
 
+/** Within the client, after it has asked who leads the partition now; what fails then is counted and tried again here. */
+const SEND_RETRIES = 1;
 const PAUSE_MS_MIN = 100;
 const PAUSE_MS_MAX = 5000;
 
@@ -64,7 +66,10 @@ export function createOutbox(config: KafkaConfiguration, { kafka, source, log }:
   async function connected(): Promise<Producer> {
     if (producer) return producer;
     await prepareTopics(kafka, config);
-    const fresh = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+    const fresh = kafka.producer({
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+      retry: { retries: SEND_RETRIES },
+    });
     await fresh.connect();
     partitions = await countPartitions(kafka, topics.batches);
     producer = fresh;
