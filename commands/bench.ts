@@ -19,7 +19,7 @@ const BENCHMARKS: Readonly<
   chaos: {
     about:
       'everything between UDP and ClickHouse is killed and stopped at random for an hour, and every flow accounted for',
-    run: async (smoke, _files, { minutes = smoke ? 1 : 60, seed }) =>
+    run: async (smoke, _files, { minutes = smoke ? 0.5 : 60, seed }) =>
       (await import('../benchmarks/bench-chaos.ts')).benchChaos({ minutes, seed, smoke }),
   },
   decode: {

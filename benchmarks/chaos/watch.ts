@@ -17,7 +17,9 @@ const LOOK_EVERY_MS = 200;
 /** A row that is refused now was in a batch for a second, and waited for the encoder. The drops are read once a second. */
 const LOOK_BACK_MS = 3000;
 /** The open batch, which is a second old at most, and what waited for the encoder on a busy machine. */
-const KILL_LOOK_BACK_MS = 5000;
+const KILL_LOOK_BACK_MS = 3000;
+/** Between two looks that a collector answered: it stood still, and what it counts afterwards may be from before that. */
+const STALL_MS = 1000;
 
 interface Seen {
   readonly atMs: number;
@@ -30,6 +32,7 @@ export function watchCollector(service: Service): Watch {
   const counted = { refusedRows: 0, droppedDatagrams: 0 };
   let life = 0;
   let last: Seen = { atMs: Date.now(), refusedRows: 0, droppedDatagrams: 0 };
+  let stall = { fromMs: 0, toMs: 0 };
   let looking: Promise<void> | undefined;
 
   function add(loss: Window['loss'], fromMs: number, toMs: number, atMs?: number): Window {
@@ -55,8 +58,10 @@ export function watchCollector(service: Service): Watch {
     };
     const refused = now.refusedRows - last.refusedRows;
     const dropped = now.droppedDatagrams - last.droppedDatagrams;
-    if (refused > 0) add('refused', last.atMs - LOOK_BACK_MS, now.atMs);
-    if (dropped > 0) add('dropped', last.atMs - LOOK_BACK_MS, now.atMs);
+    if (now.atMs - last.atMs > STALL_MS) stall = { fromMs: last.atMs, toMs: now.atMs };
+    const sinceMs = (last.atMs - stall.toMs < LOOK_BACK_MS ? stall.fromMs : last.atMs) - LOOK_BACK_MS;
+    if (refused > 0) add('refused', sinceMs, now.atMs);
+    if (dropped > 0) add('dropped', sinceMs, now.atMs);
     counted.refusedRows += refused;
     counted.droppedDatagrams += dropped;
     last = now;

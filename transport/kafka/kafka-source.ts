@@ -46,7 +46,7 @@ const COMMIT_INTERVAL_MS = 500;
 const SESSION_MS = 15_000;
 const REBALANCE_MS = 30_000;
 const RESTART_MS_MIN = 500;
-const RESTART_MS_MAX = 10_000;
+const RESTART_MS_MAX = 5000;
 /** Tries of the consumer before it leaves the group and joins it anew. */
 const CONSUMER_RETRY = { retries: 5, maxRetryTime: 2000, restartOnFailure: async () => true };
 /** A fetch brings one large batch, or several small ones up to this. */
