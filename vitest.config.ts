@@ -7,6 +7,8 @@ import { defineConfig } from 'vitest/config';
 const SLOW = [
   'benchmarks/bench.integration.test.ts',
   'benchmarks/estimator.test.ts',
+  'benchmarks/chaos.integration.test.ts',
+  'commands/failover.integration.test.ts',
   'commands/kafka.integration.test.ts',
   'commands/kill.integration.test.ts',
   'commands/openvswitch*.integration.test.ts',

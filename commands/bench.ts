@@ -30,10 +30,19 @@ const BENCHMARKS: Readonly<
     about: 'decoded to enriched columns, CPU time a record by stage',
     run: async smoke => (await import('../benchmarks/bench-enrich.ts')).benchEnrich(smoke),
   },
+  enrichers: {
+    about: 'one enricher, two, and one again on the same load: rows stored per second of CPU',
+    run: async smoke => (await import('../benchmarks/bench-enrichers.ts')).benchEnrichers(smoke),
+  },
   fuzz: {
     about:
       'hostile datagrams and floods; FILE... are captures to mutate besides the built-in ones, the corpus without them',
     run: async (smoke, files) => (await import('../benchmarks/bench-fuzz.ts')).benchFuzz(smoke, files),
+  },
+  outage: {
+    about: 'Kafka away for ten minutes at 50,000 flows/s: loss, memory, and how fast the backlog goes',
+    run: async (smoke, _files, { minutes = smoke ? 0.2 : 10, seed }) =>
+      (await import('../benchmarks/bench-outage.ts')).benchOutage({ minutes, seed, smoke }),
   },
   pipeline: {
     about: 'highest rate from UDP to ClickHouse without loss',

@@ -43,7 +43,7 @@ const LENGTHS: Readonly<Record<string, readonly [number, number]>> = {
   kill: [500, 5000],
   stop: [1000, 6000],
   restart: [0, 0],
-  freeze: [16_000, 19_000],
+  freeze: [11_000, 14_000],
   fail: [5000, 10_000],
   fill: [0, 0],
 };

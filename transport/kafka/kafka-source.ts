@@ -43,8 +43,9 @@ export const WAITING_MAX = 2;
 
 const HEARTBEAT_MS = 1000;
 const COMMIT_INTERVAL_MS = 500;
-const SESSION_MS = 15_000;
-const REBALANCE_MS = 30_000;
+/** A member that died holds its partitions, and a group that forms anew, for so long. */
+const SESSION_MS = 10_000;
+const REBALANCE_MS = 15_000;
 const RESTART_MS_MIN = 500;
 const RESTART_MS_MAX = 5000;
 /** Tries of the consumer before it leaves the group and joins it anew. */
