@@ -9,6 +9,8 @@ const SLOW = [
   'benchmarks/bench.integration.test.ts',
   'benchmarks/estimator.test.ts',
   'commands/demo.integration.test.ts',
+  'benchmarks/chaos.integration.test.ts',
+  'commands/failover.integration.test.ts',
   'commands/kafka.integration.test.ts',
   'commands/kill.integration.test.ts',
   'commands/moves.integration.test.ts',

@@ -149,7 +149,7 @@ async function losses(hairpin: RunningHairpin): Promise<{ stored: number; droppe
   const [stored, noBatch, refused] = await Promise.all([
     hairpin.metric('enricher_rows_stored_total'),
     hairpin.metric('collector_rows_dropped_total'),
-    hairpin.metric('encoder_rows_refused_total'),
+    hairpin.metric('encoder_rows_refused_total', 'kind="flows"'),
   ]);
   return { stored, dropped: noBatch + refused };
 }

@@ -16,6 +16,8 @@ export interface Results {
   readonly about: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
+  /** What did not hold; the command ends with code 1 when there is any. */
+  readonly failures?: readonly string[];
 }
 
 /** The section as Markdown, without where it was measured. */

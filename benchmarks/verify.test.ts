@@ -79,7 +79,8 @@ const counters = (decoded: number, stored: number, refused: number, dropped: num
 hairpin_collector_records_total{protocol="ipfix"} ${decoded - 1}
 hairpin_collector_records_total{protocol="sflow5"} 1
 hairpin_enricher_rows_stored_total ${stored}
-hairpin_encoder_rows_refused_total ${refused}
+hairpin_encoder_rows_refused_total{kind="flows"} ${refused}
+hairpin_encoder_rows_refused_total{kind="exporters"} 7
 hairpin_collector_rows_dropped_total ${dropped}
 `;
 

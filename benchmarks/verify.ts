@@ -178,14 +178,16 @@ async function isAllAccounted(api: string): Promise<boolean> {
   const decoded = counter(text, 'hairpin_collector_records_total');
   const stored = counter(text, 'hairpin_enricher_rows_stored_total');
   if (decoded === undefined || stored === undefined) return true;
-  const refused = counter(text, 'hairpin_encoder_rows_refused_total') ?? 0;
+  const refused = counter(text, 'hairpin_encoder_rows_refused_total', 'kind="flows"') ?? 0;
   const dropped = counter(text, 'hairpin_collector_rows_dropped_total') ?? 0;
   return decoded === stored + refused + dropped;
 }
 
-/** A counter of a Prometheus text, summed over its labels; undefined when it is not there. */
-function counter(text: string, name: string): number | undefined {
-  const lines = text.split('\n').filter(line => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+/** A counter of a Prometheus text, summed over its labels, or those with `label`; undefined when it is not there. */
+function counter(text: string, name: string, label = ''): number | undefined {
+  const lines = text
+    .split('\n')
+    .filter(line => (line.startsWith(`${name} `) || line.startsWith(`${name}{`)) && line.includes(label));
   if (lines.length === 0) return undefined;
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }

@@ -47,6 +47,7 @@ export interface Collector {
     records: number;
     kernelDrops: number;
     rowsDropped: number;
+    /** Flow records; what else the spool refused is told by /metrics. */
     rowsRefused: number;
   };
 }
@@ -239,7 +240,7 @@ export function createCollector(
         records: sum('records'),
         kernelDrops: socketCounters.get('kernelDrops'),
         rowsDropped: sum('rowsDropped') + sum('rowsLost'),
-        rowsRefused: encoderCounters.get('rowsRefused'),
+        rowsRefused: encoderCounters.get('rowsRefused flows'),
       };
     },
   };

@@ -1,5 +1,6 @@
 // Counters of the collector, one set per receive worker and one for the encoder thread.
 
+import type { BatchKind } from '../schemas/batch.ts';
 import { PROTOCOLS } from '../schemas/codes.ts';
 import type { CounterSpec } from '../service/counters.ts';
 import { FAULTS } from './decode/faults.ts';
@@ -122,11 +123,17 @@ export const FAULT_COUNTERS: Readonly<Record<string, CounterSpec>> = Object.from
   ),
 );
 
+const refused = <K extends BatchKind>(kind: K) =>
+  ({ name: 'encoder_rows_refused_total', help: 'rows of batches that the spool refused', labels: { kind } }) as const;
+
 export const ENCODER_COUNTERS = {
   batches: { name: 'encoder_batches_total', help: 'batches encoded' },
   rows: { name: 'encoder_rows_total', help: 'rows encoded' },
   bytes: { name: 'encoder_bytes_total', help: 'bytes of Arrow made of them' },
-  rowsRefused: { name: 'encoder_rows_refused_total', help: 'rows of batches that the transport refused' },
+  'rowsRefused flows': refused('flows'),
+  'rowsRefused exporters': refused('exporters'),
+  'rowsRefused facts': refused('facts'),
+  'rowsRefused interfaces': refused('interfaces'),
 } as const satisfies Record<string, CounterSpec>;
 
 /** Read by the main thread from the kernel. */

@@ -46,10 +46,10 @@ function keep(identity: BatchIdentity, arrow: ArrowBytes, rows: number): void {
   counters.add('rows', rows);
   counters.add('bytes', bytesOf(piecesOf(arrow)));
   if (outcome !== 'stored') {
-    counters.add('rowsRefused', rows);
+    counters.add(`rowsRefused ${identity.kind}`, rows);
     throttle(outcome, heldBack =>
       log.warn(
-        { reason: outcome, rows, heldBack },
+        { reason: outcome, kind: identity.kind, rows, heldBack },
         'batch refused by the spool: its rows are lost; see docs/TROUBLESHOOTING.md, "Spool full"',
       ),
     );

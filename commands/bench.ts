@@ -1,14 +1,26 @@
 // `hairpin bench NAME`
 
 import { type Results, resultsTable, writeResults } from '../benchmarks/results.ts';
-import { parseCommand, usageError } from './command-line.ts';
+import { numberFlag, parseCommand, usageError } from './command-line.ts';
+
+interface Chosen {
+  /** Undefined where the benchmark decides. */
+  readonly minutes: number | undefined;
+  readonly seed: number;
+}
 
 const BENCHMARKS: Readonly<
-  Record<string, { about: string; run: (smoke: boolean, files: readonly string[]) => Promise<Results> }>
+  Record<string, { about: string; run: (smoke: boolean, files: readonly string[], chosen: Chosen) => Promise<Results> }>
 > = {
   applications: {
     about: 'applications, prefixes and learned services: compiling, new endpoints, classifying records',
     run: async smoke => (await import('../benchmarks/bench-applications.ts')).benchApplications(smoke),
+  },
+  chaos: {
+    about:
+      'everything between UDP and ClickHouse is killed and stopped at random for an hour, and every flow accounted for',
+    run: async (smoke, _files, { minutes = smoke ? 0.5 : 60, seed }) =>
+      (await import('../benchmarks/bench-chaos.ts')).benchChaos({ minutes, seed, smoke }),
   },
   decode: {
     about: 'datagrams to columns, CPU time a record',
@@ -18,10 +30,19 @@ const BENCHMARKS: Readonly<
     about: 'decoded to enriched columns, CPU time a record by stage',
     run: async smoke => (await import('../benchmarks/bench-enrich.ts')).benchEnrich(smoke),
   },
+  enrichers: {
+    about: 'one enricher, two, and one again on the same load: rows stored per second of CPU',
+    run: async smoke => (await import('../benchmarks/bench-enrichers.ts')).benchEnrichers(smoke),
+  },
   fuzz: {
     about:
       'hostile datagrams and floods; FILE... are captures to mutate besides the built-in ones, the corpus without them',
     run: async (smoke, files) => (await import('../benchmarks/bench-fuzz.ts')).benchFuzz(smoke, files),
+  },
+  outage: {
+    about: 'Kafka away for ten minutes at 50,000 flows/s: loss, memory, and how fast the backlog goes',
+    run: async (smoke, _files, { minutes = smoke ? 0.2 : 10, seed }) =>
+      (await import('../benchmarks/bench-outage.ts')).benchOutage({ minutes, seed, smoke }),
   },
   pipeline: {
     about: 'highest rate from UDP to ClickHouse without loss',
@@ -29,25 +50,37 @@ const BENCHMARKS: Readonly<
   },
 };
 
-const HELP = `hairpin bench NAME [--smoke] [FILE...]
+const HELP = `hairpin bench NAME [--smoke] [--minutes N] [--seed N] [FILE...]
 
 ${Object.entries(BENCHMARKS)
   .map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`)
   .join('\n')}
 
-Prints its table and writes it to benchmarks/RESULTS.md; with --smoke it runs briefly and writes nothing.
+Prints its table and writes it to benchmarks/RESULTS.md; with --smoke it runs briefly and writes nothing. --minutes and
+--seed are for those that run for long. Exit code 1 when something did not hold.
 `;
 
 export async function bench(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseCommand(args, { smoke: { type: 'boolean', default: false } }, HELP);
+  const { values, positionals } = parseCommand(
+    args,
+    { smoke: { type: 'boolean', default: false }, minutes: { type: 'string' }, seed: { type: 'string', default: '1' } },
+    HELP,
+  );
   if (!values) return 0;
   const [name = '', ...files] = positionals;
   const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
   if (!benchmark || (files.length > 0 && name !== 'fuzz'))
     throw usageError(`NAME must be one of ${Object.keys(BENCHMARKS).join(', ')}`, HELP);
   const smoke = values['smoke'] === true;
-  const results = await benchmark.run(smoke, files);
+  const { minutes, seed } = values;
+  const results = await benchmark.run(smoke, files, {
+    minutes:
+      minutes === undefined ? undefined : numberFlag('minutes', minutes, { minimum: 0.1, maximum: 10_000 }, HELP),
+    seed: numberFlag('seed', seed, { minimum: 0, maximum: Number.MAX_SAFE_INTEGER }, HELP),
+  });
   process.stdout.write(`${results.about}\n\n${resultsTable(results)}\n`);
   if (!smoke) writeResults(results);
-  return 0;
+  const { failures = [] } = results;
+  for (const failure of failures) process.stdout.write(`does not hold: ${failure}\n`);
+  return failures.length === 0 ? 0 : 1;
 }

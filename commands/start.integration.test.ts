@@ -160,7 +160,7 @@ describe('a running Hairpin', () => {
     const clickhouse = childrenOf(hairpin.process.pid!);
     const before = {
       stored: await hairpin.metric('enricher_rows_stored_total'),
-      refused: await hairpin.metric('encoder_rows_refused_total'),
+      refused: await hairpin.metric('encoder_rows_refused_total', 'kind="flows"'),
     };
     for (const pid of clickhouse) process.kill(pid, 'SIGSTOP');
     let records = 0;
@@ -168,7 +168,7 @@ describe('a running Hairpin', () => {
       records = (await runLoad(parseLoadOptions({ to: `127.0.0.1:${hairpin.udpPort}`, rate: 4000, seconds: 6 })))
         .records;
       await until(
-        async () => (await hairpin.metric('encoder_rows_refused_total')) > before.refused,
+        async () => (await hairpin.metric('encoder_rows_refused_total', 'kind="flows"')) > before.refused,
         10_000,
         'a batch refused',
       );
@@ -179,7 +179,7 @@ describe('a running Hairpin', () => {
       async () =>
         (await hairpin.metric('enricher_rows_stored_total')) -
           before.stored +
-          (await hairpin.metric('encoder_rows_refused_total')) -
+          (await hairpin.metric('encoder_rows_refused_total', 'kind="flows"')) -
           before.refused ===
         records,
       30_000,

@@ -99,6 +99,8 @@ export function createStorage(options: StorageOptions): ClickHouse {
     });
   const asking = connect(database, queryTimeoutMs);
   const writing = connect(database, STATEMENT_MS_MAX);
+  // An insert whose answer got lost is repeated as soon as the server has given the first up; its token tells.
+  const inserter = connect(database, INSERT_S_MAX * 1000);
 
   const reading: ClickHouseSettings = {
     max_execution_time: Math.ceil(queryTimeoutMs / 1000),
@@ -177,7 +179,7 @@ export function createStorage(options: StorageOptions): ClickHouse {
     insertArrow: (table, arrow, token, again) =>
       classed(async () => {
         const values = Readable.from(piecesOf(arrow), { objectMode: false });
-        const { stream } = await writing.exec({
+        const { stream } = await inserter.exec({
           query: `${again ? INSERT_AGAIN : `INSERT INTO ${table}`} FORMAT ArrowStream`,
           values,
           ...(again && { query_params: { batch: again.batch, ...daysOf(again) } }),
@@ -212,7 +214,7 @@ export function createStorage(options: StorageOptions): ClickHouse {
       classed(async () => {
         if (nodes.length === 0) return;
         const values = nodes.map(({ key, name, identity }) => ({ key: String(key), name, identity }));
-        await writing.insert({
+        await inserter.insert({
           table: 'nodes',
           values,
           format: 'JSONEachRow',
@@ -230,7 +232,7 @@ export function createStorage(options: StorageOptions): ClickHouse {
           firstSeen: dateTimeText(firstSeenMs),
           lastSeen: dateTimeText(receivedAtMs),
         }));
-        await writing.insert({
+        await inserter.insert({
           table: 'facts',
           values,
           format: 'JSONEachRow',
@@ -267,7 +269,7 @@ export function createStorage(options: StorageOptions): ClickHouse {
           firstSeen: dateTimeText(firstSeenMs),
           lastSeen: dateTimeText(lastSeenMs),
         }));
-        await writing.insert({
+        await inserter.insert({
           table: 'services',
           values,
           format: 'JSONEachRow',
@@ -294,14 +296,19 @@ export function createStorage(options: StorageOptions): ClickHouse {
       if (newest?.hash === createHash('sha256').update(body).digest('hex')) return;
       const values = [{ kind, recordedAt: dateTimeText(recordedAtMs), asOf: dateTimeText(asOfMs), source, body }];
       await classed(() =>
-        writing.insert({ table: 'documents', values, format: 'JSONEachRow', clickhouse_settings: { async_insert: 0 } }),
+        inserter.insert({
+          table: 'documents',
+          values,
+          format: 'JSONEachRow',
+          clickhouse_settings: { async_insert: 0 },
+        }),
       );
     },
 
     insertHeartbeat: ({ kind, source, asOfMs, recordedAtMs }) =>
       classed(async () => {
         const values = [{ kind, source, asOf: dateTimeText(asOfMs), recordedAt: dateTimeText(recordedAtMs) }];
-        await writing.insert({
+        await inserter.insert({
           table: 'heartbeats',
           values,
           format: 'JSONEachRow',
@@ -312,7 +319,7 @@ export function createStorage(options: StorageOptions): ClickHouse {
     insertEvents: events =>
       classed(async () => {
         if (events.length === 0) return;
-        await writing.insert({
+        await inserter.insert({
           table: 'events',
           values: events.map(eventRow),
           format: 'JSONEachRow',
@@ -342,7 +349,7 @@ export function createStorage(options: StorageOptions): ClickHouse {
     },
 
     async close() {
-      await Promise.all([asking.close(), writing.close()]);
+      await Promise.all([asking.close(), writing.close(), inserter.close()]);
     },
   };
 }

@@ -17,6 +17,8 @@ export interface FeedOptions extends TrafficOptions {
   /** Share of the datagrams that are dropped instead of sent. */
   readonly loss?: number;
   readonly bucketsMax?: number;
+  /** Told before each datagram is sent: the numbers of the flows in it. Scenario numbered only. */
+  readonly onNumbers?: (numbers: readonly number[]) => void;
   /** Sends a datagram of a bridge and returns the buffer for its next one. */
   readonly send: (bridge: number, datagram: Uint8Array, length: number) => Uint8Array;
 }
@@ -72,8 +74,9 @@ export function createFeed(options: FeedOptions): Feed {
     droppedDatagrams: 0,
     droppedRecords: 0,
   };
-  /** Numbers of the flows in each bridge's open datagram, one a record, and of those dropped; kept only where both matter. */
-  const openNumbers: number[][] | undefined = options.numbered && loss > 0 ? bridges.map(() => []) : undefined;
+  /** Numbers of the flows in each bridge's open datagram, one a record, and of those dropped; kept only where they matter. */
+  const openNumbers: number[][] | undefined =
+    options.numbered && (loss > 0 || options.onNumbers) ? bridges.map(() => []) : undefined;
   const droppedNumbers: number[] = [];
 
   const sendFrom = (bridge: number) => (datagram: Uint8Array, length: number, records: number) => {
@@ -88,6 +91,7 @@ export function createFeed(options: FeedOptions): Feed {
     counts.datagrams++;
     counts.datagramBytes += length;
     counts.records += records;
+    options.onNumbers?.(numbers);
     return options.send(bridge, datagram, length);
   };
 

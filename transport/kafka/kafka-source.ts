@@ -35,7 +35,7 @@ export const KAFKA_SOURCE_COUNTERS = {
     help: 'batches moved to the topic of quarantine',
     labels: { reason: 'rejected' },
   },
-  up: { name: 'kafka_up', help: '1 while the consumer runs' },
+  up: { name: 'kafka_up', help: '1 while the consumer is a member of its group' },
 } as const satisfies Record<string, CounterSpec>;
 
 /** Deliveries that wait for the enricher. Each is a batch, decompressed: 13 MiB at most with default settings. */
@@ -43,10 +43,13 @@ export const WAITING_MAX = 2;
 
 const HEARTBEAT_MS = 1000;
 const COMMIT_INTERVAL_MS = 500;
-const SESSION_MS = 15_000;
-const REBALANCE_MS = 30_000;
+/** A member that died holds its partitions, and a group that forms anew, for so long. */
+const SESSION_MS = 10_000;
+const REBALANCE_MS = 15_000;
 const RESTART_MS_MIN = 500;
-const RESTART_MS_MAX = 10_000;
+const RESTART_MS_MAX = 5000;
+/** Tries of the consumer before it leaves the group and joins it anew. */
+const CONSUMER_RETRY = { retries: 5, maxRetryTime: 2000, restartOnFailure: async () => true };
 /** A fetch brings one large batch, or several small ones up to this. */
 const FETCH_BYTES = 1024 * 1024;
 
@@ -176,10 +179,20 @@ export function createKafkaSource(
       const settled = offsets.take(batch.partition, Number(message.offset));
       // What this process is still storing is not handed out a second time.
       const delivery = settled && deliveryOf(message, settled);
-      if (delivery && !(await offer(delivery, payload)))
-        return offsets.giveBack(batch.partition, Number(message.offset));
+      if (delivery && !(await offered(delivery, payload, Number(message.offset)))) return;
       resolveOffset(message.offset);
     }
+  }
+
+  /** What was not handed over is given back, also when a heartbeat says that the group is changing: it comes again. */
+  async function offered(delivery: Delivery, payload: EachBatchPayload, offset: number): Promise<boolean> {
+    let taken = false;
+    try {
+      taken = await offer(delivery, payload);
+    } finally {
+      if (!taken) offsets.giveBack(payload.batch.partition, offset);
+    }
+    return taken;
   }
 
   async function takeFacts(payload: EachBatchPayload): Promise<void> {
@@ -216,7 +229,7 @@ export function createKafkaSource(
     const fresh = kafka.consumer({
       groupId: config.kafkaGroup,
       ...group,
-      retry: { restartOnFailure: async () => true },
+      retry: CONSUMER_RETRY,
     });
     consumer = fresh;
     fresh.on(fresh.events.GROUP_JOIN, ({ payload }) => {
@@ -225,10 +238,12 @@ export function createKafkaSource(
       lags.clear();
       counters.add('joins');
       counters.set('partitions', mine.length);
+      counters.set('lag', 0);
+      counters.set('up', 1);
     });
     fresh.on(fresh.events.CRASH, ({ payload }) => {
-      counters.add('restarts');
-      throttle('crash', heldBack => log.warn({ heldBack }, `the consumer starts again: ${payload.error.message}`));
+      counters.set('up', 0);
+      crashed(payload, () => consumer === fresh);
     });
     await fresh.connect();
     await fresh.subscribe({ topics: [topics.batches], fromBeginning: true });
@@ -236,15 +251,32 @@ export function createKafkaSource(
     const everything = kafka.consumer({
       groupId: `${config.kafkaGroup}-facts-${randomUUID()}`,
       ...group,
-      retry: { restartOnFailure: async () => true },
+      retry: CONSUMER_RETRY,
     });
     facts = everything;
+    everything.on(everything.events.CRASH, ({ payload }) => crashed(payload, () => facts === everything));
     await everything.connect();
     await everything.subscribe({ topics: [topics.facts], fromBeginning: true });
     const running = { autoCommit: false, eachBatchAutoResolve: false };
     await fresh.run({ ...running, partitionsConsumedConcurrently: WAITING_MAX, eachBatch: takeBatches });
     await everything.run({ ...running, eachBatch: takeFacts });
-    counters.set('up', 1);
+  }
+
+  /** kafkajs goes on by itself after what it takes for a passing failure; after any other it has left the group for good. */
+  function crashed({ error, restart }: { error: Error; restart: boolean }, isCurrent: () => boolean): void {
+    counters.add('restarts');
+    throttle('crash', heldBack => log.warn({ heldBack }, `the consumer starts again: ${error.message}`));
+    if (restart) return;
+    work = work.then(async () => {
+      await pause(RESTART_MS_MIN);
+      if (!isCurrent() || stopping.signal.aborted) return;
+      await disconnectConsumers();
+      await keepStarting();
+    });
+  }
+
+  async function disconnectConsumers(): Promise<void> {
+    await Promise.all([consumer?.disconnect().catch(() => {}), facts?.disconnect().catch(() => {})]);
   }
 
   async function keepStarting(): Promise<void> {
@@ -257,7 +289,7 @@ export function createKafkaSource(
         throttle('start', heldBack =>
           log.warn({ heldBack }, `Kafka gives no batches, it is tried again: ${(error as Error).message}`),
         );
-        await Promise.all([consumer?.disconnect().catch(() => {}), facts?.disconnect().catch(() => {})]);
+        await disconnectConsumers();
         await pause(pauseMs);
       }
     }

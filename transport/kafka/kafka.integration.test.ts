@@ -16,7 +16,7 @@ import { createSpoolSource } from '../spool-source.ts';
 import type { Delivery } from '../transport.ts';
 import { type KafkaCluster, kafkaPresent, startKafka } from './broker/broker.ts';
 import { createKafka, type KafkaConfiguration, prepareTopics, topicsOf } from './kafka.ts';
-import { createKafkaSource, KAFKA_SOURCE_COUNTERS } from './kafka-source.ts';
+import { createKafkaSource, KAFKA_SOURCE_COUNTERS, WAITING_MAX } from './kafka-source.ts';
 import { createOutbox, NEWEST_EVERY } from './outbox.ts';
 
 const log = pino({ level: 'silent' });
@@ -272,6 +272,37 @@ describe.runIf(present)('batches through Kafka', () => {
       await until(() => one.counters.get('partitions') === 4, 'all four back');
       await putMany(40);
       await until(() => stored.size === sequence, 'all by the first again');
+    },
+    TEST_MS_MAX,
+  );
+
+  test(
+    'that nobody had taken when the group changed are handed over afterwards',
+    async () => {
+      const config = configurationOf({ 'kafka-partitions': '2' });
+      await prepareTopics(createKafka(config, 'test', log), config);
+      const { source, sink } = openSpoolIn();
+      startOutbox(config, source);
+      for (let sequence = 0; sequence < 12; sequence++) sink.put(identityOf(sequence), batchOfRandom(10));
+      const counters = openCounters(KAFKA_SOURCE_COUNTERS);
+      const slow = createKafkaSource(config, { kafka: createKafka(config, 'slow', log), log, counters });
+      slow.start();
+      stops.push(slow.stop);
+      // Two wait to be taken, and the handler of each partition holds one more.
+      await until(() => counters.get('received') === WAITING_MAX + 2, 'both partitions held up');
+      const stored = new Set<number>();
+      const second = startReader(config, delivery => {
+        stored.add(delivery.identity.sequence);
+        delivery.acknowledge();
+      });
+      await until(() => second.counters.get('partitions') === 1 && counters.get('partitions') === 1, 'one each');
+      void (async () => {
+        for (let delivery = await slow.next(); delivery; delivery = await slow.next()) {
+          stored.add(delivery.identity.sequence);
+          delivery.acknowledge();
+        }
+      })();
+      await until(() => stored.size === 12, 'all twelve');
     },
     TEST_MS_MAX,
   );

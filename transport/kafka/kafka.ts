@@ -35,6 +35,11 @@ export type KafkaConfiguration = Pick<
 export const TOKEN_HEADER = 'token';
 export const REASON_HEADER = 'reason';
 
+/**
+ * Tries of kafkajs multiply: each of a send or a fetch asks for the metadata anew, which has tries of its own. Whoever uses
+ * the client goes on for ever, so few are enough, and that Kafka is away is known within seconds.
+ */
+const RETRY = { initialRetryTime: 200, maxRetryTime: 1000, retries: 3 };
 const CONNECTION_MS_MAX = 5000;
 const REQUEST_MS_MAX = 30_000;
 const FACT_RETENTION_MS = 24 * 3_600_000;
@@ -62,7 +67,7 @@ export function createKafka(config: KafkaConfiguration, clientId: string, log: L
     brokers: [...config.kafka],
     connectionTimeout: CONNECTION_MS_MAX,
     requestTimeout: REQUEST_MS_MAX,
-    retry: { initialRetryTime: 200, maxRetryTime: 5000, retries: 5 },
+    retry: RETRY,
     logLevel: kafkajs.logLevel.ERROR,
     // kafkajs tells of every try that fails; who uses the client says once what follows from it.
     logCreator: () => entry => log.debug({ kafka: entry.namespace }, entry.log.message),

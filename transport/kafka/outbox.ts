@@ -30,12 +30,18 @@ export const OUTBOX_COUNTERS = {
 /** Every so many batches the newest is taken instead of the oldest. */
 export const NEWEST_EVERY = 4;
 
+/** Within the client, after it has asked who leads the partition now; what fails then is counted and tried again here. */
+const SEND_RETRIES = 1;
+const STOP_MS_MAX = 10_000;
 const PAUSE_MS_MIN = 100;
 const PAUSE_MS_MAX = 5000;
 
 export interface Outbox {
   start(): void;
-  /** Takes no further batch and waits for the sends on their way, at most `deadlineMs`; what is left stays in the spool. */
+  /**
+   * Takes no further batch and waits for the sends on their way, at most `deadlineMs`, and not at all while Kafka is away;
+   * what is left stays in the spool.
+   */
   stop(deadlineMs?: number): Promise<void>;
   readonly counters: Counters<typeof OUTBOX_COUNTERS>;
   /** Whether Kafka took the last batch. */
@@ -64,7 +70,10 @@ export function createOutbox(config: KafkaConfiguration, { kafka, source, log }:
   async function connected(): Promise<Producer> {
     if (producer) return producer;
     await prepareTopics(kafka, config);
-    const fresh = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+    const fresh = kafka.producer({
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+      retry: { retries: SEND_RETRIES },
+    });
     await fresh.connect();
     partitions = await countPartitions(kafka, topics.batches);
     producer = fresh;
@@ -177,12 +186,12 @@ export function createOutbox(config: KafkaConfiguration, { kafka, source, log }:
     start() {
       running = run();
     },
-    async stop(deadlineMs = 10_000) {
+    async stop(deadlineMs = counters.get('up') === 1 ? STOP_MS_MAX : 0) {
       stopping.abort();
       source.close();
       const timer = setTimeout(() => deadline.abort(), deadlineMs);
-      await running;
-      await Promise.all(inFlight);
+      const aborted = new Promise<void>(resolve => deadline.signal.addEventListener('abort', () => resolve()));
+      await Promise.race([running.then(() => Promise.all(inFlight)), aborted]);
       clearTimeout(timer);
       deadline.abort();
       await producer?.disconnect().catch(() => {});

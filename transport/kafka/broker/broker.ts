@@ -13,7 +13,7 @@ import { onPath, requireTool } from '../../../service/test-requirements.ts';
 
 const ARCHIVES = join(tmpdir(), 'hairpin-kafka-4.1.1');
 const CLUSTER_ID = 'AAAAAAAAQACAAAAAAAAAAA';
-const HEAP = '-Xmx384m';
+const HEAP_MIB = 384;
 const READY_MS_MAX = 60_000;
 const MAVEN_MS_MAX = 300_000;
 
@@ -41,11 +41,17 @@ export interface KafkaCluster {
 
 export interface ClusterOptions {
   readonly nodes?: number;
+  /** Heap of each; three brokers do with 256. */
+  readonly heapMiB?: number;
   /** More lines for server.properties. */
   readonly properties?: Readonly<Record<string, string>>;
 }
 
-export async function startKafka({ nodes: count = 1, properties = {} }: ClusterOptions = {}): Promise<KafkaCluster> {
+export async function startKafka({
+  nodes: count = 1,
+  heapMiB = HEAP_MIB,
+  properties = {},
+}: ClusterOptions = {}): Promise<KafkaCluster> {
   const archives = fetchArchives();
   const folder = mkdtempSync(join(tmpdir(), 'hairpin-kafka-'));
   const ports = await freePorts(2 * count);
@@ -59,6 +65,7 @@ export async function startKafka({ nodes: count = 1, properties = {} }: ClusterO
       controllerPort: ports[2 * i + 1]!,
       voters,
       replication: Math.min(3, count),
+      heap: `-Xmx${heapMiB}m`,
       properties,
     }),
   );
@@ -87,11 +94,12 @@ interface NodeOptions {
   readonly controllerPort: number;
   readonly voters: string;
   readonly replication: number;
+  readonly heap: string;
   readonly properties: Readonly<Record<string, string>>;
 }
 
 function createNode(options: NodeOptions): KafkaNode {
-  const { archives, folder, id, port, controllerPort, voters, replication } = options;
+  const { archives, folder, id, port, controllerPort, voters, replication, heap } = options;
   const properties = join(folder, 'server.properties');
   const output = join(folder, 'output.log');
   const classPath = join(archives, '*');
@@ -126,7 +134,7 @@ function createNode(options: NodeOptions): KafkaNode {
   );
   execFileSync(
     'java',
-    [HEAP, '-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', properties],
+    [heap, '-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', properties],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
 
@@ -134,7 +142,7 @@ function createNode(options: NodeOptions): KafkaNode {
     id,
     port,
     async start() {
-      const log = `java -cp '${classPath}' ${HEAP} kafka.Kafka '${properties}' >>'${output}' 2>&1`;
+      const log = `java -cp '${classPath}' ${heap} kafka.Kafka '${properties}' >>'${output}' 2>&1`;
       const child = spawn('sh', ['-c', `exec ${log}`], { stdio: 'ignore' });
       running = child;
       const deadline = Date.now() + READY_MS_MAX;
