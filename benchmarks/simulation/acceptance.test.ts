@@ -47,7 +47,12 @@ test('a VM that moves in the middle of its transfers, with both directions meter
   }
 });
 
-test('datagrams that overtake each other cost no record and count nothing twice', () => {
-  const { truth, measured } = judge('reorder', { protocol: 'ipfix' });
-  expect(measured).toEqual(truth);
-});
+test.each(['ipfix', 'netflow9', 'sflow5'] as const)(
+  'datagrams that overtake each other cost no record and count nothing twice, %s',
+  protocol => {
+    for (const seed of [1, 2, 3]) {
+      const { truth, measured } = judge('reorder', { protocol, seed });
+      expect({ seed, ...measured }).toEqual({ seed, ...truth });
+    }
+  },
+);

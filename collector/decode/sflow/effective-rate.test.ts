@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RATE_SOURCES } from '../../../schemas/codes.ts';
-import { SampleSource, WINDOW_MS, WINDOW_SAMPLES } from './effective-rate.ts';
+import { LATE_MS_MAX, RESTART_RUN_MIN, SampleSource, SETTLE_MS, WINDOW_MS, WINDOW_SAMPLES } from './effective-rate.ts';
 
 /** mulberry32 */
 function randomFrom(seed: number): () => number {
@@ -13,14 +13,16 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** A source and the samples it is given; `take` gives the rate of the sample. */
+/** A source and the samples it is given, each SETTLE_MS after the one before unless told; `take` gives the rate of the sample. */
 class Port {
   source: SampleSource | undefined;
   gaps = 0;
+  uptimeMs = 0;
   readonly #rates = new Uint32Array(1);
   readonly #sources = new Uint8Array(1);
 
-  take(sequence: number, pool: number, uptimeMs = 0, rate = 100, drops = 0): number {
+  take(sequence: number, pool: number, uptimeMs = this.uptimeMs + SETTLE_MS, rate = 100, drops = 0): number {
+    this.uptimeMs = uptimeMs;
     if (this.source) this.source.see(sequence >>> 0, pool >>> 0, drops >>> 0, rate, uptimeMs >>> 0, this.gaps);
     else this.source = new SampleSource(sequence >>> 0, pool >>> 0, drops >>> 0, rate, uptimeMs >>> 0, this.gaps);
     this.source.write(this.#rates, this.#sources, 0);
@@ -32,11 +34,11 @@ class Port {
   }
 
   /** `count` samples of which every `step`th arrives; the pool moves by `packets` for each that was taken. */
-  run(count: number, { start = 1, step = 1, packets = 100, rate = 100, pool = 0, uptimeMs = 0, drops = 0 } = {}) {
+  run(count: number, { start = 1, step = 1, packets = 100, rate = 100, pool = 0, drops = 0 } = {}) {
     const rates: number[] = [];
     for (let i = 0; i < count; i++) {
       const n = start + i * step;
-      rates.push(this.take(n, pool + n * packets, uptimeMs, rate, drops * n));
+      rates.push(this.take(n, pool + n * packets, undefined, rate, drops * n));
     }
     return rates;
   }
@@ -49,8 +51,10 @@ describe('effective rate', () => {
     const port = new Port();
     // The first sample only opens the window.
     expect(port.run(WINDOW_SAMPLES, { step: 2 })).toEqual(Array(WINDOW_SAMPLES).fill(100));
+    // What is missing of a window may still come.
+    expect(port.run(1, { start: 1 + 2 * WINDOW_SAMPLES })).toEqual([100]);
     expect(port.rateSource).toBe('sample');
-    expect(port.take(1 + 2 * WINDOW_SAMPLES, 100 * (1 + 2 * WINDOW_SAMPLES))).toBe(200);
+    expect(port.run(1, { start: 3 + 2 * WINDOW_SAMPLES })).toEqual([200]);
     expect(port.rateSource).toBe('pool');
   });
 
@@ -65,7 +69,7 @@ describe('effective rate', () => {
   test('is measured across a wrap of pool and sequence', () => {
     const port = new Port();
     const rates = port.run(400, { start: 2 ** 32 - 300, step: 2, pool: -(2 ** 32 - 300) * 100 + 2 ** 32 - 5000 });
-    expect(rates.slice(0, 50)).toEqual(Array(50).fill(100));
+    expect(rates.slice(0, 51)).toEqual(Array(51).fill(100));
     expect(new Set(rates.slice(51))).toEqual(new Set([200]));
   });
 
@@ -73,33 +77,67 @@ describe('effective rate', () => {
     const port = new Port();
     // 10 of 11 arrive: the rate is 1.1.
     const rates: number[] = [];
-    for (let n = 1; n <= 11_000; n++) if (n % 11 !== 0) rates.push(port.take(n, n, 0, 1));
-    const later = rates.slice(WINDOW_SAMPLES + 1);
+    for (let n = 1; n <= 11_000; n++) if (n % 11 !== 0) rates.push(port.take(n, n, undefined, 1));
+    const later = rates.slice(WINDOW_SAMPLES + 2);
     expect(new Set(later)).toEqual(new Set([1, 2]));
     expect(Math.abs(sum(later) / later.length - 1.1)).toBeLessThan(0.001);
   });
 
-  test('starts anew with the sequence', () => {
+  test.each([
+    ['far', 5000],
+    ['by a little', 1],
+  ])('starts anew soon where the sequence fell back %s while the agent ran on', (_, start) => {
     const port = new Port();
-    expect(port.run(200, { step: 2, start: 5000 }).at(-1)).toBe(200);
-    expect(port.run(WINDOW_SAMPLES)).toEqual(Array(WINDOW_SAMPLES).fill(100));
+    expect(port.run(120, { step: 2, start }).at(-1)).toBe(200);
+    const again = port.run(WINDOW_SAMPLES);
+    expect(again.slice(0, RESTART_RUN_MIN - 1)).toEqual(Array(RESTART_RUN_MIN - 1).fill(200));
+    expect(new Set(again.slice(RESTART_RUN_MIN - 1))).toEqual(new Set([100]));
     expect(port.rateSource).toBe('sample');
   });
 
-  test('starts anew soon where the sequence fell back by a little', () => {
+  test('starts anew with the agent: uptime and sequence fall back', () => {
     const port = new Port();
+    port.uptimeMs = 10 * LATE_MS_MAX;
     expect(port.run(120, { step: 2 }).at(-1)).toBe(200);
-    const again = port.run(40);
-    expect(again.slice(0, 7)).toEqual(Array(7).fill(200));
-    expect(again.slice(7)).toEqual(Array(33).fill(100));
+    port.uptimeMs = 0;
+    expect(new Set(port.run(WINDOW_SAMPLES).slice(RESTART_RUN_MIN))).toEqual(new Set([100]));
   });
 
-  test('takes overtaken samples as received: no loss is seen where only the order changed', () => {
+  test('stays what it was for a single stray of another time', () => {
     const port = new Port();
-    const rates: number[] = [];
-    for (let n = 1; n < 400; n += 2) for (const s of [n + 1, n]) rates.push(port.take(s, s * 100));
-    expect(Math.max(...rates)).toBeLessThanOrEqual(102);
-    expect(Math.abs(sum(rates) / rates.length - 100)).toBeLessThan(1);
+    port.run(120, { step: 2 });
+    port.take(7, 700);
+    expect(new Set(port.run(200, { start: 241, step: 2 }))).toEqual(new Set([200]));
+  });
+
+  test('is the nominal rate to the packet where datagrams only overtake each other, however long the run that is late', () => {
+    for (const late of [1, 20, 400]) {
+      const port = new Port();
+      const rates: number[] = [];
+      // A sample each millisecond; of each 1000, a run of `late` comes after all others.
+      for (let second = 0; second < 5; second++) {
+        const order = Array.from({ length: 1000 }, (_, i) => i);
+        order.push(...order.splice(100, late));
+        for (const n of order)
+          rates.push(port.take(second * 1000 + n + 1, second * 1000 + n + 1, second * 1000 + n, 1));
+      }
+      expect(new Set(rates), `${late} late`).toEqual(new Set([1]));
+    }
+  });
+
+  test('is measured where the uptime stands still, later', () => {
+    const port = new Port();
+    const rates = Array.from({ length: 1200 }, (_, i) => port.take(2 * i, 200 * i, 0));
+    expect([rates[1000], rates[1199]]).toEqual([100, 200]);
+  });
+
+  test('of a late sample is its own where the nominal rate changed in between', () => {
+    const port = new Port();
+    port.run(120, { step: 2 });
+    const { uptimeMs } = port;
+    expect(port.take(241, 24_100, uptimeMs + 10, 1000)).toBe(2000);
+    expect(port.take(240, 24_000, uptimeMs + 5, 100)).toBe(200);
+    expect(port.take(243, 26_100, uptimeMs + 20, 1000)).toBe(2000);
   });
 
   test('goes on with the share that is lost when the nominal rate changes', () => {
@@ -121,12 +159,12 @@ describe('effective rate', () => {
 
   test('is the nominal rate where the sequence does not move', () => {
     const port = new Port();
-    expect(new Set(Array.from({ length: 300 }, (_, i) => port.take(7, i * 300)))).toEqual(new Set([100]));
+    expect(new Set(Array.from({ length: 300 }, (_, i) => port.take(7, i * 300, 0)))).toEqual(new Set([100]));
   });
 
   test('saturates at 2^32 - 1', () => {
     const port = new Port();
-    const rates = Array.from({ length: 120 }, (_, i) => port.take(1 + 2 * i, i * 6e7, 0, 0xffffffff));
+    const rates = Array.from({ length: 120 }, (_, i) => port.take(1 + 2 * i, i * 6e7, undefined, 0xffffffff));
     expect(rates.every(rate => rate > 0 && rate <= 0xffffffff)).toBe(true);
   });
 });
@@ -144,7 +182,8 @@ describe('a window of few samples', () => {
       const port = new Port();
       port.take(1, 0, 0);
       port.gaps++;
-      expect(port.take(1 + step, 1000, WINDOW_MS)).toBe(rate);
+      expect(port.take(1 + step, 1000, WINDOW_MS)).toBe(100);
+      expect(port.take(1 + 2 * step, 2000, WINDOW_MS + SETTLE_MS)).toBe(rate);
       expect(port.rateSource).toBe('sequence');
     }
   });
@@ -163,6 +202,7 @@ describe('a window of few samples', () => {
     expect(port.take(n + 1, 100 * (n + 1), WINDOW_MS - 1)).toBe(100);
     const rates: number[] = [];
     for (let i = 1; i < WINDOW_SAMPLES; i++) rates.push(port.take(n + 1 + i, 100 * (n + 1) + 150 * i, WINDOW_MS - 1));
+    rates.push(port.take(n + 1 + WINDOW_SAMPLES, 100 * (n + 1) + 150 * WINDOW_SAMPLES, WINDOW_MS - 1 + SETTLE_MS));
     expect(rates.at(-1)).toBe(149);
   });
 });
@@ -193,7 +233,7 @@ describe('simulated ports', () => {
       }
       sequence++;
       if (random() < 0.1) continue;
-      effective += bytes * port.take(sequence, pool, pool / 1000, N, drops);
+      effective += bytes * port.take(sequence, pool, pool / 10, N, drops);
       nominal += bytes * N;
       squares += bytes * bytes;
       received++;
@@ -209,13 +249,61 @@ describe('simulated ports', () => {
       const rate = N / (1 - lost);
       const deviation = Math.sqrt(rate * (rate - 1) * squares);
       expect(received).toBeGreaterThan(8000);
-      // Nominal for the first window, and one window behind at the end.
-      const behind = (WINDOW_SAMPLES / received) * truth;
+      // Nominal for the first two windows, and two windows behind at the end.
+      const behind = ((2 * WINDOW_SAMPLES) / received) * truth;
       expect(Math.abs(effective - truth), `seed ${seed}`).toBeLessThan(3 * deviation + behind);
       expect(truth - nominal, `seed ${seed}`).toBeGreaterThan((lost - 0.05) * truth);
       errors.push((effective - truth) / truth);
     }
     // No bias: the mean of all runs is far closer than any one need be.
     expect(Math.abs(sum(errors) / errors.length)).toBeLessThan(0.01);
+  });
+});
+
+describe('loss and late datagrams at once', () => {
+  const SAMPLES_PER_DATAGRAM = 7;
+  const LATE_SHARE = 0.2;
+  const LATE_MS = 200;
+
+  interface Way {
+    readonly rate: number;
+    readonly samplesPerS: number;
+    readonly loss: number;
+  }
+
+  /** Estimated packets by true packets of a port that sends at a steady pace through a way that loses and delays. */
+  function ratioOf(seed: number, { rate, samplesPerS, loss }: Way): number {
+    const random = randomFrom(seed);
+    const count = Math.max(10_000, 100 * samplesPerS);
+    const datagrams: { atMs: number; uptimeMs: number; samples: { n: number; pool: number }[] }[] = [];
+    let [pool, n] = [0, 0];
+    while (n < count) {
+      const samples = Array.from({ length: SAMPLES_PER_DATAGRAM }, () => {
+        pool += rate === 1 ? 1 : 1 + Math.floor(Math.log(1 - random()) / Math.log(1 - 1 / rate));
+        return { n: ++n, pool };
+      });
+      const uptimeMs = Math.floor((1000 * pool) / (rate * samplesPerS));
+      const delayMs = random() < LATE_SHARE ? LATE_MS * random() : 0;
+      if (random() >= loss) datagrams.push({ atMs: uptimeMs + delayMs, uptimeMs, samples });
+    }
+    datagrams.sort((a, b) => a.atMs - b.atMs);
+    const port = new Port();
+    port.take(0, 0, 0, rate);
+    let estimated = 0;
+    for (const { uptimeMs, samples } of datagrams)
+      for (const sample of samples) estimated += port.take(sample.n, sample.pool, uptimeMs, rate);
+    return estimated / pool;
+  }
+
+  test.each(
+    [1, 100].flatMap(rate =>
+      [5, 20, 60, 100, 300, 2000].flatMap(samplesPerS => [0, 0.05, 0.2].map(loss => ({ rate, samplesPerS, loss }))),
+    ),
+  )('1 in $rate, $samplesPerS samples/s, loss $loss: totals have no bias', way => {
+    const ratios = Array.from({ length: way.samplesPerS < 1000 ? 20 : 4 }, (_, i) => ratioOf(i + 1, way));
+    const mean = sum(ratios) / ratios.length;
+    // To the packet where nothing is lost and nothing drawn.
+    if (way.rate === 1 && way.loss === 0) expect(new Set(ratios)).toEqual(new Set([1]));
+    expect(Math.abs(mean - 1), `${(100 * (mean - 1)).toFixed(3)} %`).toBeLessThan(0.005);
   });
 });
