@@ -8,7 +8,8 @@ import type { FlowColumns } from '../schemas/flow.ts';
 import { keyToHex, NODE_CLASSES, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/keys.ts';
 import { INTERVAL, SET, SET_FLAG } from './application-sets.ts';
 import type { ApplicationTable } from './applications.ts';
-import { ENTRY, type Endpoints } from './endpoints.ts';
+import { autoRuleIn, ENTRY } from './endpoint-table.ts';
+import type { Endpoints } from './endpoints.ts';
 import { type LearnedServices, mayDecide } from './learned-services.ts';
 import type { NodeNames } from './node-names.ts';
 import {
@@ -108,7 +109,7 @@ export function createClassifier(
           endpoints.useAuto(entry);
           app[2 * row] = entries[entry + ENTRY.auto]!;
           app[2 * row + 1] = entries[entry + ENTRY.auto + 1]!;
-          return entries[entry + ENTRY.autoRule]!;
+          return autoRuleIn(entries[entry + ENTRY.identity]!);
         }
         app[2 * row] = keys[2 * number]!;
         app[2 * row + 1] = keys[2 * number + 1]!;

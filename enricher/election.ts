@@ -8,7 +8,7 @@ import type { FlowColumns } from '../schemas/flow.ts';
 import type { AccessTable } from './access.ts';
 import { ATTACHED, ATTACHMENT } from './attachments.ts';
 import { isHiddenPair, PASSED, ruleCode, ruleFor, VSWITCH_EGRESS } from './election-rule.ts';
-import { ENTRY } from './endpoints.ts';
+import { autoRuleIn, ENTRY, identityIn } from './endpoint-table.ts';
 import { FLOW, TRAFFIC } from './meters.ts';
 import { findPort, PORT, PORT_FLAG } from './port-table.ts';
 
@@ -66,8 +66,8 @@ export function elect(
     const d = (dstAccess & PASSED.number) * ATTACHMENT.words;
     const srcFlags = attachments[s + ATTACHMENT.flags]!;
     const dstFlags = attachments[d + ATTACHMENT.flags]!;
-    const isFromOutside = entries[srcEntry + ENTRY.autoRule] === RULE.external;
-    const isToOutside = entries[dstEntry + ENTRY.autoRule] === RULE.external;
+    const isFromOutside = autoRuleIn(entries[srcEntry + ENTRY.identity]!) === RULE.external;
+    const isToOutside = autoRuleIn(entries[dstEntry + ENTRY.identity]!) === RULE.external;
     const rule = ruleFor(access, s, d, isFromOutside, isToOutside);
     weight[row] = 0;
     electionRule[row] = ruleCode(rule);
@@ -101,7 +101,7 @@ export function elect(
     const outPort = outIf[row] === 0 ? exporter * PORT.words : findPort(access, exporter, outIf[row]!);
     const inFlags = ports[inPort + PORT.flags]!;
     const outFlags = ports[outPort + PORT.flags]!;
-    const isToGroup = entries[dstEntry + ENTRY.autoRule] === RULE.multicast;
+    const isToGroup = autoRuleIn(entries[dstEntry + ENTRY.identity]!) === RULE.multicast;
 
     // The share of the record's packets that it tells of as they arrive by inIf, and as they leave by outIf.
     let arriving = 0;
@@ -158,7 +158,7 @@ export function elect(
           if (
             (inFlags & PORT_FLAG.access) !== 0 &&
             (inFlags & ((srcFlags & ATTACHED.tunnelled) !== 0 ? COUNTS.innerIn : COUNTS.plainIn)) !== 0 &&
-            isOwnMac(entries[srcEntry + ENTRY.identity]! & 0xff) &&
+            isOwnMac(identityIn(entries[srcEntry + ENTRY.identity]!)) &&
             !isAmong(access, s + ATTACHMENT.places, inPort)
           ) {
             share = 1;

@@ -3,7 +3,9 @@
 
 import { IDENTITY } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
-import { ENTRY, type Endpoints } from './endpoints.ts';
+import { ENTRY, identityIn } from './endpoint-table.ts';
+import type { Endpoints } from './endpoints.ts';
+import { PLACE } from './places.ts';
 import { OWNER_BIT, type Vantage } from './vantage.ts';
 
 export function fillIdentities(
@@ -17,7 +19,7 @@ export function fillIdentities(
   vantage: Vantage,
 ): void {
   const { srcIdentity, dstIdentity, inIf, outIf } = columns;
-  const { entries } = endpoints;
+  const { entries, places } = endpoints;
   const port = new Uint32Array(2);
 
   const isBehind = (entry: number): boolean => {
@@ -25,11 +27,10 @@ export function fillIdentities(
     if (found <= 0) return false;
     return found >= OWNER_BIT
       ? found === (OWNER_BIT | endpoints.ownerOf(entry))
-      : found === entries[entry + ENTRY.hostAt];
+      : found === places[entries[entry + ENTRY.place]! + PLACE.hostAt];
   };
   const identityAt = (entry: number, exporter: number, ifIndex: number): number => {
-    // The code is the low byte; what stands above are flags.
-    const identity = entries[entry + ENTRY.identity]! & 0xff;
+    const identity = identityIn(entries[entry + ENTRY.identity]!);
     if (exporter === 0 || ifIndex === 0 || (identity !== IDENTITY.mac && identity !== IDENTITY['segment-mac']))
       return identity;
     port[0] = exporter;
