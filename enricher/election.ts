@@ -10,7 +10,7 @@ import { ATTACHED, ATTACHMENT } from './attachments.ts';
 import { isHiddenPair, PASSED, ruleCode, ruleFor, VSWITCH_EGRESS } from './election-rule.ts';
 import { autoRuleIn, ENTRY, identityIn } from './endpoint-table.ts';
 import { FLOW, TRAFFIC } from './meters.ts';
-import { findPort, PORT, PORT_FLAG } from './port-table.ts';
+import { PORT, PORT_FLAG } from './port-table.ts';
 
 /** forwardingStatus, RFC 7270 4.12: the top two bits say dropped. */
 const DROPPED = 0b10;
@@ -42,7 +42,8 @@ const EXTERNAL_EGRESS = ELECTION_RULE['external-egress'];
 
 /**
  * Fills weight, countReason, electionRule and the marks `moved` and `via` of rows `from` to `to`; `src` and `dst` are
- * offsets into `entries`, `exporterOf` exporter numbers of the registry.
+ * offsets into `entries`, `exporterOf` exporter numbers of the registry, `inPorts` and `outPorts` offsets into `ports`, the
+ * words of seen ports (seen-ports.ts).
  */
 export function elect(
   columns: FlowColumns,
@@ -52,11 +53,14 @@ export function elect(
   dst: Uint32Array,
   entries: Uint32Array,
   exporterOf: Uint32Array,
+  inPorts: Uint32Array,
+  outPorts: Uint32Array,
+  ports: Uint32Array,
   access: AccessTable,
 ): void {
   const { weight, countReason, electionRule, marks, forwardingStatus, inIf, outIf, direction, biflow } = columns;
   const { sVlan, ecid, proto, dstPort, protocol } = columns;
-  const { attachments, ports } = access;
+  const { attachments } = access;
   for (let row = from; row < to; row++) {
     const srcEntry = src[row]!;
     const dstEntry = dst[row]!;
@@ -86,7 +90,7 @@ export function elect(
       continue;
     }
     const exporter = exporterOf[row]!;
-    const inPort = inIf[row] === 0 ? exporter * PORT.words : findPort(access, exporter, inIf[row]!);
+    const inPort = inPorts[row]!;
     const half = biflow[row]!;
     const repeats = half !== BIFLOW.none && (ports[inPort + PORT.flags]! & PORT_FLAG.repeatsBiflow) !== 0;
     if (repeats && half === BIFLOW.reverse) {
@@ -98,7 +102,7 @@ export function elect(
       countReason[row] = COUNT_REASON.unelected;
       continue;
     }
-    const outPort = outIf[row] === 0 ? exporter * PORT.words : findPort(access, exporter, outIf[row]!);
+    const outPort = outPorts[row]!;
     const inFlags = ports[inPort + PORT.flags]!;
     const outFlags = ports[outPort + PORT.flags]!;
     const isToGroup = autoRuleIn(entries[dstEntry + ENTRY.identity]!) === RULE.multicast;
@@ -150,7 +154,7 @@ export function elect(
               ? COUNTS.innerIn
               : COUNTS.plainIn;
         if ((srcAccess & PASSED.from) !== 0) reason = COUNT_REASON.forwarded;
-        else if (arriving !== 0 && isAmong(access, range, inPort)) {
+        else if (arriving !== 0 && isAmong(access, ports, range, inPort)) {
           if ((inFlags & counts) !== 0) share = arriving;
           else if ((inFlags & METERS_IN) !== 0) reason = COUNT_REASON['second-meter'];
         } else if (arriving === 1 && isPlain) {
@@ -159,7 +163,7 @@ export function elect(
             (inFlags & PORT_FLAG.access) !== 0 &&
             (inFlags & ((srcFlags & ATTACHED.tunnelled) !== 0 ? COUNTS.innerIn : COUNTS.plainIn)) !== 0 &&
             isOwnMac(identityIn(entries[srcEntry + ENTRY.identity]!)) &&
-            !isAmong(access, s + ATTACHMENT.places, inPort)
+            !isAmong(access, ports, s + ATTACHMENT.places, inPort)
           ) {
             share = 1;
             electionRule[row] = moved;
@@ -167,7 +171,7 @@ export function elect(
           }
         } else if (isToGroup && leaving !== 0) {
           const back = outIf[row] === 0 ? inPort : outPort;
-          if (isAmong(access, s + ATTACHMENT.places, back)) reason = COUNT_REASON.reflected;
+          if (isAmong(access, ports, s + ATTACHMENT.places, back)) reason = COUNT_REASON.reflected;
         }
         break;
       }
@@ -181,7 +185,7 @@ export function elect(
               ? COUNTS.innerOut
               : COUNTS.plainOut;
         if ((dstAccess & PASSED.to) !== 0) reason = COUNT_REASON.forwarded;
-        else if (leaving !== 0 && isAmong(access, range, outPort)) {
+        else if (leaving !== 0 && isAmong(access, ports, range, outPort)) {
           if ((outFlags & counts) !== 0) share = leaving;
           else if ((outFlags & METERS_OUT) !== 0) reason = COUNT_REASON['second-meter'];
         }
@@ -190,7 +194,7 @@ export function elect(
       case DESTINATION_SWITCH: {
         const counts = (dstFlags & ATTACHED.tunnelled) !== 0 ? COUNTS.innerIn : COUNTS.plainIn;
         if ((dstAccess & PASSED.to) !== 0) reason = COUNT_REASON.forwarded;
-        else if (arriving !== 0 && isAmong(access, d + ATTACHMENT.byOutput, outPort)) {
+        else if (arriving !== 0 && isAmong(access, ports, d + ATTACHMENT.byOutput, outPort)) {
           if ((inFlags & counts) !== 0) share = arriving;
           else if ((inFlags & METERS_IN) !== 0) reason = COUNT_REASON['second-meter'];
         }
@@ -228,7 +232,7 @@ function isTunnel(proto: number, dstPort: number): boolean {
 }
 
 /** Whether a port is one of a range of points; `at`: offset of the range among the attachments. */
-function isAmong({ attachments, points, ports }: AccessTable, at: number, port: number): boolean {
+function isAmong({ attachments, points }: AccessTable, ports: Uint32Array, at: number, port: number): boolean {
   const end = attachments[at + 1]!;
   const node = ports[port + PORT.node]!;
   const group = ports[port + PORT.group]!;

@@ -18,6 +18,7 @@ import type { LearnedServices } from './learned-services.ts';
 import type { Moves } from './moves.ts';
 import type { NodeNames } from './node-names.ts';
 import { fillPlaces, placeSource } from './place-columns.ts';
+import { createSeenPorts, type SeenPorts } from './seen-ports.ts';
 import type { PortBits } from './server-side.ts';
 import type { Snapshot } from './snapshot.ts';
 import { fillTime, mendTimes, type TimeLimits } from './times.ts';
@@ -65,6 +66,7 @@ interface Stages {
   readonly snapshot: Snapshot;
   readonly endpoints: Endpoints;
   readonly classifier: Classifier;
+  readonly ports: SeenPorts;
 }
 
 /** Names of the nodes that batches use are announced to `names`. */
@@ -75,6 +77,8 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
   let src = new Uint32Array(0);
   let dst = src;
   let exporterOf = src;
+  let inPorts = src;
+  let outPorts = src;
   let resets = 0;
 
   function stagesAt(epoch: number): Stages {
@@ -91,6 +95,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
         snapshot,
         endpoints,
         classifier: createClassifier(snapshot.applications, endpoints, names, options),
+        ports: createSeenPorts(snapshot),
       };
       for (const oldest of kept.keys()) if (kept.size >= STAGES_MAX) kept.delete(oldest);
     }
@@ -100,28 +105,29 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
 
   /** Rows `from` to `to`, all of which are joined with one snapshot. */
   function enrichRows(stages: Stages, columns: FlowBatch['columns'], from: number, to: number): number {
-    const { asOfMs, snapshot, endpoints, classifier } = stages;
+    const { asOfMs, snapshot, endpoints, classifier, ports } = stages;
     columns.marks.fill(0, from, to);
     snapshot.exporters.resolve(columns, from, to, exporterOf);
     const unknownRate = estimate(columns, from, to, exporterOf, snapshot.exporters);
     const resetsBefore = endpoints.resets;
     endpoints.resolve(columns, from, to, exporterOf, src, dst);
     resets += endpoints.resets - resetsBefore;
+    ports.resolve(columns, from, to, exporterOf, inPorts, outPorts);
     classifier.classify(columns, from, to, src, dst);
-    elect(columns, from, to, src, dst, endpoints.entries, exporterOf, snapshot.access);
+    elect(columns, from, to, src, dst, endpoints.entries, exporterOf, inPorts, outPorts, ports.words, snapshot.access);
     fillPlaces(columns, from, to, src, dst, endpoints);
-    fillIdentities(columns, from, to, src, dst, exporterOf, endpoints, snapshot.vantage);
+    fillIdentities(columns, from, to, src, dst, inPorts, outPorts, endpoints, ports.words);
     options.moves?.elected(columns, from, to);
     fillTime(columns.inventoryAsOf, from, to, asOfMs);
     followMoves(stages, columns, from, to);
     return unknownRate;
   }
 
-  /** A whole batch, by blocks of rows that stay in the processor's cache from stage to stage. */
-  function enrichBlocks(stages: Stages, columns: FlowBatch['columns'], rows: number): number {
+  /** The same by blocks, whose entries stay in the processor's cache from stage to stage. */
+  function enrichBlocks(stages: Stages, columns: FlowBatch['columns'], from: number, to: number): number {
     let unknownRate = 0;
-    for (let from = 0; from < rows; from += BLOCK_ROWS)
-      unknownRate += enrichRows(stages, columns, from, Math.min(rows, from + BLOCK_ROWS));
+    for (let block = from; block < to; block += BLOCK_ROWS)
+      unknownRate += enrichRows(stages, columns, block, Math.min(to, block + BLOCK_ROWS));
     return unknownRate;
   }
 
@@ -138,7 +144,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
         }
         while (to < rows && ofRow[to] === epoch) to++;
         stages ??= stagesAt(epoch);
-        unknownRate += enrichRows(stages, columns, from, to);
+        unknownRate += enrichBlocks(stages, columns, from, to);
         from = to;
       }
     }
@@ -194,13 +200,15 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
         src = new Uint32Array(rows);
         dst = new Uint32Array(rows);
         exporterOf = new Uint32Array(rows);
+        inPorts = new Uint32Array(rows);
+        outPorts = new Uint32Array(rows);
       }
       resets = 0;
       const { cut, reversed, epochs } = mended;
       let unknownRate = 0;
       let straddles = 0;
       options.services?.learn(columns, 0, rows);
-      if (epochs.distinct.length === 1) unknownRate = enrichBlocks(stagesAt(epochs.distinct[0]!), columns, rows);
+      if (epochs.distinct.length === 1) unknownRate = enrichBlocks(stagesAt(epochs.distinct[0]!), columns, 0, rows);
       else {
         const were = endsThen(given, epochs);
         unknownRate = enrichByEpoch(columns, epochs, rows);
