@@ -12,7 +12,6 @@ import { BLOCK_ROWS } from './endpoint-table.ts';
 import { createEndpoints, type Endpoints } from './endpoints.ts';
 import { createEpochs, type RowEpochs } from './epochs.ts';
 import { estimate } from './estimate.ts';
-import { fillIdentities } from './identity-columns.ts';
 import type { Knowledge } from './knowledge/knowledge.ts';
 import type { LearnedServices } from './learned-services.ts';
 import type { Moves } from './moves.ts';
@@ -115,8 +114,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
     ports.resolve(columns, from, to, exporterOf, inPorts, outPorts);
     classifier.classify(columns, from, to, src, dst);
     elect(columns, from, to, src, dst, endpoints.entries, exporterOf, inPorts, outPorts, ports.words, snapshot.access);
-    fillPlaces(columns, from, to, src, dst, endpoints);
-    fillIdentities(columns, from, to, src, dst, inPorts, outPorts, endpoints, ports.words);
+    fillPlaces(columns, from, to, src, dst, inPorts, outPorts, endpoints, ports.words);
     options.moves?.elected(columns, from, to);
     fillTime(columns.inventoryAsOf, from, to, asOfMs);
     followMoves(stages, columns, from, to);

@@ -1,25 +1,39 @@
-// Keys of VM, host and rack of both ends, how far apart they stand, and whether what is known of them is stale.
+// What each end is and where it stands: keys of VM, host and rack, how it was recognised, how far apart the ends are, and
+// whether what is known of them is stale. A MAC that alone named its owner is better evidence still where the record comes
+// from the very port that the inventory has for that owner, or goes to it.
 
-import { LOCALITY, MARKS } from '../schemas/codes.ts';
+import { IDENTITIES, IDENTITY, LOCALITY, MARKS } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
-import { autoRuleIn, ENTRY, ENTRY_FLAGS } from './endpoint-table.ts';
+import { autoRuleIn, ENTRY, ENTRY_FLAGS, identityIn } from './endpoint-table.ts';
 import type { Endpoints } from './endpoints.ts';
 import { localityOf } from './locality.ts';
 import { PLACE } from './places.ts';
+import { SEEN } from './seen-ports.ts';
+import { OWNER_BIT } from './vantage.ts';
 
-/** `src` and `dst` are offsets into the entries of `endpoints`. */
+/** By code of IDENTITIES: the one to put in its place where owner and port agree. */
+const AT_ITS_PORT = Uint8Array.from(IDENTITIES, (name, code) =>
+  name === 'mac' || name === 'segment-mac' ? IDENTITY['port-mac'] : code,
+);
+
+/** `src` and `dst` are offsets into the entries of `endpoints`, `inPorts` and `outPorts` into `ports`, words of seen ports. */
 export function fillPlaces(
   columns: FlowColumns,
   from: number,
   to: number,
   src: Uint32Array,
   dst: Uint32Array,
+  inPorts: Uint32Array,
+  outPorts: Uint32Array,
   endpoints: Endpoints,
+  ports: Uint32Array,
 ): void {
   const { entries, places } = endpoints;
-  const { marks, locality } = columns;
-  fillEnd(entries, places, src, from, to, columns.srcVm, columns.srcHost, columns.srcRack);
-  fillEnd(entries, places, dst, from, to, columns.dstVm, columns.dstHost, columns.dstRack);
+  const { marks, locality, srcVm, srcHost, srcRack, dstVm, dstHost, dstRack } = columns;
+  fillEnd(entries, places, src, from, to, srcVm, srcHost, srcRack);
+  fillEnd(entries, places, dst, from, to, dstVm, dstHost, dstRack);
+  fillIdentities(columns.srcIdentity, from, to, src, inPorts, endpoints, ports);
+  fillIdentities(columns.dstIdentity, from, to, dst, outPorts, endpoints, ports);
   for (let row = from; row < to; row++) {
     const srcAt = src[row]!;
     const dstAt = dst[row]!;
@@ -63,5 +77,29 @@ function fillEnd(
     host[2 * row + 1] = places[place + PLACE.host + 1]!;
     rack[2 * row] = places[place + PLACE.rack]!;
     rack[2 * row + 1] = places[place + PLACE.rack + 1]!;
+  }
+}
+
+/** Whether a packet came by its host's port changes from row to row at random, so the choice is made without a branch. */
+function fillIdentities(
+  identities: Uint8Array,
+  from: number,
+  to: number,
+  offsets: Uint32Array,
+  portOf: Uint32Array,
+  endpoints: Endpoints,
+  ports: Uint32Array,
+): void {
+  const { entries, places } = endpoints;
+  for (let row = from; row < to; row++) {
+    const entry = offsets[row]!;
+    const identity = identityIn(entries[entry + ENTRY.identity]!);
+    const behind = ports[portOf[row]! + SEEN.behind]!;
+    const expected =
+      behind < OWNER_BIT ? places[entries[entry + ENTRY.place]! + PLACE.hostAt]! : OWNER_BIT | endpoints.ownerOf(entry);
+    const other = behind ^ expected;
+    // All bits where they agree, none otherwise.
+    const agree = ~((other | -other) >> 31);
+    identities[row] = identity ^ ((identity ^ AT_ITS_PORT[identity]!) & agree);
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { findPort, PORT } from './port-table.ts';
-import { createSeenPorts, SEEN } from './seen-ports.ts';
+import { createSeenPorts, NOTHING_BEHIND, SEEN } from './seen-ports.ts';
 import { compileSnapshot } from './snapshot.ts';
 import { documentsOf } from './testdata.ts';
 
@@ -57,7 +57,16 @@ test('what stands behind a port, and nothing where none is told', () => {
     [0, 10, 12],
   ]);
   const behind = [...inPorts, ...outPorts].map(at => seen.words[at + SEEN.behind]);
-  expect(behind).toEqual([1, 0, 0, 0, 2, 0, 0, 0]);
+  expect(behind).toEqual([
+    1,
+    NOTHING_BEHIND,
+    NOTHING_BEHIND,
+    NOTHING_BEHIND,
+    2,
+    NOTHING_BEHIND,
+    NOTHING_BEHIND,
+    NOTHING_BEHIND,
+  ]);
 });
 
 test('ports beyond the bound are forgotten between calls, those of one call never', () => {

@@ -4,17 +4,20 @@
 
 import type { AccessTable } from './access.ts';
 import { findPort, hashPort, PORT } from './port-table.ts';
-import type { Vantage } from './vantage.ts';
+import { OWNER_BIT, type Vantage } from './vantage.ts';
 
 /** Words of a seen port: those of PORT first. */
 export const SEEN = {
   ...PORT,
-  /** Position of a host, or OWNER_BIT | owner; 0 unknown. */
+  /** Position of a host, or OWNER_BIT | owner; NOTHING_BEHIND unknown. */
   behind: 4,
   exporter: 5,
   ifIndex: 6,
   words: 8,
 } as const;
+
+/** No host has this position. */
+export const NOTHING_BEHIND = OWNER_BIT - 1;
 
 export const SEEN_PORTS_MAX = 65_536;
 const SLOTS_MIN = 1024;
@@ -55,7 +58,7 @@ export function createSeenPorts(
     words[at + SEEN.ifIndex] = ifIndex;
   };
   for (let exporter = 0; exporter < unnamed; exporter++)
-    describe(exporter * SEEN.words, exporter, 0, exporter * PORT.words, 0);
+    describe(exporter * SEEN.words, exporter, 0, exporter * PORT.words, NOTHING_BEHIND);
 
   const enter = (at: number) => {
     const mask = index.length - 1;
@@ -73,7 +76,8 @@ export function createSeenPorts(
     }
     port[0] = exporter;
     port[1] = ifIndex;
-    describe(at, exporter, ifIndex, findPort(access, exporter, ifIndex), Math.max(0, vantage.behindPort.find(port, 0)));
+    const behind = vantage.behindPort.find(port, 0);
+    describe(at, exporter, ifIndex, findPort(access, exporter, ifIndex), behind <= 0 ? NOTHING_BEHIND : behind);
     if (2 * (count - unnamed) > index.length) {
       index = new Uint32Array(2 * index.length);
       for (let known = unnamed * SEEN.words; known < at; known += SEEN.words) enter(known);
