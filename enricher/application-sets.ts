@@ -7,7 +7,7 @@ import { RULE } from '../schemas/codes.ts';
 import type { Key } from '../schemas/keys.ts';
 
 /** Words of a set: slices of its own-port intervals and, behind them, of its client-port intervals; applications from 1, 0 none. */
-export const SET = {
+const SET_LAYOUT = {
   ownStart: 0,
   ownEnd: 1,
   clientEnd: 2,
@@ -19,6 +19,7 @@ export const SET = {
   unlisted: 7,
   words: 8,
 } as const;
+export const SET = SET_LAYOUT;
 
 /** Bits of SET.flags. */
 export const SET_FLAG = {
@@ -32,7 +33,7 @@ export const SET_FLAG = {
  * Words of an interval; `start` and `end` are proto << 16 | port. A service of 0 is that of the server's port. The interval
  * at 0 is none: nothing lies in it, nobody is named by it, and its width is 0.
  */
-export const INTERVAL = {
+const INTERVAL_LAYOUT = {
   start: 0,
   end: 1,
   /** As in `namedBy`. */
@@ -42,6 +43,7 @@ export const INTERVAL = {
   width: 5,
   words: 8,
 } as const;
+export const INTERVAL = INTERVAL_LAYOUT;
 
 const RULE_SHIFT = 24;
 
@@ -172,9 +174,9 @@ export function listedInterval(
   own: number,
   other: number,
 ): number {
-  const ownEnd = sets[at + SET.ownEnd]!;
-  const clientEnd = sets[at + SET.clientEnd]!;
-  const found = search(intervals, sets[at + SET.ownStart]!, ownEnd, own);
+  const ownEnd = sets[at + SET_LAYOUT.ownEnd]!;
+  const clientEnd = sets[at + SET_LAYOUT.clientEnd]!;
+  const found = search(intervals, sets[at + SET_LAYOUT.ownStart]!, ownEnd, own);
   return ownEnd === clientEnd || found !== 0 ? found : search(intervals, ownEnd, clientEnd, other);
 }
 
@@ -185,11 +187,12 @@ function search(intervals: Uint32Array, from: number, to: number, value: number)
   // The sign of a difference, as a mask, chooses without a branch: values have 24 bits.
   for (let count = to - from; count > 1; ) {
     const half = count >>> 1;
-    const isBefore = (value - intervals[(low + half) * INTERVAL.words + INTERVAL.start]!) >> 31;
+    const isBefore = (value - intervals[(low + half) * INTERVAL_LAYOUT.words + INTERVAL_LAYOUT.start]!) >> 31;
     low += half & ~isBefore;
     count -= half;
   }
-  const at = low * INTERVAL.words;
-  const isOutside = ((value - intervals[at + INTERVAL.start]!) | (intervals[at + INTERVAL.end]! - value)) >> 31;
+  const at = low * INTERVAL_LAYOUT.words;
+  const isOutside =
+    ((value - intervals[at + INTERVAL_LAYOUT.start]!) | (intervals[at + INTERVAL_LAYOUT.end]! - value)) >> 31;
   return at & ~isOutside;
 }

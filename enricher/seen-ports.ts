@@ -7,7 +7,7 @@ import { findPort, hashPort, PORT } from './port-table.ts';
 import { OWNER_BIT, type Vantage } from './vantage.ts';
 
 /** Words of a seen port: those of PORT first. */
-export const SEEN = {
+const WORDS = {
   ...PORT,
   /** Position of a host, or OWNER_BIT | owner; NOTHING_BEHIND unknown. */
   behind: 4,
@@ -15,6 +15,7 @@ export const SEEN = {
   ifIndex: 6,
   words: 8,
 } as const;
+export const SEEN = WORDS;
 
 /** No host has this position. */
 export const NOTHING_BEHIND = OWNER_BIT - 1;
@@ -126,11 +127,11 @@ function find(
   for (; row < to; row++) {
     const exporter = exporterOf[row]!;
     const ifIndex = ifs[row]!;
-    let at = exporter * SEEN.words;
+    let at = exporter * WORDS.words;
     if (exporter !== 0 && ifIndex !== 0) {
       let slot = hashPort(exporter, ifIndex) & mask;
       at = index[slot]!;
-      while (at !== 0 && (words[at + SEEN.ifIndex] !== ifIndex || words[at + SEEN.exporter] !== exporter)) {
+      while (at !== 0 && (words[at + WORDS.ifIndex] !== ifIndex || words[at + WORDS.exporter] !== exporter)) {
         slot = (slot + 1) & mask;
         at = index[slot]!;
       }
