@@ -11,6 +11,7 @@ import { createEnrichment, type FlowBatch } from '../enricher/enrich.ts';
 import { estimate } from '../enricher/estimate.ts';
 import { fixedKnowledge } from '../enricher/knowledge/knowledge.ts';
 import { createNodeNames } from '../enricher/node-names.ts';
+import { createSeenPorts } from '../enricher/seen-ports.ts';
 import { compileSnapshot, type Documents } from '../enricher/snapshot.ts';
 import { mendTimes, setTime } from '../enricher/times.ts';
 import { parseAddress, parseMac, swap32 } from '../schemas/address.ts';
@@ -46,10 +47,11 @@ export async function benchEnrich(smoke: boolean): Promise<Results> {
   const names = createNodeNames();
   const endpoints = createEndpoints(snapshot, names);
   const classifier = createClassifier(snapshot.applications, endpoints, names);
+  const ports = createSeenPorts(snapshot, 4 * size.rows);
   const enrichment = createEnrichment(fixedKnowledge(snapshot), createNodeNames(), LIMITS);
   const { rows } = size;
   const numbers = () => batches.map(() => new Uint32Array(rows));
-  const [src, dst, exporterOf] = [numbers(), numbers(), numbers()];
+  const [src, dst, exporterOf, inPorts, outPorts] = [numbers(), numbers(), numbers(), numbers(), numbers()];
   const faults = { cut: 0, reversed: 0 };
 
   type Stage = (batch: FlowBatch, i: number) => void;
@@ -59,8 +61,21 @@ export async function benchEnrich(smoke: boolean): Promise<Results> {
     estimate: ({ columns }, i) => estimate(columns, 0, rows, exporterOf[i]!, snapshot.exporters),
     endpoints: ({ columns }, i) => endpoints.resolve(columns, 0, rows, exporterOf[i]!, src[i]!, dst[i]!),
     applications: ({ columns }, i) => classifier.classify(columns, 0, rows, src[i]!, dst[i]!),
+    ports: ({ columns }, i) => ports.resolve(columns, 0, rows, exporterOf[i]!, inPorts[i]!, outPorts[i]!),
     election: ({ columns }, i) =>
-      elect(columns, 0, rows, src[i]!, dst[i]!, endpoints.entries, exporterOf[i]!, snapshot.access),
+      elect(
+        columns,
+        0,
+        rows,
+        src[i]!,
+        dst[i]!,
+        endpoints.entries,
+        exporterOf[i]!,
+        inPorts[i]!,
+        outPorts[i]!,
+        ports.words,
+        snapshot.access,
+      ),
     'all of it': batch => enrichment.enrichBatch(batch, { low: 7, high: 9 }),
   };
   const measured: string[][] = [];

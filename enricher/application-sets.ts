@@ -1,20 +1,25 @@
 // Candidate sets: endpoints that match the same selectors share one. A set is a few words and a slice of disjoint port
-// intervals, laid out by precedence, so that a record costs a short binary search.
+// intervals, laid out by precedence, so that a record costs a short binary search. Which end of a record serves, and by
+// which port, changes from row to row at random, and a branch on it is mispredicted as often: hence words that name an
+// application together with its rule, an interval that stands for none, and a search without branches (bench enrich).
 
+import { RULE } from '../schemas/codes.ts';
 import type { Key } from '../schemas/keys.ts';
 
-/** Words of a set: slice of its own-port intervals, slice of its client-port intervals, applications from 1, 0 none. */
-export const SET = {
+/** Words of a set: slices of its own-port intervals and, behind them, of its client-port intervals; applications from 1, 0 none. */
+const SET_LAYOUT = {
   ownStart: 0,
   ownEnd: 1,
-  clientStart: 2,
-  clientEnd: 3,
-  everyPort: 4,
-  server: 5,
-  client: 6,
-  flags: 7,
+  clientEnd: 2,
+  everyPort: 3,
+  server: 4,
+  client: 5,
+  flags: 6,
+  /** Who names a server by a port that is not listed, as in `namedBy`: one of `everyPort`, else `server`. */
+  unlisted: 7,
   words: 8,
 } as const;
+export const SET = SET_LAYOUT;
 
 /** Bits of SET.flags. */
 export const SET_FLAG = {
@@ -25,19 +30,35 @@ export const SET_FLAG = {
 } as const;
 
 /**
- * Words of an interval; `start` and `end` are proto << 16 | port. A service of 0 is that of the server's port; `virtual`
- * is 1 where the interval is a port of a virtual address.
+ * Words of an interval; `start` and `end` are proto << 16 | port. A service of 0 is that of the server's port. The interval
+ * at 0 is none: nothing lies in it, nobody is named by it, and its width is 0.
  */
-export const INTERVAL = {
+const INTERVAL_LAYOUT = {
   start: 0,
   end: 1,
-  application: 2,
+  /** As in `namedBy`. */
+  named: 2,
   serviceLow: 3,
   serviceHigh: 4,
   width: 5,
-  virtual: 6,
-  words: 7,
+  words: 8,
 } as const;
+export const INTERVAL = INTERVAL_LAYOUT;
+
+const RULE_SHIFT = 24;
+
+/** An application and the rule by which it names an end; of no application the rule says nothing. */
+export function namedBy(application: number, rule: number): number {
+  return application | (rule << RULE_SHIFT);
+}
+
+export function applicationIn(named: number): number {
+  return named & ((1 << RULE_SHIFT) - 1);
+}
+
+export function ruleIn(named: number): number {
+  return named >>> RULE_SHIFT;
+}
 
 export interface Interval {
   readonly start: number;
@@ -71,13 +92,14 @@ export function createApplicationSets(): ApplicationSets {
   let sets = new Uint32Array(64 * SET.words);
   let intervals = new Uint32Array(64 * INTERVAL.words);
   let setCount = 1;
-  let intervalCount = 0;
+  let intervalCount = 1;
+  intervals[INTERVAL.start] = 1;
 
   const write = (laid: readonly Interval[]) => {
     intervals = roomFor(intervals, (intervalCount + laid.length) * INTERVAL.words);
     for (const { start, end, application, service, width, virtual } of laid)
       intervals.set(
-        [start, end, application, service.low, service.high, width, virtual ? 1 : 0],
+        [start, end, namedBy(application, virtual ? RULE.vip : RULE['server-port']), service.low, service.high, width],
         intervalCount++ * INTERVAL.words,
       );
     return intervalCount;
@@ -89,7 +111,8 @@ export function createApplicationSets(): ApplicationSets {
       const ownEnd = write(lay(own));
       const clientEnd = write(lay(client));
       sets = roomFor(sets, (setCount + 1) * SET.words);
-      sets.set([ownStart, ownEnd, ownEnd, clientEnd, everyPort, server, clientOf, flags], setCount * SET.words);
+      const unlisted = everyPort === 0 ? namedBy(server, RULE.server) : namedBy(everyPort, RULE['server-port']);
+      sets.set([ownStart, ownEnd, clientEnd, everyPort, server, clientOf, flags, unlisted], setCount * SET.words);
       return setCount++;
     },
     get sets() {
@@ -138,4 +161,38 @@ function firstEndingFrom(laid: readonly Interval[], port: number): number {
     else high = middle;
   }
   return low;
+}
+
+/**
+ * Offset of the interval that says the endpoint of the set at `at` serves this port: its own port is listed, or the other
+ * end's is among the client ports; 0 when neither.
+ */
+export function listedInterval(
+  sets: Uint32Array,
+  intervals: Uint32Array,
+  at: number,
+  own: number,
+  other: number,
+): number {
+  const ownEnd = sets[at + SET_LAYOUT.ownEnd]!;
+  const clientEnd = sets[at + SET_LAYOUT.clientEnd]!;
+  const found = search(intervals, sets[at + SET_LAYOUT.ownStart]!, ownEnd, own);
+  return ownEnd === clientEnd || found !== 0 ? found : search(intervals, ownEnd, clientEnd, other);
+}
+
+/** Offset of the interval, of those from number `from` to number `to`, that holds `value`; 0 when none does. */
+function search(intervals: Uint32Array, from: number, to: number, value: number): number {
+  if (from === to) return 0;
+  let low = from;
+  // The sign of a difference, as a mask, chooses without a branch: values have 24 bits.
+  for (let count = to - from; count > 1; ) {
+    const half = count >>> 1;
+    const isBefore = (value - intervals[(low + half) * INTERVAL_LAYOUT.words + INTERVAL_LAYOUT.start]!) >> 31;
+    low += half & ~isBefore;
+    count -= half;
+  }
+  const at = low * INTERVAL_LAYOUT.words;
+  const isOutside =
+    ((value - intervals[at + INTERVAL_LAYOUT.start]!) | (intervals[at + INTERVAL_LAYOUT.end]! - value)) >> 31;
+  return at & ~isOutside;
 }

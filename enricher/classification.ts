@@ -3,12 +3,32 @@
 // several would, the record is marked as shared); an end nobody claims is its automatic node. A record without a server
 // side asks both ends whether they serve the port.
 
-import { MARKS, RULE, SERVER_SIDE, SERVER_SIDE_REASON } from '../schemas/codes.ts';
+import {
+  MARKS as MARK_BITS,
+  SERVER_SIDE_REASON as REASON_CODES,
+  RULE as RULE_CODES,
+  SERVER_SIDE,
+} from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
-import { keyToHex, NODE_CLASSES, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/keys.ts';
-import { INTERVAL, SET, SET_FLAG } from './application-sets.ts';
+import {
+  keyToHex,
+  NODE_CLASSES,
+  OTHER_SERVICE as OTHER_SERVICE_KEY,
+  serviceKey,
+  serviceName,
+} from '../schemas/keys.ts';
+import {
+  applicationIn,
+  INTERVAL as INTERVAL_WORDS,
+  listedInterval,
+  namedBy,
+  ruleIn,
+  SET_FLAG as SET_BITS,
+  SET as SET_WORDS,
+} from './application-sets.ts';
 import type { ApplicationTable } from './applications.ts';
-import { ENTRY, type Endpoints } from './endpoints.ts';
+import { autoRuleIn, ENTRY as ENTRY_WORDS } from './endpoint-table.ts';
+import type { Endpoints } from './endpoints.ts';
 import { type LearnedServices, mayDecide } from './learned-services.ts';
 import type { NodeNames } from './node-names.ts';
 import {
@@ -16,16 +36,27 @@ import {
   createPortBits,
   ephemeralBits,
   hasPort,
+  UNDECIDED as NOT_DECIDED,
   type PortBits,
   reasonIn,
   sideByLists,
   sideByPorts,
   sideIn,
-  UNDECIDED,
 } from './server-side.ts';
 
+// V8 folds a module's own constants into the machine code; imported ones it loads and checks at every use (bench enrich: a tenth).
+const MARKS = MARK_BITS;
+const RULE = RULE_CODES;
+const SERVER_SIDE_REASON = REASON_CODES;
+const OTHER_SERVICE = OTHER_SERVICE_KEY;
+const INTERVAL = INTERVAL_WORDS;
+const SET = SET_WORDS;
+const SET_FLAG = SET_BITS;
+const ENTRY = ENTRY_WORDS;
+const UNDECIDED = NOT_DECIDED;
+
 const SERVICE_HIGH = NODE_CLASSES.service << 24;
-const { src: SRC, dst: DST } = SERVER_SIDE;
+const { unknown: UNKNOWN, src: SRC, dst: DST } = SERVER_SIDE;
 /** From here on the port of a server that nobody lists and nobody saw answer says nothing: its service is `other`. */
 const OTHER_PORT_MIN = 32768;
 const { shared: SHARED, via: VIA } = MARKS;
@@ -80,39 +111,18 @@ export function createClassifier(
       const { entries } = endpoints;
       const keys = applications.keys;
 
-      /** Names one end; `listed` is the interval its port falls into, or -1. Returns the rule that did. */
-      const nameEnd = (
-        entry: number,
-        set: number,
-        listed: number,
-        isServer: boolean,
-        app: Uint32Array,
-        row: number,
-      ): number => {
-        let number = 0;
-        let rule = 0;
-        if (!isServer) {
-          number = sets[set + SET.client]!;
-          rule = RULE.client;
-        } else if (listed >= 0) {
-          number = intervals[listed + INTERVAL.application]!;
-          rule = intervals[listed + INTERVAL.virtual] === 0 ? RULE['server-port'] : RULE.vip;
-        } else if (sets[set + SET.everyPort] !== 0) {
-          number = sets[set + SET.everyPort]!;
-          rule = RULE['server-port'];
-        } else {
-          number = sets[set + SET.server]!;
-          rule = RULE.server;
-        }
+      /** Writes who names an end: an application, or its automatic node. Returns the rule. */
+      const nameEnd = (entry: number, named: number, app: Uint32Array, row: number): number => {
+        const number = applicationIn(named);
         if (number === 0) {
           endpoints.useAuto(entry);
           app[2 * row] = entries[entry + ENTRY.auto]!;
           app[2 * row + 1] = entries[entry + ENTRY.auto + 1]!;
-          return entries[entry + ENTRY.autoRule]!;
+          return autoRuleIn(entries[entry + ENTRY.identity]!);
         }
         app[2 * row] = keys[2 * number]!;
         app[2 * row + 1] = keys[2 * number + 1]!;
-        return rule;
+        return ruleIn(named);
       };
 
       for (let row = from; row < to; row++) {
@@ -126,9 +136,7 @@ export function createClassifier(
         const dstOwn = ported ? dstPort[row]! : 0;
         const srcListed = listedInterval(sets, intervals, srcSet, (protocol << 16) | srcOwn, (protocol << 16) | dstOwn);
         const dstListed = listedInterval(sets, intervals, dstSet, (protocol << 16) | dstOwn, (protocol << 16) | srcOwn);
-        const srcWidth = srcListed < 0 ? 0 : intervals[srcListed + INTERVAL.width]!;
-        const dstWidth = dstListed < 0 ? 0 : intervals[dstListed + INTERVAL.width]!;
-        let decided = sideByLists(srcWidth, dstWidth);
+        let decided = sideByLists(intervals[srcListed + INTERVAL.width]!, intervals[dstListed + INTERVAL.width]!);
         if (decided === UNDECIDED) {
           decided = sideByPorts(ephemeral, srcOwn, dstOwn);
           if (ported && services !== undefined && mayDecide(services.ports, srcOwn, dstOwn, decided))
@@ -138,29 +146,33 @@ export function createClassifier(
         const reason = reasonIn(decided);
         serverSide[row] = side;
         serverSideReason[row] = reason;
-        const srcServes = side === SRC || (side !== DST && srcListed >= 0);
-        const dstServes = side === DST || (side !== SRC && dstListed >= 0);
-        const srcNamedBy = nameEnd(srcEntry, srcSet, srcListed, srcServes, srcApp, row);
-        const dstNamedBy = nameEnd(dstEntry, dstSet, dstListed, dstServes, dstApp, row);
+        // Of the server's end all bits, of the other none.
+        let srcServes = (side << 31) >> 31;
+        let dstServes = ~srcServes;
+        let listed = choose(srcServes, srcListed, dstListed);
+        if (side === UNKNOWN) {
+          srcServes = srcListed === 0 ? 0 : -1;
+          dstServes = dstListed === 0 ? 0 : -1;
+          // Both ends may list the port: the lower range names the service, in both directions alike.
+          const isSrcLower = intervals[srcListed + INTERVAL.serviceLow]! <= intervals[dstListed + INTERVAL.serviceLow]!;
+          listed = dstListed === 0 || (srcListed !== 0 && isSrcLower) ? srcListed : dstListed;
+        }
+        const srcNamed = whoNames(sets, intervals, srcSet, srcListed, srcServes);
+        const dstNamed = whoNames(sets, intervals, dstSet, dstListed, dstServes);
+        const srcNamedBy = nameEnd(srcEntry, srcNamed, srcApp, row);
+        const dstNamedBy = nameEnd(dstEntry, dstNamed, dstApp, row);
         srcRule[row] = srcNamedBy;
         dstRule[row] = dstNamedBy;
         const srcFlags = sets[srcSet + SET.flags]!;
         const dstFlags = sets[dstSet + SET.flags]!;
-        const clientFlags = (srcServes ? 0 : srcFlags) | (dstServes ? 0 : dstFlags);
+        const clientFlags = (srcFlags & ~srcServes) | (dstFlags & ~dstServes);
         const isVia =
           ((srcFlags | dstFlags) & SET_FLAG.via) !== 0 || srcNamedBy === RULE.vip || dstNamedBy === RULE.vip;
         const marked = ((clientFlags & SET_FLAG.shared) !== 0 ? SHARED : 0) | (isVia ? VIA : 0);
         // The columns of a batch are used again, and the other marks are those of other stages.
         marks[row] = (marks[row]! & ~(SHARED | VIA)) | marked;
 
-        let listed = srcServes ? srcListed : -1;
-        // Without a side both ends may list the port: the lower range names the service, in both directions alike.
-        if (
-          dstServes &&
-          (listed < 0 || intervals[dstListed + INTERVAL.serviceLow]! < intervals[listed + INTERVAL.serviceLow]!)
-        )
-          listed = dstListed;
-        const high = listed < 0 ? 0 : intervals[listed + INTERVAL.serviceHigh]!;
+        const high = intervals[listed + INTERVAL.serviceHigh]!;
         if (high !== 0) {
           service[2 * row] = intervals[listed + INTERVAL.serviceLow]!;
           service[2 * row + 1] = high;
@@ -183,26 +195,16 @@ function hasPorts(proto: number): boolean {
   return proto === 6 || proto === 17 || proto === 132 || proto === 33 || proto === 136;
 }
 
-/**
- * Offset of the interval that says the endpoint (its set at `at`) serves this port: its own port is listed, or the other end's is among
- * the client ports; -1 when neither.
- */
-function listedInterval(sets: Uint32Array, intervals: Uint32Array, at: number, own: number, other: number): number {
-  if (at === 0) return -1;
-  const found = search(intervals, sets[at + SET.ownStart]!, sets[at + SET.ownEnd]!, own);
-  if (found >= 0 || sets[at + SET.clientStart] === sets[at + SET.clientEnd]) return found;
-  return search(intervals, sets[at + SET.clientStart]!, sets[at + SET.clientEnd]!, other);
+/** `a` where the mask is all bits, `b` where it is none. */
+function choose(mask: number, a: number, b: number): number {
+  return b ^ ((a ^ b) & mask);
 }
 
-function search(intervals: Uint32Array, from: number, to: number, value: number): number {
-  let low = from;
-  let high = to;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const at = middle * INTERVAL.words;
-    if (value < intervals[at + INTERVAL.start]!) high = middle;
-    else if (value > intervals[at + INTERVAL.end]!) low = middle + 1;
-    else return at;
-  }
-  return -1;
+/**
+ * Who names an end of the set at `set`, whose port falls into the interval at `listed`: an application and its rule.
+ * `serves` is a mask.
+ */
+function whoNames(sets: Uint32Array, intervals: Uint32Array, set: number, listed: number, serves: number): number {
+  const server = choose(-listed >> 31, intervals[listed + INTERVAL.named]!, sets[set + SET.unlisted]!);
+  return choose(serves, server, namedBy(sets[set + SET.client]!, RULE.client));
 }

@@ -3,14 +3,46 @@
 // (election-rule.ts) names one point; the record that stems from it counts, every other one does not and says why
 // (docs/ARCHITECTURE.md, "Counting once"). Where no rule finds a covered point, records stay unelected.
 
-import { BIFLOW, COUNT_REASON, DIRECTION, ELECTION_RULE, IDENTITY, MARKS, PROTOCOL, RULE } from '../schemas/codes.ts';
+import {
+  BIFLOW as BIFLOW_CODES,
+  COUNT_REASON as COUNT_REASON_CODES,
+  DIRECTION as DIRECTION_CODES,
+  ELECTION_RULE as ELECTION_RULE_CODES,
+  IDENTITY as IDENTITY_CODES,
+  MARKS as MARK_BITS,
+  PROTOCOL as PROTOCOL_CODES,
+  RULE as RULE_CODES,
+} from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
 import type { AccessTable } from './access.ts';
-import { ATTACHED, ATTACHMENT } from './attachments.ts';
-import { isHiddenPair, PASSED, ruleCode, ruleFor, VSWITCH_EGRESS } from './election-rule.ts';
-import { ENTRY } from './endpoints.ts';
+import { ATTACHED as ATTACHED_BITS, ATTACHMENT as ATTACHMENT_WORDS } from './attachments.ts';
+import {
+  isHiddenPair,
+  PASSED as PASSED_BITS,
+  ruleCode,
+  ruleFor,
+  VSWITCH_EGRESS as VSWITCH_EGRESS_RULE,
+} from './election-rule.ts';
+import { autoRuleIn, ENTRY as ENTRY_WORDS, identityIn } from './endpoint-table.ts';
 import { FLOW, TRAFFIC } from './meters.ts';
-import { findPort, PORT, PORT_FLAG } from './port-table.ts';
+import { PORT_FLAG as PORT_BITS, PORT as PORT_WORDS } from './port-table.ts';
+
+// V8 folds a module's own constants into the machine code; imported ones it loads and checks at every use (bench enrich: a tenth).
+const BIFLOW = BIFLOW_CODES;
+const COUNT_REASON = COUNT_REASON_CODES;
+const DIRECTION = DIRECTION_CODES;
+const ELECTION_RULE = ELECTION_RULE_CODES;
+const IDENTITY = IDENTITY_CODES;
+const MARKS = MARK_BITS;
+const PROTOCOL = PROTOCOL_CODES;
+const RULE = RULE_CODES;
+const ATTACHED = ATTACHED_BITS;
+const ATTACHMENT = ATTACHMENT_WORDS;
+const PASSED = PASSED_BITS;
+const VSWITCH_EGRESS = VSWITCH_EGRESS_RULE;
+const ENTRY = ENTRY_WORDS;
+const PORT = PORT_WORDS;
+const PORT_FLAG = PORT_BITS;
 
 /** forwardingStatus, RFC 7270 4.12: the top two bits say dropped. */
 const DROPPED = 0b10;
@@ -42,7 +74,8 @@ const EXTERNAL_EGRESS = ELECTION_RULE['external-egress'];
 
 /**
  * Fills weight, countReason, electionRule and the marks `moved` and `via` of rows `from` to `to`; `src` and `dst` are
- * offsets into `entries`, `exporterOf` exporter numbers of the registry.
+ * offsets into `entries`, `exporterOf` exporter numbers of the registry, `inPorts` and `outPorts` offsets into `ports`, the
+ * words of seen ports (seen-ports.ts).
  */
 export function elect(
   columns: FlowColumns,
@@ -52,11 +85,14 @@ export function elect(
   dst: Uint32Array,
   entries: Uint32Array,
   exporterOf: Uint32Array,
+  inPorts: Uint32Array,
+  outPorts: Uint32Array,
+  ports: Uint32Array,
   access: AccessTable,
 ): void {
   const { weight, countReason, electionRule, marks, forwardingStatus, inIf, outIf, direction, biflow } = columns;
   const { sVlan, ecid, proto, dstPort, protocol } = columns;
-  const { attachments, ports } = access;
+  const { attachments } = access;
   for (let row = from; row < to; row++) {
     const srcEntry = src[row]!;
     const dstEntry = dst[row]!;
@@ -66,8 +102,8 @@ export function elect(
     const d = (dstAccess & PASSED.number) * ATTACHMENT.words;
     const srcFlags = attachments[s + ATTACHMENT.flags]!;
     const dstFlags = attachments[d + ATTACHMENT.flags]!;
-    const isFromOutside = entries[srcEntry + ENTRY.autoRule] === RULE.external;
-    const isToOutside = entries[dstEntry + ENTRY.autoRule] === RULE.external;
+    const isFromOutside = autoRuleIn(entries[srcEntry + ENTRY.identity]!) === RULE.external;
+    const isToOutside = autoRuleIn(entries[dstEntry + ENTRY.identity]!) === RULE.external;
     const rule = ruleFor(access, s, d, isFromOutside, isToOutside);
     weight[row] = 0;
     electionRule[row] = ruleCode(rule);
@@ -86,7 +122,7 @@ export function elect(
       continue;
     }
     const exporter = exporterOf[row]!;
-    const inPort = inIf[row] === 0 ? exporter * PORT.words : findPort(access, exporter, inIf[row]!);
+    const inPort = inPorts[row]!;
     const half = biflow[row]!;
     const repeats = half !== BIFLOW.none && (ports[inPort + PORT.flags]! & PORT_FLAG.repeatsBiflow) !== 0;
     if (repeats && half === BIFLOW.reverse) {
@@ -98,10 +134,10 @@ export function elect(
       countReason[row] = COUNT_REASON.unelected;
       continue;
     }
-    const outPort = outIf[row] === 0 ? exporter * PORT.words : findPort(access, exporter, outIf[row]!);
+    const outPort = outPorts[row]!;
     const inFlags = ports[inPort + PORT.flags]!;
     const outFlags = ports[outPort + PORT.flags]!;
-    const isToGroup = entries[dstEntry + ENTRY.autoRule] === RULE.multicast;
+    const isToGroup = autoRuleIn(entries[dstEntry + ENTRY.identity]!) === RULE.multicast;
 
     // The share of the record's packets that it tells of as they arrive by inIf, and as they leave by outIf.
     let arriving = 0;
@@ -150,7 +186,7 @@ export function elect(
               ? COUNTS.innerIn
               : COUNTS.plainIn;
         if ((srcAccess & PASSED.from) !== 0) reason = COUNT_REASON.forwarded;
-        else if (arriving !== 0 && isAmong(access, range, inPort)) {
+        else if (arriving !== 0 && isAmong(access, ports, range, inPort)) {
           if ((inFlags & counts) !== 0) share = arriving;
           else if ((inFlags & METERS_IN) !== 0) reason = COUNT_REASON['second-meter'];
         } else if (arriving === 1 && isPlain) {
@@ -158,8 +194,8 @@ export function elect(
           if (
             (inFlags & PORT_FLAG.access) !== 0 &&
             (inFlags & ((srcFlags & ATTACHED.tunnelled) !== 0 ? COUNTS.innerIn : COUNTS.plainIn)) !== 0 &&
-            isOwnMac(entries[srcEntry + ENTRY.identity]! & 0xff) &&
-            !isAmong(access, s + ATTACHMENT.places, inPort)
+            isOwnMac(identityIn(entries[srcEntry + ENTRY.identity]!)) &&
+            !isAmong(access, ports, s + ATTACHMENT.places, inPort)
           ) {
             share = 1;
             electionRule[row] = moved;
@@ -167,7 +203,7 @@ export function elect(
           }
         } else if (isToGroup && leaving !== 0) {
           const back = outIf[row] === 0 ? inPort : outPort;
-          if (isAmong(access, s + ATTACHMENT.places, back)) reason = COUNT_REASON.reflected;
+          if (isAmong(access, ports, s + ATTACHMENT.places, back)) reason = COUNT_REASON.reflected;
         }
         break;
       }
@@ -181,7 +217,7 @@ export function elect(
               ? COUNTS.innerOut
               : COUNTS.plainOut;
         if ((dstAccess & PASSED.to) !== 0) reason = COUNT_REASON.forwarded;
-        else if (leaving !== 0 && isAmong(access, range, outPort)) {
+        else if (leaving !== 0 && isAmong(access, ports, range, outPort)) {
           if ((outFlags & counts) !== 0) share = leaving;
           else if ((outFlags & METERS_OUT) !== 0) reason = COUNT_REASON['second-meter'];
         }
@@ -190,7 +226,7 @@ export function elect(
       case DESTINATION_SWITCH: {
         const counts = (dstFlags & ATTACHED.tunnelled) !== 0 ? COUNTS.innerIn : COUNTS.plainIn;
         if ((dstAccess & PASSED.to) !== 0) reason = COUNT_REASON.forwarded;
-        else if (arriving !== 0 && isAmong(access, d + ATTACHMENT.byOutput, outPort)) {
+        else if (arriving !== 0 && isAmong(access, ports, d + ATTACHMENT.byOutput, outPort)) {
           if ((inFlags & counts) !== 0) share = arriving;
           else if ((inFlags & METERS_IN) !== 0) reason = COUNT_REASON['second-meter'];
         }
@@ -228,7 +264,7 @@ function isTunnel(proto: number, dstPort: number): boolean {
 }
 
 /** Whether a port is one of a range of points; `at`: offset of the range among the attachments. */
-function isAmong({ attachments, points, ports }: AccessTable, at: number, port: number): boolean {
+function isAmong({ attachments, points }: AccessTable, ports: Uint32Array, at: number, port: number): boolean {
   const end = attachments[at + 1]!;
   const node = ports[port + PORT.node]!;
   const group = ports[port + PORT.group]!;

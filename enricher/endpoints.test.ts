@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { IDENTITIES } from '../schemas/codes.ts';
-import { createEndpoints, ENTRY } from './endpoints.ts';
+import { ENTRY, identityIn } from './endpoint-table.ts';
+import { createEndpoints } from './endpoints.ts';
 import { createNodeNames } from './node-names.ts';
 import { compileSnapshot } from './snapshot.ts';
 import { batchOf, documentsOf, enrichRows } from './testdata.ts';
@@ -154,7 +155,7 @@ test('at its bound the cache is emptied between batches, counted, and answers st
       })),
     );
     endpoints.resolve(batch.columns, 0, batch.rows, new Uint32Array(batch.rows), src, dst);
-    expect(IDENTITIES[endpoints.entries[dst[0]! + ENTRY.identity]!]).toBe('address');
+    expect(IDENTITIES[identityIn(endpoints.entries[dst[0]! + ENTRY.identity]!)]).toBe('address');
     expect(endpoints.entries[src[19]! + ENTRY.auto]).toBe((10 * 2 ** 24 + 200 * 2 ** 16 + round * 256) >>> 0);
     expect(endpoints.entries[dst[19]! + ENTRY.auto]).toBe((172 * 2 ** 24 + 16 * 2 ** 16 + round * 256) >>> 0);
   }

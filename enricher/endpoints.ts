@@ -1,6 +1,6 @@
 // From (address, MAC, and where it was seen) to an endpoint: who it is, where it stands, which applications it may belong to
 // and what it is called otherwise. The slow way (owners, globs, prefixes, hashes) is taken once per distinct key; its result
-// is an entry, shared by all keys that mean the same, and a bounded cache leads from key to entry. Who it is: identity.ts.
+// is kept as an entry of a bounded table (endpoint-table.ts). Who it is: identity.ts.
 
 import { swap32, type Words } from '../schemas/address.ts';
 import { DIRECTION, IDENTITY } from '../schemas/codes.ts';
@@ -17,39 +17,22 @@ import {
   EXPLICIT,
 } from './auto-nodes.ts';
 import { passedBits } from './election-rule.ts';
-import { createHashTable } from './hash-table.ts';
+import {
+  BLOCK_ROWS,
+  createEndpointTable,
+  ENTRIES_MAX,
+  ENTRY,
+  ENTRY_FLAGS,
+  identityWord,
+  KEY_WORDS,
+} from './endpoint-table.ts';
 import { createIdentifier, NO_OWNER, segmentOf, tagOf } from './identity.ts';
 import type { NodeNames } from './node-names.ts';
+import { createPlaces } from './places.ts';
 import type { Snapshot } from './snapshot.ts';
 import { OWNER_KIND } from './topology.ts';
 
-/** Words of an entry: one cache line, all that a record needs to know of an endpoint. Places count from 1. */
-export const ENTRY = {
-  vm: 0,
-  host: 2,
-  rack: 4,
-  auto: 6,
-  autoRule: 8,
-  set: 9,
-  /** The code of IDENTITIES in the low byte, bits of ENTRY_FLAGS above it. */
-  identity: 10,
-  /** Attachment number, and the bits of PASSED. */
-  access: 11,
-  vswitchAt: 12,
-  hostAt: 13,
-  rackAt: 14,
-  siteAt: 15,
-  words: 16,
-} as const;
-
-export const ENTRY_FLAGS = {
-  /** Recognised by facts of a source that has been silent for too long. */
-  stale: 0x100,
-  /** Its address is neither internal nor anybody's of the inventory (`isOutside`). */
-  outside: 0x200,
-} as const;
-
-export const ENDPOINTS_MAX = 1_048_576;
+export const ENDPOINTS_MAX = ENTRIES_MAX;
 
 /**
  * Whether an address belongs to somebody outside: beyond the `internal` prefixes and every known segment, and of nobody
@@ -77,10 +60,12 @@ export interface Endpoints {
     src: Uint32Array,
     dst: Uint32Array,
   ): void;
-  /** Offset of an entry with the keys and places of a host (position from 1), made when first asked for. */
-  hostEntry(position: number): number;
-  /** Grows while rows are resolved: read it again for each batch. */
+  /** Offset of the place of a host (position from 1), -1 when the inventory does not have it. */
+  placeOfHost(position: number): number;
+  /** These two grow while rows are resolved: read them again for each block. */
   readonly entries: Uint32Array;
+  /** PLACE.words for each place. */
+  readonly places: Uint32Array;
   /** The owner that an entry stands for, NO_OWNER where it is none. */
   ownerOf(entry: number): number;
   /** Called when a record uses the automatic node of an entry for the first time, so that only nodes in use get names. */
@@ -89,8 +74,6 @@ export interface Endpoints {
   readonly resets: number;
 }
 
-/** Words of a key: the address as in the column, the two of the MAC, the segment tag, and more where it matters. */
-const KEY = { address: 0, mac: 4, tag: 6, extra: 7, words: 8 } as const;
 const GROUP_BIT = 0x0100;
 /** In the place of the upper MAC word: the lower one is the owner that a station id named. No MAC has so many bits. */
 const STATION_MARK = 0xffffffff;
@@ -100,34 +83,41 @@ const VRF_BIT = 0x80000000;
 export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsMax = ENDPOINTS_MAX): Endpoints {
   const { topology, vantage, applications, access } = snapshot;
   const identify = createIdentifier(topology, applications.internal);
-  const cache = createHashTable(KEY.words, endpointsMax);
-  const key = new Uint32Array(KEY.words);
-  const station = new Uint32Array(2);
+  const table = createEndpointTable(endpointsMax, fill);
+  const places = createPlaces(topology, names);
+  const stationKey = new Uint32Array(KEY_WORDS);
   const port = new Uint32Array(2);
   const vrfKey = new Uint32Array(5);
   const endsPerRow = topology.knowsStations ? 3 : 2;
   const hostOrder = new Uint32Array(4);
+  const tellsExtras = vantage.knowsVrfs || (topology.sharesMacs && vantage.knowsPorts);
+  const tags = new Uint32Array(BLOCK_ROWS);
+  const srcExtras = new Uint32Array(BLOCK_ROWS);
+  const dstExtras = tellsExtras ? new Uint32Array(BLOCK_ROWS) : srcExtras;
+  /** By what entries mean, the first of each: others of one meaning are copied. */
   const offsets = new Map<string, number>();
-  let entries = new Uint32Array(1024 * ENTRY.words);
+  /** By number of the entry. */
   let autos: (AutoNode | undefined)[] = [];
-  const owners: number[] = [];
+  let owners: number[] = [];
   let resets = 0;
 
-  const build = (): number => {
-    for (let i = 0; i < 4; i++) hostOrder[i] = swap32(key[i]!);
+  /** What the key of the entry at `at` means. */
+  const meaningOf = (entries: Uint32Array, at: number): Meaning => {
+    const mac = at + ENTRY.mac;
+    for (let i = 0; i < 4; i++) hostOrder[i] = swap32(entries[at + ENTRY.address + i]!);
     const address: Words = [hostOrder[0]!, hostOrder[1]!, hostOrder[2]!, hostOrder[3]!];
-    const toGroup = (key[5]! & GROUP_BIT) !== 0;
-    const toAll = key[4] === 0xffffffff && key[5] === 0xffff;
+    const toGroup = (entries[mac + 1]! & GROUP_BIT) !== 0;
+    const toAll = entries[mac] === 0xffffffff && entries[mac + 1] === 0xffff;
     const addressClass = addressClassOf(address);
     const none = (address[0] | address[1] | address[2] | address[3]) === 0;
-    if (addressClass === 'multicast') return intern(-1, IDENTITY.none, 0, EXPLICIT.multicast);
-    const isStation = key[5] === STATION_MARK;
-    const extra = key[KEY.extra]!;
+    if (addressClass === 'multicast') return nobody(IDENTITY.none, EXPLICIT.multicast);
+    const isStation = entries[mac + 1] === STATION_MARK;
+    const extra = entries[at + ENTRY.extra]!;
     const { owner, identity, forwarder } = identify({
       address: none ? undefined : hostOrder,
-      station: isStation ? key[4]! : NO_OWNER,
-      macs: isStation ? [] : topology.macOwners(key, KEY.mac),
-      tag: key[KEY.tag]!,
+      station: isStation ? entries[mac]! : NO_OWNER,
+      macs: isStation ? [] : topology.macOwners(entries, mac),
+      tag: entries[at + ENTRY.tag]!,
       port: (extra & VRF_BIT) === 0 ? extra : 0,
       vrf: (extra & VRF_BIT) === 0 ? 0 : extra & ~VRF_BIT,
     });
@@ -136,19 +126,15 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
       const isStale = topology.sources[topology.source[owner]!]?.isStale ?? false;
       const set = applications.setOf(subjectOf(owner, none ? undefined : address));
       const passed = forwarder < 0 ? 0 : passedBits(access, topology, owner, forwarder);
-      return intern(owner, identity | outside | (isStale ? ENTRY_FLAGS.stale : 0), set, undefined, passed);
+      return { owner, identity: identity | outside | (isStale ? ENTRY_FLAGS.stale : 0), set, auto: undefined, passed };
     }
-    if (identity === IDENTITY.ambiguous) return intern(-1, identity | outside, 0, EXPLICIT.ambiguous);
-    if (toAll || (toGroup && none)) return intern(-1, identity, 0, EXPLICIT.multicast);
-    if (addressClass === 'infrastructure') return intern(-1, identity, 0, EXPLICIT.infrastructure);
-    const segment = topology.segmentIds[segmentOf(topology, address, key[KEY.tag]!) - 1];
+    if (identity === IDENTITY.ambiguous) return nobody(identity | outside, EXPLICIT.ambiguous);
+    if (toAll || (toGroup && none)) return nobody(identity, EXPLICIT.multicast);
+    if (addressClass === 'infrastructure') return nobody(identity, EXPLICIT.infrastructure);
+    const segment = topology.segmentIds[segmentOf(topology, address, entries[at + ENTRY.tag]!) - 1];
     const set = applications.setOf({ address, ...(segment !== undefined && { segment }) });
-    return intern(
-      -1,
-      identity | outside,
-      set,
-      applications.internal.longest(address) >= 0 ? autoPrefixNode(address) : EXPLICIT.external,
-    );
+    const isInternal = applications.internal.longest(address) >= 0;
+    return nobody(identity | outside, isInternal ? autoPrefixNode(address) : EXPLICIT.external, set);
   };
 
   const subjectOf = (owner: number, address: Words | undefined): Subject => {
@@ -170,126 +156,76 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     return autoVmkernelNode(purpose);
   };
 
-  const intern = (owner: number, identity: number, set: number, given: AutoNode | undefined, passed = 0): number => {
-    const name = `${owner} ${identity} ${set} ${given?.name ?? ''} ${passed}`;
-    const known = offsets.get(name);
-    if (known !== undefined) return known;
-    const at = offsets.size * ENTRY.words;
-    offsets.set(name, at);
-    if (at === entries.length) {
-      const grown = new Uint32Array(2 * entries.length);
-      grown.set(entries);
-      entries = grown;
+  /** Completes the entry at `at`, whose key is written. */
+  function fill(entries: Uint32Array, at: number): void {
+    const { owner, identity, set, auto, passed } = meaningOf(entries, at);
+    const number = at / ENTRY.words;
+    owners[number] = owner;
+    const meaning = `${owner} ${identity} ${set} ${auto?.name ?? ''} ${passed}`;
+    const same = offsets.get(meaning);
+    if (same !== undefined) {
+      entries.copyWithin(at + KEY_WORDS, same + KEY_WORDS, same + ENTRY.words);
+      autos[number] = autos[same / ENTRY.words];
+      return;
     }
-    const auto = given ?? autoOf(owner);
-    autos[at / ENTRY.words] = auto;
-    owners[at / ENTRY.words] = owner;
-    const [vm, host, rack] = owner < 0 ? [NO_KEY, NO_KEY, NO_KEY] : keysOf(owner);
+    offsets.set(meaning, at);
+    const node = auto ?? autoOf(owner);
+    autos[number] = node;
+    const vm = vmKeyOf(owner);
+    const attached = owner < 0 ? 0 : (access.idOf[owner]! | passed) >>> 0;
     entries.set(
       [
         vm.low,
         vm.high,
-        host.low,
-        host.high,
-        rack.low,
-        rack.high,
-        auto.key.low,
-        auto.key.high,
-        auto.rule,
+        node.key.low,
+        node.key.high,
+        places.ofOwner(owner),
         set,
-        identity,
+        attached,
+        identityWord(identity, node.rule),
       ],
-      at,
+      at + KEY_WORDS,
     );
-    if (owner < 0) entries.fill(0, at + ENTRY.access, at + ENTRY.words);
-    else
-      entries.set(
-        [
-          (access.idOf[owner]! | passed) >>> 0,
-          topology.vswitch[owner]!,
-          topology.host[owner]!,
-          topology.rack[owner]!,
-          topology.site[owner]!,
-        ],
-        at + ENTRY.access,
-      );
-    return at;
-  };
+  }
 
-  const hostOwners = new Map<number, number>();
-  const placeKeys = new Map<string, Key>();
-
-  const named = (nodeClass: 'vm' | 'endpoint' | 'host' | 'rack', identity: string, name: string): Key => {
-    const key = hashedKey(nodeClass, identity);
+  /** Key of the owner's VM or other endpoint, whose name is announced. */
+  const vmKeyOf = (owner: number): Key => {
+    if (owner < 0 || topology.kind[owner] === OWNER_KIND.vmkernel) return NO_KEY;
+    const { identity, name } = topology.textOf(owner);
+    const key = hashedKey(topology.kind[owner] === OWNER_KIND.vm ? 'vm' : 'endpoint', identity);
     names.announce(key, name, identity);
     return key;
-  };
-
-  /** Hosts and racks are shared by many owners and hashed once. */
-  const namedPlace = (nodeClass: 'host' | 'rack', position: number): Key => {
-    if (position === 0) return NO_KEY;
-    const at = `${nodeClass} ${position}`;
-    const known = placeKeys.get(at);
-    if (known) return known;
-    const { id, name } = nodeClass === 'host' ? topology.hostText(position) : topology.rackText(position);
-    const key = named(nodeClass, id, name);
-    placeKeys.set(at, key);
-    return key;
-  };
-
-  /** Keys of the owner's VM (or other endpoint), host and rack; their names are announced. */
-  const keysOf = (owner: number): readonly [Key, Key, Key] => {
-    const { identity, name } = topology.textOf(owner);
-    const nodeClass = topology.kind[owner] === OWNER_KIND.vm ? 'vm' : 'endpoint';
-    return [
-      topology.kind[owner] === OWNER_KIND.vmkernel ? NO_KEY : named(nodeClass, identity, name),
-      namedPlace('host', topology.host[owner]!),
-      namedPlace('rack', topology.rack[owner]!),
-    ];
   };
 
   return {
     resolve(columns, from, to, exporterOf, src, dst) {
       // Emptied between calls only, so that offsets handed out stay good for all rows of one.
-      if (cache.size > 0 && cache.size + endsPerRow * (to - from) > endpointsMax) {
-        cache.clear();
+      if (table.size > 0 && table.size + endsPerRow * (to - from) > endpointsMax) {
+        table.clear();
+        places.clear();
         offsets.clear();
         autos = [];
+        owners = [];
         resets++;
       }
-      const { srcAddr, dstAddr, srcMac, dstMac, inIf, outIf } = columns;
-      for (let row = from; row < to; row++) {
-        const tag = rowTag(columns, row, exporterOf[row]!);
-        const vrf = rowVrf(columns, row);
-        src[row] = entryAt(
-          srcAddr,
-          4 * row,
-          srcMac,
-          2 * row,
-          tag,
-          vrf || rowPort(srcMac, row, exporterOf[row]!, inIf[row]!),
-        );
-        dst[row] = entryAt(
-          dstAddr,
-          4 * row,
-          dstMac,
-          2 * row,
-          tag,
-          vrf || rowPort(dstMac, row, exporterOf[row]!, outIf[row]!),
-        );
+      const { srcAddr, dstAddr, srcMac, dstMac } = columns;
+      const senders = { address: srcAddr, mac: srcMac, tags, extras: srcExtras };
+      const receivers = { address: dstAddr, mac: dstMac, tags, extras: dstExtras };
+      for (let block = from; block < to; block += BLOCK_ROWS) {
+        const end = Math.min(to, block + BLOCK_ROWS);
+        if (topology.knowsSegments) fillTags(columns, block, end, exporterOf);
+        if (tellsExtras) fillExtras(columns, block, end, exporterOf);
+        table.resolve(senders, block, end, src);
+        table.resolve(receivers, block, end, dst);
       }
       if (topology.knowsStations) useStations(columns, from, to, exporterOf, src, dst);
     },
-    hostEntry(position) {
-      let owner = hostOwners.get(position);
-      if (owner === undefined) {
-        owner = topology.kind.findIndex((kind, i) => kind === OWNER_KIND.vmkernel && topology.host[i] === position);
-        hostOwners.set(position, owner);
-      }
-      return owner < 0 ? -1 : intern(owner, IDENTITY.none, 0, undefined);
-    },
+    placeOfHost: places.ofHost,
     get entries() {
-      return entries;
+      return table.entries;
+    },
+    get places() {
+      return places.words;
     },
     ownerOf: entry => owners[entry / ENTRY.words] ?? NO_OWNER,
     useAuto(entry) {
@@ -304,9 +240,23 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     },
   };
 
+  function fillTags({ vlan, vni }: FlowColumns, from: number, to: number, exporterOf: Uint32Array): void {
+    const { siteOf } = vantage;
+    for (let row = from; row < to; row++) tags[row - from] = tagOf(siteOf[exporterOf[row]!]!, vlan[row]!, vni[row]!);
+  }
+
+  function fillExtras(columns: FlowColumns, from: number, to: number, exporterOf: Uint32Array): void {
+    const { srcMac, dstMac, inIf, outIf } = columns;
+    for (let row = from; row < to; row++) {
+      const vrf = rowVrf(columns, row);
+      srcExtras[row - from] = vrf || rowPort(srcMac, row, exporterOf[row]!, inIf[row]!);
+      dstExtras[row - from] = vrf || rowPort(dstMac, row, exporterOf[row]!, outIf[row]!);
+    }
+  }
+
   /** Segment and site as far as the record tells them and the inventory knows any. */
   function rowTag({ vlan, vni }: FlowColumns, row: number, exporter: number): number {
-    return topology.knowsSegments ? tagOf(vantage.siteOf[exporter] ?? 0, vlan[row]!, vni[row]!) : 0;
+    return topology.knowsSegments ? tagOf(vantage.siteOf[exporter]!, vlan[row]!, vni[row]!) : 0;
   }
 
   /** The VRF that the exporter's number means, with VRF_BIT; 0 where nothing is known of it. */
@@ -320,7 +270,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
 
   /** What is behind the port, where the MAC has several owners. */
   function rowPort(mac: Uint32Array, row: number, exporter: number, ifIndex: number): number {
-    if (!topology.sharesMacs || !vantage.knowsPorts || topology.macOwners(mac, 2 * row).length < 2) return 0;
+    if (!topology.sharesMacs || !vantage.knowsPorts || !topology.isSharedMac(mac, 2 * row)) return 0;
     port[0] = exporter;
     port[1] = ifIndex;
     return Math.max(0, vantage.behindPort.find(port, 0));
@@ -341,14 +291,13 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
       if ((stationId[at]! | stationId[at + 1]! | stationId[at + 2]! | stationId[at + 3]!) === 0) continue;
       const named = topology.byStation.find(stationId, at);
       if (named < 0) continue;
-      station[0] = named;
-      station[1] = STATION_MARK;
       // The interface towards a station is an ingress for what it sends and an egress for what it gets.
       const tag = rowTag(columns, row, exporterOf[row]!);
       const vrf = rowVrf(columns, row);
-      if (direction[row] === DIRECTION.egress) dst[row] = entryAt(dstAddr, at, station, 0, tag, vrf);
+      if (direction[row] === DIRECTION.egress) dst[row] = stationEntry(named, dstAddr, at, tag, vrf);
       else {
-        const sender = entryAt(srcAddr, at, station, 0, tag, vrf);
+        const sender = stationEntry(named, srcAddr, at, tag, vrf);
+        const { entries } = table;
         const isReceiver =
           direction[row] === DIRECTION.unknown &&
           entries[dst[row]! + ENTRY.vm] === entries[sender + ENTRY.vm] &&
@@ -358,26 +307,28 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     }
   }
 
-  function entryAt(
-    address: Uint32Array,
-    at: number,
-    mac: Uint32Array,
-    macAt: number,
-    tag: number,
-    extra: number,
-  ): number {
-    key[0] = address[at]!;
-    key[1] = address[at + 1]!;
-    key[2] = address[at + 2]!;
-    key[3] = address[at + 3]!;
-    key[4] = mac[macAt]!;
-    key[5] = mac[macAt + 1]!;
-    key[KEY.tag] = tag;
-    key[KEY.extra] = extra;
-    const found = cache.find(key, 0);
-    if (found >= 0) return found;
-    const built = build();
-    cache.insert(key, 0, built);
-    return built;
+  function stationEntry(named: number, address: Uint32Array, at: number, tag: number, vrf: number): number {
+    for (let i = 0; i < 4; i++) stationKey[ENTRY.address + i] = address[at + i]!;
+    stationKey[ENTRY.mac] = named;
+    stationKey[ENTRY.mac + 1] = STATION_MARK;
+    stationKey[ENTRY.tag] = tag;
+    stationKey[ENTRY.extra] = vrf;
+    return table.at(stationKey);
   }
+}
+
+/** What was found out of an end. */
+interface Meaning {
+  /** NO_OWNER when nobody known. */
+  readonly owner: number;
+  /** With the bits of ENTRY_FLAGS. */
+  readonly identity: number;
+  readonly set: number;
+  /** The automatic node, where it does not follow from the owner. */
+  readonly auto: AutoNode | undefined;
+  readonly passed: number;
+}
+
+function nobody(identity: number, auto: AutoNode, set = 0): Meaning {
+  return { owner: NO_OWNER, identity, set, auto, passed: 0 };
 }

@@ -2,25 +2,26 @@
 // own columns; nothing here knows of files, transport or storage.
 
 import type { Batch } from '../schemas/batch.ts';
-import { LOCALITY, MARKS } from '../schemas/codes.ts';
+import { MARKS } from '../schemas/codes.ts';
 import type { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { Key } from '../schemas/keys.ts';
 import { hostAtPort } from './access.ts';
 import { type Classifier, createClassifier } from './classification.ts';
 import { elect } from './election.ts';
-import { createEndpoints, ENTRY, ENTRY_FLAGS, type Endpoints, isOutside } from './endpoints.ts';
+import { BLOCK_ROWS, ENTRY, ENTRY_FLAGS } from './endpoint-table.ts';
+import { createEndpoints, type Endpoints, isOutside } from './endpoints.ts';
 import { createEpochs, type RowEpochs } from './epochs.ts';
 import { estimate } from './estimate.ts';
-import { fillIdentities } from './identity-columns.ts';
 import type { Knowledge } from './knowledge/knowledge.ts';
 import type { LearnedServices } from './learned-services.ts';
-import { localityOf } from './locality.ts';
 import type { Moves } from './moves.ts';
 import type { NodeNames } from './node-names.ts';
+import { fillPlaces, placeSource } from './place-columns.ts';
 import type { Hide, Privacy } from './privacy.ts';
+import { createSeenPorts, type SeenPorts } from './seen-ports.ts';
 import type { PortBits } from './server-side.ts';
 import type { Snapshot } from './snapshot.ts';
-import { mendTimes, setTime, type TimeLimits } from './times.ts';
+import { fillTime, mendTimes, type TimeLimits } from './times.ts';
 
 export type FlowBatch = Batch<typeof FLOW_COLUMNS>;
 
@@ -68,13 +69,8 @@ interface Stages {
   readonly endpoints: Endpoints;
   readonly classifier: Classifier;
   readonly hide: Hide | undefined;
+  readonly ports: SeenPorts;
 }
-
-/**
- * Rows that pass all stages before the next ones do: the entries of their ends, a cache line each, are read by five of
- * the stages and stay near (bench enrich).
- */
-const BLOCK_ROWS = 512;
 
 /** Names of the nodes that batches use are announced to `names`. */
 export function createEnrichment(knowledge: Knowledge, names: NodeNames, options: EnrichmentOptions): Enrichment {
@@ -84,6 +80,8 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
   let src = new Uint32Array(0);
   let dst = src;
   let exporterOf = src;
+  let inPorts = src;
+  let outPorts = src;
   let resets = 0;
 
   function stagesAt(epoch: number): Stages {
@@ -101,6 +99,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
         endpoints,
         classifier: createClassifier(snapshot.applications, endpoints, names, options),
         hide: options.hiding?.beside(address => isOutside(snapshot, address)),
+        ports: createSeenPorts(snapshot),
       };
       for (const oldest of kept.keys()) if (kept.size >= STAGES_MAX) kept.delete(oldest);
     }
@@ -110,29 +109,19 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
 
   /** Rows `from` to `to`, all of which are joined with one snapshot. */
   function enrichRows(stages: Stages, columns: FlowBatch['columns'], from: number, to: number): number {
-    const { asOfMs, snapshot, endpoints, classifier } = stages;
-    const { marks, locality, inventoryAsOf } = columns;
-    marks.fill(0, from, to);
+    const { asOfMs, snapshot, endpoints, classifier, ports } = stages;
+    columns.marks.fill(0, from, to);
     snapshot.exporters.resolve(columns, from, to, exporterOf);
     const unknownRate = estimate(columns, from, to, exporterOf, snapshot.exporters);
     const resetsBefore = endpoints.resets;
     endpoints.resolve(columns, from, to, exporterOf, src, dst);
     resets += endpoints.resets - resetsBefore;
-    const { entries } = endpoints;
-    for (let row = from; row < to; row++) {
-      const flags = entries[src[row]! + ENTRY.identity]! | entries[dst[row]! + ENTRY.identity]!;
-      if ((flags & ENTRY_FLAGS.stale) !== 0) marks[row]! |= MARKS.stale;
-    }
+    ports.resolve(columns, from, to, exporterOf, inPorts, outPorts);
     classifier.classify(columns, from, to, src, dst);
-    elect(columns, from, to, src, dst, entries, exporterOf, snapshot.access);
-    copyKeys(entries, src, from, to, columns.srcVm, columns.srcHost, columns.srcRack);
-    copyKeys(entries, dst, from, to, columns.dstVm, columns.dstHost, columns.dstRack);
-    fillIdentities(columns, from, to, src, dst, exporterOf, endpoints, snapshot.vantage);
+    elect(columns, from, to, src, dst, endpoints.entries, exporterOf, inPorts, outPorts, ports.words, snapshot.access);
+    fillPlaces(columns, from, to, src, dst, inPorts, outPorts, endpoints, ports.words);
     options.moves?.elected(columns, from, to);
-    for (let row = from; row < to; row++) {
-      locality[row] = localityOf(entries, src[row]!, dst[row]!);
-      setTime(inventoryAsOf, row, asOfMs);
-    }
+    fillTime(columns.inventoryAsOf, from, to, asOfMs);
     followMoves(stages, columns, from, to);
     return unknownRate;
   }
@@ -151,11 +140,11 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
     return unknownRate;
   }
 
-  /** A whole batch, by blocks of rows that stay in the processor's cache from stage to stage. */
-  function enrichBlocks(stages: Stages, columns: FlowBatch['columns'], rows: number): number {
+  /** The same by blocks, whose entries stay in the processor's cache from stage to stage. */
+  function enrichBlocks(stages: Stages, columns: FlowBatch['columns'], from: number, to: number): number {
     let unknownRate = 0;
-    for (let from = 0; from < rows; from += BLOCK_ROWS)
-      unknownRate += enrichAndHide(stages, columns, from, Math.min(rows, from + BLOCK_ROWS));
+    for (let block = from; block < to; block += BLOCK_ROWS)
+      unknownRate += enrichAndHide(stages, columns, block, Math.min(to, block + BLOCK_ROWS));
     return unknownRate;
   }
 
@@ -172,7 +161,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
         }
         while (to < rows && ofRow[to] === epoch) to++;
         stages ??= stagesAt(epoch);
-        unknownRate += enrichAndHide(stages, columns, from, to);
+        unknownRate += enrichBlocks(stages, columns, from, to);
         from = to;
       }
     }
@@ -211,17 +200,12 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
 
   /** The sender of a row that is marked as moved stands where the port is cabled to, and nowhere if nobody knows. */
   function followMoves({ snapshot, endpoints }: Stages, columns: FlowBatch['columns'], from: number, to: number): void {
-    const { marks, inIf, srcHost, srcRack, locality } = columns;
+    const { marks, inIf } = columns;
     for (let row = from; row < to; row++) {
       if ((marks[row]! & MARKS.moved) === 0) continue;
       const position = hostAtPort(snapshot.access, exporterOf[row]!, inIf[row]!);
-      const at = position === 0 ? -1 : endpoints.hostEntry(position);
-      const { entries } = endpoints;
-      srcHost[2 * row] = at < 0 ? 0 : entries[at + ENTRY.host]!;
-      srcHost[2 * row + 1] = at < 0 ? 0 : entries[at + ENTRY.host + 1]!;
-      srcRack[2 * row] = at < 0 ? 0 : entries[at + ENTRY.rack]!;
-      srcRack[2 * row + 1] = at < 0 ? 0 : entries[at + ENTRY.rack + 1]!;
-      locality[row] = at < 0 ? LOCALITY.unknown : localityOf(entries, at, dst[row]!);
+      const place = position === 0 ? -1 : endpoints.placeOfHost(position);
+      placeSource(columns, row, place, dst[row]!, endpoints);
     }
   }
 
@@ -233,13 +217,15 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
         src = new Uint32Array(rows);
         dst = new Uint32Array(rows);
         exporterOf = new Uint32Array(rows);
+        inPorts = new Uint32Array(rows);
+        outPorts = new Uint32Array(rows);
       }
       resets = 0;
       const { cut, reversed, epochs } = mended;
       let unknownRate = 0;
       let straddles = 0;
       options.services?.learn(columns, 0, rows);
-      if (epochs.distinct.length === 1) unknownRate = enrichBlocks(stagesAt(epochs.distinct[0]!), columns, rows);
+      if (epochs.distinct.length === 1) unknownRate = enrichBlocks(stagesAt(epochs.distinct[0]!), columns, 0, rows);
       else {
         const were = endsThen(given, epochs);
         unknownRate = enrichByEpoch(columns, epochs, rows);
@@ -270,24 +256,4 @@ function endsEqual(columns: FlowBatch['columns'], row: number, words: Uint32Arra
   return END_COLUMNS.every(
     (name, i) => columns[name][2 * row] === words[at + 2 * i] && columns[name][2 * row + 1] === words[at + 2 * i + 1],
   );
-}
-
-function copyKeys(
-  entries: Uint32Array,
-  at: Uint32Array,
-  from: number,
-  to: number,
-  vm: Uint32Array,
-  host: Uint32Array,
-  rack: Uint32Array,
-): void {
-  for (let row = from; row < to; row++) {
-    const entry = at[row]!;
-    vm[2 * row] = entries[entry + ENTRY.vm]!;
-    vm[2 * row + 1] = entries[entry + ENTRY.vm + 1]!;
-    host[2 * row] = entries[entry + ENTRY.host]!;
-    host[2 * row + 1] = entries[entry + ENTRY.host + 1]!;
-    rack[2 * row] = entries[entry + ENTRY.rack]!;
-    rack[2 * row + 1] = entries[entry + ENTRY.rack + 1]!;
-  }
 }

@@ -3,7 +3,7 @@
 
 import { parseAddress } from '../schemas/address.ts';
 import { hashedKey, type Key, keyToHex } from '../schemas/keys.ts';
-import { INTERVAL, SET } from './application-sets.ts';
+import { applicationIn, INTERVAL, SET } from './application-sets.ts';
 import type { Subject } from './applications.ts';
 import { autoVmNode } from './auto-nodes.ts';
 import type { Census, Population } from './census.ts';
@@ -57,7 +57,7 @@ function applicationsOf({ topology, applications }: Snapshot, inventory: Merged,
     const { sets, intervals } = applications;
     const at = set * SET.words;
     for (let i = sets[at + SET.ownStart]!; i < sets[at + SET.ownEnd]!; i++)
-      numbers.add(intervals[i * INTERVAL.words + INTERVAL.application]!);
+      numbers.add(applicationIn(intervals[i * INTERVAL.words + INTERVAL.named]!));
     for (const word of [SET.everyPort, SET.server, SET.client]) numbers.add(sets[at + word]!);
   }
   numbers.delete(0);

@@ -45,7 +45,7 @@ export function insertPort(slots: Uint32Array, exporter: number, ifIndex: number
   slots[3 * slot + 2] = port;
 }
 
-function hashPort(exporter: number, ifIndex: number): number {
+export function hashPort(exporter: number, ifIndex: number): number {
   const hash = Math.imul(Math.imul(exporter, 0x9e3779b1) ^ ifIndex, 0x85ebca6b);
   return hash ^ (hash >>> 15);
 }

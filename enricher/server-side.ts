@@ -23,6 +23,19 @@ const EPHEMERAL_DST = decision(DST, SERVER_SIDE_REASON.ephemeral);
 const LOWER_SRC = decision(SRC, SERVER_SIDE_REASON['lower-port']);
 const LOWER_DST = decision(DST, SERVER_SIDE_REASON['lower-port']);
 
+const BY_LISTS = Uint8Array.of(RANGE_DST, RANGE_SRC, LISTED_DST, LISTED_SRC);
+/** By whether the source's port is a client's, whether the destination's is, and whether the source's is the lower one. */
+const BY_PORTS = Uint8Array.of(
+  LOWER_DST,
+  LOWER_SRC,
+  EPHEMERAL_SRC,
+  EPHEMERAL_SRC,
+  EPHEMERAL_DST,
+  EPHEMERAL_DST,
+  LOWER_DST,
+  LOWER_SRC,
+);
+
 export function sideIn(decided: number): number {
   return decided & ((1 << REASON_SHIFT) - 1);
 }
@@ -67,17 +80,22 @@ export function ephemeralBits(spans: readonly string[] = EPHEMERAL_PORTS): PortB
  */
 export function sideByLists(srcWidth: number, dstWidth: number): number {
   if (srcWidth === dstWidth) return UNDECIDED;
-  if (dstWidth === 0) return LISTED_SRC;
-  if (srcWidth === 0) return LISTED_DST;
-  return srcWidth < dstWidth ? RANGE_SRC : RANGE_DST;
+  // Which end it is changes from row to row at random, so the answer is looked up, not branched to. A width of 0 becomes
+  // the largest of 17 bits.
+  const src = (srcWidth - 1) & 0x1ffff;
+  const dst = (dstWidth - 1) & 0x1ffff;
+  const isSrc = (src - dst) >>> 31;
+  const isOneListed = (src | dst) >>> 16;
+  return BY_LISTS[(isOneListed << 1) | isSrc]!;
 }
 
 /** What the port numbers alone say. Protocols without ports pass 0 as both. */
 export function sideByPorts(ephemeral: PortBits, srcPort: number, dstPort: number): number {
   if (srcPort === dstPort) return UNDECIDED;
-  const isSrcClient = hasPort(ephemeral, srcPort);
-  if (isSrcClient !== hasPort(ephemeral, dstPort)) return isSrcClient ? EPHEMERAL_DST : EPHEMERAL_SRC;
-  return srcPort < dstPort ? LOWER_SRC : LOWER_DST;
+  const isSrcClient = (ephemeral[srcPort >>> 5]! >>> (srcPort & 31)) & 1;
+  const isDstClient = (ephemeral[dstPort >>> 5]! >>> (dstPort & 31)) & 1;
+  const isSrcLower = (srcPort - dstPort) >>> 31;
+  return BY_PORTS[(isSrcClient << 2) | (isDstClient << 1) | isSrcLower]!;
 }
 
 export function isByEphemeral(decided: number): boolean {

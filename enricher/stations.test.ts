@@ -2,8 +2,10 @@ import { expect, test } from 'vitest';
 import { parseMac } from '../schemas/address.ts';
 import { keyToBigint } from '../schemas/keys.ts';
 import type { StoredFact } from '../storage/storage.ts';
-import { createEndpoints, ENTRY } from './endpoints.ts';
+import { ENTRY } from './endpoint-table.ts';
+import { createEndpoints } from './endpoints.ts';
 import { createNodeNames } from './node-names.ts';
+import { PLACE } from './places.ts';
 import { compileSnapshot, NO_DOCUMENTS } from './snapshot.ts';
 import { batchOf, documentsOf, enrichRows, NOW, type Row } from './testdata.ts';
 import { OWNER_KIND } from './topology.ts';
@@ -106,9 +108,13 @@ test('the keys of nodes depend on the station alone, not on what else was told',
     const batch = batchOf([ROW]);
     const src = new Uint32Array(1);
     endpoints.resolve(batch.columns, 0, 1, new Uint32Array(1), src, new Uint32Array(1));
-    const { entries } = endpoints;
-    const at = src[0]!;
-    return [ENTRY.vm, ENTRY.host].map(word => keyToBigint({ low: entries[at + word]!, high: entries[at + word + 1]! }));
+    const { entries, places } = endpoints;
+    const vm = src[0]! + ENTRY.vm;
+    const host = entries[src[0]! + ENTRY.place]! + PLACE.host;
+    return [
+      keyToBigint({ low: entries[vm]!, high: entries[vm + 1]! }),
+      keyToBigint({ low: places[host]!, high: places[host + 1]! }),
+    ];
   };
   expect(keys(STATIONS.toReversed())).toEqual(keys(STATIONS));
   expect(keys([STATIONS[1]!])).toEqual(keys(STATIONS));

@@ -52,3 +52,14 @@ export function setTime(words: Uint32Array, row: number, ms: number): void {
   words[2 * row] = ms;
   words[2 * row + 1] = Math.floor(ms / WORD);
 }
+
+/** The same time in rows `from` to `to`. */
+export function fillTime(words: Uint32Array, from: number, to: number, ms: number): void {
+  setTime(words, from, ms);
+  const low = words[2 * from]!;
+  const high = words[2 * from + 1]!;
+  for (let row = from; row < to; row++) {
+    words[2 * row] = low;
+    words[2 * row + 1] = high;
+  }
+}

@@ -92,6 +92,8 @@ export interface Topology extends Owners {
   readonly knowsStations: boolean;
   /** Owners of the MAC whose two words, low first, stand at `words[offset]`; empty when nobody has it. */
   macOwners(words: Uint32Array, offset: number): readonly number[];
+  /** Whether it has several. */
+  isSharedMac(words: Uint32Array, offset: number): boolean;
   /** Owners of an address, the likeliest first; empty when nobody has it. */
   ownersOf(address: Uint32Array): readonly number[];
   /** Whether some address, or some MAC, has several owners, so that a record's segment or port matters. */
@@ -324,6 +326,7 @@ export function openTopology(data: TopologyData): Topology {
     ...data,
     byStation: openHashTable(4, data.stationSlots),
     macOwners: (words, offset) => listOf(byMac.find(words, offset)),
+    isSharedMac: (words, offset) => byMac.find(words, offset) >= count,
     ownersOf: address => listOf(byAddress.find(address, 0)),
     segmentIds: stringsOf(data.segmentIds),
     segments: openPrefixTable(data.segmentPrefixes),

@@ -1,0 +1,304 @@
+// The entries of endpoints, and the way from what a record tells of an end to its entry. An entry is one cache line: the
+// key and everything that the stages want to know, so that an end costs one line from memory however many there are. An
+// index of one word a slot, a few bits of the hash and the number of the entry, finds it without touching any other.
+//
+// Ends are resolved by blocks and in steps, of which two only load: words of the index, then the first word of every entry.
+// No branch there depends on what is loaded, so that the processor fetches a dozen lines at once; with one end after the
+// other it waited for each (bench enrich, 100,000 VMs: 170 ns an end).
+
+/**
+ * Words of an entry: the key, then what is known. Places count from 1. Here they have a name that is not exported: V8 folds
+ * such constants into the machine code, where it loads and checks those of modules.
+ */
+const WORDS = {
+  /** As in the column. */
+  address: 0,
+  mac: 4,
+  /** Segment and site, as far as they matter. */
+  tag: 6,
+  extra: 7,
+  vm: 8,
+  auto: 10,
+  /** Offset of its place (places.ts). */
+  place: 12,
+  set: 13,
+  /** Attachment number, and the bits of PASSED. */
+  access: 14,
+  /** The code of IDENTITIES in the low byte, bits of ENTRY_FLAGS above it, from RULE_SHIFT the code of RULES of `auto`. */
+  identity: 15,
+  words: 16,
+} as const;
+export const ENTRY = WORDS;
+
+export const KEY_WORDS = WORDS.vm;
+
+export const ENTRY_FLAGS = {
+  /** Recognised by facts of a source that has been silent for too long. */
+  stale: 0x100,
+  /** Its address is neither internal nor anybody's of the inventory (`isOutside`). */
+  outside: 0x200,
+} as const;
+const RULE_SHIFT = 16;
+
+/** Code of IDENTITIES: how the end was recognised. */
+export function identityIn(word: number): number {
+  return word & 0xff;
+}
+
+/** Code of RULES: the rule of the entry's automatic node. */
+export function autoRuleIn(word: number): number {
+  return word >>> RULE_SHIFT;
+}
+
+/** `identity` comes with its flags. */
+export function identityWord(identity: number, autoRule: number): number {
+  return identity | (autoRule << RULE_SHIFT);
+}
+
+/** The columns that keys are made of: words of `address` and `mac` by row, and a word of each of the others by row - `from`. */
+export interface Ends {
+  readonly address: Uint32Array;
+  readonly mac: Uint32Array;
+  readonly tags: Uint32Array;
+  readonly extras: Uint32Array;
+}
+
+export interface EndpointTable {
+  /** Writes the offset of each row's entry to `offsets`, for at most BLOCK_ROWS rows. */
+  resolve(ends: Ends, from: number, to: number, offsets: Uint32Array): void;
+  /** The same for one key of KEY_WORDS words. */
+  at(key: Uint32Array): number;
+  /** Entries that are found again; others are made for one call, because the table is full. */
+  readonly size: number;
+  /** Grows while rows are resolved: read it again for each block. */
+  readonly entries: Uint32Array;
+  clear(): void;
+}
+
+export const BLOCK_ROWS = 512;
+
+/** Of a word of the index: the number of the entry, 0 none; above it the same bits of the hash. */
+const NUMBER_BITS = 21;
+const NUMBER_MASK = (1 << NUMBER_BITS) - 1;
+export const ENTRIES_MAX = 1 << (NUMBER_BITS - 1);
+const SLOTS_MIN = 1024;
+/** No MAC has so many bits, and no station has this mark: the key of entry 0, which is none. */
+const NO_MAC = 0xfffffffe;
+
+/**
+ * `fill` completes the entry at an offset, whose key is written. A table holds at most `entriesMax` of them, and those that
+ * are made beyond last until it is cleared.
+ */
+export function createEndpointTable(
+  entriesMax: number,
+  fill: (entries: Uint32Array, offset: number) => void,
+): EndpointTable {
+  if (entriesMax > ENTRIES_MAX) throw new RangeError(`${entriesMax} endpoints are more than ${ENTRIES_MAX}`);
+  let slots = SLOTS_MIN;
+  let index = new Uint32Array(slots);
+  let entries = new Uint32Array(SLOTS_MIN * WORDS.words);
+  entries[WORDS.mac + 1] = NO_MAC;
+  let count = 1;
+  let size = 0;
+  const hashes = new Int32Array(BLOCK_ROWS);
+  const indexWords = new Uint32Array(BLOCK_ROWS);
+  const firstWords = new Uint32Array(BLOCK_ROWS);
+  const key = new Uint32Array(KEY_WORDS);
+
+  /** An empty slot for the key at `offset`, which is not in the index. */
+  const placeAt = (offset: number): number => {
+    const mask = slots - 1;
+    let slot = hashOf(entries, offset) & mask;
+    while (index[slot] !== 0) slot = (slot + 1) & mask;
+    return slot;
+  };
+
+  const enter = (number: number) => {
+    const offset = number * WORDS.words;
+    index[placeAt(offset)] = ((hashOf(entries, offset) & ~NUMBER_MASK) | number) >>> 0;
+  };
+
+  const add = (): number => {
+    const offset = count * WORDS.words;
+    if (offset === entries.length) {
+      const grown = new Uint32Array(2 * entries.length);
+      grown.set(entries);
+      entries = grown;
+    }
+    entries.set(key, offset);
+    const number = count++;
+    fill(entries, offset);
+    if (size >= entriesMax) return offset;
+    size++;
+    if (2 * size > slots) {
+      slots *= 2;
+      index = new Uint32Array(slots);
+      for (let i = 1; i < number; i++) enter(i);
+    }
+    enter(number);
+    return offset;
+  };
+
+  /** Offset of the entry with the key in `key`, made when there is none. */
+  const offsetOfKey = (): number => {
+    const hash = hashOf(key, 0);
+    const mask = slots - 1;
+    for (let slot = hash & mask; index[slot] !== 0; slot = (slot + 1) & mask) {
+      const word = index[slot]!;
+      if (((word ^ hash) & ~NUMBER_MASK) !== 0) continue;
+      const offset = (word & NUMBER_MASK) * WORDS.words;
+      let i = 0;
+      while (i < KEY_WORDS && entries[offset + i] === key[i]) i++;
+      if (i === KEY_WORDS) return offset;
+    }
+    return add();
+  };
+
+  const offsetOfRow = ({ address, mac, tags, extras }: Ends, row: number, from: number): number => {
+    for (let i = 0; i < 4; i++) key[WORDS.address + i] = address[4 * row + i]!;
+    key[WORDS.mac] = mac[2 * row]!;
+    key[WORDS.mac + 1] = mac[2 * row + 1]!;
+    key[WORDS.tag] = tags[row - from]!;
+    key[WORDS.extra] = extras[row - from]!;
+    return offsetOfKey();
+  };
+
+  return {
+    resolve(ends, from, to, offsets) {
+      loadIndex(index, ends, from, to, hashes, indexWords);
+      findCandidates(index, from, to, hashes, indexWords, offsets);
+      loadEntries(entries, from, to, offsets, firstWords);
+      for (let row = nextMiss(entries, ends, from, from, to, offsets, firstWords); row < to; ) {
+        offsets[row] = offsetOfRow(ends, row, from);
+        row = nextMiss(entries, ends, from, row + 1, to, offsets, firstWords);
+      }
+    },
+    at(wanted) {
+      key.set(wanted);
+      return offsetOfKey();
+    },
+    get size() {
+      return size;
+    },
+    get entries() {
+      return entries;
+    },
+    clear() {
+      slots = SLOTS_MIN;
+      index = new Uint32Array(slots);
+      count = 1;
+      size = 0;
+    },
+  };
+}
+
+const [C0, C1, C2, C3] = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35, 0x27d4eb2f] as const;
+const [C4, C5, C6, C7] = [0x165667b1, 0xd3a2646d, 0xfd7046c5, 0xb55a4f09] as const;
+
+/**
+ * Addresses in network order differ in the upper bits of a word, which products carry no further down: `mix` does. Sums
+ * of products wait for nothing but the words, where a chain of them would take eight multiplications' time.
+ */
+function mix(sum: number): number {
+  let hash = Math.imul(sum ^ (sum >>> 15), C1);
+  hash = Math.imul(hash ^ (hash >>> 13), C2);
+  return hash ^ (hash >>> 16);
+}
+
+/** Of the key at an offset: what `findCandidates` computes of columns. */
+function hashOf(words: Uint32Array, at: number): number {
+  return mix(
+    (Math.imul(words[at]!, C0) +
+      Math.imul(words[at + 1]!, C1) +
+      Math.imul(words[at + 2]!, C2) +
+      Math.imul(words[at + 3]!, C3) +
+      Math.imul(words[at + 4]!, C4) +
+      Math.imul(words[at + 5]!, C5) +
+      Math.imul(words[at + 6]!, C6) +
+      Math.imul(words[at + 7]!, C7)) |
+      0,
+  );
+}
+
+/** The hash of each row's key, and the word of the index where its search begins. */
+function loadIndex(
+  index: Uint32Array,
+  { address, mac, tags, extras }: Ends,
+  from: number,
+  to: number,
+  hashes: Int32Array,
+  indexWords: Uint32Array,
+): void {
+  const mask = index.length - 1;
+  for (let row = from; row < to; row++) {
+    const hash = mix(
+      (Math.imul(address[4 * row]!, C0) +
+        Math.imul(address[4 * row + 1]!, C1) +
+        Math.imul(address[4 * row + 2]!, C2) +
+        Math.imul(address[4 * row + 3]!, C3) +
+        Math.imul(mac[2 * row]!, C4) +
+        Math.imul(mac[2 * row + 1]!, C5) +
+        Math.imul(tags[row - from]!, C6) +
+        Math.imul(extras[row - from]!, C7)) |
+        0,
+    );
+    hashes[row - from] = hash;
+    indexWords[row - from] = index[hash & mask]!;
+  }
+}
+
+/** Offset of the first entry whose bits of the hash fit, by the index alone; 0 when there is none. */
+function findCandidates(
+  index: Uint32Array,
+  from: number,
+  to: number,
+  hashes: Int32Array,
+  indexWords: Uint32Array,
+  offsets: Uint32Array,
+): void {
+  const mask = index.length - 1;
+  for (let row = from; row < to; row++) {
+    const hash = hashes[row - from]!;
+    let word = indexWords[row - from]!;
+    for (let slot = hash + 1; word !== 0 && ((word ^ hash) & ~NUMBER_MASK) !== 0; slot++) word = index[slot & mask]!;
+    offsets[row] = (word & NUMBER_MASK) * WORDS.words;
+  }
+}
+
+/** The word of each row's candidate that mostly tells whether it is the one. */
+function loadEntries(
+  entries: Uint32Array,
+  from: number,
+  to: number,
+  offsets: Uint32Array,
+  firstWords: Uint32Array,
+): void {
+  for (let row = from; row < to; row++) firstWords[row - from] = entries[offsets[row]! + WORDS.address + 3]!;
+}
+
+/** The first row from `row` on whose key is not that of its candidate; `to` when there is none. */
+function nextMiss(
+  entries: Uint32Array,
+  { address, mac, tags, extras }: Ends,
+  from: number,
+  row: number,
+  to: number,
+  offsets: Uint32Array,
+  firstWords: Uint32Array,
+): number {
+  for (; row < to; row++) {
+    const at = offsets[row]!;
+    if (
+      firstWords[row - from] !== address[4 * row + 3] ||
+      entries[at + WORDS.mac] !== mac[2 * row] ||
+      entries[at + WORDS.mac + 1] !== mac[2 * row + 1] ||
+      entries[at + WORDS.tag] !== tags[row - from] ||
+      entries[at + WORDS.extra] !== extras[row - from] ||
+      entries[at + WORDS.address] !== address[4 * row] ||
+      entries[at + WORDS.address + 1] !== address[4 * row + 1] ||
+      entries[at + WORDS.address + 2] !== address[4 * row + 2]
+    )
+      return row;
+  }
+  return to;
+}
