@@ -463,6 +463,39 @@ test('sampled traffic carries its interval, wide where samples are few', async (
   expect(peak.cells[0]).toMatchObject({ ciLow: null, ciHigh: null });
 });
 
+test('samples are what was sampled, also of an exporter that multiplies by its rate itself', async () => {
+  // 1 in 100, 6 packets of 1,000 bytes: once as they came, once multiplied.
+  const as = { samplingRate: 100, estBytes: 600_000, estPackets: 600, varBytes: 6 * 100 * 99 * 1e6, flowEnd: at(5) };
+  const house = await createHouse('prescaled', [
+    flow({ ...as, srcApp: web.key, dstApp: db.key, bytes: 6000, packets: 6 }),
+    flow({
+      ...as,
+      srcApp: db.key,
+      dstApp: web.key,
+      bytes: 600_000,
+      packets: 600,
+      rateSource: RATE_SOURCE.prescaled,
+    }),
+  ]);
+  for (const by of ['app', 'vm', 'addr']) {
+    const { total } = await house.ask<MatrixAnswer>('matrix', { from: 'now-1h', by });
+    expect(total, by).toMatchObject({ value: 1_200_000, samples: 12 });
+  }
+  const { cells } = await house.ask<MatrixAnswer>('matrix', { from: 'now-1h' });
+  expect(cells).toHaveLength(2);
+  expect(cells[0]).toMatchObject({ ciLow: cells[1]!.ciLow, ciHigh: cells[1]!.ciHigh, samples: 6 });
+  // What an empty bucket may have missed: three sampled packets, each for a hundred of 1,000 bytes.
+  const { series, times } = await house.ask<SeriesAnswer>('series', {
+    from: 'now-30m',
+    metric: 'bytes',
+    step: 60,
+    filter: 'srcApp="db, the large one"',
+  });
+  const empty = times.findIndex(time => time * 1000 === at(3));
+  expect([series[0]!.values[empty], series[0]!.ciHigh[empty]]).toEqual([0, 300_000]);
+  await house.api.stop();
+});
+
 test('traffic of unknown sampling rate has an unknown error in every answer and every roll-up', async () => {
   await pass(rateless.storage);
   // Merged in the background, a roll-up says the same.
