@@ -545,6 +545,21 @@ test('coverage names the exporters whose rate nobody tells, by their records and
   expect(answer.exporters.withoutRate).toHaveLength(1);
 });
 
+test('what is added for loss does not make an unknown error known', async () => {
+  const lossy = {
+    ...{ minute: at(5), exporter: '192.0.2.1', protocol: PROTOCOL.ipfix, lastSeen: at(5), samplingRate: 0 },
+    ...{ datagrams: 10, datagramBytes: 1000, records: 60, lost: 20 },
+  };
+  await rateless.storage.insertArrow('exporters', encodeExporters([lossy]), 'exporters.rateless');
+  for (const metric of ['bytes', 'packets', 'avgBps']) {
+    const { total, lossAdjusted } = await rateless.ask<MatrixAnswer>('matrix', { from: 'now-1h', metric });
+    expect(lossAdjusted!.value, metric).toBeGreaterThan(total.value);
+    expect(lossAdjusted, metric).toMatchObject({ ciLow: null, ciHigh: null, method: 'records' });
+    const known = await rateless.ask<MatrixAnswer>('matrix', { from: 'now-1h', metric, filter: 'srcApp=web' });
+    expect(known.lossAdjusted!.ciLow, metric).toBeLessThan(known.lossAdjusted!.value);
+  }
+});
+
 test('an empty bucket of sampled traffic may have missed three samples, one of unsampled traffic nothing', async () => {
   const { series, times } = await shapes.ask<SeriesAnswer>('series', {
     from: 'now-30m',
