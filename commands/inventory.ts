@@ -71,7 +71,8 @@ async function send(file: string, api: string, correction: boolean): Promise<num
   try {
     const response = await fetch(url, {
       method: 'PUT',
-      headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+      // Which JSON is as well.
+      headers: { 'content-type': 'application/yaml', 'content-encoding': 'gzip' },
       body: gzipSync(text),
     });
     const reply = (await response.json()) as Reply;

@@ -32,7 +32,7 @@ test('two days of a data centre pass in seconds, and every byte is where it belo
     args: [
       ...['--inventory', file('inventory-1'), '--applications', file('applications'), '--exporters', file('exporters')],
       // A stall of a second is three hours.
-      ...['--clock', clock, '--span-ms-max', String(DAY_MS)],
+      ...['--clock', clock, '--span-ms-max', String(DAY_MS), '--inventory-unknown-ms', String(30 * DAY_MS)],
     ],
   });
   try {

@@ -7,7 +7,9 @@
 // samples are shared out the same way, varBytes in proportion: a share f of a flow of k samples is an estimate from f k
 // samples with f times the variance, which for k equal packets is the interval of f k samples (a bucket that gets less
 // than one has none, and a fraction of an event in its interval). A record stands in the last bucket. Samples are packets
-// of sampled records only: exact ones have no part in the error of a sum.
+// of sampled records only: exact ones have no part in the error of a sum, and exporters that multiply tell N times too many.
+
+import { RATE_SOURCE } from '../schemas/codes.ts';
 
 /** Columns a roll-up keeps, and what is summed for them. */
 export const TRAFFIC_KEYS = ['srcApp', 'dstApp', 'service', 'serverSide', 'locality'] as const;
@@ -42,6 +44,8 @@ export interface Spread {
   readonly squares?: boolean;
 }
 
+const SAMPLED = `multiIf(samplingRate <= 1, 0, rateSource = ${RATE_SOURCE.prescaled}, intDiv(packets, samplingRate), packets)`;
+
 /** A SELECT of day, bucket, the keys and the sums. */
 export function spreadSql({ stepSeconds, from, where, keys, volume, squares = false }: Spread): string {
   const step = stepSeconds * 1000;
@@ -55,7 +59,7 @@ export function spreadSql({ stepSeconds, from, where, keys, volume, squares = fa
   ${share('sampled')} AS samples, countIf(msTo = span) AS records${squares ? ',\n  sum(toFloat64(totalBytes) * totalBytes * (msTo - msFrom) / span) AS squares' : ''}
 FROM (
   SELECT toDate(receivedAt) AS received, ${columns.join(', ')},
-    ${volume.bytes} AS totalBytes, ${volume.packets} AS totalPackets, ${volume.varBytes} AS totalVariance, if(samplingRate > 1, packets, 0) AS sampled,
+    ${volume.bytes} AS totalBytes, ${volume.packets} AS totalPackets, ${volume.varBytes} AS totalVariance, ${SAMPLED} AS sampled,
     toUInt64(toUnixTimestamp64Milli(flowStart)) AS msBegin, greatest(toUInt64(toUnixTimestamp64Milli(flowEnd)), msBegin + 1) AS msEnd,
     toUInt64(msEnd - msBegin) AS span, arrayJoin(range(intDiv(msBegin, ${step}), toUInt64(intDiv(msEnd - 1, ${step}) + 1))) AS slot,
     toUInt64(greatest(slot * ${step}, msBegin) - msBegin) AS msFrom, toUInt64(least((slot + 1) * ${step}, msEnd) - msBegin) AS msTo

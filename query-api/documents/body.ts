@@ -1,15 +1,31 @@
-// The body of a document as bytes, whatever its content type says: JSON or YAML, as it is or compressed with gzip. Its
-// size is bounded twice, as it comes and unpacked: a few kilobytes of gzip unpack to gigabytes.
+// The body of a document as bytes: JSON or YAML in UTF-8 by its content type, as it is or compressed with gzip. Other types
+// are refused unread, those of forms above all: a page of another site can make a browser send them without asking first.
+// Its size is bounded twice, as it comes and unpacked: a few kilobytes of gzip unpack to gigabytes.
 
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { HttpProblem } from '../problem.ts';
 
+/** YAML has more names than one, JSON is YAML (RFC 9512). */
+const TYPES: ReadonlySet<string> = new Set([
+  'application/json',
+  'application/yaml',
+  'application/x-yaml',
+  'text/yaml',
+  'text/x-yaml',
+]);
+const CHARSET = /;\s*charset="?([^";\s]+)/i;
+
 /** Routes of `app` get their body as a Buffer of at most `bytesMax` bytes. Call it in a scope of its own. */
 export function readBodies(app: FastifyInstance, bytesMax: number): void {
   app.removeAllContentTypeParsers();
+  // A request without a body is not parsed at all.
+  app.addHook('preValidation', async request => {
+    request.body ??= Buffer.alloc(0);
+  });
   app.addContentTypeParser('*', async (request: FastifyRequest, payload: NodeJS.ReadableStream) => {
+    refuseType(request.headers['content-type'] ?? '');
     const encoding = String(request.headers['content-encoding'] ?? 'identity').toLowerCase();
     if (encoding === 'identity') return collect(payload, bytesMax);
     if (encoding !== 'gzip')
@@ -35,6 +51,18 @@ export function readBodies(app: FastifyInstance, bytesMax: number): void {
     }
     return bytes;
   });
+}
+
+function refuseType(header: string): void {
+  const type = header.split(';')[0]!.trim().toLowerCase();
+  const charset = CHARSET.exec(header)?.[1]?.toLowerCase() ?? 'utf-8';
+  if (TYPES.has(type) && (charset === 'utf-8' || charset === 'utf8')) return;
+  throw new HttpProblem(
+    415,
+    'type-unknown',
+    'The content type is not known',
+    `${header === '' ? 'none is given' : `"${header}" cannot be read`}; send it with content-type: application/json or application/yaml, in UTF-8`,
+  );
 }
 
 async function collect(stream: AsyncIterable<string | Buffer>, bytesMax: number): Promise<Buffer<ArrayBuffer>> {

@@ -63,7 +63,7 @@ async function createHouse({
       )[0]!.n,
     );
   const put = (document: unknown, query = '') => send('PUT', `inventory/snapshots${query}`, document);
-  return { storage, send, put, ask, count };
+  return { app, storage, send, put, ask, count };
 }
 
 const FULL = ['sites', 'racks', 'segments', 'switches', 'hosts', 'vms', 'endpoints'];
@@ -162,6 +162,42 @@ describe('a snapshot', () => {
     expect(await send('PUT', path, 'no gzip', gzip)).toMatchObject({ status: 400 });
     expect(await send('PUT', path, 'x', { 'content-encoding': 'br' })).toMatchObject({ status: 415 });
     expect(await count('documents')).toBe(2);
+  });
+
+  test('is JSON or YAML by its content type; what a form of a page could send is refused, and nothing recorded', async () => {
+    const { app, count } = await createHouse();
+    const text = JSON.stringify(snapshot(30, [web]));
+    const putAs = (type: string | undefined, url = '/api/v1/inventory/snapshots') =>
+      app.inject({
+        method: 'PUT',
+        url,
+        payload: Buffer.from(text),
+        headers: type === undefined ? {} : { 'content-type': type },
+      });
+    const refused = [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      'application/octet-stream',
+      'application/jsonx',
+      'application/json; charset=utf-16',
+      undefined,
+    ];
+    for (const type of refused)
+      for (const url of ['inventory/snapshots', 'exporters/registry', 'applications'].map(path => `/api/v1/${path}`)) {
+        const response = await putAs(type, url);
+        expect([response.statusCode, response.headers['content-type']], `${type} ${url}`).toEqual([
+          415,
+          'application/problem+json; charset=utf-8',
+        ]);
+        expect(response.json()).toMatchObject({ status: 415, detail: expect.stringContaining('application/yaml') });
+      }
+    for (const url of ['/api/v1/inventory/snapshots', '/api/v1/exporters/registry', '/api/v1/applications'])
+      expect((await app.inject({ method: 'PUT', url })).statusCode, `${url} without a body`).toBe(422);
+    expect(await count('documents')).toBe(0);
+    expect((await putAs('Application/JSON; charset="UTF-8"')).statusCode).toBe(201);
+    for (const type of ['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml'])
+      expect((await putAs(type)).statusCode, type).toBe(200);
   });
 
   test('of 100,000 VMs is taken while the API goes on answering', async () => {

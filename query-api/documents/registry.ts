@@ -107,7 +107,7 @@ export function registerRegistry(app: FastifyInstance, { storage, nowMs }: Docum
       schema: {
         summary: 'The exporter registry, replaced whole (JSON or YAML)',
         tags: ['documents'],
-        response: { 200: PutAnswer, 201: PutAnswer, 422: ProblemDocument, 503: ProblemDocument },
+        response: { 200: PutAnswer, 201: PutAnswer, 415: ProblemDocument, 422: ProblemDocument, 503: ProblemDocument },
       },
     },
     async (request, reply) => {

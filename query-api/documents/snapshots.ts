@@ -103,7 +103,14 @@ export function registerSnapshots(
         summary: 'An inventory snapshot (JSON or YAML, gzip where Content-Encoding says so)',
         tags: ['documents'],
         querystring: PutParameters,
-        response: { 200: PutAnswer, 201: PutAnswer, 413: ProblemDocument, 422: ProblemDocument, 503: ProblemDocument },
+        response: {
+          200: PutAnswer,
+          201: PutAnswer,
+          413: ProblemDocument,
+          415: ProblemDocument,
+          422: ProblemDocument,
+          503: ProblemDocument,
+        },
       },
     },
     async (request, reply) => {

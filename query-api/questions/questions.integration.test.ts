@@ -463,6 +463,39 @@ test('sampled traffic carries its interval, wide where samples are few', async (
   expect(peak.cells[0]).toMatchObject({ ciLow: null, ciHigh: null });
 });
 
+test('samples are what was sampled, also of an exporter that multiplies by its rate itself', async () => {
+  // 1 in 100, 6 packets of 1,000 bytes: once as they came, once multiplied.
+  const as = { samplingRate: 100, estBytes: 600_000, estPackets: 600, varBytes: 6 * 100 * 99 * 1e6, flowEnd: at(5) };
+  const house = await createHouse('prescaled', [
+    flow({ ...as, srcApp: web.key, dstApp: db.key, bytes: 6000, packets: 6 }),
+    flow({
+      ...as,
+      srcApp: db.key,
+      dstApp: web.key,
+      bytes: 600_000,
+      packets: 600,
+      rateSource: RATE_SOURCE.prescaled,
+    }),
+  ]);
+  for (const by of ['app', 'vm', 'addr']) {
+    const { total } = await house.ask<MatrixAnswer>('matrix', { from: 'now-1h', by });
+    expect(total, by).toMatchObject({ value: 1_200_000, samples: 12 });
+  }
+  const { cells } = await house.ask<MatrixAnswer>('matrix', { from: 'now-1h' });
+  expect(cells).toHaveLength(2);
+  expect(cells[0]).toMatchObject({ ciLow: cells[1]!.ciLow, ciHigh: cells[1]!.ciHigh, samples: 6 });
+  // What an empty bucket may have missed: three sampled packets, each for a hundred of 1,000 bytes.
+  const { series, times } = await house.ask<SeriesAnswer>('series', {
+    from: 'now-30m',
+    metric: 'bytes',
+    step: 60,
+    filter: 'srcApp="db, the large one"',
+  });
+  const empty = times.findIndex(time => time * 1000 === at(3));
+  expect([series[0]!.values[empty], series[0]!.ciHigh[empty]]).toEqual([0, 300_000]);
+  await house.api.stop();
+});
+
 test('traffic of unknown sampling rate has an unknown error in every answer and every roll-up', async () => {
   await pass(rateless.storage);
   // Merged in the background, a roll-up says the same.
@@ -510,6 +543,21 @@ test('coverage names the exporters whose rate nobody tells, by their records and
   expect(answer).toMatchObject({ unknownErrorShare: 0.3, unknownRateShare: 0.25 });
   // The one that scales its volumes itself tells no rate either, but is not without one.
   expect(answer.exporters.withoutRate).toHaveLength(1);
+});
+
+test('what is added for loss does not make an unknown error known', async () => {
+  const lossy = {
+    ...{ minute: at(5), exporter: '192.0.2.1', protocol: PROTOCOL.ipfix, lastSeen: at(5), samplingRate: 0 },
+    ...{ datagrams: 10, datagramBytes: 1000, records: 60, lost: 20 },
+  };
+  await rateless.storage.insertArrow('exporters', encodeExporters([lossy]), 'exporters.rateless');
+  for (const metric of ['bytes', 'packets', 'avgBps']) {
+    const { total, lossAdjusted } = await rateless.ask<MatrixAnswer>('matrix', { from: 'now-1h', metric });
+    expect(lossAdjusted!.value, metric).toBeGreaterThan(total.value);
+    expect(lossAdjusted, metric).toMatchObject({ ciLow: null, ciHigh: null, method: 'records' });
+    const known = await rateless.ask<MatrixAnswer>('matrix', { from: 'now-1h', metric, filter: 'srcApp=web' });
+    expect(known.lossAdjusted!.ciLow, metric).toBeLessThan(known.lossAdjusted!.value);
+  }
 });
 
 test('an empty bucket of sampled traffic may have missed three samples, one of unsampled traffic nothing', async () => {
