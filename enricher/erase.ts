@@ -6,11 +6,21 @@
 // What was learned of servers at the address goes. Documents are the installation's own: they are counted, not changed.
 
 import { randomBytes } from 'node:crypto';
-import { formatAddress, isMapped4, maskWords, parseAddress, type Words } from '../schemas/address.ts';
+import {
+  formatAddress,
+  isMapped4,
+  maskWords,
+  parseAddress,
+  swap32,
+  type Words,
+  wordsOfRow,
+} from '../schemas/address.ts';
 import { IDENTITY, RULE } from '../schemas/codes.ts';
+import type { Configuration } from '../schemas/configuration.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { type StoredWindow, stagedName } from '../storage/staging.ts';
+import { openPrivacy } from './privacy.ts';
 import { groupParams, groupToken, IN_GROUP, missingGroups, type RecordsContext } from './reenrich-records.ts';
 
 /**
@@ -28,15 +38,20 @@ export interface Erasure {
   stage(context: Omit<RecordsContext, 'enrichment' | 'names'>, window: StoredWindow): Promise<boolean>;
 }
 
-/** `address` is one that parseAddress() takes. */
-export function createErasure(storage: ClickHouse, address: string): Erasure {
+/** `address` is one that parseAddress() takes; `privacy` says what else it is stored as. Throws PRIVACY_KEY_UNUSABLE. */
+export function createErasure(
+  storage: ClickHouse,
+  address: string,
+  privacy: Pick<Configuration, 'privacy' | 'privacyKey'>,
+): Erasure {
   const words = parseAddress(address)!;
-  const params = { erased: columnText(words), network: columnText(networkOf(words)), nobody: NOBODY };
+  const erased = [columnText(words), ...pseudonymsOf(words, privacy)];
+  const params = { erased, network: columnText(networkOf(words)), nobody: NOBODY };
   return {
     id: `erase ${randomBytes(6).toString('hex')}`,
     async count(day) {
       const [row] = await storage.select<{ n: string }>(
-        'SELECT count() AS n FROM flows WHERE toYYYYMMDD(receivedAt) = {day:UInt32} AND (srcAddr = {erased:IPv6} OR dstAddr = {erased:IPv6})',
+        'SELECT count() AS n FROM flows WHERE toYYYYMMDD(receivedAt) = {day:UInt32} AND (srcAddr IN {erased:Array(IPv6)} OR dstAddr IN {erased:Array(IPv6)})',
         { day, ...params },
       );
       return Number(row?.n ?? 0);
@@ -61,8 +76,8 @@ export function createErasure(storage: ClickHouse, address: string): Erasure {
 }
 
 const NAMES: readonly string[] = [...FLOW_COLUMNS.map(({ name }) => name as string), 'storedAt'];
-const AT_SRC = 'f.srcAddr = {erased:IPv6}';
-const AT_DST = 'f.dstAddr = {erased:IPv6}';
+const AT_SRC = 'f.srcAddr IN {erased:Array(IPv6)}';
+const AT_DST = 'f.dstAddr IN {erased:Array(IPv6)}';
 /** An end inside keeps its network, which is what its automatic node is called. */
 const addressSql = (hit: string, address: string, rule: string) =>
   `if(${hit}, if(f.${rule} = ${RULE['auto-prefix']}, {network:IPv6}, {nobody:IPv6}), f.${address})`;
@@ -115,6 +130,14 @@ export async function eraseBeside(storage: ClickHouse, address: string): Promise
   await storage.command('ALTER TABLE services DELETE WHERE address = {erased:IPv6} SETTINGS mutations_sync = 2', {
     erased: columnText(parseAddress(address)!),
   });
+}
+
+/** Its keyed hash, where addresses outside are anonymised. Of a network nobody can say whose it was. */
+function pseudonymsOf(words: Words, config: Pick<Configuration, 'privacy' | 'privacyKey'>): string[] {
+  if (config.privacy !== 'anonymise') return [];
+  const column = Uint32Array.from(words, swap32);
+  openPrivacy(config)!.beside(() => true)(column, 0);
+  return [columnText(wordsOfRow(column, 0))];
 }
 
 /** The /24 or /64: what automatic nodes are called by. */

@@ -102,7 +102,7 @@ async function runDays(
   run: string,
 ): Promise<DayReport[]> {
   const { storage, log, signal, onProgress } = dependencies;
-  const erasure = erase === undefined ? undefined : createErasure(storage, erase);
+  const erasure = erase === undefined ? undefined : createErasure(storage, erase, config);
   const stored = await storedDays(storage, fromMs, toMs);
   const names = createNodeNames();
   const knowledgeOf = (day: number) => {
