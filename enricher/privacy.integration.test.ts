@@ -29,6 +29,7 @@ import { batchOf, LIMITS, type Row } from './testdata.ts';
 let server: TestServer;
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-privacy-'));
 beforeAll(async () => {
+  writeFileSync(join(folder, 'key'), 'f00dcafe'.repeat(8));
   server = await startTestServer();
 });
 afterAll(async () => {
@@ -203,7 +204,6 @@ describe.each([
   ['anonymise', { privacy: 'anonymise', privacyKey: join(folder, 'key') }],
 ])('%s', (mode, more) => {
   test('leaves no address outside in any table, nor the key, and what is stored can be enriched again', async () => {
-    writeFileSync(join(folder, 'key'), 'f00dcafe'.repeat(8));
     const plain = await run(`plain_${mode}`, {});
     const { storage, services, again, logged } = await run(`hidden_${mode}`, more);
     expect(await found(storage, OUTSIDE)).toEqual([]);
@@ -253,7 +253,6 @@ describe.each([
 
 test('anonymised, an address can be erased as long as the key is; of a network nobody can say whose it was', async () => {
   const keyed = { privacy: 'anonymise', privacyKey: join(folder, 'key') };
-  writeFileSync(join(folder, 'key'), 'f00dcafe'.repeat(8));
   const { storage, config, log } = await run('erased', keyed);
   const ends = async () =>
     Number(
