@@ -15,6 +15,7 @@ const SLOW = [
   'commands/kill.integration.test.ts',
   'commands/moves.integration.test.ts',
   'commands/openvswitch*.integration.test.ts',
+  'commands/privacy.integration.test.ts',
   'commands/reenrich.integration.test.ts',
   'commands/simulation*.integration.test.ts',
   'commands/secrets.integration.test.ts',

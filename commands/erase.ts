@@ -72,5 +72,5 @@ function lineOf({
   if (outcome === 'previewed') return `${date}  flows: ${erased} of ${recordsMax} records have it`;
   if (outcome !== 'done') return `${date}  ${outcome} after ${records} records${detail && `: ${detail}`}`;
   if (erased === 0) return `${date}  done: no record has it`;
-  return `${date}  done: erased from ${erased} of ${recordsMax} records; new ones waited for ${Math.round(fencedMs)} ms`;
+  return `${date}  done: erased from ${erased} of ${recordsMax} records; ${detail || `new ones waited for ${Math.round(fencedMs)} ms`}`;
 }

@@ -6,11 +6,13 @@
 // What was learned of servers at the address goes. Documents are the installation's own: they are counted, not changed.
 
 import { randomBytes } from 'node:crypto';
-import { formatAddress, isMapped4, maskWords, parseAddress, type Words } from '../schemas/address.ts';
+import { formatAddress, isMapped4, parseAddress, swap32, type Words, wordsOfRow } from '../schemas/address.ts';
 import { IDENTITY, RULE } from '../schemas/codes.ts';
+import type { Configuration } from '../schemas/configuration.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { type StoredWindow, stagedName } from '../storage/staging.ts';
+import { openPrivacy } from './privacy.ts';
 import { groupParams, groupToken, IN_GROUP, missingGroups, type RecordsContext } from './reenrich-records.ts';
 
 /**
@@ -26,17 +28,26 @@ export interface Erasure {
   count(day: number): Promise<number>;
   /** As stageRecords: copies what is missing, without the address. */
   stage(context: Omit<RecordsContext, 'enrichment' | 'names'>, window: StoredWindow): Promise<boolean>;
+  /** Changes the records of a day where they are, and no roll-up: for days whose roll-ups cannot be made anew. */
+  change(day: number): Promise<void>;
 }
 
-/** `address` is one that parseAddress() takes. */
-export function createErasure(storage: ClickHouse, address: string): Erasure {
+/** `address` is one that parseAddress() takes; `privacy` says what else it is stored as. Throws PRIVACY_KEY_UNUSABLE. */
+export function createErasure(
+  storage: ClickHouse,
+  address: string,
+  privacy: Pick<Configuration, 'privacy' | 'privacyKey'>,
+): Erasure {
   const words = parseAddress(address)!;
-  const params = { erased: columnText(words), network: columnText(networkOf(words)), nobody: NOBODY };
+  const erased = [columnText(words), ...pseudonymsOf(words, privacy)];
+  const networkLength = isMapped4(words) ? 96 + 24 : 64;
+  const params = { erased };
+  const staged = erasedColumns('f.', '{erased:Array(IPv6)}', networkLength);
   return {
     id: `erase ${randomBytes(6).toString('hex')}`,
     async count(day) {
       const [row] = await storage.select<{ n: string }>(
-        'SELECT count() AS n FROM flows WHERE toYYYYMMDD(receivedAt) = {day:UInt32} AND (srcAddr = {erased:IPv6} OR dstAddr = {erased:IPv6})',
+        'SELECT count() AS n FROM flows WHERE toYYYYMMDD(receivedAt) = {day:UInt32} AND (srcAddr IN {erased:Array(IPv6)} OR dstAddr IN {erased:Array(IPv6)})',
         { day, ...params },
       );
       return Number(row?.n ?? 0);
@@ -49,7 +60,7 @@ export function createErasure(storage: ClickHouse, address: string): Erasure {
         for (const group of groups) {
           if (signal.aborted) return false;
           await storage.insertSelect(
-            `INSERT INTO ${table} (${NAMES.join(', ')}) SELECT ${NAMES.map(name => ERASED[name] ?? `f.${name}`).join(', ')} FROM flows AS f WHERE ${IN_GROUP}`,
+            `INSERT INTO ${table} (${NAMES.join(', ')}) SELECT ${NAMES.map(name => (name === 'revision' ? '{revision:UInt32}' : (staged[name] ?? `f.${name}`))).join(', ')} FROM flows AS f WHERE ${IN_GROUP}`,
             { ...groupParams(day, group), ...params, revision },
             groupToken(group),
           );
@@ -57,27 +68,66 @@ export function createErasure(storage: ClickHouse, address: string): Erasure {
         }
       }
     },
+    change: day =>
+      withTable(storage, erased, async table => {
+        const those = `(SELECT address FROM ${table})`;
+        const changes = Object.entries(erasedColumns('', those, networkLength)).map(
+          ([name, sql]) => `${name} = ${sql}`,
+        );
+        await storage.command(
+          `ALTER TABLE flows UPDATE ${changes.join(', ')} IN PARTITION ${day} WHERE srcAddr IN ${those} OR dstAddr IN ${those} SETTINGS mutations_sync = 2`,
+        );
+      }),
   };
 }
 
 const NAMES: readonly string[] = [...FLOW_COLUMNS.map(({ name }) => name as string), 'storedAt'];
-const AT_SRC = 'f.srcAddr = {erased:IPv6}';
-const AT_DST = 'f.dstAddr = {erased:IPv6}';
-/** An end inside keeps its network, which is what its automatic node is called. */
-const addressSql = (hit: string, address: string, rule: string) =>
-  `if(${hit}, if(f.${rule} = ${RULE['auto-prefix']}, {network:IPv6}, {nobody:IPv6}), f.${address})`;
-const ERASED: Readonly<Record<string, string>> = {
-  srcAddr: addressSql(AT_SRC, 'srcAddr', 'srcRule'),
-  dstAddr: addressSql(AT_DST, 'dstAddr', 'dstRule'),
-  srcMac: `if(${AT_SRC}, 0, f.srcMac)`,
-  dstMac: `if(${AT_DST}, 0, f.dstMac)`,
-  srcVm: `if(${AT_SRC}, 0, f.srcVm)`,
-  dstVm: `if(${AT_DST}, 0, f.dstVm)`,
-  srcIdentity: `if(${AT_SRC}, ${IDENTITY.none}, f.srcIdentity)`,
-  dstIdentity: `if(${AT_DST}, ${IDENTITY.none}, f.dstIdentity)`,
-  stationId: `if(${AT_SRC} OR ${AT_DST}, toFixedString('', 16), f.stationId)`,
-  revision: '{revision:UInt32}',
-};
+
+/**
+ * Columns of the ends whose address is among `erased`, as SQL over columns with a prefix. An end inside keeps its network,
+ * which is what its automatic node is called.
+ */
+function erasedColumns(of: string, erased: string, networkLength: number): Readonly<Record<string, string>> {
+  const end = (side: 'src' | 'dst') => {
+    const address = `${of}${side}Addr`;
+    const hit = `${address} IN ${erased}`;
+    const network = `tupleElement(IPv6CIDRToRange(${address}, toUInt8(${networkLength})), 1)`;
+    return {
+      [`${side}Addr`]: `if(${hit}, if(${of}${side}Rule = ${RULE['auto-prefix']}, ${network}, toIPv6('${NOBODY}')), ${address})`,
+      [`${side}Mac`]: `if(${hit}, 0, ${of}${side}Mac)`,
+      [`${side}Vm`]: `if(${hit}, 0, ${of}${side}Vm)`,
+      [`${side}Identity`]: `if(${hit}, ${IDENTITY.none}, ${of}${side}Identity)`,
+    };
+  };
+  const either = `${of}srcAddr IN ${erased} OR ${of}dstAddr IN ${erased}`;
+  return { ...end('src'), ...end('dst'), stationId: `if(${either}, toFixedString('', 16), ${of}stationId)` };
+}
+
+/**
+ * Calls with a table that holds the addresses while it runs. ClickHouse keeps the text of mutations, also of those that
+ * are done, and so it does not name them.
+ */
+async function withTable(
+  storage: ClickHouse,
+  addresses: readonly string[],
+  call: (table: string) => Promise<void>,
+): Promise<void> {
+  // Of a run that was killed one may be left.
+  const left = await storage.select<{ name: string }>(
+    "SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'erasing_') AND metadata_modification_time < now() - INTERVAL 1 HOUR",
+  );
+  for (const { name } of left) await storage.command(`DROP TABLE IF EXISTS ${name} SYNC`);
+  const table = `erasing_${randomBytes(6).toString('hex')}`;
+  await storage.command(`CREATE TABLE ${table} (address IPv6) ENGINE = Memory`);
+  try {
+    await storage.command(`INSERT INTO ${table} SELECT arrayJoin({addresses:Array(IPv6)}) SETTINGS async_insert = 0`, {
+      addresses,
+    });
+    await call(table);
+  } finally {
+    await storage.command(`DROP TABLE IF EXISTS ${table} SYNC`);
+  }
+}
 
 /** Rows that have the address, by table; of what is kept beside the records of days. */
 export interface ErasedBeside {
@@ -111,15 +161,20 @@ export async function countBeside(storage: ClickHouse, address: string): Promise
 }
 
 /** Removes what is kept beside the records of days; repeating it is harmless. */
-export async function eraseBeside(storage: ClickHouse, address: string): Promise<void> {
-  await storage.command('ALTER TABLE services DELETE WHERE address = {erased:IPv6} SETTINGS mutations_sync = 2', {
-    erased: columnText(parseAddress(address)!),
-  });
+export function eraseBeside(storage: ClickHouse, address: string): Promise<void> {
+  return withTable(storage, [columnText(parseAddress(address)!)], table =>
+    storage.command(
+      `ALTER TABLE services DELETE WHERE address IN (SELECT address FROM ${table}) SETTINGS mutations_sync = 2`,
+    ),
+  );
 }
 
-/** The /24 or /64: what automatic nodes are called by. */
-function networkOf(words: Words): Words {
-  return maskWords(words, isMapped4(words) ? 96 + 24 : 64);
+/** Its keyed hash, where addresses outside are anonymised. Of a network nobody can say whose it was. */
+function pseudonymsOf(words: Words, config: Pick<Configuration, 'privacy' | 'privacyKey'>): string[] {
+  if (config.privacy !== 'anonymise') return [];
+  const column = Uint32Array.from(words, swap32);
+  openPrivacy(config)!.beside(() => true)(column, 0);
+  return [columnText(wordsOfRow(column, 0))];
 }
 
 /** As an IPv6 column reads it. */

@@ -24,7 +24,7 @@ export type PastConfiguration = Pick<
 
 export interface PastKnowledge {
   readonly enrichment: Enrichment;
-  /** The same for the same documents: what was staged under another is not taken up. */
+  /** The same for the same documents and privacy: what was staged under another is not taken up. */
   readonly id: string;
 }
 
@@ -44,7 +44,8 @@ export async function loadPastKnowledge(
   const services = createLearnedServices({ ephemeral });
   services.merge(await storage.servicesSeen(since - SERVICE_LIFE_S * 1000, toMs, SERVICES_MAX));
   const hiding = openPrivacy(config);
-  return { enrichment: createEnrichment(knowledge, names, { ...config, ephemeral, services, hiding }), id };
+  const enrichment = createEnrichment(knowledge, names, { ...config, ephemeral, services, hiding });
+  return { enrichment, id: hiding ? `${id} ${hiding.id}` : id };
 }
 
 async function identify(storage: ClickHouse): Promise<string> {

@@ -29,6 +29,7 @@ import { batchOf, LIMITS, type Row } from './testdata.ts';
 let server: TestServer;
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-privacy-'));
 beforeAll(async () => {
+  writeFileSync(join(folder, 'key'), 'f00dcafe'.repeat(8));
   server = await startTestServer();
 });
 afterAll(async () => {
@@ -203,7 +204,6 @@ describe.each([
   ['anonymise', { privacy: 'anonymise', privacyKey: join(folder, 'key') }],
 ])('%s', (mode, more) => {
   test('leaves no address outside in any table, nor the key, and what is stored can be enriched again', async () => {
-    writeFileSync(join(folder, 'key'), 'f00dcafe'.repeat(8));
     const plain = await run(`plain_${mode}`, {});
     const { storage, services, again, logged } = await run(`hidden_${mode}`, more);
     expect(await found(storage, OUTSIDE)).toEqual([]);
@@ -237,6 +237,10 @@ describe.each([
   test('hides what was stored before it was asked for, when that is enriched again', async () => {
     const { storage, config, log } = await run(`late_${mode}`, {});
     const later = { ...config, ...more } as typeof config;
+    // One that was stopped before had staged whole addresses.
+    const stop = new AbortController();
+    const request = { fromMs: NOW, toMs: NOW + 1, dryRun: false };
+    await reenrich(config, request, { storage, log, signal: stop.signal, reached: () => stop.abort() });
     await reenrich(
       later,
       { fromMs: NOW, toMs: NOW + 1, dryRun: false },
@@ -245,4 +249,36 @@ describe.each([
     expect((await found(storage, OUTSIDE)).filter(name => name !== 'services.address')).toEqual([]);
     expect(formatAddress(parseAddress(OUTSIDE[0]!)!)).toBe(OUTSIDE[0]);
   });
+});
+
+test('anonymised, an address can be erased as long as the key is; of a network nobody can say whose it was', async () => {
+  const keyed = { privacy: 'anonymise', privacyKey: join(folder, 'key') };
+  const { storage, config, log } = await run('erased', keyed);
+  const ends = async () =>
+    Number(
+      (
+        await storage.select<{ n: string }>(
+          "SELECT uniqExact(dstAddr) AS n FROM flows WHERE bytes % 2 = 1 AND startsWith(toString(dstAddr), '3fff:')",
+        )
+      )[0]!.n,
+    );
+  const before = await volumes(storage);
+  expect(await ends()).toBe(OUTSIDE.length);
+  const erase = (privacy: Partial<typeof config>) =>
+    reenrich(
+      { ...config, ...privacy },
+      { fromMs: NOW, toMs: NOW + 1, dryRun: false, erase: OUTSIDE[0]! },
+      { storage, log, signal: new AbortController().signal },
+    );
+  expect((await erase({ privacy: 'truncate' })).map(({ erased }) => erased)).toEqual([0]);
+  // Every fifth record has it.
+  expect((await erase({})).map(({ erased }) => erased)).toEqual([12]);
+  expect((await erase({})).map(({ erased }) => erased)).toEqual([0]);
+  expect(await ends()).toBe(OUTSIDE.length);
+  expect(
+    await storage.select(
+      "SELECT count() AS n FROM flows WHERE dstAddr = toIPv6('3fff:eee::') OR srcAddr = toIPv6('3fff:eee::')",
+    ),
+  ).toEqual([{ n: '12' }]);
+  expect(await volumes(storage)).toEqual(before);
 });

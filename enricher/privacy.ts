@@ -14,6 +14,8 @@ import { createHashTable } from './hash-table.ts';
 export type Hide = (column: Uint32Array, at: number) => void;
 
 export interface Privacy {
+  /** The same where the same is stored: of the key it tells nothing. */
+  readonly id: string;
   /** How an address is hidden among those of one inventory, which says who is outside. */
   beside(isOutside: (address: Words) => boolean): Hide;
 }
@@ -63,6 +65,7 @@ function readKey(file: string): Buffer {
 /** IPv4 to its /24, IPv6 to its /48. */
 export function createTruncation(): Privacy {
   return {
+    id: 'truncate',
     beside(isOutside) {
       const networks = createHashTable(4, NETWORKS_MAX);
       return (column, at) => {
@@ -131,7 +134,8 @@ export function createAnonymisation(key: Uint8Array, hashesMax = HASHES_MAX): Pr
     const place = known >= 0 ? known : remember(column, at);
     for (let i = 0; i < 4; i++) column[at + i] = hashes[place + i]!;
   };
-  return { beside: () => hide };
+  const fingerprint = createHmac('sha256', key).update('hairpin privacy').digest('hex').slice(0, 8);
+  return { id: `anonymise ${fingerprint}`, beside: () => hide };
 }
 
 function isMapped(column: Uint32Array, at: number): boolean {

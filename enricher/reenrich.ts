@@ -102,7 +102,7 @@ async function runDays(
   run: string,
 ): Promise<DayReport[]> {
   const { storage, log, signal, onProgress } = dependencies;
-  const erasure = erase === undefined ? undefined : createErasure(storage, erase);
+  const erasure = erase === undefined ? undefined : createErasure(storage, erase, config);
   const stored = await storedDays(storage, fromMs, toMs);
   const names = createNodeNames();
   const knowledgeOf = (day: number) => {
@@ -158,8 +158,14 @@ async function runDays(
         await recordState(storage, context, 'failed', { detail: (error as Error).message });
         await dropStaged(storage, { run, keep: left.map(row => row.run) });
         if (!(error instanceof DayRefused)) throw error;
-        log.warn(error.message);
-        reports.push(report('refused', { detail: error.message }));
+        if (erasure) {
+          await erasure.change(day);
+          reports.push(report('done', { erased: erased!, detail: CHANGED_IN_PLACE }));
+          log.info(reports.at(-1), 'an address is erased from a day');
+        } else {
+          log.warn(error.message);
+          reports.push(report('refused', { detail: error.message }));
+        }
       }
     }
     onProgress?.(reports.at(-1)!);
@@ -232,6 +238,9 @@ function patient(storage: ClickHouse): ClickHouse {
     recentFacts: again(storage.recentFacts),
   };
 }
+
+const CHANGED_IN_PLACE =
+  'records of that day have begun to expire: its roll-ups, which hold no address, stay as they are';
 
 /** Means that another has taken over, or that a rename succeeded and its answer got lost. */
 const UNKNOWN_TABLE = 60;

@@ -80,13 +80,22 @@ export function createQueryApi(
 
   app.server.maxConnections = config.apiConnectionsMax;
   registerProtection(app, config, { callers: createCallers(config.tokens, log), log, nowMs });
+  /**
+   * The path alone: parameters hold addresses, and which of those are logged is protection.ts. ClickHouse repeats what it
+   * was asked in its errors, so of these only the code is told, but for whoever debugs.
+   */
+  const tellFailure = (error: Error, url: string) => {
+    const path = url.split('?')[0];
+    if (!(error instanceof StorageError)) return log.warn({ err: error, path }, 'a question failed');
+    log.warn({ clickhouseCode: error.clickhouseCode, path }, 'a question failed; the level debug tells the error');
+    log.debug({ err: error, url }, 'a question failed');
+  };
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const known = Object.keys(
       (request.routeOptions.schema?.querystring as { properties?: object } | undefined)?.properties ?? {},
     );
     const problem = problemOf(error, known);
-    // The path alone: parameters may hold addresses, and who may log those is protection.ts.
-    if (problem.status >= 500) log.warn({ err: error, path: request.url.split('?')[0] }, 'a question failed');
+    if (problem.status >= 500) tellFailure(error, request.url);
     return reply.status(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
   });
   app.setNotFoundHandler((request, reply) => {

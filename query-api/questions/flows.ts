@@ -29,13 +29,17 @@ export function flowsStatement(
   { fromMs, toMs, limit, lateMs, earlyMs }: FlowsQuestion,
   condition: Condition,
 ): Statement {
+  // The condition names columns as they are stored, so it stands where their texts have not taken those names.
   const sql = `
 SELECT ${COLUMNS.map(readSql).join(', ')}
-FROM flows AS f
+FROM (
+SELECT f.* FROM flows AS f
 WHERE f.receivedAt >= fromUnixTimestamp64Milli({receivedFrom:Int64}) AND f.receivedAt < fromUnixTimestamp64Milli({receivedTo:Int64})
   AND f.flowEnd >= fromUnixTimestamp64Milli({from:Int64}) AND f.flowEnd < fromUnixTimestamp64Milli({to:Int64}) AND ${condition.sql}
 ORDER BY f.receivedAt DESC
-LIMIT {limit:UInt32}`;
+LIMIT {limit:UInt32}
+) AS f
+ORDER BY f.receivedAt DESC`;
   return {
     sql,
     params: {

@@ -603,6 +603,21 @@ test('filters narrow every question, by name, glob, key, address and code', asyn
   expect(await total('protocol=ipfix,inIf>=1')).toBe(10_601);
 });
 
+test('flows takes every kind of column as a filter', async () => {
+  const count = async (filter: string) =>
+    (await plain.ask<FlowsAnswer>('flows', { from: 'now-2h', limit: 10_000, filter })).flows.length;
+  const all = await count('');
+  expect(all).toBeGreaterThan(0);
+  for (const [filter, opposite] of [
+    ['addr=10.0.0.0/8', 'addr!=10.0.0.0/8'],
+    ['dstPort>=443', 'dstPort<443'],
+    ['srcMac=02:00:00:00:00:01', 'srcMac!=02:00:00:00:00:01'],
+    ['protocol=ipfix', 'protocol!=ipfix'],
+    ['service=tcp/443', 'service!=tcp/443'],
+  ] as const)
+    expect([filter, (await count(filter)) + (await count(opposite))]).toEqual([filter, all]);
+});
+
 test('flows tells the newest records in words', async () => {
   const answer = await plain.ask<FlowsAnswer>('flows', { from: 'now-1h', limit: 2, filter: 'srcApp=web' });
   expect(answer.flows).toHaveLength(2);
