@@ -10,6 +10,7 @@ const SLOW = [
   'commands/kafka.integration.test.ts',
   'commands/kill.integration.test.ts',
   'commands/openvswitch*.integration.test.ts',
+  'commands/poison.integration.test.ts',
   'commands/reenrich.integration.test.ts',
   'commands/simulation*.integration.test.ts',
   'commands/softflowd.integration.test.ts',
