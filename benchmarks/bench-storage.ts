@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { zstdCompressSync } from 'node:zlib';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { startHairpin, until } from '../commands/spawned.ts';
 import { decodeArrow } from '../schemas/arrow.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
@@ -25,6 +25,7 @@ const DATABASE = 'hairpin';
 const LATER_MS = 600_000;
 const SETTLE_MS_MAX = 120_000;
 const STILL_MS = 3000;
+const ROUNDS = 10;
 const ROLLUPS = ['traffic_1m', 'traffic_5m', 'traffic_1h', 'pairs_5m', 'pairs_1h', 'unelected_5m'];
 
 export async function benchStorage(smoke: boolean): Promise<Results> {
@@ -80,7 +81,8 @@ export async function benchStorage(smoke: boolean): Promise<Results> {
       columns: ['what', 'bytes a record', 'CPU us a record'],
       rows: [
         ['batch in the spool, Arrow', (batch.bytes / batch.rows).toFixed(1), '-'],
-        ['the same in Kafka', (batch.compressed / batch.rows).toFixed(1), '-'],
+        ['the same in Kafka, compressed once', (batch.compressed / batch.rows).toFixed(1), batch.compressUs.toFixed(3)],
+        ['decompressed once', '-', batch.decompressUs.toFixed(3)],
         ['insert with roll-ups by view', perRecord(flows.bytes, 1), perRecord(insertedUs, 2)],
         ['scheduled pass', '-', perRecord(passedUs, 2)],
         ['all six roll-ups', perRecord(rollups.bytes, 1), '-'],
@@ -96,6 +98,9 @@ interface BatchSize {
   readonly rows: number;
   readonly bytes: number;
   readonly compressed: number;
+  /** CPU a row. */
+  readonly compressUs: number;
+  readonly decompressUs: number;
 }
 
 /** The largest batch of flows that passes through the spool while one looks. */
@@ -119,7 +124,20 @@ async function largestBatch(spool: string, signal: AbortSignal): Promise<BatchSi
   const arrow = payloadOf(largest, token);
   if (typeof arrow === 'string') throw new Error(`the spool showed no batch (${arrow})`);
   const { rows } = decodeArrow(DECODED_COLUMNS, arrow).batch;
-  return { rows, bytes: largest.length, compressed: zstdCompressSync(largest).length };
+  const compressed = zstdCompressSync(largest);
+  const usOf = (work: () => unknown) => {
+    const before = process.cpuUsage();
+    for (let round = 0; round < ROUNDS; round++) work();
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / ROUNDS / rows;
+  };
+  return {
+    rows,
+    bytes: largest.length,
+    compressed: compressed.length,
+    compressUs: usOf(() => zstdCompressSync(largest)),
+    decompressUs: usOf(() => zstdDecompressSync(compressed)),
+  };
 }
 
 async function sizeOf(storage: ClickHouse, tables: readonly string[]): Promise<{ bytes: number; rows: number }> {

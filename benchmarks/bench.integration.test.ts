@@ -14,7 +14,7 @@ test.each([
   ['enrich', 7],
   ['fuzz', 7],
   ['pipeline', 1],
-  ['storage', 5],
+  ['storage', 6],
 ])(
   'bench %s --smoke prints its table and leaves the published results alone',
   (name, rows) => {
