@@ -77,7 +77,7 @@ export async function benchStorage(smoke: boolean): Promise<Results> {
     const perRecord = (total: number, digits: number) => (total / records).toFixed(digits);
     return {
       name: 'storage',
-      about: `${records} NetFlow v9 records of ${LOAD.vms} VMs in ${LOAD.apps} applications sent at ${rate} records/s through all of Hairpin into a ClickHouse server; CPU is that of the server, merges until then included; sizes on disk after merging, codecs as they come. The batch had ${batch.rows} rows; Kafka holds it compressed by zstd, level 3. Roll-ups have ${((100 * rollups.rows) / records).toFixed(1)} rows for 100 records; the longer the traffic, the fewer.`,
+      about: `${records} NetFlow v9 records of ${LOAD.vms} VMs in ${LOAD.apps} applications sent at ${rate} flows/s through all of Hairpin into a ClickHouse server; CPU is that of the server, merges until then included; sizes on disk after merging, codecs as they come. The batch had ${batch.rows} rows; Kafka holds it compressed by zstd, level 3. Roll-ups have ${((100 * rollups.rows) / records).toFixed(1)} rows for 100 records; the longer the traffic, the fewer.`,
       columns: ['what', 'bytes a record', 'CPU us a record'],
       rows: [
         ['batch in the spool, Arrow', (batch.bytes / batch.rows).toFixed(1), '-'],
