@@ -1,5 +1,5 @@
 # Hairpin as an image. No container engine was at hand where this was written: it has been read, not run.
-FROM node:24-bookworm-slim
+FROM node:24.21.0-bookworm-slim
 WORKDIR /hairpin
 COPY package.json package-lock.json .npmrc ./
 RUN npm install --omit=dev --no-audit --no-fund

@@ -79,8 +79,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: async args => (await import('./commands/erase.ts')).erase(args),
   },
   quarantine: {
-    usage: 'quarantine list|replay [TOKEN...] [--data DIR]',
-    about: 'show batches that could not be stored, or put them back into the spool',
+    usage: 'quarantine list|replay [TOKEN...] [--data DIR | --kafka HOST:PORT,...]',
+    about: 'show batches that could not be stored, or put them back',
     run: async args => (await import('./commands/quarantine.ts')).quarantine(args),
   },
   bench: {

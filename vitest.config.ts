@@ -16,6 +16,7 @@ const SLOW = [
   'commands/moves.integration.test.ts',
   'commands/openvswitch*.integration.test.ts',
   'commands/privacy.integration.test.ts',
+  'commands/poison.integration.test.ts',
   'commands/reenrich.integration.test.ts',
   'commands/simulation*.integration.test.ts',
   'commands/secrets.integration.test.ts',

@@ -14,6 +14,7 @@ test.each([
   ['enrich', 8],
   ['fuzz', 7],
   ['pipeline', 1],
+  ['storage', 6],
 ])(
   'bench %s --smoke prints its table and leaves the published results alone',
   (name, rows) => {

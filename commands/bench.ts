@@ -48,6 +48,10 @@ const BENCHMARKS: Readonly<
     about: 'highest rate from UDP to ClickHouse without loss',
     run: async smoke => (await import('../benchmarks/bench-pipeline.ts')).benchPipeline(smoke),
   },
+  storage: {
+    about: 'bytes and CPU of a record in spool, Kafka and ClickHouse',
+    run: async smoke => (await import('../benchmarks/bench-storage.ts')).benchStorage(smoke),
+  },
 };
 
 const HELP = `hairpin bench NAME [--smoke] [--minutes N] [--seed N] [FILE...]

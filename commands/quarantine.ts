@@ -1,48 +1,87 @@
-// `hairpin quarantine list|replay`: batches that could not be stored, and putting them back.
+// `hairpin quarantine list|replay`: batches that could not be stored, and putting them back: in the folder of a process, or
+// in Kafka's topic.
 
 import { join, resolve } from 'node:path';
+import { configurationHelp, parseFlags } from '../schemas/configuration.ts';
 import { openDataFolder } from '../service/data-folder.ts';
-import { createQuarantine, type Quarantine } from '../transport/quarantine.ts';
-import { parseCommand, usageError } from './command-line.ts';
+import { createLog } from '../service/log.ts';
+import { createKafka } from '../transport/kafka/kafka.ts';
+import { createQuarantineTopic } from '../transport/kafka/quarantine-topic.ts';
+import { createQuarantine, type Quarantined } from '../transport/quarantine.ts';
+import { usageError } from './command-line.ts';
+import { configurationOf } from './start.ts';
 
-const HELP = `hairpin quarantine list|replay [TOKEN...] [--data DIR]
+const HELP = `hairpin quarantine list|replay [TOKEN...] [--data DIR | --kafka HOST:PORT,...]
 
-Batches that ClickHouse would never take lie in DIR/quarantine, each with its reason. \`replay\` puts the named ones, or all of
-them, back into the spool; the next start stores them. Replay needs Hairpin stopped: it takes the data folder for itself.
+Batches that ClickHouse would never take lie in DIR/quarantine or, between several machines, in Kafka's topic of quarantine, each
+with its reason. \`replay\` puts the named ones, or all of them, back. From the folder they go into the spool: that needs
+Hairpin stopped, and the next start stores them. From the topic they go to the enricher that has their partition, at once.
+
+${configurationHelp()}
 `;
 
+interface Place {
+  list(): Promise<readonly Quarantined[]>;
+  /** Resolves with the tokens that are not there. */
+  replay(tokens: readonly string[]): Promise<readonly string[]>;
+  /** What becomes of batches that are put back. */
+  readonly outcome: string;
+}
+
 export async function quarantine(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseCommand(args, { data: { type: 'string', default: './data' } }, HELP);
-  if (!values) return 0;
+  const configuration = configurationOf(args, HELP);
+  if (!configuration) return 0;
+  const { values, positionals } = parseFlags(args);
   const [action, ...tokens] = positionals;
-  const data = String(values['data']);
+  const place =
+    configuration.kafka.length > 0 && !Object.hasOwn(values, 'data')
+      ? topicPlace(
+          createQuarantineTopic(
+            configuration,
+            createKafka(configuration, 'hairpin-quarantine', createLog('quarantine', 'error')),
+          ),
+        )
+      : folderPlace(configuration.data);
+  if (action === 'list' && tokens.length === 0) return list(place);
+  if (action !== 'replay') throw usageError('say list or replay', HELP);
+  return replay(place, tokens);
+}
+
+function topicPlace(topic: ReturnType<typeof createQuarantineTopic>): Place {
+  return { ...topic, outcome: 'the topic of batches; an enricher stores them' };
+}
+
+function folderPlace(data: string): Place {
   const store = createQuarantine({
     folder: join(resolve(data), 'quarantine'),
     spoolFolder: join(resolve(data), 'spool'),
     bytesMax: Number.POSITIVE_INFINITY,
   });
-  if (action === 'list' && tokens.length === 0) return list(store);
-  if (action !== 'replay') throw usageError('say list or replay', HELP);
-  const folder = openDataFolder(data);
-  try {
-    return replay(store, tokens);
-  } finally {
-    folder.release();
-  }
+  return {
+    list: async () => store.list(),
+    async replay(tokens) {
+      const folder = openDataFolder(data);
+      try {
+        return tokens.filter(token => !store.replay(token));
+      } finally {
+        folder.release();
+      }
+    },
+    outcome: 'the spool; the next start stores them',
+  };
 }
 
-function list(store: Quarantine): number {
-  for (const { token, bytes, at, reason } of store.list())
-    process.stdout.write(`${token}\t${bytes} B\t${at}\t${reason}\n`);
+async function list(place: Place): Promise<number> {
+  for (const { token, bytes, at, reason } of await place.list())
+    process.stdout.write(`${token || '-'}\t${bytes} B\t${at}\t${reason}\n`);
   return 0;
 }
 
-function replay(store: Quarantine, tokens: readonly string[]): number {
-  const wanted = tokens.length > 0 ? tokens : store.list().map(batch => batch.token);
-  const missing = wanted.filter(token => !store.replay(token));
+async function replay(place: Place, tokens: readonly string[]): Promise<number> {
+  const wanted =
+    tokens.length > 0 ? tokens : (await place.list()).map(batch => batch.token).filter(token => token !== '');
+  const missing = await place.replay(wanted);
   for (const token of missing) process.stderr.write(`${token} is not in quarantine\n`);
-  process.stderr.write(
-    `${wanted.length - missing.length} batches put back into the spool; the next start stores them\n`,
-  );
+  process.stderr.write(`${wanted.length - missing.length} batches put back into ${place.outcome}\n`);
   return missing.length > 0 ? 1 : 0;
 }

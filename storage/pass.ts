@@ -57,8 +57,11 @@ const mark = (storage: ClickHouse, minute: number, state: 'started' | 'done') =>
 
 async function rollUp(storage: ClickHouse, minute: number): Promise<void> {
   await mark(storage, minute, 'started');
-  for (const shard of shardsOf(storage))
-    for (const { table, sql } of ROLLUPS) await shard.insertSelect(sql, { minute }, `${table}.${minute}`);
+  await Promise.all(
+    shardsOf(storage).map(async shard => {
+      for (const { table, sql } of ROLLUPS) await shard.insertSelect(sql, { minute }, `${table}.${minute}`);
+    }),
+  );
   await mark(storage, minute, 'done');
 }
 

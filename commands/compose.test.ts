@@ -1,0 +1,152 @@
+// docker-compose.yml and the Dockerfile, as far as they can be judged without a container engine: Debian's docker-compose
+// reads the file, and what Compose cannot know is compared with the program: keys, ports, versions, users, variables.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { loadConfiguration, parseFlags, parseHostPort } from '../schemas/configuration.ts';
+import { onPath, requireTool } from '../service/test-requirements.ts';
+import { checkVersion } from '../storage/migrate.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const read = (name: string) => readFileSync(join(ROOT, name), 'utf8');
+const TEXT = read('docker-compose.yml');
+const DOCKERFILE = read('Dockerfile');
+
+interface Service {
+  readonly image: string;
+  readonly build?: string;
+  readonly user?: string;
+  readonly command?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly healthcheck?: { readonly test: readonly string[]; readonly retries: number };
+  readonly volumes?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly secrets?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+}
+
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>;
+  readonly volumes: Readonly<Record<string, unknown>>;
+  readonly secrets: Readonly<Record<string, unknown>>;
+}
+
+const defaults = new Map(
+  read('.env.example')
+    .split('\n')
+    .filter(line => /^[A-Z]/.test(line))
+    .map(line => line.split('=') as [string, string]),
+);
+/** The file with the variables of .env.example, and a password. */
+const compose = parse(
+  TEXT.replace(/\$\{(\w+)(?::[-?][^}]*)?\}/g, (_, name) => defaults.get(name) || 'given'),
+  { merge: true },
+) as Compose;
+const services = Object.entries(compose.services);
+const own = services.filter(([, service]) => service.build !== undefined);
+
+/** Images that name a user other than root themselves: https://hub.docker.com/r/apache/kafka. */
+const UNPRIVILEGED_IMAGES = ['apache/kafka'];
+
+test.runIf(requireTool('docker-compose', onPath('docker-compose'), 'the Debian package docker-compose'))(
+  'docker-compose takes the file',
+  () => {
+    const environment = { ...process.env, CLICKHOUSE_PASSWORD: 'given' };
+    const config = execFileSync('docker-compose', ['-f', 'docker-compose.yml', 'config', '--services'], {
+      cwd: ROOT,
+      env: environment,
+      encoding: 'utf8',
+    });
+    expect(config.trim().split('\n').sort()).toEqual(services.map(([name]) => name).sort());
+    const { CLICKHOUSE_PASSWORD: _, ...without } = environment;
+    expect(() => execFileSync('docker-compose', ['config', '-q'], { cwd: ROOT, env: without, stdio: 'pipe' })).toThrow(
+      /set it in \.env/,
+    );
+  },
+);
+
+test('every variable is in .env.example, and none there is unused', () => {
+  const used = new Set([...TEXT.matchAll(/\$\{(\w+)/g)].map(([, name]) => name!));
+  expect([...defaults.keys()].sort()).toEqual([...used].sort());
+  for (const [, name, value] of TEXT.matchAll(/\$\{(\w+):-([^}]*)\}/g)) expect(defaults.get(name!), name).toBe(value);
+});
+
+describe.each(services)('%s', (name, service) => {
+  test('has a pinned image, a health check and no root', () => {
+    const [image, tag] = service.image.split(':');
+    if (service.build === undefined) expect(tag, service.image).toMatch(/^\d+\.\d+/);
+    expect(service.healthcheck?.test.length).toBeGreaterThan(1);
+    expect(service.healthcheck?.retries).toBeGreaterThan(1);
+    const isUnprivileged =
+      service.build === '.' || UNPRIVILEGED_IMAGES.includes(image!) || /^[1-9]\d*:[1-9]\d*$/.test(service.user ?? '');
+    expect(isUnprivileged, `${name} runs as root`).toBe(true);
+  });
+
+  test('uses volumes and secrets that are declared', () => {
+    for (const volume of service.volumes ?? []) expect(Object.keys(compose.volumes)).toContain(volume.split(':')[0]);
+    for (const secret of service.secrets ?? []) expect(Object.keys(compose.secrets)).toContain(secret);
+    for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
+      expect(condition).toBe('service_healthy');
+      expect(compose.services[other]?.healthcheck, other).toBeDefined();
+    }
+  });
+});
+
+test('no volume is shared, and none is declared for nothing', () => {
+  const used = services.flatMap(([, { volumes = [] }]) => volumes.map(volume => volume.split(':')[0]!));
+  expect([...used].sort()).toEqual(Object.keys(compose.volumes).sort());
+});
+
+test.each(own)(
+  '%s: the program takes its flags and variables, and its health check asks where it answers',
+  (_, service) => {
+    const [command, ...flags] = service.command!;
+    expect(['collector', 'enricher', 'query-api']).toContain(command);
+    const configuration = loadConfiguration({ flags: parseFlags(flags).values, environment: service.environment! });
+    expect(configuration.data).toBe('/data');
+    expect(service.volumes?.some(volume => volume.endsWith(':/data'))).toBe(true);
+    const [kafka] = configuration.kafka;
+    expect(compose.services[parseHostPort(kafka!).host], kafka).toBeDefined();
+    expect(compose.services[new URL(configuration.clickhouse).hostname], configuration.clickhouse).toBeDefined();
+    const { host, port } = parseHostPort(configuration.http);
+    expect(service.healthcheck!.test.join(' ')).toContain(`http://127.0.0.1:${port}/readyz`);
+    // Beyond loopback it refuses to start without tokens (API_UNPROTECTED).
+    if (host !== '127.0.0.1') expect(configuration.tokens).toBe(`/run/secrets/${service.secrets![0]}`);
+    for (const published of service.ports ?? []) {
+      const target = Number(published.split(':').at(-1)!.split('/')[0]);
+      expect([...(published.endsWith('/udp') ? configuration.udp : [port])]).toContain(target);
+    }
+  },
+);
+
+test('the password is the same on both sides, and the server is new enough', () => {
+  const { environment, image } = compose.services['clickhouse']!;
+  for (const [name, service] of own) {
+    expect(service.environment!['HAIRPIN_CLICKHOUSE_USER'], name).toBe(environment!['CLICKHOUSE_USER']);
+    expect(service.environment!['HAIRPIN_CLICKHOUSE_PASSWORD'], name).toBe(environment!['CLICKHOUSE_PASSWORD']);
+  }
+  expect(() => checkVersion(image.split(':')[1]!)).not.toThrow();
+});
+
+test('the image is pinned, runs as a user of its own and has what it copies and starts', () => {
+  const lines = DOCKERFILE.split('\n').filter(line => /^[A-Z]+ /.test(line));
+  const valuesOf = (instruction: string) =>
+    lines.filter(line => line.startsWith(`${instruction} `)).map(line => line.slice(instruction.length + 1));
+  expect(valuesOf('FROM')).toEqual([expect.stringMatching(/^node:\d+\.\d+\.\d+-\w+-slim$/)]);
+  expect(valuesOf('USER')).toEqual(['node']);
+  expect(lines.findIndex(line => line.startsWith('USER'))).toBeLessThan(
+    lines.findIndex(line => line.startsWith('ENTRYPOINT')),
+  );
+  const [copied] = valuesOf('COPY');
+  for (const file of copied!.split(' ').slice(0, -1)) expect(existsSync(join(ROOT, file)), file).toBe(true);
+  const entry = JSON.parse(valuesOf('ENTRYPOINT')[0]!) as string[];
+  expect(existsSync(join(ROOT, entry.at(-1)!))).toBe(true);
+  const { udp, http } = loadConfiguration({});
+  expect(valuesOf('EXPOSE')[0]!.split(' ')).toEqual([
+    ...udp.map(port => `${port}/udp`),
+    `${parseHostPort(http).port}/tcp`,
+  ]);
+});
