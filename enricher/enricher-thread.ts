@@ -3,6 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { DocumentError } from '../schemas/documents.ts';
 import { FACT_LIFE_MS } from '../schemas/facts.ts';
+import { createClock } from '../service/clock.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
@@ -32,6 +33,7 @@ const storage = createStorage({
   queryTimeoutMs: configuration.queryTimeoutMs,
 });
 const source = openSource();
+const clock = createClock(configuration.clock);
 const counted = openCounters(ENRICHER_COUNTERS, counters);
 const services = createLearnedServices({ ephemeral: ephemeralBits(configuration.ephemeralPorts) });
 const enricher = createEnricher(configuration, {
@@ -42,7 +44,7 @@ const enricher = createEnricher(configuration, {
   services,
   feed: createThreadFeed({ configuration, storage: address, counters }),
 });
-const exchange = createServicesExchange({ services, storage, log, counters: counted });
+const exchange = createServicesExchange({ services, storage, log, counters: counted, nowMs: clock.nowMs });
 const pass = createPass({ storage, log });
 
 /** Batches of the spool, or of Kafka; `stop` lets go of what this thread holds of the carrier. */
@@ -95,7 +97,7 @@ async function keepPassing(signal: AbortSignal): Promise<void> {
 /** What exporters told within the last day; they tell it again within ten minutes where storage does not answer. */
 async function storedFacts(): Promise<StoredFact[]> {
   try {
-    return await storage.recentFacts(Date.now() - FACT_LIFE_MS, FACTS_MAX);
+    return await storage.recentFacts(clock.nowMs() - FACT_LIFE_MS, FACTS_MAX);
   } catch (error) {
     log.warn({ err: error }, 'the stored facts cannot be read; exporters tell them again');
     return [];

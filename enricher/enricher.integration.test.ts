@@ -70,6 +70,7 @@ test('batches, names and documents arrive; totals are equal, also after everythi
     const enricher = createEnricher(
       {
         inventory: file,
+        clock: '',
         applications: '',
         exporters: registry,
         inventorySources: [],

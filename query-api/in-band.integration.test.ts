@@ -130,6 +130,7 @@ async function createHouse(database: string, inventory = '') {
   const enricher = createEnricher(
     {
       inventory,
+      clock: '',
       applications: '',
       exporters: '',
       inventorySources: [],

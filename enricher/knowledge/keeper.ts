@@ -7,6 +7,7 @@ import { type Applications, applicationsChecker } from '../../schemas/applicatio
 import type { Configuration } from '../../schemas/configuration.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { decodeFacts } from '../../schemas/fact-batch.ts';
+import { createClock } from '../../service/clock.ts';
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
 import type { DocumentVersion, Storage, StoredFact } from '../../storage/storage.ts';
@@ -36,6 +37,7 @@ const FACTS_INTERVAL_MS = 30_000;
 
 export type KeeperConfiguration = Pick<
   Configuration,
+  | 'clock'
   | 'inventory'
   | 'applications'
   | 'exporters'
@@ -86,6 +88,8 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
   const { storage, log, counters, onUpdate, signal } = dependencies;
   const { tablePollMs = TABLE_POLL_MS, factsIntervalMs = FACTS_INTERVAL_MS } = dependencies;
   const { finish = same } = dependencies;
+  // What holds is asked for by the time that flows carry; what was recorded, and how often to look, by the wall clock.
+  const clock = createClock(config.clock);
   const history = createHistory(config, finish);
   const facts = createKnownFacts();
   const persist = createPersistence({
@@ -164,8 +168,9 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
     const startedAt = performance.now();
     const epochs = history.epochs();
     const snapshots = new Map<string, SnapshotData>();
-    const newest = epochs.names[epochAt(epochs.starts, Date.now())]!;
-    for (const ms of newest === newestHanded ? moments : [Date.now(), ...moments]) {
+    const nowMs = clock.nowMs();
+    const newest = epochs.names[epochAt(epochs.starts, nowMs)]!;
+    for (const ms of newest === newestHanded ? moments : [nowMs, ...moments]) {
       const at = epochAt(epochs.starts, ms);
       snapshots.set(epochs.names[at]!, history.compile(epochs.moments[at]!));
     }
@@ -192,21 +197,22 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
     }
   }
 
-  function useFacts(nowMs: number): boolean {
-    factsUsedAtMs = nowMs;
-    facts.expire(nowMs);
+  function useFacts(realMs: number): boolean {
+    factsUsedAtMs = realMs;
+    facts.expire(clock.nowMs());
     if (!facts.takeChange()) return false;
     history.useFacts([...facts.values()]);
     return true;
   }
 
   /** A watched file that is there and was taken is a source that is heard. */
-  function hearFile(nowMs: number): boolean {
+  function hearFile(realMs: number): boolean {
+    const nowMs = clock.nowMs();
     const everyMs = Math.max(1000, config.inventoryStaleMs / 8);
     if (heardSource === '' || nowMs - heardAtMs < everyMs || documents.lastError('inventory')) return false;
     heardAtMs = nowMs;
     history.hear(heardSource, nowMs);
-    const heartbeat = { kind: 'inventory', source: heardSource, asOfMs: nowMs, recordedAtMs: nowMs } as const;
+    const heartbeat = { kind: 'inventory', source: heardSource, asOfMs: nowMs, recordedAtMs: realMs } as const;
     recording = recording.then(async () => {
       await persist('heartbeat', () => storage.insertHeartbeat(heartbeat));
     });
@@ -256,8 +262,8 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
   async function readRecorded(restarted: boolean): Promise<ReadonlyMap<DocumentKind, string>> {
     const bodies = new Map<DocumentKind, string>();
     try {
-      const now = Date.now();
-      const found = await readHistory(storage, history, { fromMs: now - HORIZON_MS, toMs: Number.POSITIVE_INFINITY });
+      const fromMs = clock.nowMs() - HORIZON_MS;
+      const found = await readHistory(storage, history, { fromMs, toMs: Number.POSITIVE_INFINITY });
       if (found.applications) applications = found.applications;
       const digests = new Map<DocumentKind, string[]>();
       for (const version of found.versions) {
@@ -280,17 +286,18 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
 
   /** Looks at everything that tells nothing by itself. */
   async function tick(): Promise<void> {
-    const now = Date.now();
-    let changed = hearFile(now);
-    if (now - factsUsedAtMs >= factsIntervalMs) changed = useFacts(now) || changed;
+    const realMs = Date.now();
+    let changed = hearFile(realMs);
+    if (realMs - factsUsedAtMs >= factsIntervalMs) changed = useFacts(realMs) || changed;
     try {
       changed = (await poll()) || changed;
     } catch (error) {
       log.warn({ err: error }, 'the recorded documents cannot be followed; it is tried again');
     }
-    history.forget(now - HORIZON_MS);
+    const nowMs = clock.nowMs();
+    history.forget(nowMs - HORIZON_MS);
     // Also when a source has been silent for too long since the last look.
-    changed ||= history.nameAt(now) !== newestHanded;
+    changed ||= history.nameAt(nowMs) !== newestHanded;
     if (changed && !isStopped) update();
   }
 

@@ -36,8 +36,8 @@ async function database(name: string): Promise<ClickHouse> {
   return storage;
 }
 
-async function follow(name: string): Promise<KnowledgeFeed> {
-  const configuration = { ...loadConfiguration({}), clickhouseDatabase: name };
+async function follow(name: string, clock = ''): Promise<KnowledgeFeed> {
+  const configuration = { ...loadConfiguration({}), clickhouseDatabase: name, clock };
   const feed = createThreadFeed({
     configuration,
     storage: server.address,
@@ -130,5 +130,22 @@ test('a second enricher starts from what is recorded, and what it is handed lies
   const { topology } = knowledge.snapshotAt(knowledge.starts.length - 1);
   for (const column of [topology.kind, topology.entity, topology.vni])
     expect(column.buffer).toBeInstanceOf(SharedArrayBuffer);
+  await storage.close();
+}, 60_000);
+
+test('on a simulated clock of ten days ago the inventory of then is in force, and its snapshots stay apart', async () => {
+  const storage = await database('simulated');
+  const real = Date.now();
+  const now = real - 240 * HOUR;
+  await put(storage, now - 30 * MINUTE, [vm('old')]);
+  await put(storage, now - 10 * MINUTE, [vm('new')]);
+  const { knowledge, need } = await follow('simulated', `${at(now)}*1@${at(real)}`);
+  // Without asking: by the wall clock its source has been silent for days, and nothing held.
+  expect(ownersAt(knowledge, now)).toEqual(['new']);
+  // A third one shows that the keeper has looked again; what is older than two days would be folded into one by then.
+  await put(storage, now - 5 * MINUTE, [vm('third')]);
+  await expect.poll(() => ownersAt(knowledge, now), { timeout: 10_000 }).toEqual(['third']);
+  await need([now - 15 * MINUTE, now - 7 * MINUTE]);
+  expect(ownersAt(knowledge, now - 15 * MINUTE, now - 7 * MINUTE, now)).toEqual(['old', 'new', 'third']);
   await storage.close();
 }, 60_000);

@@ -4,6 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { DocumentError } from '../../schemas/documents.ts';
 import { FACT_LIFE_MS } from '../../schemas/facts.ts';
+import { createClock } from '../../service/clock.ts';
 import { openCounters } from '../../service/counters.ts';
 import { createLog } from '../../service/log.ts';
 import { createStorage } from '../../storage/client.ts';
@@ -38,7 +39,7 @@ const keeper = createKeeper(configuration, {
 /** What exporters told within the last day; they tell it again within ten minutes where storage does not answer. */
 async function storedFacts(): Promise<StoredFact[]> {
   try {
-    return await storage.recentFacts(Date.now() - FACT_LIFE_MS, FACTS_MAX);
+    return await storage.recentFacts(createClock(configuration.clock).nowMs() - FACT_LIFE_MS, FACTS_MAX);
   } catch (error) {
     log.warn({ err: error }, 'the stored facts cannot be read; exporters tell them again');
     return [];
