@@ -134,6 +134,19 @@ test('VEB hosts: a planner reads exactly the pairs that nobody can see, and cell
   });
 }, 120_000);
 
+test('VEPA, VEB, S-channels, sFlow and IPFIX, vSwitches, a move: exact at once, and after the inventory of its time is applied', async () => {
+  await play('mixed', {}, async played => {
+    // On a fast clock the inventory comes minutes after the move: until then the sender shows at its new port (`moved`).
+    for (const step of [() => {}, () => reenrich(played)]) {
+      step();
+      const { exitCode, report } = await verdictOf(played);
+      expect(report).toMatch(/every unsampled cell equals the truth to the byte/);
+      expect(report).toMatch(/invisible pairs are named$/m);
+      expect(exitCode, report).toBe(0);
+    }
+  });
+}, 120_000);
+
 test.each([
   ['move-late-snapshot', 'a snapshot an hour late'],
   ['address-reuse', 'an address given from one VM to another'],

@@ -3,19 +3,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterEach, expect, test } from 'vitest';
-import { encodeArrow } from '../schemas/arrow.ts';
+import { decodeArrow, encodeArrow } from '../schemas/arrow.ts';
 import { createBatch, tokenOf } from '../schemas/batch.ts';
 import { RULE } from '../schemas/codes.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { encodeFacts } from '../schemas/fact-batch.ts';
 import { FACT_LIFE_MS, type FactRow } from '../schemas/facts.ts';
+import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
+import { inventoryChecker } from '../schemas/inventory.ts';
 import { keyToBigint } from '../schemas/keys.ts';
 import { openCounters } from '../service/counters.ts';
 import { StorageError, type StoredFact } from '../storage/storage.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { batchKey, createEnricher, type Enricher } from './enricher.ts';
 import { createFakeSource, createFakeStorage, createSignal, decodedArrow } from './fakes.ts';
+import type { KnowledgeFeed } from './knowledge/feed.ts';
+import { createHistory } from './knowledge/history.ts';
+import { createReceived } from './knowledge/received.ts';
 import { batchOf, LIMITS, NOW, type Row } from './testdata.ts';
 
 const enrichers: Enricher[] = [];
@@ -27,6 +32,7 @@ const CONFIG = {
   inventory: '',
   applications: '',
   exporters: '',
+  clock: '',
   inventorySources: [],
   inventoryStaleMs: 3_600_000,
   inventoryUnknownMs: 86_400_000,
@@ -39,7 +45,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 function begin(
   config: Partial<typeof CONFIG> = {},
-  dependencies: { factsIntervalMs?: number } = {},
+  dependencies: { factsIntervalMs?: number; feed?: KnowledgeFeed } = {},
   facts: readonly StoredFact[] = [],
 ) {
   const signal = createSignal();
@@ -386,6 +392,48 @@ test('what is stored after the deadline is not acknowledged: the transport may b
   await signal.until(() => fake.inserts.length === 1);
   await new Promise(resolve => setImmediate(resolve));
   expect(fakeSource.acknowledged).toEqual([]);
+});
+
+test('a snapshot that comes while a batch waits for its states makes it ask again, and no row is joined with another time', async () => {
+  const history = createHistory({ inventorySources: [], inventoryStaleMs: HOUR_MS, inventoryUnknownMs: DAY_MS });
+  const put = (asOfMs: number, name: string) =>
+    history.putInventory(
+      inventoryChecker.check('inventory', {
+        source: 'vc',
+        asOf: new Date(asOfMs).toISOString(),
+        complete: ['vms'],
+        vms: [{ id: name, name, vnics: [{ addresses: ['10.0.0.1'] }] }],
+      }),
+    );
+  const knowledge = createReceived();
+  const hand = (moments: readonly number[]) =>
+    knowledge.take({
+      epochs: history.epochs(),
+      snapshots: moments.map(ms => [history.nameAt(ms), history.compile(ms)]),
+    });
+  put(NOW - 50_000, 'first');
+  // Only what holds long after every source fell silent is here.
+  hand([NOW + 2 * DAY_MS]);
+  const asked: (readonly number[])[] = [];
+  const feed: KnowledgeFeed = {
+    knowledge,
+    start: async () => {},
+    tell() {},
+    async need(moments) {
+      if (asked.push(moments) === 1) put(NOW - 20_000, 'second');
+      hand(moments);
+    },
+    stop: async () => {},
+  };
+  const { fake, send, settled } = begin({}, { feed });
+  const at = (ms: number): Row => ({ ...ROW, flowStart: ms, flowEnd: ms, receivedAt: NOW });
+  send(0, [at(NOW - 40_000), at(NOW - 10_000)]);
+  await settled(1);
+  expect(asked).toHaveLength(2);
+  const { srcVm } = decodeArrow(FLOW_COLUMNS, fake.inserts[0]!.arrow).batch.columns;
+  const [first, second] = [0, 1].map(row => keyToBigint({ low: srcVm[2 * row]!, high: srcVm[2 * row + 1]! }));
+  expect([first, second]).not.toContain(0n);
+  expect(first).not.toBe(second);
 });
 
 test('an error of the transport is counted and does not end the enricher', async () => {

@@ -41,6 +41,8 @@ import { timeAt } from './times.ts';
 const TOKEN_TRUST_MS = 10 * 3_600_000;
 
 const STOP_MS_MAX = 10_000;
+/** Times a batch asks for states: each time another snapshot may have come and cut other epochs. */
+const NEEDS_MAX = 3;
 const SOURCE_PAUSE_MS = 1000;
 const MOVES_EXPIRE_MS = 60_000;
 const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === 'decoded').map(column => column.name));
@@ -175,13 +177,16 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
 
   /** Mends a batch's times and sees to it that what held then is here. */
   async function mend(batch: FlowBatch): Promise<MendedBatch> {
-    const mended = enrichment.mend(batch);
-    const missing = feed.knowledge.missing(mended.epochs.distinct);
-    if (missing.length === 0) return mended;
-    counters.add('epochsAwaited', missing.length);
-    await feed.need(missing);
-    // The epochs may be others by now.
-    return { ...mended, epochs: enrichment.mend(batch).epochs };
+    let mended = enrichment.mend(batch);
+    for (let asked = 0; asked < NEEDS_MAX; asked++) {
+      const missing = feed.knowledge.missing(mended.epochs.distinct);
+      if (missing.length === 0) break;
+      counters.add('epochsAwaited', missing.length);
+      await feed.need(missing);
+      // A snapshot that came meanwhile makes other epochs, whose states may not be here either.
+      mended = { ...mended, epochs: enrichment.mend(batch).epochs };
+    }
+    return mended;
   }
 
   async function prepareFlows(delivery: Delivery, token: string): Promise<Prepared> {
