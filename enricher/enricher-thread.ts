@@ -23,6 +23,7 @@ import { ephemeralBits } from './server-side.ts';
 import { createServicesExchange } from './services-exchange.ts';
 
 const PASS_INTERVAL_MS = 5000;
+const EXIT_MS_MAX = 500;
 
 const { configuration, storage: address, counters, carrier, restarted } = workerData as EnricherData;
 const log = createLog('enricher', configuration.logLevel);
@@ -50,6 +51,7 @@ function openSource(): BatchSource & { stop(): Promise<void> } {
   if ('kafka' in carrier) {
     const kafka = createKafkaSource(configuration, {
       kafka: createKafka(configuration, `hairpin-enricher-${process.pid}`, log),
+      members: createKafka(configuration, `hairpin-enricher-${process.pid}`, log, true),
       log,
       counters: openCounters(KAFKA_SOURCE_COUNTERS, carrier.kafka),
     });
@@ -115,6 +117,8 @@ try {
     await passing;
     await storage.close();
     parentPort!.close();
+    // A client that looks for Kafka would keep the thread.
+    setTimeout(() => process.exit(), EXIT_MS_MAX).unref();
   });
   tell({ type: 'started' });
 } catch (error) {

@@ -97,10 +97,15 @@ describe.runIf(present)('batches through Kafka', () => {
     return outbox;
   }
 
+  const clientsOf = (config: KafkaConfiguration) => ({
+    kafka: createKafka(config, 'enricher', log),
+    members: createKafka(config, 'enricher', log, true),
+  });
+
   /** Reads for ever; `take` decides what becomes of each delivery. */
   function startReader(config: KafkaConfiguration, take: (delivery: Delivery, token: string) => void) {
     const counters = openCounters(KAFKA_SOURCE_COUNTERS);
-    const source = createKafkaSource(config, { kafka: createKafka(config, 'enricher', log), log, counters });
+    const source = createKafkaSource(config, { ...clientsOf(config), log, counters });
     source.start();
     const reading = (async () => {
       for (let delivery = await source.next(); delivery; delivery = await source.next())
@@ -285,7 +290,7 @@ describe.runIf(present)('batches through Kafka', () => {
       startOutbox(config, source);
       for (let sequence = 0; sequence < 12; sequence++) sink.put(identityOf(sequence), batchOfRandom(10));
       const counters = openCounters(KAFKA_SOURCE_COUNTERS);
-      const slow = createKafkaSource(config, { kafka: createKafka(config, 'slow', log), log, counters });
+      const slow = createKafkaSource(config, { ...clientsOf(config), log, counters });
       slow.start();
       stops.push(slow.stop);
       // Two wait to be taken, and the handler of each partition holds one more.
