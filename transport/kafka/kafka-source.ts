@@ -43,6 +43,7 @@ export const WAITING_MAX = 2;
 
 const HEARTBEAT_MS = 1000;
 const COMMIT_INTERVAL_MS = 500;
+const COMMIT_MS_MAX = 5000;
 /** An idle consumer sends a heartbeat every five seconds. */
 const SILENT_MS_MAX = 12_000;
 const STOP_MS_MAX = 8000;
@@ -214,9 +215,15 @@ export function createKafkaSource(
     const due = offsets.due();
     if (due.length === 0 || !consumer) return;
     try {
-      await consumer.commitOffsets(
+      const committed = consumer.commitOffsets(
         due.map(({ partition, offset }) => ({ topic: topics.batches, partition, offset: String(offset) })),
       );
+      // The consumer may have been given up meanwhile, and then its answer never comes.
+      const late = sleep(COMMIT_MS_MAX, 'late', { ref: false });
+      if ((await Promise.race([committed, late])) === 'late') {
+        committed.catch(() => {});
+        throw new Error(`no answer within ${COMMIT_MS_MAX / 1000} s`);
+      }
       offsets.committed(due);
       counters.add('committed');
     } catch (error) {
@@ -227,7 +234,7 @@ export function createKafkaSource(
     }
   }
 
-  /** One at a time: while Kafka is away it takes long. */
+  /** One at a time. */
   function commit(): Promise<void> {
     commits ??= commitDue().finally(() => {
       commits = undefined;
@@ -290,7 +297,7 @@ export function createKafkaSource(
   /** kafkajs goes on by itself after what it takes for a passing failure; after any other it has left the group for good. */
   function crashed({ error, restart }: { error: Error; restart: boolean }, isCurrent: () => boolean): void {
     counters.add('restarts');
-    throttle('crash', heldBack => log.warn({ heldBack }, `the consumer starts again: ${error.message}`));
+    throttle('crash', heldBack => log.warn({ heldBack }, `the consumer starts again: ${error.name}: ${error.message}`));
     if (restart) return;
     work = work.then(async () => {
       await pause(RESTART_MS_MIN);
