@@ -61,7 +61,7 @@ describe.runIf(kafkaPresent())('a cluster of three brokers', () => {
     expect(await partition()).toMatchObject({ replicas: BROKERS, inSync: BROKERS });
     const abort = new AbortController();
     const to = `127.0.0.1:${collector.udpPort}`;
-    const options = parseLoadOptions({ to, scenario: 'numbered', rate: 3000, seconds: 240 });
+    const options = parseLoadOptions({ to, scenario: 'numbered', rate: 1000, seconds: 500 });
     const loading = runLoad(options, { signal: abort.signal });
     const killed: number[] = [];
     for (let time = 0; time < 2; time++) {
@@ -86,7 +86,7 @@ describe.runIf(kafkaPresent())('a cluster of three brokers', () => {
       await node.start();
       await until(
         async () => (await partition().catch(() => undefined))?.inSync === BROKERS,
-        60_000,
+        90_000,
         'three replicas in sync',
       );
     }
@@ -96,7 +96,7 @@ describe.runIf(kafkaPresent())('a cluster of three brokers', () => {
     await until(async () => (await numbers()).numbers >= flows, 60_000, `${flows} flows stored`);
     expect(await numbers()).toEqual({ records: flows, numbers: flows });
     expect(await collector.metric('encoder_rows_refused_total')).toBe(0);
-  }, 300_000);
+  }, 560_000);
 
   async function numbers(): Promise<{ records: number; numbers: number }> {
     const [row] = await storage.select<{ records: string; numbers: string }>(

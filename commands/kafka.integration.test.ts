@@ -55,7 +55,7 @@ describe.runIf(present)('an installation of several processes', () => {
   }
 
   async function settled(protocol: string, flows: number): Promise<void> {
-    await until(async () => (await numbersOf(protocol)).numbers >= flows, 40_000, `${flows} flows stored`);
+    await until(async () => (await numbersOf(protocol)).numbers >= flows, 90_000, `${flows} flows stored`);
     expect(await numbersOf(protocol)).toEqual({ records: flows, numbers: flows, last: flows - 1 });
   }
 
@@ -71,7 +71,7 @@ describe.runIf(present)('an installation of several processes', () => {
     const second = await start('enricher');
     await until(
       async () => (await first.metric('kafka_partitions')) === 2 && (await second.metric('kafka_partitions')) === 2,
-      30_000,
+      60_000,
       'two partitions each',
     );
     const loading = load(collector, 'ipfix', 8);
@@ -79,21 +79,21 @@ describe.runIf(present)('an installation of several processes', () => {
     await second.kill();
     const { flows: more } = await loading;
     await settled('ipfix', more);
-    expect(await first.metric('kafka_partitions')).toBe(4);
-  }, 150_000);
+    await until(async () => (await first.metric('kafka_partitions')) === 4, 60_000, 'all partitions back');
+  }, 300_000);
 
   test('loses nothing while Kafka is away', async () => {
     const collector = running.find(hairpin => hairpin.process.spawnargs.includes('collector'))!;
     const loading = load(collector, 'netflow5', 8);
     await new Promise(resolve => setTimeout(resolve, 1500));
     await kafka.nodes[0]!.kill();
-    await until(async () => (await collector.metric('kafka_up')) === 0, 20_000, 'Kafka noticed as away');
+    await until(async () => (await collector.metric('kafka_up')) === 0, 60_000, 'Kafka noticed as away');
     expect((await fetch(`${collector.api}/readyz`)).status).toBe(503);
     await kafka.nodes[0]!.start();
     const { flows } = await loading;
     await settled('netflow5', flows);
-    await until(async () => (await collector.metric('spool_bytes')) === 0, 20_000, 'the spool empty');
-  }, 120_000);
+    await until(async () => (await collector.metric('spool_bytes')) === 0, 60_000, 'the spool empty');
+  }, 240_000);
 
   test('stops in order', async () => {
     for (const hairpin of running.filter(({ process }) => process.exitCode === null && process.signalCode === null))

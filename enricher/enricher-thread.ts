@@ -30,6 +30,7 @@ import type { Snapshot } from './snapshot.ts';
 
 const PASS_INTERVAL_MS = 5000;
 const AUDIT_INTERVAL_MS = 600_000;
+const EXIT_MS_MAX = 500;
 
 const { configuration, storage: address, counters, carrier, restarted } = workerData as EnricherData;
 const log = createLog('enricher', configuration.logLevel);
@@ -66,6 +67,7 @@ function openSource(): BatchSource & { stop(): Promise<void> } {
   if ('kafka' in carrier) {
     const kafka = createKafkaSource(configuration, {
       kafka: createKafka(configuration, `hairpin-enricher-${process.pid}`, log),
+      members: createKafka(configuration, `hairpin-enricher-${process.pid}`, log, true),
       log,
       counters: openCounters(KAFKA_SOURCE_COUNTERS, carrier.kafka),
     });
@@ -149,6 +151,8 @@ try {
     await owner.resign().catch(() => {}); // then the next one waits until this one is silent for long enough
     await storage.close();
     parentPort!.close();
+    // A client that looks for Kafka would keep the thread.
+    setTimeout(() => process.exit(), EXIT_MS_MAX).unref();
   });
   tell({ type: 'started' });
 } catch (error) {

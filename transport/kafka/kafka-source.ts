@@ -43,12 +43,16 @@ export const WAITING_MAX = 2;
 
 const HEARTBEAT_MS = 1000;
 const COMMIT_INTERVAL_MS = 500;
+const COMMIT_MS_MAX = 5000;
+/** An idle consumer sends a heartbeat every five seconds. */
+const SILENT_MS_MAX = 12_000;
+const STOP_MS_MAX = 8000;
 /** A member that died holds its partitions, and a group that forms anew, for so long. */
 const SESSION_MS = 10_000;
 const REBALANCE_MS = 15_000;
 const RESTART_MS_MIN = 500;
 const RESTART_MS_MAX = 5000;
-/** Tries of the consumer before it leaves the group and joins it anew. */
+/** Tries of the consumer, each as long as the client's, before it leaves the group and joins it anew. */
 const CONSUMER_RETRY = { retries: 5, maxRetryTime: 2000, restartOnFailure: async () => true };
 /** A fetch brings one large batch, or several small ones up to this. */
 const FETCH_BYTES = 1024 * 1024;
@@ -61,14 +65,17 @@ export interface KafkaSource extends BatchSource {
 }
 
 export interface KafkaSourceDependencies {
+  /** For topics and quarantine. */
   readonly kafka: Kafka;
+  /** For the consumers; a patient client keeps their place in the group while Kafka is away. */
+  readonly members: Kafka;
   readonly log: Log;
   readonly counters?: Counters<typeof KAFKA_SOURCE_COUNTERS>;
 }
 
 export function createKafkaSource(
   config: KafkaConfiguration,
-  { kafka, log, counters = openCounters(KAFKA_SOURCE_COUNTERS) }: KafkaSourceDependencies,
+  { kafka, members, log, counters = openCounters(KAFKA_SOURCE_COUNTERS) }: KafkaSourceDependencies,
 ): KafkaSource {
   const topics = topicsOf(config);
   const throttle = createThrottle();
@@ -82,7 +89,8 @@ export function createKafkaSource(
   let facts: Consumer | undefined;
   let producer: Producer | undefined;
   let committing: NodeJS.Timeout | undefined;
-  let commits = Promise.resolve();
+  let commits: Promise<void> | undefined;
+  let heardAt = 0;
   let work: Promise<unknown> = Promise.resolve();
 
   /** Hands a delivery over when there is room; false when the partition or the process goes. */
@@ -203,30 +211,53 @@ export function createKafkaSource(
     }
   }
 
-  function commit(): Promise<void> {
-    commits = commits.then(async () => {
-      const due = offsets.due();
-      if (due.length === 0 || !consumer) return;
-      try {
-        await consumer.commitOffsets(
-          due.map(({ partition, offset }) => ({ topic: topics.batches, partition, offset: String(offset) })),
-        );
-        offsets.committed(due);
-        counters.add('committed');
-      } catch (error) {
-        counters.add('commitFailures');
-        throttle('commit', heldBack =>
-          log.warn({ heldBack }, `offsets could not be committed, batches may come again: ${(error as Error).message}`),
-        );
+  async function commitDue(): Promise<void> {
+    const due = offsets.due();
+    if (due.length === 0 || !consumer) return;
+    try {
+      const committed = consumer.commitOffsets(
+        due.map(({ partition, offset }) => ({ topic: topics.batches, partition, offset: String(offset) })),
+      );
+      // The consumer may have been given up meanwhile, and then its answer never comes.
+      const late = sleep(COMMIT_MS_MAX, 'late', { ref: false });
+      if ((await Promise.race([committed, late])) === 'late') {
+        committed.catch(() => {});
+        throw new Error(`no answer within ${COMMIT_MS_MAX / 1000} s`);
       }
+      offsets.committed(due);
+      counters.add('committed');
+    } catch (error) {
+      counters.add('commitFailures');
+      throttle('commit', heldBack =>
+        log.warn({ heldBack }, `offsets could not be committed, batches may come again: ${(error as Error).message}`),
+      );
+    }
+  }
+
+  /** One at a time. */
+  function commit(): Promise<void> {
+    commits ??= commitDue().finally(() => {
+      commits = undefined;
     });
     return commits;
+  }
+
+  function hear(): void {
+    heardAt = Date.now();
+    counters.set('up', 1);
+  }
+
+  /** kafkajs says nothing while it tries again and again. */
+  function listen(): void {
+    if (counters.get('up') === 0 || Date.now() - heardAt <= SILENT_MS_MAX) return;
+    counters.set('up', 0);
+    log.warn('Kafka does not answer; batches come again when it does');
   }
 
   async function startConsumers(): Promise<void> {
     await prepareTopics(kafka, config);
     const group = { sessionTimeout: SESSION_MS, rebalanceTimeout: REBALANCE_MS, maxBytesPerPartition: FETCH_BYTES };
-    const fresh = kafka.consumer({
+    const fresh = members.consumer({
       groupId: config.kafkaGroup,
       ...group,
       retry: CONSUMER_RETRY,
@@ -239,8 +270,9 @@ export function createKafkaSource(
       counters.add('joins');
       counters.set('partitions', mine.length);
       counters.set('lag', 0);
-      counters.set('up', 1);
+      hear();
     });
+    fresh.on(fresh.events.HEARTBEAT, hear);
     fresh.on(fresh.events.CRASH, ({ payload }) => {
       counters.set('up', 0);
       crashed(payload, () => consumer === fresh);
@@ -248,7 +280,7 @@ export function createKafkaSource(
     await fresh.connect();
     await fresh.subscribe({ topics: [topics.batches], fromBeginning: true });
     // Every enricher reads all facts, so each is a group of its own and begins with what the topic still holds.
-    const everything = kafka.consumer({
+    const everything = members.consumer({
       groupId: `${config.kafkaGroup}-facts-${randomUUID()}`,
       ...group,
       retry: CONSUMER_RETRY,
@@ -265,7 +297,7 @@ export function createKafkaSource(
   /** kafkajs goes on by itself after what it takes for a passing failure; after any other it has left the group for good. */
   function crashed({ error, restart }: { error: Error; restart: boolean }, isCurrent: () => boolean): void {
     counters.add('restarts');
-    throttle('crash', heldBack => log.warn({ heldBack }, `the consumer starts again: ${error.message}`));
+    throttle('crash', heldBack => log.warn({ heldBack }, `the consumer starts again: ${error.name}: ${error.message}`));
     if (restart) return;
     work = work.then(async () => {
       await pause(RESTART_MS_MIN);
@@ -300,7 +332,10 @@ export function createKafkaSource(
   return {
     start() {
       work = keepStarting();
-      committing = setInterval(commit, COMMIT_INTERVAL_MS);
+      committing = setInterval(() => {
+        void commit();
+        listen();
+      }, COMMIT_INTERVAL_MS);
     },
     async next() {
       while (!stopping.signal.aborted) {
@@ -326,9 +361,14 @@ export function createKafkaSource(
       wakeReader();
       wakeWriter();
       clearInterval(committing);
-      await work;
-      await commit();
-      await Promise.all([consumer, facts, producer].map(client => client?.disconnect().catch(() => {})));
+      const leave = async () => {
+        await work;
+        await commits;
+        await commit();
+        await Promise.all([consumer, facts, producer].map(client => client?.disconnect().catch(() => {})));
+      };
+      // Without Kafka there is nobody to tell.
+      await Promise.race([leave(), sleep(STOP_MS_MAX, undefined, { ref: false })]);
       counters.set('up', 0);
     },
   };

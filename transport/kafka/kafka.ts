@@ -40,6 +40,11 @@ export const REASON_HEADER = 'reason';
  * the client goes on for ever, so few are enough, and that Kafka is away is known within seconds.
  */
 const RETRY = { initialRetryTime: 200, maxRetryTime: 1000, retries: 3 };
+/**
+ * For members of a group: who gives up leaves, and who comes back is another one, for whom the group waits until the
+ * session of the first is over. Ten minutes of tries keep the place.
+ */
+const PATIENT_RETRY = { ...RETRY, retries: 600 };
 const CONNECTION_MS_MAX = 5000;
 const REQUEST_MS_MAX = 30_000;
 const FACT_RETENTION_MS = 24 * 3_600_000;
@@ -59,15 +64,15 @@ export function topicOf(topics: Topics, kind: BatchKind): string {
   return kind === 'facts' ? topics.facts : topics.batches;
 }
 
-/** A client; it retries by itself for a short while, and whoever uses it goes on for ever. */
-export function createKafka(config: KafkaConfiguration, clientId: string, log: Log): Kafka {
+/** A client; it retries by itself for a short while, or a long one when `patient`, and whoever uses it goes on for ever. */
+export function createKafka(config: KafkaConfiguration, clientId: string, log: Log, patient = false): Kafka {
   registerZstd();
   const settings: KafkaConfig = {
     clientId,
     brokers: [...config.kafka],
     connectionTimeout: CONNECTION_MS_MAX,
     requestTimeout: REQUEST_MS_MAX,
-    retry: RETRY,
+    retry: patient ? PATIENT_RETRY : RETRY,
     logLevel: kafkajs.logLevel.ERROR,
     // kafkajs tells of every try that fails; who uses the client says once what follows from it.
     logCreator: () => entry => log.debug({ kafka: entry.namespace }, entry.log.message),
