@@ -11,7 +11,7 @@ const RESULTS = fileURLToPath(new URL('./RESULTS.md', import.meta.url));
 test.each([
   ['applications', 10],
   ['decode', 4],
-  ['enrich', 8],
+  ['enrich', 10],
   ['fuzz', 7],
   ['pipeline', 1],
   ['storage', 6],

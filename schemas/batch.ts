@@ -66,13 +66,20 @@ export function batchOver<const L extends readonly Column[]>(
   buffers: readonly ArrayBuffer[],
   rows: number,
 ): Batch<L> {
-  const columns: Record<string, ColumnArray<Column['kind']>> = {};
+  const columns = columnsObject(list);
   list.forEach((column, i) => {
     columns[column.name] = viewOf(column.kind, buffers[i]!);
   });
-  // Made a prototype once, the object keeps V8's fast property layout; without it each access is a dictionary lookup.
-  Object.create(columns);
   return { list, columns: columns as ColumnsOf<L>, rowsMax, rows };
+}
+
+/**
+ * The object of a batch's columns, which all batches of a list have in one shape. Properties added one by one by computed
+ * names end in a dictionary of its own for each object: every access is a lookup then, and code that V8 optimized for one batch
+ * is thrown away at the next.
+ */
+function columnsObject(list: readonly Column[]): Record<string, ColumnArray<Column['kind']>> {
+  return JSON.parse(`{${list.map(({ name }) => `"${name}":null`).join()}}`);
 }
 
 /** The buffers of a batch in the order of its list, to transfer. */
