@@ -126,7 +126,7 @@ test.each([
 ])('%s is told without its inside', async (error, status, detail) => {
   const api = createQueryApi(config, {
     storage: { select: () => Promise.reject(error) } as Partial<Storage> as Storage,
-    log: { warn: () => undefined } as unknown as ReturnType<typeof createLog>,
+    log: { warn: () => undefined, debug: () => undefined } as unknown as ReturnType<typeof createLog>,
     metrics: createMetrics(),
     ready: () => [],
   });
