@@ -26,6 +26,8 @@ export interface VerifyOptions {
   readonly truth: string | Truth | TruthV2;
   /** Where Hairpin answers: http://127.0.0.1:8080 */
   readonly api: string;
+  /** Sent with each question: `authorization`, where tokens are needed. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Relative difference allowed to unsampled cells, for loads that lose datagrams on purpose. */
   readonly tolerance?: number;
   /** How long answers may go on changing. */
@@ -35,6 +37,9 @@ export interface VerifyOptions {
   /** Takes each line of the report. */
   readonly print?: (line: string) => void;
 }
+
+/** Answers to a path of the API. */
+type Get = (path: string) => Promise<Response>;
 
 export interface VerifyResult {
   /** 0 only when everything holds. */
@@ -93,17 +98,24 @@ const UNSEEN_PACKETS_MAX = 3;
 export async function verify({
   truth: given,
   api,
+  headers = {},
   tolerance = 0,
   settleMsMax = SETTLE_MS_MAX,
   pollMs = POLL_MS,
   print = console.log,
 }: VerifyOptions): Promise<VerifyResult> {
+  const get: Get = path => {
+    const url = api.replace(/\/+$/, '') + path;
+    return fetch(url, { headers }).catch((error: Error) => {
+      throw new Error(`${url} does not answer: ${error.cause instanceof Error ? error.cause.message : error.message}`);
+    });
+  };
   try {
     const truth = typeof given === 'string' ? parseTruth(given, await readFile(given, 'utf8')) : given;
     const matrixTruth: MatrixTruth = truth.version === 2 ? matrixTruthOf(truth) : truth;
-    const { comparison, answer } = await compareSettled(matrixTruth, api, { tolerance, settleMsMax, pollMs });
+    const { comparison, answer } = await compareSettled(matrixTruth, get, { tolerance, settleMsMax, pollMs });
     for (const line of report(comparison)) print(line);
-    const verdicts = truth.version === 2 ? await judge(truth, matrixTruth, comparison, answer, api) : [];
+    const verdicts = truth.version === 2 ? await judge(truth, matrixTruth, comparison, answer, get) : [];
     for (const line of verdicts.flatMap(({ lines }) => lines)) print(line);
     const holds = comparison.holds && verdicts.every(verdict => verdict.holds);
     if (!holds && comparison.holds) print('verify: does not hold');
@@ -127,7 +139,7 @@ async function judge(
   matrixTruth: MatrixTruth,
   comparison: Comparison,
   answer: MatrixAnswer,
-  api: string,
+  get: Get,
 ): Promise<Verdict[]> {
   const verdicts = [judgeStrata(truth, comparison), judgeTotal(matrixTruth, answer)];
   const isComplete = matrixTruth.lostBytes === 0 && truth.exporters.every(exporter => !exporter.silentFrom);
@@ -135,14 +147,14 @@ async function judge(
   if (isComplete && isExact) {
     for (const start of [...new Set(truth.minutes.map(minute => minute.start))].slice(0, MINUTES_MAX)) {
       const to = new Date(Date.parse(start) + 60_000).toISOString();
-      verdicts.push(judgeMinute(truth, start, await ask({ from: start, to }, api)));
+      verdicts.push(judgeMinute(truth, start, await ask({ from: start, to }, get)));
     }
   }
   // As it was when the load ended: in the time that receipt may take on a fast clock all exporters fall silent.
   const ends = [...truth.invisible, ...truth.unreachable].map(pair => Date.parse(pair.to));
   const to = ends.length > 0 ? new Date(Math.max(...ends)).toISOString() : truth.to;
   const question = new URLSearchParams({ from: truth.from, to, pairs: String(PAIRS_MAX) });
-  const response = await fetch(`${base(api)}/api/v1/coverage?${question}`).catch(() => undefined);
+  const response = await get(`/api/v1/coverage?${question}`).catch(() => undefined);
   const coverage = response?.ok ? ((await response.json()) as CoverageAnswer) : undefined;
   verdicts.push(judgeCoverage(truth, coverage));
   return verdicts;
@@ -151,7 +163,7 @@ async function judge(
 /** Batches arrive late, a stalled one very late: asks until all holds to the byte or the answer stands still. */
 async function compareSettled(
   truth: MatrixTruth,
-  api: string,
+  get: Get,
   { tolerance, settleMsMax, pollMs }: { tolerance: number; settleMsMax: number; pollMs: number },
 ): Promise<{ comparison: Comparison; answer: MatrixAnswer }> {
   const deadline = performance.now() + settleMsMax;
@@ -159,21 +171,21 @@ async function compareSettled(
   let previous = '';
   let equal = 0;
   for (;;) {
-    const answer = await ask(truth, api);
+    const answer = await ask(truth, get);
     const comparison = compare(truth, answer, tolerance);
     const cells = JSON.stringify(answer.cells);
     equal = cells === previous ? equal + 1 : 1;
     previous = cells;
     if (comparison.holds && isExact) return { comparison, answer };
-    if (equal >= EQUAL_ANSWERS_MIN && (await isAllAccounted(api))) return { comparison, answer };
+    if (equal >= EQUAL_ANSWERS_MIN && (await isAllAccounted(get))) return { comparison, answer };
     if (performance.now() + pollMs > deadline) return { comparison, answer };
     await sleep(pollMs);
   }
 }
 
 /** Whether every record decoded is stored, refused or dropped, as /metrics has it; true where that does not tell. */
-async function isAllAccounted(api: string): Promise<boolean> {
-  const response = await fetch(`${base(api)}/metrics`).catch(() => undefined);
+async function isAllAccounted(get: Get): Promise<boolean> {
+  const response = await get('/metrics').catch(() => undefined);
   const text = response?.ok ? await response.text() : '';
   const decoded = counter(text, 'hairpin_collector_records_total');
   const stored = counter(text, 'hairpin_enricher_rows_stored_total');
@@ -192,9 +204,7 @@ function counter(text: string, name: string, label = ''): number | undefined {
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
-const base = (api: string) => api.replace(/\/+$/, '');
-
-async function ask(truth: Pick<MatrixTruth, 'from' | 'to'>, api: string): Promise<MatrixAnswer> {
+async function ask(truth: Pick<MatrixTruth, 'from' | 'to'>, get: Get): Promise<MatrixAnswer> {
   const question = new URLSearchParams({
     from: truth.from,
     to: truth.to,
@@ -204,15 +214,12 @@ async function ask(truth: Pick<MatrixTruth, 'from' | 'to'>, api: string): Promis
     limit: String(NODES_MAX),
     format: 'json',
   });
-  const url = `${base(api)}/api/v1/matrix?${question}`;
-  const response = await fetch(url).catch((error: Error) => {
-    throw new Error(`${url} does not answer: ${error.cause instanceof Error ? error.cause.message : error.message}`);
-  });
+  const response = await get(`/api/v1/matrix?${question}`);
   const text = await response.text();
-  if (!response.ok) throw new Error(`${url} answers ${response.status}: ${text.slice(0, 500)}`);
+  if (!response.ok) throw new Error(`${response.url} answers ${response.status}: ${text.slice(0, 500)}`);
   const answer: unknown = JSON.parse(text);
   if (typeof answer !== 'object' || answer === null || !Array.isArray((answer as MatrixAnswer).cells))
-    throw new Error(`${url} answers without cells`);
+    throw new Error(`${response.url} answers without cells`);
   return answer as MatrixAnswer;
 }
 

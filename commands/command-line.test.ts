@@ -231,6 +231,7 @@ describe('hairpin inventory import', () => {
     const server = createServer(async (request, response) => {
       const pieces: Buffer[] = [];
       for await (const piece of request) pieces.push(piece as Buffer);
+      expect(request.headers.authorization).toBe('Bearer hp_secret');
       seen.push(`${request.method} ${request.url} ${gunzipSync(Buffer.concat(pieces)).toString().slice(0, 13)}`);
       const refused = request.url!.includes('registry');
       response.writeHead(refused ? 422 : 201, { 'content-type': 'application/json' });
@@ -253,6 +254,8 @@ describe('hairpin inventory import', () => {
         '--api',
         api,
         '--correction',
+        '--token-file',
+        write('token', 'hp_secret\n'),
       );
       expect(seen).toEqual([
         'PUT /api/v1/inventory/snapshots?correction=true {"source":"s"',

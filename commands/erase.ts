@@ -3,8 +3,9 @@
 import type { ErasureAnswer } from '../query-api/erasures.ts';
 import type { ReenrichedDay } from '../query-api/reenrichments.ts';
 import { parseAddress } from '../schemas/address.ts';
+import { readToken, TOKEN_FILE } from './api-token.ts';
 import { parseCommand, usageError } from './command-line.ts';
-import { ask, type Caller, dateOf, endOf, follow, readToken, TOKEN_FILE } from './reenrich.ts';
+import { ask, type Caller, dateOf, endOf, follow } from './reenrich.ts';
 
 const HELP = `hairpin erase --address ADDRESS [--from DAY --to DAY] [--dry-run] [--api URL]
 

@@ -9,6 +9,7 @@ import { applicationsWarnings } from '../schemas/applications-warnings.ts';
 import { type Checker, DocumentError } from '../schemas/documents.ts';
 import { exporterRegistryChecker } from '../schemas/exporters.ts';
 import { type Inventory, inventoryChecker } from '../schemas/inventory.ts';
+import { authorization, readToken, TOKEN_FILE } from './api-token.ts';
 import { parseCommand, usageError } from './command-line.ts';
 
 const HELP = `hairpin inventory check|import FILE... [--api URL] [--correction]
@@ -20,12 +21,17 @@ it. Exit code 2 when one is refused, 1 when nobody answers.
 
   --api URL      where Hairpin answers [http://127.0.0.1:8080]
   --correction   a snapshot may be of the past of its source
+${TOKEN_FILE}
 `;
 
 export async function inventory(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseCommand(
     args,
-    { api: { type: 'string', default: 'http://127.0.0.1:8080' }, correction: { type: 'boolean', default: false } },
+    {
+      api: { type: 'string', default: 'http://127.0.0.1:8080' },
+      correction: { type: 'boolean', default: false },
+      'token-file': { type: 'string' },
+    },
     HELP,
   );
   if (!values) return 0;
@@ -36,9 +42,13 @@ export async function inventory(args: readonly string[]): Promise<number> {
     const inventory = inventoryAmong(files);
     return files.map(file => check(file, inventory)).some(valid => !valid) ? 2 : 0;
   }
+  const receiver: Receiver = {
+    api: String(values['api']),
+    token: readToken(values['token-file'], HELP),
+    correction: values['correction'] === true,
+  };
   let worst = 0;
-  for (const file of files)
-    worst = Math.max(worst, await send(file, String(values['api']), values['correction'] === true));
+  for (const file of files) worst = Math.max(worst, await send(file, receiver));
   return worst;
 }
 
@@ -56,8 +66,14 @@ interface Reply {
   readonly warnings?: readonly { readonly path: string; readonly message: string }[];
 }
 
+interface Receiver {
+  readonly api: string;
+  readonly token: string;
+  readonly correction: boolean;
+}
+
 /** The exit code. */
-async function send(file: string, api: string, correction: boolean): Promise<number> {
+async function send(file: string, { api, token, correction }: Receiver): Promise<number> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -72,7 +88,7 @@ async function send(file: string, api: string, correction: boolean): Promise<num
     const response = await fetch(url, {
       method: 'PUT',
       // Which JSON is as well.
-      headers: { 'content-type': 'application/yaml', 'content-encoding': 'gzip' },
+      headers: { ...authorization(token), 'content-type': 'application/yaml', 'content-encoding': 'gzip' },
       body: gzipSync(text),
     });
     const reply = (await response.json()) as Reply;

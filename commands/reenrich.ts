@@ -1,14 +1,12 @@
 // `hairpin reenrich`: asks a running Hairpin to do it and shows how far it is.
 
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReenrichedDay, ReenrichmentAnswer } from '../query-api/reenrichments.ts';
 import { HairpinError } from '../service/errors.ts';
+import { authorization, readToken, TOKEN_FILE } from './api-token.ts';
 import { parseCommand, usageError } from './command-line.ts';
 
 const POLL_MS = 500;
-
-export const TOKEN_FILE = '  --token-file FILE  bearer token of the role admin, where the API asks for one';
 
 const HELP = `hairpin reenrich --from DAY --to DAY [--dry-run] [--api URL]
 
@@ -52,15 +50,6 @@ export async function reenrich(args: readonly string[]): Promise<number> {
 export interface Caller {
   readonly url: string;
   readonly token: string;
-}
-
-export function readToken(file: unknown, help: string): string {
-  if (typeof file !== 'string') return '';
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    throw usageError(`--token-file ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`, help);
-  }
 }
 
 /** Shows how far it is until it has ended; a signal stops it. */
@@ -118,7 +107,7 @@ export async function ask<A extends ReenrichmentAnswer>(
     response = await fetch(url, {
       method,
       headers: {
-        ...(token !== '' && { authorization: `Bearer ${token}` }),
+        ...authorization(token),
         ...(body && { 'content-type': 'application/json' }),
       },
       ...(body && { body: JSON.stringify(body) }),

@@ -1,6 +1,7 @@
 // `hairpin verify`
 
 import { verify as compareWithTruth } from '../benchmarks/verify.ts';
+import { authorization, readToken, TOKEN_FILE } from './api-token.ts';
 import { numberFlag, parseCommand, usageError } from './command-line.ts';
 
 const HELP = `hairpin verify --truth FILE [--api URL] [--tolerance SHARE]
@@ -11,6 +12,7 @@ byte, sampled ones lie within the interval stated for them. Prints the worst cel
   --truth FILE       the truth
   --api URL          where Hairpin answers [http://127.0.0.1:8080]
   --tolerance SHARE  relative difference allowed to unsampled cells [0]
+${TOKEN_FILE}
 `;
 
 export async function verify(args: readonly string[]): Promise<number> {
@@ -20,6 +22,7 @@ export async function verify(args: readonly string[]): Promise<number> {
       truth: { type: 'string' },
       api: { type: 'string', default: 'http://127.0.0.1:8080' },
       tolerance: { type: 'string', default: '0' },
+      'token-file': { type: 'string' },
     },
     HELP,
   );
@@ -31,6 +34,7 @@ export async function verify(args: readonly string[]): Promise<number> {
     truth,
     api: String(api),
     tolerance,
+    headers: authorization(readToken(values['token-file'], HELP)),
     print: line => void process.stdout.write(`${line}\n`),
   });
   return exitCode;
