@@ -12,6 +12,7 @@ const SLOW = [
   'commands/openvswitch*.integration.test.ts',
   'commands/poison.integration.test.ts',
   'commands/reenrich.integration.test.ts',
+  'commands/sharded.integration.test.ts',
   'commands/simulation*.integration.test.ts',
   'commands/softflowd.integration.test.ts',
   'enricher/rebuild.integration.test.ts',
