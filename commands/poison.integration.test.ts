@@ -181,7 +181,7 @@ describe.runIf(kafkaPresent())('in Kafka', () => {
     expect(await stored(storage)).toEqual(GOOD);
     await until(async () => (await enricher.metric('kafka_quarantined_total')) === 4, WAIT_MS_MAX, 'four put aside');
     expect(await enricher.metric('enricher_batches_total', 'outcome="quarantined"')).toBe(3);
-    await until(async () => (await enricher.metric('kafka_lag')) === 0, WAIT_MS_MAX, 'nothing left behind');
+    await until(async () => (await enricher.metric('kafka_lag_batches')) === 0, WAIT_MS_MAX, 'nothing left behind');
     const list = () => hairpin('quarantine', 'list', '--kafka', flags.kafka);
     checkReasons((await list()).out);
 
