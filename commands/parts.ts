@@ -24,6 +24,7 @@ import { type OpenedSpool, openSpool } from '../transport/spool.ts';
 
 const PING_INTERVAL_MS = 1000;
 const PING_MS_MAX = 2000;
+const DETAIL_CHARACTERS_MAX = 200;
 
 const STORAGE_COUNTERS = {
   restarts: { name: 'storage_restarts_total', help: 'times the embedded ClickHouse died and was started again' },
@@ -156,8 +157,10 @@ export async function startStorage({ configuration, metrics, lifecycle, data }: 
 
   counters.set('up', 1);
   const watch = new AbortController();
-  const watching = keepAsking(owner, watch.signal, answers => {
-    counters.set('up', answers ? 1 : 0);
+  let missing = '';
+  const watching = keepAsking(owner, watch.signal, failure => {
+    missing = failure;
+    counters.set('up', failure === '' ? 1 : 0);
     counters.set('restarts', embedded?.restarts() ?? 0);
   });
   lifecycle.stopLater('ClickHouse watch', () => {
@@ -170,7 +173,7 @@ export async function startStorage({ configuration, metrics, lifecycle, data }: 
     documents: { insert: owner.insertDocument, insertHeartbeat: owner.insertHeartbeat },
     health() {
       const ok = counters.get('up') === 1;
-      return { name: 'clickhouse', ok, detail: ok ? address.url : `${address.url} does not answer` };
+      return { name: 'clickhouse', ok, detail: ok ? address.url : `${address.url} does not answer (${missing})` };
     },
   };
 }
@@ -200,14 +203,15 @@ async function serverOf(
   return { address, embedded };
 }
 
-/** Asks ClickHouse once a second, one question at a time, whether it is there. */
-async function keepAsking(storage: ClickHouse, signal: AbortSignal, tell: (answers: boolean) => void): Promise<void> {
-  const pause = (ms: number) => sleep(ms, false, { signal }).catch(() => false);
+/** Asks ClickHouse once a second, one question at a time, whether it is there; tells what is wrong, nothing when it is. */
+async function keepAsking(storage: ClickHouse, signal: AbortSignal, tell: (failure: string) => void): Promise<void> {
+  const late = `nothing for ${PING_MS_MAX / 1000} s`;
+  const pause = (ms: number) => sleep(ms, late, { signal }).catch(() => late);
   while (!signal.aborted) {
     await pause(PING_INTERVAL_MS);
     const answered = storage.ping().then(
-      () => true,
-      () => false,
+      () => '',
+      (error: Error) => error.message.slice(0, DETAIL_CHARACTERS_MAX),
     );
     const outcome = await Promise.race([answered, pause(PING_MS_MAX)]);
     if (!signal.aborted) tell(outcome);

@@ -43,7 +43,7 @@ export async function collector(args: readonly string[]): Promise<number> {
     const kafkaHealth = (): Dependency => ({
       name: 'kafka',
       ok: outbox.running(),
-      detail: outbox.running() ? configuration.kafka.join(', ') : 'takes no batch; they wait in the spool',
+      detail: `${configuration.kafka.join(', ')}${outbox.running() ? '' : ' takes no batch; they wait in the spool'}`,
     });
     const url = await startHealth(process, () => [collectorHealth(receiver, configuration), kafkaHealth()]);
     return { url, ...(await startCollector(process, receiver)), totals: receiver.totals };
@@ -70,7 +70,7 @@ export async function enricher(args: readonly string[]): Promise<number> {
     await lifecycle.start({ name: 'enricher', start: supervisor.start, stop: supervisor.stop });
     const kafkaHealth = (): Dependency => {
       const ok = supervisor.kafkaUp();
-      return { name: 'kafka', ok, detail: ok ? configuration.kafka.join(', ') : 'gives no batches' };
+      return { name: 'kafka', ok, detail: `${configuration.kafka.join(', ')}${ok ? '' : ' gives no batches'}` };
     };
     return { url: await startHealth(process, () => [storage.health(), enricherHealth(supervisor), kafkaHealth()]) };
   });

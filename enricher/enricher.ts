@@ -40,6 +40,8 @@ import { timeAt } from './times.ts';
  */
 const TOKEN_TRUST_MS = 10 * 3_600_000;
 
+/** Roll-ups hold seconds of 32 bits, and ClickHouse stores a time that it cannot hold as another one, in silence. */
+const RECEIVED_MS_MAX = Date.UTC(2100, 0, 1);
 const STOP_MS_MAX = 10_000;
 /** Times a batch asks for states: each time another snapshot may have come and cut other epochs. */
 const NEEDS_MAX = 3;
@@ -195,6 +197,9 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     counters.add('columnsUnknown', unknown.length);
     counters.add('rowsIn', batch.rows);
     const key = batchKey(token);
+    const { oldest, newest } = receivedSpan(batch);
+    if (oldest < 0 || newest >= RECEIVED_MS_MAX)
+      throw new Error(`received at ${oldest} to ${newest} ms since 1970: the clock of the collector was wrong`);
     const mended = await mend(batch);
     const tallies = enrichment.enrichBatch(batch, key, mended);
     storeEvents(batch);
@@ -203,7 +208,6 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     counters.add('unknownRateRows', tallies.unknownRate);
     counters.add('cacheResets', tallies.cacheResets);
     counters.add('straddlingRows', tallies.straddles);
-    const { oldest, newest } = receivedSpan(batch);
     const isOld = delivery.redelivered && Date.now() - newest > TOKEN_TRUST_MS;
     const arrow = encodePieces(batch);
     return {

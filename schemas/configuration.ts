@@ -214,7 +214,7 @@ const key = {
     pattern: '^[A-Za-z_][A-Za-z0-9_]{0,62}$',
     description: 'its name in remote_servers, for the forms of several servers',
   }),
-  clickhouseShards: Type.Array(Type.String({ pattern: '^https?://[^,]+$' }), {
+  clickhouseShards: Type.Array(Type.String({ pattern: '^https?://[^,@]+$' }), {
     default: [],
     uniqueItems: true,
     maxItems: 256,

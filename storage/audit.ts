@@ -11,6 +11,8 @@ import { COUNTED, WHOLE } from './spread.ts';
 import { dayOf, dayStartS } from './staging.ts';
 
 const DAY_S = 86_400;
+const HOUR_S = 3600;
+const HOURS = 24;
 /** Days that are over and looked at, counted back from today. */
 const DAYS_MAX = 3;
 /** A day is left alone for so long after its end: batches that waited come late. */
@@ -79,21 +81,36 @@ export async function compareDay(home: ClickHouse, storage: ClickHouse, day: num
       return { records: BigInt(row?.records ?? 0), bytes: BigInt(row?.bytes ?? 0) };
     }),
   );
-  const passed = "storedAt < toDateTime({passedS:UInt32}, 'UTC')";
-  const [told] = await storage.select<Record<string, string>>(
-    `SELECT countIf(${ELECTED_SQL}) AS electedRecords, sumIf(${COUNTED.bytes}, ${ELECTED_SQL}) AS electedBytes,
-       countIf(${ELECTED_SQL} AND ${passed}) AS electedPassedRecords, sumIf(${COUNTED.bytes}, ${ELECTED_SQL} AND ${passed}) AS electedPassedBytes,
-       countIf(${UNELECTED_SQL} AND ${passed}) AS unelectedPassedRecords, sumIf(${WHOLE.bytes}, ${UNELECTED_SQL} AND ${passed}) AS unelectedPassedBytes
-     FROM flows WHERE toYYYYMMDD(receivedAt) = {day:UInt32}`,
-    { day, passedS },
-  );
+  const told = new Map<string, bigint>();
+  for (let hour = 0; hour < HOURS; hour++)
+    for (const [name, value] of Object.entries(await tellHour(storage, day, hour, passedS)))
+      told.set(name, (told.get(name) ?? 0n) + BigInt(value));
   return TABLES.flatMap(({ table, of, passed: isPassed }, i) => {
     const name = `${of}${isPassed ? 'Passed' : ''}`;
-    const expectedRecords = BigInt(told?.[`${name}Records`] ?? 0);
-    const expectedBytes = BigInt(told?.[`${name}Bytes`] ?? 0);
+    const expectedRecords = told.get(`${name}Records`) ?? 0n;
+    const expectedBytes = told.get(`${name}Bytes`) ?? 0n;
     const { records, bytes } = found[i]!;
     return records === expectedRecords && bytes === expectedBytes
       ? []
       : [{ table, records, bytes, expectedRecords, expectedBytes }];
   });
+}
+
+/** An hour at a time, so that no question takes long however many records there are; they are sorted by receipt. */
+async function tellHour(
+  storage: ClickHouse,
+  day: number,
+  hour: number,
+  passedS: number,
+): Promise<Record<string, string>> {
+  const passed = "storedAt < toDateTime({passedS:UInt32}, 'UTC')";
+  const fromS = dayStartS(day) + hour * HOUR_S;
+  const [row] = await storage.select<Record<string, string>>(
+    `SELECT countIf(${ELECTED_SQL}) AS electedRecords, sumIf(${COUNTED.bytes}, ${ELECTED_SQL}) AS electedBytes,
+       countIf(${ELECTED_SQL} AND ${passed}) AS electedPassedRecords, sumIf(${COUNTED.bytes}, ${ELECTED_SQL} AND ${passed}) AS electedPassedBytes,
+       countIf(${UNELECTED_SQL} AND ${passed}) AS unelectedPassedRecords, sumIf(${WHOLE.bytes}, ${UNELECTED_SQL} AND ${passed}) AS unelectedPassedBytes
+     FROM flows WHERE receivedAt >= toDateTime64({fromS:UInt32}, 3, 'UTC') AND receivedAt < toDateTime64({toS:UInt32}, 3, 'UTC')`,
+    { fromS, toS: fromS + HOUR_S, passedS },
+  );
+  return row ?? {};
 }

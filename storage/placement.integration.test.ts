@@ -66,4 +66,8 @@ test('a form of several servers needs to know them', () => {
     /needs --clickhouse and --clickhouse-shards/,
   );
   expect(() => loadConfiguration({ flags: { 'clickhouse-shards': 'http://a:8123' } })).toThrow(/is of no use/);
+  // URLs are logged; users and passwords are not.
+  expect(() => loadConfiguration({ flags: { 'clickhouse-shards': 'http://user:secret@a:8123' } })).toThrow(
+    /--clickhouse-shards must match/,
+  );
 });
