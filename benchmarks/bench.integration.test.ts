@@ -13,6 +13,7 @@ test.each([
   ['decode', 4],
   ['enrich', 7],
   ['fuzz', 7],
+  ['knowledge', 8],
   ['pipeline', 1],
 ])(
   'bench %s --smoke prints its table and leaves the published results alone',

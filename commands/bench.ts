@@ -23,6 +23,10 @@ const BENCHMARKS: Readonly<
       'hostile datagrams and floods; FILE... are captures to mutate besides the built-in ones, the corpus without them',
     run: async (smoke, files) => (await import('../benchmarks/bench-fuzz.ts')).benchFuzz(smoke, files),
   },
+  knowledge: {
+    about: 'documents compiled, and handed over while batches are enriched',
+    run: async smoke => (await import('../benchmarks/bench-knowledge.ts')).benchKnowledge(smoke),
+  },
   pipeline: {
     about: 'highest rate from UDP to ClickHouse without loss',
     run: async smoke => (await import('../benchmarks/bench-pipeline.ts')).benchPipeline(smoke),
