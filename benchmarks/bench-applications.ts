@@ -34,7 +34,7 @@ export async function benchApplications(smoke: boolean): Promise<Results> {
     ]);
     return result;
   };
-  const given = documentOf(size.rules, size.prefixes);
+  const given = applicationsDocument(size.rules, size.prefixes);
   const document = timed('check the document', 1, '', () => applicationsChecker.check('applications', given));
   const compiled = timed('compile it', 1, '', () => compileApplications(document));
   const copied = timed('clone it to another thread', 1, '', () => structuredClone(compiled));
@@ -98,7 +98,7 @@ export async function benchApplications(smoke: boolean): Promise<Results> {
   };
 }
 
-function documentOf(rules: number, prefixes: number): unknown {
+export function applicationsDocument(rules: number, prefixes: number): unknown {
   const each = Math.ceil(prefixes / rules);
   return {
     internal: ['10.0.0.0/8'],

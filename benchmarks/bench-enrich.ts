@@ -35,7 +35,7 @@ const SIZES = {
 type Size = (typeof SIZES)['full'];
 
 const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
-const LIMITS = { spanMsMax: 3_600_000, skewMsMax: 60_000 };
+export const LIMITS = { spanMsMax: 3_600_000, skewMsMax: 60_000 };
 const RECORDS_PER_DATAGRAM = 25;
 const FABRIC = 1000;
 const EXTERNAL_ONE_IN = 10;
@@ -141,7 +141,12 @@ const vmMac = (vm: number) =>
 const switchAddress = (index: number) => `192.0.2.${index + 1}`;
 
 /** VMs take turns over the hosts, hosts over the switches; every other switch sends IPFIX, the others sFlow. */
-function documentsOf({ vms, hosts, switches, rules }: Size): Documents {
+export function documentsOf({
+  vms,
+  hosts,
+  switches,
+  rules,
+}: Pick<Size, 'vms' | 'hosts' | 'switches' | 'rules'>): Documents {
   const apps = Math.ceil(rules / 2);
   return {
     inventory: inventoryChecker.check('inventory', {
@@ -200,7 +205,10 @@ function portOf(host: number, switches: number): number {
 }
 
 /** Each packet shows at the switch of its sender and at that of its receiver, if that is another. */
-function batchesOf(size: Size, peers: 'uniform' | 'popular'): FlowBatch[] {
+export function batchesOf(
+  size: Pick<Size, 'vms' | 'hosts' | 'switches' | 'rows' | 'batches'>,
+  peers: 'uniform' | 'popular',
+): FlowBatch[] {
   const { vms, hosts, switches, rows } = size;
   const random = createRandom(1, 2);
   // The logarithm of a rank is uniform where the nth is 1/n as likely as the first.

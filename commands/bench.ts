@@ -39,6 +39,10 @@ const BENCHMARKS: Readonly<
       'hostile datagrams and floods; FILE... are captures to mutate besides the built-in ones, the corpus without them',
     run: async (smoke, files) => (await import('../benchmarks/bench-fuzz.ts')).benchFuzz(smoke, files),
   },
+  knowledge: {
+    about: 'documents compiled, and handed over while batches are enriched',
+    run: async smoke => (await import('../benchmarks/bench-knowledge.ts')).benchKnowledge(smoke),
+  },
   outage: {
     about: 'Kafka away for ten minutes at 50,000 flows/s: loss, memory, and how fast the backlog goes',
     run: async (smoke, _files, { minutes = smoke ? 0.2 : 10, seed }) =>

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { maskWords, type Prefix, parseAddress, parsePrefix, type Words } from '../schemas/address.ts';
-import { createPrefixTable } from './prefix-table.ts';
+import { createPrefixTable, layPrefixes, openPrefixTable } from './prefix-table.ts';
 
 const tableOf = (...texts: string[]) =>
   createPrefixTable(texts.map((text, value) => ({ prefix: parsePrefix(text)!, value })));
@@ -41,9 +41,12 @@ test('agrees with a walk over all prefixes', () => {
         .filter(entry => String(maskWords(address, entry.length)) === String(entry.words))
         .sort((a, b) => b.length - a.length || a.value - b.value)
         .map(entry => entry.value);
-      const table = createPrefixTable(prefixes.map((entry, value) => ({ prefix: entry, value })));
-      expect(table.all(address)).toEqual(holding);
-      expect(table.longest(address)).toBe(holding[0] ?? -1);
+      const entries = prefixes.map((entry, value) => ({ prefix: entry, value }));
+      // A large table knows which lengths a network has.
+      for (const table of [createPrefixTable(entries), openPrefixTable(layPrefixes(entries, 2000))]) {
+        expect(table.all(address)).toEqual(holding);
+        expect(table.longest(address)).toBe(holding[0] ?? -1);
+      }
     }),
   );
 });

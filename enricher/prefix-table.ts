@@ -2,7 +2,7 @@
 // probed once per distinct length: documents use few lengths, and results are cached per address by endpoints.ts. A
 // compiled table is typed arrays alone, so that a million prefixes can be laid out in another thread.
 
-import type { Prefix, Words } from '../schemas/address.ts';
+import { isMapped4, type Prefix, type Words } from '../schemas/address.ts';
 import { createHashTable, openHashTable } from './hash-table.ts';
 
 export interface PrefixTable {
@@ -25,9 +25,19 @@ export interface PrefixData {
   readonly lengths: Uint8Array;
   readonly starts: Uint32Array;
   readonly values: Uint32Array;
+  /**
+   * By the first 16 bits of an IPv4 address, which lengths beyond them its prefixes have: bit n for /(n + 17). Empty in a
+   * small table. A million prefixes lie in few networks, and each length that need not be probed saves a cache miss.
+   */
+  readonly lengthsOf: Uint16Array;
 }
 
 const KEY_WORDS = 5;
+/** Length of an IPv4 /17 here. */
+const BEHIND_NETWORK = 96 + 17;
+const NETWORKS = 65_536;
+const SMALL_TABLE_MAX = 1000;
+const EVERY_LENGTH = 0xffff;
 
 export function compilePrefixes(entries: readonly PrefixEntry[]): PrefixData {
   return layPrefixes(entries, entries.length);
@@ -41,11 +51,14 @@ export function layPrefixes(entries: Iterable<PrefixEntry>, countMax: number): P
   const given = new Uint32Array(countMax);
   const counts = new Uint32Array(countMax);
   const hasLength = new Uint8Array(129);
+  const lengthsOf = new Uint16Array(countMax > SMALL_TABLE_MAX ? NETWORKS : 0);
   let count = 0;
   let distinct = 0;
   for (const { prefix, value } of entries) {
     setKey(key, prefix.words, prefix.length);
     hasLength[prefix.length] = 1;
+    if (lengthsOf.length > 0 && prefix.length >= BEHIND_NETWORK && isMapped4(prefix.words))
+      lengthsOf[prefix.words[3] >>> 16]! |= 1 << (prefix.length - BEHIND_NETWORK);
     let number = table.find(key, 0);
     if (number < 0) {
       number = distinct++;
@@ -61,15 +74,21 @@ export function layPrefixes(entries: Iterable<PrefixEntry>, countMax: number): P
   const values = new Uint32Array(count);
   for (let i = 0; i < count; i++) values[next[numbers[i]!]!++] = given[i]!;
   const lengths = Uint8Array.from([...hasLength.keys()].filter(length => hasLength[length] === 1)).reverse();
-  return { slots: table.words, lengths, starts, values };
+  return { slots: table.words, lengths, starts, values, lengthsOf };
 }
 
-export function openPrefixTable({ slots, lengths, starts, values }: PrefixData): PrefixTable {
+export function openPrefixTable({ slots, lengths, starts, values, lengthsOf }: PrefixData): PrefixTable {
   const table = openHashTable(KEY_WORDS, slots);
   const key = new Uint32Array(KEY_WORDS);
+  const bitsOf = (address: Words): number =>
+    lengthsOf.length > 0 && isMapped4(address) ? lengthsOf[address[3] >>> 16]! : EVERY_LENGTH;
+  const isAbsent = (bits: number, length: number): boolean =>
+    length >= BEHIND_NETWORK && ((bits >>> (length - BEHIND_NETWORK)) & 1) === 0;
   return {
     longest(address) {
+      const bits = bitsOf(address);
       for (const length of lengths) {
+        if (isAbsent(bits, length)) continue;
         setKey(key, address, length);
         const found = table.find(key, 0);
         if (found >= 0) return values[starts[found]!]!;
@@ -78,7 +97,9 @@ export function openPrefixTable({ slots, lengths, starts, values }: PrefixData):
     },
     all(address) {
       const found: number[] = [];
+      const bits = bitsOf(address);
       for (const length of lengths) {
+        if (isAbsent(bits, length)) continue;
         setKey(key, address, length);
         const number = table.find(key, 0);
         if (number >= 0) found.push(...values.subarray(starts[number]!, starts[number + 1]!));

@@ -13,6 +13,8 @@ export interface TextData {
   readonly values: Uint32Array;
   /** Distinct lengths of the texts, the shortest first. */
   readonly lengths: Uint32Array;
+  /** A bit for each length and first two units that a text has: most slices are no text, and need not be hashed to know it. */
+  readonly heads: Uint32Array;
 }
 
 export interface TextTable {
@@ -39,11 +41,14 @@ export function compileTexts(entries: readonly TextEntry[]): TextData {
   const textStarts = new Uint32Array(lists.size + 1);
   const starts = new Uint32Array(lists.size + 1);
   const lengths = new Set<number>();
+  const heads = new Uint32Array(HEADS / 32);
   let number = 0;
   for (const [text, list] of lists) {
     textStarts[number + 1] = textStarts[number]! + text.length;
     starts[number + 1] = starts[number]! + list.length;
     lengths.add(text.length);
+    const head = headOf(text, 0, text.length);
+    heads[head >>> 5]! |= 1 << (head & 31);
     let slot = hashOf(text, 0, text.length) & (slotCount - 1);
     while (slots[slot] !== 0) slot = (slot + 1) & (slotCount - 1);
     slots[slot] = ++number;
@@ -56,10 +61,10 @@ export function compileTexts(entries: readonly TextEntry[]): TextData {
     values.set(list, starts[number]!);
     number++;
   }
-  return { slots, textStarts, units, starts, values, lengths: Uint32Array.from(lengths).sort() };
+  return { slots, textStarts, units, starts, values, lengths: Uint32Array.from(lengths).sort(), heads };
 }
 
-export function openTextTable({ slots, textStarts, units, starts, values, lengths }: TextData): TextTable {
+export function openTextTable({ slots, textStarts, units, starts, values, lengths, heads }: TextData): TextTable {
   const mask = slots.length - 1;
   const isText = (number: number, text: string, from: number, length: number): boolean => {
     const at = textStarts[number]!;
@@ -71,6 +76,8 @@ export function openTextTable({ slots, textStarts, units, starts, values, length
     lengths,
     collect(text, from, to, found) {
       if (values.length === 0) return;
+      const head = headOf(text, from, to);
+      if (((heads[head >>> 5]! >>> (head & 31)) & 1) === 0) return;
       for (let slot = hashOf(text, from, to) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
         const number = slots[slot]! - 1;
         if (!isText(number, text, from, to - from)) continue;
@@ -79,6 +86,15 @@ export function openTextTable({ slots, textStarts, units, starts, values, length
       }
     },
   };
+}
+
+const HEADS = 8192;
+
+/** Of a slice of length 0 or 1 the units beyond its end count as 0. */
+function headOf(text: string, from: number, to: number): number {
+  const first = from < to ? text.charCodeAt(from) : 0;
+  const second = from + 1 < to ? text.charCodeAt(from + 1) : 0;
+  return (Math.imul(first, 0x2f) ^ Math.imul(second, 0x3d1) ^ Math.imul(to - from, 0x9d)) & (HEADS - 1);
 }
 
 function hashOf(text: string, from: number, to: number): number {

@@ -3,7 +3,8 @@
 // (docs/decisions/0001-node-keys.md). The top byte is the class; below it stands either the thing itself (IPv4
 // prefixes, services) or 56 bits of a SHA-256 of its identity.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { swap32 } from './address.ts';
 
 export const NODE_CLASSES = {
   explicit: 0x01,
@@ -37,11 +38,10 @@ export function explicitKey(node: ExplicitNode): Key {
 
 /** Key of a thing named by text, such as a VM's UUID within its source or an application's id. */
 export function hashedKey(nodeClass: NodeClass, identity: string): Key {
-  const digest = createHash('sha256').update(identity).digest();
-  return {
-    low: digest.readUInt32LE(0),
-    high: ((NODE_CLASSES[nodeClass] << 24) | (digest.readUInt32LE(4) & 0xffffff)) >>> 0,
-  };
+  // As one call with a text for a result it takes 0.5 us, with a Hash and a Buffer 1.5 us; a new state hashes each endpoint.
+  const digest = hash('sha256', identity);
+  const word = (at: number) => swap32(Number.parseInt(digest.slice(at, at + 8), 16));
+  return { low: word(0), high: ((NODE_CLASSES[nodeClass] << 24) | (word(8) & 0xffffff)) >>> 0 };
 }
 
 /** Key of an IPv4 prefix, exact: length in bits 32-37, address in the low word. */
