@@ -75,7 +75,11 @@ export interface EndpointTable {
   clear(): void;
 }
 
-export const BLOCK_ROWS = 512;
+/**
+ * The entries of both ends of a block, 32 KiB, stay in the first-level cache from stage to stage: blocks of half and of
+ * twice as many rows took about a seventh longer (bench enrich).
+ */
+export const BLOCK_ROWS = 256;
 
 /** Of a word of the index: the number of the entry, 0 none; above it the same bits of the hash. */
 const NUMBER_BITS = 21;
