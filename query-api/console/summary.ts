@@ -110,7 +110,7 @@ export function createSummary(root: HTMLElement): Summary {
         'inventory',
         age === undefined ? 'none' : formatAge(age),
         coverage !== null
-          ? `${formatShare(coverage)} of VM pairs seen`
+          ? `${formatShare(coverage)} of pairs seen`
           : inventoryAsOf === null
             ? 'coverage unknown'
             : formatTime(inventoryAsOf),
