@@ -300,7 +300,9 @@ describe('loss and late datagrams at once', () => {
       [5, 20, 60, 100, 300, 2000].flatMap(samplesPerS => [0, 0.05, 0.2].map(loss => ({ rate, samplesPerS, loss }))),
     ),
   )('1 in $rate, $samplesPerS samples/s, loss $loss: totals have no bias', way => {
-    const ratios = Array.from({ length: way.samplesPerS <= 100 ? 20 : way.samplesPerS < 1000 ? 8 : 3 }, (_, i) => ratioOf(i + 1, way));
+    const ratios = Array.from({ length: way.samplesPerS <= 100 ? 20 : way.samplesPerS < 1000 ? 8 : 3 }, (_, i) =>
+      ratioOf(i + 1, way),
+    );
     const mean = sum(ratios) / ratios.length;
     // To the packet where nothing is lost and nothing drawn.
     if (way.rate === 1 && way.loss === 0) expect(new Set(ratios)).toEqual(new Set([1]));
