@@ -9,6 +9,7 @@ const SLOW = [
   'benchmarks/bench.integration.test.ts',
   'benchmarks/chaos.integration.test.ts',
   'benchmarks/estimator.test.ts',
+  'commands/attacks.integration.test.ts',
   'commands/demo.integration.test.ts',
   'commands/failover.integration.test.ts',
   'commands/kafka.integration.test.ts',

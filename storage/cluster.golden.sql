@@ -427,7 +427,7 @@ FROM
         if(weight = 1, estBytes, toUInt64(estBytes * toFloat64(weight))) AS totalBytes,
         if(weight = 1, estPackets, toUInt64(estPackets * toFloat64(weight))) AS totalPackets,
         (varBytes * toFloat64(weight)) * toFloat64(weight) AS totalVariance,
-        if(samplingRate > 1, packets, 0) AS sampled,
+        multiIf(samplingRate <= 1, 0, rateSource = 8, intDiv(packets, samplingRate), packets) AS sampled,
         toUInt64(toUnixTimestamp64Milli(flowStart)) AS msBegin,
         greatest(toUInt64(toUnixTimestamp64Milli(flowEnd)), msBegin + 1) AS msEnd,
         toUInt64(msEnd - msBegin) AS span,
