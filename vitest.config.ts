@@ -19,6 +19,7 @@ const SLOW = [
   'commands/poison.integration.test.ts',
   'commands/privacy.integration.test.ts',
   'commands/reenrich.integration.test.ts',
+  'commands/running.integration.test.ts',
   'commands/secrets.integration.test.ts',
   'commands/sharded.integration.test.ts',
   'commands/simulation*.integration.test.ts',

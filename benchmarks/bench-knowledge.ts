@@ -127,7 +127,7 @@ interface Swap {
 
 /** Distinct addresses of the first batch: each is looked up anew after a swap. */
 function endsOf(size: Size): number {
-  const [first] = batchesOf({ ...size, batches: 1 });
+  const [first] = batchesOf({ ...size, batches: 1 }, 'uniform');
   const { srcAddr, dstAddr } = first!.columns;
   const ends = new Set<number>();
   for (let row = 0; row < size.rows; row++) ends.add(srcAddr[4 * row + 3]!).add(dstAddr[4 * row + 3]!);
