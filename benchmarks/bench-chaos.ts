@@ -44,7 +44,7 @@ const FILL_REST_MS = 5000;
 /** A service that was started is left alone for so long. */
 const REST_MS = 3000;
 const RECOVERY_MS_MAX = 30_000;
-const DRAIN_MS_MAX = 180_000;
+const DRAIN_MS_MAX = 120_000;
 /** Far enough that the pass takes every minute for ripe. */
 const RIPE_MS = 600_000;
 const POLL_MS = 250;
@@ -66,7 +66,11 @@ export async function benchChaos({ minutes, seed, smoke }: ChaosOptions): Promis
   let keep = true;
   try {
     const random = createRandom(seed, 1);
-    const proxy = await startFaultyProxy({ target: installation.address.url, random, hangMs: HANG_MS });
+    const proxy = await startFaultyProxy({
+      target: installation.address.url,
+      random: createRandom(seed, 2),
+      hangMs: HANG_MS,
+    });
     const arena = await startArena(installation, proxy);
     const storage = installation.connect(DATABASE);
     const collectors = [1, 2].map(number => arena.services[`collector-${number}`]!);
@@ -312,8 +316,31 @@ async function recovered(arena: Arena, sinceMs: number): Promise<number> {
     },
     DRAIN_MS_MAX,
     'everything of before the last fault stored',
-  );
+  ).catch(async error => {
+    throw new Error(`${error.message}; ${await stateOf(arena, ends)}`);
+  });
   return Date.now() - sinceMs;
+}
+
+/** For whoever looks for what stands still. */
+async function stateOf({ installation, services }: Arena, ends: readonly number[] | undefined): Promise<string> {
+  const progress = await installation.progress();
+  const names = [
+    'kafka_up',
+    'kafka_partitions',
+    'kafka_lag_batches',
+    'enricher_inserts_in_flight',
+    'kafka_batches_received_total',
+    'kafka_batches_acknowledged_total',
+  ];
+  const told = await Promise.all(
+    Object.values(services).map(async service => {
+      const metrics = await service.metrics();
+      const values = names.map(name => `${name} ${metrics?.sum(name)}`);
+      return `${service.name}: ready ${await service.ready()}, ${values.join(', ')}`;
+    }),
+  );
+  return `wanted ${ends}, ${JSON.stringify(progress)}; ${told.join('; ')}`;
 }
 
 async function drained({ installation, services }: Arena): Promise<void> {

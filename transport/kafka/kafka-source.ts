@@ -47,6 +47,7 @@ const COMMIT_MS_MAX = 5000;
 /** An idle consumer sends a heartbeat every five seconds. */
 const SILENT_MS_MAX = 12_000;
 const STOP_MS_MAX = 8000;
+const RETIRE_MS = 100;
 /** A member that died holds its partitions, and a group that forms anew, for so long. */
 const SESSION_MS = 10_000;
 const REBALANCE_MS = 15_000;
@@ -263,7 +264,9 @@ export function createKafkaSource(
       retry: CONSUMER_RETRY,
     });
     consumer = fresh;
+    retireLater(fresh, () => consumer === fresh);
     fresh.on(fresh.events.GROUP_JOIN, ({ payload }) => {
+      if (consumer !== fresh) return;
       const mine = payload.memberAssignment[topics.batches] ?? [];
       offsets.assign(mine);
       lags.clear();
@@ -272,9 +275,11 @@ export function createKafkaSource(
       counters.set('lag', 0);
       hear();
     });
-    fresh.on(fresh.events.HEARTBEAT, hear);
+    fresh.on(fresh.events.HEARTBEAT, () => {
+      if (consumer === fresh) hear();
+    });
     fresh.on(fresh.events.CRASH, ({ payload }) => {
-      counters.set('up', 0);
+      if (consumer === fresh) counters.set('up', 0);
       crashed(payload, () => consumer === fresh);
     });
     await fresh.connect();
@@ -286,11 +291,18 @@ export function createKafkaSource(
       retry: CONSUMER_RETRY,
     });
     facts = everything;
+    retireLater(everything, () => facts === everything);
     everything.on(everything.events.CRASH, ({ payload }) => crashed(payload, () => facts === everything));
     await everything.connect();
     await everything.subscribe({ topics: [topics.facts], fromBeginning: true });
     const running = { autoCommit: false, eachBatchAutoResolve: false };
-    await fresh.run({ ...running, partitionsConsumedConcurrently: WAITING_MAX, eachBatch: takeBatches });
+    await fresh.run({
+      ...running,
+      partitionsConsumedConcurrently: WAITING_MAX,
+      eachBatch: async payload => {
+        if (consumer === fresh) await takeBatches(payload);
+      },
+    });
     await everything.run({ ...running, eachBatch: takeFacts });
   }
 
@@ -307,8 +319,26 @@ export function createKafkaSource(
     });
   }
 
+  /**
+   * One that was given up while it looked for Kafka joins the group all the same when Kafka is back. Then it would hold
+   * partitions of which nobody commits anything: it leaves as soon as it is heard of.
+   */
+  function retireLater(member: Consumer, isCurrent: () => boolean): void {
+    const retire = () => {
+      if (!isCurrent()) setTimeout(() => member.disconnect().catch(() => {}), RETIRE_MS);
+    };
+    member.on(member.events.GROUP_JOIN, retire);
+    member.on(member.events.HEARTBEAT, retire);
+  }
+
   async function disconnectConsumers(): Promise<void> {
-    await Promise.all([consumer?.disconnect().catch(() => {}), facts?.disconnect().catch(() => {})]);
+    const given = [consumer, facts];
+    consumer = undefined;
+    facts = undefined;
+    await Promise.race([
+      Promise.all(given.map(member => member?.disconnect().catch(() => {}))),
+      sleep(STOP_MS_MAX, undefined, { ref: false }),
+    ]);
   }
 
   async function keepStarting(): Promise<void> {
