@@ -1,4 +1,4 @@
-# Hairpin as an image. No container engine was at hand where this was written: it has been read, not run.
+# Hairpin as an image. It has been read and compared with the program (commands/compose.test.ts), not run.
 FROM node:24.21.0-bookworm-slim
 WORKDIR /hairpin
 COPY package.json package-lock.json .npmrc ./

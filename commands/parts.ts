@@ -17,7 +17,7 @@ import { createLog, type Log } from '../service/log.ts';
 import { createMetrics, type Metrics } from '../service/metrics.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
 import { createEmbeddedServer, type EmbeddedServer } from '../storage/embedded.ts';
-import { migrate } from '../storage/migrate.ts';
+import { type MigrationOptions, migrate } from '../storage/migrate.ts';
 import { isReplicated } from '../storage/placement.ts';
 import { openStorage } from '../storage/sharded.ts';
 import { type OpenedSpool, openSpool } from '../transport/spool.ts';
@@ -133,7 +133,10 @@ export interface StartedStorage {
 }
 
 /** ClickHouse with its tables as this version wants them, and whether it goes on answering. */
-export async function startStorage({ configuration, metrics, lifecycle, data }: Process): Promise<StartedStorage> {
+export async function startStorage(
+  { configuration, metrics, lifecycle, data }: Process,
+  migration: MigrationOptions = {},
+): Promise<StartedStorage> {
   const counters = openCounters(STORAGE_COUNTERS);
   metrics.register(counters);
   const { address, embedded } = await serverOf(configuration, data, lifecycle);
@@ -141,7 +144,7 @@ export async function startStorage({ configuration, metrics, lifecycle, data }: 
   const owner = openStorage({ ...address, form: configuration, queryTimeoutMs });
   await lifecycle.start({
     name: 'ClickHouse client',
-    start: () => migrate(owner, configuration),
+    start: () => migrate(owner, configuration, migration),
     stop: () => owner.close(),
   });
   const reader = createStorage({

@@ -83,7 +83,7 @@ export async function queryApi(args: readonly string[]): Promise<number> {
   const configuration = serviceConfiguration(args, 'query-api', QUERY_API_HELP, ['clickhouse']);
   if (!configuration) return 0;
   const running = await startProcess(configuration, 'query-api', async process => {
-    const storage = await startStorage(process);
+    const storage = await startStorage(process, { keepsAges: true });
     return { url: await startQueryApi(process, storage, () => [storage.health()]) };
   });
   say(`query-api: ${running.url}/`);

@@ -30,6 +30,7 @@ import type { Snapshot } from './snapshot.ts';
 
 const PASS_INTERVAL_MS = 5000;
 const AUDIT_INTERVAL_MS = 600_000;
+const DAY_QUESTION_MS = 300_000;
 const EXIT_MS_MAX = 500;
 
 const { configuration, storage: address, counters, carrier, restarted } = workerData as EnricherData;
@@ -60,6 +61,12 @@ const exchange = createServicesExchange({
   ...(privacy && { mayStore: address => !isOutside(newestSnapshot(), address) }),
 });
 const pass = createPass({ storage, log });
+/** Questions of the audit read a day. */
+const auditing = openStorage({
+  ...address,
+  form: configuration,
+  queryTimeoutMs: Math.max(configuration.queryTimeoutMs, DAY_QUESTION_MS),
+});
 const owner = createPassOwner(storage);
 
 /** Batches of the spool, or of Kafka; `stop` lets go of what this thread holds of the carrier. */
@@ -101,12 +108,20 @@ async function recover(): Promise<void> {
 }
 
 let auditedAtMs = 0;
+/** Beside the pass, which goes on: a large day takes a while. */
+let audit: Promise<void> | undefined;
 async function passAndAudit(signal: AbortSignal): Promise<void> {
   await pass.run(Date.now());
-  if (Date.now() - auditedAtMs < AUDIT_INTERVAL_MS) return;
+  if (audit || Date.now() - auditedAtMs < AUDIT_INTERVAL_MS) return;
   auditedAtMs = Date.now();
+  audit = auditOnce(signal).finally(() => {
+    audit = undefined;
+  });
+}
+
+async function auditOnce(signal: AbortSignal): Promise<void> {
   try {
-    const { audited, rebuilt } = await auditDays({ storage, log, signal }, Date.now());
+    const { audited, rebuilt } = await auditDays({ storage: auditing, log, signal }, nowMs());
     counted.add('daysAudited', audited.length);
     counted.add('daysRebuilt', rebuilt.length);
   } catch (error) {
@@ -152,8 +167,9 @@ try {
     await exchange.stop();
     await source.stop();
     await passing;
+    await audit;
     await owner.resign().catch(() => {}); // then the next one waits until this one is silent for long enough
-    await storage.close();
+    await Promise.all([storage, auditing].map(client => client.close()));
     parentPort!.close();
     // A client that looks for Kafka would keep the thread.
     setTimeout(() => process.exit(), EXIT_MS_MAX).unref();

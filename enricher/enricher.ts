@@ -33,12 +33,12 @@ import { timeAt } from './times.ts';
 
 /**
  * A batch delivered again is inserted again, under its token: ClickHouse leaves out what it has, in the table and in each
- * roll-up, also where it died between the two. It remembers the tokens of 100,000 blocks of each table, 10 hours of two a
- * second being 72,000; and few come between a try and its repetition, because what was left is taken up oldest first. A
+ * roll-up, also where it died between the two. It remembers the tokens of 100,000 blocks of each table, an hour of 16 a
+ * second (eight receive workers) being 57,600; and few come between a try and its repetition, because what was left is taken up oldest first. A
  * batch received longer ago than this is looked up in the table before its first try. What remains: a crash between table
  * and roll-up, and then more than this until the next start, leaves the roll-up without that batch.
  */
-const TOKEN_TRUST_MS = 10 * 3_600_000;
+const TOKEN_TRUST_MS = 3_600_000;
 
 /** Roll-ups hold seconds of 32 bits, and ClickHouse stores a time that it cannot hold as another one, in silence. */
 const RECEIVED_MS_MAX = Date.UTC(2100, 0, 1);

@@ -138,6 +138,7 @@ export async function reenrichDay(context: DayContext): Promise<DayOutcome> {
       await rollUp(END_OF_TIME_S, passedS);
       await fillEmpty(storage, run, day);
       await checkStaged(storage, run, day, tally);
+      if (tally.records === 0n) throw new DayRefused(`${day} has no records any more`);
       await reached('checked');
       inTime();
       if ((await leaseHolder(storage)) !== run) throw new Error(`${day} is not swapped: another run has taken over`);

@@ -27,7 +27,7 @@ const LOOK_AGAIN_MS = 2000;
 export function createCallers(file: string, log: Log): Callers {
   if (file === '') return { identify: () => EVERYBODY, required: false };
   let { stamp, tokens } = read(file);
-  let lookedAtMs = Date.now();
+  let lookedAtMs = Number.NEGATIVE_INFINITY;
 
   const lookAgain = (nowMs: number) => {
     if (nowMs - lookedAtMs < LOOK_AGAIN_MS) return;

@@ -10,7 +10,7 @@ import { parsePrefix } from './address.ts';
 import { parsePortSpan } from './applications.ts';
 import { CLOCK_PATTERN, CLOCK_SPEED_MAX, parseClock } from './clock.ts';
 import { DocumentError, documentChecker, type Fault } from './documents.ts';
-import { parseRetention, RETAINED_TABLES } from './retention.ts';
+import { DAYS_MAX, parseRetention, RETAINED_TABLES } from './retention.ts';
 
 const MiB = 1024 * 1024;
 const port = { minimum: 1, maximum: 65535 };
@@ -237,7 +237,7 @@ const key = {
   rollupRetentionDays: Type.Integer({
     default: 800,
     minimum: 1,
-    maximum: 36500,
+    maximum: DAYS_MAX,
     description: 'days hourly roll-ups are kept; minute and 5-minute ones a tenth of it',
   }),
   retention: Type.Array(Type.String(), {

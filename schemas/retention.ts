@@ -18,7 +18,8 @@ export const RETAINED_TABLES = [
 ] as const;
 export type RetainedTable = (typeof RETAINED_TABLES)[number];
 
-const DAYS_MAX = 36_500;
+/** Days are reckoned from 1970 in 16 bits, and times in 32 bits of seconds: more would wrap, to what is long gone. */
+export const DAYS_MAX = 20_000;
 
 /** Undefined when the text is not `TABLE=DAYS`. */
 export function parseRetention(text: string): { readonly table: RetainedTable; readonly days: number } | undefined {

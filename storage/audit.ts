@@ -1,5 +1,6 @@
 // Roll-ups compared with the records that they were made of, day by day: as many records, as many bytes, in each table. A
-// day is looked at once, when it is over and the pass has had it; a difference is told and rebuilt (enricher/rebuild.ts).
+// day is looked at once, when it is over and the pass has had it; a difference is told, and rebuilt where the records are all
+// there (enricher/rebuild.ts).
 //
 // What makes a difference: a server that died between a table and its roll-up and came back only after it had forgotten the
 // token; a clock that went back; hands. Days of which retention may have taken records are left out.
@@ -54,12 +55,15 @@ export async function daysToAudit(home: ClickHouse, storage: ClickHouse, nowMs: 
   return days;
 }
 
-/** As the table itself says. */
+/** The shortest time that records or one of their roll-ups are kept, as the tables themselves say. */
 async function keptDays(storage: ClickHouse): Promise<number> {
-  const [row] = await storage.select<{ sql: string }>(
-    "SELECT create_table_query AS sql FROM system.tables WHERE database = currentDatabase() AND name = 'flows'",
+  const names = ['flows', ...TABLES.map(({ table }) => table)];
+  const rows = await storage.select<{ sql: string }>(
+    'SELECT create_table_query AS sql FROM system.tables WHERE database = currentDatabase() AND name IN {names:Array(String)}',
+    { names },
   );
-  return Number(/TTL .*toIntervalDay\((\d+)\)/.exec(row?.sql ?? '')?.[1] ?? 0);
+  const days = rows.map(({ sql }) => Number(/TTL .*toIntervalDay\((\d+)\)/.exec(sql)?.[1] ?? 0));
+  return Math.min(...days, rows.length < names.length ? 0 : Number.POSITIVE_INFINITY);
 }
 
 export function markAudited(home: ClickHouse, day: number): Promise<void> {
@@ -96,7 +100,7 @@ export async function compareDay(home: ClickHouse, storage: ClickHouse, day: num
   });
 }
 
-/** An hour at a time, so that no question takes long however many records there are; they are sorted by receipt. */
+/** An hour at a time: records are sorted by receipt. */
 async function tellHour(
   storage: ClickHouse,
   day: number,

@@ -46,14 +46,23 @@ function statementsOf({ tables }: Migration, config: MigrationConfiguration, pla
   return [...made.map(table => createTableSql(table, config, place)), ...(tables ? [] : createViewsSql(place))];
 }
 
+export interface MigrationOptions {
+  /** Leaves retention as it stands: for processes that only read, whose configuration nobody keeps equal. */
+  readonly keepsAges?: boolean;
+}
+
 /** Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or STORAGE_FAILED. */
-export async function migrate(storage: ClickHouse, config: MigrationConfiguration): Promise<void> {
+export async function migrate(
+  storage: ClickHouse,
+  config: MigrationConfiguration,
+  { keepsAges = false }: MigrationOptions = {},
+): Promise<void> {
   try {
     checkVersion(await storage.serverVersion());
-    if (isForm(config)) await migrateShards(storage.shards ?? [], config);
+    if (isForm(config)) await migrateShards(storage.shards ?? [], config, keepsAges);
     else {
-      await prepare(storage, config, HERE);
-      await dropExpired(storage, config);
+      await prepare(storage, config, HERE, keepsAges);
+      if (!keepsAges) await dropExpired(storage, config);
     }
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
@@ -76,17 +85,21 @@ function isForm(config: MigrationConfiguration): config is MigrationConfiguratio
 }
 
 /** Tables with rows, then the ones in front of them: server by server, or from the first one everywhere at once. */
-async function migrateShards(shards: readonly ClickHouse[], config: MigrationConfiguration & FormConfiguration) {
+async function migrateShards(
+  shards: readonly ClickHouse[],
+  config: MigrationConfiguration & FormConfiguration,
+  keepsAges: boolean,
+): Promise<void> {
   const everywhere = isReplicated(config);
   const from = everywhere ? shards.slice(0, 1) : shards;
-  for (const shard of from) await prepare(shard, config, everywhere ? localPlacement(config) : HERE);
+  for (const shard of from) await prepare(shard, config, everywhere ? localPlacement(config) : HERE, keepsAges);
   const front = frontPlacement(config);
   for (const shard of from) {
     for (const statement of frontStatements(config)) await shard.command(statement);
     await alignColumns(shard, front, config.clickhouseDatabase);
     await shard.command(createFlowsNamedSql(front));
   }
-  for (const shard of shards) await dropExpired(shard, config);
+  if (!keepsAges) for (const shard of shards) await dropExpired(shard, config);
 }
 
 function frontStatements(config: FormConfiguration): string[] {
@@ -110,11 +123,16 @@ export function clusterStatements(config: MigrationConfiguration & FormConfigura
 }
 
 /** The database of `storage`, with every table, view and column. */
-async function prepare(storage: ClickHouse, config: MigrationConfiguration, place: Placement): Promise<void> {
+async function prepare(
+  storage: ClickHouse,
+  config: MigrationConfiguration,
+  place: Placement,
+  keepsAges: boolean,
+): Promise<void> {
   await storage.createDatabase(place.everywhere);
   await runMigrations(storage, config, place);
   await alignColumns(storage, place);
-  await alignTables(storage, config, place);
+  if (!keepsAges) await alignTables(storage, config, place);
   await storage.command(createFlowsNamedSql(place));
 }
 
@@ -204,7 +222,7 @@ async function dropExpired(storage: ClickHouse, config: MigrationConfiguration):
   for (const table of daily) {
     const days = await storage.select<{ partition: string }>(
       `SELECT DISTINCT partition FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND active
-         AND toDate(YYYYMMDDToDate(toUInt32(partition))) < toDate(now('UTC')) - {days:UInt32} ORDER BY partition`,
+         AND toUInt32(partition) < toYYYYMMDD(now('UTC') - toIntervalDay({days:UInt32})) ORDER BY partition`,
       { table: table.name, days: retainedDays(table, config) + 2 },
     );
     for (const { partition } of days) await storage.command(`ALTER TABLE ${table.name} DROP PARTITION ${partition}`);

@@ -13,6 +13,9 @@ import { adoptRecords, dropStaged, swapStaged } from './staging.ts';
 import { StorageError } from './storage.ts';
 
 /** A run that has been silent for longer is taken for dead. */
+/** In the place of the documents a run applied: it applied none, and made roll-ups anew (enricher/rebuild.ts). */
+export const REBUILD = 'rebuild';
+
 export const LEASE_S = 20;
 export const HEARTBEAT_MS = 3000;
 
@@ -149,7 +152,8 @@ export async function endDeadRun(storage: ClickHouse, run: string): Promise<void
   }
   if (day !== undefined && last?.state === 'swapped') return endSwap(storage, last);
   const heir = newRun();
-  const kept = await adoptRecords(storage, run, heir);
+  // A rebuild is quickly begun anew, and takes up nothing.
+  const kept = last?.knowledge !== REBUILD && (await adoptRecords(storage, run, heir));
   await dropStaged(storage, { run });
   await statementsEnded(storage, run);
   if (day !== undefined) await liftFence(storage, run);

@@ -14,9 +14,9 @@ export interface Watch {
 }
 
 const LOOK_EVERY_MS = 200;
-/** A row that is refused now was in a batch for a second, and waited for the encoder. The drops are read once a second. */
+/** A row that is refused now was in a batch for half a second, and waited for the encoder. The drops are read once a second. */
 const LOOK_BACK_MS = 3000;
-/** The open batch, which is a second old at most, and what waited for the encoder on a busy machine. */
+/** The open batch, which is half a second old at most, and what waited for the encoder on a busy machine. */
 const KILL_LOOK_BACK_MS = 3000;
 /** Between two looks that a collector answered: it stood still, and what it counts afterwards may be from before that. */
 const STALL_MS = 1000;

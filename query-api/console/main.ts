@@ -99,10 +99,10 @@ async function refresh(): Promise<void> {
 function signIn(): void {
   document.body.classList.remove('asking');
   document.body.dataset['state'] = 'locked';
-  matrixAnswer = undefined;
-  for (const id of ['summary', 'matrix-view', 'exporters-view', 'coverage-view']) byId(id).hidden = true;
-  byId('sign-out').hidden = true;
-  setText(byId('about'), '');
+  [matrixAnswer, exportersAnswer, coverageAnswer, coverageShown] = [undefined, undefined, undefined, ''];
+  for (const id of ['summary', 'matrix-view', 'exporters-view', 'coverage-view', 'sign-out']) byId(id).hidden = true;
+  for (const id of ['exporters-view', 'coverage-view']) byId(id).replaceChildren();
+  for (const id of ['about', 'exporter-count', 'readout']) setText(byId(id), '');
   const refused = token() !== undefined;
   forgetToken();
   // A form that somebody types into stays.

@@ -19,6 +19,9 @@ export function tokenForm(refused: boolean, given: () => void): HTMLElement {
     id: 'token',
     name: 'token',
     required: true,
+    // What a header can hold: a pasted ellipsis would fail in every question.
+    pattern: '[\\x21-\\x7e]+',
+    title: 'letters, digits, - and _',
     autocomplete: 'current-password',
     spellcheck: 'false',
     placeholder: 'hp_…',
