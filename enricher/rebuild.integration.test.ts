@@ -122,3 +122,19 @@ test('one that died is begun anew before its swap, and completed in it', async (
   expect(await audit(storage)).toMatchObject({ audited: expect.arrayContaining([DAY]), rebuilt: [] });
   expect(await sums(storage)).toEqual(before);
 });
+
+test.each(['some', 'all'])('where %s records are gone their roll-ups, all that is left of them, stay', async share => {
+  const storage = await filled();
+  const before = await sums(storage);
+  const where = share === 'all' ? '1' : 'srcVm < 4';
+  await storage.command(`ALTER TABLE flows DELETE WHERE ${where} SETTINGS mutations_sync = 1`);
+  expect(await audit(storage)).toMatchObject({ audited: expect.arrayContaining([DAY]), rebuilt: [] });
+  expect(await sums(storage)).toEqual(before);
+  expect(await standingFences(storage)).toEqual([]);
+});
+
+test('where a roll-up is kept for fewer days than are looked at, only days that it has whole are compared', async () => {
+  const storage = await filled();
+  await migrate(storage, { ...CONFIG, retention: ['traffic_1m=2'] });
+  expect((await audit(storage)).audited).not.toContain(DAY);
+});

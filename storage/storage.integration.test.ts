@@ -10,7 +10,7 @@ import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { keyToBigint, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/keys.ts';
-import { RETAINED_TABLES } from '../schemas/retention.ts';
+import { DAYS_MAX, RETAINED_TABLES } from '../schemas/retention.ts';
 import { type ClickHouse, createStorage } from './client.ts';
 import { checkVersion, migrate } from './migrate.ts';
 import { StorageError, type StoredFact } from './storage.ts';
@@ -472,6 +472,22 @@ describe('migration', () => {
     await storage.insertArrow('flows', flowsArrow('late', [{ receivedAt: today - 20 * DAY_MS }]), 'late');
     await migrate(storage, shorter);
     expect(await days('flows')).toEqual([0, 5]);
+  });
+
+  test('keeps everything under the longest retention there may be, and a reader leaves retention alone', async () => {
+    const storage = await fresh();
+    await storage.insertArrow('flows', flowsArrow('kept', [{ receivedAt: Date.now() }]), 'kept');
+    const longest = { ...CONFIG, retentionDays: 3650, rollupRetentionDays: DAYS_MAX };
+    for (let starts = 0; starts < 2; starts++) await migrate(storage, longest);
+    await storage.command('OPTIMIZE TABLE traffic_1h FINAL');
+    expect(await storage.select('SELECT sum(records) AS n FROM traffic_1h')).toEqual([{ n: '1' }]);
+    const age = () =>
+      storage.select(
+        "SELECT extract(create_table_query, 'TTL .*') AS ttl FROM system.tables WHERE database = currentDatabase() AND name = 'flows'",
+      );
+    const before = await age();
+    await migrate(storage, CONFIG, { keepsAges: true });
+    expect(await age()).toEqual(before);
   });
 
   test('has an age for each table that may be told one, and for no other', () => {
