@@ -459,4 +459,16 @@ describe('who may export', () => {
     await until(() => closed().exporter === 1, 'the end');
     expect(rows.map(row => Number(row['bytes']))).toEqual(Array.from({ length: 70 }, (_, i) => i));
   });
+
+  test('one that has used its rate up, or filled the room, does not wait as long as no whole message is there', async () => {
+    const { port, counters, rows, state, waiting, closed } = await open({ exporterRateMax: 1 });
+    state.room = 1;
+    const socket = await dial(port);
+    const next = message(2);
+    socket.write(Buffer.concat([message(1), next.subarray(0, 9)]));
+    await until(() => rows.length === 1, 'the first message');
+    socket.end();
+    await until(() => closed()['truncated'] === 1, 'the end, which is read without resuming');
+    expect([waiting(), counters.get('slowed'), counters.get('pauses')]).toEqual([0, 0, 0]);
+  });
 });

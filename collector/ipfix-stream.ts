@@ -1,7 +1,7 @@
 // IPFIX over TCP (RFC 7011 10.4) and over TLS (11.1 to 11.3): accepts connections, cuts each into messages and hands them
 // on with a session number of its own, so that templates live and end with their connection. TCP loses nothing by
-// itself, so nothing may be lost here: while `hasRoom` says no, connections are not read, the kernel's window closes
-// and the exporter waits.
+// itself, so nothing may be lost here: while `hasRoom` says no, a connection is not read beyond its next whole message, the
+// kernel's window closes and the exporter waits.
 //
 // Bounds: connections, silence and time of a handshake per connection, 65,535 bytes of an unfinished message and one
 // piece of at most 64 KiB that waits. Not spoken: SCTP, DTLS, and compressed streams of other collectors.
@@ -142,7 +142,7 @@ export function createIpfixStreams(
   /** Decodes the messages that are there, as long as there is room; without, the connection waits. */
   function decodeAll(connection: Connection): void {
     const { cutter, address, session } = connection;
-    for (;;) {
+    while (cutter.hasNext()) {
       if (!hasRoom()) {
         wait(connection, 'pauses');
         return;
@@ -151,8 +151,7 @@ export function createIpfixStreams(
         wait(connection, 'slowed');
         return;
       }
-      const message = cutter.next();
-      if (!message) break;
+      const message = cutter.next()!;
       gate?.admit(address, Date.now());
       values[MESSAGES]! += 1;
       values[BYTES]! += message.length;

@@ -59,6 +59,19 @@ describe('a stream of messages', () => {
     expect(cut(piecesOf(longest, () => 1460))).toEqual([Buffer.from(longest)]);
   });
 
+  test('tells that a message is there before it is taken, as often as it is asked', () => {
+    for (const length of [1, 3, 17, 1000, 65_536]) {
+      const cutter = new MessageCutter();
+      const found: Buffer[] = [];
+      for (const piece of piecesOf(stream, () => length)) {
+        cutter.feed(piece);
+        while (cutter.hasNext() && cutter.hasNext()) found.push(Buffer.from(cutter.next()!));
+        expect(cutter.next()).toBeUndefined();
+      }
+      expect(Buffer.concat(found).equals(stream) && found.length === messages.length, `pieces of ${length}`).toBe(true);
+    }
+  });
+
   test('that ends inside a message, header or not, is unfinished', () => {
     for (let end = 1; end < 40; end++) {
       const cutter = new MessageCutter();

@@ -32,28 +32,35 @@ export class MessageCutter {
     this.#offset = 0;
   }
 
-  /** The next whole message, valid until the next call; undefined when it takes another piece. */
-  next(): Uint8Array | undefined {
-    if (this.malformed) return undefined;
-    const start = this.#offset;
-    const left = this.#piece.length - start;
+  /** Whether next() has a message to give. */
+  hasNext(): boolean {
+    if (this.malformed) return false;
+    const left = this.#piece.length - this.#offset;
     if (this.#filled === 0 && left >= START_BYTES) {
-      const length = this.#lengthOf(this.#piece, start);
-      if (length <= left) {
-        this.#offset = start + length;
-        return length === 0 ? undefined : this.#piece.subarray(start, start + length);
-      }
+      const length = this.#lengthOf(this.#piece, this.#offset);
+      if (length === 0) return false;
+      if (length <= left) return true;
       this.#begun = new Uint8Array(length);
     } else if (this.#filled === 0 && left > 0) this.#begun = new Uint8Array(START_BYTES);
-    if (this.#filled < START_BYTES && !this.#fill(START_BYTES)) return undefined;
+    if (this.#filled < START_BYTES && !this.#fill(START_BYTES)) return false;
     const length = this.#lengthOf(this.#begun, 0);
-    if (length === 0) return undefined;
+    if (length === 0) return false;
     if (this.#begun.length < length) {
       const whole = new Uint8Array(length);
       whole.set(this.#begun);
       this.#begun = whole;
     }
-    if (!this.#fill(length)) return undefined;
+    return this.#fill(length);
+  }
+
+  /** The next whole message, valid until the next call; undefined when it takes another piece. */
+  next(): Uint8Array | undefined {
+    if (!this.hasNext()) return undefined;
+    if (this.#filled === 0) {
+      const start = this.#offset;
+      this.#offset += this.#lengthOf(this.#piece, start);
+      return this.#piece.subarray(start, this.#offset);
+    }
     const message = this.#begun;
     this.#begun = NOTHING;
     this.#filled = 0;

@@ -64,4 +64,30 @@ describe('the limit', () => {
     for (let i = 2; i < 100; i++) expect(g.admit(`10.0.0.${i}`, 0)).toBe(ADMITTED);
     expect([g.size, g.admit('10.0.0.99', 0), g.admit('10.0.0.1', 0)]).toEqual([4, OVER_RATE, ADMITTED]);
   });
+
+  test('forgets the source that came first, however often it came since', () => {
+    const g = gate([], 1, 4);
+    const remembered: string[] = [];
+    for (let i = 0; i < 500; i++) {
+      const address = `10.0.0.${(i * i) % 11}`;
+      const known = remembered.includes(address);
+      expect(g.admit(address, 0), `datagram ${i}`).toBe(known ? OVER_RATE : ADMITTED);
+      if (!known && remembered.push(address) > 4) remembered.shift();
+    }
+  });
+
+  test('costs a new source about the same at the bound, where each displaces one, as before', () => {
+    const count = 32_768;
+    const g = gate([], 1, count);
+    const msOf = (round: number): number => {
+      const addresses = Array.from({ length: count }, (_, i) => `10.${round}.${i >> 8}.${i & 255}`);
+      const began = performance.now();
+      for (const address of addresses) g.admit(address, 0);
+      return performance.now() - began;
+    };
+    const below = msOf(0);
+    const atBound = Math.min(...[1, 2, 3, 4].map(msOf));
+    // A walk through what was deleted costs 20 times as much and more.
+    expect(atBound / below).toBeLessThan(8);
+  });
 });

@@ -39,6 +39,9 @@ export function createSourceGate(
   const isAllowed = matcher(exporterAllow.map(text => parsePrefix(text)!));
   /** Place of each source that is allowed; others are not remembered, or strangers would displace them. */
   const places = new Map<string, number>();
+  /** The source at each place, taken in turn: the next one is the oldest, without a walk through entries that were deleted. */
+  const addresses: string[] = [];
+  let nextPlace = 0;
   /** In thousandths, so that they are whole numbers: a millisecond gives as many as the rate has. */
   const tokens = new Float64Array(sourcesMax);
   const full = exporterRateMax * TOKEN;
@@ -48,12 +51,10 @@ export function createSourceGate(
     const known = places.get(address);
     if (known !== undefined) return known;
     if (!isAllowed(address)) return -1;
-    let place = places.size;
-    if (place >= sourcesMax) {
-      const [oldest] = places;
-      places.delete(oldest![0]);
-      place = oldest![1];
-    }
+    const place = nextPlace;
+    nextPlace = (place + 1) % sourcesMax;
+    if (place < addresses.length) places.delete(addresses[place]!);
+    addresses[place] = address;
     places.set(address, place);
     tokens[place] = full;
     filledMs[place] = nowMs;

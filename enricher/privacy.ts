@@ -20,7 +20,7 @@ export interface Privacy {
   beside(isOutside: (address: Words) => boolean): Hide;
 }
 
-/** Hashes remembered; when there are more, all are forgotten. 10 MiB. */
+/** Hashes remembered; when there are more, all are forgotten. 14 MiB: a table of 10, and the hashes. */
 export const HASHES_MAX = 262_144;
 /** Networks of one inventory remembered as outside or not; the same. */
 const NETWORKS_MAX = 65_536;

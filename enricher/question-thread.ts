@@ -1,6 +1,7 @@
 // Questions to a thread of their own, seen from the thread that asks. The thread is started by the first question and again
-// after it died. A bounded number of questions waits; one that takes longer than it may ends the thread, for it cannot be
-// interrupted in any other way.
+// after it died. A bounded number of questions waits, and the thread answers one after the other: the time of a question
+// begins when it is the first. One that takes longer than it may ends the thread, for it cannot be interrupted in any other
+// way; those behind it are asked of the next thread.
 
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../service/log.ts';
@@ -29,32 +30,47 @@ export interface QuestionThreadOptions {
   };
 }
 
-interface Waiting<A> {
+interface Waiting<Q, A> {
+  readonly question: Q;
   readonly resolve: (answer: A) => void;
   readonly reject: (error: Error) => void;
-  readonly timer: NodeJS.Timeout;
 }
 
 export function createQuestionThread<Q, A>(options: QuestionThreadOptions): QuestionThread<Q, A> {
   const { log, program, data, answerMsMax, questionsMax, words } = options;
-  const waiting = new Map<number, Waiting<A>>();
+  /** In the order they were asked. */
+  const waiting = new Map<number, Waiting<Q, A>>();
   let thread: Worker | undefined;
+  /** Of the first question. */
+  let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let next = 1;
 
   const rejectAll = (reason: string) => {
-    for (const { reject, timer } of waiting.values()) {
-      clearTimeout(timer);
-      reject(new Error(reason));
-    }
+    clearTimeout(timer);
+    for (const { reject } of waiting.values()) reject(new Error(reason));
     waiting.clear();
   };
 
-  const end = async (reason: string) => {
-    const ending = thread;
+  const timeFirst = () => {
+    clearTimeout(timer);
+    if (waiting.size > 0) timer = setTimeout(giveUpFirst, answerMsMax);
+  };
+
+  const giveUpFirst = () => {
+    const [first] = waiting;
+    const [id, { reject }] = first!;
+    waiting.delete(id);
+    reject(new Error(`${words.late} ${answerMsMax / 1000} s; ask again, or for less`));
+    void thread?.terminate();
     thread = undefined;
-    rejectAll(reason);
-    await ending?.terminate();
+    for (const [id, { question }] of waiting) post({ id, question });
+    timeFirst();
+  };
+
+  const post = (asked: Asked<Q>) => {
+    thread ??= start();
+    thread.postMessage(asked);
   };
 
   const start = (): Worker => {
@@ -62,9 +78,9 @@ export function createQuestionThread<Q, A>(options: QuestionThreadOptions): Ques
     worker.unref();
     worker.on('message', ({ id, answer, failure }: Answered<A>) => {
       const asked = waiting.get(id);
-      if (!asked) return;
+      if (thread !== worker || !asked) return;
       waiting.delete(id);
-      clearTimeout(asked.timer);
+      timeFirst();
       if (failure === undefined) asked.resolve(answer as A);
       else asked.reject(new Error(failure));
     });
@@ -81,21 +97,19 @@ export function createQuestionThread<Q, A>(options: QuestionThreadOptions): Ques
     ask(question) {
       if (stopped) return Promise.reject(new Error('it is being stopped'));
       if (waiting.size >= questionsMax) return Promise.reject(new Error(`${questionsMax} ${words.busy}`));
-      thread ??= start();
       const id = next++;
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(
-          () => void end(`${words.late} ${answerMsMax / 1000} s; ask again, or for less`),
-          answerMsMax,
-        );
-        waiting.set(id, { resolve, reject, timer });
-        const asked: Asked<Q> = { id, question };
-        thread!.postMessage(asked);
+        waiting.set(id, { question, resolve, reject });
+        if (waiting.size === 1) timeFirst();
+        post({ id, question });
       });
     },
     async stop() {
       stopped = true;
-      await end('it is being stopped');
+      const ending = thread;
+      thread = undefined;
+      rejectAll('it is being stopped');
+      await ending?.terminate();
     },
   };
 }

@@ -110,6 +110,32 @@ describe('effective rate', () => {
     expect(new Set(port.run(200, { start: 241, step: 2 }))).toEqual(new Set([200]));
   });
 
+  test('follows the loss again after a stray with an uptime far ahead, whichever sample of a window it is', () => {
+    for (let phase = 0; phase < 2 * WINDOW_SAMPLES; phase++) {
+      const port = new Port();
+      const lossy = 200 + phase;
+      expect(port.run(lossy, { step: 2 }).at(-1)).toBe(200);
+      const { uptimeMs } = port;
+      const n = 1 + 2 * lossy;
+      port.take(n, 100 * n, uptimeMs + 86_400_000);
+      port.uptimeMs = uptimeMs;
+      const rates = port.run(5000, { start: n + 1 });
+      expect(new Set(rates.slice(3000)), `phase ${phase}`).toEqual(new Set([100]));
+    }
+  });
+
+  test('follows the loss again where the uptime began anew and the sequence went on', () => {
+    for (let phase = 0; phase < 300; phase++) {
+      const port = new Port();
+      port.uptimeMs = 86_400_000;
+      const lossy = 200 + phase;
+      expect(port.run(lossy, { step: 2 }).at(-1)).toBe(200);
+      port.uptimeMs = 0;
+      const rates = port.run(5000, { start: 1 + 2 * lossy });
+      expect(new Set(rates.slice(3000)), `phase ${phase}`).toEqual(new Set([100]));
+    }
+  });
+
   test('is the nominal rate to the packet where datagrams only overtake each other, however long the run that is late', () => {
     for (const late of [1, 20, 400]) {
       const port = new Port();

@@ -128,7 +128,9 @@ export class SampleSource {
     this.#received += samples;
     if (this.#isSettling) {
       const waitedMs = (uptimeMs - this.#windowUptime) | 0;
-      if (waitedMs < SETTLE_MS && (waitedMs !== 0 || this.#received < STILL_SAMPLES_MIN)) return;
+      // An uptime that fell back further than a datagram is late would be waited for until it is reached again.
+      const hasFallenBack = waitedMs < -LATE_MS_MAX;
+      if (!hasFallenBack && waitedMs < SETTLE_MS && (waitedMs !== 0 || this.#received < STILL_SAMPLES_MIN)) return;
       this.#measure();
     }
     const age = (uptimeMs - this.#windowUptime) | 0;
