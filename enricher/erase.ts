@@ -20,6 +20,8 @@ import { groupParams, groupToken, IN_GROUP, missingGroups, type RecordsContext }
  * still outside when its record is enriched again.
  */
 const NOBODY = '3fff:eee::';
+/** Where hidden addresses stand (privacy.ts): those are outside, and their network is a part of their hash. */
+const HIDDEN = { network: '3fff::', length: 20 };
 
 export interface Erasure {
   /** Of the staged records: nobody takes up what another erasure staged, because nothing may tell which address it was. */
@@ -84,16 +86,18 @@ export function createErasure(
 const NAMES: readonly string[] = [...FLOW_COLUMNS.map(({ name }) => name as string), 'storedAt'];
 
 /**
- * Columns of the ends whose address is among `erased`, as SQL over columns with a prefix. An end inside keeps its network,
- * which is what its automatic node is called.
+ * Columns of the ends whose address is among `erased`, as SQL over columns with a prefix. An end inside, VMs and members
+ * of applications too, keeps its network: beyond it the record would be taken for one of traffic with outside when it is
+ * enriched again.
  */
 function erasedColumns(of: string, erased: string, networkLength: number): Readonly<Record<string, string>> {
   const end = (side: 'src' | 'dst') => {
     const address = `${of}${side}Addr`;
     const hit = `${address} IN ${erased}`;
-    const network = `tupleElement(IPv6CIDRToRange(${address}, toUInt8(${networkLength})), 1)`;
+    const network = (length: number) => `tupleElement(IPv6CIDRToRange(${address}, toUInt8(${length})), 1)`;
+    const outside = `${of}${side}Rule = ${RULE.external} OR ${network(HIDDEN.length)} = toIPv6('${HIDDEN.network}')`;
     return {
-      [`${side}Addr`]: `if(${hit}, if(${of}${side}Rule = ${RULE['auto-prefix']}, ${network}, toIPv6('${NOBODY}')), ${address})`,
+      [`${side}Addr`]: `if(${hit}, if(${outside}, toIPv6('${NOBODY}'), ${network(networkLength)}), ${address})`,
       [`${side}Mac`]: `if(${hit}, 0, ${of}${side}Mac)`,
       [`${side}Vm`]: `if(${hit}, 0, ${of}${side}Vm)`,
       [`${side}Identity`]: `if(${hit}, ${IDENTITY.none}, ${of}${side}Identity)`,
