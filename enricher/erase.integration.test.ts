@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parseAddress } from '../schemas/address.ts';
 import { LOCALITY, RULE } from '../schemas/codes.ts';
+import { loadConfiguration } from '../schemas/configuration.ts';
 import { createLog } from '../service/log.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { standingFences } from '../storage/fence.ts';
@@ -18,6 +19,7 @@ import { countBeside, eraseBeside } from './erase.ts';
 import { type ReenrichDependencies, reenrich } from './reenrich.ts';
 import type { Step } from './reenrich-day.ts';
 import { faultsOf, ingest, LATE, numbered, PAST, recordDocuments, rollupOf } from './reenrich-testdata.ts';
+import { createReenrichments } from './reenrichments.ts';
 import type { Row } from './testdata.ts';
 
 const log = createLog('test', 'error');
@@ -286,6 +288,28 @@ test('a day whose records have begun to expire is changed in place, and no mutat
   await eraseBeside(storage, VM);
   expect(await count(storage, "database = currentDatabase() AND command LIKE '%10.0.0.%'", 'system.mutations')).toBe(0);
   expect(await count(storage, "database = currentDatabase() AND startsWith(name, 'erasing')", 'system.tables')).toBe(0);
+});
+
+test('what ClickHouse says of a failure repeats the address, and is neither told nor recorded', async () => {
+  const storage = await filled();
+  const failing: ClickHouse = {
+    ...storage,
+    insertSelect: (sql, params, token) =>
+      storage.insertSelect(sql, 'erased' in params ? { ...params, erased: [`${VM}.`] } : params, token),
+  };
+  await expect(run(failing, VM)).rejects.toThrow(VM);
+  const [failed] = await storage.select<{ detail: string }>("SELECT detail FROM reenrichments WHERE state = 'failed'");
+  expect(failed!.detail).toMatch(/^ClickHouse error [1-9]\d*; /);
+  expect(failed!.detail).not.toContain(VM);
+
+  // The thread, and a database without tables.
+  await expect(countBeside(house.connect('nothing'), VM)).rejects.toThrow();
+  const configuration = { ...loadConfiguration({}), clickhouseDatabase: 'nothing' };
+  const supervisor = createReenrichments(configuration, { storage: house.address, log });
+  supervisor.start({ ...range, dryRun: false, erase: VM });
+  await vi.waitFor(() => expect(supervisor.state().running).toBe(false), { timeout: 30_000 });
+  expect(supervisor.state().error).toMatch(/^ClickHouse error 81; /);
+  await supervisor.close();
 });
 
 test('learned services of the address go; documents and exporters are counted and stay', async () => {

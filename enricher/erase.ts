@@ -12,6 +12,7 @@ import type { Configuration } from '../schemas/configuration.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { type StoredWindow, stagedName } from '../storage/staging.ts';
+import { StorageError } from '../storage/storage.ts';
 import { openPrivacy } from './privacy.ts';
 import { groupParams, groupToken, IN_GROUP, missingGroups, type RecordsContext } from './reenrich-records.ts';
 
@@ -171,6 +172,16 @@ export function eraseBeside(storage: ClickHouse, address: string): Promise<void>
       `ALTER TABLE services DELETE WHERE address IN (SELECT address FROM ${table}) SETTINGS mutations_sync = 2`,
     ),
   );
+}
+
+/** What may be told and recorded of an error while an address is erased: texts of ClickHouse repeat what it was asked. */
+export function toldOf(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if (at instanceof StorageError)
+      return at.clickhouseCode === 0
+        ? 'no answer from ClickHouse'
+        : `ClickHouse error ${at.clickhouseCode}; its text, which may hold the address, is logged at the level debug`;
+  return (error as Error).message;
 }
 
 /** Its keyed hash, where addresses outside are anonymised. Of a network nobody can say whose it was. */
