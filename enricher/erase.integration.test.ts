@@ -3,6 +3,8 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parseAddress } from '../schemas/address.ts';
@@ -14,6 +16,7 @@ import { standingFences } from '../storage/fence.ts';
 import { migrate } from '../storage/migrate.ts';
 import { createPass } from '../storage/pass.ts';
 import { recoverFences } from '../storage/reenrichments.ts';
+import { StorageError } from '../storage/storage.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { countBeside, eraseBeside } from './erase.ts';
 import { type ReenrichDependencies, reenrich } from './reenrich.ts';
@@ -288,6 +291,49 @@ test('a day whose records have begun to expire is changed in place, and no mutat
   await eraseBeside(storage, VM);
   expect(await count(storage, "database = currentDatabase() AND command LIKE '%10.0.0.%'", 'system.mutations')).toBe(0);
   expect(await count(storage, "database = currentDatabase() AND startsWith(name, 'erasing')", 'system.tables')).toBe(0);
+});
+
+test('a change in place that is given up is ended in the server, and a helper table in use is left alone', async () => {
+  const storage = await filled();
+  await storage.command('ALTER TABLE flows DELETE WHERE bytes % 5 = 0 SETTINGS mutations_sync = 1');
+  const helpers = () =>
+    storage.select<{ name: string; path: string }>(
+      "SELECT name, metadata_path AS path FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'erasing_') ORDER BY name",
+    );
+  const unfinished = () => count(storage, 'database = currentDatabase() AND NOT is_done', 'system.mutations');
+  /** Waits for no mutation, as if its time had run out. */
+  const givingUp: ClickHouse = {
+    ...storage,
+    async command(sql, params) {
+      await storage.command(sql.replace('mutations_sync = 2', 'mutations_sync = 0'), params);
+      if (sql.startsWith('ALTER TABLE flows UPDATE')) {
+        expect(await unfinished()).toBe(1);
+        throw new StorageError('lasting', 0, 'given up');
+      }
+    },
+  };
+  await storage.command('SYSTEM STOP MERGES flows');
+  await expect(run(givingUp, VM)).rejects.toThrow('given up');
+  expect(await unfinished()).toBe(0);
+  expect(await helpers()).toEqual([]);
+
+  // Of two that killed runs left, a mutation still needs the first.
+  for (const name of ['erasing_aa', 'erasing_bb'])
+    await storage.command(`CREATE TABLE ${name} (address IPv6) ENGINE = Memory`);
+  await storage.command("INSERT INTO erasing_aa SELECT toIPv6('2001:db8::1') SETTINGS async_insert = 0");
+  await storage.command(
+    'ALTER TABLE flows UPDATE srcMac = 0 WHERE srcAddr IN (SELECT address FROM erasing_aa) SETTINGS mutations_sync = 0',
+  );
+  const hourAgo = new Date(Date.now() - 2 * 3_600_000);
+  for (const { path } of await helpers()) utimesSync(join(house.folder, 'db', path), hourAgo, hourAgo);
+  await eraseBeside(storage, VM);
+  expect((await helpers()).map(({ name }) => name)).toEqual(['erasing_aa']);
+  await storage.command('SYSTEM START MERGES flows');
+  await vi.waitFor(async () => expect(await unfinished()).toBe(0), { timeout: 30_000 });
+  await eraseBeside(storage, VM);
+  expect(await helpers()).toEqual([]);
+  await run(storage, VM);
+  expect(await count(storage, hit(VM))).toBe(0);
 });
 
 test('what ClickHouse says of a failure repeats the address, and is neither told nor recorded', async () => {

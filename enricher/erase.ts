@@ -117,11 +117,13 @@ async function withTable(
   addresses: readonly string[],
   call: (table: string) => Promise<void>,
 ): Promise<void> {
-  // Of a run that was killed one may be left.
+  // Of a run that was killed one may be left; without it a mutation that goes on would fail for ever.
   const left = await storage.select<{ name: string }>(
-    "SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'erasing_') AND metadata_modification_time < now() - INTERVAL 1 HOUR",
+    `SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'erasing_') AND metadata_modification_time < now() - INTERVAL 1 HOUR
+       AND name NOT IN (SELECT arrayJoin(extractAll(command, 'erasing_[0-9a-f]+')) FROM system.mutations WHERE database = currentDatabase() AND NOT is_done)`,
   );
-  for (const { name } of left) await storage.command(`DROP TABLE IF EXISTS ${name} SYNC`);
+  const drop = (name: string) => storage.command(`DROP TABLE IF EXISTS ${name} SYNC`);
+  for (const { name } of left) await drop(name);
   const table = `erasing_${randomBytes(6).toString('hex')}`;
   await storage.command(`CREATE TABLE ${table} (address IPv6) ENGINE = Memory`);
   try {
@@ -129,9 +131,15 @@ async function withTable(
       addresses,
     });
     await call(table);
-  } finally {
-    await storage.command(`DROP TABLE IF EXISTS ${table} SYNC`);
+  } catch (error) {
+    // What the client gave up goes on in the server. Where it cannot be ended the table stays, for a later run to drop.
+    await storage
+      .command(`KILL MUTATION WHERE database = currentDatabase() AND command LIKE '%${table}%' SYNC`)
+      .then(() => drop(table))
+      .catch(() => {});
+    throw error;
   }
+  await drop(table);
 }
 
 /** Rows that have the address, by table; of what is kept beside the records of days. */
