@@ -15,7 +15,7 @@ import type { ClickHouse } from '../storage/client.ts';
 import { standingFences } from '../storage/fence.ts';
 import { migrate } from '../storage/migrate.ts';
 import { createPass } from '../storage/pass.ts';
-import { recoverFences } from '../storage/reenrichments.ts';
+import { recentStates, recoverFences } from '../storage/reenrichments.ts';
 import { StorageError } from '../storage/storage.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { countBeside, eraseBeside } from './erase.ts';
@@ -276,11 +276,16 @@ test('a day whose records have begun to expire is changed in place, and no mutat
   const before = await untouched(storage, [...numbers, ...(await numbersOf(storage, VM))]);
   const rollups = async () => Promise.all((['traffic_1h', 'pairs_5m'] as const).map(table => rollupOf(storage, table)));
   const sums = await rollups();
-  for (const address of [VM, INSIDE]) {
+  for (const [i, address] of [VM, INSIDE].entries()) {
+    const hits = await numbersOf(storage, address);
     const reports = await run(storage, address);
     expect(reports.map(({ outcome }) => outcome)).toEqual(['done', 'done']);
     expect(reports[0]!.detail).toMatch(/begun to expire/);
     expect(await count(storage, hit(address))).toBe(0);
+    const revised = await storage.select<{ bytes: string }>(`SELECT bytes FROM flows WHERE revision = ${i + 1}`);
+    expect(revised.map(({ bytes }) => bytes).sort()).toEqual(hits.sort());
+    const states = (await recentStates(storage, 2)).map(({ state, revision, records }) => [state, revision, records]);
+    expect(states).toEqual(reports.map(({ erased }) => ['done', i + 1, erased]).reverse());
   }
   expect(await count(storage, hit('10.0.0.0'))).toBe(either);
   const end = (side: string) =>
@@ -314,6 +319,7 @@ test('a change in place that is given up is ended in the server, and a helper ta
   };
   await storage.command('SYSTEM STOP MERGES flows');
   await expect(run(givingUp, VM)).rejects.toThrow('given up');
+  expect((await recentStates(storage, 1))[0]!.state).toBe('failed');
   expect(await unfinished()).toBe(0);
   expect(await helpers()).toEqual([]);
 

@@ -32,7 +32,7 @@ export interface Erasure {
   /** As stageRecords: copies what is missing, without the address. */
   stage(context: Omit<RecordsContext, 'enrichment' | 'names'>, window: StoredWindow): Promise<boolean>;
   /** Changes the records of a day where they are, and no roll-up: for days whose roll-ups cannot be made anew. */
-  change(day: number): Promise<void>;
+  change(day: number, revision: number): Promise<void>;
 }
 
 /** `address` is one that parseAddress() takes; `privacy` says what else it is stored as. Throws PRIVACY_KEY_UNUSABLE. */
@@ -71,14 +71,14 @@ export function createErasure(
         }
       }
     },
-    change: day =>
+    change: (day, revision) =>
       withTable(storage, erased, async table => {
         const those = `(SELECT address FROM ${table})`;
         const changes = Object.entries(erasedColumns('', those, networkLength)).map(
           ([name, sql]) => `${name} = ${sql}`,
         );
         await storage.command(
-          `ALTER TABLE flows UPDATE ${changes.join(', ')} IN PARTITION ${day} WHERE srcAddr IN ${those} OR dstAddr IN ${those} SETTINGS mutations_sync = 2`,
+          `ALTER TABLE flows UPDATE ${changes.join(', ')}, revision = ${revision} IN PARTITION ${day} WHERE srcAddr IN ${those} OR dstAddr IN ${those} SETTINGS mutations_sync = 2`,
         );
       }),
   };
