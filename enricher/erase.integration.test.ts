@@ -378,6 +378,10 @@ test('learned services of the address go; documents and exporters are counted an
   await storage.insertServices([seen(VM), seen('10.0.0.30'), seen('2001:db8::7')]);
   expect(await countBeside(storage, VM)).toEqual({ services: 1, asExporter: 0, documents: 1 });
   expect(await countBeside(storage, '10.0.0.30')).toEqual({ services: 1, asExporter: 0, documents: 0 });
+  const body = JSON.stringify({ vms: [{ addresses: ['2001:DB8::7'] }] });
+  await storage.insertDocument({ kind: 'inventory', recordedAtMs: TODAY, asOfMs: TODAY, source: 'upper', body });
+  expect(await countBeside(storage, '2001:db8::7')).toEqual({ services: 1, asExporter: 0, documents: 1 });
+  expect(await countBeside(storage, '2001:db8::')).toMatchObject({ documents: 0 });
   await eraseBeside(storage, VM);
   await eraseBeside(storage, '2001:db8::7');
   expect(await countBeside(storage, VM)).toMatchObject({ services: 0, documents: 1 });

@@ -1,7 +1,8 @@
 // Erasing an address, as a person may ask for: in every stored record in which it is an end, that end becomes nobody. Days
 // are written anew and swapped like re-enriched ones (docs/decisions/0003-re-enrichment.md), so records and roll-ups go on
 // telling the same, while traffic comes in; but nothing is enriched again, and other records stay as they are. What is
-// left of the end is where it stood and what it counted for: totals do not change.
+// left of the end is where it stood and what it counted for: totals do not change, but of traffic that is `unelected`:
+// two erased ends can become one pair, of which only the larger point counts, so its total may fall.
 //
 // What was learned of servers at the address goes. Documents are the installation's own: they are counted, not changed.
 
@@ -148,7 +149,7 @@ export interface ErasedBeside {
   readonly services: number;
   /** Rows of an exporter of this address: devices, which stay. */
   readonly asExporter: number;
-  /** Recorded documents that name it, which stay. */
+  /** Recorded documents that name it in canonical form (RFC 5952), in whatever case; they stay. */
   readonly documents: number;
 }
 
@@ -163,7 +164,7 @@ export async function countBeside(storage: ClickHouse, address: string): Promise
        (SELECT count() FROM documents WHERE match(body, {whole:String})) AS documents`,
     {
       erased: columnText(words),
-      whole: `(^|[^0-9a-fA-F.:])${formatAddress(words).replaceAll('.', '\\.')}($|[^0-9a-fA-F.:])`,
+      whole: `(?i)(^|[^0-9a-f.:])${formatAddress(words).replaceAll('.', '\\.')}($|[^0-9a-f.:])`,
     },
   );
   return {

@@ -41,7 +41,7 @@ export const Beside = Type.Object(
   {
     services: Type.Number({ description: 'what was learned of servers there, which goes' }),
     asExporter: Type.Number({ description: 'rows of an exporter of this address, which stay' }),
-    documents: Type.Number({ description: 'recorded documents that name it, which stay' }),
+    documents: Type.Number({ description: 'recorded documents that name it in canonical form (RFC 5952), which stay' }),
   },
   { additionalProperties: false },
 );
