@@ -3,20 +3,26 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parseAddress } from '../schemas/address.ts';
+import { LOCALITY, RULE } from '../schemas/codes.ts';
+import { loadConfiguration } from '../schemas/configuration.ts';
 import { createLog } from '../service/log.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { standingFences } from '../storage/fence.ts';
 import { migrate } from '../storage/migrate.ts';
 import { createPass } from '../storage/pass.ts';
-import { recoverFences } from '../storage/reenrichments.ts';
+import { recentStates, recoverFences } from '../storage/reenrichments.ts';
+import { StorageError } from '../storage/storage.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { countBeside, eraseBeside } from './erase.ts';
 import { type ReenrichDependencies, reenrich } from './reenrich.ts';
 import type { Step } from './reenrich-day.ts';
 import { faultsOf, ingest, LATE, numbered, PAST, recordDocuments, rollupOf } from './reenrich-testdata.ts';
+import { createReenrichments } from './reenrichments.ts';
 import type { Row } from './testdata.ts';
 
 const log = createLog('test', 'error');
@@ -111,9 +117,11 @@ const untouched = async (storage: ClickHouse, numbers?: readonly unknown[]) => {
 };
 const numbersOf = async (storage: ClickHouse, address: string) =>
   (await storage.select<{ bytes: string }>(`SELECT bytes FROM flows WHERE ${hit(address)}`)).map(({ bytes }) => bytes);
+const withOutside = (storage: ClickHouse) =>
+  storage.select(`SELECT bytes FROM flows WHERE locality = ${LOCALITY.external} ORDER BY bytes`);
 
 test.each([
-  [VM, '3fff:eee::', 'the address of a VM'],
+  [VM, '10.0.0.0', 'the address of a VM that an application claims'],
   [INSIDE, '10.0.0.0', 'an address inside that is nobody’s'],
   [OUTSIDE, '3fff:eee::', 'an address outside'],
 ])('%s is %s afterwards: %s', async (address, becomes) => {
@@ -122,6 +130,8 @@ test.each([
   expect(numbers.length).toBeGreaterThan(100);
   // What a VM says is elected, so no pair of it is kept.
   if (address !== VM) expect(await pairsWith(storage, address)).toBeGreaterThan(0);
+  const external = await withOutside(storage);
+  expect(external.length).toBeGreaterThan(100);
   const before = await untouched(storage, numbers);
   const rollups = ['traffic_1m', 'traffic_5m', 'traffic_1h'] as const;
   const traffic = await Promise.all(rollups.map(table => rollupOf(storage, table)));
@@ -160,12 +170,25 @@ test.each([
   expect(await faultsOf(storage, NUMBERS)).toEqual([]);
 
   // Enriched again, nobody of ours is found there: an end outside stays outside, one inside in its network.
-  const ends = `SELECT srcRule, dstRule, count() AS n FROM flows WHERE ${hit(becomes)} GROUP BY ALL ORDER BY ALL`;
-  const rules = await storage.select(ends);
   await run(storage, undefined);
-  if (address !== VM) expect(await storage.select(ends)).toEqual(rules);
+  const ruleOf = (side: string) => `SELECT ${side}Rule AS rule FROM flows WHERE ${side}Addr = toIPv6('${becomes}')`;
+  const rules = await storage.select(`SELECT DISTINCT rule FROM (${ruleOf('src')} UNION ALL ${ruleOf('dst')})`);
+  expect(rules).toEqual([{ rule: address === OUTSIDE ? RULE.external : RULE['auto-prefix'] }]);
+  expect(await withOutside(storage)).toEqual(external);
   expect(await count(storage, hit(address))).toBe(0);
   expect(await faultsOf(storage, NUMBERS)).toEqual([]);
+});
+
+test('of a hidden address, whatever it was named by, no part of its hash is left', async () => {
+  const storage = await filled();
+  const hidden = '3fff:a1b:c3d4:e5f6::7';
+  const where = `srcAddr = toIPv6('${VM}')`;
+  const those = await count(storage, where);
+  await storage.command(
+    `ALTER TABLE flows UPDATE srcAddr = toIPv6('${hidden}'), srcVm = 0, srcRule = ${RULE.server} WHERE ${where} SETTINGS mutations_sync = 1`,
+  );
+  await run(storage, hidden);
+  expect(await count(storage, hit('3fff:eee::'))).toBe(those);
 });
 
 test('a batch that comes at any step is stored once; of what came before the swap nothing tells the address', async () => {
@@ -249,26 +272,96 @@ test('a day whose records have begun to expire is changed in place, and no mutat
   const storage = await filled();
   await storage.command('ALTER TABLE flows DELETE WHERE bytes % 5 = 0 SETTINGS mutations_sync = 1');
   const numbers = await numbersOf(storage, INSIDE);
-  const inside = await count(storage, hit(VM));
+  const either = await count(storage, `${hit(VM)} OR ${hit(INSIDE)}`);
   const before = await untouched(storage, [...numbers, ...(await numbersOf(storage, VM))]);
   const rollups = async () => Promise.all((['traffic_1h', 'pairs_5m'] as const).map(table => rollupOf(storage, table)));
   const sums = await rollups();
-  for (const address of [VM, INSIDE]) {
+  for (const [i, address] of [VM, INSIDE].entries()) {
+    const hits = await numbersOf(storage, address);
     const reports = await run(storage, address);
     expect(reports.map(({ outcome }) => outcome)).toEqual(['done', 'done']);
     expect(reports[0]!.detail).toMatch(/begun to expire/);
     expect(await count(storage, hit(address))).toBe(0);
+    const revised = await storage.select<{ bytes: string }>(`SELECT bytes FROM flows WHERE revision = ${i + 1}`);
+    expect(revised.map(({ bytes }) => bytes).sort()).toEqual(hits.sort());
+    const states = (await recentStates(storage, 2)).map(({ state, revision, records }) => [state, revision, records]);
+    expect(states).toEqual(reports.map(({ erased }) => ['done', i + 1, erased]).reverse());
   }
-  expect(await count(storage, `${hit('10.0.0.0')}`)).toBe(numbers.length);
+  expect(await count(storage, hit('10.0.0.0'))).toBe(either);
   const end = (side: string) =>
-    `${side}Addr = toIPv6('3fff:eee::') AND (${side}Mac != 0 OR ${side}Vm != 0 OR ${side}Identity != 0)`;
+    `${side}Addr = toIPv6('10.0.0.0') AND (${side}Mac != 0 OR ${side}Vm != 0 OR ${side}Identity != 0)`;
   expect(await count(storage, `(${end('src')}) OR (${end('dst')})`)).toBe(0);
-  expect(await count(storage, hit('3fff:eee::'))).toBe(inside);
-  expect(await untouched(storage, [...numbers, ...(await numbersOf(storage, '3fff:eee::'))])).toEqual(before);
+  expect(await untouched(storage, await numbersOf(storage, '10.0.0.0'))).toEqual(before);
   expect(await rollups()).toEqual(sums);
   await eraseBeside(storage, VM);
-  expect(await count(storage, `command LIKE '%10.0.0.%'`, 'system.mutations')).toBe(0);
+  expect(await count(storage, "database = currentDatabase() AND command LIKE '%10.0.0.%'", 'system.mutations')).toBe(0);
   expect(await count(storage, "database = currentDatabase() AND startsWith(name, 'erasing')", 'system.tables')).toBe(0);
+});
+
+test('a change in place that is given up is ended in the server, and a helper table in use is left alone', async () => {
+  const storage = await filled();
+  await storage.command('ALTER TABLE flows DELETE WHERE bytes % 5 = 0 SETTINGS mutations_sync = 1');
+  const helpers = () =>
+    storage.select<{ name: string; path: string }>(
+      "SELECT name, metadata_path AS path FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'erasing_') ORDER BY name",
+    );
+  const unfinished = () => count(storage, 'database = currentDatabase() AND NOT is_done', 'system.mutations');
+  /** Waits for no mutation, as if its time had run out. */
+  const givingUp: ClickHouse = {
+    ...storage,
+    async command(sql, params) {
+      await storage.command(sql.replace('mutations_sync = 2', 'mutations_sync = 0'), params);
+      if (sql.startsWith('ALTER TABLE flows UPDATE')) {
+        expect(await unfinished()).toBe(1);
+        throw new StorageError('lasting', 0, 'given up');
+      }
+    },
+  };
+  await storage.command('SYSTEM STOP MERGES flows');
+  await expect(run(givingUp, VM)).rejects.toThrow('given up');
+  expect((await recentStates(storage, 1))[0]!.state).toBe('failed');
+  expect(await unfinished()).toBe(0);
+  expect(await helpers()).toEqual([]);
+
+  // Of two that killed runs left, a mutation still needs the first.
+  for (const name of ['erasing_aa', 'erasing_bb'])
+    await storage.command(`CREATE TABLE ${name} (address IPv6) ENGINE = Memory`);
+  await storage.command("INSERT INTO erasing_aa SELECT toIPv6('2001:db8::1') SETTINGS async_insert = 0");
+  await storage.command(
+    'ALTER TABLE flows UPDATE srcMac = 0 WHERE srcAddr IN (SELECT address FROM erasing_aa) SETTINGS mutations_sync = 0',
+  );
+  const hourAgo = new Date(Date.now() - 2 * 3_600_000);
+  for (const { path } of await helpers()) utimesSync(join(house.folder, 'db', path), hourAgo, hourAgo);
+  await eraseBeside(storage, VM);
+  expect((await helpers()).map(({ name }) => name)).toEqual(['erasing_aa']);
+  await storage.command('SYSTEM START MERGES flows');
+  await vi.waitFor(async () => expect(await unfinished()).toBe(0), { timeout: 30_000 });
+  await eraseBeside(storage, VM);
+  expect(await helpers()).toEqual([]);
+  await run(storage, VM);
+  expect(await count(storage, hit(VM))).toBe(0);
+});
+
+test('what ClickHouse says of a failure repeats the address, and is neither told nor recorded', async () => {
+  const storage = await filled();
+  const failing: ClickHouse = {
+    ...storage,
+    insertSelect: (sql, params, token) =>
+      storage.insertSelect(sql, 'erased' in params ? { ...params, erased: [`${VM}.`] } : params, token),
+  };
+  await expect(run(failing, VM)).rejects.toThrow(VM);
+  const [failed] = await storage.select<{ detail: string }>("SELECT detail FROM reenrichments WHERE state = 'failed'");
+  expect(failed!.detail).toMatch(/^ClickHouse error [1-9]\d*; /);
+  expect(failed!.detail).not.toContain(VM);
+
+  // The thread, and a database without tables.
+  await expect(countBeside(house.connect('nothing'), VM)).rejects.toThrow();
+  const configuration = { ...loadConfiguration({}), clickhouseDatabase: 'nothing' };
+  const supervisor = createReenrichments(configuration, { storage: house.address, log });
+  supervisor.start({ ...range, dryRun: false, erase: VM });
+  await vi.waitFor(() => expect(supervisor.state().running).toBe(false), { timeout: 30_000 });
+  expect(supervisor.state().error).toMatch(/^ClickHouse error 81; /);
+  await supervisor.close();
 });
 
 test('learned services of the address go; documents and exporters are counted and stay', async () => {
@@ -285,6 +378,10 @@ test('learned services of the address go; documents and exporters are counted an
   await storage.insertServices([seen(VM), seen('10.0.0.30'), seen('2001:db8::7')]);
   expect(await countBeside(storage, VM)).toEqual({ services: 1, asExporter: 0, documents: 1 });
   expect(await countBeside(storage, '10.0.0.30')).toEqual({ services: 1, asExporter: 0, documents: 0 });
+  const body = JSON.stringify({ vms: [{ addresses: ['2001:DB8::7'] }] });
+  await storage.insertDocument({ kind: 'inventory', recordedAtMs: TODAY, asOfMs: TODAY, source: 'upper', body });
+  expect(await countBeside(storage, '2001:db8::7')).toEqual({ services: 1, asExporter: 0, documents: 1 });
+  expect(await countBeside(storage, '2001:db8::')).toMatchObject({ documents: 0 });
   await eraseBeside(storage, VM);
   await eraseBeside(storage, '2001:db8::7');
   expect(await countBeside(storage, VM)).toMatchObject({ services: 0, documents: 1 });

@@ -1,7 +1,8 @@
 // Erasing an address, as a person may ask for: in every stored record in which it is an end, that end becomes nobody. Days
 // are written anew and swapped like re-enriched ones (docs/decisions/0003-re-enrichment.md), so records and roll-ups go on
 // telling the same, while traffic comes in; but nothing is enriched again, and other records stay as they are. What is
-// left of the end is where it stood and what it counted for: totals do not change.
+// left of the end is where it stood and what it counted for: totals do not change, but of traffic that is `unelected`:
+// two erased ends can become one pair, of which only the larger point counts, so its total may fall.
 //
 // What was learned of servers at the address goes. Documents are the installation's own: they are counted, not changed.
 
@@ -12,6 +13,7 @@ import type { Configuration } from '../schemas/configuration.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { type StoredWindow, stagedName } from '../storage/staging.ts';
+import { StorageError } from '../storage/storage.ts';
 import { openPrivacy } from './privacy.ts';
 import { groupParams, groupToken, IN_GROUP, missingGroups, type RecordsContext } from './reenrich-records.ts';
 
@@ -20,6 +22,8 @@ import { groupParams, groupToken, IN_GROUP, missingGroups, type RecordsContext }
  * still outside when its record is enriched again.
  */
 const NOBODY = '3fff:eee::';
+/** Where hidden addresses stand (privacy.ts): those are outside, and their network is a part of their hash. */
+const HIDDEN = { network: '3fff::', length: 20 };
 
 export interface Erasure {
   /** Of the staged records: nobody takes up what another erasure staged, because nothing may tell which address it was. */
@@ -29,7 +33,7 @@ export interface Erasure {
   /** As stageRecords: copies what is missing, without the address. */
   stage(context: Omit<RecordsContext, 'enrichment' | 'names'>, window: StoredWindow): Promise<boolean>;
   /** Changes the records of a day where they are, and no roll-up: for days whose roll-ups cannot be made anew. */
-  change(day: number): Promise<void>;
+  change(day: number, revision: number): Promise<void>;
 }
 
 /** `address` is one that parseAddress() takes; `privacy` says what else it is stored as. Throws PRIVACY_KEY_UNUSABLE. */
@@ -68,14 +72,14 @@ export function createErasure(
         }
       }
     },
-    change: day =>
+    change: (day, revision) =>
       withTable(storage, erased, async table => {
         const those = `(SELECT address FROM ${table})`;
         const changes = Object.entries(erasedColumns('', those, networkLength)).map(
           ([name, sql]) => `${name} = ${sql}`,
         );
         await storage.command(
-          `ALTER TABLE flows UPDATE ${changes.join(', ')} IN PARTITION ${day} WHERE srcAddr IN ${those} OR dstAddr IN ${those} SETTINGS mutations_sync = 2`,
+          `ALTER TABLE flows UPDATE ${changes.join(', ')}, revision = ${revision} IN PARTITION ${day} WHERE srcAddr IN ${those} OR dstAddr IN ${those} SETTINGS mutations_sync = 2`,
         );
       }),
   };
@@ -84,16 +88,18 @@ export function createErasure(
 const NAMES: readonly string[] = [...FLOW_COLUMNS.map(({ name }) => name as string), 'storedAt'];
 
 /**
- * Columns of the ends whose address is among `erased`, as SQL over columns with a prefix. An end inside keeps its network,
- * which is what its automatic node is called.
+ * Columns of the ends whose address is among `erased`, as SQL over columns with a prefix. An end inside, VMs and members
+ * of applications too, keeps its network: beyond it the record would be taken for one of traffic with outside when it is
+ * enriched again.
  */
 function erasedColumns(of: string, erased: string, networkLength: number): Readonly<Record<string, string>> {
   const end = (side: 'src' | 'dst') => {
     const address = `${of}${side}Addr`;
     const hit = `${address} IN ${erased}`;
-    const network = `tupleElement(IPv6CIDRToRange(${address}, toUInt8(${networkLength})), 1)`;
+    const network = (length: number) => `tupleElement(IPv6CIDRToRange(${address}, toUInt8(${length})), 1)`;
+    const outside = `${of}${side}Rule = ${RULE.external} OR ${network(HIDDEN.length)} = toIPv6('${HIDDEN.network}')`;
     return {
-      [`${side}Addr`]: `if(${hit}, if(${of}${side}Rule = ${RULE['auto-prefix']}, ${network}, toIPv6('${NOBODY}')), ${address})`,
+      [`${side}Addr`]: `if(${hit}, if(${outside}, toIPv6('${NOBODY}'), ${network(networkLength)}), ${address})`,
       [`${side}Mac`]: `if(${hit}, 0, ${of}${side}Mac)`,
       [`${side}Vm`]: `if(${hit}, 0, ${of}${side}Vm)`,
       [`${side}Identity`]: `if(${hit}, ${IDENTITY.none}, ${of}${side}Identity)`,
@@ -112,11 +118,13 @@ async function withTable(
   addresses: readonly string[],
   call: (table: string) => Promise<void>,
 ): Promise<void> {
-  // Of a run that was killed one may be left.
+  // Of a run that was killed one may be left; without it a mutation that goes on would fail for ever.
   const left = await storage.select<{ name: string }>(
-    "SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'erasing_') AND metadata_modification_time < now() - INTERVAL 1 HOUR",
+    `SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'erasing_') AND metadata_modification_time < now() - INTERVAL 1 HOUR
+       AND name NOT IN (SELECT arrayJoin(extractAll(command, 'erasing_[0-9a-f]+')) FROM system.mutations WHERE database = currentDatabase() AND NOT is_done)`,
   );
-  for (const { name } of left) await storage.command(`DROP TABLE IF EXISTS ${name} SYNC`);
+  const drop = (name: string) => storage.command(`DROP TABLE IF EXISTS ${name} SYNC`);
+  for (const { name } of left) await drop(name);
   const table = `erasing_${randomBytes(6).toString('hex')}`;
   await storage.command(`CREATE TABLE ${table} (address IPv6) ENGINE = Memory`);
   try {
@@ -124,9 +132,15 @@ async function withTable(
       addresses,
     });
     await call(table);
-  } finally {
-    await storage.command(`DROP TABLE IF EXISTS ${table} SYNC`);
+  } catch (error) {
+    // What the client gave up goes on in the server. Where it cannot be ended the table stays, for a later run to drop.
+    await storage
+      .command(`KILL MUTATION WHERE database = currentDatabase() AND command LIKE '%${table}%' SYNC`)
+      .then(() => drop(table))
+      .catch(() => {});
+    throw error;
   }
+  await drop(table);
 }
 
 /** Rows that have the address, by table; of what is kept beside the records of days. */
@@ -135,7 +149,7 @@ export interface ErasedBeside {
   readonly services: number;
   /** Rows of an exporter of this address: devices, which stay. */
   readonly asExporter: number;
-  /** Recorded documents that name it, which stay. */
+  /** Recorded documents that name it in canonical form (RFC 5952), in whatever case; they stay. */
   readonly documents: number;
 }
 
@@ -150,7 +164,7 @@ export async function countBeside(storage: ClickHouse, address: string): Promise
        (SELECT count() FROM documents WHERE match(body, {whole:String})) AS documents`,
     {
       erased: columnText(words),
-      whole: `(^|[^0-9a-fA-F.:])${formatAddress(words).replaceAll('.', '\\.')}($|[^0-9a-fA-F.:])`,
+      whole: `(?i)(^|[^0-9a-f.:])${formatAddress(words).replaceAll('.', '\\.')}($|[^0-9a-f.:])`,
     },
   );
   return {
@@ -167,6 +181,16 @@ export function eraseBeside(storage: ClickHouse, address: string): Promise<void>
       `ALTER TABLE services DELETE WHERE address IN (SELECT address FROM ${table}) SETTINGS mutations_sync = 2`,
     ),
   );
+}
+
+/** What may be told and recorded of an error while an address is erased: texts of ClickHouse repeat what it was asked. */
+export function toldOf(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if (at instanceof StorageError)
+      return at.clickhouseCode === 0
+        ? 'no answer from ClickHouse'
+        : `ClickHouse error ${at.clickhouseCode}; its text, which may hold the address, is logged at the level debug`;
+  return (error as Error).message;
 }
 
 /** Its keyed hash, where addresses outside are anonymised. Of a network nobody can say whose it was. */

@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { HairpinError } from '../service/errors.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
-import { countBeside, eraseBeside } from './erase.ts';
+import { countBeside, eraseBeside, toldOf } from './erase.ts';
 import { reenrich } from './reenrich.ts';
 import type { ReenrichData, ReenrichMessage } from './reenrichments.ts';
 
@@ -37,11 +37,14 @@ try {
   });
   if (erase !== undefined && !dryRun && !stop.signal.aborted) await eraseBeside(storage, erase);
 } catch (error) {
-  log.error(
-    { err: error },
-    `${erase === undefined ? 're-enrichment' : 'erasure'} ended early; begun again, it goes on`,
-  );
-  tell({ type: 'failed', message: (error as Error).message });
+  if (erase === undefined) {
+    log.error({ err: error }, 're-enrichment ended early; begun again, it goes on');
+    tell({ type: 'failed', message: (error as Error).message });
+  } else {
+    log.debug({ err: error }, 'what ended the erasure');
+    log.error({ reason: toldOf(error) }, 'erasure ended early; begun again, it goes on');
+    tell({ type: 'failed', message: toldOf(error) });
+  }
 } finally {
   await storage.close();
   parentPort!.close();

@@ -17,7 +17,7 @@ import {
 } from '../storage/reenrichments.ts';
 import { adoptRecords, dayOf, dayStartS, dropStaged, recordsMatch } from '../storage/staging.ts';
 import { StorageError } from '../storage/storage.ts';
-import { createErasure } from './erase.ts';
+import { createErasure, toldOf } from './erase.ts';
 import { createNodeNames } from './node-names.ts';
 import { loadPastKnowledge, type PastConfiguration } from './past-knowledge.ts';
 import { type DayContext, DayRefused, reenrichDay, SwapLeft } from './reenrich-day.ts';
@@ -155,11 +155,20 @@ async function runDays(
         log.info(reports.at(-1), outcome === 'done' ? what : 'a day is left half staged');
       } catch (error) {
         if (error instanceof SwapLeft) throw error;
-        await recordState(storage, context, 'failed', { detail: (error as Error).message });
+        const failed = (reason: unknown) =>
+          recordState(storage, context, 'failed', { detail: erasure ? toldOf(reason) : (reason as Error).message });
+        const inPlace = erasure !== undefined && error instanceof DayRefused;
+        if (!inPlace) await failed(error);
         await dropStaged(storage, { run, keep: left.map(row => row.run) });
         if (!(error instanceof DayRefused)) throw error;
-        if (erasure) {
-          await erasure.change(day);
+        if (inPlace) {
+          try {
+            await erasure.change(day, revision);
+          } catch (reason) {
+            await failed(reason);
+            throw reason;
+          }
+          await recordState(storage, context, 'done', { records: erased!, detail: CHANGED_IN_PLACE });
           reports.push(report('done', { erased: erased!, detail: CHANGED_IN_PLACE }));
           log.info(reports.at(-1), 'an address is erased from a day');
         } else {

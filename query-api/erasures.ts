@@ -5,7 +5,17 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { parseAddress } from '../schemas/address.ts';
 import { ProblemDocument, refuse } from './problem.ts';
-import { Beside, DAY_MS, dayOrTime, ReenrichmentAnswer, type Reenrichments, runningProblem } from './reenrichments.ts';
+import {
+  Beside,
+  DAY_MS,
+  dayOrTime,
+  newest,
+  ReenrichmentAnswer,
+  type Reenrichments,
+  ROUTES,
+  runningProblem,
+  stop,
+} from './reenrichments.ts';
 
 const ErasureAnswer = Type.Object(
   {
@@ -27,7 +37,7 @@ const Request = Type.Object(
 );
 
 export function registerErasures(app: FastifyInstance, reenrichments: Reenrichments, nowMs: () => number): void {
-  const url = '/api/v1/erasures';
+  const url = ROUTES.erasure;
   const tags = ['re-enrichment'];
   app.post<{ Body: Static<typeof Request> }>(
     url,
@@ -48,16 +58,13 @@ export function registerErasures(app: FastifyInstance, reenrichments: Reenrichme
       if (fromMs >= toMs) refuse('from', 'must lie before to');
       if (reenrichments.start({ fromMs, toMs, dryRun, erase: address }))
         return reply.status(202).send(reenrichments.state());
-      return reply.status(409).send(runningProblem(url));
+      return reply.status(409).send(runningProblem(reenrichments));
     },
   );
   app.get(
     url,
     { schema: { summary: 'The newest erasure of this process', tags, response: { 200: ErasureAnswer } } },
-    () => {
-      const state = reenrichments.state();
-      return state.erasing ? state : NONE;
-    },
+    () => newest(reenrichments, 'erasure'),
   );
   app.delete(
     url,
@@ -65,14 +72,12 @@ export function registerErasures(app: FastifyInstance, reenrichments: Reenrichme
       schema: {
         summary: 'Stops it where nothing is half done; days that are done stay done',
         tags,
-        response: { 202: ErasureAnswer },
+        response: { 202: ErasureAnswer, 409: ProblemDocument },
       },
     },
-    (_request, reply) => {
-      reenrichments.stop();
-      return reply.status(202).send(reenrichments.state());
-    },
+    (_request, reply) =>
+      stop(reenrichments, 'erasure')
+        ? reply.status(202).send(newest(reenrichments, 'erasure'))
+        : reply.status(409).send(runningProblem(reenrichments)),
   );
 }
-
-const NONE: ErasureAnswer = { running: false, dryRun: false, days: [], error: '' };

@@ -41,7 +41,7 @@ export const Beside = Type.Object(
   {
     services: Type.Number({ description: 'what was learned of servers there, which goes' }),
     asExporter: Type.Number({ description: 'rows of an exporter of this address, which stay' }),
-    documents: Type.Number({ description: 'recorded documents that name it, which stay' }),
+    documents: Type.Number({ description: 'recorded documents that name it in canonical form (RFC 5952), which stay' }),
   },
   { additionalProperties: false },
 );
@@ -83,7 +83,7 @@ const Request = Type.Object(
 const SUMMARY = 'Applies what is known today to stored records of whole days, in records and roll-ups alike';
 
 export function registerReenrichments(app: FastifyInstance, reenrichments: Reenrichments, nowMs: () => number): void {
-  const url = '/api/v1/reenrichments';
+  const url = ROUTES.reenrichment;
   const tags = ['re-enrichment'];
   app.post<{ Body: Static<typeof Request> }>(
     url,
@@ -102,13 +102,13 @@ export function registerReenrichments(app: FastifyInstance, reenrichments: Reenr
       if (fromMs >= toMs) refuse('from', 'must lie before to');
       if (toMs - fromMs > DAYS_MAX * DAY_MS) refuse('from', `lies more than ${DAYS_MAX} days before to`);
       if (reenrichments.start({ fromMs, toMs, dryRun })) return reply.status(202).send(reenrichments.state());
-      return reply.status(409).send(runningProblem(url));
+      return reply.status(409).send(runningProblem(reenrichments));
     },
   );
   app.get(
     url,
     { schema: { summary: 'The newest re-enrichment of this process', tags, response: { 200: ReenrichmentAnswer } } },
-    () => reenrichments.state(),
+    () => newest(reenrichments, 'reenrichment'),
   );
   app.delete(
     url,
@@ -116,22 +116,45 @@ export function registerReenrichments(app: FastifyInstance, reenrichments: Reenr
       schema: {
         summary: 'Stops it where nothing is half done; begun again, it goes on from there',
         tags,
-        response: { 202: ReenrichmentAnswer },
+        response: { 202: ReenrichmentAnswer, 409: ProblemDocument },
       },
     },
-    (_request, reply) => {
-      reenrichments.stop();
-      return reply.status(202).send(reenrichments.state());
-    },
+    (_request, reply) =>
+      stop(reenrichments, 'reenrichment')
+        ? reply.status(202).send(newest(reenrichments, 'reenrichment'))
+        : reply.status(409).send(runningProblem(reenrichments)),
   );
 }
 
-export function runningProblem(url: string): ProblemDocument {
+/** Of the two there is one at a time; its route knows nothing of the other. */
+export const ROUTES = { reenrichment: '/api/v1/reenrichments', erasure: '/api/v1/erasures' } as const;
+type Kind = keyof typeof ROUTES;
+
+function kindOf({ erasing }: ReturnType<Reenrichments['state']>): Kind {
+  return erasing ? 'erasure' : 'reenrichment';
+}
+
+export function newest(reenrichments: Reenrichments, kind: Kind) {
+  const state = reenrichments.state();
+  return kindOf(state) === kind ? state : NONE;
+}
+
+const NONE: ReenrichmentAnswer = { running: false, dryRun: false, days: [], error: '' };
+
+/** Asks what runs to stop; false when that is of the other kind. */
+export function stop(reenrichments: Reenrichments, kind: Kind): boolean {
+  const state = reenrichments.state();
+  if (state.running && kindOf(state) !== kind) return false;
+  reenrichments.stop();
+  return true;
+}
+
+export function runningProblem(reenrichments: Reenrichments): ProblemDocument {
   return {
     type: 'urn:hairpin:problem:reenrichment-running',
     title: 'A re-enrichment or an erasure is running',
     status: 409,
-    detail: `wait for it, or stop it with DELETE ${url}`,
+    detail: `wait for it, or stop it with DELETE ${ROUTES[kindOf(reenrichments.state())]}`,
   };
 }
 
