@@ -312,11 +312,14 @@ test('an old batch is looked up before its first try alone: what a try of ours l
   expect(counters.get('flowsRepeated')).toBe(0);
 });
 
-test('tokens are trusted for hours', async () => {
+test('tokens are trusted for an hour, and no longer', async () => {
   const { fake, send, settled } = begin();
-  send(0, [{ ...ROW, receivedAt: Date.now() - 9 * 3_600_000 }], { redelivered: true });
+  send(0, [{ ...ROW, receivedAt: Date.now() - 50 * 60_000 }], { redelivered: true });
   await settled(1);
   expect(fake.lookups).toEqual([]);
+  send(1, [{ ...ROW, receivedAt: Date.now() - 70 * 60_000 }], { redelivered: true });
+  await settled(2);
+  expect(fake.lookups).toHaveLength(1);
 });
 
 test('names that could not be stored are announced again with the next batch', async () => {
