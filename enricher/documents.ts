@@ -151,7 +151,7 @@ export function createDocuments(
           else faults.push(...error.faults.map(fault => ({ ...fault, path: `${paths[kind]} ${fault.path}`.trim() })));
         }
       }
-      if (faults.length > 0) throw new DocumentError('the configured documents', faults);
+      if (faults.length > 0) throw new DocumentError('what is configured', faults);
       onChange(documents);
       for (const folder of new Set(kinds.map(kind => dirname(paths[kind]))))
         watchers.push(...watchFolder(folder, reread));

@@ -75,7 +75,7 @@ export function createThreadFeed(data: Omit<KnowledgeData, 'restarted'>): Knowle
         thread.on('message', (message: KnowledgeMessage) => {
           if (message.type === 'update') knowledge.take(message.update);
           else if (message.type === 'started') resolve();
-          else if (message.type === 'refused') reject(new DocumentError('the configured documents', message.error));
+          else if (message.type === 'refused') reject(new DocumentError('what is configured', message.error));
           else {
             waiting.get(message.number)?.();
             waiting.delete(message.number);

@@ -53,7 +53,7 @@ export function createChart(root: HTMLElement): Chart {
           stroke: line,
           width: 1.75,
           fill: colour('--area'),
-          points: { show: data[0].length < 3, size: 6, fill: line },
+          points: { show: false, filter: isolated, size: 6, fill: line },
         },
         edge,
         edge,
@@ -67,11 +67,10 @@ export function createChart(root: HTMLElement): Chart {
     if (!last) return;
     const [series] = last.series;
     const data: uPlot.AlignedData = [last.times, series?.values ?? [], series?.ciLow ?? [], series?.ciHigh ?? []];
-    if (plot && plot.data[0].length >= 3 === data[0].length >= 3) {
+    if (plot) {
       plot.setData(data);
       return;
     }
-    plot?.destroy();
     plot = make(last.metric, data);
   }
 
@@ -92,4 +91,12 @@ export function createChart(root: HTMLElement): Chart {
       draw();
     },
   };
+}
+
+/** Values between gaps: no line leads to them, so each is a point. The first minutes of an installation are one. */
+function isolated(plot: uPlot, series: number): number[] {
+  const values = plot.data[series]!;
+  return Array.from(values, (_, i) => i).filter(
+    i => values[i] != null && values[i - 1] == null && values[i + 1] == null,
+  );
 }
