@@ -3,9 +3,9 @@
 import type { ErasureAnswer } from '../query-api/erasures.ts';
 import type { ReenrichedDay } from '../query-api/reenrichments.ts';
 import { parseAddress } from '../schemas/address.ts';
-import { readToken, TOKEN_FILE } from './api-token.ts';
+import { TOKEN_FILE } from './api-token.ts';
 import { parseCommand, usageError } from './command-line.ts';
-import { ask, type Caller, dateOf, endOf, follow } from './reenrich.ts';
+import { ask, callerOf, DAY_FLAGS, dateOf, endOf, follow } from './reenrich.ts';
 
 const HELP = `hairpin erase --address ADDRESS [--from DAY --to DAY] [--dry-run] [--api URL]
 
@@ -24,26 +24,12 @@ ${TOKEN_FILE}
 `;
 
 export async function erase(args: readonly string[]): Promise<number> {
-  const { values } = parseCommand(
-    args,
-    {
-      address: { type: 'string' },
-      from: { type: 'string' },
-      to: { type: 'string' },
-      'dry-run': { type: 'boolean', default: false },
-      api: { type: 'string', default: 'http://127.0.0.1:8080' },
-      'token-file': { type: 'string' },
-    },
-    HELP,
-  );
+  const { values } = parseCommand(args, { address: { type: 'string' }, ...DAY_FLAGS }, HELP);
   if (!values) return 0;
   const { address, from, to } = values;
   if (typeof address !== 'string' || !parseAddress(address))
     throw usageError('--address ADDRESS is required: one IPv4 or IPv6 address', HELP);
-  const caller: Caller = {
-    url: `${String(values['api']).replace(/\/$/, '')}/api/v1/erasures`,
-    token: readToken(values['token-file'], HELP),
-  };
+  const caller = callerOf(values, 'erasures', HELP);
   const dryRun = values['dry-run'] === true;
   await ask(caller, 'POST', { address, ...(from && { from }), ...(to && { to }), dryRun });
   const state: ErasureAnswer = await follow(caller, lineOf);

@@ -23,33 +23,36 @@ ${TOKEN_FILE}
 `;
 
 export async function reenrich(args: readonly string[]): Promise<number> {
-  const { values } = parseCommand(
-    args,
-    {
-      from: { type: 'string' },
-      to: { type: 'string' },
-      'dry-run': { type: 'boolean', default: false },
-      api: { type: 'string', default: 'http://127.0.0.1:8080' },
-      'token-file': { type: 'string' },
-    },
-    HELP,
-  );
+  const { values } = parseCommand(args, DAY_FLAGS, HELP);
   if (!values) return 0;
   const { from, to } = values;
   if (typeof from !== 'string' || typeof to !== 'string')
     throw usageError('--from DAY and --to DAY are required', HELP);
-  const caller: Caller = {
-    url: `${String(values['api']).replace(/\/$/, '')}/api/v1/reenrichments`,
-    token: readToken(values['token-file'], HELP),
-  };
+  const caller = callerOf(values, 'reenrichments', HELP);
   await ask(caller, 'POST', { from, to, dryRun: values['dry-run'] === true });
   return endOf(await follow(caller, lineOf), 'no records were received on these days');
 }
 
-/** What both `reenrich` and `erase` ask. */
+/** Of both `reenrich` and `erase`. */
+export const DAY_FLAGS = {
+  from: { type: 'string' },
+  to: { type: 'string' },
+  'dry-run': { type: 'boolean', default: false },
+  api: { type: 'string', default: 'http://127.0.0.1:8080' },
+  'token-file': { type: 'string' },
+} as const;
+
+/** Whom they ask. */
 export interface Caller {
   readonly url: string;
   readonly token: string;
+}
+
+export function callerOf(values: Readonly<Record<string, unknown>>, route: string, help: string): Caller {
+  return {
+    url: `${String(values['api']).replace(/\/$/, '')}/api/v1/${route}`,
+    token: readToken(values['token-file'], help),
+  };
 }
 
 /** Shows how far it is until it has ended; a signal stops it. */

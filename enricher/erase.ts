@@ -10,12 +10,11 @@ import { randomBytes } from 'node:crypto';
 import { formatAddress, isMapped4, parseAddress, swap32, type Words, wordsOfRow } from '../schemas/address.ts';
 import { IDENTITY, RULE } from '../schemas/codes.ts';
 import type { Configuration } from '../schemas/configuration.ts';
-import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { type StoredWindow, stagedName } from '../storage/staging.ts';
+import type { StoredWindow } from '../storage/staging.ts';
 import { StorageError } from '../storage/storage.ts';
 import { openPrivacy } from './privacy.ts';
-import { groupParams, groupToken, IN_GROUP, missingGroups, type RecordsContext } from './reenrich-records.ts';
+import { copyRecords, type StageContext } from './reenrich-records.ts';
 
 /**
  * Where an erased end outside stands: in the documentation prefix (RFC 9637), beyond every internal one, so that it is
@@ -31,7 +30,7 @@ export interface Erasure {
   /** Records of a day that have the address at an end. */
   count(day: number): Promise<number>;
   /** As stageRecords: copies what is missing, without the address. */
-  stage(context: Omit<RecordsContext, 'enrichment' | 'names'>, window: StoredWindow): Promise<boolean>;
+  stage(context: StageContext, window: StoredWindow): Promise<boolean>;
   /** Changes the records of a day where they are, and no roll-up: for days whose roll-ups cannot be made anew. */
   change(day: number, revision: number): Promise<void>;
 }
@@ -56,22 +55,7 @@ export function createErasure(
       );
       return Number(row?.n ?? 0);
     },
-    async stage({ run, day, revision, signal, onRecords }, window) {
-      const table = stagedName(run, 'flows');
-      for (;;) {
-        const groups = await missingGroups(storage, run, day, window);
-        if (groups.length === 0) return true;
-        for (const group of groups) {
-          if (signal.aborted) return false;
-          await storage.insertSelect(
-            `INSERT INTO ${table} (${NAMES.join(', ')}) SELECT ${NAMES.map(name => (name === 'revision' ? '{revision:UInt32}' : (staged[name] ?? `f.${name}`))).join(', ')} FROM flows AS f WHERE ${IN_GROUP}`,
-            { ...groupParams(day, group), ...params, revision },
-            groupToken(group),
-          );
-          onRecords(group.reduce((sum, { rows }) => sum + rows, 0));
-        }
-      }
-    },
+    stage: (context, window) => copyRecords(context, window, staged, params),
     change: (day, revision) =>
       withTable(storage, erased, async table => {
         const those = `(SELECT address FROM ${table})`;
@@ -84,8 +68,6 @@ export function createErasure(
       }),
   };
 }
-
-const NAMES: readonly string[] = [...FLOW_COLUMNS.map(({ name }) => name as string), 'storedAt'];
 
 /**
  * Columns of the ends whose address is among `erased`, as SQL over columns with a prefix. An end inside, VMs and members

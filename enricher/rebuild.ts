@@ -1,7 +1,6 @@
 // The roll-ups of a day made anew from its records as they are: staged, fenced and swapped like a re-enriched day
 // (docs/decisions/0003-re-enrichment.md), only that nothing is enriched. And the audit that asks for it.
 
-import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { Log } from '../service/log.ts';
 import { compareDay, type Difference, daysToAudit, markAudited } from '../storage/audit.ts';
 import { type ClickHouse, shardsOf } from '../storage/client.ts';
@@ -14,19 +13,16 @@ import {
   recordState,
   takeLease,
 } from '../storage/reenrichments.ts';
-import { dropStaged, stagedName } from '../storage/staging.ts';
+import { dropStaged } from '../storage/staging.ts';
 import { nextRevision } from './reenrich.ts';
 import { type DayContext, reenrichDay, SwapLeft } from './reenrich-day.ts';
-import { groupParams, groupToken, IN_GROUP, missingGroups } from './reenrich-records.ts';
+import { copyRecords } from './reenrich-records.ts';
 
 export interface RebuildDependencies extends Pick<DayContext, 'reached' | 'fenceMsMax'> {
   readonly storage: ClickHouse;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
-
-const NAMES: readonly string[] = [...FLOW_COLUMNS.map(({ name }) => name as string), 'storedAt'];
-const COPIED = NAMES.map(name => (name === 'revision' ? '{revision:UInt32}' : name)).join(', ');
 
 /** False when another run has the lease, or the signal came first: then it is tried another time. */
 export async function rebuildDay(day: number, dependencies: RebuildDependencies): Promise<boolean> {
@@ -39,21 +35,7 @@ export async function rebuildDay(day: number, dependencies: RebuildDependencies)
   );
   let leave = false;
   const state = { run, day, revision: 0, knowledge: REBUILD };
-  const stage: DayContext['stage'] = async (window, signal) => {
-    const table = stagedName(run, 'flows');
-    for (;;) {
-      const groups = await missingGroups(storage, run, day, window);
-      if (groups.length === 0) return true;
-      for (const group of groups) {
-        if (signal.aborted) return false;
-        await storage.insertSelect(
-          `INSERT INTO ${table} (${NAMES.join(', ')}) SELECT ${COPIED} FROM flows WHERE ${IN_GROUP}`,
-          { ...groupParams(day, group), revision: state.revision },
-          groupToken(group),
-        );
-      }
-    }
-  };
+  const stage: DayContext['stage'] = (window, signal) => copyRecords({ storage, ...state, signal }, window);
   try {
     state.revision = await nextRevision(storage, day);
     const { outcome } = await reenrichDay({ ...dependencies, ...state, stage, isWhole: true });

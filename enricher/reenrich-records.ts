@@ -14,6 +14,7 @@ import { FLOW_COLUMNS, type FlowColumns } from '../schemas/flow.ts';
 import { NO_KEY } from '../schemas/keys.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { type StoredWindow, stagedName } from '../storage/staging.ts';
+import type { QueryParams } from '../storage/storage.ts';
 import type { Enrichment } from './enrich.ts';
 import type { NodeNames } from './node-names.ts';
 
@@ -40,7 +41,7 @@ const DECODED = readSql(
   STAGED_COLUMNS.filter(({ name, stage }) => stage === 'decoded' || KEPT.includes(name)).map(({ name }) => name),
 );
 
-export interface StoredBatch {
+interface StoredBatch {
   /** Decimal: the key has 64 bits. */
   readonly batch: string;
   readonly rows: number;
@@ -52,7 +53,7 @@ export interface StoredBatch {
  * Batches of a day that were stored in the window and are not staged, the oldest first, in groups of GROUP_RECORDS: at most
  * LIST_MAX of them, so it is asked until there are none.
  */
-export async function missingGroups(
+async function missingGroups(
   storage: ClickHouse,
   run: string,
   day: number,
@@ -100,9 +101,9 @@ function groupsOf(batches: readonly StoredBatch[]): StoredBatch[][] {
 }
 
 /** SQL and parameters that name the records of a group. */
-export const IN_GROUP = `toYYYYMMDD(receivedAt) = {day:UInt32} AND batch IN {batches:Array(UInt64)}
+const IN_GROUP = `toYYYYMMDD(receivedAt) = {day:UInt32} AND batch IN {batches:Array(UInt64)}
        AND receivedAt >= fromUnixTimestamp64Milli({firstMs:Int64}) AND receivedAt <= fromUnixTimestamp64Milli({lastMs:Int64})`;
-export function groupParams(day: number, group: readonly StoredBatch[]) {
+function groupParams(day: number, group: readonly StoredBatch[]) {
   return {
     day,
     batches: group.map(({ batch }) => BigInt(batch)),
@@ -112,7 +113,7 @@ export function groupParams(day: number, group: readonly StoredBatch[]) {
 }
 
 /** Identifies the insert that stages a group: the same group again is left out. */
-export function groupToken(group: readonly StoredBatch[]): string {
+function groupToken(group: readonly StoredBatch[]): string {
   return createHash('sha256')
     .update(group.map(stored => stored.batch).join())
     .digest('hex');
@@ -122,15 +123,19 @@ function readGroup(storage: ClickHouse, day: number, group: readonly StoredBatch
   return storage.selectArrow(`SELECT ${columns} FROM flows WHERE ${IN_GROUP}`, groupParams(day, group));
 }
 
-export interface RecordsContext {
+/** What is staged of a day, and until when. */
+export interface StageContext {
   readonly storage: ClickHouse;
   readonly run: string;
   readonly day: number;
   readonly revision: number;
+  readonly signal: AbortSignal;
+  readonly onRecords?: (records: number) => void;
+}
+
+interface RecordsContext extends StageContext {
   readonly enrichment: Enrichment;
   readonly names: NodeNames;
-  readonly signal: AbortSignal;
-  readonly onRecords: (records: number) => void;
 }
 
 /** Enriches anew and stages what was stored in the window; false when `signal` stopped it between two groups. */
@@ -156,7 +161,33 @@ export async function stageRecords(context: RecordsContext, window: StoredWindow
       batch.columns.revision.fill(revision, 0, batch.rows);
       await storage.insertNodes(names.take());
       await storage.insertArrow(table, encodePieces(batch), groupToken(group));
-      onRecords(batch.rows);
+      onRecords?.(batch.rows);
+    }
+  }
+}
+
+const STAGED = STAGED_COLUMNS.map(({ name }) => name as string);
+
+/**
+ * The same without enriching: ClickHouse copies what was stored in the window. Some columns may get other values, as SQL
+ * over columns of `f`, with parameters of its own.
+ */
+export async function copyRecords(
+  { storage, run, day, revision, signal, onRecords }: StageContext,
+  window: StoredWindow,
+  changed: Readonly<Record<string, string>> = {},
+  params: QueryParams = {},
+): Promise<boolean> {
+  const values = { ...changed, revision: '{revision:UInt32}' };
+  const copied = STAGED.map(name => values[name as keyof typeof values] ?? `f.${name}`).join(', ');
+  const sql = `INSERT INTO ${stagedName(run, 'flows')} (${STAGED.join(', ')}) SELECT ${copied} FROM flows AS f WHERE ${IN_GROUP}`;
+  for (;;) {
+    const groups = await missingGroups(storage, run, day, window);
+    if (groups.length === 0) return true;
+    for (const group of groups) {
+      if (signal.aborted) return false;
+      await storage.insertSelect(sql, { ...groupParams(day, group), ...params, revision }, groupToken(group));
+      onRecords?.(group.reduce((sum, { rows }) => sum + rows, 0));
     }
   }
 }
@@ -218,7 +249,7 @@ export async function previewChanges(context: Omit<RecordsContext, 'run' | 'revi
       names.take();
       compare(before, columns, rows, changes);
       changes.records += rows;
-      onRecords(rows);
+      onRecords?.(rows);
     }
     if (batches.length < LIST_MAX) return changes;
     // Of batches that begin in one millisecond the last may be listed again or left out: this is a preview.
