@@ -102,6 +102,55 @@ test('the bound is never below the variance of the packets behind it', () => {
   );
 });
 
+test('a record that tells the sum of squares has the variance of its very packets, multiplied by the exporter or not', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 40, max: 9000 }), { minLength: 1, maxLength: 50 }),
+      fc.integer({ min: 2, max: 5000 }),
+      fc.boolean(),
+      (sizes, rate, prescaled) => {
+        const scale = prescaled ? rate : 1;
+        const squares = sizes.reduce((sum, size) => sum + size * size, 0);
+        const row = {
+          bytes: scale * sizes.reduce((sum, size) => sum + size, 0),
+          packets: scale * sizes.length,
+          bytesSumOfSquares: scale * squares,
+          samplingRate: rate,
+        };
+        const { varBytes, marks } = estimated(row, { prescaled });
+        expect(varBytes! / (rate * (rate - 1) * squares)).toBeCloseTo(1, 9);
+        expect(marks).toBe(0);
+        // Without the packets, which the sum of squares then cannot contradict.
+        expect(estimated({ ...row, packets: 0 }, { prescaled }).varBytes! / varBytes!).toBeCloseTo(1, 9);
+      },
+    ),
+  );
+});
+
+test('a sum of squares that bytes and packets contradict is not believed', () => {
+  const bound = { varBytes: 10 * 9 * 10_000 * 1500, marks: MARKS.approximate };
+  const row = { bytes: 10_000, packets: 10, samplingRate: 10 };
+  // Ten packets of 1,000 bytes have 10^7, one of nearly everything has nearly 10^8.
+  expect(estimated({ ...row, bytesSumOfSquares: 9_999_999 })).toMatchObject(bound);
+  expect(estimated({ ...row, bytesSumOfSquares: 10_000_000 })).toMatchObject({ varBytes: 10 * 9 * 1e7, marks: 0 });
+  expect(estimated({ ...row, bytesSumOfSquares: 100_000_000 })).toMatchObject({ varBytes: 10 * 9 * 1e8, marks: 0 });
+  expect(estimated({ ...row, bytesSumOfSquares: 100_000_001 })).toMatchObject(bound);
+  expect(estimated({ ...row, packets: 0, bytesSumOfSquares: 9_999 }).marks).toBe(MARKS.approximate);
+});
+
+test('where a record tells its longest packet the bound is that of packets of this length; a shorter one than the mean is not believed', () => {
+  const row = { bytes: 10_000, packets: 10, samplingRate: 10 };
+  const bound = (packetBytesMax: number, more: Row = {}, exporter = {}) =>
+    estimated({ ...row, packetBytesMax, ...more }, exporter);
+  expect(bound(1100)).toMatchObject({ varBytes: 10 * 9 * 10_000 * 1100, marks: MARKS.approximate });
+  expect(bound(9000).varBytes).toBe(10 * 9 * 10_000 * 9000);
+  expect(bound(999).varBytes).toBe(10 * 9 * 10_000 * 1500);
+  expect(bound(1100, { packets: 0 }).varBytes).toBe(10 * 9 * 10_000 * 1100);
+  // Bytes and packets are multiplied, a length is not.
+  expect(bound(1100, { bytes: 100_000, packets: 100 }, { prescaled: true }).varBytes).toBe(10 * 9 * 10_000 * 1100);
+  expect(bound(1100, { bytesSumOfSquares: 10_500_000 })).toMatchObject({ varBytes: 10 * 9 * 10_500_000, marks: 0 });
+});
+
 test('an exporter that scales itself is not scaled again; its variance is that of what it sampled', () => {
   const expected = {
     estBytes: 100_000,

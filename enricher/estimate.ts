@@ -1,11 +1,14 @@
 // What a record stands for: bytes and packets times the sampling rate, and the variance of the bytes.
 //
 // N packets stand behind each sampled one, so Var = N(N-1) sum b^2 over the sampled packets (independent sampling,
-// Horvitz-Thompson). One sampled packet of b bytes gives b^2. A flow record of k packets and S bytes does not tell
-// their sizes; sum b^2 is then bounded by min(S^2, S x Lmax), Lmax being the smallest of 1500, 9216 and 65535 bytes (MTU,
-// jumbo frame, super-frame of a software bridge) that the mean size S/k does not exceed: never less than the truth. Where
-// k is not told, Lmax is the largest. Records with such a bound are marked `approximate`.
-// An exporter that multiplies by N itself sends N S and N k; they are divided for the variance and otherwise left alone.
+// Horvitz-Thompson). One sampled packet of b bytes gives b^2. A flow record of k packets and S bytes tells sum b^2 where it
+// carries octetDeltaSumOfSquares (198), which counts as long as S and k allow it: S^2/k <= sum b^2 <= S^2. Otherwise sum b^2
+// is bounded by min(S^2, S x Lmax): never less than the truth. Lmax is the longest packet where the record tells it
+// (maximumIpTotalLength, 26), else the smallest of 1500, 9216 and 65535 bytes (MTU, jumbo frame, super-frame of a software
+// bridge) that the mean size S/k does not exceed; where k is not told either, the largest. Records with such a bound are
+// marked `approximate`.
+// An exporter that multiplies by N itself sends N S, N k and N sum b^2, as Open vSwitch does; they are divided for the
+// variance and otherwise left alone.
 // Where it does not tell N, as VMware and Open vSwitch do not, the volume stands; an unknown rate otherwise leaves bytes as
 // reported, and is counted. How far either may be off is not known: the variance is infinite, and so is that of every
 // sum with such a record in it, in roll-ups and answers alike.
@@ -17,6 +20,8 @@ import { type ExporterTable, PRESCALED } from './exporter-table.ts';
 const WORD = 2 ** 32;
 const EXACT_MAX = Number.MAX_SAFE_INTEGER;
 const PACKET_BYTES_MAX = [1500, 9216, 65535] as const;
+/** Relative; the numbers come as doubles. */
+const ROUNDING = 1e-9;
 
 /** Fills estBytes, estPackets, varBytes and the mark `approximate`; returns how many rows have no known sampling rate. */
 export function estimate(
@@ -26,7 +31,8 @@ export function estimate(
   exporterOf: Uint32Array,
   exporters: ExporterTable,
 ): number {
-  const { samplingRate, rateSource, bytes, packets, estBytes, estPackets, varBytes, marks } = columns;
+  const { samplingRate, rateSource, bytes, packets, bytesSumOfSquares, packetBytesMax } = columns;
+  const { estBytes, estPackets, varBytes, marks } = columns;
   let unknownRows = 0;
   for (let row = from; row < to; row++) {
     const exporter = exporterOf[row]!;
@@ -48,8 +54,19 @@ export function estimate(
     const told = numberAt(bytes, row);
     const toldPackets = numberAt(packets, row);
     if (rate > 1) {
-      varBytes[row] = variance(rate, told, toldPackets, prescaled);
-      if (toldPackets !== (prescaled ? rate : 1)) marks[row]! |= MARKS.approximate;
+      const scale = prescaled ? rate : 1;
+      const sampled = told / scale;
+      const sampledPackets = toldPackets / scale;
+      const squares = numberAt(bytesSumOfSquares, row) / scale;
+      const exact = sampledPackets === 1 || arePossible(squares, sampled, sampledPackets);
+      if (!exact) marks[row]! |= MARKS.approximate;
+      const sumOfSquares =
+        sampledPackets === 1
+          ? sampled * sampled
+          : exact
+            ? squares
+            : Math.min(sampled * sampled, sampled * longestPacket(sampled, sampledPackets, packetBytesMax[row]!));
+      varBytes[row] = rate * (rate - 1) * sumOfSquares;
     } else varBytes[row] = rate === 1 || (told === 0 && toldPackets === 0) ? 0 : Number.POSITIVE_INFINITY;
   }
   return unknownRows;
@@ -78,15 +95,20 @@ export function multiply(from: Uint32Array, to: Uint32Array, row: number, factor
   to[2 * row + 1] = saturated ? 0xffffffff : productHigh;
 }
 
-function variance(rate: number, bytes: number, packets: number, prescaled: boolean): number {
+/** Whether `packets` packets of `bytes` bytes together can have this sum of squared lengths. */
+function arePossible(sumOfSquares: number, bytes: number, packets: number): boolean {
+  const square = bytes * bytes;
+  return (
+    sumOfSquares > 0 &&
+    sumOfSquares <= square * (1 + ROUNDING) &&
+    sumOfSquares >= (packets === 0 ? bytes : square / packets) * (1 - ROUNDING)
+  );
+}
+
+/** Bytes that no packet behind a record exceeds; `told`: what the record says, 0 nothing. */
+function longestPacket(bytes: number, packets: number, told: number): number {
   const mean = packets === 0 ? Number.POSITIVE_INFINITY : bytes / packets;
-  const sampled = prescaled ? bytes / rate : bytes;
-  const longest =
-    mean <= PACKET_BYTES_MAX[0]
-      ? PACKET_BYTES_MAX[0]
-      : mean <= PACKET_BYTES_MAX[1]
-        ? PACKET_BYTES_MAX[1]
-        : PACKET_BYTES_MAX[2];
-  const squares = packets === 1 ? sampled * sampled : Math.min(sampled * sampled, sampled * longest);
-  return rate * (rate - 1) * squares;
+  if (told > 0 && (packets === 0 || told >= mean)) return told;
+  if (mean <= PACKET_BYTES_MAX[0]) return PACKET_BYTES_MAX[0];
+  return mean <= PACKET_BYTES_MAX[1] ? PACKET_BYTES_MAX[1] : PACKET_BYTES_MAX[2];
 }

@@ -53,6 +53,8 @@ export interface Row {
   samplingRate?: number;
   bytes?: number;
   packets?: number;
+  bytesSumOfSquares?: number;
+  packetBytesMax?: number;
   receivedAt?: number;
   flowStart?: number;
   flowEnd?: number;
@@ -120,6 +122,8 @@ export function batchOf(rows: readonly Row[]): FlowBatch {
     columns.tcpFlags[row] = given.tcpFlags ?? 0;
     setTime(columns.bytes, row, given.bytes ?? 1000);
     setTime(columns.packets, row, given.packets ?? 1);
+    setTime(columns.bytesSumOfSquares, row, given.bytesSumOfSquares ?? 0);
+    columns.packetBytesMax[row] = given.packetBytesMax ?? 0;
   });
   batch.rows = rows.length;
   return batch;

@@ -36,7 +36,7 @@ const estimate = {
   samples: Type.Number({ description: 'sampled packets behind the estimate; 0 when nothing of it was sampled' }),
   method: Type.Enum([...METHODS] as unknown as typeof METHODS, {
     description:
-      'how the interval was found. exact: nothing was sampled; poisson: from the number of samples; normal: from the variance; approximate: from an upper bound of the variance, because the exporter does not tell sizes of packets; unknown: the sampling rate of a part is not known, there is no interval; none: there is none, or nothing was seen',
+      'how the interval was found. exact: nothing was sampled; poisson: from the number of samples; normal: from the variance; approximate: from the variance of records of several sampled packets, an upper bound where the exporter does not tell sizes of packets; unknown: the sampling rate of a part is not known, there is no interval; none: there is none, or nothing was seen',
   }),
 };
 

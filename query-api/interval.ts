@@ -18,7 +18,7 @@ export interface Estimate {
 }
 
 /**
- * How an interval was found; `approximate`: the variance is an upper bound, because sizes of packets are not told;
+ * How an interval was found; `approximate`: the variance is an upper bound where sizes of packets are not told;
  * `unknown`: there is none, because the sampling rate of a part is not known.
  */
 export const METHODS = ['exact', 'poisson', 'normal', 'approximate', 'none', 'unknown'] as const;
@@ -54,7 +54,10 @@ export function unseenInterval(bytesPerSample: number | null): Estimate {
   return { value: 0, ciLow: 0, ciHigh: bytesPerSample === null ? null : NONE_SEEN_MAX * bytesPerSample };
 }
 
-/** A record of several sampled packets does not tell their sizes, and such sums have more samples than records. */
+/**
+ * A record of several sampled packets need not tell their sizes, and such sums have more samples than records. Those that
+ * tell the sum of squares have their very variance; a sum does not know which they were.
+ */
 export function methodOf(value: number, variance: number, samples: number, records: number): Method {
   if (variance === Number.POSITIVE_INFINITY) return 'unknown';
   if (variance <= 0) return 'exact';

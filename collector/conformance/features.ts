@@ -440,6 +440,18 @@ const STATE: readonly Feature[] = [
     ),
   },
   {
+    feature: 'Sampling: sums of squared lengths (198, 199) and the longest packet (26), for the variance',
+    standard: 'RFC 7012',
+    captures: ['openvswitch-generated/ovs-ipfix.pcap'],
+    tests: [
+      ...decode('templated/template', 'sum of squared lengths: 198, else 199; longest packet: 26'),
+      ...decode(
+        'templated/vendors',
+        'Open vSwitch: the sum of squares is that of its packets, which are all of one length',
+      ),
+    ],
+  },
+  {
     feature: 'Loss: NetFlow v5, v7 and v8 number flows',
     standard: 'Cisco, NetFlow export datagram formats',
     tests: [

@@ -28,6 +28,8 @@ test('a record fills every column it can, and no other', () => {
     bytes: 3000,
     packets: 7,
     l2Bytes: 0,
+    bytesSumOfSquares: 0,
+    packetBytesMax: 0,
     srcAddr: '192.168.0.1',
     dstAddr: '192.168.1.2',
     vrf: 0,

@@ -29,6 +29,8 @@ test('a record fills every column it can, and no other', () => {
     bytes: 4_000_000_000,
     packets: 3,
     l2Bytes: 0,
+    bytesSumOfSquares: 0,
+    packetBytesMax: 0,
     srcAddr: '10.0.0.1',
     dstAddr: '10.0.0.2',
     vrf: 0,

@@ -32,6 +32,8 @@ const NOTHING_TOLD: Row = {
   samplingRate: 0,
   rateSource: 'unknown',
   l2Bytes: 0,
+  bytesSumOfSquares: 0,
+  packetBytesMax: 0,
   srcAddr: '::',
   dstAddr: '::',
   vrf: 0,

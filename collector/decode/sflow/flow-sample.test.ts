@@ -47,6 +47,8 @@ test('a flow sample fills every column it can', () => {
     bytes: 40,
     packets: 1,
     l2Bytes: 1518,
+    bytesSumOfSquares: 0,
+    packetBytesMax: 0,
     srcAddr: '10.1.0.1',
     dstAddr: '10.2.0.2',
     vrf: 0,

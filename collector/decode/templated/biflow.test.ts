@@ -42,6 +42,9 @@ describe('a record with reverse elements (RFC 5103)', () => {
     [2, 4, REVERSE],
     [6, 1, REVERSE],
     [152, 8, REVERSE],
+    [198, 8],
+    [26, 2],
+    [198, 8, REVERSE],
   ];
   const ends = [...ip4('10.0.0.1'), ...ip4('10.0.0.2'), ...u16(40000), ...u16(443), 6, ...u32(3), ...u32(4)];
   const link = [...[2, 0, 0, 0, 0, 0x0a], ...[2, 0, 0, 0, 0, 0x0b], ...u16(100), 0, 0x10, 0x1b];
@@ -56,6 +59,9 @@ describe('a record with reverse elements (RFC 5103)', () => {
     ...u32(reversePackets),
     0x12,
     ...u64(1577836790020),
+    ...u64(200_000),
+    ...u16(400),
+    ...u64(4_000_000),
   ];
   const announce = set(2, template(300, fields));
 
@@ -71,6 +77,8 @@ describe('a record with reverse elements (RFC 5103)', () => {
         outIf: 4,
         bytes: 1000,
         packets: 10,
+        bytesSumOfSquares: 200_000,
+        packetBytesMax: 400,
         biflow: 'forward',
       },
       {
@@ -82,6 +90,8 @@ describe('a record with reverse elements (RFC 5103)', () => {
         outIf: 3,
         bytes: 5000,
         packets: 8,
+        bytesSumOfSquares: 4_000_000,
+        packetBytesMax: 0,
         biflow: 'reverse',
       },
     ]);

@@ -20,6 +20,8 @@ const ONE_WAY_COLUMNS: ReadonlySet<FlowColumnName> = new Set([
   'bytes',
   'packets',
   'l2Bytes',
+  'bytesSumOfSquares',
+  'packetBytesMax',
   'direction',
   'forwardingStatus',
   'tcpFlags',

@@ -630,6 +630,14 @@ describe.skipIf(!ready)('captures', () => {
     expect(bench.faults('ipfix')).toEqual({});
   });
 
+  test('Open vSwitch: the sum of squares is that of its packets, which are all of one length', () => {
+    const { rows } = rowsOf('openvswitch-generated/ovs-ipfix.pcap');
+    for (const { bytes, packets, bytesSumOfSquares, packetBytesMax } of rows as unknown as Record<string, number>[]) {
+      expect(packetBytesMax).toBe(bytes! / packets!);
+      expect(bytesSumOfSquares).toBe(bytes! * packetBytesMax!);
+    }
+  });
+
   test('Huawei SRv6: the inner IPv4 of the record that has both', () => {
     const { rows } = rowsOf('pmacct/106-IPFIXv10-HUAWEI-vrf_name/traffic-00.pcap');
     expect(rows).toContainEqual(
