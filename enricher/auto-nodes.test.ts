@@ -24,6 +24,10 @@ test('an address falls into its /24 or /64', () => {
     name: 'auto:10.1.2.0/24',
     key: prefix4Key(0x0a010200, 24),
   });
+  expect(autoPrefixNode(parseAddress('10.1.2.200')!, 'east-10').name).toBe('auto:10.1.2.0/24@east-10');
+  expect(autoPrefixNode(parseAddress('10.1.2.200')!, 'east-10').key).not.toEqual(
+    autoPrefixNode(parseAddress('10.1.2.200')!, 'west-10').key,
+  );
   expect(autoPrefixNode(parseAddress('fd00:1:2:3:4::5')!).name).toBe('auto:fd00:1:2:3::/64');
 });
 

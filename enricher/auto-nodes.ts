@@ -37,13 +37,18 @@ function group(name: string, rule: number): AutoNode {
   return { key: hashedKey('autoGroup', `auto:${name}`), name: `auto:${name}`, rule };
 }
 
-/** The /24 or /64 of an address. */
-export function autoPrefixNode(address: Words): AutoNode {
+/** The /24 or /64 of an address; `segment` tells which one, where several segments use the same addresses. */
+export function autoPrefixNode(address: Words, segment?: string): AutoNode {
   const length = isMapped4(address) ? 96 + 24 : 64;
   const words = maskWords(address, length);
   const text = formatPrefix({ words, length });
+  const rule = RULE['auto-prefix'];
+  if (segment !== undefined) {
+    const told = `${text}@${segment}`;
+    return { key: hashedKey('autoPrefixOfSegment', told), name: `auto:${told}`, rule };
+  }
   const key = length === 64 ? hashedKey('autoPrefix6', text) : prefix4Key(words[3], 24);
-  return { key, name: `auto:${text}`, rule: RULE['auto-prefix'] };
+  return { key, name: `auto:${text}`, rule };
 }
 
 export type AddressClass = 'unicast' | 'multicast' | 'infrastructure';

@@ -26,7 +26,7 @@ import {
   identityWord,
   KEY_WORDS,
 } from './endpoint-table.ts';
-import { createIdentifier, NO_OWNER, segmentOf, tagOf } from './identity.ts';
+import { createIdentifier, distinctSegmentOf, NO_OWNER, segmentOf, tagOf } from './identity.ts';
 import type { NodeNames } from './node-names.ts';
 import { createPlaces } from './places.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -131,10 +131,12 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     if (identity === IDENTITY.ambiguous) return nobody(identity | outside, EXPLICIT.ambiguous);
     if (toAll || (toGroup && none)) return nobody(identity, EXPLICIT.multicast);
     if (addressClass === 'infrastructure') return nobody(identity, EXPLICIT.infrastructure);
-    const segment = topology.segmentIds[segmentOf(topology, address, entries[at + ENTRY.tag]!) - 1];
+    const tag = entries[at + ENTRY.tag]!;
+    const segment = topology.segmentIds[segmentOf(topology, address, tag) - 1];
     const set = applications.setOf({ address, ...(segment !== undefined && { segment }) });
-    const isInternal = applications.internal.longest(address) >= 0;
-    return nobody(identity | outside, isInternal ? autoPrefixNode(address) : EXPLICIT.external, set);
+    if (applications.internal.longest(address) < 0) return nobody(identity | outside, EXPLICIT.external, set);
+    const own = topology.segmentIds[distinctSegmentOf(topology, address, tag) - 1];
+    return nobody(identity | outside, autoPrefixNode(address, own), set);
   };
 
   const subjectOf = (owner: number, address: Words | undefined): Subject => {

@@ -74,6 +74,52 @@ test('without a VLAN the site alone tells, where it has one owner of the address
   expect(source({ src: '10.1.0.1', ...WEST })).toEqual(['', 'ambiguous']);
 });
 
+test('hosts that nobody knows, in a subnet of two sites, are a node each: by the segment that site, VLAN or VNI tells', () => {
+  const { sites, racks, switches } = SITES;
+  const overlay = (id: string, vni: number) => ({ id, vni, prefixes: ['10.3.0.0/24'] });
+  const inventory = {
+    sites,
+    racks,
+    switches,
+    segments: [
+      ...SITES.segments,
+      overlay('tenant-a', 5001),
+      overlay('tenant-b', 5002),
+      { id: 'campus', site: 'east', prefixes: ['10.4.0.0/16'] },
+      { id: 'campus-lab', site: 'east', vlan: 44, prefixes: ['10.4.4.0/24'] },
+    ],
+  };
+  const known = compileSnapshot(documentsOf({ inventory, exporters: EXPORTERS }));
+  const node = (row: Row) => enrichRows(known, [row])[0]!.srcApp;
+  expect(node({ src: '10.1.7.7', vlan: 10, ...EAST })).toBe('auto:10.1.7.0/24@east-10');
+  expect(node({ src: '10.1.7.8', ...EAST })).toBe('auto:10.1.7.0/24@east-10');
+  expect(node({ src: '10.1.7.7', vlan: 10, ...WEST })).toBe('auto:10.1.7.0/24@west-10');
+  expect(node({ src: '10.1.7.7', vlan: 20, ...WEST })).toBe('auto:10.1.7.0/24@west-20');
+  expect(node({ src: '10.3.0.7', vni: 5001, ...EAST })).toBe('auto:10.3.0.0/24@tenant-a');
+  expect(node({ src: '10.3.0.7', vni: 5002, ...WEST })).toBe('auto:10.3.0.0/24@tenant-b');
+  // Two segments at its site, and nothing tells which; an exporter that stands anywhere.
+  expect(node({ src: '10.1.7.7', ...WEST })).toBe('auto:10.1.7.0/24');
+  expect(node({ src: '10.1.7.7', vlan: 10, exporter: '192.0.2.99' })).toBe('auto:10.1.7.0/24');
+  // One site alone has it, whoever sees it; a segment inside another one is no other place.
+  expect(node({ src: '10.4.4.7', vlan: 44, ...EAST })).toBe('auto:10.4.4.0/24');
+  expect(node({ src: '10.4.4.7', ...WEST })).toBe('auto:10.4.4.0/24');
+});
+
+test('an application by segment has its own site of a subnet that two use', () => {
+  const applications = [
+    { id: 'ours', servers: { segments: ['west-20'] }, ports: ['tcp/443'] },
+    { id: 'theirs', servers: { segments: ['west-10'] }, ports: ['tcp/443'] },
+  ];
+  const known = compileSnapshot(
+    documentsOf({ inventory: SITES, exporters: EXPORTERS, applications: { applications } }),
+  );
+  const server = (row: Row) =>
+    enrichRows(known, [{ src: '10.9.9.9', dst: '10.1.7.7', dstPort: 443, ...row }])[0]!.dstApp;
+  expect(server({ vlan: 20, ...WEST })).toBe('ours');
+  expect(server({ vlan: 10, ...WEST })).toBe('theirs');
+  expect(server({ vlan: 10, ...EAST })).toBe('auto:10.1.7.0/24@east-10');
+});
+
 test('the VRF of the exporter, known by its name, tells two owners apart', () => {
   expect(source({ src: '10.1.0.1', vrf: 7, ...WEST })).toEqual(['west-b', 'vrf-address']);
   expect(source({ src: '10.1.0.1', vrf: 8, ...WEST })).toEqual(['', 'ambiguous']);

@@ -8,7 +8,7 @@ import { IDENTITY } from '../schemas/codes.ts';
 import { addressClassOf } from './auto-nodes.ts';
 import type { PrefixTable } from './prefix-table.ts';
 import { IN_BAND } from './stations.ts';
-import { LISTS, OWNER_KIND, type Topology } from './topology.ts';
+import { isVaried, LISTS, OWNER_KIND, type Topology } from './topology.ts';
 import { OWNER_BIT } from './vantage.ts';
 
 export const NO_OWNER = -1;
@@ -137,12 +137,33 @@ export function createIdentifier(topology: Topology, internal: PrefixTable): (ev
 export function segmentOf(topology: Topology, address: Words, tag: number): number {
   const found = topology.segments.all(address);
   if (found.length < 2) return found[0] ?? 0;
-  const site = siteOfTag(tag);
   return (
-    found.find(position => site !== 0 && topology.segmentSites[position - 1] === site) ??
-    found.find(position => topology.segmentSites[position - 1] === 0) ??
-    found[0]!
+    seenIn(topology, found, tag)[0] ?? found.find(position => topology.segmentSites[position - 1] === 0) ?? found[0]!
   );
+}
+
+/**
+ * The same where several sites, or several VNIs, use the address and the record tells which of them it is; 0 where one alone
+ * has it, or nobody knows.
+ */
+export function distinctSegmentOf(topology: Topology, address: Words, tag: number): number {
+  const { segmentSites, segmentVnis, segmentVlans } = topology;
+  const found = topology.segments.all(address);
+  const varies = (positions: readonly number[], values: Uint32Array | Uint16Array) =>
+    isVaried(positions.map(position => values[position - 1]!));
+  if (!varies(found, segmentSites) && !varies(found, segmentVnis)) return 0;
+  const seen = seenIn(topology, found, tag);
+  return varies(seen, segmentVlans) ? 0 : (seen[0] ?? 0);
+}
+
+/** Those of the record's VNI; else those of its VLAN at the exporter's site, or where none has it, those of the site. */
+function seenIn(topology: Topology, segments: readonly number[], tag: number): readonly number[] {
+  const { segmentSites, segmentVnis, segmentVlans } = topology;
+  if (tag >= VNI_BIT) return segments.filter(position => segmentVnis[position - 1] === tag - VNI_BIT);
+  const [site, vlan] = [siteOfTag(tag), vlanOfTag(tag)];
+  const near = segments.filter(position => site !== 0 && segmentSites[position - 1] === site);
+  const within = near.filter(position => vlan !== 0 && segmentVlans[position - 1] === vlan);
+  return within.length > 0 ? within : near;
 }
 
 function wordsOf(address: Uint32Array): Words {

@@ -78,6 +78,8 @@ export interface TopologyData extends Owners {
   readonly siteIds: StringTable;
   readonly segmentIds: StringTable;
   readonly segmentSites: Uint32Array;
+  readonly segmentVnis: Uint32Array;
+  readonly segmentVlans: Uint16Array;
   /** Names of VRFs that segments name; position 0 is none. */
   readonly vrfs: readonly string[];
   readonly segmentPrefixes: PrefixData;
@@ -104,6 +106,9 @@ export interface Topology extends Owners {
   readonly segmentIds: readonly string[];
   /** Site of segment n + 1. */
   readonly segmentSites: Uint32Array;
+  /** VNI and VLAN of segment n + 1, 0 none. */
+  readonly segmentVnis: Uint32Array;
+  readonly segmentVlans: Uint16Array;
   /** Positions of segments, from 1, by their prefixes. */
   readonly segments: PrefixTable;
   textOf(owner: number): OwnerText;
@@ -275,6 +280,9 @@ export function compileTopology(merged: Merged): TopologyData {
     sharerStarts[i + 1] = sharerStarts[i]! + list.length;
   });
 
+  const segmentSites = Uint32Array.from(merged.segments, entry => siteNumber.get(entry.site ?? '') ?? 0);
+  const segmentVnis = Uint32Array.from(merged.segments, entry => entry.vni ?? 0);
+
   return {
     count,
     kind,
@@ -299,13 +307,19 @@ export function compileTopology(merged: Merged): TopologyData {
     sharers: Uint32Array.from(lists.flat()),
     sharesAddresses: byAddress.lists.length > 0,
     sharesMacs: macs.lists.length > 0,
-    knowsSegments: vlan.some(id => id !== 0) || vni.some(id => id !== 0) || byAddress.lists.length > 0,
+    knowsSegments:
+      vlan.some(id => id !== 0) ||
+      vni.some(id => id !== 0) ||
+      byAddress.lists.length > 0 ||
+      [segmentSites, segmentVnis].some(isVaried),
     ownerTexts: packStrings(ownerTexts),
     hostTexts: packStrings(hosts.map(placeText)),
     rackTexts: packStrings(merged.racks.map(placeText)),
     siteIds: packStrings(merged.sites.map(entry => entry.id)),
     segmentIds: packStrings(merged.segments.map(entry => entry.id)),
-    segmentSites: Uint32Array.from(merged.segments, entry => siteNumber.get(entry.site ?? '') ?? 0),
+    segmentSites,
+    segmentVnis,
+    segmentVlans: Uint16Array.from(merged.segments, entry => entry.vlan ?? 0),
     vrfs,
     segmentPrefixes: compilePrefixes(
       merged.segments.flatMap((entry, i) => entry.prefixes.map(text => ({ prefix: parsePrefix(text)!, value: i + 1 }))),
@@ -334,6 +348,17 @@ export function openTopology(data: TopologyData): Topology {
     hostText: position => JSON.parse(stringAt(data.hostTexts, position - 1)),
     rackText: position => JSON.parse(stringAt(data.rackTexts, position - 1)),
   };
+}
+
+/** Whether there are several values besides 0, which stands for none. */
+export function isVaried(values: Iterable<number>): boolean {
+  let first = 0;
+  for (const value of values) {
+    if (value === 0) continue;
+    if (first !== 0 && value !== first) return true;
+    first = value;
+  }
+  return false;
 }
 
 /** Positions of VRFs are 16 bits. */

@@ -17,6 +17,7 @@ const config = loadConfiguration({});
 const lab = { ...node('autoGroup', 'auto:lab'), name: 'auto:lab' };
 const mixed = { ...node('autoGroup', 'auto:web'), name: 'auto:web' };
 const block = big(prefix4Key(0x0a090000, 24));
+const twice = node('autoPrefixOfSegment', 'auto:10.8.0.0/24@east-10');
 const shop = node('application', 'shop');
 const [https, postgres, rare] = [443, 5432, 8080].map(port => big(serviceKey(6, port, port)));
 const machines = ['lab-01', 'lab-02', 'web-1', 'web-2', 'web-shop'].map(name => node('vm', name));
@@ -35,14 +36,15 @@ const flows: FlowObject[] = [
   flow({ ...at, srcApp: lab.key, dstApp: shop.key, service: rare!, serverSide: 1, bytes: 3 }),
   // Clients alone.
   flow({ ...at, srcApp: mixed.key, dstApp: shop.key, service: https!, serverSide: 2, bytes: 200 }),
-  flow({ ...at, srcApp: block, dstApp: mixed.key, service: https!, serverSide: 1, bytes: 197 }),
+  flow({ ...at, srcApp: block, dstApp: mixed.key, service: https!, serverSide: 1, bytes: 191 }),
+  flow({ ...at, srcApp: twice.key, dstApp: mixed.key, service: https!, serverSide: 1, bytes: 6 }),
 ];
 
 async function house(database: string, preview?: (question: PreviewQuestion) => Promise<never>, isReal = false) {
   const storage = server.connect(database);
   await migrate(storage, config);
   await storage.insertArrow('flows', encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
-  await storage.insertNodes([lab, mixed, shop, ...machines]);
+  await storage.insertNodes([lab, mixed, twice, shop, ...machines]);
   const { app } = createQueryApi(config, {
     storage,
     log: createLog('test', 'error'),
@@ -92,10 +94,17 @@ test('automatic nodes and services are ready-made rules, with their share of the
     },
     {
       node: { key: expect.any(String), name: 'auto:10.9.0.0/24' },
-      bytes: 197,
-      share: 0.197,
+      bytes: 191,
+      share: 0.191,
       rule: { id: '10.9.0.0-24', servers: { prefixes: ['10.9.0.0/24'] }, ports: ['tcp/443'], strict: false },
       about: 'addresses of 10.9.0.0/24 that no inventory names',
+    },
+    {
+      node: { key: expect.any(String), name: 'auto:10.8.0.0/24@east-10' },
+      bytes: 6,
+      share: 0.006,
+      rule: { id: '10.8.0.0-24-east-10', servers: { segments: ['east-10'] }, ports: ['tcp/443'], strict: false },
+      about: 'addresses of the segment east-10; other segments use the same ones',
     },
   ]);
   expect(

@@ -16,9 +16,18 @@ export const NODE_CLASSES = {
   autoGroup: 0x30,
   autoPrefix4: 0x34,
   autoPrefix6: 0x36,
+  autoPrefixOfSegment: 0x37,
   service: 0x40,
 } as const;
 export type NodeClass = keyof typeof NODE_CLASSES;
+
+/** Classes of nodes that no application names. */
+export const AUTOMATIC_CLASSES: readonly number[] = [
+  NODE_CLASSES.autoGroup,
+  NODE_CLASSES.autoPrefix4,
+  NODE_CLASSES.autoPrefix6,
+  NODE_CLASSES.autoPrefixOfSegment,
+];
 
 /** A key as the two words the columns hold. */
 export interface Key {

@@ -4,14 +4,14 @@
 import { formatIPv4 } from '../../schemas/address.ts';
 import type { Application } from '../../schemas/applications.ts';
 import { globMatches } from '../../schemas/glob.ts';
-import { keyToHex, NODE_CLASSES, serviceName } from '../../schemas/keys.ts';
+import { AUTOMATIC_CLASSES, keyToHex, NODE_CLASSES, serviceName } from '../../schemas/keys.ts';
 import { stemOf } from '../../schemas/stem.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { Context, Statement } from '../tables.ts';
 import { wordsOf } from '../values.ts';
 
 export type Rule = Pick<Application, 'id' | 'name' | 'ports' | 'strict'> & {
-  readonly servers: { readonly names?: string[]; readonly prefixes?: string[] };
+  readonly servers: { readonly names?: string[]; readonly prefixes?: string[]; readonly segments?: string[] };
 };
 
 export interface SuggestionRow {
@@ -28,7 +28,7 @@ const SERVICE_SHARE_MIN = 0.01;
 const SERVICES_MAX = 8;
 /** Names one rule may list. */
 const NAMES_MAX = 200;
-const AUTOMATIC = [NODE_CLASSES.autoGroup, NODE_CLASSES.autoPrefix4, NODE_CLASSES.autoPrefix6].join(', ');
+const AUTOMATIC = AUTOMATIC_CLASSES.join(', ');
 
 export const SUGGESTION_COLUMNS = ['srcApp', 'dstApp', 'service', 'serverSide'] as const;
 
@@ -87,15 +87,14 @@ export async function suggestNodes(storage: Storage, rows: readonly SuggestionRo
       names.get(row.node) ??
       (key.high >>> 24 === NODE_CLASSES.autoPrefix4 ? `auto:${formatIPv4(key.low)}/${key.high & 0xff}` : hex);
     const told = name.replace(/^auto:/, '');
-    const isPrefix = key.high >>> 24 !== NODE_CLASSES.autoGroup;
-    const selected: Rule['servers'] | undefined = isPrefix ? { prefixes: [told] } : namesSelected(told, machines);
+    const selected = selectorOf(key.high >>> 24, told, machines);
     const rule = selected && { id: idOf(told), servers: selected, ports: portsOf(row), strict: false };
     return {
       node: { key: hex, name },
       bytes: row.bytes,
       share: row.whole > 0 ? row.bytes / row.whole : 0,
       rule: rule ?? null,
-      about: aboutOf(told, isPrefix, selected),
+      about: aboutOf(told, selected),
     };
   });
 }
@@ -142,6 +141,12 @@ async function machinesOf(storage: Storage, stems: readonly string[]): Promise<M
   return rows.map(row => ({ name: row.name, isVm: Number(row.class) === NODE_CLASSES.vm }));
 }
 
+function selectorOf(nodeClass: number, told: string, machines: readonly Machine[]): Rule['servers'] | undefined {
+  if (nodeClass === NODE_CLASSES.autoGroup) return namesSelected(told, machines);
+  if (nodeClass === NODE_CLASSES.autoPrefixOfSegment) return { segments: [told.slice(told.indexOf('@') + 1)] };
+  return { prefixes: [told] };
+}
+
 function namesSelected(told: string, machines: readonly Machine[]): { names: string[] } | undefined {
   const isMember = ({ name, isVm }: Machine) => (isVm ? stemOf(name) === told : name === told);
   const members = [...new Set(machines.filter(isMember).map(({ name }) => name))];
@@ -173,11 +178,13 @@ function idOf(text: string): string {
   );
 }
 
-function aboutOf(told: string, isPrefix: boolean, selected: Rule['servers'] | undefined): string {
-  if (isPrefix) return `addresses of ${told} that no inventory names`;
+function aboutOf(told: string, selected: Rule['servers'] | undefined): string {
   if (!selected)
     return told.startsWith('vmkernel')
       ? 'maintenance traffic of hosts: it has no names to select by, only addresses'
       : `no machine named ${told} is known any more, or more than ${NAMES_MAX} with names that no glob holds`;
-  return `machines named ${selected.names!.slice(0, 3).join(', ')}${selected.names!.length > 3 ? ' ...' : ''}`;
+  const { prefixes, segments, names = [] } = selected;
+  if (prefixes) return `addresses of ${told} that no inventory names`;
+  if (segments) return `addresses of the segment ${segments[0]}; other segments use the same ones`;
+  return `machines named ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' ...' : ''}`;
 }
