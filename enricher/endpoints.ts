@@ -30,7 +30,7 @@ import { createIdentifier, distinctSegmentOf, NO_OWNER, segmentOf, tagOf } from 
 import type { NodeNames } from './node-names.ts';
 import { createPlaces } from './places.ts';
 import type { Snapshot } from './snapshot.ts';
-import { OWNER_KIND } from './topology.ts';
+import { OWNER_KIND, type OwnerText } from './topology.ts';
 
 export const ENDPOINTS_MAX = ENTRIES_MAX;
 
@@ -100,6 +100,8 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   let autos: (AutoNode | undefined)[] = [];
   let owners: number[] = [];
   let resets = 0;
+  let textOwner = NO_OWNER;
+  let text: OwnerText | undefined;
 
   /** What the key of the entry at `at` means. */
   const meaningOf = (entries: Uint32Array, at: number): Meaning => {
@@ -139,20 +141,29 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     return nobody(identity | outside, autoPrefixNode(address, own), set);
   };
 
+  /** Of the owner at hand, which is asked for several times: read once. */
+  const textOf = (owner: number): OwnerText => {
+    if (owner !== textOwner) {
+      text = topology.textOf(owner);
+      textOwner = owner;
+    }
+    return text!;
+  };
+
   const subjectOf = (owner: number, address: Words | undefined): Subject => {
     const at =
       topology.segment[owner]! || (address ? segmentOf(topology, address, tagOf(topology.site[owner]!, 0, 0)) : 0);
     const segment = topology.segmentIds[at - 1];
     const shared = { ...(segment !== undefined && { segment }), ...(address && { address }) };
     if (topology.kind[owner] === OWNER_KIND.vmkernel) return shared;
-    const { name, tags, folder, mac, portGroups, isVia } = topology.textOf(owner);
+    const { name, tags, folder, mac, portGroups, isVia } = textOf(owner);
     const own = { ...shared, name, ...(mac !== undefined && { mac }) };
     if (topology.kind[owner] === OWNER_KIND.endpoint) return { ...own, isVia: isVia ?? false };
     return { ...own, tags: tags ?? [], portGroups: portGroups ?? [], ...(folder !== undefined && { folder }) };
   };
 
   const autoOf = (owner: number): AutoNode => {
-    const { name, purpose } = topology.textOf(owner);
+    const { name, purpose } = textOf(owner);
     if (topology.kind[owner] === OWNER_KIND.vm) return autoVmNode(name);
     if (topology.kind[owner] === OWNER_KIND.endpoint) return autoEndpointNode(name);
     return autoVmkernelNode(purpose);
@@ -193,7 +204,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   /** Key of the owner's VM or other endpoint, whose name is announced. */
   const vmKeyOf = (owner: number): Key => {
     if (owner < 0 || topology.kind[owner] === OWNER_KIND.vmkernel) return NO_KEY;
-    const { identity, name } = topology.textOf(owner);
+    const { identity, name } = textOf(owner);
     const key = hashedKey(topology.kind[owner] === OWNER_KIND.vm ? 'vm' : 'endpoint', identity);
     names.announce(key, name, identity);
     return key;
