@@ -145,3 +145,24 @@ test('of several candidates one owns the pass; another takes over when it resign
   expect(await c!.tries()).toBe(false);
   expect(worked).toEqual(['a', 'a', 'b', 'c', 'b']);
 });
+
+test('an owner whose pass fails gives way to the next one, and has its turn again when that fails', async () => {
+  const storage = house.connect('failing_owners');
+  await migrate(storage, CONFIG);
+  const failing = new Set<string>();
+  const [a, b] = ['a', 'b'].map(name => {
+    const owner = createPassOwner(storage, name);
+    return () =>
+      owner.ifOwner(async () => {
+        if (failing.has(name)) throw new Error(`${name} cannot`);
+      });
+  });
+  expect([await a!(), await b!()]).toEqual([true, false]);
+  failing.add('a');
+  await expect(a!()).rejects.toThrow('a cannot');
+  expect([await a!(), await b!()]).toEqual([false, true]);
+  failing.delete('a');
+  failing.add('b');
+  await expect(b!()).rejects.toThrow('b cannot');
+  expect([await b!(), await a!()]).toEqual([false, true]);
+});

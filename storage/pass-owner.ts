@@ -3,7 +3,8 @@
 // moment, and after a long pause of a process, two may think that they are the owner. It need be none, because a pass
 // that is made twice changes nothing (pass.ts); it only saves the work.
 //
-// A candidate that is silent for OWNER_S is passed over, so a pass is late by that much when its owner dies.
+// A candidate that is silent for OWNER_S is passed over, so a pass is late by that much when its owner dies. One whose work
+// fails begins anew as the youngest: where it fails for a reason of its own, such as its disk, the next one does it.
 
 import { randomBytes } from 'node:crypto';
 import { type ClickHouse, shardsOf } from './client.ts';
@@ -12,7 +13,7 @@ export const OWNER_S = 20;
 const TELL_MS = 5000;
 
 export interface PassOwner {
-  /** Tells that this candidate lives, and does the work if it is the owner; resolves to whether it was. */
+  /** Tells that this candidate lives, and does the work if it is the owner; resolves to whether it was, throws what it throws. */
   ifOwner(work: () => Promise<unknown>): Promise<boolean>;
   /** So that the next owner need not wait. */
   resign(): Promise<void>;
@@ -41,7 +42,7 @@ export function createPassOwner(storage: ClickHouse, candidate = randomBytes(8).
       const [owner] = await home.select<{ candidate: string }>(
         `SELECT candidate FROM passers GROUP BY candidate
          HAVING argMax(lives, at) = 1 AND max(at) > now64(6) - toIntervalSecond({ownerS:UInt32})
-         ORDER BY min(since), candidate LIMIT 1`,
+         ORDER BY argMax(since, at), candidate LIMIT 1`,
         { ownerS: OWNER_S },
       );
       if (owner?.candidate !== candidate) return false;
@@ -49,6 +50,9 @@ export function createPassOwner(storage: ClickHouse, candidate = randomBytes(8).
       const telling = setInterval(() => void tell(true).catch(() => {}), TELL_MS);
       try {
         await work();
+      } catch (error) {
+        since = undefined;
+        throw error;
       } finally {
         clearInterval(telling);
       }
