@@ -310,7 +310,7 @@ test('a change in place that is given up is ended in the server, and a helper ta
   const givingUp: ClickHouse = {
     ...storage,
     async command(sql, params) {
-      await storage.command(sql.replace('mutations_sync = 2', 'mutations_sync = 0'), params);
+      await storage.command(sql, params);
       if (sql.startsWith('ALTER TABLE flows UPDATE')) {
         expect(await unfinished()).toBe(1);
         throw new StorageError('lasting', 0, 'given up');
@@ -320,6 +320,16 @@ test('a change in place that is given up is ended in the server, and a helper ta
   await storage.command('SYSTEM STOP MERGES flows');
   await expect(run(givingUp, VM)).rejects.toThrow('given up');
   expect((await recentStates(storage, 1))[0]!.state).toBe('failed');
+  expect(await unfinished()).toBe(0);
+  expect(await helpers()).toEqual([]);
+
+  // The same by a stop: nobody waits for what does not come to an end.
+  const stop = new AbortController();
+  const stopped = run(storage, VM, { signal: stop.signal });
+  await vi.waitFor(async () => expect(await unfinished()).toBe(1), { timeout: 30_000 });
+  stop.abort();
+  await expect(stopped).rejects.toThrow('stopped while records were changed in place');
+  expect((await recentStates(storage, 1))[0]).toMatchObject({ state: 'failed' });
   expect(await unfinished()).toBe(0);
   expect(await helpers()).toEqual([]);
 

@@ -7,6 +7,7 @@
 // What was learned of servers at the address goes. Documents are the installation's own: they are counted, not changed.
 
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { formatAddress, isMapped4, parseAddress, swap32, type Words, wordsOfRow } from '../schemas/address.ts';
 import { IDENTITY, RULE } from '../schemas/codes.ts';
 import type { Configuration } from '../schemas/configuration.ts';
@@ -24,6 +25,9 @@ const NOBODY = '3fff:eee::';
 /** Where hidden addresses stand (privacy.ts): those are outside, and their network is a part of their hash. */
 const HIDDEN = { network: '3fff::', length: 20 };
 
+const MUTATION_POLL_MS_MIN = 20;
+const MUTATION_POLL_MS_MAX = 2000;
+
 export interface Erasure {
   /** Of the staged records: nobody takes up what another erasure staged, because nothing may tell which address it was. */
   readonly id: string;
@@ -31,8 +35,8 @@ export interface Erasure {
   count(day: number): Promise<number>;
   /** As stageRecords: copies what is missing, without the address. */
   stage(context: StageContext, window: StoredWindow): Promise<boolean>;
-  /** Changes the records of a day where they are, and no roll-up: for days whose roll-ups cannot be made anew. */
-  change(day: number, revision: number): Promise<void>;
+  /** Changes the records of a day where they are, and no roll-up: for days whose roll-ups cannot be made anew. Throws when `signal` stops it. */
+  change(day: number, revision: number, signal: AbortSignal): Promise<void>;
 }
 
 /** `address` is one that parseAddress() takes; `privacy` says what else it is stored as. Throws PRIVACY_KEY_UNUSABLE. */
@@ -56,15 +60,14 @@ export function createErasure(
       return Number(row?.n ?? 0);
     },
     stage: (context, window) => copyRecords(context, window, staged, params),
-    change: (day, revision) =>
+    change: (day, revision, signal) =>
       withTable(storage, erased, async table => {
         const those = `(SELECT address FROM ${table})`;
         const changes = Object.entries(erasedColumns('', those, networkLength)).map(
           ([name, sql]) => `${name} = ${sql}`,
         );
-        await storage.command(
-          `ALTER TABLE flows UPDATE ${changes.join(', ')}, revision = ${revision} IN PARTITION ${day} WHERE srcAddr IN ${those} OR dstAddr IN ${those} SETTINGS mutations_sync = 2`,
-        );
+        const sql = `ALTER TABLE flows UPDATE ${changes.join(', ')}, revision = ${revision} IN PARTITION ${day} WHERE srcAddr IN ${those} OR dstAddr IN ${those}`;
+        await mutate(storage, sql, table, signal);
       }),
   };
 }
@@ -125,6 +128,23 @@ async function withTable(
   await drop(table);
 }
 
+/** Starts a mutation and waits for its end, however long that takes: a statement that waits would be given up by the client. */
+async function mutate(storage: ClickHouse, sql: string, table: string, signal?: AbortSignal): Promise<void> {
+  await storage.command(`${sql} SETTINGS mutations_sync = 0`);
+  for (let pauseMs = MUTATION_POLL_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, MUTATION_POLL_MS_MAX)) {
+    const [row] = await storage.select<{ left: string; reason: string }>(
+      `SELECT count() AS left, max(latest_fail_reason) AS reason FROM system.mutations
+       WHERE database = currentDatabase() AND NOT is_done AND position(command, {table:String}) > 0`,
+      { table },
+    );
+    if (Number(row!.left) === 0) return;
+    if (row!.reason !== '')
+      throw new StorageError('lasting', Number(/^Code: (\d+)/.exec(row!.reason)?.[1] ?? 0), row!.reason);
+    if (signal?.aborted) throw new Error('stopped while records were changed in place; erase again for the rest');
+    await sleep(pauseMs, undefined, { signal }).catch(() => {});
+  }
+}
+
 /** Rows that have the address, by table; of what is kept beside the records of days. */
 export interface ErasedBeside {
   /** What was learned of servers there, which goes. */
@@ -159,9 +179,7 @@ export async function countBeside(storage: ClickHouse, address: string): Promise
 /** Removes what is kept beside the records of days; repeating it is harmless. */
 export function eraseBeside(storage: ClickHouse, address: string): Promise<void> {
   return withTable(storage, [columnText(parseAddress(address)!)], table =>
-    storage.command(
-      `ALTER TABLE services DELETE WHERE address IN (SELECT address FROM ${table}) SETTINGS mutations_sync = 2`,
-    ),
+    mutate(storage, `ALTER TABLE services DELETE WHERE address IN (SELECT address FROM ${table})`, table),
   );
 }
 

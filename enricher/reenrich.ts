@@ -163,7 +163,7 @@ async function runDays(
         if (!(error instanceof DayRefused)) throw error;
         if (inPlace) {
           try {
-            await erasure.change(day, revision);
+            await erasure.change(day, revision, signal);
           } catch (reason) {
             await failed(reason);
             throw reason;
