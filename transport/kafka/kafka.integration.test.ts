@@ -76,11 +76,17 @@ describe.runIf(present)('batches through Kafka', () => {
       },
     });
 
-  function openSpoolIn(folder = mkdtempSync(join(tmpdir(), 'hairpin-outbox-'))) {
-    if (!folders.includes(folder)) folders.push(folder);
+  function createFolder(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'hairpin-outbox-'));
+    folders.push(folder);
+    return folder;
+  }
+
+  function openOutboxSpool() {
+    const folder = createFolder();
     const { settings } = openSpool({
       folder,
-      quarantine: mkdtempSync(join(tmpdir(), 'hairpin-outbox-')),
+      quarantine: createFolder(),
       bytesMax: 1024 ** 3,
       quarantineBytesMax: 1024 ** 3,
       durable: false,
@@ -124,7 +130,7 @@ describe.runIf(present)('batches through Kafka', () => {
     async () => {
       const config = configurationOf();
       await prepareTopics(createKafka(config, 'test', log), config);
-      const { source, sink } = openSpoolIn();
+      const { source, sink } = openOutboxSpool();
       const outbox = startOutbox(config, source);
       const sent = [0, 1, 2, 3, 4, 5, 6, 7].map(() => batchOfRandom(100));
       sent.forEach((arrow, sequence) => expect(sink.put(identityOf(sequence), arrow)).toBe('stored'));
@@ -156,7 +162,7 @@ describe.runIf(present)('batches through Kafka', () => {
     async () => {
       const config = configurationOf();
       await prepareTopics(createKafka(config, 'test', log), config);
-      const { source, sink } = openSpoolIn();
+      const { source, sink } = openOutboxSpool();
       startOutbox(config, source);
       for (let sequence = 0; sequence < 6; sequence++) sink.put(identityOf(sequence), batchOfRandom(10));
       const seen: string[] = [];
@@ -182,7 +188,7 @@ describe.runIf(present)('batches through Kafka', () => {
       const config = configurationOf({ 'kafka-message-bytes-max': '65536' });
       const { messageBytesMax } = await prepareTopics(createKafka(config, 'test', log), config);
       expect(messageBytesMax).toBe(65536);
-      const { source, sink } = openSpoolIn();
+      const { source, sink } = openOutboxSpool();
       const outbox = startOutbox(config, source);
       const large = batchOfRandom(2000);
       sink.put(identityOf(0), large);
@@ -211,7 +217,7 @@ describe.runIf(present)('batches through Kafka', () => {
     async () => {
       const config = configurationOf({ 'kafka-partitions': '1' });
       await prepareTopics(createKafka(config, 'test', log), config);
-      const { source, sink } = openSpoolIn();
+      const { source, sink } = openOutboxSpool();
       startOutbox(config, source);
       const kafka = createKafka(config, 'test', log);
       const producer = kafka.producer();
@@ -248,7 +254,7 @@ describe.runIf(present)('batches through Kafka', () => {
     async () => {
       const config = configurationOf();
       await prepareTopics(createKafka(config, 'test', log), config);
-      const { source, sink } = openSpoolIn();
+      const { source, sink } = openOutboxSpool();
       startOutbox(config, source);
       const stored = new Set<number>();
       const byReader = [0, 0];
@@ -287,7 +293,7 @@ describe.runIf(present)('batches through Kafka', () => {
     async () => {
       const config = configurationOf({ 'kafka-partitions': '2' });
       await prepareTopics(createKafka(config, 'test', log), config);
-      const { source, sink } = openSpoolIn();
+      const { source, sink } = openOutboxSpool();
       startOutbox(config, source);
       for (let sequence = 0; sequence < 12; sequence++) sink.put(identityOf(sequence), batchOfRandom(10));
       const counters = openCounters(KAFKA_SOURCE_COUNTERS);
@@ -318,7 +324,7 @@ describe.runIf(present)('batches through Kafka', () => {
     async () => {
       const config = configurationOf();
       await prepareTopics(createKafka(config, 'test', log), config);
-      const { source, sink } = openSpoolIn();
+      const { source, sink } = openOutboxSpool();
       const outbox = startOutbox(config, source);
       sink.put(identityOf(0), batchOfRandom(10));
       await until(() => outbox.counters.get('sent') === 1, 'the first');
