@@ -150,7 +150,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
 
   /** Moves are told at once, beside the batch that shows them; one write at a time, what comes meanwhile waits in `moves`. */
   function storeEvents(batch: FlowBatch): void {
-    const now = Date.now();
+    const now = nowMs();
     if (now - movesExpiredAtMs >= MOVES_EXPIRE_MS) {
       movesExpiredAtMs = now;
       moves.expire(now);
@@ -161,7 +161,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   }
 
   function tellEvents(): void {
-    const events = moves.take(Date.now());
+    const events = moves.take(nowMs());
     if (events.length === 0) return;
     storingEvents = true;
     eventsStored = persist('events', () => storage.insertEvents(events)).then(({ done }) => {

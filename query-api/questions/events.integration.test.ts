@@ -45,6 +45,8 @@ vi.mock('../../enricher/election.ts', async original => {
 
 const config = loadConfiguration({});
 const NOW = Math.floor(Date.now() / 60_000) * 60_000;
+/** What the clock of the enrichers shows while they notice the move. */
+const NOTICED_MS = NOW - 560_000;
 let server: TestServer;
 let folder: string;
 beforeAll(async () => {
@@ -133,7 +135,10 @@ async function enrich(storage: ClickHouse, shares: readonly (readonly number[])[
       const { source, deliver, acknowledged } = createFakeSource(signal);
       const enricher = createEnricher(
         { ...config, ...files, applications: '', ...LIMITS },
-        { source, storage, log: pino({ level: 'silent' }), counters: openCounters(ENRICHER_COUNTERS) },
+        {
+          ...{ source, storage, log: pino({ level: 'silent' }), counters: openCounters(ENRICHER_COUNTERS) },
+          nowMs: () => NOTICED_MS,
+        },
       );
       enricher.start();
       for (const number of share) deliver(number, decodedArrow(batchOf(batches[number]!)));
@@ -180,6 +185,7 @@ describe.each([
           confirmedAt: null,
         },
         ...{ at: new Date(NOW - 570_000).toISOString(), lastSeen: expect.any(String) },
+        detectedAt: new Date(NOTICED_MS).toISOString(),
       }),
     ]);
     // Told within a second of the records; refreshed later only.
