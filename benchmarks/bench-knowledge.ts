@@ -86,8 +86,16 @@ export async function benchKnowledge(smoke: boolean): Promise<Results> {
         warms.map(({ shareMs }) => shareMs),
       ),
       row(
-        'swap: receive and open',
+        'swap: longest pause between batches',
         swaps.map(({ pauseMs }) => pauseMs),
+      ),
+      row(
+        'swap: all of it, in slices',
+        swaps.map(({ preparedMs }) => preparedMs),
+      ),
+      row(
+        'swap: by the clock, batches included',
+        swaps.map(({ heldMs }) => heldMs),
       ),
       row(
         'batch before a swap',
@@ -118,8 +126,12 @@ function compile({ inventory, applications, exporters }: Documents) {
 }
 
 interface Swap {
-  /** From the last batch with the old state to the first stage of the next: message, hand-over, wrapping. */
+  /** The longest that anything of the hand-over kept a batch waiting: message, wrapping, a slice of the preparation. */
   readonly pauseMs: number;
+  /** All of it, from the message until the state is in force; batches in between not counted. */
+  readonly preparedMs: number;
+  /** The same by the clock, batches included. */
+  readonly heldMs: number;
   readonly beforeMs: number;
   /** How much longer the first batch took, its pause and cold caches included. */
   readonly delayMs: number;
@@ -157,29 +169,47 @@ async function measureSwaps(size: Size, smoke: boolean): Promise<Swap[]> {
   const enrichment = createEnrichment(knowledge, createNodeNames(), LIMITS);
   const worker = new Worker(new URL(import.meta.url), { workerData: { smoke } });
   let taken = 0;
-  worker.on('message', (update: KnowledgeUpdate) => {
+  let arrivedAtMs: number | undefined;
+  // As the feed does it (enricher/knowledge/feed.ts).
+  worker.on('message', async (update: KnowledgeUpdate) => {
+    arrivedAtMs = performance.now();
+    const newest = received.open(update);
+    if (newest) await enrichment.prepare(newest);
     received.take(update);
     taken++;
   });
   await once(worker, 'message');
+  while (taken === 0) await turn();
   const swaps: Swap[] = [];
   const recent: number[] = [];
+  let pauses: number[] = [];
+  arrivedAtMs = undefined;
   for (let n = 0; swaps.length < size.swaps; n++) {
     const before = taken;
     openMs = 0;
     const startedMs = cpuMs();
     await turn();
     const handedMs = cpuMs() - startedMs;
+    if (arrivedAtMs !== undefined) pauses.push(handedMs);
+    const heldMs = performance.now() - (arrivedAtMs ?? 0);
     enrichment.enrichBatch(batches[n % batches.length]!, { low: 7, high: 9 });
     const elapsedMs = cpuMs() - startedMs;
     if (taken === before) {
       // The next state is compiled while caches are warm again.
-      if (recent.push(elapsedMs) === SETTLED_BATCHES) worker.postMessage('next');
+      if (arrivedAtMs === undefined && recent.push(elapsedMs) === SETTLED_BATCHES) worker.postMessage('next');
       continue;
     }
     const beforeMs = recent.slice(-SETTLED_BATCHES).sort((a, b) => a - b)[SETTLED_BATCHES / 2]!;
-    swaps.push({ pauseMs: handedMs + openMs, beforeMs, delayMs: elapsedMs - beforeMs });
+    swaps.push({
+      pauseMs: Math.max(...pauses, handedMs + openMs),
+      preparedMs: pauses.reduce((sum, ms) => sum + ms, openMs),
+      heldMs,
+      beforeMs,
+      delayMs: elapsedMs - beforeMs,
+    });
     recent.length = 0;
+    pauses = [];
+    arrivedAtMs = undefined;
   }
   await worker.terminate();
   return swaps;

@@ -66,8 +66,8 @@ export interface Ends {
 export interface EndpointTable {
   /** Writes the offset of each row's entry to `offsets`, for at most BLOCK_ROWS rows. */
   resolve(ends: Ends, from: number, to: number, offsets: Uint32Array): void;
-  /** The same for one key of KEY_WORDS words. */
-  at(key: Uint32Array): number;
+  /** The same for the key of KEY_WORDS words at `from`. */
+  at(words: Uint32Array, from?: number): number;
   /** Entries that are found again; others are made for one call, because the table is full. */
   readonly size: number;
   /** Grows while rows are resolved: read it again for each block. */
@@ -177,8 +177,8 @@ export function createEndpointTable(
         row = nextMiss(entries, ends, from, row + 1, to, offsets, firstWords);
       }
     },
-    at(wanted) {
-      key.set(wanted);
+    at(words, from = 0) {
+      for (let i = 0; i < KEY_WORDS; i++) key[i] = words[from + i]!;
       return offsetOfKey();
     },
     get size() {
@@ -249,6 +249,23 @@ function loadIndex(
     hashes[row - from] = hash;
     indexWords[row - from] = index[hash & mask]!;
   }
+}
+
+/** The keys of the entries at these offsets, each once, one after the other; none of entry 0. */
+export function keysOf(entries: Uint32Array, offsets: readonly Uint32Array[], rows: number): Uint32Array {
+  const isTaken = new Uint8Array(entries.length / WORDS.words);
+  isTaken[0] = 1;
+  const keys = new Uint32Array(Math.min(offsets.length * rows, isTaken.length) * KEY_WORDS);
+  let end = 0;
+  for (const ends of offsets) {
+    for (let row = 0; row < rows; row++) {
+      const offset = ends[row]!;
+      if (isTaken[offset / WORDS.words] === 1) continue;
+      isTaken[offset / WORDS.words] = 1;
+      for (let i = 0; i < KEY_WORDS; i++) keys[end++] = entries[offset + i]!;
+    }
+  }
+  return keys.subarray(0, end);
 }
 
 /** Offset of the first entry whose bits of the hash fit, by the index alone; 0 when there is none. */

@@ -70,6 +70,8 @@ export interface Endpoints {
   ownerOf(entry: number): number;
   /** Called when a record uses the automatic node of an entry for the first time, so that only nodes in use get names. */
   useAuto(entry: number): void;
+  /** Makes the entry of a key that another snapshot's entries had, at `from` of `keys` (keysOf), unless it is there. */
+  know(keys: Uint32Array, from: number): void;
   /** Times the cache was full and emptied. */
   readonly resets: number;
 }
@@ -247,6 +249,10 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
       if (!auto) return;
       names.announce(auto.key, auto.name, auto.name);
       autos[at] = undefined;
+    },
+    know(keys, from) {
+      // Owners have other numbers there; what else a key tells is asked of this snapshot.
+      if (keys[from + ENTRY.mac + 1] !== STATION_MARK) table.at(keys, from);
     },
     get resets() {
       return resets;

@@ -8,7 +8,7 @@ import type { Key } from '../schemas/keys.ts';
 import { hostAtPort } from './access.ts';
 import { type Classifier, createClassifier } from './classification.ts';
 import { elect } from './election.ts';
-import { BLOCK_ROWS, ENTRY, ENTRY_FLAGS } from './endpoint-table.ts';
+import { BLOCK_ROWS, ENTRY, ENTRY_FLAGS, KEY_WORDS, keysOf } from './endpoint-table.ts';
 import { createEndpoints, type Endpoints, isOutside } from './endpoints.ts';
 import { createEpochs, type RowEpochs } from './epochs.ts';
 import { estimate } from './estimate.ts';
@@ -20,6 +20,7 @@ import { fillPlaces, placeSource } from './place-columns.ts';
 import type { Hide, Privacy } from './privacy.ts';
 import { createSeenPorts, type SeenPorts } from './seen-ports.ts';
 import type { PortBits } from './server-side.ts';
+import { inSlices } from './slices.ts';
 import type { Snapshot } from './snapshot.ts';
 import { fillTime, mendTimes, type TimeLimits } from './times.ts';
 
@@ -46,6 +47,12 @@ export interface Enrichment {
   mend(batch: FlowBatch): MendedBatch;
   /** Fills the enriched columns of `batch` in place; `key` is what its rows say in column `batch`. */
   enrichBatch(batch: FlowBatch, key: Key, mended?: MendedBatch): EnrichTallies;
+  /**
+   * Makes ready for a snapshot that is about to be in force: fills in the ends of the latest batch, in slices between
+   * batches, so that the first batch joined with it need not look up all of its ends at once. Ends early, which costs that
+   * batch time and nothing else, after PREPARE_MS_MAX or when stopped.
+   */
+  prepare(snapshot: Snapshot, isStopped?: () => boolean): Promise<void>;
 }
 
 export interface EnrichmentOptions extends TimeLimits {
@@ -62,6 +69,9 @@ export interface EnrichmentOptions extends TimeLimits {
 
 /** Snapshots whose stages are kept: the newest one, and those of rows that began before its time. */
 export const STAGES_MAX = 16;
+/** A change of the inventory comes into force later by up to so long. */
+const PREPARE_MS_MAX = 1500;
+const SLICE_MS = 8;
 
 interface Stages {
   readonly asOfMs: number;
@@ -83,28 +93,34 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
   let inPorts = src;
   let outPorts = src;
   let resets = 0;
+  /** Whose entries the offsets in `src` and `dst` are, for so many rows. */
+  let latest: { readonly endpoints: Endpoints; readonly rows: number } | undefined;
 
   function stagesAt(epoch: number): Stages {
     const snapshot = knowledge.snapshotAt(epoch);
     const asOfMs = knowledge.asOfs[epoch]!;
-    let stages = kept.get(snapshot);
-    if (stages) {
-      kept.delete(snapshot);
-      if (stages.asOfMs !== asOfMs) stages = { ...stages, asOfMs };
-    } else {
-      const endpoints = createEndpoints(snapshot, names, options.endpointsMax);
-      stages = {
-        asOfMs,
-        snapshot,
-        endpoints,
-        classifier: createClassifier(snapshot.applications, endpoints, names, options),
-        hide: options.hiding?.beside(address => isOutside(snapshot, address)),
-        ports: createSeenPorts(snapshot),
-      };
-      for (const oldest of kept.keys()) if (kept.size >= STAGES_MAX) kept.delete(oldest);
-    }
-    kept.set(snapshot, stages);
+    let stages = kept.get(snapshot) ?? createStages(snapshot, asOfMs);
+    if (stages.asOfMs !== asOfMs) stages = { ...stages, asOfMs };
+    keep(stages);
     return stages;
+  }
+
+  function createStages(snapshot: Snapshot, asOfMs: number): Stages {
+    const endpoints = createEndpoints(snapshot, names, options.endpointsMax);
+    return {
+      asOfMs,
+      snapshot,
+      endpoints,
+      classifier: createClassifier(snapshot.applications, endpoints, names, options),
+      hide: options.hiding?.beside(address => isOutside(snapshot, address)),
+      ports: createSeenPorts(snapshot),
+    };
+  }
+
+  function keep(stages: Stages): void {
+    kept.delete(stages.snapshot);
+    for (const oldest of kept.keys()) if (kept.size >= STAGES_MAX) kept.delete(oldest);
+    kept.set(stages.snapshot, stages);
   }
 
   /** Rows `from` to `to`, all of which are joined with one snapshot. */
@@ -151,6 +167,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
   /** Every run of rows of each epoch in turn, so that a snapshot is fetched once a batch. */
   function enrichByEpoch(columns: FlowBatch['columns'], { ofRow, distinct }: RowEpochs, rows: number): number {
     let unknownRate = 0;
+    let newest: { readonly epoch: number; readonly stages: Stages } | undefined;
     for (const epoch of distinct) {
       let stages: Stages | undefined;
       for (let from = 0; from < rows; ) {
@@ -164,7 +181,11 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
         unknownRate += enrichBlocks(stages, columns, from, to);
         from = to;
       }
+      if (stages) newest = { epoch, stages };
     }
+    if (!newest) return unknownRate;
+    for (let row = 0; row < rows; row++) if (ofRow[row] !== newest.epoch) src[row] = dst[row] = 0;
+    latest = { endpoints: newest.stages.endpoints, rows };
     return unknownRate;
   }
 
@@ -225,8 +246,12 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
       let unknownRate = 0;
       let straddles = 0;
       options.services?.learn(columns, 0, rows);
-      if (epochs.distinct.length === 1) unknownRate = enrichBlocks(stagesAt(epochs.distinct[0]!), columns, 0, rows);
-      else {
+      latest = undefined;
+      if (epochs.distinct.length === 1) {
+        const stages = stagesAt(epochs.distinct[0]!);
+        unknownRate = enrichBlocks(stages, columns, 0, rows);
+        latest = { endpoints: stages.endpoints, rows };
+      } else {
         const were = endsThen(given, epochs);
         unknownRate = enrichByEpoch(columns, epochs, rows);
         straddles = markStraddles(given, epochs.straddlers, were);
@@ -237,6 +262,15 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
         batch[2 * row + 1] = key.high;
       }
       return { cut, reversed, unknownRate, straddles, cacheResets: resets };
+    },
+    async prepare(snapshot, isStopped) {
+      if (!latest || kept.has(snapshot)) return;
+      const keys = keysOf(latest.endpoints.entries, [src, dst], latest.rows);
+      const stages = createStages(snapshot, 0);
+      const { endpoints } = stages;
+      const limits = { sliceMs: SLICE_MS, totalMs: PREPARE_MS_MAX, ...(isStopped && { isStopped }) };
+      await inSlices(keys.length / KEY_WORDS, number => endpoints.know(keys, number * KEY_WORDS), limits);
+      keep(stages);
     },
   };
 }

@@ -336,7 +336,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   return {
     async start(restarted = false, stored = []) {
       facts.restore(stored);
-      await feed.start(restarted, stored);
+      await feed.start(restarted, stored, (snapshot, isStopped) => enrichment.prepare(snapshot, isStopped));
       running = run();
     },
     async stop(deadlineMs = STOP_MS_MAX) {

@@ -6,12 +6,16 @@ import type { Configuration } from '../../schemas/configuration.ts';
 import { DocumentError } from '../../schemas/documents.ts';
 import type { StoredFact } from '../../storage/storage.ts';
 import type { StorageAddress } from '../messages.ts';
+import type { Snapshot } from '../snapshot.ts';
 import { createKeeper, type KeeperConfiguration, type KeeperDependencies, type KnowledgeUpdate } from './keeper.ts';
 import { createReceived, type Received } from './received.ts';
 
+/** Is called with a snapshot that is about to be in force, which waits for it. */
+export type Prepare = (snapshot: Snapshot, isStopped: () => boolean) => Promise<void>;
+
 export interface KnowledgeFeed {
   /** Ends when the first knowledge is here. Throws a DocumentError where a file is refused; see Keeper.start. */
-  start(restarted: boolean, facts: readonly StoredFact[]): Promise<void>;
+  start(restarted: boolean, facts: readonly StoredFact[], prepare?: Prepare): Promise<void>;
   readonly knowledge: Received;
   /** A batch of facts, as it came. */
   tell(arrow: Uint8Array): void;
@@ -28,7 +32,7 @@ export function createLocalFeed(
   const keeper = createKeeper(config, { ...dependencies, onUpdate: knowledge.take });
   return {
     knowledge,
-    start: keeper.start,
+    start: (restarted, facts) => keeper.start(restarted, facts),
     tell: keeper.tell,
     need: async moments => keeper.request(moments),
     stop: keeper.stop,
@@ -67,19 +71,29 @@ export function createThreadFeed(data: Omit<KnowledgeData, 'restarted'>): Knowle
 
   return {
     knowledge,
-    async start(restarted) {
+    async start(restarted, _, prepare) {
       const given: KnowledgeData = { ...data, restarted };
       const thread = new Worker(new URL('./thread.ts', import.meta.url), { workerData: given });
       worker = thread;
+      const take = async (update: KnowledgeUpdate) => {
+        const newest = prepare && knowledge.open(update);
+        if (newest) await prepare(newest, () => stopping);
+        knowledge.take(update);
+      };
       await new Promise<void>((resolve, reject) => {
-        thread.on('message', (message: KnowledgeMessage) => {
-          if (message.type === 'update') knowledge.take(message.update);
+        const handle = async (message: KnowledgeMessage) => {
+          if (message.type === 'update') await take(message.update);
           else if (message.type === 'started') resolve();
           else if (message.type === 'refused') reject(new DocumentError('what is configured', message.error));
           else {
             waiting.get(message.number)?.();
             waiting.delete(message.number);
           }
+        };
+        // One after the other: an answer says that the update before it is in force.
+        let handled = Promise.resolve();
+        thread.on('message', (message: KnowledgeMessage) => {
+          handled = handled.then(() => handle(message));
         });
         thread.once('error', reject);
         thread.once('exit', code => reject(new Error(`the knowledge thread ended with code ${code}`)));

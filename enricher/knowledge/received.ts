@@ -9,9 +9,19 @@ import type { Knowledge } from './knowledge.ts';
 import { dropOldest } from './share.ts';
 
 export interface Received extends Knowledge {
+  /** The newest snapshot of an update before it is taken; undefined when that stays as it is. `take` will use the same object. */
+  open(update: KnowledgeUpdate): Snapshot | undefined;
   take(update: KnowledgeUpdate): void;
   /** Moments of those of the given epochs whose snapshots are not here. */
   missing(epochs: readonly number[]): number[];
+}
+
+/** What was opened of an update that is not taken yet. */
+interface Ahead {
+  readonly update: KnowledgeUpdate;
+  readonly name: string;
+  readonly applications: ApplicationTable;
+  readonly snapshot: Snapshot;
 }
 
 export function createReceived(): Received {
@@ -19,6 +29,7 @@ export function createReceived(): Received {
   const opened = new Map<string, Snapshot>();
   let applications: ApplicationTable = openApplications(compileApplications(NO_DOCUMENTS.applications));
   let epochs: KnowledgeUpdate['epochs'] | undefined;
+  let ahead: Ahead | undefined;
 
   const nameFor = (epoch: number): string => {
     const names = epochs?.names ?? [];
@@ -44,10 +55,21 @@ export function createReceived(): Received {
       opened.set(name, snapshot);
       return snapshot;
     },
+    open(update) {
+      const name = update.epochs.names.at(-1)!;
+      const [, given] = update.snapshots.findLast(([told]) => told === name) ?? [];
+      const newest = given ?? (update.applications && data.get(name));
+      if (!newest) return undefined;
+      const table = update.applications ? openApplications(update.applications) : applications;
+      ahead = { update, name, applications: table, snapshot: openSnapshot(newest, table) };
+      return ahead.snapshot;
+    },
     take(update) {
+      const prepared = ahead?.update === update ? ahead : undefined;
+      ahead = undefined;
       epochs = update.epochs;
       if (update.applications) {
-        applications = openApplications(update.applications);
+        applications = prepared?.applications ?? openApplications(update.applications);
         opened.clear();
       }
       for (const [name, snapshot] of update.snapshots) {
@@ -55,6 +77,7 @@ export function createReceived(): Received {
         data.set(name, snapshot);
         opened.delete(name);
       }
+      if (prepared) opened.set(prepared.name, prepared.snapshot);
       for (const name of dropOldest(data)) opened.delete(name);
     },
     missing(wanted) {
