@@ -68,6 +68,8 @@ export interface EndpointTable {
   resolve(ends: Ends, from: number, to: number, offsets: Uint32Array): void;
   /** The same for the key of KEY_WORDS words at `from`. */
   at(words: Uint32Array, from?: number): number;
+  /** At most `keysMax` keys, one after the other: those of the entries at these offsets, then the ones made last. */
+  keys(offsets: readonly Uint32Array[], rows: number, keysMax: number): Uint32Array;
   /** Entries that are found again; others are made for one call, because the table is full. */
   readonly size: number;
   /** Grows while rows are resolved: read it again for each block. */
@@ -181,6 +183,20 @@ export function createEndpointTable(
       for (let i = 0; i < KEY_WORDS; i++) key[i] = words[from + i]!;
       return offsetOfKey();
     },
+    keys(offsets, rows, keysMax) {
+      const isTaken = new Uint8Array(count);
+      isTaken[0] = 1;
+      const keys = new Uint32Array(Math.min(keysMax, count - 1) * KEY_WORDS);
+      let end = 0;
+      const take = (number: number) => {
+        if (isTaken[number] !== 0 || end === keys.length) return;
+        isTaken[number] = 1;
+        for (let i = 0; i < KEY_WORDS; i++) keys[end++] = entries[number * WORDS.words + i]!;
+      };
+      for (const ends of offsets) for (let row = 0; row < rows; row++) take(ends[row]! / WORDS.words);
+      for (let number = count - 1; number > 0 && end < keys.length; number--) take(number);
+      return keys;
+    },
     get size() {
       return size;
     },
@@ -249,23 +265,6 @@ function loadIndex(
     hashes[row - from] = hash;
     indexWords[row - from] = index[hash & mask]!;
   }
-}
-
-/** The keys of the entries at these offsets, each once, one after the other; none of entry 0. */
-export function keysOf(entries: Uint32Array, offsets: readonly Uint32Array[], rows: number): Uint32Array {
-  const isTaken = new Uint8Array(entries.length / WORDS.words);
-  isTaken[0] = 1;
-  const keys = new Uint32Array(Math.min(offsets.length * rows, isTaken.length) * KEY_WORDS);
-  let end = 0;
-  for (const ends of offsets) {
-    for (let row = 0; row < rows; row++) {
-      const offset = ends[row]!;
-      if (isTaken[offset / WORDS.words] === 1) continue;
-      isTaken[offset / WORDS.words] = 1;
-      for (let i = 0; i < KEY_WORDS; i++) keys[end++] = entries[offset + i]!;
-    }
-  }
-  return keys.subarray(0, end);
 }
 
 /** Offset of the first entry whose bits of the hash fit, by the index alone; 0 when there is none. */

@@ -6,6 +6,7 @@ import { swap32, type Words } from '../schemas/address.ts';
 import { DIRECTION, IDENTITY } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
 import { hashedKey, type Key, NO_KEY } from '../schemas/keys.ts';
+import { stemOf } from '../schemas/stem.ts';
 import type { Subject } from './applications.ts';
 import {
   type AutoNode,
@@ -18,6 +19,7 @@ import {
 } from './auto-nodes.ts';
 import { passedBits } from './election-rule.ts';
 import {
+  autoRuleIn,
   BLOCK_ROWS,
   createEndpointTable,
   ENTRIES_MAX,
@@ -70,12 +72,16 @@ export interface Endpoints {
   ownerOf(entry: number): number;
   /** Called when a record uses the automatic node of an entry for the first time, so that only nodes in use get names. */
   useAuto(entry: number): void;
-  /** Makes the entry of a key that another snapshot's entries had, at `from` of `keys` (keysOf), unless it is there. */
+  /** Keys of the entries at these offsets, and of those that were made last: what is likely to be met. */
+  likelyKeys(offsets: readonly Uint32Array[], rows: number): Uint32Array;
+  /** Makes the entry of a key of another snapshot's, at `from` of `keys`, unless it is there. */
   know(keys: Uint32Array, from: number): void;
   /** Times the cache was full and emptied. */
   readonly resets: number;
 }
 
+/** Two for each record of the largest batch. */
+const LIKELY_KEYS_MAX = 131_072;
 const GROUP_BIT = 0x0100;
 /** In the place of the upper MAC word: the lower one is the owner that a station id named. No MAC has so many bits. */
 const STATION_MARK = 0xffffffff;
@@ -96,8 +102,10 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   const tags = new Uint32Array(BLOCK_ROWS);
   const srcExtras = new Uint32Array(BLOCK_ROWS);
   const dstExtras = tellsExtras ? new Uint32Array(BLOCK_ROWS) : srcExtras;
-  /** By what entries mean, the first of each: others of one meaning are copied. */
-  const offsets = new Map<string, number>();
+  /** By owner, the offset of its first entry; 0 none. */
+  const firstOf = new Uint32Array(topology.count);
+  /** By stem. */
+  const vmNodes = new Map<string, AutoNode>();
   /** By number of the entry. */
   let autos: (AutoNode | undefined)[] = [];
   let owners: number[] = [];
@@ -166,9 +174,19 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
 
   const autoOf = (owner: number): AutoNode => {
     const { name, purpose } = textOf(owner);
-    if (topology.kind[owner] === OWNER_KIND.vm) return autoVmNode(name);
+    if (topology.kind[owner] === OWNER_KIND.vm) return vmNodeOf(stemOf(name));
     if (topology.kind[owner] === OWNER_KIND.endpoint) return autoEndpointNode(name);
     return autoVmkernelNode(purpose);
+  };
+
+  /** Shared by many VMs and hashed once. */
+  const vmNodeOf = (stem: string): AutoNode => {
+    let node = vmNodes.get(stem);
+    if (!node) {
+      node = autoVmNode(stem);
+      vmNodes.set(stem, node);
+    }
+    return node;
   };
 
   /** Completes the entry at `at`, whose key is written. */
@@ -176,31 +194,26 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     const { owner, identity, set, auto, passed } = meaningOf(entries, at);
     const number = at / ENTRY.words;
     owners[number] = owner;
-    const meaning = `${owner} ${identity} ${set} ${auto?.name ?? ''} ${passed}`;
-    const same = offsets.get(meaning);
-    if (same !== undefined) {
-      entries.copyWithin(at + KEY_WORDS, same + KEY_WORDS, same + ENTRY.words);
-      autos[number] = autos[same / ENTRY.words];
-      return;
+    const first = owner < 0 ? 0 : firstOf[owner]!;
+    if (first === 0) {
+      const node = auto ?? autoOf(owner);
+      const vm = vmKeyOf(owner);
+      entries[at + ENTRY.vm] = vm.low;
+      entries[at + ENTRY.vm + 1] = vm.high;
+      entries[at + ENTRY.auto] = node.key.low;
+      entries[at + ENTRY.auto + 1] = node.key.high;
+      entries[at + ENTRY.place] = places.ofOwner(owner);
+      entries[at + ENTRY.identity] = identityWord(identity, node.rule);
+      autos[number] = node;
+      if (owner >= 0) firstOf[owner] = at;
+    } else {
+      // What is the owner's is that of its first entry.
+      for (let word = ENTRY.vm; word <= ENTRY.place; word++) entries[at + word] = entries[first + word]!;
+      entries[at + ENTRY.identity] = identityWord(identity, autoRuleIn(entries[first + ENTRY.identity]!));
+      autos[number] = autos[first / ENTRY.words];
     }
-    offsets.set(meaning, at);
-    const node = auto ?? autoOf(owner);
-    autos[number] = node;
-    const vm = vmKeyOf(owner);
-    const attached = owner < 0 ? 0 : (access.idOf[owner]! | passed) >>> 0;
-    entries.set(
-      [
-        vm.low,
-        vm.high,
-        node.key.low,
-        node.key.high,
-        places.ofOwner(owner),
-        set,
-        attached,
-        identityWord(identity, node.rule),
-      ],
-      at + KEY_WORDS,
-    );
+    entries[at + ENTRY.set] = set;
+    entries[at + ENTRY.access] = owner < 0 ? 0 : (access.idOf[owner]! | passed) >>> 0;
   }
 
   /** Key of the owner's VM or other endpoint, whose name is announced. */
@@ -218,7 +231,8 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
       if (table.size > 0 && table.size + endsPerRow * (to - from) > endpointsMax) {
         table.clear();
         places.clear();
-        offsets.clear();
+        firstOf.fill(0);
+        vmNodes.clear();
         autos = [];
         owners = [];
         resets++;
@@ -250,6 +264,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
       names.announce(auto.key, auto.name, auto.name);
       autos[at] = undefined;
     },
+    likelyKeys: (offsets, rows) => table.keys(offsets, rows, LIKELY_KEYS_MAX),
     know(keys, from) {
       // Owners have other numbers there; what else a key tells is asked of this snapshot.
       if (keys[from + ENTRY.mac + 1] !== STATION_MARK) table.at(keys, from);

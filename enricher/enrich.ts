@@ -1,6 +1,7 @@
 // Columns to columns: adds to a decoded batch what flows do not carry. Each step is one pass over the rows and fills its
 // own columns; nothing here knows of files, transport or storage.
 
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Batch } from '../schemas/batch.ts';
 import { MARKS } from '../schemas/codes.ts';
 import type { FLOW_COLUMNS } from '../schemas/flow.ts';
@@ -8,7 +9,7 @@ import type { Key } from '../schemas/keys.ts';
 import { hostAtPort } from './access.ts';
 import { type Classifier, createClassifier } from './classification.ts';
 import { elect } from './election.ts';
-import { BLOCK_ROWS, ENTRY, ENTRY_FLAGS, KEY_WORDS, keysOf } from './endpoint-table.ts';
+import { BLOCK_ROWS, ENTRY, ENTRY_FLAGS, KEY_WORDS } from './endpoint-table.ts';
 import { createEndpoints, type Endpoints, isOutside } from './endpoints.ts';
 import { createEpochs, type RowEpochs } from './epochs.ts';
 import { estimate } from './estimate.ts';
@@ -48,7 +49,7 @@ export interface Enrichment {
   /** Fills the enriched columns of `batch` in place; `key` is what its rows say in column `batch`. */
   enrichBatch(batch: FlowBatch, key: Key, mended?: MendedBatch): EnrichTallies;
   /**
-   * Makes ready for a snapshot that is about to be in force: fills in the ends of the latest batch, in slices between
+   * Makes ready for a snapshot that is about to be in force: fills in the ends that are likely to come, in slices between
    * batches, so that the first batch joined with it need not look up all of its ends at once. Ends early, which costs that
    * batch time and nothing else, after PREPARE_MS_MAX or when stopped.
    */
@@ -69,9 +70,11 @@ export interface EnrichmentOptions extends TimeLimits {
 
 /** Snapshots whose stages are kept: the newest one, and those of rows that began before its time. */
 export const STAGES_MAX = 16;
-/** A change of the inventory comes into force later by up to so long. */
+/** A change of the inventory comes into force later by up to so long: only where batches leave hardly a pause. */
 const PREPARE_MS_MAX = 1500;
-const SLICE_MS = 8;
+/** With the hand-over itself below 20 ms, the longest that a batch is kept waiting. */
+const SLICE_MS = 10;
+const NO_KEYS = new Uint32Array(0);
 
 interface Stages {
   readonly asOfMs: number;
@@ -265,7 +268,9 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
     },
     async prepare(snapshot, isStopped) {
       if (!latest || kept.has(snapshot)) return;
-      const keys = keysOf(latest.endpoints.entries, [src, dst], latest.rows);
+      await turn();
+      const keys = latest?.endpoints.likelyKeys([src, dst], latest.rows) ?? NO_KEYS;
+      await turn();
       const stages = createStages(snapshot, 0);
       const { endpoints } = stages;
       const limits = { sliceMs: SLICE_MS, totalMs: PREPARE_MS_MAX, ...(isStopped && { isStopped }) };

@@ -21,7 +21,8 @@ export interface Places {
 /** Names of hosts and racks are announced as they are met. */
 export function createPlaces(topology: Topology, names: NodeNames): Places {
   const { vswitch, host, rack, site } = topology;
-  const offsets = new Map<string, number>();
+  const sites = 1 + site.reduce((most, position) => Math.max(most, position), 0);
+  const offsets = new Map<string | number, number>();
   const hostOwners = new Map<number, number>();
   const keys = new Map<string, Key>();
   let words = new Uint32Array(64 * PLACE.words);
@@ -43,7 +44,8 @@ export function createPlaces(topology: Topology, names: NodeNames): Places {
   const ofOwner = (owner: number): number => {
     if (owner < 0) return 0;
     const at = [vswitch[owner]!, host[owner]!, rack[owner]!, site[owner]!] as const;
-    const name = at.join();
+    // A vSwitch is of one host in one rack; the site may be that of the segment.
+    const name = at[0] === 0 ? at.join() : at[0] * sites + at[3];
     const known = offsets.get(name);
     if (known !== undefined) return known;
     if (end === words.length) {

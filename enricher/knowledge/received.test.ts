@@ -105,3 +105,28 @@ test('an epoch whose state is not here takes the nearest, and is told as missing
   expect(received.snapshotAt(0)).toBe(received.snapshotAt(1));
   expect(received.snapshotAt(2).topology.count).toBe(2);
 });
+
+test('the newest state of an update can be opened before it is taken, and is then the one in force', () => {
+  const received = createReceived();
+  const first = updateOf('a', inventoryOf(1), applicationsOf(1, 1));
+  received.take(first);
+  const [held, applications] = [
+    received.snapshotAt(0),
+    updateOf('', inventoryOf(0), applicationsOf(2, 1)).applications!,
+  ];
+  const second = { ...updateOf('b', inventoryOf(2)), applications };
+  const opened = received.open(second);
+  expect(opened!.topology.count).toBe(2);
+  expect(received.snapshotAt(0)).toBe(held);
+  received.take(second);
+  expect(received.snapshotAt(0)).toBe(opened);
+
+  // New rules alone make a new state of what is here; an older state alone leaves the newest as it is.
+  const rules = { epochs: second.epochs, snapshots: [], applications };
+  const ruled = received.open(rules);
+  expect(ruled!.topology.count).toBe(2);
+  expect(received.open({ epochs: second.epochs, snapshots: first.snapshots })).toBeUndefined();
+  // What was opened of another update is not taken for this one's.
+  received.take({ ...rules });
+  expect(received.snapshotAt(0)).not.toBe(ruled);
+});
