@@ -105,6 +105,24 @@ test('hosts that nobody knows, in a subnet of two sites, are a node each: by the
   expect(node({ src: '10.4.4.7', ...WEST })).toBe('auto:10.4.4.0/24');
 });
 
+test('of segments within each other the inner one has its hosts, whatever VLAN a routed record bears', () => {
+  const segments = [
+    { id: 'servers', site: 'east', vlan: 10, prefixes: ['10.4.0.0/16'] },
+    { id: 'lab', site: 'east', vlan: 44, prefixes: ['10.4.4.0/24'] },
+    { id: 'stretched-e', site: 'east', vni: 5001, prefixes: ['10.5.0.0/24'] },
+    { id: 'stretched-w', site: 'west', vni: 5001, prefixes: ['10.5.0.0/24'] },
+  ];
+  const applications = ['servers', 'lab'].map(id => ({ id, servers: { segments: [id] }, ports: ['tcp/443'] }));
+  const inventory = { ...SITES, segments: [...SITES.segments, ...segments] };
+  const known = compileSnapshot(documentsOf({ inventory, exporters: EXPORTERS, applications: { applications } }));
+  const server = (row: Row) => enrichRows(known, [{ src: '10.4.1.1', dstPort: 443, ...row }])[0]!.dstApp;
+  expect(server({ dst: '10.4.4.7', vlan: 10, ...EAST })).toBe('lab');
+  expect(server({ dst: '10.4.4.7', ...WEST })).toBe('lab');
+  expect(server({ dst: '10.4.5.7', vlan: 44, ...EAST })).toBe('servers');
+  // One VNI at two sites may be one segment or two.
+  expect(server({ dst: '10.5.0.7', vni: 5001, ...EAST })).toBe('auto:10.5.0.0/24');
+});
+
 test('an application by segment has its own site of a subnet that two use', () => {
   const applications = [
     { id: 'ours', servers: { segments: ['west-20'] }, ports: ['tcp/443'] },

@@ -135,11 +135,11 @@ export function createIdentifier(topology: Topology, internal: PrefixTable): (ev
 
 /** The segment by whose prefix an address is known, nearest to where it was seen: a position, or 0. */
 export function segmentOf(topology: Topology, address: Words, tag: number): number {
-  const found = topology.segments.all(address);
-  if (found.length < 2) return found[0] ?? 0;
-  return (
-    seenIn(topology, found, tag)[0] ?? found.find(position => topology.segmentSites[position - 1] === 0) ?? found[0]!
-  );
+  const found = topology.segments.byPrefix(address);
+  if (found.length === 0) return 0;
+  if (found.length === 1 && found[0]!.length === 1) return found[0]![0]!;
+  const all = found.flat();
+  return seenIn(topology, found, tag)[0] ?? all.find(position => topology.segmentSites[position - 1] === 0) ?? all[0]!;
 }
 
 /**
@@ -147,23 +147,29 @@ export function segmentOf(topology: Topology, address: Words, tag: number): numb
  * has it, or nobody knows.
  */
 export function distinctSegmentOf(topology: Topology, address: Words, tag: number): number {
-  const { segmentSites, segmentVnis, segmentVlans } = topology;
-  const found = topology.segments.all(address);
-  const varies = (positions: readonly number[], values: Uint32Array | Uint16Array) =>
-    isVaried(positions.map(position => values[position - 1]!));
-  if (!varies(found, segmentSites) && !varies(found, segmentVnis)) return 0;
-  const seen = seenIn(topology, found, tag);
-  return varies(seen, segmentVlans) ? 0 : (seen[0] ?? 0);
+  const found = topology.segments.byPrefix(address);
+  const varies = (values: Uint32Array) => isVaried(found.flat().map(position => values[position - 1]!));
+  if (!varies(topology.segmentSites) && !varies(topology.segmentVnis)) return 0;
+  const [segment, another] = seenIn(topology, found, tag);
+  return segment === undefined || another !== undefined ? 0 : segment;
 }
 
-/** Those of the record's VNI; else those of its VLAN at the exporter's site, or where none has it, those of the site. */
-function seenIn(topology: Topology, segments: readonly number[], tag: number): readonly number[] {
+/**
+ * The segments of the longest prefix that the record's VNI has, or else the exporter's site; of several at one site those of
+ * the record's VLAN, if any is. A VLAN alone is no evidence for a shorter prefix: a routed record has that of one end.
+ */
+function seenIn(topology: Topology, found: readonly (readonly number[])[], tag: number): readonly number[] {
   const { segmentSites, segmentVnis, segmentVlans } = topology;
-  if (tag >= VNI_BIT) return segments.filter(position => segmentVnis[position - 1] === tag - VNI_BIT);
   const [site, vlan] = [siteOfTag(tag), vlanOfTag(tag)];
-  const near = segments.filter(position => site !== 0 && segmentSites[position - 1] === site);
-  const within = near.filter(position => vlan !== 0 && segmentVlans[position - 1] === vlan);
-  return within.length > 0 ? within : near;
+  const isNear = (position: number) =>
+    tag >= VNI_BIT ? segmentVnis[position - 1] === tag - VNI_BIT : site !== 0 && segmentSites[position - 1] === site;
+  for (const segments of found) {
+    const near = segments.filter(isNear);
+    if (near.length === 0) continue;
+    const within = near.filter(position => vlan !== 0 && segmentVlans[position - 1] === vlan);
+    return within.length > 0 ? within : near;
+  }
+  return [];
 }
 
 function wordsOf(address: Uint32Array): Words {

@@ -10,6 +10,8 @@ export interface PrefixTable {
   longest(address: Words): number;
   /** The values of every prefix that holds the address, longest first. */
   all(address: Words): number[];
+  /** The same, the values of each prefix together. */
+  byPrefix(address: Words): number[][];
 }
 
 export interface PrefixEntry {
@@ -84,7 +86,20 @@ export function openPrefixTable({ slots, lengths, starts, values, lengthsOf }: P
     lengthsOf.length > 0 && isMapped4(address) ? lengthsOf[address[3] >>> 16]! : EVERY_LENGTH;
   const isAbsent = (bits: number, length: number): boolean =>
     length >= BEHIND_NETWORK && ((bits >>> (length - BEHIND_NETWORK)) & 1) === 0;
+  const byPrefix = (address: Words): number[][] => {
+    const found: number[][] = [];
+    const bits = bitsOf(address);
+    for (const length of lengths) {
+      if (isAbsent(bits, length)) continue;
+      setKey(key, address, length);
+      const number = table.find(key, 0);
+      if (number >= 0) found.push(Array.from(values.subarray(starts[number]!, starts[number + 1]!)));
+    }
+    return found;
+  };
   return {
+    byPrefix,
+    all: address => byPrefix(address).flat(),
     longest(address) {
       const bits = bitsOf(address);
       for (const length of lengths) {
@@ -94,17 +109,6 @@ export function openPrefixTable({ slots, lengths, starts, values, lengthsOf }: P
         if (found >= 0) return values[starts[found]!]!;
       }
       return -1;
-    },
-    all(address) {
-      const found: number[] = [];
-      const bits = bitsOf(address);
-      for (const length of lengths) {
-        if (isAbsent(bits, length)) continue;
-        setKey(key, address, length);
-        const number = table.find(key, 0);
-        if (number >= 0) found.push(...values.subarray(starts[number]!, starts[number + 1]!));
-      }
-      return found;
     },
   };
 }
