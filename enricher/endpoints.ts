@@ -266,7 +266,8 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
     },
     likelyKeys: (offsets, rows) => table.keys(offsets, rows, LIKELY_KEYS_MAX),
     know(keys, from) {
-      // Owners have other numbers there; what else a key tells is asked of this snapshot.
+      // A station is an owner's number, which is another's here. Sites, ports and VRFs are numbers too: where those changed, the
+      // entry is one that nothing asks for.
       if (keys[from + ENTRY.mac + 1] !== STATION_MARK) table.at(keys, from);
     },
     get resets() {

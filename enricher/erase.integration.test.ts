@@ -333,6 +333,15 @@ test('a change in place that is given up is ended in the server, and a helper ta
   expect(await unfinished()).toBe(0);
   expect(await helpers()).toEqual([]);
 
+  // And ended by somebody else: what is left is not called erased.
+  const ended = run(storage, VM);
+  ended.catch(() => {});
+  await vi.waitFor(async () => expect(await unfinished()).toBe(1), { timeout: 30_000 });
+  await storage.command('KILL MUTATION WHERE database = currentDatabase() SYNC');
+  await expect(ended).rejects.toThrow('rows with the address are left');
+  expect((await recentStates(storage, 1))[0]).toMatchObject({ state: 'failed' });
+  expect(await helpers()).toEqual([]);
+
   // Of two that killed runs left, a mutation still needs the first.
   for (const name of ['erasing_aa', 'erasing_bb'])
     await storage.command(`CREATE TABLE ${name} (address IPv6) ENGINE = Memory`);

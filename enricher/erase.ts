@@ -25,6 +25,9 @@ const NOBODY = '3fff:eee::';
 /** Where hidden addresses stand (privacy.ts): those are outside, and their network is a part of their hash. */
 const HIDDEN = { network: '3fff::', length: 20 };
 
+/** Somebody ended the mutation, or its helper table was lost; or records of that day came late. */
+const LEFT = 'rows with the address are left; erase again';
+const REVISIONS_MAX = 0xffffffff;
 const MUTATION_POLL_MS_MIN = 20;
 const MUTATION_POLL_MS_MAX = 2000;
 
@@ -50,15 +53,16 @@ export function createErasure(
   const networkLength = isMapped4(words) ? 96 + 24 : 64;
   const params = { erased };
   const staged = erasedColumns('f.', '{erased:Array(IPv6)}', networkLength);
+  const countRows = async (day: number, before: number): Promise<number> => {
+    const [row] = await storage.select<{ n: string }>(
+      'SELECT count() AS n FROM flows WHERE toYYYYMMDD(receivedAt) = {day:UInt32} AND revision < {before:UInt32} AND (srcAddr IN {erased:Array(IPv6)} OR dstAddr IN {erased:Array(IPv6)})',
+      { day, before, ...params },
+    );
+    return Number(row?.n ?? 0);
+  };
   return {
     id: `erase ${randomBytes(6).toString('hex')}`,
-    async count(day) {
-      const [row] = await storage.select<{ n: string }>(
-        'SELECT count() AS n FROM flows WHERE toYYYYMMDD(receivedAt) = {day:UInt32} AND (srcAddr IN {erased:Array(IPv6)} OR dstAddr IN {erased:Array(IPv6)})',
-        { day, ...params },
-      );
-      return Number(row?.n ?? 0);
-    },
+    count: day => countRows(day, REVISIONS_MAX),
     stage: (context, window) => copyRecords(context, window, staged, params),
     change: (day, revision, signal) =>
       withTable(storage, erased, async table => {
@@ -68,6 +72,8 @@ export function createErasure(
         );
         const sql = `ALTER TABLE flows UPDATE ${changes.join(', ')}, revision = ${revision} IN PARTITION ${day} WHERE srcAddr IN ${those} OR dstAddr IN ${those}`;
         await mutate(storage, sql, table, signal);
+        // A changed record may have the address still: that of its network.
+        if ((await countRows(day, revision)) > 0) throw new Error(LEFT);
       }),
   };
 }
@@ -111,7 +117,7 @@ async function withTable(
   const drop = (name: string) => storage.command(`DROP TABLE IF EXISTS ${name} SYNC`);
   for (const { name } of left) await drop(name);
   const table = `erasing_${randomBytes(6).toString('hex')}`;
-  await storage.command(`CREATE TABLE ${table} (address IPv6) ENGINE = Memory`);
+  await storage.command(`CREATE TABLE ${table} (address IPv6) ENGINE = MergeTree ORDER BY address`);
   try {
     await storage.command(`INSERT INTO ${table} SELECT arrayJoin({addresses:Array(IPv6)}) SETTINGS async_insert = 0`, {
       addresses,
@@ -177,10 +183,11 @@ export async function countBeside(storage: ClickHouse, address: string): Promise
 }
 
 /** Removes what is kept beside the records of days; repeating it is harmless. */
-export function eraseBeside(storage: ClickHouse, address: string): Promise<void> {
-  return withTable(storage, [columnText(parseAddress(address)!)], table =>
-    mutate(storage, `ALTER TABLE services DELETE WHERE address IN (SELECT address FROM ${table})`, table),
+export async function eraseBeside(storage: ClickHouse, address: string, signal?: AbortSignal): Promise<void> {
+  await withTable(storage, [columnText(parseAddress(address)!)], table =>
+    mutate(storage, `ALTER TABLE services DELETE WHERE address IN (SELECT address FROM ${table})`, table, signal),
   );
+  if ((await countBeside(storage, address)).services > 0) throw new Error(LEFT);
 }
 
 /** What may be told and recorded of an error while an address is erased: texts of ClickHouse repeat what it was asked. */

@@ -136,6 +136,9 @@ test('a sum of squares that bytes and packets contradict is not believed', () =>
   expect(estimated({ ...row, bytesSumOfSquares: 100_000_000 })).toMatchObject({ varBytes: 10 * 9 * 1e8, marks: 0 });
   expect(estimated({ ...row, bytesSumOfSquares: 100_000_001 })).toMatchObject(bound);
   expect(estimated({ ...row, packets: 0, bytesSumOfSquares: 9_999 }).marks).toBe(MARKS.approximate);
+  // No packet beyond 1,100 bytes: at most 1.1 x 10^7.
+  const longest = { varBytes: 10 * 9 * 10_000 * 1100, marks: MARKS.approximate };
+  expect(estimated({ ...row, packetBytesMax: 1100, bytesSumOfSquares: 11_000_001 })).toMatchObject(longest);
 });
 
 test('where a record tells its longest packet the bound is that of packets of this length; a shorter one than the mean is not believed', () => {

@@ -58,14 +58,13 @@ export function estimate(
       const sampled = told / scale;
       const sampledPackets = toldPackets / scale;
       const squares = numberAt(bytesSumOfSquares, row) / scale;
-      const exact = sampledPackets === 1 || arePossible(squares, sampled, sampledPackets);
+      const longest = longestPacket(sampled, sampledPackets, packetBytesMax[row]!);
+      const exact =
+        sampledPackets === 1 ||
+        arePossible(squares, sampled, sampledPackets, packetBytesMax[row]! > 0 ? longest : sampled);
       if (!exact) marks[row]! |= MARKS.approximate;
       const sumOfSquares =
-        sampledPackets === 1
-          ? sampled * sampled
-          : exact
-            ? squares
-            : Math.min(sampled * sampled, sampled * longestPacket(sampled, sampledPackets, packetBytesMax[row]!));
+        sampledPackets === 1 ? sampled * sampled : exact ? squares : Math.min(sampled * sampled, sampled * longest);
       varBytes[row] = rate * (rate - 1) * sumOfSquares;
     } else varBytes[row] = rate === 1 || (told === 0 && toldPackets === 0) ? 0 : Number.POSITIVE_INFINITY;
   }
@@ -95,12 +94,12 @@ export function multiply(from: Uint32Array, to: Uint32Array, row: number, factor
   to[2 * row + 1] = saturated ? 0xffffffff : productHigh;
 }
 
-/** Whether `packets` packets of `bytes` bytes together can have this sum of squared lengths. */
-function arePossible(sumOfSquares: number, bytes: number, packets: number): boolean {
+/** Whether `packets` packets of `bytes` bytes together, none beyond `longest`, can have this sum of squared lengths. */
+function arePossible(sumOfSquares: number, bytes: number, packets: number, longest: number): boolean {
   const square = bytes * bytes;
   return (
     sumOfSquares > 0 &&
-    sumOfSquares <= square * (1 + ROUNDING) &&
+    sumOfSquares <= Math.min(square, bytes * longest) * (1 + ROUNDING) &&
     sumOfSquares >= (packets === 0 ? bytes : square / packets) * (1 - ROUNDING)
   );
 }

@@ -87,6 +87,7 @@ test('hosts that nobody knows, in a subnet of two sites, are a node each: by the
       overlay('tenant-b', 5002),
       { id: 'campus', site: 'east', prefixes: ['10.4.0.0/16'] },
       { id: 'campus-lab', site: 'east', vlan: 44, prefixes: ['10.4.4.0/24'] },
+      { id: 'west-lab', site: 'west', vlan: 45, prefixes: ['10.4.5.0/24'] },
     ],
   };
   const known = compileSnapshot(documentsOf({ inventory, exporters: EXPORTERS }));
@@ -100,6 +101,8 @@ test('hosts that nobody knows, in a subnet of two sites, are a node each: by the
   // Two segments at its site, and nothing tells which; an exporter that stands anywhere.
   expect(node({ src: '10.1.7.7', ...WEST })).toBe('auto:10.1.7.0/24');
   expect(node({ src: '10.1.7.7', vlan: 10, exporter: '192.0.2.99' })).toBe('auto:10.1.7.0/24');
+  expect(node({ src: '10.4.5.7', vlan: 45, ...WEST })).toBe('auto:10.4.5.0/24');
+  expect(node({ src: '10.4.5.7', ...EAST })).toBe('auto:10.4.5.0/24');
   // One site alone has it, whoever sees it; a segment inside another one is no other place.
   expect(node({ src: '10.4.4.7', vlan: 44, ...EAST })).toBe('auto:10.4.4.0/24');
   expect(node({ src: '10.4.4.7', ...WEST })).toBe('auto:10.4.4.0/24');

@@ -35,7 +35,7 @@ try {
     signal: stop.signal,
     onProgress: report => tell({ type: 'progress', report }),
   });
-  if (erase !== undefined && !dryRun && !stop.signal.aborted) await eraseBeside(storage, erase);
+  if (erase !== undefined && !dryRun && !stop.signal.aborted) await eraseBeside(storage, erase, stop.signal);
 } catch (error) {
   if (erase === undefined) {
     log.error({ err: error }, 're-enrichment ended early; begun again, it goes on');

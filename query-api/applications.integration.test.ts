@@ -103,8 +103,8 @@ test('automatic nodes and services are ready-made rules, with their share of the
       node: { key: expect.any(String), name: 'auto:10.8.0.0/24@east-10' },
       bytes: 6,
       share: 0.006,
-      rule: { id: '10.8.0.0-24-east-10', servers: { segments: ['east-10'] }, ports: ['tcp/443'], strict: false },
-      about: 'addresses of the segment east-10; other segments use the same ones',
+      rule: { id: 'east-10', servers: { segments: ['east-10'] }, ports: ['tcp/443'], strict: false },
+      about: 'all of the segment east-10, named or not; other segments use the same addresses',
     },
   ]);
   expect(

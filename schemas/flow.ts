@@ -46,7 +46,7 @@ export const FLOW_COLUMNS = [
   { name: 'bytes', kind: 'u64', stage: 'decoded', about: 'bytes as reported, unscaled: IP total length, or the frame less its layer-2 header', source: '1, 23, 85, 352, 353, 231 (232 the other way); IP length in the packet of 315, 313, 104, 316 or 317; sFlow: IP length in the sampled header' },
   { name: 'packets', kind: 'u64', stage: 'decoded', about: 'packets as reported, unscaled', source: '2, 24, 86, 298 (299 the other way); 1 for a packet of 315, 313, 104, 316 or 317; sFlow: 1' },
   { name: 'l2Bytes', kind: 'u64', stage: 'decoded', about: 'bytes with the layer-2 header, 0 not told', source: '352, 353; 312 or 103 beside a packet; sFlow frame_length' },
-  { name: 'bytesSumOfSquares', kind: 'u64', stage: 'decoded', about: 'sum of the squared lengths of the packets behind bytes, bytes squared, 0 not told', source: '198, 199' },
+  { name: 'bytesSumOfSquares', kind: 'u64', stage: 'decoded', about: 'sum of the squared lengths of the packets behind bytes, bytes squared, 0 not told', source: '198' },
   { name: 'packetBytesMax', kind: 'u32', stage: 'decoded', about: 'length of the longest packet behind bytes, 0 not told', source: '26' },
   // Who talked
   { name: 'srcAddr', kind: 'address', stage: 'decoded', dimension: true, about: 'source address, IPv4 mapped', source: 'VMware 881 or 883, 8, 27, Cisco 12236 or 12238; sampled header' },

@@ -440,11 +440,11 @@ const STATE: readonly Feature[] = [
     ),
   },
   {
-    feature: 'Sampling: sums of squared lengths (198, 199) and the longest packet (26), for the variance',
+    feature: 'Sampling: sums of squared lengths (198) and the longest packet (26), for the variance',
     standard: 'RFC 7012',
     captures: ['openvswitch-generated/ovs-ipfix.pcap'],
     tests: [
-      ...decode('templated/template', 'sum of squared lengths: 198, else 199; longest packet: 26'),
+      ...decode('templated/template', 'sum of squared lengths: 198, never the total of 199; longest packet: 26'),
       ...decode(
         'templated/vendors',
         'Open vSwitch: the sum of squares is that of its packets, which are all of one length',

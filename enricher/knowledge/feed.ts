@@ -77,7 +77,8 @@ export function createThreadFeed(data: Omit<KnowledgeData, 'restarted'>): Knowle
       worker = thread;
       const take = async (update: KnowledgeUpdate) => {
         const newest = prepare && knowledge.open(update);
-        if (newest) await prepare(newest, () => stopping);
+        // A batch that waits for what comes behind this goes first.
+        if (newest) await prepare(newest, () => stopping || waiting.size > 0);
         knowledge.take(update);
       };
       await new Promise<void>((resolve, reject) => {

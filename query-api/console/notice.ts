@@ -93,7 +93,8 @@ export function namingHint(matrix: MatrixAnswer, { applications }: ExportersAnsw
   const example = matrix.rows.find(isAutomatic);
   if (!example) return undefined;
   const block = example.name.replace(/^auto:/, '');
-  const selector = /^[0-9a-f.:]+\/\d+$/i.test(block) ? `prefixes: [${block}]` : `names: ["${block}*"]`;
+  const [, prefix, segment] = /^([0-9a-f.:]+\/\d+)(?:@(.+))?$/i.exec(block) ?? [];
+  const selector = segment ? `segments: ["${segment}"]` : prefix ? `prefixes: [${prefix}]` : `names: ["${block}*"]`;
   const banner: HTMLElement = el(
     'div',
     { class: 'banner' },

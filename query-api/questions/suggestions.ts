@@ -88,7 +88,12 @@ export async function suggestNodes(storage: Storage, rows: readonly SuggestionRo
       (key.high >>> 24 === NODE_CLASSES.autoPrefix4 ? `auto:${formatIPv4(key.low)}/${key.high & 0xff}` : hex);
     const told = name.replace(/^auto:/, '');
     const selected = selectorOf(key.high >>> 24, told, machines);
-    const rule = selected && { id: idOf(told), servers: selected, ports: portsOf(row), strict: false };
+    const rule = selected && {
+      id: idOf(selected.segments?.[0] ?? told),
+      servers: selected,
+      ports: portsOf(row),
+      strict: false,
+    };
     return {
       node: { key: hex, name },
       bytes: row.bytes,
@@ -143,7 +148,10 @@ async function machinesOf(storage: Storage, stems: readonly string[]): Promise<M
 
 function selectorOf(nodeClass: number, told: string, machines: readonly Machine[]): Rule['servers'] | undefined {
   if (nodeClass === NODE_CLASSES.autoGroup) return namesSelected(told, machines);
-  if (nodeClass === NODE_CLASSES.autoPrefixOfSegment) return { segments: [told.slice(told.indexOf('@') + 1)] };
+  if (nodeClass === NODE_CLASSES.autoPrefixOfSegment) {
+    const at = told.indexOf('@');
+    return at < 0 ? undefined : { segments: [told.slice(at + 1)] };
+  }
   return { prefixes: [told] };
 }
 
@@ -185,6 +193,6 @@ function aboutOf(told: string, selected: Rule['servers'] | undefined): string {
       : `no machine named ${told} is known any more, or more than ${NAMES_MAX} with names that no glob holds`;
   const { prefixes, segments, names = [] } = selected;
   if (prefixes) return `addresses of ${told} that no inventory names`;
-  if (segments) return `addresses of the segment ${segments[0]}; other segments use the same ones`;
+  if (segments) return `all of the segment ${segments[0]}, named or not; other segments use the same addresses`;
   return `machines named ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' ...' : ''}`;
 }

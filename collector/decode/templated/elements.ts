@@ -78,7 +78,7 @@ export const ELEMENT_RULES: readonly ElementRule[] = [
   { column: 'packets', elements: [24], kernel: counter, layer: 'unset' },
   { column: 'packets', elements: [86, 298], kernel: counter },
   { column: 'l2Bytes', elements: [352, 353], kernel: counter },
-  { column: 'bytesSumOfSquares', elements: [198, 199], kernel: counter },
+  { column: 'bytesSumOfSquares', elements: [198], kernel: counter },
   { column: 'packetBytesMax', elements: [26], kernel: u32 },
   { column: 'srcAddr', elements: [27], kernel: only(16, k.copy16) },
   { column: 'dstAddr', elements: [28], kernel: only(16, k.copy16) },

@@ -173,7 +173,7 @@ describe('columns that several elements may fill', () => {
     expect(decode([[298, 4]], u32(8))).toMatchObject([{ packets: 8 }]);
   });
 
-  test('sum of squared lengths: 198, else 199; longest packet: 26', () => {
+  test('sum of squared lengths: 198, never the total of 199; longest packet: 26', () => {
     const fields: FieldSpec[] = [
       [199, 8],
       [198, 8],
@@ -181,8 +181,15 @@ describe('columns that several elements may fill', () => {
     ];
     const values = [...u64(2 ** 40 + 9), ...u64(2 ** 40 + 8), ...u64(1500)];
     expect(decode(fields, values)).toMatchObject([{ bytesSumOfSquares: 2 ** 40 + 8, packetBytesMax: 1500 }]);
-    expect(decode(fields.slice(0, 1), values.slice(0, 8))).toMatchObject([{ bytesSumOfSquares: 2 ** 40 + 9 }]);
-    expect(decode([[26, 2]], u16(9000))).toMatchObject([{ packetBytesMax: 9000, bytesSumOfSquares: 0 }]);
+    expect(
+      decode(
+        [
+          [199, 8],
+          [26, 2],
+        ],
+        [...u64(7), ...u16(9000)],
+      ),
+    ).toMatchObject([{ packetBytesMax: 9000, bytesSumOfSquares: 0 }]);
   });
 
   test('a first element of unusable length gives way to the second', () => {

@@ -632,6 +632,7 @@ describe.skipIf(!ready)('captures', () => {
 
   test('Open vSwitch: the sum of squares is that of its packets, which are all of one length', () => {
     const { rows } = rowsOf('openvswitch-generated/ovs-ipfix.pcap');
+    expect(rows.length).toBeGreaterThan(20);
     for (const { bytes, packets, bytesSumOfSquares, packetBytesMax } of rows as unknown as Record<string, number>[]) {
       expect(packetBytesMax).toBe(bytes! / packets!);
       expect(bytesSumOfSquares).toBe(bytes! * packetBytesMax!);
