@@ -13,7 +13,7 @@ test.each([
   ['decode', 4],
   ['enrich', 10],
   ['fuzz', 7],
-  ['knowledge', 8],
+  ['knowledge', 10],
   ['pipeline', 1],
   ['storage', 6],
 ])(
