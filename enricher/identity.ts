@@ -148,10 +148,10 @@ export function segmentOf(topology: Topology, address: Words, tag: number): numb
  */
 export function distinctSegmentOf(topology: Topology, address: Words, tag: number): number {
   // A subnet inside a prefix of another site, such as the summary of a router, is of one site all the same.
-  const found = topology.segments.byPrefix(address).slice(0, 1);
-  const varies = (values: Uint32Array) => isVaried(found.flat().map(position => values[position - 1]!));
+  const [longest = []] = topology.segments.byPrefix(address);
+  const varies = (values: Uint32Array) => isVaried(longest.map(position => values[position - 1]!));
   if (!varies(topology.segmentSites) && !varies(topology.segmentVnis)) return 0;
-  const [segment, another] = seenIn(topology, found, tag);
+  const [segment, another] = seenIn(topology, [longest], tag);
   return segment === undefined || another !== undefined ? 0 : segment;
 }
 
