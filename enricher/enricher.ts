@@ -16,6 +16,7 @@ import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { type Key, keyToBigint } from '../schemas/keys.ts';
 import type { Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
+import { DAY_MS, dayOf } from '../storage/staging.ts';
 import type { NodeName, Storage, StoredFact } from '../storage/storage.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
@@ -219,7 +220,9 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
           'flows',
           arrow,
           token,
-          again ? { batch: keyToBigint(key), fromMs: oldest, toMs: newest } : undefined,
+          again
+            ? { batch: keyToBigint(key), fromMs: oldest, toMs: newest, days: receivedDays(batch, oldest, newest) }
+            : undefined,
         ),
       rows: batch.rows,
       columns: batch,
@@ -367,4 +370,12 @@ function receivedSpan({ columns: { receivedAt }, rows }: FlowBatch): { oldest: n
     if (ms > newest) newest = ms;
   }
   return { oldest, newest };
+}
+
+function receivedDays({ columns: { receivedAt }, rows }: FlowBatch, oldest: number, newest: number): number[] {
+  const days = new Set([Math.floor(oldest / DAY_MS), Math.floor(newest / DAY_MS)]);
+  // Of a batch within a day, or a midnight, that is all.
+  if (newest - oldest > DAY_MS)
+    for (let row = 0; row < rows; row++) days.add(Math.floor(timeAt(receivedAt, row) / DAY_MS));
+  return Array.from(days, day => dayOf(day * DAY_MS));
 }

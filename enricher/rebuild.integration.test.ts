@@ -97,6 +97,7 @@ test.each(Object.entries(DAMAGES))(
         batch: batchKeyOf(token),
         fromMs: RECEIVED,
         toMs: RECEIVED + DAY_MS / 2,
+        days: [DAY],
       });
     expect(await sums(storage)).toEqual(before);
     expect(await storage.select('SELECT count() AS n FROM flows')).toEqual([{ n: '600' }]);

@@ -8,6 +8,7 @@ import { keyToBigint } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
 import { isFenced } from '../storage/failures.ts';
+import { dayOf } from '../storage/staging.ts';
 import { createEnrichment } from './enrich.ts';
 import { batchKey } from './enricher.ts';
 import { fixedKnowledge } from './knowledge/knowledge.ts';
@@ -91,7 +92,8 @@ export async function ingest(
   createEnrichment(fixedKnowledge(compileSnapshot(documents)), names, LIMITS).enrichBatch(batch, key);
   await storage.insertNodes(names.take());
   const times = rows.map(row => row.receivedAt!);
-  const before = { batch: keyToBigint(key), fromMs: Math.min(...times), toMs: Math.max(...times) };
+  const days = [...new Set(times.map(dayOf))];
+  const before = { batch: keyToBigint(key), fromMs: Math.min(...times), toMs: Math.max(...times), days };
   const startedAt = performance.now();
   for (let tries = 0; ; tries++) {
     try {

@@ -15,7 +15,7 @@ import {
   recordState,
   takeLease,
 } from '../storage/reenrichments.ts';
-import { adoptRecords, dayOf, dayStartS, dropStaged, recordsMatch } from '../storage/staging.ts';
+import { adoptRecords, DAY_MS, dayOf, dayStartS, dropStaged, recordsMatch } from '../storage/staging.ts';
 import { StorageError } from '../storage/storage.ts';
 import { createErasure, toldOf } from './erase.ts';
 import { createNodeNames } from './node-names.ts';
@@ -23,7 +23,6 @@ import { loadPastKnowledge, type PastConfiguration } from './past-knowledge.ts';
 import { type DayContext, DayRefused, reenrichDay, SwapLeft } from './reenrich-day.ts';
 import { type Changes, previewChanges, stageRecords } from './reenrich-records.ts';
 
-const DAY_MS = 86_400_000;
 const STATES_MAX = 1000;
 /** How long ClickHouse may be away before a run gives up; what it staged stays for the next. */
 const PATIENCE_MS = 60_000;

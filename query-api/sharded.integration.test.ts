@@ -10,6 +10,7 @@ import { createMetrics } from '../service/metrics.ts';
 import { type ClickHouse, shardsOf } from '../storage/client.ts';
 import { migrate } from '../storage/migrate.ts';
 import { createPass } from '../storage/pass.ts';
+import { dayOf } from '../storage/staging.ts';
 import { batchKeyOf, startTestServer, startTestShards, type TestServer, type TestShards } from '../storage/testdata.ts';
 import { createQueryApi } from './app.ts';
 import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from './testdata.ts';
@@ -73,7 +74,8 @@ beforeAll(async () => {
     const repeated: number[] = [];
     for (let batch = 0; batch < BATCHES; batch++) {
       const arrow = encodeFlows(rowsOf(batch));
-      const again = { batch: batchKeyOf(tokenOf(batch)), fromMs: NOW - 2 * DAY, toMs: NOW };
+      const days = [...new Set(rowsOf(batch).map(({ receivedAt }) => dayOf(Number(receivedAt))))];
+      const again = { batch: batchKeyOf(tokenOf(batch)), fromMs: NOW - 2 * DAY, toMs: NOW, days };
       // A third comes again at once, and some of them much later.
       await storage.insertArrow('flows', arrow, tokenOf(batch));
       if (batch % 3 === 0) await storage.insertArrow('flows', arrow, tokenOf(batch), again);

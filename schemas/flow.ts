@@ -91,7 +91,7 @@ export const FLOW_COLUMNS = [
   { name: 'estPackets', kind: 'u64', stage: 'enriched', about: 'estimated packets', source: 'enricher' },
   { name: 'varBytes', kind: 'f64', stage: 'enriched', about: 'variance of estBytes under independent sampling, bytes squared; infinite where the sampling rate is unknown', source: 'enricher' },
   { name: 'inventoryAsOf', kind: 'time', stage: 'enriched', codec: DELTA, about: 'asOf of the inventory used, 1970 when there was none', source: 'enricher' },
-  { name: 'revision', kind: 'u32', stage: 'enriched', about: '0 as enriched at ingest, n after the nth re-enrichment or erasure of its day', source: 'enricher' },
+  { name: 'revision', kind: 'u32', stage: 'enriched', about: '0 as enriched at ingest, n after the nth re-enrichment or erasure of its day; 1 also where ClickHouse had lost it and it was put in again', source: 'enricher' },
   { name: 'batch', kind: 'u64', stage: 'enriched', about: 'first 64 bits of the SHA-256 of the batch identity', source: 'enricher' },
 ] as const satisfies readonly Column[];
 

@@ -10,14 +10,15 @@ import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, cre
 import { formatAddress, isMapped4, parseAddress } from '../schemas/address.ts';
 import { type ArrowBytes, piecesOf } from '../schemas/arrow.ts';
 import { storageErrorOf } from './failures.ts';
-import type {
-  DocumentVersion,
-  InsertedBefore,
-  NoticedEvent,
-  QueryParams,
-  ServiceSeen,
-  Storage,
-  StoredFact,
+import {
+  type DocumentVersion,
+  type InsertedBefore,
+  type NoticedEvent,
+  type QueryParams,
+  type ServiceSeen,
+  type Storage,
+  StorageError,
+  type StoredFact,
 } from './storage.ts';
 import { TABLES } from './tables.ts';
 
@@ -146,6 +147,39 @@ export function createStorage(options: StorageOptions): ClickHouse {
     );
   }
 
+  async function insertPieces(insert: string, arrow: ArrowBytes, token: string, again?: InsertedBefore): Promise<void> {
+    await classed(async () => {
+      const { stream } = await inserter.exec({
+        query: `${insert} FORMAT ArrowStream`,
+        values: Readable.from(piecesOf(arrow), { objectMode: false }),
+        ...(again && { query_params: batchParams(again) }),
+        clickhouse_settings: inserting(token),
+      });
+      await drain(stream);
+    });
+  }
+
+  /**
+   * A server without replicas that is killed may know the token of rows that it has not (deduplication-log.ts). They are
+   * put in under tokens of their own, each tried once, so that two who do it at once do it once; no view sees them, since
+   * roll-ups took them with the first token.
+   */
+  async function putMissing(arrow: ArrowBytes, token: string, batch: InsertedBefore): Promise<void> {
+    for (let put = 1; ; put++) {
+      const rows = await select<{ day: number }>(DAYS_STORED, batchParams(batch));
+      const stored = new Set(rows.map(({ day }) => day));
+      const missing = batch.days.filter(day => !stored.has(day));
+      if (missing.length === 0) return;
+      if (put > PUTS_MAX)
+        throw new StorageError(
+          'lasting',
+          0,
+          `ClickHouse took the rows of ${missing.join(', ')} and does not have them`,
+        );
+      await insertPieces(INSERT_MISSING, arrow, `${token}.missing${put}`, batch);
+    }
+  }
+
   async function selectServices(where: string, params: QueryParams, limit: number): Promise<ServiceSeen[]> {
     const rows = await select<ServiceText>(
       `SELECT toString(s.address) AS addressText, vrf, proto, port, s.answered = 1 AS hasAnswered,
@@ -176,17 +210,11 @@ export function createStorage(options: StorageOptions): ClickHouse {
         max_partitions_per_insert_block: '0',
       }),
 
-    insertArrow: (table, arrow, token, again) =>
-      classed(async () => {
-        const values = Readable.from(piecesOf(arrow), { objectMode: false });
-        const { stream } = await inserter.exec({
-          query: `${again ? INSERT_AGAIN : `INSERT INTO ${table}`} FORMAT ArrowStream`,
-          values,
-          ...(again && { query_params: { batch: again.batch, ...daysOf(again) } }),
-          clickhouse_settings: inserting(token),
-        });
-        await drain(stream);
-      }),
+    async insertArrow(table, arrow, token, again) {
+      await insertPieces(again ? INSERT_AGAIN : `INSERT INTO ${table}`, arrow, token, again);
+      // With replicas, token and part are one transaction of Keeper.
+      if (again && !replicated) await putMissing(arrow, token, again);
+    },
 
     selectArrow: (sql, params = {}) =>
       classed(async () => {
@@ -365,17 +393,24 @@ const FLOW_NAMES = FLOWS.map(({ name }) => name).join(', ');
 const FLOW_STRUCTURE = FLOWS.map(({ name, type }) => `${name} ${type}`)
   .join(', ')
   .replaceAll("'", "\\'");
+const INPUT = `input('${FLOW_STRUCTURE}')`;
+const OF_BATCH = `batch = {batch:UInt64} AND receivedAt >= {from:DateTime64(3, 'UTC')} AND receivedAt <= {to:DateTime64(3, 'UTC')}`;
+const DAYS_STORED = `SELECT DISTINCT toYYYYMMDD(receivedAt) AS day FROM flows WHERE ${OF_BATCH}`;
 /**
  * Where a day has been re-enriched with rows of this batch, its roll-ups were made from all of them and know nothing of
  * the batch's token: a repetition that the first try left without its roll-ups would be counted twice. That is looked up
  * in the statement itself, so that the fence (fence.ts) waits for look-up and insert together.
  */
-const INSERT_AGAIN = `INSERT INTO flows (${FLOW_NAMES}) SELECT ${FLOW_NAMES} FROM input('${FLOW_STRUCTURE}')
-  WHERE toYYYYMMDD(receivedAt) NOT IN (SELECT toYYYYMMDD(receivedAt) FROM flows WHERE batch = {batch:UInt64} AND revision > 0
-    AND receivedAt >= {from:DateTime64(3, 'UTC')} AND receivedAt <= {to:DateTime64(3, 'UTC')})`;
+const INSERT_AGAIN = `INSERT INTO flows (${FLOW_NAMES}) SELECT ${FLOW_NAMES} FROM ${INPUT}
+  WHERE toYYYYMMDD(receivedAt) NOT IN (${DAYS_STORED} AND revision > 0)`;
+/** Marked as revised, as no view takes them. */
+const INSERT_MISSING = `INSERT INTO flows (${FLOW_NAMES}) SELECT ${FLOW_NAMES.replace(/\brevision\b/, '1 AS revision')} FROM ${INPUT}
+  WHERE toYYYYMMDD(receivedAt) NOT IN (${DAYS_STORED})`;
+/** One is enough, unless the server is killed at the same point again. */
+const PUTS_MAX = 3;
 
-function daysOf({ fromMs, toMs }: InsertedBefore) {
-  return { from: dateTimeText(fromMs), to: dateTimeText(toMs) };
+function batchParams({ batch, fromMs, toMs }: InsertedBefore) {
+  return { batch, from: dateTimeText(fromMs), to: dateTimeText(toMs) };
 }
 
 type FactText = Omit<StoredFact, 'exporter' | 'mac' | 'firstSeenMs' | 'receivedAtMs'> &

@@ -16,6 +16,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
+import { takeBackTokens } from './deduplication-log.ts';
 
 const HOST = '127.0.0.1';
 const PROGRAM = fileURLToPath(new URL('./embedded-server.ts', import.meta.url));
@@ -107,6 +108,8 @@ export function createEmbeddedServer({ folder, port: wanted, log, cluster }: Emb
         '--log-level=warning',
         `--config-file=${configFile}`,
       ];
+      const tokens = takeBackTokens(join(root, 'db'));
+      if (tokens > 0) log.info({ tokens }, 'tokens of inserts that a crash left without rows were taken back');
       // A process group of its own: Ctrl-C in a terminal must not end the server before its clients have written.
       const process_ = spawn(process.execPath, [PROGRAM, ...args], {
         stdio: ['pipe', 'ignore', 'pipe'],

@@ -27,7 +27,8 @@ export type SwappedTable = (typeof SWAPPED)[number];
 const UNKNOWN_TABLE = 60;
 /** Records behind one INSERT ... SELECT of a roll-up, about: the bound of what it holds in memory. */
 const SLICE_RECORDS = 2_000_000;
-const DAY_S = 86_400;
+export const DAY_MS = 86_400_000;
+const DAY_S = DAY_MS / 1000;
 
 const MADE = [
   { table: 'traffic_1m', keys: TRAFFIC_KEYS, select: trafficSelectSql },

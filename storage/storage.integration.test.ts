@@ -506,6 +506,20 @@ describe('migration', () => {
     expect(await count(storage, 'facts')).toBe(0);
   });
 
+  test('refuses a view of an earlier version, and makes it anew when it is dropped', async () => {
+    const storage = await fresh();
+    await storage.command('DROP VIEW traffic_1m_view');
+    await storage.command('CREATE MATERIALIZED VIEW traffic_1m_view TO traffic_1m AS SELECT 1 AS records FROM flows');
+    const { database } = storage;
+    await expect(migrate(storage, CONFIG)).rejects.toThrow(
+      `SCHEMA_MISMATCH: ${database}.traffic_1m_view is of an earlier version; stop everything that writes, drop it with DROP VIEW ${database}.traffic_1m_view, and start again`,
+    );
+    await storage.command(`DROP VIEW ${database}.traffic_1m_view`);
+    await migrate(storage, CONFIG);
+    await storage.insertArrow('flows', flowsArrow('v', [{ receivedAt: Date.now() }]), 'v');
+    expect(await sums(storage, 'traffic_1h')).toMatchObject([{ records: '1' }]);
+  });
+
   test('adds a column the schema has and the table lacks; a wrong type is refused by name', async () => {
     const storage = await fresh();
     await storage.command('ALTER TABLE flows DROP COLUMN tcpFlags');

@@ -94,12 +94,15 @@ export interface InsertedBefore {
   /** Oldest and newest `receivedAt` of its rows. */
   readonly fromMs: number;
   readonly toMs: number;
+  /** Days of `receivedAt` (UTC, 20260131) of its rows. */
+  readonly days: readonly number[];
 }
 
 export interface Storage {
   /**
-   * Inserts one Arrow stream as one block; the same token is stored once. `again` goes with every try but the first, and
-   * leaves out rows of days that have been re-enriched with this batch in them. Throws StorageError.
+   * Inserts one Arrow stream as one block; the same token is stored once. `again` goes with every try but the first: it
+   * leaves out rows of days that have been re-enriched with this batch in them, and sees to it that the rows of every other
+   * day are there afterwards, even where ClickHouse knows the token and has lost the rows. Throws StorageError.
    */
   insertArrow(
     table: 'flows' | 'exporters' | 'interfaces',

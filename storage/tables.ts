@@ -303,9 +303,13 @@ interface View {
   readonly sql: (prefix: string) => string;
 }
 
+/** The view behind the records themselves, and which of them it takes: roll-ups have the others already (client.ts). */
+export const RECORDS_VIEW = 'traffic_1m_view';
+export const NOT_REVISED_SQL = 'revision = 0';
+
 /** Views that fill roll-ups with every insert, each from its source into its table. */
 const VIEWS: readonly View[] = [
-  { name: 'traffic_1m_view', to: 'traffic_1m', sql: prefix => trafficSelectSql(undefined, `${prefix}flows`) },
+  { name: RECORDS_VIEW, to: 'traffic_1m', sql: prefix => trafficSelectSql(NOT_REVISED_SQL, `${prefix}flows`) },
   ...COARSER.map(({ from, to, stepSeconds, keys }) => ({
     name: `${to}_view`,
     to,

@@ -16,6 +16,8 @@ import { type ClickHouse, createStorage } from './client.ts';
 import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from './embedded.ts';
 import type { FormConfiguration } from './placement.ts';
 import { openStorage } from './sharded.ts';
+import { dayOf } from './staging.ts';
+import type { InsertedBefore } from './storage.ts';
 
 /** Values of the columns that matter to a test; numbers, or bigints for 64-bit columns. Times default to `receivedAt`. */
 export type FlowRow = Partial<Record<FlowColumnName, number | bigint>>;
@@ -56,6 +58,13 @@ export function flowsArrow(token: string, rows: readonly FlowRow[]): Uint8Array 
 
 export function batchKeyOf(token: string): bigint {
   return createHash('sha256').update(token).digest().readBigUInt64BE(0);
+}
+
+/** What goes with a repetition of `flowsArrow(token, rows)`. */
+export function insertedBefore(token: string, rows: readonly FlowRow[]): InsertedBefore {
+  const times = rows.map(({ receivedAt = 0 }) => Number(receivedAt));
+  const days = [...new Set(times.map(dayOf))];
+  return { batch: batchKeyOf(token), fromMs: Math.min(...times), toMs: Math.max(...times), days };
 }
 
 /** Several embedded servers that ask each other over TCP, as the cluster `hairpin`; no Keeper, so no replicas. */
