@@ -4,8 +4,8 @@
 // different ones, so that what the processor remembers of one does not help with the next. The cold ones are the worst case:
 // every VM is as likely a peer as any other, so that nearly every end is a cache miss. The last row has peers as data
 // centres have them, where few machines are asked by nearly all: the nth most popular one 1/n as often as the first.
-// Where the tables of a process come to lie in memory decides for its whole life how fast it is, and two processes of the
-// same code may differ by half: so several are measured, and the one in the middle counts.
+// Where its memory lies decides for the whole life of a process how fast it is: so several are measured, and the one in the
+// middle counts.
 
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
