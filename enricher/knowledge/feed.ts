@@ -67,7 +67,7 @@ export function createThreadFeed(data: Omit<KnowledgeData, 'restarted'>): Knowle
   let number = 0;
   let stopping = false;
 
-  const post = (message: KnowledgeRequest, transfer: ArrayBuffer[] = []) => worker?.postMessage(message, transfer);
+  const post = (message: KnowledgeRequest) => worker?.postMessage(message);
 
   return {
     knowledge,
@@ -105,8 +105,8 @@ export function createThreadFeed(data: Omit<KnowledgeData, 'restarted'>): Knowle
       });
     },
     tell(arrow) {
-      const copy = arrow.slice();
-      post({ type: 'facts', arrow: copy }, [copy.buffer]);
+      // A copy, as the rest of its buffer would go along; not transferred, because a detached buffer makes V8 doubt all others.
+      post({ type: 'facts', arrow: arrow.slice() });
     },
     async need(moments) {
       const own = ++number;

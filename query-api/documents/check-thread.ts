@@ -1,6 +1,7 @@
 // Checks one snapshot and ends.
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
+import { threadData } from '../../service/compile-cache.ts';
 import { checkSnapshot } from './check.ts';
 
-parentPort!.postMessage(checkSnapshot(workerData as Uint8Array));
+parentPort!.postMessage(checkSnapshot(threadData<Uint8Array>()));
