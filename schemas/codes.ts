@@ -123,6 +123,8 @@ export const MARKS = {
   via: 16,
   /** The variance is an upper bound: the record is of several sampled packets, or does not tell of how many. */
   approximate: 32,
+  /** ClickHouse had lost the record and it was put in again; roll-ups had it already. */
+  restored: 64,
 } as const;
 
 /** Which clause of the applications document, or which automatic rule, named the endpoint. */

@@ -86,12 +86,12 @@ export const FLOW_COLUMNS = [
   { name: 'weight', kind: 'f32', stage: 'enriched', about: 'share of this record that counts: 0, 0.5 or 1; unelected records have 0', source: 'enricher' },
   { name: 'countReason', kind: 'u8', stage: 'enriched', codes: COUNT_REASONS, dimension: true, about: 'why it counts or not', source: 'enricher' },
   { name: 'electionRule', kind: 'u8', stage: 'enriched', codes: ELECTION_RULES, dimension: true, about: 'which rule named the point that counts this pair', source: 'enricher' },
-  { name: 'marks', kind: 'u16', stage: 'enriched', about: 'bits: 1 straddles a change of inventory, 2 moved, 4 shared, 8 stale, 16 via, 32 approximate variance', source: 'enricher' },
+  { name: 'marks', kind: 'u16', stage: 'enriched', about: 'bits: 1 straddles a change of inventory, 2 moved, 4 shared, 8 stale, 16 via, 32 approximate variance, 64 put in again after ClickHouse had lost it', source: 'enricher' },
   { name: 'estBytes', kind: 'u64', stage: 'enriched', about: 'estimated bytes: bytes x samplingRate; counted once weight is applied', source: 'enricher' },
   { name: 'estPackets', kind: 'u64', stage: 'enriched', about: 'estimated packets', source: 'enricher' },
   { name: 'varBytes', kind: 'f64', stage: 'enriched', about: 'variance of estBytes under independent sampling, bytes squared; infinite where the sampling rate is unknown', source: 'enricher' },
   { name: 'inventoryAsOf', kind: 'time', stage: 'enriched', codec: DELTA, about: 'asOf of the inventory used, 1970 when there was none', source: 'enricher' },
-  { name: 'revision', kind: 'u32', stage: 'enriched', about: '0 as enriched at ingest, n after the nth re-enrichment or erasure of its day; 1 also where ClickHouse had lost it and it was put in again', source: 'enricher' },
+  { name: 'revision', kind: 'u32', stage: 'enriched', about: '0 as enriched at ingest, n after the nth re-enrichment or erasure of its day', source: 'enricher' },
   { name: 'batch', kind: 'u64', stage: 'enriched', about: 'first 64 bits of the SHA-256 of the batch identity', source: 'enricher' },
 ] as const satisfies readonly Column[];
 

@@ -1,7 +1,8 @@
 // Node strips types with a WebAssembly module, in every thread that loads TypeScript, and the memory of that module grows:
 // its old buffer is detached, and from then on V8 asks at each access to a typed array whether its buffer is (bench enrich:
-// simple stages take a fifth longer). What is in the compile cache needs no stripping. `npm install` fills it
-// (compile.ts); where it does not fit, Node compiles as ever, and writes at its end what the next start finds.
+// simple stages take a sixth longer). What is in the compile cache needs no stripping. `npm install` fills it
+// (compile.ts); where it does not fit (another user, processor or version of Node), Node compiles as ever, and writes at
+// its end what the next start finds, if it may write there.
 
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';

@@ -9,6 +9,7 @@ import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, createClient } from '@clickhouse/client';
 import { formatAddress, isMapped4, parseAddress } from '../schemas/address.ts';
 import { type ArrowBytes, piecesOf } from '../schemas/arrow.ts';
+import { MARKS } from '../schemas/codes.ts';
 import { storageErrorOf } from './failures.ts';
 import {
   type DocumentVersion,
@@ -403,8 +404,8 @@ const DAYS_STORED = `SELECT DISTINCT toYYYYMMDD(receivedAt) AS day FROM flows WH
  */
 const INSERT_AGAIN = `INSERT INTO flows (${FLOW_NAMES}) SELECT ${FLOW_NAMES} FROM ${INPUT}
   WHERE toYYYYMMDD(receivedAt) NOT IN (${DAYS_STORED} AND revision > 0)`;
-/** Marked as revised, as no view takes them. */
-const INSERT_MISSING = `INSERT INTO flows (${FLOW_NAMES}) SELECT ${FLOW_NAMES.replace(/\brevision\b/, '1 AS revision')} FROM ${INPUT}
+/** Marked, so that no view takes them. */
+const INSERT_MISSING = `INSERT INTO flows (${FLOW_NAMES}) SELECT ${FLOW_NAMES.replace(/\bmarks\b/, `bitOr(marks, ${MARKS.restored}) AS marks`)} FROM ${INPUT}
   WHERE toYYYYMMDD(receivedAt) NOT IN (${DAYS_STORED})`;
 /** One is enough, unless the server is killed at the same point again. */
 const PUTS_MAX = 3;

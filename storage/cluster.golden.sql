@@ -437,7 +437,7 @@ FROM
         toUInt64(greatest(slot * 60000, msBegin) - msBegin) AS msFrom,
         toUInt64(least((slot + 1) * 60000, msEnd) - msBegin) AS msTo
     FROM hairpin_local.flows
-    WHERE (weight > 0) AND (revision = 0)
+    WHERE (weight > 0) AND (bitAnd(marks, 64) = 0)
 )
 GROUP BY
     received,

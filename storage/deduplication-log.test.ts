@@ -54,11 +54,18 @@ test('a part that went, or was never put in place, is no part; its block number 
   expect(readFileSync(logOf(folder, 1), 'utf8')).toBe(`${lines}${came('all_2_2_0', 'c')}${went('all_2_2_0', 'c')}`);
 });
 
-test('logs are read in the order of their numbers, and a line that was cut off is ended first', () => {
+test('logs are read in the order of their numbers, and a line that was cut off is taken away', () => {
   const folder = table('abc1', ['all_9_9_0'], '');
   for (let log = 2; log <= 10; log++) writeFileSync(logOf(folder, log), came(`all_${log + 8}_${log + 8}_0`, `t${log}`));
   appendFileSync(logOf(folder, 10), '1\tall_19_');
   expect(takeBackTokens(db)).toBe(9);
-  const [, cut, first] = readFileSync(logOf(folder, 10), 'utf8').split('\n');
-  expect([cut, first]).toEqual(['1\tall_19_', '2\tall_10_10_0\tt2']);
+  const lines = readFileSync(logOf(folder, 10), 'utf8').split('\n');
+  expect(lines.slice(0, 2)).toEqual(['1\tall_18_18_0\tt10', '2\tall_10_10_0\tt2']);
+  expect(lines).toHaveLength(11);
+});
+
+test('of a long log the newest lines are looked at', () => {
+  const lines = Array.from({ length: 200_000 }, (_, i) => came(`all_${i + 1}_${i + 1}_0`, `t${i}`)).join('');
+  table('abc1', ['all_1_199999_9'], lines);
+  expect(takeBackTokens(db)).toBe(1);
 });

@@ -3,12 +3,12 @@
 // An insert into a MergeTree without replicas writes its token to `deduplication_logs` and then renames its part into
 // place (MergeTreeSink::commitPart). A server that is killed between the two comes back with a token that it knows and
 // rows that it has not, and leaves the repetition out: the rows are lost, in the table or in one of its roll-ups. Seen once
-// in some hundred kills. Block numbers only grow and both steps are made under one lock, so such a token is that of a part
+// in some hundred kills, with the engine 26.7. Block numbers only grow and both steps are made under one lock, so such a token is that of a part
 // newer than every part there is; a line that takes it back makes the repetition an ordinary insert.
 //
 // A line is `1<tab>PART<tab>TOKEN` for a part that came and `2<tab>PART<tab>TOKEN` for one that went.
 
-import { appendFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 
 const FOLDER = 'deduplication_logs';
@@ -37,21 +37,30 @@ function mend(table: string): number {
     .map(number => join(folder, `deduplication_log_${number}.txt`));
   const newestLog = logs.at(-1);
   if (newestLog === undefined) return 0;
-  const newestBlock = Math.max(0, ...readdirSync(table).flatMap(name => blocksOf(name)));
   const lost = new Map<string, string>();
-  for (const log of logs)
-    for (const line of readFileSync(log, 'utf8').split('\n')) {
-      const [what, part = '', token = ''] = line.split('\t');
-      const isNewer = Math.min(...blocksOf(part)) > newestBlock;
-      if (what === CAME && token !== '' && isNewer) lost.set(token, part);
-      else lost.delete(token);
-    }
+  for (const line of newestLines(logs, Math.max(0, ...readdirSync(table).flatMap(name => blocksOf(name))))) {
+    const [what, part = '', token = ''] = line.split('\t');
+    if (what === CAME && token !== '') lost.set(token, part);
+    else lost.delete(token);
+  }
   if (lost.size === 0) return 0;
-  // A line that was cut off by the crash is ended first.
-  const isCut = !/(^|\n)$/.test(readFileSync(newestLog, 'utf8'));
-  const lines = Array.from(lost, ([token, part]) => `${WENT}\t${part}\t${token}\n`);
-  appendFileSync(newestLog, `${isCut ? '\n' : ''}${lines.join('')}`);
+  // The engine reads a log up to a line that was cut off.
+  const text = readFileSync(newestLog);
+  truncateSync(newestLog, text.lastIndexOf('\n') + 1);
+  appendFileSync(newestLog, Array.from(lost, ([token, part]) => `${WENT}\t${part}\t${token}\n`).join(''));
   return lost.size;
+}
+
+/** The lines behind the last one of a part that came with a block up to this one. Logs have 100,000s of lines. */
+function newestLines(logs: readonly string[], block: number): string[] {
+  const found: string[] = [];
+  for (const log of logs.toReversed())
+    for (const line of readFileSync(log, 'utf8').split('\n').reverse()) {
+      const [what, part = ''] = line.split('\t');
+      if (what === CAME && Math.min(...blocksOf(part)) <= block) return found.reverse();
+      found.push(line);
+    }
+  return found.reverse();
 }
 
 /** Blocks and mutation that a part's name tells of; temporary and other folders tell of none. */
@@ -60,7 +69,7 @@ function blocksOf(name: string): number[] {
   return [first, last, mutation].flatMap(number => (number === undefined ? [] : Number(number)));
 }
 
-/** Whether an engine has the folder: it locks this file for as long as it runs. Where locks cannot be listed, none has. */
+/** Whether an engine has the folder: it locks this file for as long as it runs. Seen on Linux, of programs that can be seen. */
 function isInUse(status: string): boolean {
   if (!existsSync(status) || !existsSync('/proc/locks')) return false;
   const inode = `:${statSync(status).ino} `;

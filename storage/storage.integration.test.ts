@@ -512,7 +512,7 @@ describe('migration', () => {
     await storage.command('CREATE MATERIALIZED VIEW traffic_1m_view TO traffic_1m AS SELECT 1 AS records FROM flows');
     const { database } = storage;
     await expect(migrate(storage, CONFIG)).rejects.toThrow(
-      `SCHEMA_MISMATCH: ${database}.traffic_1m_view is of an earlier version; stop everything that writes, drop it with DROP VIEW ${database}.traffic_1m_view, and start again`,
+      `SCHEMA_MISMATCH: ${database}.traffic_1m_view is of an earlier version; stop the collectors, let spools and Kafka run empty, stop everything else, drop it with DROP VIEW ${database}.traffic_1m_view on each server, and start again`,
     );
     await storage.command(`DROP VIEW ${database}.traffic_1m_view`);
     await migrate(storage, CONFIG);

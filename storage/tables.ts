@@ -2,6 +2,7 @@
 // `receivedAt`, a value fixed in the batch, so that a repeated batch meets its own token again; a roll-up keeps that day
 // as a column. Names are not qualified: the connection's database holds them all.
 
+import { MARKS } from '../schemas/codes.ts';
 import { type Column, clickhouseType } from '../schemas/columns.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
@@ -305,11 +306,11 @@ interface View {
 
 /** The view behind the records themselves, and which of them it takes: roll-ups have the others already (client.ts). */
 export const RECORDS_VIEW = 'traffic_1m_view';
-export const NOT_REVISED_SQL = 'revision = 0';
+export const NOT_RESTORED_SQL = `bitAnd(marks, ${MARKS.restored}) = 0`;
 
 /** Views that fill roll-ups with every insert, each from its source into its table. */
 const VIEWS: readonly View[] = [
-  { name: RECORDS_VIEW, to: 'traffic_1m', sql: prefix => trafficSelectSql(NOT_REVISED_SQL, `${prefix}flows`) },
+  { name: RECORDS_VIEW, to: 'traffic_1m', sql: prefix => trafficSelectSql(NOT_RESTORED_SQL, `${prefix}flows`) },
   ...COARSER.map(({ from, to, stepSeconds, keys }) => ({
     name: `${to}_view`,
     to,
