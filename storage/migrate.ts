@@ -36,7 +36,7 @@ export type MigrationConfiguration = Pick<Configuration, 'retentionDays' | 'roll
 interface Migration {
   readonly id: number;
   readonly name: string;
-  /** Tables that it makes; all of them, and the views between them, when left out. */
+  /** Tables that it makes; all of them when left out. */
   readonly tables?: readonly string[];
 }
 
@@ -52,7 +52,7 @@ const MIGRATIONS: readonly Migration[] = [
 
 function statementsOf({ tables }: Migration, config: MigrationConfiguration, place: Placement): string[] {
   const made = TABLES.filter(({ name }) => tables?.includes(name) ?? true);
-  return [...made.map(table => createTableSql(table, config, place)), ...(tables ? [] : createViewsSql(place))];
+  return made.map(table => createTableSql(table, config, place));
 }
 
 export interface MigrationOptions {
@@ -125,6 +125,7 @@ export function clusterStatements(config: MigrationConfiguration & FormConfigura
   return [
     `CREATE DATABASE IF NOT EXISTS ${localDatabase(config)}${place.everywhere} ENGINE = Atomic`,
     ...statementsOf({ id: 1, name: '' }, config, place),
+    ...createViewsSql(place),
     createFlowsNamedSql(place),
     ...frontStatements(config),
     createFlowsNamedSql(frontPlacement(config)),
