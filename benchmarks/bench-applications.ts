@@ -1,14 +1,15 @@
 // What applications cost: compiling 2,000 rules with a million prefixes, opening them in the thread that enriches, giving
 // 100,000 new endpoints their sets, and classifying records with and without learned services.
 
-import { SET } from '../enricher/application-sets.ts';
-import { compileApplications, openApplications, type Subject } from '../enricher/applications.ts';
 import { createClassifier } from '../enricher/classification.ts';
 import { createEndpoints } from '../enricher/endpoints.ts';
 import { createLearnedServices } from '../enricher/learned-services.ts';
 import { createNodeNames } from '../enricher/node-names.ts';
 import { ephemeralBits } from '../enricher/server-side.ts';
-import { compileSnapshot, NO_DOCUMENTS } from '../enricher/snapshot.ts';
+import { SET } from '../inventory/applications/application-sets.ts';
+import { compileApplications, openApplications, type Subject } from '../inventory/applications/applications.ts';
+import { NO_DOCUMENTS } from '../inventory/model/documents.ts';
+import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
 import { applicationsChecker } from '../schemas/applications.ts';
 import { createBatch } from '../schemas/batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';

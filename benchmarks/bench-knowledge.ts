@@ -8,15 +8,16 @@ import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { compileApplications } from '../enricher/applications.ts';
 import { createEnrichment } from '../enricher/enrich.ts';
-import type { KnowledgeUpdate } from '../enricher/knowledge/keeper.ts';
-import type { Knowledge } from '../enricher/knowledge/knowledge.ts';
-import { mergedOf } from '../enricher/knowledge/merge.ts';
-import { createReceived } from '../enricher/knowledge/received.ts';
-import { share } from '../enricher/knowledge/share.ts';
 import { createNodeNames } from '../enricher/node-names.ts';
-import { compileSnapshotData, type Documents } from '../enricher/snapshot.ts';
+import { compileApplications } from '../inventory/applications/applications.ts';
+import type { Documents } from '../inventory/model/documents.ts';
+import { mergedOf } from '../inventory/model/merge.ts';
+import type { KnowledgeUpdate } from '../inventory/snapshot/follower.ts';
+import type { Knowledge } from '../inventory/snapshot/knowledge.ts';
+import { createReceived } from '../inventory/snapshot/received.ts';
+import { share } from '../inventory/snapshot/share.ts';
+import { compileSnapshotData } from '../inventory/snapshot/snapshot.ts';
 import { applicationsChecker } from '../schemas/applications.ts';
 import { inlineFurther } from '../service/inlining.ts';
 import { applicationsDocument } from './bench-applications.ts';
@@ -170,7 +171,7 @@ async function measureSwaps(size: Size, smoke: boolean): Promise<Swap[]> {
   const worker = new Worker(new URL(import.meta.url), { workerData: { smoke } });
   let taken = 0;
   let arrivedAtMs: number | undefined;
-  // As the feed does it (enricher/knowledge/feed.ts).
+  // As the feed does it (inventory/snapshot/feed.ts).
   worker.on('message', async (update: KnowledgeUpdate) => {
     arrivedAtMs = performance.now();
     const newest = received.open(update);

@@ -4,10 +4,10 @@
 import { expect, test } from 'vitest';
 import { Decoder } from '../collector/decode/decoder.ts';
 import { createEnrichment, type FlowBatch } from '../enricher/enrich.ts';
-import { fixedKnowledge } from '../enricher/knowledge/knowledge.ts';
 import { createNodeNames } from '../enricher/node-names.ts';
-import { compileSnapshot } from '../enricher/snapshot.ts';
 import { timeAt } from '../enricher/times.ts';
+import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
+import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
 import { createBatch } from '../schemas/batch.ts';
 import { COUNT_REASON } from '../schemas/codes.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';

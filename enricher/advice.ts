@@ -2,10 +2,20 @@
 // about, compiled when it is first needed and kept until something else is. It runs in a thread of its own
 // (advisor-thread.ts): compiling 100,000 VMs takes seconds and must keep nobody waiting.
 
+import {
+  type ApplicationTable,
+  compileApplications,
+  openApplications,
+} from '../inventory/applications/applications.ts';
+import { NO_DOCUMENTS } from '../inventory/model/documents.ts';
+import { createHistory, type Epochs, type History, type HistoryOptions } from '../inventory/snapshot/history.ts';
+import { epochAt } from '../inventory/snapshot/knowledge.ts';
+import { readHistory } from '../inventory/snapshot/read-history.ts';
+import { compileSnapshotData, openSnapshot } from '../inventory/snapshot/snapshot.ts';
+import { heartbeatsSince, type RecordedVersion, versionsSince } from '../inventory/sources/recorded.ts';
 import { PROTOCOL } from '../schemas/codes.ts';
 import type { AdvisorAnswer, AdvisorQuestion, HeardExporter } from '../schemas/coverage.ts';
 import type { Storage } from '../storage/storage.ts';
-import { type ApplicationTable, compileApplications, openApplications } from './applications.ts';
 import {
   answerCells,
   answerCoverage,
@@ -16,10 +26,6 @@ import {
   type View,
   viewOf,
 } from './coverage.ts';
-import { createHistory, type Epochs, type History, type HistoryOptions } from './knowledge/history.ts';
-import { epochAt } from './knowledge/knowledge.ts';
-import { heartbeatsSince, type RecordedVersion, readHistory, versionsSince } from './knowledge/recorded.ts';
-import { compileSnapshotData, NO_DOCUMENTS, openSnapshot } from './snapshot.ts';
 
 /** Older states of the inventory looked at to tell since when a place is blind, and the time that may take. */
 export const VERSIONS_MAX = 32;

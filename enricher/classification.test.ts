@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
+import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
 import { MARKS } from '../schemas/codes.ts';
 import { createEnrichment } from './enrich.ts';
-import { fixedKnowledge } from './knowledge/knowledge.ts';
 import { createNodeNames } from './node-names.ts';
-import { compileSnapshot } from './snapshot.ts';
 import { BATCH_KEY, batchOf, documentsOf, enrichRows, LIMITS, type Row } from './testdata.ts';
 
 const inventory = {

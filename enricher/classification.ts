@@ -4,6 +4,16 @@
 // side asks both ends whether they serve the port.
 
 import {
+  applicationIn,
+  INTERVAL as INTERVAL_WORDS,
+  listedInterval,
+  namedBy,
+  ruleIn,
+  SET_FLAG as SET_BITS,
+  SET as SET_WORDS,
+} from '../inventory/applications/application-sets.ts';
+import type { ApplicationTable } from '../inventory/applications/applications.ts';
+import {
   MARKS as MARK_BITS,
   SERVER_SIDE_REASON as REASON_CODES,
   RULE as RULE_CODES,
@@ -17,16 +27,6 @@ import {
   serviceKey,
   serviceName,
 } from '../schemas/keys.ts';
-import {
-  applicationIn,
-  INTERVAL as INTERVAL_WORDS,
-  listedInterval,
-  namedBy,
-  ruleIn,
-  SET_FLAG as SET_BITS,
-  SET as SET_WORDS,
-} from './application-sets.ts';
-import type { ApplicationTable } from './applications.ts';
 import { autoRuleIn, ENTRY as ENTRY_WORDS } from './endpoint-table.ts';
 import type { Endpoints } from './endpoints.ts';
 import { type LearnedServices, mayDecide } from './learned-services.ts';

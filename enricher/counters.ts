@@ -1,22 +1,10 @@
 // What the enricher counts. Every row that came in is stored, was stored before, or lies in quarantine.
 
+import { INVENTORY_COUNTERS } from '../inventory/counters.ts';
 import type { CounterSpecs } from '../service/counters.ts';
 
 const batches = (kind: string, outcome: string) =>
   ({ name: 'enricher_batches_total', help: 'Batches by kind and how they ended.', labels: { kind, outcome } }) as const;
-const document = (kind: string, outcome: string) =>
-  ({
-    name: 'enricher_documents_total',
-    help: 'Documents read, by kind and whether they came into force.',
-    labels: { kind, outcome },
-  }) as const;
-const stale = (kind: string) =>
-  ({
-    name: 'enricher_document_stale',
-    help: '1 while the newest version of the document is refused and an older one is in force.',
-    labels: { kind },
-  }) as const;
-
 const moveEvents = (outcome: string) =>
   ({
     name: 'enricher_moves_total',
@@ -25,6 +13,7 @@ const moveEvents = (outcome: string) =>
   }) as const;
 
 export const ENRICHER_COUNTERS = {
+  ...INVENTORY_COUNTERS,
   rowsIn: { name: 'enricher_rows_in_total', help: 'Flow records decoded from batches.' },
   rowsStored: { name: 'enricher_rows_stored_total', help: 'Flow records in batches that ClickHouse confirmed.' },
   flowsStored: batches('flows', 'stored'),
@@ -93,32 +82,9 @@ export const ENRICHER_COUNTERS = {
   cacheResets: { name: 'enricher_endpoint_cache_resets_total', help: 'Times the endpoint cache was full and emptied.' },
   nodesAnnounced: { name: 'enricher_nodes_announced_total', help: 'Names of node keys stored.' },
   nodesFailed: { name: 'enricher_nodes_failed_total', help: 'Names of node keys that could not be stored.' },
-  retriesPassing: {
-    name: 'enricher_insert_retries_total',
-    help: 'Failed tries to store.',
-    labels: { failure: 'passing' },
-  },
-  retriesLasting: {
-    name: 'enricher_insert_retries_total',
-    help: 'Failed tries to store.',
-    labels: { failure: 'lasting' },
-  },
   insertsInFlight: { name: 'enricher_inserts_in_flight', help: 'Batches on their way to ClickHouse.' },
   sourceErrors: {
     name: 'enricher_source_errors_total',
     help: 'Errors of the transport when the next batch was asked for.',
-  },
-  inventoryAccepted: document('inventory', 'accepted'),
-  inventoryRefused: document('inventory', 'refused'),
-  inventoryStale: stale('inventory'),
-  applicationsAccepted: document('applications', 'accepted'),
-  applicationsRefused: document('applications', 'refused'),
-  applicationsStale: stale('applications'),
-  exportersAccepted: document('exporters', 'accepted'),
-  exportersRefused: document('exporters', 'refused'),
-  exportersStale: stale('exporters'),
-  documentsUnrecorded: {
-    name: 'enricher_documents_unrecorded_total',
-    help: 'Document versions that could not be recorded in ClickHouse.',
   },
 } as const satisfies CounterSpecs;

@@ -1,6 +1,9 @@
 // What an installation can see and what it cannot, from the documents and from who is heard: never from a flow. Pairs of
 // VMs are counted by class (census.ts); only the pairs asked for are listed, up to a bound.
 
+import type { Merged } from '../inventory/model/merge.ts';
+import { type Topology, vswitchOf } from '../inventory/model/topology.ts';
+import type { Snapshot } from '../inventory/snapshot/snapshot.ts';
 import { PROTOCOL, PROTOCOLS } from '../schemas/codes.ts';
 import type {
   BlindReason,
@@ -17,11 +20,8 @@ import type { ExporterRegistry, RegisteredExporter } from '../schemas/exporters.
 import { globMatches } from '../schemas/glob.ts';
 import type { InventoryHost, InventoryVm } from '../schemas/inventory.ts';
 import { type Census, countPairs, everyone, type Population, takeCensus } from './census.ts';
-import type { Merged } from './knowledge/merge.ts';
 import { type Memberships, membershipsOf, type NodeKind, populationOf, sharedOf } from './memberships.ts';
 import { type Cabling, compileCabling, remediesFor } from './remedies.ts';
-import type { Snapshot } from './snapshot.ts';
-import { type Topology, vswitchOf } from './topology.ts';
 import { canonical, compileVisibility, type Visibility } from './visibility.ts';
 
 /** Documents of one time and what was compiled from them. */

@@ -1,13 +1,13 @@
 // Every branch of the election, by tables: a place, a registry, a record, and what becomes of it.
 
 import { describe, expect, test } from 'vitest';
+import { compileAccess, hostAtPort } from '../inventory/model/access.ts';
+import { mergedOf } from '../inventory/model/merge.ts';
+import { compileTopology } from '../inventory/model/topology.ts';
+import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
 import { ELECTION_RULES, MARKS } from '../schemas/codes.ts';
-import { compileAccess, hostAtPort } from './access.ts';
 import { pairVisibility } from './election-rule.ts';
-import { mergedOf } from './knowledge/merge.ts';
-import { compileSnapshot } from './snapshot.ts';
 import { documentsOf, enrichRows, type Row } from './testdata.ts';
-import { compileTopology } from './topology.ts';
 
 const EDGE = '192.0.2.1';
 const FAR = '192.0.2.2';

@@ -1,10 +1,10 @@
 // Which rule names the one point where packets from S to D count. It follows from where both ends are attached and from
 // what is covered there, and the rules are asked in a fixed order, so that every pair has one answer.
 
+import type { AccessTable } from '../inventory/model/access.ts';
+import { ATTACHED as ATTACHED_BITS, ATTACHMENT as ATTACHMENT_WORDS } from '../inventory/model/attachments.ts';
+import type { Topology } from '../inventory/model/topology.ts';
 import { ELECTION_RULE as ELECTION_RULE_CODES } from '../schemas/codes.ts';
-import type { AccessTable } from './access.ts';
-import { ATTACHED as ATTACHED_BITS, ATTACHMENT as ATTACHMENT_WORDS } from './attachments.ts';
-import type { Topology } from './topology.ts';
 
 // V8 folds a module's own constants into the machine code; imported ones it loads and checks at every use (bench enrich: a tenth).
 const ELECTION_RULE = ELECTION_RULE_CODES;

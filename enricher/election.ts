@@ -3,6 +3,10 @@
 // (election-rule.ts) names one point; the record that stems from it counts, every other one does not and says why
 // (docs/ARCHITECTURE.md, "Counting once"). Where no rule finds a covered point, records stay unelected.
 
+import { PORT_FLAG as PORT_BITS, PORT as PORT_WORDS } from '../inventory/lookup/port-table.ts';
+import type { AccessTable } from '../inventory/model/access.ts';
+import { ATTACHED as ATTACHED_BITS, ATTACHMENT as ATTACHMENT_WORDS } from '../inventory/model/attachments.ts';
+import { FLOW, TRAFFIC } from '../inventory/model/meters.ts';
 import {
   BIFLOW as BIFLOW_CODES,
   COUNT_REASON as COUNT_REASON_CODES,
@@ -14,8 +18,6 @@ import {
   RULE as RULE_CODES,
 } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
-import type { AccessTable } from './access.ts';
-import { ATTACHED as ATTACHED_BITS, ATTACHMENT as ATTACHMENT_WORDS } from './attachments.ts';
 import {
   isHiddenPair,
   PASSED as PASSED_BITS,
@@ -24,8 +26,6 @@ import {
   VSWITCH_EGRESS as VSWITCH_EGRESS_RULE,
 } from './election-rule.ts';
 import { autoRuleIn, ENTRY as ENTRY_WORDS, identityIn } from './endpoint-table.ts';
-import { FLOW, TRAFFIC } from './meters.ts';
-import { PORT_FLAG as PORT_BITS, PORT as PORT_WORDS } from './port-table.ts';
 
 // V8 folds a module's own constants into the machine code; imported ones it loads and checks at every use (bench enrich: a tenth).
 const BIFLOW = BIFLOW_CODES;

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
 import { IDENTITIES } from '../schemas/codes.ts';
 import { ENTRY, identityIn } from './endpoint-table.ts';
 import { createEndpoints } from './endpoints.ts';
 import { createNodeNames } from './node-names.ts';
-import { compileSnapshot } from './snapshot.ts';
 import { batchOf, documentsOf, enrichRows } from './testdata.ts';
 
 const inventory = {

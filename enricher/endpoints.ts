@@ -2,12 +2,7 @@
 // and what it is called otherwise. The slow way (owners, globs, prefixes, hashes) is taken once per distinct key; its result
 // is kept as an entry of a bounded table (endpoint-table.ts). Who it is: identity.ts.
 
-import { swap32, type Words } from '../schemas/address.ts';
-import { DIRECTION, IDENTITY } from '../schemas/codes.ts';
-import type { FlowColumns } from '../schemas/flow.ts';
-import { hashedKey, type Key, NO_KEY } from '../schemas/keys.ts';
-import { stemOf } from '../schemas/stem.ts';
-import type { Subject } from './applications.ts';
+import type { Subject } from '../inventory/applications/applications.ts';
 import {
   type AutoNode,
   addressClassOf,
@@ -16,7 +11,14 @@ import {
   autoVmkernelNode,
   autoVmNode,
   EXPLICIT,
-} from './auto-nodes.ts';
+} from '../inventory/applications/auto-nodes.ts';
+import { OWNER_KIND, type OwnerText } from '../inventory/model/topology.ts';
+import type { Snapshot } from '../inventory/snapshot/snapshot.ts';
+import { swap32, type Words } from '../schemas/address.ts';
+import { DIRECTION, IDENTITY } from '../schemas/codes.ts';
+import type { FlowColumns } from '../schemas/flow.ts';
+import { hashedKey, type Key, NO_KEY } from '../schemas/keys.ts';
+import { stemOf } from '../schemas/stem.ts';
 import { passedBits } from './election-rule.ts';
 import {
   autoRuleIn,
@@ -31,8 +33,6 @@ import {
 import { createIdentifier, distinctSegmentOf, NO_OWNER, segmentOf, tagOf } from './identity.ts';
 import type { NodeNames } from './node-names.ts';
 import { createPlaces } from './places.ts';
-import type { Snapshot } from './snapshot.ts';
-import { OWNER_KIND, type OwnerText } from './topology.ts';
 
 export const ENDPOINTS_MAX = ENTRIES_MAX;
 

@@ -2,18 +2,19 @@
 // own columns; nothing here knows of files, transport or storage.
 
 import { setImmediate as turn } from 'node:timers/promises';
+import { hostAtPort } from '../inventory/model/access.ts';
+import type { Knowledge } from '../inventory/snapshot/knowledge.ts';
+import type { Snapshot } from '../inventory/snapshot/snapshot.ts';
 import type { Batch } from '../schemas/batch.ts';
 import { MARKS } from '../schemas/codes.ts';
 import type { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { Key } from '../schemas/keys.ts';
-import { hostAtPort } from './access.ts';
 import { type Classifier, createClassifier } from './classification.ts';
 import { elect } from './election.ts';
 import { BLOCK_ROWS, ENTRY, ENTRY_FLAGS, KEY_WORDS } from './endpoint-table.ts';
 import { createEndpoints, type Endpoints, isOutside } from './endpoints.ts';
 import { createEpochs, type RowEpochs } from './epochs.ts';
 import { estimate } from './estimate.ts';
-import type { Knowledge } from './knowledge/knowledge.ts';
 import type { LearnedServices } from './learned-services.ts';
 import type { Moves } from './moves.ts';
 import type { NodeNames } from './node-names.ts';
@@ -22,7 +23,6 @@ import type { Hide, Privacy } from './privacy.ts';
 import { createSeenPorts, type SeenPorts } from './seen-ports.ts';
 import type { PortBits } from './server-side.ts';
 import { inSlices } from './slices.ts';
-import type { Snapshot } from './snapshot.ts';
 import { fillTime, mendTimes, type TimeLimits } from './times.ts';
 
 export type FlowBatch = Batch<typeof FLOW_COLUMNS>;

@@ -1,6 +1,9 @@
 // The enricher as a thread of its own: the spool as source, a ClickHouse client of its own, and the scheduled pass.
 
 import { parentPort } from 'node:worker_threads';
+import { createThreadFeed } from '../inventory/snapshot/feed.ts';
+import type { Snapshot } from '../inventory/snapshot/snapshot.ts';
+import { FACTS_MAX } from '../inventory/sources/exporter-facts.ts';
 import { DocumentError } from '../schemas/documents.ts';
 import { FACT_LIFE_MS } from '../schemas/facts.ts';
 import { createClock } from '../service/clock.ts';
@@ -19,15 +22,12 @@ import type { BatchSource } from '../transport/transport.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { isOutside } from './endpoints.ts';
 import { createEnricher } from './enricher.ts';
-import { createThreadFeed } from './knowledge/feed.ts';
-import { FACTS_MAX } from './known-facts.ts';
 import { createLearnedServices } from './learned-services.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
 import { openPrivacy } from './privacy.ts';
 import { auditDays } from './rebuild.ts';
 import { ephemeralBits } from './server-side.ts';
 import { createServicesExchange } from './services-exchange.ts';
-import type { Snapshot } from './snapshot.ts';
 
 const PASS_INTERVAL_MS = 5000;
 const AUDIT_INTERVAL_MS = 600_000;

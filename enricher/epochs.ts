@@ -2,8 +2,8 @@
 // ended in one, and then this is one pass over the times. A record longer than a minute that ends in another epoch than
 // it began in straddles a change; whether that is a change of its ends is found out later.
 
+import { epochAt } from '../inventory/snapshot/knowledge.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
-import { epochAt } from './knowledge/knowledge.ts';
 import { timeAt } from './times.ts';
 
 /** Up to this a record belongs to its start, whatever changed before its end. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { compileExporters } from '../inventory/model/exporter-table.ts';
 import { MARKS, RATE_SOURCE } from '../schemas/codes.ts';
 import { estimate, multiply } from './estimate.ts';
-import { compileExporters } from './exporter-table.ts';
 import { batchOf, documentsOf, type Row } from './testdata.ts';
 
 function estimated(row: Row, exporter: object = {}, rateSource = 0) {

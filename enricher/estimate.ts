@@ -13,9 +13,9 @@
 // reported, and is counted. How far either may be off is not known: the variance is infinite, and so is that of every
 // sum with such a record in it, in roll-ups and answers alike.
 
+import { type ExporterTable, PRESCALED } from '../inventory/model/exporter-table.ts';
 import { MARKS, RATE_SOURCE } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
-import { type ExporterTable, PRESCALED } from './exporter-table.ts';
 
 const WORD = 2 ** 32;
 const EXACT_MAX = Number.MAX_SAFE_INTEGER;

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import { NO_DOCUMENTS } from '../inventory/model/documents.ts';
+import { createHistory } from '../inventory/snapshot/history.ts';
+import { knowledgeOf } from '../inventory/snapshot/load.ts';
+import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
 import { inventoryChecker } from '../schemas/inventory.ts';
 import type { StoredFact } from '../storage/storage.ts';
-import { createHistory } from './knowledge/history.ts';
-import { knowledgeOf } from './knowledge/load.ts';
-import { compileSnapshot, NO_DOCUMENTS } from './snapshot.ts';
 import { documentsOf, enrichRows, NOW, type Row } from './testdata.ts';
 
 const MAC = '02:00:00:00:00:01';

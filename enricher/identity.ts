@@ -3,13 +3,13 @@
 // address that one owner alone has. A MAC or a station decides only where no other known owner has the record's address,
 // or a VM that routes, filters or balances would be blamed for all that it passes on.
 
+import { addressClassOf } from '../inventory/applications/auto-nodes.ts';
+import type { PrefixTable } from '../inventory/lookup/prefix-table.ts';
+import { OWNER_BIT } from '../inventory/model/exporter-context.ts';
+import { isVaried, LISTS, OWNER_KIND, type Topology } from '../inventory/model/topology.ts';
+import { IN_BAND } from '../inventory/sources/stations.ts';
 import { isMapped4, type Words } from '../schemas/address.ts';
 import { IDENTITY } from '../schemas/codes.ts';
-import { addressClassOf } from './auto-nodes.ts';
-import type { PrefixTable } from './prefix-table.ts';
-import { IN_BAND } from './stations.ts';
-import { isVaried, LISTS, OWNER_KIND, type Topology } from './topology.ts';
-import { OWNER_BIT } from './vantage.ts';
 
 export const NO_OWNER = -1;
 

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
+import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
 import { parseAddress } from '../schemas/address.ts';
 import { SERVER_SIDE_REASONS, SERVER_SIDES } from '../schemas/codes.ts';
 import type { ServiceSeen } from '../storage/storage.ts';
 import { createEnrichment } from './enrich.ts';
-import { fixedKnowledge } from './knowledge/knowledge.ts';
 import {
   createLearnedServices,
   type LearnedServices,
@@ -13,7 +14,6 @@ import {
 } from './learned-services.ts';
 import { createNodeNames } from './node-names.ts';
 import { ephemeralBits } from './server-side.ts';
-import { compileSnapshot } from './snapshot.ts';
 import { BATCH_KEY, batchOf, documentsOf, LIMITS, NOW, type Row } from './testdata.ts';
 
 const SYN = 0x02;

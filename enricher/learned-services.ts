@@ -11,11 +11,11 @@
 // The table is bounded: when it is full, what has expired goes, then what was only asked for, then the longest unseen,
 // down to three quarters. One bit per port tells the hot path that no service at all was learned there.
 
+import { createHashTable } from '../inventory/lookup/hash-table.ts';
 import { swap32, type Words, wordsOfRow } from '../schemas/address.ts';
 import { BIFLOW, SERVER_SIDE } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
 import type { ServiceSeen } from '../storage/storage.ts';
-import { createHashTable } from './hash-table.ts';
 import {
   addPort,
   createPortBits,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compileSnapshot } from './snapshot.ts';
+import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
 import { documentsOf, enrichRows } from './testdata.ts';
 
 const vm = (id: string, host: string | undefined, vswitch?: string) => ({

@@ -1,15 +1,10 @@
 // What the main thread and the enricher thread say to each other.
 
 import type { MessagePort } from 'node:worker_threads';
+import type { HistoryOptions } from '../inventory/snapshot/history.ts';
 import type { Configuration } from '../schemas/configuration.ts';
+import type { StorageAddress } from '../storage/storage-address.ts';
 import type { SpoolSettings } from '../transport/spool.ts';
-import type { HistoryOptions } from './knowledge/history.ts';
-
-export interface StorageAddress {
-  readonly url: string;
-  readonly user: string;
-  readonly password: string;
-}
 
 export interface EnricherData {
   readonly configuration: Configuration;

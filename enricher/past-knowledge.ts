@@ -1,10 +1,10 @@
 // Today's knowledge of a stretch of the past, from what ClickHouse keeps: the one place that re-enrichment gets it from.
 
 import { createHash } from 'node:crypto';
+import { loadKnowledge } from '../inventory/snapshot/load.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { createEnrichment, type Enrichment } from './enrich.ts';
-import { loadKnowledge } from './knowledge/load.ts';
 import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from './learned-services.ts';
 import type { NodeNames } from './node-names.ts';
 import { openPrivacy } from './privacy.ts';

@@ -2,6 +2,7 @@
 // whether what is known of them is stale. A MAC that alone named its owner is better evidence still where the record comes
 // from the very port that the inventory has for that owner, or goes to it.
 
+import { OWNER_BIT as OWNER_MARK } from '../inventory/model/exporter-context.ts';
 import {
   IDENTITIES,
   IDENTITY as IDENTITY_CODES,
@@ -14,7 +15,6 @@ import type { Endpoints } from './endpoints.ts';
 import { localityOf } from './locality.ts';
 import { PLACE as PLACE_WORDS } from './places.ts';
 import { SEEN as SEEN_WORDS } from './seen-ports.ts';
-import { OWNER_BIT as OWNER_MARK } from './vantage.ts';
 
 // V8 folds a module's own constants into the machine code; imported ones it loads and checks at every use (bench enrich: a tenth).
 const IDENTITY = IDENTITY_CODES;

@@ -1,9 +1,9 @@
 // Where endpoints stand: keys and positions of host, rack, site and vSwitch. VMs of one vSwitch share a place, so that all
 // places together stay in the processor's cache, and entries stay short.
 
+import { OWNER_KIND, type Topology } from '../inventory/model/topology.ts';
 import { hashedKey, type Key, NO_KEY } from '../schemas/keys.ts';
 import type { NodeNames } from './node-names.ts';
-import { OWNER_KIND, type Topology } from './topology.ts';
 
 /** Words of a place. Positions count from 1, 0 is unknown. */
 export const PLACE = { host: 0, rack: 2, vswitchAt: 4, hostAt: 5, rackAt: 6, siteAt: 7, words: 8 } as const;

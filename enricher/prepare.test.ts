@@ -1,11 +1,11 @@
 // A change of the inventory meets caches that were filled before it came into force, and gives what empty ones give.
 
 import { expect, test } from 'vitest';
+import type { Knowledge } from '../inventory/snapshot/knowledge.ts';
+import { compileSnapshot, type Snapshot } from '../inventory/snapshot/snapshot.ts';
 import { arrayOf } from '../schemas/batch.ts';
 import { createEnrichment } from './enrich.ts';
-import type { Knowledge } from './knowledge/knowledge.ts';
 import { createNodeNames } from './node-names.ts';
-import { compileSnapshot, type Snapshot } from './snapshot.ts';
 import { BATCH_KEY, batchOf, documentsOf, LIMITS, NOW, type Row } from './testdata.ts';
 
 const HOSTS = 40;

@@ -1,16 +1,16 @@
 // The preview against the plain way: the same rows, ungrouped, enriched with either document and summed by hand.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
+import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
 import { encodeArrow } from '../schemas/arrow.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import { keyToBigint } from '../schemas/keys.ts';
 import { migrate } from '../storage/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { createEnrichment } from './enrich.ts';
-import { fixedKnowledge } from './knowledge/knowledge.ts';
 import { createNodeNames } from './node-names.ts';
 import { previewApplications } from './preview.ts';
-import { compileSnapshot } from './snapshot.ts';
 import { BATCH_KEY, batchOf, documentsOf, LIMITS, type Row } from './testdata.ts';
 
 const NOW = Math.floor(Date.now() / 1000) * 1000;

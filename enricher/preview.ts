@@ -5,6 +5,13 @@
 // What it leaves out: a group has one time, that of its last flow. Ephemeral ports that no document lists and nobody
 // learned are one port, where the other end's is none of them.
 
+import { compileApplications, openApplications } from '../inventory/applications/applications.ts';
+import { NO_DOCUMENTS } from '../inventory/model/documents.ts';
+import { createHistory, type HistoryOptions } from '../inventory/snapshot/history.ts';
+import type { Knowledge } from '../inventory/snapshot/knowledge.ts';
+import { knowledgeOf } from '../inventory/snapshot/load.ts';
+import { readHistory } from '../inventory/snapshot/read-history.ts';
+import { FACTS_MAX } from '../inventory/sources/exporter-facts.ts';
 import { swap32 } from '../schemas/address.ts';
 import { type Applications, parsePortRange, parsePortSpan, parseVip } from '../schemas/applications.ts';
 import type { ApplicationsPreview, DocumentWarning, PreviewQuestion } from '../schemas/applications-preview.ts';
@@ -18,17 +25,10 @@ import { hashedKey, type Key, keyToBigint, keyToHex } from '../schemas/keys.ts';
 import { ELECTED_SQL, FIVE_MINUTES_S, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../storage/elections.ts';
 import { COUNTED } from '../storage/spread.ts';
 import type { Storage } from '../storage/storage.ts';
-import { compileApplications, openApplications } from './applications.ts';
 import { createEnrichment, type FlowBatch } from './enrich.ts';
-import { createHistory, type HistoryOptions } from './knowledge/history.ts';
-import type { Knowledge } from './knowledge/knowledge.ts';
-import { knowledgeOf } from './knowledge/load.ts';
-import { readHistory } from './knowledge/recorded.ts';
-import { FACTS_MAX } from './known-facts.ts';
 import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from './learned-services.ts';
 import { createNodeNames } from './node-names.ts';
 import { EPHEMERAL_PORTS, ephemeralBits } from './server-side.ts';
-import { NO_DOCUMENTS } from './snapshot.ts';
 import { setTime } from './times.ts';
 
 export const PREVIEW_GROUPS_MAX = 100_000;

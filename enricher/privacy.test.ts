@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
+import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
 import { formatAddress, parseAddress, swap32, type Words, wordsOfRow } from '../schemas/address.ts';
 import { LOCALITIES, RULES } from '../schemas/codes.ts';
 import { createEnrichment, type FlowBatch } from './enrich.ts';
-import { fixedKnowledge } from './knowledge/knowledge.ts';
 import { createNodeNames } from './node-names.ts';
 import { createAnonymisation, createTruncation, openPrivacy, type Privacy } from './privacy.ts';
-import { compileSnapshot } from './snapshot.ts';
 import { BATCH_KEY, batchOf, documentsOf, LIMITS, type Row } from './testdata.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-privacy-'));

@@ -5,10 +5,10 @@
 
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createHashTable } from '../inventory/lookup/hash-table.ts';
 import { swap32, type Words, wordsOfRow } from '../schemas/address.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { HairpinError } from '../service/errors.ts';
-import { createHashTable } from './hash-table.ts';
 
 /** Changes the address at `column[at...]` in place. */
 export type Hide = (column: Uint32Array, at: number) => void;

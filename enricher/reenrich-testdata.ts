@@ -2,6 +2,9 @@
 // come late, and what must hold of the tables whatever happened. Run as a program it is a run that kills itself.
 
 import { pathToFileURL } from 'node:url';
+import { type Documents, NO_DOCUMENTS } from '../inventory/model/documents.ts';
+import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
+import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
 import { encodePieces } from '../schemas/arrow.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import { keyToBigint } from '../schemas/keys.ts';
@@ -11,12 +14,10 @@ import { isFenced } from '../storage/failures.ts';
 import { dayOf } from '../storage/staging.ts';
 import { createEnrichment } from './enrich.ts';
 import { batchKey } from './enricher.ts';
-import { fixedKnowledge } from './knowledge/knowledge.ts';
 import { createNodeNames } from './node-names.ts';
 import type { PastConfiguration } from './past-knowledge.ts';
 import { reenrich } from './reenrich.ts';
 import type { Step } from './reenrich-day.ts';
-import { compileSnapshot, type Documents, NO_DOCUMENTS } from './snapshot.ts';
 import { batchOf, documentsOf, LIMITS, type Row } from './testdata.ts';
 
 export const BYTES_BASE = 1_000_000;

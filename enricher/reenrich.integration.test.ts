@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { NO_DOCUMENTS } from '../inventory/model/documents.ts';
 import { createLog } from '../service/log.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { standingFences } from '../storage/fence.ts';
@@ -27,7 +28,6 @@ import {
   recordsOf,
   rollupOf,
 } from './reenrich-testdata.ts';
-import { NO_DOCUMENTS } from './snapshot.ts';
 import { documentsOf } from './testdata.ts';
 
 const log = createLog('test', 'error');

@@ -3,8 +3,8 @@
 import { Worker } from 'node:worker_threads';
 import type { Configuration } from '../schemas/configuration.ts';
 import type { Log } from '../service/log.ts';
+import type { StorageAddress } from '../storage/storage-address.ts';
 import type { ErasedBeside } from './erase.ts';
-import type { StorageAddress } from './messages.ts';
 import type { DayReport, ReenrichRequest } from './reenrich.ts';
 
 export interface ReenrichData {

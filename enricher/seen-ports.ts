@@ -2,9 +2,9 @@
 // meters it (port-table.ts) and what stands behind it (vantage.ts). One is made when it is first seen, so that a record's
 // port is one lookup instead of three; the table is bounded.
 
-import type { AccessTable } from './access.ts';
-import { findPort, hashPort, PORT } from './port-table.ts';
-import { OWNER_BIT, type Vantage } from './vantage.ts';
+import { findPort, hashPort, PORT } from '../inventory/lookup/port-table.ts';
+import type { AccessTable } from '../inventory/model/access.ts';
+import { OWNER_BIT, type Vantage } from '../inventory/model/exporter-context.ts';
 
 /** Words of a seen port: those of PORT first. */
 const WORDS = {

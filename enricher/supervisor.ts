@@ -7,10 +7,11 @@ import { type CounterSpec, type Counters, openCounters } from '../service/counte
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
+import type { StorageAddress } from '../storage/storage-address.ts';
 import { KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kafka-source.ts';
 import type { SpoolSettings } from '../transport/spool.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
-import type { EnricherData, EnricherMessage, StorageAddress } from './messages.ts';
+import type { EnricherData, EnricherMessage } from './messages.ts';
 import { openPrivacy } from './privacy.ts';
 
 const RESTART_MS_MIN = 1000;

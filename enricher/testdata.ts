@@ -1,5 +1,8 @@
 // Builders for tests: rows in words, documents from partial ones, and what enriching them gives, in words again.
 
+import type { Documents } from '../inventory/model/documents.ts';
+import { fixedKnowledge, type Knowledge } from '../inventory/snapshot/knowledge.ts';
+import { compileSnapshot, type Snapshot } from '../inventory/snapshot/snapshot.ts';
 import { parseAddress, parseMac, swap32 } from '../schemas/address.ts';
 import { applicationsChecker } from '../schemas/applications.ts';
 import { createBatch } from '../schemas/batch.ts';
@@ -21,9 +24,7 @@ import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { inventoryChecker } from '../schemas/inventory.ts';
 import { type Key, keyToBigint } from '../schemas/keys.ts';
 import { createEnrichment, type EnrichmentOptions, type FlowBatch } from './enrich.ts';
-import { fixedKnowledge, type Knowledge } from './knowledge/knowledge.ts';
 import { createNodeNames } from './node-names.ts';
-import { compileSnapshot, type Documents, type Snapshot } from './snapshot.ts';
 import { setTime } from './times.ts';
 
 export interface Row {

@@ -11,9 +11,9 @@ export const THREADS: readonly string[] = [
   'collector/receive-worker.ts',
   'enricher/advisor-thread.ts',
   'enricher/enricher-thread.ts',
-  'enricher/knowledge/thread.ts',
   'enricher/previews-thread.ts',
   'enricher/reenrich-thread.ts',
+  'inventory/snapshot/follower-thread.ts',
   'query-api/documents/check-thread.ts',
 ];
 

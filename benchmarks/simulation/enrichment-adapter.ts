@@ -2,9 +2,9 @@
 // sums and names out. Each inventory holds from its `asOf` on, as a history of complete snapshots of one source does.
 
 import { createEnrichment, type FlowBatch } from '../../enricher/enrich.ts';
-import type { Knowledge } from '../../enricher/knowledge/knowledge.ts';
 import { createNodeNames } from '../../enricher/node-names.ts';
-import { compileSnapshot } from '../../enricher/snapshot.ts';
+import type { Knowledge } from '../../inventory/snapshot/knowledge.ts';
+import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { keyToBigint } from '../../schemas/keys.ts';
 import type { SimulatedDocuments } from './simulate.ts';
 

@@ -574,7 +574,7 @@ const STATE: readonly Feature[] = [
       ),
       ...testsOf('collector/fact-table.test.ts', 'a fact is handed over as a row, once'),
       ...testsOf(
-        'enricher/stations.test.ts',
+        'inventory/sources/stations.test.ts',
         'without any document, the MACs of told stations are VMs with name, host and automatic node',
         'a document wins: its MAC keeps its VM and its host',
       ),

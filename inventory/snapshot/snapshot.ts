@@ -1,0 +1,70 @@
+// What held in one epoch of the inventory, compiled into tables that a record only has to look up. `compileSnapshotData` makes
+// plain data (typed arrays, texts, small lists) where the documents are; `openSnapshot` wraps them where records are
+// enriched, which takes no work that grows with the inventory.
+
+import type { ExporterRegistry } from '../../schemas/exporters.ts';
+import type { StoredFact } from '../../storage/storage.ts';
+import { type ApplicationTable, compileApplications, openApplications } from '../applications/applications.ts';
+import { type AccessTable, compileAccess } from '../model/access.ts';
+import type { Documents } from '../model/documents.ts';
+import { compileVantage, openVantage, type Vantage, type VantageData } from '../model/exporter-context.ts';
+import { compileExporters, type ExporterTable } from '../model/exporter-table.ts';
+import { type Merged, mergedOf } from '../model/merge.ts';
+import { compileTopology, openTopology, type Topology, type TopologyData } from '../model/topology.ts';
+import { addStations } from '../sources/stations.ts';
+
+export interface SnapshotData {
+  readonly asOfMs: number;
+  readonly topology: TopologyData;
+  readonly vantage: VantageData;
+  readonly access: AccessTable;
+  readonly registry: ExporterRegistry;
+}
+
+export interface Snapshot {
+  /** The newest snapshot document that it rests on; 1970 when there was none. */
+  readonly asOfMs: number;
+  readonly topology: Topology;
+  readonly vantage: Vantage;
+  readonly applications: ApplicationTable;
+  readonly exporters: ExporterTable;
+  readonly access: AccessTable;
+}
+
+/** `facts`: what exporters told of stations and VRFs. */
+export function compileSnapshotData(
+  documented: Merged,
+  registry: ExporterRegistry,
+  facts: readonly StoredFact[] = [],
+): SnapshotData {
+  const merged = addStations(documented, facts);
+  const topology = compileTopology(merged);
+  return {
+    asOfMs: merged.sources.reduce((newest, { asOfMs }) => Math.max(newest, asOfMs), 0),
+    topology,
+    vantage: compileVantage(merged, topology, registry, facts),
+    access: compileAccess(merged, topology, registry),
+    registry,
+  };
+}
+
+/** Applications hold for all time: one table serves every epoch. */
+export function openSnapshot(data: SnapshotData, applications: ApplicationTable): Snapshot {
+  return {
+    asOfMs: data.asOfMs,
+    topology: openTopology(data.topology),
+    vantage: openVantage(data.vantage),
+    applications,
+    exporters: compileExporters(data.registry),
+    access: data.access,
+  };
+}
+
+/** One set of documents that holds for all time. */
+export function compileSnapshot(documents: Documents, facts: readonly StoredFact[] = []): Snapshot {
+  const { inventory, applications, exporters } = documents;
+  return openSnapshot(
+    compileSnapshotData(mergedOf(inventory), exporters, facts),
+    openApplications(compileApplications(applications)),
+  );
+}
