@@ -1,7 +1,7 @@
 // Coverage, loss and reconciliation over the real API, advisor thread and ClickHouse, each against sums of another make.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Advisor, createAdvisor } from '../enricher/advisor.ts';
+import { type Advisor, createAdvisor } from '../analysis/coverage/advisor.ts';
 import type { MatrixAnswer } from '../query-api/answers.ts';
 import { createQueryApi, type QueryApi } from '../query-api/app.ts';
 import type { CoverageAnswer } from '../query-api/coverage-answer.ts';

@@ -2,9 +2,9 @@
 // process, `collector`, `enricher` and `query-api` have a part each (all-in-one.ts, services.ts).
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAdvisor } from '../enricher/advisor.ts';
-import { createPreviews } from '../enricher/previews.ts';
-import { createReenrichments } from '../enricher/reenrichments.ts';
+import { createAdvisor } from '../analysis/coverage/advisor.ts';
+import { createPreviews } from '../analysis/previews/previews.ts';
+import { createReenrichments } from '../analysis/reenrichment/reenrichments.ts';
 import { createQueryApi } from '../query-api/app.ts';
 import type { DocumentWriter } from '../query-api/documents/routes.ts';
 import type { Dependency } from '../query-api/health.ts';

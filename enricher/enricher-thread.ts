@@ -1,6 +1,7 @@
 // The enricher as a thread of its own: the spool as source, a ClickHouse client of its own, and the scheduled pass.
 
 import { parentPort } from 'node:worker_threads';
+import { auditDays } from '../analysis/rebuild/rebuild.ts';
 import { createThreadFeed } from '../inventory/snapshot/feed.ts';
 import type { Snapshot } from '../inventory/snapshot/snapshot.ts';
 import { FACTS_MAX } from '../inventory/sources/exporter-facts.ts';
@@ -25,7 +26,6 @@ import { createEnricher } from './enricher.ts';
 import { createLearnedServices } from './learned-services.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
 import { openPrivacy } from './privacy.ts';
-import { auditDays } from './rebuild.ts';
 import { ephemeralBits } from './server-side.ts';
 import { createServicesExchange } from './services-exchange.ts';
 

@@ -1,7 +1,6 @@
 // What the main thread and the enricher thread say to each other.
 
 import type { MessagePort } from 'node:worker_threads';
-import type { HistoryOptions } from '../inventory/snapshot/history.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import type { StorageAddress } from '../storage/storage-address.ts';
 import type { SpoolSettings } from '../transport/spool.ts';
@@ -19,24 +18,6 @@ export interface EnricherData {
 }
 
 export type EnricherMessage = { readonly type: 'started' } | { readonly type: 'refused'; readonly message: string };
-
-/** What a thread needs that reads the recorded documents. */
-interface RecordedData {
-  /** A user that may read is enough. */
-  readonly storage: StorageAddress;
-  readonly database: string;
-  readonly queryTimeoutMs: number;
-  readonly history: HistoryOptions;
-}
-
-export interface AdvisorData extends RecordedData {
-  /** As in the configuration. */
-  readonly clock: string;
-}
-
-export interface PreviewsData extends RecordedData {
-  readonly ephemeralPorts: readonly string[];
-}
 
 export interface Asked<Q> {
   readonly id: number;

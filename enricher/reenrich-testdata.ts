@@ -2,6 +2,9 @@
 // come late, and what must hold of the tables whatever happened. Run as a program it is a run that kills itself.
 
 import { pathToFileURL } from 'node:url';
+import type { PastConfiguration } from '../analysis/reenrichment/past-knowledge.ts';
+import { reenrich } from '../analysis/reenrichment/reenrich.ts';
+import type { Step } from '../analysis/reenrichment/reenrich-day.ts';
 import { type Documents, NO_DOCUMENTS } from '../inventory/model/documents.ts';
 import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
@@ -15,9 +18,6 @@ import { dayOf } from '../storage/staging.ts';
 import { createEnrichment } from './enrich.ts';
 import { batchKey } from './enricher.ts';
 import { createNodeNames } from './node-names.ts';
-import type { PastConfiguration } from './past-knowledge.ts';
-import { reenrich } from './reenrich.ts';
-import type { Step } from './reenrich-day.ts';
 import { batchOf, documentsOf, LIMITS, type Row } from './testdata.ts';
 
 export const BYTES_BASE = 1_000_000;

@@ -1,7 +1,7 @@
 // The applications document by API, against a real ClickHouse: the whole way from automatic nodes to rules.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { previewRecorded } from '../enricher/preview.ts';
+import { previewRecorded } from '../analysis/previews/preview.ts';
 import type { PreviewQuestion } from '../schemas/applications-preview.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import { prefix4Key, serviceKey } from '../schemas/keys.ts';

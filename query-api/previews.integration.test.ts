@@ -1,8 +1,8 @@
 // A preview of as many groups as are taken, over HTTP: the API answers others while it is made.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PREVIEW_GROUPS_MAX } from '../enricher/preview.ts';
-import { createPreviews } from '../enricher/previews.ts';
+import { PREVIEW_GROUPS_MAX } from '../analysis/previews/preview.ts';
+import { createPreviews } from '../analysis/previews/previews.ts';
 import type { ApplicationsPreview } from '../schemas/applications-preview.ts';
 import { COUNT_REASON, PROTOCOL } from '../schemas/codes.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';

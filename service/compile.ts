@@ -7,12 +7,12 @@ import { COMPILE_ONLY, useCompileCache } from './compile-cache.ts';
 import { inlineFurther } from './inlining.ts';
 
 export const THREADS: readonly string[] = [
+  'analysis/coverage/advisor-thread.ts',
+  'analysis/previews/previews-thread.ts',
+  'analysis/reenrichment/reenrich-thread.ts',
   'collector/encoder-thread.ts',
   'collector/receive-worker.ts',
-  'enricher/advisor-thread.ts',
   'enricher/enricher-thread.ts',
-  'enricher/previews-thread.ts',
-  'enricher/reenrich-thread.ts',
   'inventory/snapshot/follower-thread.ts',
   'query-api/documents/check-thread.ts',
 ];

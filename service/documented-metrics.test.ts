@@ -19,7 +19,9 @@ test.each(DOCUMENTS)('%s names metrics that exist', document => {
   const named = [...text.matchAll(/`(?:hairpin_)?([a-z]+_[a-z_]+)(?:\{[^}]*\})?`/g)]
     .map(([, name]) => name!)
     .filter(name => STAGES.includes(name.split('_')[0]!));
-  const code = ['collector', 'enricher', 'inventory', 'storage', 'transport', 'service', 'commands'].flatMap(sources).join('\n');
+  const code = ['collector', 'enricher', 'inventory', 'analysis', 'storage', 'transport', 'service', 'commands']
+    .flatMap(sources)
+    .join('\n');
   expect(named.length).toBeGreaterThan(0);
   expect(named.filter(name => !code.includes(`'${name}'`))).toEqual([]);
 });

@@ -1,6 +1,6 @@
 // Roll-ups compared with the records that they were made of, day by day: as many records, as many bytes, in each table. A
 // day is looked at once, when it is over and the pass has had it; a difference is told, and rebuilt where the records are all
-// there (enricher/rebuild.ts).
+// there (analysis/rebuild/rebuild.ts).
 //
 // What makes a difference: a server that died between a table and its roll-up and came back only after it had forgotten the
 // token; a clock that went back; hands. Days of which retention may have taken records are left out.

@@ -13,7 +13,7 @@ import { adoptRecords, dropStaged, swapStaged } from './staging.ts';
 import { StorageError } from './storage.ts';
 
 /** A run that has been silent for longer is taken for dead. */
-/** In the place of the documents a run applied: it applied none, and made roll-ups anew (enricher/rebuild.ts). */
+/** In the place of the documents a run applied: it applied none, and made roll-ups anew (analysis/rebuild/rebuild.ts). */
 export const REBUILD = 'rebuild';
 
 export const LEASE_S = 20;

@@ -3,8 +3,8 @@
 // VMs that are no neighbours meet outside their hosts; whether they are seen follows from each of them alone. 100,000
 // VMs on 5,000 hosts are some ten thousand classes with a handful of neighbours each.
 
-import { OWNER_KIND, type Topology } from '../inventory/model/topology.ts';
-import type { Inventory } from '../schemas/inventory.ts';
+import { OWNER_KIND, type Topology } from '../../inventory/model/topology.ts';
+import type { Inventory } from '../../schemas/inventory.ts';
 import type { Visibility } from './visibility.ts';
 
 export interface VmClass {

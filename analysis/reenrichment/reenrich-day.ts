@@ -2,11 +2,11 @@
 // comes in: records are staged and rolled up in rounds, each a window of `storedAt` that no insert can reach any more,
 // until a round takes less than a moment. The last round is behind the fence, and then the partitions are swapped.
 
-import type { Log } from '../service/log.ts';
-import type { ClickHouse } from '../storage/client.ts';
-import { insertsEnded, liftFence, PASSED_TABLES, raiseFence } from '../storage/fence.ts';
-import { finishPassing, halfPassed, passedThrough } from '../storage/pass.ts';
-import { endSwap, leaseHolder, type RunDay, recordState } from '../storage/reenrichments.ts';
+import type { Log } from '../../service/log.ts';
+import type { ClickHouse } from '../../storage/client.ts';
+import { insertsEnded, liftFence, PASSED_TABLES, raiseFence } from '../../storage/fence.ts';
+import { finishPassing, halfPassed, passedThrough } from '../../storage/pass.ts';
+import { endSwap, leaseHolder, type RunDay, recordState } from '../../storage/reenrichments.ts';
 import {
   BY_PASS,
   BY_VIEW,
@@ -21,7 +21,7 @@ import {
   type SwappedTable,
   swapStaged,
   tallyStaged,
-} from '../storage/staging.ts';
+} from '../../storage/staging.ts';
 
 /** How long a day may be fenced before its swap begins; one that needs longer gives way and tries again. */
 export const FENCE_MS_MAX = 10_000;

@@ -1,17 +1,17 @@
 // The preview against the plain way: the same rows, ungrouped, enriched with either document and summed by hand.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
-import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
-import { encodeArrow } from '../schemas/arrow.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
-import { keyToBigint } from '../schemas/keys.ts';
-import { migrate } from '../storage/migrate.ts';
-import { startTestServer, type TestServer } from '../storage/testdata.ts';
-import { createEnrichment } from './enrich.ts';
-import { createNodeNames } from './node-names.ts';
+import { createEnrichment } from '../../enricher/enrich.ts';
+import { createNodeNames } from '../../enricher/node-names.ts';
+import { BATCH_KEY, batchOf, documentsOf, LIMITS, type Row } from '../../enricher/testdata.ts';
+import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
+import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
+import { encodeArrow } from '../../schemas/arrow.ts';
+import { loadConfiguration } from '../../schemas/configuration.ts';
+import { keyToBigint } from '../../schemas/keys.ts';
+import { migrate } from '../../storage/migrate.ts';
+import { startTestServer, type TestServer } from '../../storage/testdata.ts';
 import { previewApplications } from './preview.ts';
-import { BATCH_KEY, batchOf, documentsOf, LIMITS, type Row } from './testdata.ts';
 
 const NOW = Math.floor(Date.now() / 1000) * 1000;
 const WINDOW = { fromMs: NOW - 3_600_000, toMs: NOW + 60_000 };

@@ -6,17 +6,17 @@
 // mends (flow times, a sampling rate that the registry overrides) are read as mended: mending them again changes nothing.
 
 import { createHash } from 'node:crypto';
-import { decodeRows, encodePieces } from '../schemas/arrow.ts';
-import type { Batch } from '../schemas/batch.ts';
-import { COUNT_REASON } from '../schemas/codes.ts';
-import type { Column } from '../schemas/columns.ts';
-import { FLOW_COLUMNS, type FlowColumns } from '../schemas/flow.ts';
-import { NO_KEY } from '../schemas/keys.ts';
-import type { ClickHouse } from '../storage/client.ts';
-import { type StoredWindow, stagedName } from '../storage/staging.ts';
-import type { QueryParams } from '../storage/storage.ts';
-import type { Enrichment } from './enrich.ts';
-import type { NodeNames } from './node-names.ts';
+import type { Enrichment } from '../../enricher/enrich.ts';
+import type { NodeNames } from '../../enricher/node-names.ts';
+import { decodeRows, encodePieces } from '../../schemas/arrow.ts';
+import type { Batch } from '../../schemas/batch.ts';
+import { COUNT_REASON } from '../../schemas/codes.ts';
+import type { Column } from '../../schemas/columns.ts';
+import { FLOW_COLUMNS, type FlowColumns } from '../../schemas/flow.ts';
+import { NO_KEY } from '../../schemas/keys.ts';
+import type { ClickHouse } from '../../storage/client.ts';
+import { type StoredWindow, stagedName } from '../../storage/staging.ts';
+import type { QueryParams } from '../../storage/storage.ts';
 
 /** Records that are enriched and inserted at once, unless one batch has more: the bound of what a run holds in memory, twice. */
 const GROUP_RECORDS = 131_072;

@@ -5,31 +5,31 @@
 // What it leaves out: a group has one time, that of its last flow. Ephemeral ports that no document lists and nobody
 // learned are one port, where the other end's is none of them.
 
-import { compileApplications, openApplications } from '../inventory/applications/applications.ts';
-import { NO_DOCUMENTS } from '../inventory/model/documents.ts';
-import { createHistory, type HistoryOptions } from '../inventory/snapshot/history.ts';
-import type { Knowledge } from '../inventory/snapshot/knowledge.ts';
-import { knowledgeOf } from '../inventory/snapshot/load.ts';
-import { readHistory } from '../inventory/snapshot/read-history.ts';
-import { FACTS_MAX } from '../inventory/sources/exporter-facts.ts';
-import { swap32 } from '../schemas/address.ts';
-import { type Applications, parsePortRange, parsePortSpan, parseVip } from '../schemas/applications.ts';
-import type { ApplicationsPreview, DocumentWarning, PreviewQuestion } from '../schemas/applications-preview.ts';
-import { applicationsWarnings, type Selectable } from '../schemas/applications-warnings.ts';
-import { createBatch } from '../schemas/batch.ts';
-import { RULE } from '../schemas/codes.ts';
-import { FACT_LIFE_MS } from '../schemas/facts.ts';
-import { FLOW_COLUMNS } from '../schemas/flow.ts';
-import { inventoryChecker } from '../schemas/inventory.ts';
-import { hashedKey, type Key, keyToBigint, keyToHex } from '../schemas/keys.ts';
-import { ELECTED_SQL, FIVE_MINUTES_S, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../storage/elections.ts';
-import { COUNTED } from '../storage/spread.ts';
-import type { Storage } from '../storage/storage.ts';
-import { createEnrichment, type FlowBatch } from './enrich.ts';
-import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from './learned-services.ts';
-import { createNodeNames } from './node-names.ts';
-import { EPHEMERAL_PORTS, ephemeralBits } from './server-side.ts';
-import { setTime } from './times.ts';
+import { createEnrichment, type FlowBatch } from '../../enricher/enrich.ts';
+import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from '../../enricher/learned-services.ts';
+import { createNodeNames } from '../../enricher/node-names.ts';
+import { EPHEMERAL_PORTS, ephemeralBits } from '../../enricher/server-side.ts';
+import { setTime } from '../../enricher/times.ts';
+import { compileApplications, openApplications } from '../../inventory/applications/applications.ts';
+import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
+import { createHistory, type HistoryOptions } from '../../inventory/snapshot/history.ts';
+import type { Knowledge } from '../../inventory/snapshot/knowledge.ts';
+import { knowledgeOf } from '../../inventory/snapshot/load.ts';
+import { readHistory } from '../../inventory/snapshot/read-history.ts';
+import { FACTS_MAX } from '../../inventory/sources/exporter-facts.ts';
+import { swap32 } from '../../schemas/address.ts';
+import { type Applications, parsePortRange, parsePortSpan, parseVip } from '../../schemas/applications.ts';
+import type { ApplicationsPreview, DocumentWarning, PreviewQuestion } from '../../schemas/applications-preview.ts';
+import { applicationsWarnings, type Selectable } from '../../schemas/applications-warnings.ts';
+import { createBatch } from '../../schemas/batch.ts';
+import { RULE } from '../../schemas/codes.ts';
+import { FACT_LIFE_MS } from '../../schemas/facts.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { inventoryChecker } from '../../schemas/inventory.ts';
+import { hashedKey, type Key, keyToBigint, keyToHex } from '../../schemas/keys.ts';
+import { ELECTED_SQL, FIVE_MINUTES_S, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../../storage/elections.ts';
+import { COUNTED } from '../../storage/spread.ts';
+import type { Storage } from '../../storage/storage.ts';
 
 export const PREVIEW_GROUPS_MAX = 100_000;
 const TOLD_MAX = 50;

@@ -6,16 +6,16 @@ import {
   type ApplicationTable,
   compileApplications,
   openApplications,
-} from '../inventory/applications/applications.ts';
-import { NO_DOCUMENTS } from '../inventory/model/documents.ts';
-import { createHistory, type Epochs, type History, type HistoryOptions } from '../inventory/snapshot/history.ts';
-import { epochAt } from '../inventory/snapshot/knowledge.ts';
-import { readHistory } from '../inventory/snapshot/read-history.ts';
-import { compileSnapshotData, openSnapshot } from '../inventory/snapshot/snapshot.ts';
-import { heartbeatsSince, type RecordedVersion, versionsSince } from '../inventory/sources/recorded.ts';
-import { PROTOCOL } from '../schemas/codes.ts';
-import type { AdvisorAnswer, AdvisorQuestion, HeardExporter } from '../schemas/coverage.ts';
-import type { Storage } from '../storage/storage.ts';
+} from '../../inventory/applications/applications.ts';
+import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
+import { createHistory, type Epochs, type History, type HistoryOptions } from '../../inventory/snapshot/history.ts';
+import { epochAt } from '../../inventory/snapshot/knowledge.ts';
+import { readHistory } from '../../inventory/snapshot/read-history.ts';
+import { compileSnapshotData, openSnapshot } from '../../inventory/snapshot/snapshot.ts';
+import { heartbeatsSince, type RecordedVersion, versionsSince } from '../../inventory/sources/recorded.ts';
+import { PROTOCOL } from '../../schemas/codes.ts';
+import type { AdvisorAnswer, AdvisorQuestion, HeardExporter } from '../../schemas/coverage.ts';
+import type { Storage } from '../../storage/storage.ts';
 import {
   answerCells,
   answerCoverage,

@@ -1,10 +1,10 @@
 // Why a place is blind and what would help, in words that name the ports. It walks the documents, not compiled tables:
 // it is asked about a few hundred places at most.
 
-import type { Merged } from '../inventory/model/merge.ts';
-import type { AccessPort, BlindReason, SwitchPortName } from '../schemas/coverage.ts';
-import type { ExporterRegistry, RegisteredExporter } from '../schemas/exporters.ts';
-import type { InventoryHost, InventoryVm } from '../schemas/inventory.ts';
+import type { Merged } from '../../inventory/model/merge.ts';
+import type { AccessPort, BlindReason, SwitchPortName } from '../../schemas/coverage.ts';
+import type { ExporterRegistry, RegisteredExporter } from '../../schemas/exporters.ts';
+import type { InventoryHost, InventoryVm } from '../../schemas/inventory.ts';
 import { canonical } from './visibility.ts';
 
 type VSwitch = InventoryHost['vswitches'][number];

@@ -1,10 +1,14 @@
 // Previews of an applications document, made in a thread of their own (previews-thread.ts): enriching a hundred thousand
 // groups twice takes seconds, in which the API answers others and the advisor tells the coverage of their cells.
 
-import type { ApplicationsPreview, PreviewQuestion } from '../schemas/applications-preview.ts';
-import type { Log } from '../service/log.ts';
-import type { PreviewsData } from './messages.ts';
-import { createQuestionThread, type QuestionThread } from './question-thread.ts';
+import { createQuestionThread, type QuestionThread } from '../../enricher/question-thread.ts';
+import type { ApplicationsPreview, PreviewQuestion } from '../../schemas/applications-preview.ts';
+import type { Log } from '../../service/log.ts';
+import type { RecordedData } from '../recorded-data.ts';
+
+export interface PreviewsData extends RecordedData {
+  readonly ephemeralPorts: readonly string[];
+}
 
 export const PREVIEWS_MAX = 4;
 const PREVIEW_MS_MAX = 60_000;

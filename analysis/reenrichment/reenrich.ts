@@ -3,8 +3,9 @@
 // the same documents, and completes or undoes what was between fence and swap (storage/reenrichments.ts).
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Log } from '../service/log.ts';
-import type { ClickHouse } from '../storage/client.ts';
+import { createNodeNames } from '../../enricher/node-names.ts';
+import type { Log } from '../../service/log.ts';
+import type { ClickHouse } from '../../storage/client.ts';
 import {
   giveLeaseBack,
   HEARTBEAT_MS,
@@ -14,11 +15,10 @@ import {
   recentStates,
   recordState,
   takeLease,
-} from '../storage/reenrichments.ts';
-import { adoptRecords, DAY_MS, dayOf, dayStartS, dropStaged, recordsMatch } from '../storage/staging.ts';
-import { StorageError } from '../storage/storage.ts';
-import { createErasure, toldOf } from './erase.ts';
-import { createNodeNames } from './node-names.ts';
+} from '../../storage/reenrichments.ts';
+import { adoptRecords, DAY_MS, dayOf, dayStartS, dropStaged, recordsMatch } from '../../storage/staging.ts';
+import { StorageError } from '../../storage/storage.ts';
+import { createErasure, toldOf } from '../erasure/erase.ts';
 import { loadPastKnowledge, type PastConfiguration } from './past-knowledge.ts';
 import { type DayContext, DayRefused, reenrichDay, SwapLeft } from './reenrich-day.ts';
 import { type Changes, previewChanges, stageRecords } from './reenrich-records.ts';

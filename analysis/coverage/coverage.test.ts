@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { mergedOf } from '../inventory/model/merge.ts';
-import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
-import { PROTOCOL } from '../schemas/codes.ts';
-import type { CoverageQuestion, CoverageReport, HeardExporter } from '../schemas/coverage.ts';
-import { hashedKey, keyToHex } from '../schemas/keys.ts';
+import { documentsOf } from '../../enricher/testdata.ts';
+import { mergedOf } from '../../inventory/model/merge.ts';
+import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
+import { PROTOCOL } from '../../schemas/codes.ts';
+import type { CoverageQuestion, CoverageReport, HeardExporter } from '../../schemas/coverage.ts';
+import { hashedKey, keyToHex } from '../../schemas/keys.ts';
 import { answerCells, answerCoverage, findSpots, type Known, silenceOf, type View, viewOf } from './coverage.ts';
-import { documentsOf } from './testdata.ts';
 
 const AT = Date.UTC(2026, 0, 2);
 const SINCE = { ms: Date.UTC(2026, 0, 1), orEarlier: false };

@@ -1,10 +1,10 @@
 // The advice about documents recorded in simulated time, against a real ClickHouse.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { AdvisorQuestion } from '../schemas/coverage.ts';
-import { inventoryChecker } from '../schemas/inventory.ts';
-import { migrate } from '../storage/migrate.ts';
-import { startTestServer, type TestServer } from '../storage/testdata.ts';
+import type { AdvisorQuestion } from '../../schemas/coverage.ts';
+import { inventoryChecker } from '../../schemas/inventory.ts';
+import { migrate } from '../../storage/migrate.ts';
+import { startTestServer, type TestServer } from '../../storage/testdata.ts';
 import { createAdvice } from './advice.ts';
 
 const MINUTE = 60_000;

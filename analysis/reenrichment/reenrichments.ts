@@ -1,10 +1,10 @@
 // Re-enrichment seen from the main thread: one at a time in a thread of its own, which is there only while one runs.
 
 import { Worker } from 'node:worker_threads';
-import type { Configuration } from '../schemas/configuration.ts';
-import type { Log } from '../service/log.ts';
-import type { StorageAddress } from '../storage/storage-address.ts';
-import type { ErasedBeside } from './erase.ts';
+import type { Configuration } from '../../schemas/configuration.ts';
+import type { Log } from '../../service/log.ts';
+import type { StorageAddress } from '../../storage/storage-address.ts';
+import type { ErasedBeside } from '../erasure/erase.ts';
 import type { DayReport, ReenrichRequest } from './reenrich.ts';
 
 export interface ReenrichData {

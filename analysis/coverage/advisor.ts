@@ -1,10 +1,15 @@
 // The advisor seen from the thread that asks: questions about the documents, answered by advisor-thread.ts. An answer of
 // `undefined`: there is no inventory.
 
-import type { AdvisorAnswer, AdvisorQuestion } from '../schemas/coverage.ts';
-import type { Log } from '../service/log.ts';
-import type { AdvisorData } from './messages.ts';
-import { createQuestionThread, type QuestionThread } from './question-thread.ts';
+import { createQuestionThread, type QuestionThread } from '../../enricher/question-thread.ts';
+import type { AdvisorAnswer, AdvisorQuestion } from '../../schemas/coverage.ts';
+import type { Log } from '../../service/log.ts';
+import type { RecordedData } from '../recorded-data.ts';
+
+export interface AdvisorData extends RecordedData {
+  /** As in the configuration. */
+  readonly clock: string;
+}
 
 export const QUESTIONS_MAX = 16;
 const ANSWER_MS_MAX = 30_000;

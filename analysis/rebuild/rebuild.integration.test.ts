@@ -1,16 +1,16 @@
 // Roll-ups that somebody damaged, against their records: the audit finds each difference and the day is made anew.
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { COUNT_REASON } from '../schemas/codes.ts';
-import { createLog } from '../service/log.ts';
-import { compareDay } from '../storage/audit.ts';
-import type { ClickHouse } from '../storage/client.ts';
-import { standingFences } from '../storage/fence.ts';
-import { migrate } from '../storage/migrate.ts';
-import { createPass } from '../storage/pass.ts';
-import { endDeadRun } from '../storage/reenrichments.ts';
-import { dayOf } from '../storage/staging.ts';
-import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../storage/testdata.ts';
+import { COUNT_REASON } from '../../schemas/codes.ts';
+import { createLog } from '../../service/log.ts';
+import { compareDay } from '../../storage/audit.ts';
+import type { ClickHouse } from '../../storage/client.ts';
+import { standingFences } from '../../storage/fence.ts';
+import { migrate } from '../../storage/migrate.ts';
+import { createPass } from '../../storage/pass.ts';
+import { endDeadRun } from '../../storage/reenrichments.ts';
+import { dayOf } from '../../storage/staging.ts';
+import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../../storage/testdata.ts';
 import { auditDays } from './rebuild.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

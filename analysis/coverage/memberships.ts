@@ -1,15 +1,15 @@
 // Which VMs belong to which node of a matrix: applications, else automatic nodes, VMs, hosts, racks. A VM that several
 // applications claim belongs to each of them, since the port of a flow decides between them.
 
-import { applicationIn, INTERVAL, SET } from '../inventory/applications/application-sets.ts';
-import type { Subject } from '../inventory/applications/applications.ts';
-import { autoVmNode } from '../inventory/applications/auto-nodes.ts';
-import type { Merged } from '../inventory/model/merge.ts';
-import { OWNER_KIND, type Topology } from '../inventory/model/topology.ts';
-import type { Snapshot } from '../inventory/snapshot/snapshot.ts';
-import { parseAddress } from '../schemas/address.ts';
-import { hashedKey, type Key, keyToHex } from '../schemas/keys.ts';
-import type { Census, Population } from './census.ts';
+import { applicationIn, INTERVAL, SET } from '../../inventory/applications/application-sets.ts';
+import type { Subject } from '../../inventory/applications/applications.ts';
+import { autoVmNode } from '../../inventory/applications/auto-nodes.ts';
+import type { Merged } from '../../inventory/model/merge.ts';
+import { OWNER_KIND, type Topology } from '../../inventory/model/topology.ts';
+import type { Snapshot } from '../../inventory/snapshot/snapshot.ts';
+import { parseAddress } from '../../schemas/address.ts';
+import { hashedKey, type Key, keyToHex } from '../../schemas/keys.ts';
+import type { Census, Population } from './vm-classes.ts';
 
 export type NodeKind = 'app' | 'vm' | 'host' | 'rack';
 

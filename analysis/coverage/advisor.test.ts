@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import type { AdvisorQuestion } from '../schemas/coverage.ts';
-import { createLog } from '../service/log.ts';
+import type { AdvisorQuestion } from '../../schemas/coverage.ts';
+import { createLog } from '../../service/log.ts';
 import { createAdvisor } from './advisor.ts';
 
 const HISTORY = { inventorySources: [], inventoryStaleMs: 3_600_000, inventoryUnknownMs: 86_400_000 };

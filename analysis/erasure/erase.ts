@@ -8,14 +8,14 @@
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatAddress, isMapped4, parseAddress, swap32, type Words, wordsOfRow } from '../schemas/address.ts';
-import { IDENTITY, RULE } from '../schemas/codes.ts';
-import type { Configuration } from '../schemas/configuration.ts';
-import type { ClickHouse } from '../storage/client.ts';
-import type { StoredWindow } from '../storage/staging.ts';
-import { StorageError } from '../storage/storage.ts';
-import { openPrivacy } from './privacy.ts';
-import { copyRecords, type StageContext } from './reenrich-records.ts';
+import { openPrivacy } from '../../enricher/privacy.ts';
+import { formatAddress, isMapped4, parseAddress, swap32, type Words, wordsOfRow } from '../../schemas/address.ts';
+import { IDENTITY, RULE } from '../../schemas/codes.ts';
+import type { Configuration } from '../../schemas/configuration.ts';
+import type { ClickHouse } from '../../storage/client.ts';
+import type { StoredWindow } from '../../storage/staging.ts';
+import { StorageError } from '../../storage/storage.ts';
+import { copyRecords, type StageContext } from '../reenrichment/reenrich-records.ts';
 
 /**
  * Where an erased end outside stands: in the documentation prefix (RFC 9637), beyond every internal one, so that it is

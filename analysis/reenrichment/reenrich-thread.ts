@@ -1,11 +1,11 @@
 // One re-enrichment or erasure, as a thread with a ClickHouse client of its own.
 
 import { parentPort } from 'node:worker_threads';
-import { threadData } from '../service/compile-cache.ts';
-import { HairpinError } from '../service/errors.ts';
-import { createLog } from '../service/log.ts';
-import { createStorage } from '../storage/client.ts';
-import { countBeside, eraseBeside, toldOf } from './erase.ts';
+import { threadData } from '../../service/compile-cache.ts';
+import { HairpinError } from '../../service/errors.ts';
+import { createLog } from '../../service/log.ts';
+import { createStorage } from '../../storage/client.ts';
+import { countBeside, eraseBeside, toldOf } from '../erasure/erase.ts';
 import { reenrich } from './reenrich.ts';
 import type { ReenrichData, ReenrichMessage } from './reenrichments.ts';
 

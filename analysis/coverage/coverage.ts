@@ -1,10 +1,10 @@
 // What an installation can see and what it cannot, from the documents and from who is heard: never from a flow. Pairs of
 // VMs are counted by class (census.ts); only the pairs asked for are listed, up to a bound.
 
-import type { Merged } from '../inventory/model/merge.ts';
-import { type Topology, vswitchOf } from '../inventory/model/topology.ts';
-import type { Snapshot } from '../inventory/snapshot/snapshot.ts';
-import { PROTOCOL, PROTOCOLS } from '../schemas/codes.ts';
+import type { Merged } from '../../inventory/model/merge.ts';
+import { type Topology, vswitchOf } from '../../inventory/model/topology.ts';
+import type { Snapshot } from '../../inventory/snapshot/snapshot.ts';
+import { PROTOCOL, PROTOCOLS } from '../../schemas/codes.ts';
 import type {
   BlindReason,
   BlindSpot,
@@ -14,15 +14,15 @@ import type {
   CoverageReport,
   HeardExporter,
   InvisiblePair,
-} from '../schemas/coverage.ts';
-import { BLIND_REASONS, SILENT_AFTER_MS } from '../schemas/coverage.ts';
-import type { ExporterRegistry, RegisteredExporter } from '../schemas/exporters.ts';
-import { globMatches } from '../schemas/glob.ts';
-import type { InventoryHost, InventoryVm } from '../schemas/inventory.ts';
-import { type Census, countPairs, everyone, type Population, takeCensus } from './census.ts';
+} from '../../schemas/coverage.ts';
+import { BLIND_REASONS, SILENT_AFTER_MS } from '../../schemas/coverage.ts';
+import type { ExporterRegistry, RegisteredExporter } from '../../schemas/exporters.ts';
+import { globMatches } from '../../schemas/glob.ts';
+import type { InventoryHost, InventoryVm } from '../../schemas/inventory.ts';
 import { type Memberships, membershipsOf, type NodeKind, populationOf, sharedOf } from './memberships.ts';
 import { type Cabling, compileCabling, remediesFor } from './remedies.ts';
 import { canonical, compileVisibility, type Visibility } from './visibility.ts';
+import { type Census, countPairs, everyone, type Population, takeCensus } from './vm-classes.ts';
 
 /** Documents of one time and what was compiled from them. */
 export interface Known {

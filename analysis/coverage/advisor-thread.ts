@@ -1,11 +1,11 @@
 // The advisor's thread: a client of its own that may only read.
 
-import { createClock } from '../service/clock.ts';
-import { threadData } from '../service/compile-cache.ts';
-import { createStorage } from '../storage/client.ts';
+import { answerQuestions } from '../../enricher/answer-questions.ts';
+import { createClock } from '../../service/clock.ts';
+import { threadData } from '../../service/compile-cache.ts';
+import { createStorage } from '../../storage/client.ts';
 import { createAdvice } from './advice.ts';
-import { answerQuestions } from './answer-questions.ts';
-import type { AdvisorData } from './messages.ts';
+import type { AdvisorData } from './advisor.ts';
 
 const { storage: address, database, queryTimeoutMs, history, clock } = threadData<AdvisorData>();
 const storage = createStorage({ ...address, database, queryTimeoutMs });

@@ -1,9 +1,9 @@
 // The roll-ups of a day made anew from its records as they are: staged, fenced and swapped like a re-enriched day
 // (docs/decisions/0003-re-enrichment.md), only that nothing is enriched. And the audit that asks for it.
 
-import type { Log } from '../service/log.ts';
-import { compareDay, type Difference, daysToAudit, markAudited } from '../storage/audit.ts';
-import { type ClickHouse, shardsOf } from '../storage/client.ts';
+import type { Log } from '../../service/log.ts';
+import { compareDay, type Difference, daysToAudit, markAudited } from '../../storage/audit.ts';
+import { type ClickHouse, shardsOf } from '../../storage/client.ts';
 import {
   giveLeaseBack,
   HEARTBEAT_MS,
@@ -12,11 +12,11 @@ import {
   REBUILD,
   recordState,
   takeLease,
-} from '../storage/reenrichments.ts';
-import { dropStaged } from '../storage/staging.ts';
-import { nextRevision } from './reenrich.ts';
-import { type DayContext, reenrichDay, SwapLeft } from './reenrich-day.ts';
-import { copyRecords } from './reenrich-records.ts';
+} from '../../storage/reenrichments.ts';
+import { dropStaged } from '../../storage/staging.ts';
+import { nextRevision } from '../reenrichment/reenrich.ts';
+import { type DayContext, reenrichDay, SwapLeft } from '../reenrichment/reenrich-day.ts';
+import { copyRecords } from '../reenrichment/reenrich-records.ts';
 
 export interface RebuildDependencies extends Pick<DayContext, 'reached' | 'fenceMsMax'> {
   readonly storage: ClickHouse;

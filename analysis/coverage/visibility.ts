@@ -2,13 +2,13 @@
 // asked of attachments instead of records. Attachments stand for all vNICs that hang on the network alike, so that pairs of
 // VMs can be counted without walking over them.
 
-import { compileAccess } from '../inventory/model/access.ts';
-import { ATTACHMENT } from '../inventory/model/attachments.ts';
-import type { Merged } from '../inventory/model/merge.ts';
-import type { Topology } from '../inventory/model/topology.ts';
-import { formatAddress, parseAddress } from '../schemas/address.ts';
-import type { ExporterRegistry, RegisteredExporter } from '../schemas/exporters.ts';
-import { attachmentVisibility, type PairVisibility } from './election-rule.ts';
+import { attachmentVisibility, type PairVisibility } from '../../enricher/election-rule.ts';
+import { compileAccess } from '../../inventory/model/access.ts';
+import { ATTACHMENT } from '../../inventory/model/attachments.ts';
+import type { Merged } from '../../inventory/model/merge.ts';
+import type { Topology } from '../../inventory/model/topology.ts';
+import { formatAddress, parseAddress } from '../../schemas/address.ts';
+import type { ExporterRegistry, RegisteredExporter } from '../../schemas/exporters.ts';
 
 export interface Visibility {
   /** Attachment number by owner, 0 for one whose place is not known. */
