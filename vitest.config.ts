@@ -26,7 +26,7 @@ const SLOW = [
   'commands/softflowd.integration.test.ts',
   'commands/templates.integration.test.ts',
   'analysis/erasure/erase.integration.test.ts',
-  'enricher/privacy.integration.test.ts',
+  'enricher/stages/privacy.integration.test.ts',
   'analysis/rebuild/rebuild.integration.test.ts',
   'analysis/reenrichment/reenrich.integration.test.ts',
   'query-api/previews.integration.test.ts',

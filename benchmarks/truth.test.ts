@@ -3,9 +3,9 @@
 
 import { expect, test } from 'vitest';
 import { Decoder } from '../collector/decode/decoder.ts';
-import { createEnrichment, type FlowBatch } from '../enricher/enrich.ts';
-import { createNodeNames } from '../enricher/node-names.ts';
-import { timeAt } from '../enricher/times.ts';
+import { createNodeNames } from '../enricher/endpoints/node-names.ts';
+import { createEnrichment, type FlowBatch } from '../enricher/stages/enrich.ts';
+import { timeAt } from '../enricher/stages/times.ts';
 import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
 import { createBatch } from '../schemas/batch.ts';

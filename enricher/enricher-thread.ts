@@ -21,13 +21,13 @@ import { createKafkaSource, KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kaf
 import { createSpoolSource } from '../transport/spool-source.ts';
 import type { BatchSource } from '../transport/transport.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
-import { isOutside } from './endpoints.ts';
+import { isOutside } from './endpoints/endpoints.ts';
 import { createEnricher } from './enricher.ts';
-import { createLearnedServices } from './learned-services.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
-import { openPrivacy } from './privacy.ts';
-import { ephemeralBits } from './server-side.ts';
 import { createServicesExchange } from './services-exchange.ts';
+import { createLearnedServices } from './stages/learned-services.ts';
+import { openPrivacy } from './stages/privacy.ts';
+import { ephemeralBits } from './stages/server-side.ts';
 
 const PASS_INTERVAL_MS = 5000;
 const AUDIT_INTERVAL_MS = 600_000;

@@ -24,13 +24,13 @@ import { DAY_MS, dayOf } from '../storage/staging.ts';
 import type { NodeName, Storage, StoredFact } from '../storage/storage.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
-import { createEnrichment, type FlowBatch, type MendedBatch } from './enrich.ts';
-import type { LearnedServices } from './learned-services.ts';
-import { createMoves } from './moves.ts';
-import { createNodeNames } from './node-names.ts';
-import type { Privacy } from './privacy.ts';
-import { ephemeralBits } from './server-side.ts';
-import { timeAt } from './times.ts';
+import { createNodeNames } from './endpoints/node-names.ts';
+import { createEnrichment, type FlowBatch, type MendedBatch } from './stages/enrich.ts';
+import type { LearnedServices } from './stages/learned-services.ts';
+import { createMoves } from './stages/moves.ts';
+import type { Privacy } from './stages/privacy.ts';
+import { ephemeralBits } from './stages/server-side.ts';
+import { timeAt } from './stages/times.ts';
 
 /**
  * A batch delivered again is inserted again, under its token: ClickHouse leaves out what it has, in the table and in each

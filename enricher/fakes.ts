@@ -5,7 +5,7 @@ import type { BatchIdentity, BatchKind } from '../schemas/batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { DocumentVersion, NodeName, NoticedEvent, ServiceSeen, Storage, StoredFact } from '../storage/storage.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
-import type { FlowBatch } from './enrich.ts';
+import type { FlowBatch } from './stages/enrich.ts';
 
 /** A change that tests wait for: every `changed()` lets the waiting conditions look again. */
 export function createSignal() {

@@ -15,9 +15,9 @@ import { createLog } from '../service/log.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
 import { isFenced } from '../storage/failures.ts';
 import { dayOf } from '../storage/staging.ts';
-import { createEnrichment } from './enrich.ts';
+import { createNodeNames } from './endpoints/node-names.ts';
 import { batchKey } from './enricher.ts';
-import { createNodeNames } from './node-names.ts';
+import { createEnrichment } from './stages/enrich.ts';
 import { batchOf, documentsOf, LIMITS, type Row } from './testdata.ts';
 
 export const BYTES_BASE = 1_000_000;

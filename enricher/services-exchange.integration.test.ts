@@ -9,9 +9,9 @@ import { migrate } from '../storage/migrate.ts';
 import type { ServiceSeen } from '../storage/storage.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
-import { createLearnedServices } from './learned-services.ts';
-import { ephemeralBits } from './server-side.ts';
 import { createServicesExchange } from './services-exchange.ts';
+import { createLearnedServices } from './stages/learned-services.ts';
+import { ephemeralBits } from './stages/server-side.ts';
 import { batchOf } from './testdata.ts';
 
 const HOUR = 3_600_000;

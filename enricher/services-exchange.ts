@@ -7,7 +7,7 @@ import type { Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
 import type { ServiceSeen, Storage } from '../storage/storage.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
-import { type LearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from './learned-services.ts';
+import { type LearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from './stages/learned-services.ts';
 
 const INTERVAL_MS = 3000;
 /** What was stored within this time is read again each time, so that no clock and no slow insert hides anything. */

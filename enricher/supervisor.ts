@@ -12,7 +12,7 @@ import { KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kafka-source.ts';
 import type { SpoolSettings } from '../transport/spool.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
-import { openPrivacy } from './privacy.ts';
+import { openPrivacy } from './stages/privacy.ts';
 
 const RESTART_MS_MIN = 1000;
 const RESTART_MS_MAX = 30_000;

@@ -23,9 +23,9 @@ import { exporterRegistryChecker } from '../schemas/exporters.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { inventoryChecker } from '../schemas/inventory.ts';
 import { type Key, keyToBigint } from '../schemas/keys.ts';
-import { createEnrichment, type EnrichmentOptions, type FlowBatch } from './enrich.ts';
-import { createNodeNames } from './node-names.ts';
-import { setTime } from './times.ts';
+import { createNodeNames } from './endpoints/node-names.ts';
+import { createEnrichment, type EnrichmentOptions, type FlowBatch } from './stages/enrich.ts';
+import { setTime } from './stages/times.ts';
 
 export interface Row {
   src?: string;

@@ -2,7 +2,7 @@
 // asked of attachments instead of records. Attachments stand for all vNICs that hang on the network alike, so that pairs of
 // VMs can be counted without walking over them.
 
-import { attachmentVisibility, type PairVisibility } from '../../enricher/election-rule.ts';
+import { attachmentVisibility, type PairVisibility } from '../../enricher/election/election-rule.ts';
 import { compileAccess } from '../../inventory/model/access.ts';
 import { ATTACHMENT } from '../../inventory/model/attachments.ts';
 import type { Merged } from '../../inventory/model/merge.ts';

@@ -8,7 +8,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openPrivacy } from '../../enricher/privacy.ts';
+import { openPrivacy } from '../../enricher/stages/privacy.ts';
 import { formatAddress, isMapped4, parseAddress, swap32, type Words, wordsOfRow } from '../../schemas/address.ts';
 import { IDENTITY, RULE } from '../../schemas/codes.ts';
 import type { Configuration } from '../../schemas/configuration.ts';

@@ -1,8 +1,8 @@
 // The preview against the plain way: the same rows, ungrouped, enriched with either document and summed by hand.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createEnrichment } from '../../enricher/enrich.ts';
-import { createNodeNames } from '../../enricher/node-names.ts';
+import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
+import { createEnrichment } from '../../enricher/stages/enrich.ts';
 import { BATCH_KEY, batchOf, documentsOf, LIMITS, type Row } from '../../enricher/testdata.ts';
 import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';

@@ -5,11 +5,11 @@
 // What it leaves out: a group has one time, that of its last flow. Ephemeral ports that no document lists and nobody
 // learned are one port, where the other end's is none of them.
 
-import { createEnrichment, type FlowBatch } from '../../enricher/enrich.ts';
-import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from '../../enricher/learned-services.ts';
-import { createNodeNames } from '../../enricher/node-names.ts';
-import { EPHEMERAL_PORTS, ephemeralBits } from '../../enricher/server-side.ts';
-import { setTime } from '../../enricher/times.ts';
+import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
+import { createEnrichment, type FlowBatch } from '../../enricher/stages/enrich.ts';
+import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from '../../enricher/stages/learned-services.ts';
+import { EPHEMERAL_PORTS, ephemeralBits } from '../../enricher/stages/server-side.ts';
+import { setTime } from '../../enricher/stages/times.ts';
 import { compileApplications, openApplications } from '../../inventory/applications/applications.ts';
 import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
 import { createHistory, type HistoryOptions } from '../../inventory/snapshot/history.ts';

@@ -6,8 +6,8 @@
 // mends (flow times, a sampling rate that the registry overrides) are read as mended: mending them again changes nothing.
 
 import { createHash } from 'node:crypto';
-import type { Enrichment } from '../../enricher/enrich.ts';
-import type { NodeNames } from '../../enricher/node-names.ts';
+import type { NodeNames } from '../../enricher/endpoints/node-names.ts';
+import type { Enrichment } from '../../enricher/stages/enrich.ts';
 import { decodeRows, encodePieces } from '../../schemas/arrow.ts';
 import type { Batch } from '../../schemas/batch.ts';
 import { COUNT_REASON } from '../../schemas/codes.ts';

@@ -3,7 +3,7 @@
 // the same documents, and completes or undoes what was between fence and swap (storage/reenrichments.ts).
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createNodeNames } from '../../enricher/node-names.ts';
+import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import type { Log } from '../../service/log.ts';
 import type { ClickHouse } from '../../storage/client.ts';
 import {

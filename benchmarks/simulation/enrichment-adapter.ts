@@ -1,8 +1,8 @@
 // The one place where the simulator's tests touch the enricher: documents in, rows of a batch named and elected in place,
 // sums and names out. Each inventory holds from its `asOf` on, as a history of complete snapshots of one source does.
 
-import { createEnrichment, type FlowBatch } from '../../enricher/enrich.ts';
-import { createNodeNames } from '../../enricher/node-names.ts';
+import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
+import { createEnrichment, type FlowBatch } from '../../enricher/stages/enrich.ts';
 import type { Knowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { keyToBigint } from '../../schemas/keys.ts';

@@ -4,8 +4,8 @@
 
 import { Decoder } from '../../collector/decode/decoder.ts';
 import type { FlowBatch as DecodedBatch } from '../../collector/decode/flow-batch.ts';
-import type { FlowBatch } from '../../enricher/enrich.ts';
-import { timeAt } from '../../enricher/times.ts';
+import type { FlowBatch } from '../../enricher/stages/enrich.ts';
+import { timeAt } from '../../enricher/stages/times.ts';
 import { createBatch } from '../../schemas/batch.ts';
 import { COUNT_REASON, COUNT_REASONS } from '../../schemas/codes.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';

@@ -551,7 +551,7 @@ const STATE: readonly Feature[] = [
     tests: [
       ...decode('times', '%s gives what it says, within the range of time'),
       ...testsOf(
-        'enricher/times.test.ts',
+        'enricher/stages/times.test.ts',
         'a flow that ended outside the limits has a clock nobody believes: both times become receivedAt',
       ),
     ],

@@ -220,7 +220,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
       ),
       ...malformed('times before 1970 and in 2106 stay in range'),
       ...testsOf(
-        'enricher/times.test.ts',
+        'enricher/stages/times.test.ts',
         'a flow that ended outside the limits has a clock nobody believes: both times become receivedAt',
       ),
     ],

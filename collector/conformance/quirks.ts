@@ -357,7 +357,7 @@ export const QUIRKS: readonly Quirk[] = [
     quirk: 'times that do not move or lie years away',
     captures: logstash('ipfix_test_viptela_data257.dat'),
     tests: testsOf(
-      'enricher/times.test.ts',
+      'enricher/stages/times.test.ts',
       'a flow that ended outside the limits has a clock nobody believes: both times become receivedAt',
     ),
   },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { STAGES_MAX } from '../../enricher/enrich.ts';
-import { createEpochs } from '../../enricher/epochs.ts';
+import { STAGES_MAX } from '../../enricher/stages/enrich.ts';
+import { createEpochs } from '../../enricher/stages/epochs.ts';
 import { batchOf, enrichRows, NOW, type Row } from '../../enricher/testdata.ts';
 import { MARKS } from '../../schemas/codes.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';

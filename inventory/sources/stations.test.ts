@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { ENTRY } from '../../enricher/endpoint-table.ts';
-import { createEndpoints } from '../../enricher/endpoints.ts';
-import { createNodeNames } from '../../enricher/node-names.ts';
-import { PLACE } from '../../enricher/places.ts';
+import { createEndpoints } from '../../enricher/endpoints/endpoints.ts';
+import { PLACE } from '../../enricher/endpoints/locations.ts';
+import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
+import { ENTRY } from '../../enricher/entries/endpoint-table.ts';
 import { batchOf, documentsOf, enrichRows, NOW, type Row } from '../../enricher/testdata.ts';
 import { parseMac } from '../../schemas/address.ts';
 import { keyToBigint } from '../../schemas/keys.ts';

@@ -26,8 +26,8 @@ const WEB = '02:00:00:00:00:01';
 const LEAF_2 = '192.0.2.2';
 
 // Stands in for the election of moves: web's own MAC at the access port of the host it has moved to.
-vi.mock('../../enricher/election.ts', async original => {
-  const actual = await original<typeof import('../../enricher/election.ts')>();
+vi.mock('../../enricher/election/election.ts', async original => {
+  const actual = await original<typeof import('../../enricher/election/election.ts')>();
   const elect = (...args: Parameters<typeof actual.elect>) => {
     actual.elect(...args);
     const [columns, from, to] = args as unknown as [FlowColumns, number, number];
