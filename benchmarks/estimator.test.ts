@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { SampleSource } from '../collector/decode/sflow/effective-rate.ts';
 import { estimate } from '../enricher/stages/estimate.ts';
 import { compileExporters } from '../inventory/model/exporter-table.ts';
-import { interval } from '../query-api/interval.ts';
+import { interval } from '../query-api/estimates/interval.ts';
 import { createBatch } from '../schemas/batch.ts';
 import { RATE_SOURCE } from '../schemas/codes.ts';
 import { exporterRegistryChecker } from '../schemas/exporters.ts';

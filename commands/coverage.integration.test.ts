@@ -2,9 +2,9 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Advisor, createAdvisor } from '../analysis/coverage/advisor.ts';
-import type { MatrixAnswer } from '../query-api/answers.ts';
+import type { MatrixAnswer } from '../query-api/answers/answers.ts';
+import type { CoverageAnswer } from '../query-api/answers/coverage-answer.ts';
 import { createQueryApi, type QueryApi } from '../query-api/app.ts';
-import type { CoverageAnswer } from '../query-api/coverage-answer.ts';
 import { encodeExporters, encodeFlows, flow } from '../query-api/testdata.ts';
 import { PROTOCOL } from '../schemas/codes.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';

@@ -1,7 +1,7 @@
 // `hairpin erase`: asks a running Hairpin to make an address nobody, and shows how far it is.
 
-import type { ErasureAnswer } from '../query-api/erasures.ts';
-import type { ReenrichedDay } from '../query-api/reenrichments.ts';
+import type { ErasureAnswer } from '../query-api/maintenance/erasures.ts';
+import type { ReenrichedDay } from '../query-api/maintenance/reenrichments.ts';
 import { parseAddress } from '../schemas/address.ts';
 import { TOKEN_FILE } from './api-token.ts';
 import { parseCommand, usageError } from './command-line.ts';

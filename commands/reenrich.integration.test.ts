@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
-import type { ReenrichmentAnswer } from '../query-api/reenrichments.ts';
+import type { ReenrichmentAnswer } from '../query-api/maintenance/reenrichments.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
 import { createEmbeddedServer } from '../storage/embedded.ts';

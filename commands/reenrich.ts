@@ -1,7 +1,7 @@
 // `hairpin reenrich`: asks a running Hairpin to do it and shows how far it is.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ReenrichedDay, ReenrichmentAnswer } from '../query-api/reenrichments.ts';
+import type { ReenrichedDay, ReenrichmentAnswer } from '../query-api/maintenance/reenrichments.ts';
 import { HairpinError } from '../service/errors.ts';
 import { authorization, readToken, TOKEN_FILE } from './api-token.ts';
 import { parseCommand, usageError } from './command-line.ts';

@@ -5,8 +5,8 @@ import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
 import { createQueryApi } from './app.ts';
-import { COLUMN_NAMES, PAIR_NAMES } from './dimensions.ts';
 import type { Dependency } from './health.ts';
+import { COLUMN_NAMES, PAIR_NAMES } from './sql/dimensions.ts';
 
 const config = { ...loadConfiguration({}), http: '127.0.0.1:0' };
 
@@ -96,8 +96,8 @@ test('the console is served with a policy that allows no inline script and nothi
   ]);
   expect((await app.inject('/console/chart.ts')).body).toContain("from './uplot.js'");
   expect((await app.inject('/console/uplot.js')).statusCode).toBe(200);
-  expect((await app.inject('/console/view-state.ts')).body).toContain("from '../metric.ts'");
-  expect((await app.inject('/metric.ts')).body).toContain('export const METRICS');
+  expect((await app.inject('/console/view-state.ts')).body).toContain("from '../query-api/answers/metric.ts'");
+  expect((await app.inject('/query-api/answers/metric.ts')).body).toContain('export const METRICS');
   expect((await app.inject('/console/console.integration.test.ts')).statusCode).toBe(404);
 });
 

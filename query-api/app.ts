@@ -8,14 +8,12 @@ import { DocumentError } from '../schemas/documents.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
-import { type Advisor, AdvisorError } from './advisor.ts';
-import { registerApi } from './api.ts';
-import { type ApplicationsDependencies, registerApplications } from './applications-routes.ts';
-import { createCallers } from './callers.ts';
-import { registerConsole } from './console-files.ts';
+import { createCallers } from './access/callers.ts';
+import { registerProtection, SLOW_CLIENT_LIMITS } from './access/protection.ts';
+import { type ApplicationsDependencies, registerApplications } from './documents/applications.ts';
 import { type DocumentWriter, registerDocuments } from './documents/routes.ts';
-import { registerErasures } from './erasures.ts';
 import { type Dependency, listen, registerHealth } from './health.ts';
+import { registerConsole } from './http/console-files.ts';
 import {
   documentProblem,
   HttpProblem,
@@ -25,10 +23,12 @@ import {
   QuestionError,
   questionProblem,
   validationFaults,
-} from './problem.ts';
-import { registerProtection, SLOW_CLIENT_LIMITS } from './protection.ts';
+} from './http/problem.ts';
+import { registerErasures } from './maintenance/erasures.ts';
+import { type Reenrichments, registerReenrichments } from './maintenance/reenrichments.ts';
+import { type Advisor, AdvisorError } from './questions/advisor.ts';
 import { registerEvents } from './questions/events.ts';
-import { type Reenrichments, registerReenrichments } from './reenrichments.ts';
+import { registerApi } from './questions/routes.ts';
 
 export interface QueryApiDependencies {
   readonly storage: Storage;

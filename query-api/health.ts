@@ -6,9 +6,9 @@ import { type Configuration, parseHostPort } from '../schemas/configuration.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
-import { Health } from './answers.ts';
-import { createCallers } from './callers.ts';
-import { refuseUnprotected, registerProtection } from './protection.ts';
+import { createCallers } from './access/callers.ts';
+import { refuseUnprotected, registerProtection } from './access/protection.ts';
+import { Health } from './answers/answers.ts';
 
 export interface Dependency {
   readonly name: string;

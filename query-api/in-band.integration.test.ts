@@ -41,7 +41,7 @@ import { createMetrics } from '../service/metrics.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { migrate } from '../storage/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
-import type { ExportersAnswer, FlowsAnswer, MatrixAnswer } from './answers.ts';
+import type { ExportersAnswer, FlowsAnswer, MatrixAnswer } from './answers/answers.ts';
 import { createQueryApi } from './app.ts';
 import { encodeExporters } from './testdata.ts';
 

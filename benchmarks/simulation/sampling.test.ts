@@ -2,7 +2,7 @@
 // cell has, and whether totals are unbiased. HAIRPIN_TEST_SEEDS=200 runs the full number.
 
 import { expect, test } from 'vitest';
-import { interval } from '../../query-api/interval.ts';
+import { interval } from '../../query-api/estimates/interval.ts';
 import { measure } from './harness.ts';
 import { scenarioOf } from './scenarios/scenarios.ts';
 import { simulate } from './simulate.ts';

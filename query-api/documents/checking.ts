@@ -2,7 +2,7 @@
 // goes on answering. Small ones are not worth the start of a thread.
 
 import { Worker } from 'node:worker_threads';
-import { HttpProblem } from '../problem.ts';
+import { HttpProblem } from '../http/problem.ts';
 import { type Checked, checkSnapshot } from './check.ts';
 
 const INLINE_BYTES_MAX = 256 * 1024;

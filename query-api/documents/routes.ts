@@ -4,8 +4,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { Configuration } from '../../schemas/configuration.ts';
 import type { DocumentVersion, Heartbeat, Storage } from '../../storage/storage.ts';
-import { HttpProblem } from '../problem.ts';
-import { readBodies } from './body.ts';
+import { readBodies } from '../http/body.ts';
+import { HttpProblem } from '../http/problem.ts';
 import { registerEntities } from './entities.ts';
 import { registerRegistry } from './registry.ts';
 import { registerSnapshots } from './snapshots.ts';

@@ -5,7 +5,7 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { DocumentError } from '../../schemas/documents.ts';
-import { ProblemDocument } from '../problem.ts';
+import { ProblemDocument } from '../http/problem.ts';
 import { ENTITY_KINDS } from './check.ts';
 import { createCheck } from './checking.ts';
 import { confirmations, inventoryVersions, newestVersion, type RecordedVersion } from './recorded.ts';

@@ -5,9 +5,9 @@
 import { COUNT_REASON, COUNT_REASONS, IDENTITY, MARKS, RATE_SOURCE } from '../../schemas/codes.ts';
 import { UNELECTED_SQL } from '../../storage/elections.ts';
 import { COUNTED } from '../../storage/spread.ts';
-import type { Quality } from '../answers.ts';
-import type { Statement } from '../tables.ts';
-import { AMBIGUOUS_SQL, UNCLASSIFIED_SQL, unnamed } from '../unclassified.ts';
+import type { Quality } from '../answers/answers.ts';
+import type { Statement } from '../sql/tables.ts';
+import { AMBIGUOUS_SQL, UNCLASSIFIED_SQL, unnamed } from '../sql/unclassified.ts';
 import { EXPORTERS_MAX } from './exporters.ts';
 import type { FlowsQuestion } from './flows.ts';
 

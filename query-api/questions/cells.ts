@@ -1,12 +1,12 @@
 // What belongs to cells beside their sums: what was lost on the way, how much of them can be seen, and cells of which
 // nothing was seen.
 
-import type { MatrixCell, MatrixTotal } from '../answers.ts';
-import { unseenInterval } from '../interval.ts';
-import type { Adjusted } from '../loss.ts';
-import type { Metric } from '../metric.ts';
-import { isRanked } from '../metrics-sql.ts';
+import type { MatrixCell, MatrixTotal } from '../answers/answers.ts';
+import type { Metric } from '../answers/metric.ts';
+import { unseenInterval } from '../estimates/interval.ts';
+import { isRanked } from '../sql/metrics-sql.ts';
 import type { ExporterRow } from './exporters.ts';
+import type { Adjusted } from './loss.ts';
 import type { MatrixRow } from './matrix.ts';
 
 /** `rows` are those that the cells were made of, in their order. */

@@ -5,13 +5,11 @@ import { PROTOCOLS } from '../../schemas/codes.ts';
 import type { Configuration } from '../../schemas/configuration.ts';
 import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { type Advisor, askCoverage, heardOf } from '../advisor.ts';
-import type { Exporter } from '../answers.ts';
-import type { CoverageAnswer } from '../coverage-answer.ts';
-import { HttpProblem } from '../problem.ts';
-import { accountedOf, receiptBounds } from '../quality.ts';
-import { addressText } from '../values.ts';
-import type { Asked } from '../window.ts';
+import type { Exporter } from '../answers/answers.ts';
+import type { CoverageAnswer } from '../answers/coverage-answer.ts';
+import { HttpProblem } from '../http/problem.ts';
+import { addressText } from '../sql/values.ts';
+import type { Asked } from '../sql/window.ts';
 import {
   ACCOUNTING_S_MAX,
   type AccountingRow,
@@ -20,7 +18,9 @@ import {
   ratelessStatement,
   shapeAccounting,
 } from './accounting.ts';
+import { type Advisor, askCoverage, heardOf } from './advisor.ts';
 import { type ExporterRow, exportersStatement, lossRatioOf, shapeExporter } from './exporters.ts';
+import { accountedOf, receiptBounds } from './quality.ts';
 import { type PortRow, RECONCILED_S_MAX, reconciliationStatement, shapePort } from './reconciliation.ts';
 
 export interface CoverageParameters {

@@ -5,11 +5,11 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { formatMac } from '../../schemas/address.ts';
 import { EVENT_KINDS, type Storage } from '../../storage/storage.ts';
-import { pairOf } from '../dimensions.ts';
-import { CONTENT_TYPES, FORMATS, formatTable } from '../format-table.ts';
-import { ProblemDocument } from '../problem.ts';
-import { addressText, nameValues } from '../values.ts';
-import { parseAsked } from '../window.ts';
+import { CONTENT_TYPES, FORMATS, formatTable } from '../http/format-table.ts';
+import { ProblemDocument } from '../http/problem.ts';
+import { pairOf } from '../sql/dimensions.ts';
+import { addressText, nameValues } from '../sql/values.ts';
+import { parseAsked } from '../sql/window.ts';
 
 /** Evidence further apart is of two events: a VM that comes back the same way. The enricher tells one at least every minute. */
 export const EPISODE_GAP_S = 900;

@@ -2,10 +2,10 @@
 
 import { PROTOCOL, PROTOCOLS } from '../../schemas/codes.ts';
 import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
-import type { Exporter } from '../answers.ts';
-import type { Statement } from '../tables.ts';
-import { addressText } from '../values.ts';
-import type { Asked } from '../window.ts';
+import type { Exporter } from '../answers/answers.ts';
+import type { Statement } from '../sql/tables.ts';
+import { addressText } from '../sql/values.ts';
+import type { Asked } from '../sql/window.ts';
 import { interfacesOf, type TellerRow } from './interfaces.ts';
 
 /** Rates are over the last five minutes. */

@@ -3,11 +3,11 @@
 import type { Column } from '../../schemas/columns.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import { keyToHex, serviceName } from '../../schemas/keys.ts';
-import type { DimensionColumn } from '../dimensions.ts';
-import type { Condition } from '../filter.ts';
-import type { Statement } from '../tables.ts';
-import { addressText, type NameValue, wordsOf } from '../values.ts';
-import type { Asked } from '../window.ts';
+import type { DimensionColumn } from '../sql/dimensions.ts';
+import type { Condition } from '../sql/filter.ts';
+import type { Statement } from '../sql/tables.ts';
+import { addressText, type NameValue, wordsOf } from '../sql/values.ts';
+import type { Asked } from '../sql/window.ts';
 
 const COLUMNS = FLOW_COLUMNS as readonly Column[];
 export const FLOW_NAMES = COLUMNS.map(column => column.name);

@@ -1,8 +1,8 @@
 // What exporters told of themselves: names of their ports, and how many facts of theirs are known.
 
 import { FACT_LIFE_MS } from '../../schemas/facts.ts';
-import type { ExporterInterface } from '../answers.ts';
-import type { Statement } from '../tables.ts';
+import type { ExporterInterface } from '../answers/answers.ts';
+import type { Statement } from '../sql/tables.ts';
 
 /** Ports told of one exporter at most. */
 export const INTERFACES_MAX = 1000;

@@ -2,13 +2,13 @@
 // diagonal and altogether, so that cells, totals and rest speak of the same rows and add up exactly. A matrix with more
 // cells than are taken at once is asked twice: for its largest nodes, then for all figures of these.
 
-import type { MatrixCell, MatrixTotal } from '../answers.ts';
-import type { DimensionColumn } from '../dimensions.ts';
-import type { Metric } from '../metric.ts';
-import { estimateOf, isRanked, orderColumn, rankedSql, type Sums } from '../metrics-sql.ts';
-import type { Context, Statement } from '../tables.ts';
-import { UNCLASSIFIED_SQL } from '../unclassified.ts';
-import type { NameValue } from '../values.ts';
+import type { MatrixCell, MatrixTotal } from '../answers/answers.ts';
+import type { Metric } from '../answers/metric.ts';
+import type { DimensionColumn } from '../sql/dimensions.ts';
+import { estimateOf, isRanked, orderColumn, rankedSql, type Sums } from '../sql/metrics-sql.ts';
+import type { Context, Statement } from '../sql/tables.ts';
+import { UNCLASSIFIED_SQL } from '../sql/unclassified.ts';
+import type { NameValue } from '../sql/values.ts';
 
 export const ORIENTATIONS = ['sender', 'client'] as const;
 export type Orientation = (typeof ORIENTATIONS)[number];

@@ -11,9 +11,9 @@ import type { ClickHouse } from '../../storage/client.ts';
 import { migrate } from '../../storage/migrate.ts';
 import { createPass } from '../../storage/pass.ts';
 import { startTestServer, type TestServer } from '../../storage/testdata.ts';
-import type { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from '../answers.ts';
+import type { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from '../answers/answers.ts';
+import type { CoverageAnswer } from '../answers/coverage-answer.ts';
 import { createQueryApi, type QueryApi } from '../app.ts';
-import type { CoverageAnswer } from '../coverage-answer.ts';
 import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from '../testdata.ts';
 
 const MINUTE = 60_000;

@@ -8,9 +8,9 @@
 import { DIRECTION } from '../../schemas/codes.ts';
 import { ELECTED_SQL } from '../../storage/elections.ts';
 import { spreadSql } from '../../storage/spread.ts';
-import type { Statement } from '../tables.ts';
-import { addressText } from '../values.ts';
-import type { Window } from '../window.ts';
+import type { Statement } from '../sql/tables.ts';
+import { addressText } from '../sql/values.ts';
+import type { Window } from '../sql/window.ts';
 
 export const PORTS_MAX = 1000;
 /** Records are read: only windows up to here. */

@@ -1,14 +1,14 @@
 // Traffic over time, in one series or in one per group with the rest made explicit. Buckets before the first stored
 // record are null, later ones without traffic are zero.
 
-import type { SeriesAnswer } from '../answers.ts';
-import type { DimensionColumn } from '../dimensions.ts';
-import { unseenInterval } from '../interval.ts';
-import type { Metric } from '../metric.ts';
-import { estimateOf, orderColumn, type Sums, varianceOf } from '../metrics-sql.ts';
-import type { Context, Statement } from '../tables.ts';
-import type { NameValue } from '../values.ts';
-import type { Covered, Window } from '../window.ts';
+import type { SeriesAnswer } from '../answers/answers.ts';
+import type { Metric } from '../answers/metric.ts';
+import { unseenInterval } from '../estimates/interval.ts';
+import type { DimensionColumn } from '../sql/dimensions.ts';
+import { estimateOf, orderColumn, type Sums, varianceOf } from '../sql/metrics-sql.ts';
+import type { Context, Statement } from '../sql/tables.ts';
+import type { NameValue } from '../sql/values.ts';
+import type { Covered, Window } from '../sql/window.ts';
 
 export const POINTS_MAX = 2000;
 const POINTS_WANTED = 360;

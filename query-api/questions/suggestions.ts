@@ -7,8 +7,8 @@ import { globMatches } from '../../schemas/glob.ts';
 import { AUTOMATIC_CLASSES, keyToHex, NODE_CLASSES, serviceName } from '../../schemas/keys.ts';
 import { stemOf } from '../../schemas/stem.ts';
 import type { Storage } from '../../storage/storage.ts';
-import type { Context, Statement } from '../tables.ts';
-import { wordsOf } from '../values.ts';
+import type { Context, Statement } from '../sql/tables.ts';
+import { wordsOf } from '../sql/values.ts';
 
 export type Rule = Pick<Application, 'id' | 'name' | 'ports' | 'strict'> & {
   readonly servers: { readonly names?: string[]; readonly prefixes?: string[]; readonly segments?: string[] };

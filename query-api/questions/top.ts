@@ -1,11 +1,11 @@
 // The largest groups of one dimension or a few, with everything beyond the limit as an explicit rest.
 
-import type { TopAnswer } from '../answers.ts';
-import type { DimensionColumn } from '../dimensions.ts';
-import type { Metric } from '../metric.ts';
-import { estimateOf, isRanked, orderColumn, rankedSql, type Sums } from '../metrics-sql.ts';
-import type { Context, Statement } from '../tables.ts';
-import type { NameValue } from '../values.ts';
+import type { TopAnswer } from '../answers/answers.ts';
+import type { Metric } from '../answers/metric.ts';
+import type { DimensionColumn } from '../sql/dimensions.ts';
+import { estimateOf, isRanked, orderColumn, rankedSql, type Sums } from '../sql/metrics-sql.ts';
+import type { Context, Statement } from '../sql/tables.ts';
+import type { NameValue } from '../sql/values.ts';
 
 export interface TopQuestion {
   readonly columns: readonly DimensionColumn[];

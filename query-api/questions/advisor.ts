@@ -1,0 +1,70 @@
+// The advisor as the API sees it: it knows the inventory, which no table can be asked about. Without one, coverage is
+// not known.
+
+import type {
+  AdvisorAnswer,
+  AdvisorQuestion,
+  CellsReport,
+  CoverageReport,
+  HeardExporter,
+} from '../../schemas/coverage.ts';
+import type { MatrixCell } from '../answers/answers.ts';
+import { addressText } from '../sql/values.ts';
+import type { ExporterRow } from './exporters.ts';
+
+export interface Advisor {
+  /** Rejects with a message for people. `undefined`: there is no inventory. */
+  ask(question: AdvisorQuestion): Promise<AdvisorAnswer>;
+}
+
+/** The advisor could not answer; the message says why. */
+export class AdvisorError extends Error {}
+
+/** A matrix waits no longer for its coverage. */
+const MATRIX_MS_MAX = 2000;
+
+/** Kinds of nodes that the inventory has pairs of VMs for. */
+const KINDS = ['app', 'vm', 'host', 'rack'] as const;
+
+export function heardOf(rows: readonly ExporterRow[]): HeardExporter[] {
+  return rows.map(({ address, domain, code, seen }) => ({
+    address: addressText(address),
+    domain,
+    protocol: code,
+    lastSeenMs: Number(seen),
+  }));
+}
+
+export async function askCoverage(
+  advisor: Advisor,
+  question: Omit<Extract<AdvisorQuestion, { question: 'coverage' }>, 'question'>,
+): Promise<CoverageReport | undefined> {
+  return (await ask(advisor, { question: 'coverage', ...question })) as CoverageReport | undefined;
+}
+
+/** Coverage of a matrix and its cells; nulls where nobody can tell. A matrix is not refused for want of it. */
+export async function coverageOfCells(
+  advisor: Advisor | undefined,
+  by: string,
+  heard: readonly HeardExporter[],
+  atMs: number,
+  cells: readonly Pick<MatrixCell, 'src' | 'dst'>[],
+): Promise<CellsReport> {
+  const unknown: CellsReport = { overall: null, cells: cells.map(() => null) };
+  if (!advisor) return unknown;
+  const kind = KINDS.find(name => name === by);
+  const asked = kind ? cells.map(({ src, dst }) => [src.key, dst.key] as const) : [];
+  const report = await Promise.race([
+    ask(advisor, { question: 'cells', heard, atMs, by: kind ?? 'vm', cells: asked }).catch(() => undefined),
+    new Promise<undefined>(resolve => setTimeout(resolve, MATRIX_MS_MAX, undefined).unref()),
+  ]);
+  if (!report) return unknown;
+  const { overall, cells: shares } = report as CellsReport;
+  return kind ? { overall, cells: shares } : { overall, cells: unknown.cells };
+}
+
+function ask(advisor: Advisor, question: AdvisorQuestion): Promise<AdvisorAnswer> {
+  return advisor.ask(question).catch((error: unknown) => {
+    throw new AdvisorError(error instanceof Error ? error.message : String(error), { cause: error });
+  });
+}

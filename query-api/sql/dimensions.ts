@@ -1,0 +1,83 @@
+// What a question may group and filter by, derived from the flow columns. A dimension is one column (`service`,
+// `srcVm`) or, where the columns come in twos, a pair of sender and receiver (`app`, `vm`, `addr`).
+
+import type { Column } from '../../schemas/columns.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { PAIR_KEYS, TRAFFIC_KEYS } from '../../storage/spread.ts';
+import { refuse } from '../http/problem.ts';
+
+/** How the values of a column are written. */
+export type ValueKind = 'node' | 'service' | 'address' | 'mac' | 'code' | 'number';
+
+export interface DimensionColumn {
+  readonly name: string;
+  readonly kind: ValueKind;
+  readonly codes: readonly string[];
+  readonly clickhouse: 'UInt8' | 'UInt16' | 'UInt32' | 'UInt64' | 'IPv6';
+}
+
+const CLICKHOUSE = { u8: 'UInt8', u16: 'UInt16', u32: 'UInt32', u64: 'UInt64', address: 'IPv6' } as const;
+
+function valueKind(column: Column): ValueKind {
+  if (column.name === 'service') return 'service';
+  if (column.codes) return 'code';
+  if (column.kind === 'address') return 'address';
+  if (column.kind === 'u64') return column.stage === 'enriched' ? 'node' : 'mac';
+  return 'number';
+}
+
+const columns = new Map<string, DimensionColumn>(
+  (FLOW_COLUMNS as readonly Column[])
+    .filter(column => column.dimension)
+    .map(column => [
+      column.name,
+      {
+        name: column.name,
+        kind: valueKind(column),
+        codes: column.codes ?? [],
+        clickhouse: CLICKHOUSE[column.kind as keyof typeof CLICKHOUSE],
+      },
+    ]),
+);
+
+/** `app` -> srcApp, dstApp. */
+const pairs = new Map<string, readonly [DimensionColumn, DimensionColumn]>();
+for (const [name, src] of columns) {
+  const dst = name.startsWith('src') ? columns.get(`dst${name.slice(3)}`) : undefined;
+  if (dst) pairs.set(name.slice(3).toLowerCase(), [src, dst]);
+}
+
+/** What people ask for most comes first. */
+export const PAIR_NAMES = [...pairs.keys()].reverse();
+export const COLUMN_NAMES = [...columns.keys()];
+
+export function pairOf(parameter: string, name: string): readonly [DimensionColumn, DimensionColumn] {
+  return (
+    pairs.get(name) ?? refuse(parameter, `"${name}" has no sender and receiver; allowed are ${PAIR_NAMES.join(', ')}`)
+  );
+}
+
+/** The columns of `service`, `vm` or `srcVm,service`. */
+export function columnsOf(parameter: string, text: string): DimensionColumn[] {
+  const found = text.split(',').flatMap(part => {
+    const name = part.trim();
+    const column = columns.get(name);
+    if (column) return [column];
+    return (
+      pairs.get(name) ??
+      refuse(parameter, `"${name}" is no dimension; allowed are ${[...PAIR_NAMES, ...COLUMN_NAMES].join(', ')}`)
+    );
+  });
+  if (found.length > 4) refuse(parameter, 'names more than four columns');
+  if (new Set(found).size < found.length) refuse(parameter, 'names a column twice');
+  return found;
+}
+
+export function columnOrPair(name: string): readonly DimensionColumn[] | undefined {
+  const column = columns.get(name);
+  return column ? [column] : pairs.get(name);
+}
+
+/** Columns that the roll-ups keep; anything else is read from the records. */
+export const TRAFFIC_COLUMNS: ReadonlySet<string> = new Set(TRAFFIC_KEYS);
+export const PAIRS_COLUMNS: ReadonlySet<string> = new Set(PAIR_KEYS);

@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest';
+import { explicitKey, keyToBigint, serviceKey } from '../../schemas/keys.ts';
+import { QuestionError } from '../http/problem.ts';
+import { type Condition, compileFilter, parseFilter } from './filter.ts';
+
+const nodes = new Map([
+  ['web', [11n]],
+  ['db', [22n]],
+  ['a,b', [33n]],
+  ['web-*', [44n, 55n]],
+]);
+
+async function compile(text: string): Promise<Condition> {
+  return compileFilter('filter', parseFilter('filter', text), async () => nodes);
+}
+
+async function faultOf(text: string): Promise<string> {
+  const error = await compile(text).then(
+    () => undefined,
+    (caught: unknown) => caught,
+  );
+  expect(error).toBeInstanceOf(QuestionError);
+  return (error as QuestionError).faults[0]!.reason;
+}
+
+test('terms are joined by and, clauses by or, values by in', async () => {
+  expect(await compile('srcApp=web|db,dstApp!=db;service=tcp/443')).toEqual({
+    sql: '((srcApp IN {f0:Array(UInt64)} AND NOT dstApp IN {f1:Array(UInt64)}) OR (service IN {f2:Array(UInt64)}))',
+    params: { f0: [11n, 22n], f1: [22n], f2: [keyToBigint(serviceKey(6, 443, 443))] },
+    columns: ['srcApp', 'dstApp', 'service'],
+  });
+});
+
+test('a pair means either end, and with != neither end', async () => {
+  expect((await compile('app=web')).sql).toBe('(((srcApp IN {f0:Array(UInt64)} OR dstApp IN {f1:Array(UInt64)})))');
+  expect((await compile('app!=web')).sql).toBe(
+    '((NOT (srcApp IN {f0:Array(UInt64)} OR dstApp IN {f1:Array(UInt64)})))',
+  );
+});
+
+test('nodes are named by name, glob, key and as explicit nodes', async () => {
+  expect((await compile('srcVm=web-*|00000000000000ff|external')).params).toEqual({
+    f0: [44n, 55n, 255n, keyToBigint(explicitKey('external'))],
+  });
+});
+
+test('quotes keep separators inside a value', async () => {
+  expect((await compile('srcApp="a,b"')).params).toEqual({ f0: [33n] });
+});
+
+test('addresses are prefixes, codes are words, numbers have an order', async () => {
+  const condition = await compile('srcAddr=10.1.0.0/16|fd00::/8,locality=same-host,dstPort>=1024');
+  expect(condition.sql).toBe(
+    '(((srcAddr BETWEEN {f0:IPv6} AND {f1:IPv6} OR srcAddr BETWEEN {f2:IPv6} AND {f3:IPv6}) AND locality IN {f4:Array(UInt8)} AND dstPort >= {f5:UInt16}))',
+  );
+  expect(condition.params).toEqual({
+    f0: '::ffff:10.1.0.0',
+    f1: '::ffff:10.1.255.255',
+    f2: 'fd00::',
+    f3: 'fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+    f4: [2],
+    f5: 1024,
+  });
+});
+
+test('what a user writes never becomes SQL', async () => {
+  const condition = await compile('srcApp="web"');
+  expect(condition.sql).not.toContain('web');
+  expect(await faultOf(`srcApp="') OR 1=1 --"`)).toContain('nothing is named');
+});
+
+test.each([
+  ['srcApp', 'is no term'],
+  ['bytes=5', '"bytes" is no column; allowed are app, rack, host, vm'],
+  ['srcApp=', 'lacks a value'],
+  ['srcApp="web', 'quotation mark'],
+  ['srcApp>web', 'has no order'],
+  ['srcApp=nobody', 'nothing is named "nobody"'],
+  ['service=http', 'is no service; write tcp/443'],
+  ['srcAddr=300.1.1.1', 'is an address or a prefix'],
+  ['vlan=70000', 'whole number from 0 to 65535'],
+  ['locality=moon', 'locality is one of unknown, same-vswitch'],
+  ['srcMac=xyz', 'is no MAC address'],
+  [Array(51).fill('vlan=1').join(','), 'more than 50 terms'],
+  [`vlan=${Array(201).fill('1').join('|')}`, 'more than 200 values'],
+])('%s is refused and says what is allowed', async (text, reason) => {
+  expect(await faultOf(text)).toContain(reason);
+});

@@ -1,0 +1,91 @@
+// Which tables answer a question, and asking them at a moment when they agree.
+//
+// Views keep the traffic tables complete with every insert. VM pairs and unelected traffic are rolled up by a pass once
+// a minute: rows stored before `passedThrough` are in its tables, later ones are read from the records. A pass that
+// runs or ends while a question is on its way could be seen half; the question is asked again then.
+
+import type { Storage } from '../../storage/storage.ts';
+import type { Metric } from '../answers/metric.ts';
+import { PAIRS_COLUMNS, TRAFFIC_COLUMNS } from './dimensions.ts';
+import type { Condition } from './filter.ts';
+import { readHistory } from './history.ts';
+import { isRanked } from './metrics-sql.ts';
+import { type Relation, relationOf, type Source } from './relation.ts';
+import { type Asked, alignWindow, type Covered, coveredPart, type Window } from './window.ts';
+
+export interface Statement {
+  readonly sql: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+export interface Context {
+  readonly window: Window;
+  readonly covered: Covered;
+  readonly relation: Relation;
+}
+
+export interface Rows<T> {
+  readonly rows: T[];
+  readonly window: Window;
+  /** Undefined when nothing of the window has been observed. */
+  readonly covered: Covered | undefined;
+  readonly tables: readonly string[];
+  /** Whether unelected traffic takes part. */
+  readonly unelected: boolean;
+  /** False when a pass or a swap of partitions never stood still: a minute of records may be missing or counted twice. */
+  readonly steady: boolean;
+}
+
+export interface Question {
+  readonly asked: Asked;
+  readonly metric: Metric;
+  readonly columns: readonly string[];
+  readonly condition: Condition;
+}
+
+const TRIES_MAX = 20;
+const RETRY_MS = 100;
+
+export async function askTables<T>(
+  storage: Storage,
+  question: Question,
+  nowMs: number,
+  statement: (context: Context) => Statement,
+): Promise<Rows<T>> {
+  const columns = [...new Set([...question.columns, ...question.condition.columns])];
+  const source = sourceOf(columns);
+  const ranked = isRanked(question.metric);
+  for (let tries = 1; ; tries++) {
+    const before = await readHistory(storage, question.asked);
+    const needsPass = source === 'pairs' || (source === 'traffic' && before.unelected);
+    if (needsPass && before.passing && tries < TRIES_MAX) {
+      await new Promise(resolve => setTimeout(resolve, RETRY_MS));
+      continue;
+    }
+    const window = alignWindow(question.asked, before.unelected || source === 'pairs', ranked);
+    const covered = coveredPart(window, before.firstS, Math.floor(nowMs / 1000));
+    if (!covered) return { rows: [], window, covered, tables: [], unelected: before.unelected, steady: true };
+    const relation = relationOf({
+      source,
+      window,
+      columns,
+      condition: question.condition,
+      unelected: before.unelected,
+      passedThroughS: before.passedThroughS,
+    });
+    const { sql, params } = statement({ window, covered, relation });
+    const rows = await storage.select<T>(sql, params);
+    if (!needsPass)
+      return { rows, window, covered, tables: relation.tables, unelected: before.unelected, steady: true };
+    const after = await readHistory(storage, question.asked);
+    const steady = !after.passing && before.passedThroughS === after.passedThroughS && before.swap === after.swap;
+    if (steady || tries >= TRIES_MAX)
+      return { rows, window, covered, tables: relation.tables, unelected: before.unelected, steady };
+    await new Promise(resolve => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+function sourceOf(columns: readonly string[]): Source {
+  if (columns.every(name => TRAFFIC_COLUMNS.has(name))) return 'traffic';
+  return columns.every(name => PAIRS_COLUMNS.has(name)) ? 'pairs' : 'flows';
+}

@@ -1,0 +1,94 @@
+// The time a question is about: `from` and `to` as text, the resolution that fits, and the window aligned outward to
+// it. The answer states both: answers about the same aligned window add up to the same total.
+
+import { FIVE_MINUTES_S } from '../../storage/elections.ts';
+import { refuse } from '../http/problem.ts';
+
+const MINUTE_S = 60;
+const HOUR_S = 3600;
+const DAY_S = 86_400;
+
+export type Resolution = 60 | 300 | 3600;
+
+/** Whole seconds since the epoch; `to` is excluded. */
+export interface Window {
+  readonly fromS: number;
+  readonly toS: number;
+  readonly resolutionS: Resolution;
+}
+
+/** Minutes are used up to here, five minutes up to the next bound, hours beyond. */
+const MINUTES_S_MAX = 6 * HOUR_S;
+const FIVE_MINUTES_S_MAX = 14 * DAY_S;
+const WINDOW_S_MAX = 1000 * DAY_S;
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: MINUTE_S, h: HOUR_S, d: DAY_S, w: 7 * DAY_S };
+const RELATIVE = /^now(?:-(\d{1,9})([smhdw]))?$/;
+const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})$/;
+
+/** Milliseconds since the epoch of `2026-01-31T12:00:00Z`, `now`, `now-15m`. */
+export function parseTime(parameter: string, text: string, nowMs: number): number {
+  const relative = RELATIVE.exec(text);
+  if (relative) return nowMs - Number(relative[1] ?? 0) * (UNITS[relative[2] ?? 's'] ?? 0) * 1000;
+  // A plus sign in a query string is a space when it was not escaped.
+  const absolute = text.replace(/ (\d{2}:\d{2})$/, '+$1');
+  const ms = RFC3339.test(absolute) ? Date.parse(absolute.replace(/^(.{10})[t ]/, '$1T')) : Number.NaN;
+  if (Number.isNaN(ms))
+    refuse(
+      parameter,
+      `"${text}" is no time; write an RFC 3339 time (2026-01-31T12:00:00Z), now, or now-15m with s, m, h, d or w`,
+    );
+  return ms;
+}
+
+export interface Asked {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export function parseAsked(from: string, to: string, nowMs: number): Asked {
+  const fromMs = parseTime('from', from, nowMs);
+  const toMs = parseTime('to', to, nowMs);
+  if (fromMs >= toMs)
+    refuse(
+      'from',
+      `must lie before to; it is ${new Date(fromMs).toISOString()}, to is ${new Date(toMs).toISOString()}`,
+    );
+  if (fromMs < 0) refuse('from', 'lies before 1970');
+  if (toMs > nowMs + DAY_S * 1000) refuse('to', 'lies more than a day ahead');
+  if (toMs - fromMs > WINDOW_S_MAX * 1000) refuse('from', 'lies more than 1000 days before to');
+  return { fromMs, toMs };
+}
+
+/**
+ * Minutes only where nothing needs more: unelected traffic is decided per five minutes, VM pairs are kept per five
+ * minutes, and a p95 is one of five-minute buckets.
+ */
+export function alignWindow({ fromMs, toMs }: Asked, needsFiveMinutes: boolean, ranked: boolean): Window {
+  const lengthS = (toMs - fromMs) / 1000;
+  let resolutionS: Resolution = HOUR_S;
+  if (lengthS <= FIVE_MINUTES_S_MAX || ranked) resolutionS = FIVE_MINUTES_S;
+  if (lengthS <= MINUTES_S_MAX && !needsFiveMinutes && !ranked) resolutionS = MINUTE_S;
+  const step = resolutionS * 1000;
+  return { fromS: (Math.floor(fromMs / step) * step) / 1000, toS: (Math.ceil(toMs / step) * step) / 1000, resolutionS };
+}
+
+/** What of a window has been observed: from the first stored bucket until now. Undefined when nothing has. */
+export interface Covered {
+  readonly fromS: number;
+  readonly toS: number;
+  /** Buckets that are over; the open one only when there is no other. */
+  readonly closedBeforeS: number;
+  readonly closedBuckets: number;
+}
+
+export function coveredPart(window: Window, firstS: number | undefined, nowS: number): Covered | undefined {
+  if (firstS === undefined) return undefined;
+  const step = window.resolutionS;
+  const fromS = Math.max(window.fromS, Math.floor(firstS / step) * step);
+  const toS = Math.min(window.toS, Math.max(nowS, fromS + 1));
+  if (fromS >= window.toS) return undefined;
+  const over = Math.floor(toS / step) * step;
+  const closedBeforeS = over > fromS ? over : fromS + step;
+  return { fromS, toS, closedBeforeS, closedBuckets: (closedBeforeS - fromS) / step };
+}
