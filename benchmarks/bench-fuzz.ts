@@ -7,7 +7,7 @@
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { readCapture } from '../collector/capture.ts';
+import { readCapture } from '../collector/captures/capture.ts';
 import { readCorpus } from '../collector/conformance/corpus.ts';
 import { type Limits, STEPS_PER_DATAGRAM_MAX } from '../collector/decode/context.ts';
 import { Decoder } from '../collector/decode/decoder.ts';

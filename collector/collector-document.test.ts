@@ -6,8 +6,8 @@ import { RATE_SOURCES } from '../schemas/codes.ts';
 import { CONFIGURATION_KEYS, flagOf } from '../schemas/configuration.ts';
 import type { CounterSpec } from '../service/counters.ts';
 import { METRIC_PREFIX } from '../service/metrics.ts';
-import * as counters from './counters.ts';
 import { FAULTS } from './decode/faults.ts';
+import * as counters from './threads/counters.ts';
 
 const text = readFileSync(new URL('../docs/COLLECTOR.md', import.meta.url), 'utf8');
 

@@ -11,14 +11,27 @@ import { type CounterSpecs, type Counters, openCounters } from '../service/count
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
-import { ENCODER_COUNTERS, FAULT_COUNTERS, SOCKET_COUNTERS, STREAM_COUNTERS, WORKER_COUNTERS } from './counters.ts';
 import type { Change } from './decode/exporters/template-store.ts';
 import type { MappedElement } from './decode/templated/elements.ts';
-import { loadElements } from './element-registry.ts';
-import { createKernelDrops } from './kernel-drops.ts';
-import type { EncoderData, EncoderMessage, Transport, WorkerData, WorkerMessage, WorkerOrder } from './messages.ts';
-import { openTemplateJournal, type TemplateJournal } from './template-journal.ts';
-import { readCredentials } from './tls-credentials.ts';
+import { loadElements } from './elements/element-registry.ts';
+import { openTemplateJournal, type TemplateJournal } from './journal/template-journal.ts';
+import { createKernelDrops } from './receive/kernel-drops.ts';
+import { readCredentials } from './streams/tls-credentials.ts';
+import {
+  ENCODER_COUNTERS,
+  FAULT_COUNTERS,
+  SOCKET_COUNTERS,
+  STREAM_COUNTERS,
+  WORKER_COUNTERS,
+} from './threads/counters.ts';
+import type {
+  EncoderData,
+  EncoderMessage,
+  Transport,
+  WorkerData,
+  WorkerMessage,
+  WorkerOrder,
+} from './threads/messages.ts';
 
 const RESTART_DELAY_MS = 500;
 const DROPS_INTERVAL_MS = 1000;
@@ -123,7 +136,7 @@ export function createCollector(
         ? { streams: streamCounters.buffer }
         : journal && { known: [...journal.store.changes()] }),
     };
-    const thread = new Worker(new URL('./receive-worker.ts', import.meta.url), {
+    const thread = new Worker(new URL('./receive/receive-worker.ts', import.meta.url), {
       workerData: data,
       transferList: [port1],
     });
@@ -181,7 +194,7 @@ export function createCollector(
         journalTimer = setInterval(() => tellWorkers(journal!.expire(Date.now()), -1), JOURNAL_EXPIRE_MS);
       }
       const data: EncoderData = { configuration, counters: encoderCounters.buffer, spool, announce };
-      encoder = new Worker(new URL('./encoder-thread.ts', import.meta.url), {
+      encoder = new Worker(new URL('./encode/encoder-thread.ts', import.meta.url), {
         workerData: data,
         transferList: [announce],
       });

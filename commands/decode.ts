@@ -5,8 +5,8 @@ import {
   type DecodeFormat,
   decodeFiles,
   ELEMENT_FORMATS,
-} from '../collector/decode-command/decode-files.ts';
-import { loadElements } from '../collector/element-registry.ts';
+} from '../collector/captures/decode/decode-files.ts';
+import { loadElements } from '../collector/elements/element-registry.ts';
 import type { Column } from '../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { parseCommand, usageError } from './command-line.ts';

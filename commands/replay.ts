@@ -1,6 +1,6 @@
 // `hairpin replay FILE`
 
-import { replayCapture } from '../collector/replay.ts';
+import { replayCapture } from '../collector/captures/replay.ts';
 import { parseClock } from '../schemas/clock.ts';
 import { numberFlag, parseCommand, usageError } from './command-line.ts';
 

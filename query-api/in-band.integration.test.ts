@@ -25,7 +25,7 @@ import {
   u32,
   zeros,
 } from '../collector/decode/testdata.ts';
-import { createFactTable } from '../collector/fact-table.ts';
+import { createFactTable } from '../collector/reports/fact-table.ts';
 import { ENRICHER_COUNTERS } from '../enricher/counters.ts';
 import { createEnricher } from '../enricher/enricher.ts';
 import { createFakeSource, createSignal } from '../enricher/fakes.ts';

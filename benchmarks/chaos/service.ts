@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { dropsIn } from '../../collector/kernel-drops.ts';
+import { dropsIn } from '../../collector/receive/kernel-drops.ts';
 import { freeTcpPort, freeUdpPort } from '../../commands/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../hairpin.ts', import.meta.url));

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { onPath, requireTool } from '../../service/test-requirements.ts';
-import { readCapture } from '../capture.ts';
+import { readCapture } from '../captures/capture.ts';
 import { CORPUS } from '../decode/testdata.ts';
 import type { Agreement } from './agreement.ts';
 import { compareCorpus } from './comparisons.ts';

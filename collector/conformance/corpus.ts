@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { type CapturedDatagram, readCapture } from '../capture.ts';
+import { type CapturedDatagram, readCapture } from '../captures/capture.ts';
 import { Bench, CORPUS, CORPUS_GROUPS, type Row } from '../decode/testdata.ts';
 
 /** Expected values of other decoders and descriptions of the files; everything else is export datagrams or packets. */

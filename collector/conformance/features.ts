@@ -3,11 +3,11 @@
 
 import { decode, type Feature, packet, packetCases, sflow, testsOf } from './proof.ts';
 
-const stream = (...titles: readonly string[]) => testsOf('collector/ipfix-stream.test.ts', ...titles);
-const tls = (...titles: readonly string[]) => testsOf('collector/ipfix-tls.test.ts', ...titles);
-const registry = (...titles: readonly string[]) => testsOf('collector/element-registry.test.ts', ...titles);
+const stream = (...titles: readonly string[]) => testsOf('collector/streams/ipfix-stream.test.ts', ...titles);
+const tls = (...titles: readonly string[]) => testsOf('collector/streams/ipfix-tls.test.ts', ...titles);
+const registry = (...titles: readonly string[]) => testsOf('collector/elements/element-registry.test.ts', ...titles);
 const allElements = (...titles: readonly string[]) =>
-  testsOf('collector/decode-command/all-elements.oracle.test.ts', ...titles);
+  testsOf('collector/captures/decode/all-elements.oracle.test.ts', ...titles);
 const logstash = (...names: readonly string[]) => names.map(name => `logstash-codec-netflow/${name}`);
 
 export interface FeatureGroup {
@@ -235,7 +235,10 @@ const PROTOCOLS: readonly Feature[] = [
         'commands/ipfix-stream.integration.test.ts',
         'stores what softflowd exports over TCP: flows, packets and bytes are those of the packets',
       ),
-      ...testsOf('collector/connections.test.ts', 'with column buffers %s exporters wait, and not a row is dropped'),
+      ...testsOf(
+        'collector/streams/connections.test.ts',
+        'with column buffers %s exporters wait, and not a row is dropped',
+      ),
     ],
     note: 'softflowd is the exporter of one test',
   },
@@ -270,7 +273,10 @@ const PROTOCOLS: readonly Feature[] = [
     feature: 'IPFIX files',
     standard: 'RFC 5655',
     captures: ['ipfixcol/*'],
-    tests: testsOf('collector/capture.test.ts', 'of IPFIX messages one after the other is split, and the rest is kept'),
+    tests: testsOf(
+      'collector/captures/capture.test.ts',
+      'of IPFIX messages one after the other is split, and the rest is kept',
+    ),
     note: 'as input of `hairpin decode`',
   },
   {
@@ -328,7 +334,7 @@ const STATE: readonly Feature[] = [
     standard: '-',
     tests: [
       ...testsOf(
-        'collector/template-journal.test.ts',
+        'collector/journal/template-journal.test.ts',
         'opened again knows what was told, and serves a decoder with it',
         'cut off at any byte knows every whole change before, and goes on',
       ),
@@ -572,7 +578,7 @@ const STATE: readonly Feature[] = [
         'query-api/in-band.integration.test.ts',
         'IPFIX interface names show beside the exporter, by ifIndex, also in its other domains',
       ),
-      ...testsOf('collector/fact-table.test.ts', 'a fact is handed over as a row, once'),
+      ...testsOf('collector/reports/fact-table.test.ts', 'a fact is handed over as a row, once'),
       ...testsOf(
         'inventory/sources/stations.test.ts',
         'without any document, the MACs of told stations are VMs with name, host and automatic node',

@@ -342,7 +342,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
         'a datagram of 65,507 bytes is read to its end',
         'what no datagram can hold is cut, not read outside',
       ),
-      ...testsOf('collector/kernel-drops.test.ts', 'what the kernel drops at a full receive buffer is counted'),
+      ...testsOf('collector/receive/kernel-drops.test.ts', 'what the kernel drops at a full receive buffer is counted'),
     ],
   },
   {

@@ -3,7 +3,7 @@
 // interfaces, over which both are summed.
 
 import { readFileSync } from 'node:fs';
-import { readCapture } from '../capture.ts';
+import { readCapture } from '../captures/capture.ts';
 import { Bench, CORPUS, type Row } from '../decode/testdata.ts';
 import { Agreement } from './agreement.ts';
 

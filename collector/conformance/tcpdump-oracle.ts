@@ -3,10 +3,10 @@
 
 import { readFileSync } from 'node:fs';
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
-import { type CapturedDatagram, readCapture } from '../capture.ts';
+import { type CapturedDatagram, readCapture } from '../captures/capture.ts';
+import { ElementPrinter } from '../captures/decode/all-elements.ts';
 import { Bench, CORPUS, type Row } from '../decode/testdata.ts';
-import { ElementPrinter } from '../decode-command/all-elements.ts';
-import { builtInElements } from '../element-registry.ts';
+import { builtInElements } from '../elements/element-registry.ts';
 import { Agreement } from './agreement.ts';
 
 type Members = { readonly [name: string]: string | number | Members };

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { createBatch } from '../../schemas/batch.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { requireTool } from '../../service/test-requirements.ts';
-import type { CapturedDatagram } from '../capture.ts';
+import type { CapturedDatagram } from '../captures/capture.ts';
 import { readCorpus, type Unit } from '../conformance/corpus.ts';
 import { reasonWithoutRecords } from '../conformance/without-records.ts';
 import { RECORDS_PER_DATAGRAM_MAX, STEPS_PER_DATAGRAM_MAX } from './context.ts';

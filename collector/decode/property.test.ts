@@ -8,7 +8,7 @@ import { arrayOf, clearBatch, createBatch } from '../../schemas/batch.ts';
 import { KINDS } from '../../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { requireTool } from '../../service/test-requirements.ts';
-import { readCapture } from '../capture.ts';
+import { readCapture } from '../captures/capture.ts';
 import { RECORDS_PER_DATAGRAM_MAX } from './context.ts';
 import { Decoder } from './decoder.ts';
 import type { FlowBatch } from './flow-batch.ts';

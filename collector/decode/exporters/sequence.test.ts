@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { requireTool } from '../../../service/test-requirements.ts';
-import { readCapture } from '../../capture.ts';
+import { readCapture } from '../../captures/capture.ts';
 import {
   Bench,
   CORPUS,

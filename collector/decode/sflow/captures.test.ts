@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { requireTool } from '../../../service/test-requirements.ts';
-import { readCapture } from '../../capture.ts';
+import { readCapture } from '../../captures/capture.ts';
 import type { Fact } from '../facts.ts';
 import { Bench, CORPUS } from '../testdata.ts';
 

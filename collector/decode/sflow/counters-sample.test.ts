@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { formatAddress, formatMac, wordsOfRow } from '../../../schemas/address.ts';
 import { requireTool } from '../../../service/test-requirements.ts';
-import { readCapture } from '../../capture.ts';
+import { readCapture } from '../../captures/capture.ts';
 import { type Fact, NAME_BYTES_MAX } from '../facts.ts';
 import {
   Bench,

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { requireTool } from '../../../service/test-requirements.ts';
-import { readCapture } from '../../capture.ts';
+import { readCapture } from '../../captures/capture.ts';
 import { CORPUS } from '../testdata.ts';
 import { type StructureKind, sflowStructureName } from './structures.ts';
 

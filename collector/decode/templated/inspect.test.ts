@@ -1,7 +1,7 @@
 // What the inspector reads. Every record of the captures that NetGauze decodes is compared in collector/conformance.
 
 import { describe, expect, test } from 'vitest';
-import { builtInElements } from '../../element-registry.ts';
+import { builtInElements } from '../../elements/element-registry.ts';
 import {
   Bench,
   type Bytes,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { requireTool } from '../../../service/test-requirements.ts';
-import { readCapture } from '../../capture.ts';
+import { readCapture } from '../../captures/capture.ts';
 import {
   Bench,
   type Bytes,

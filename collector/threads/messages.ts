@@ -1,0 +1,80 @@
+// What the threads of the collector say to each other.
+
+import type { MessagePort } from 'node:worker_threads';
+import type { BatchKind } from '../../schemas/batch.ts';
+import type { Configuration } from '../../schemas/configuration.ts';
+import type { FactRow } from '../../schemas/facts.ts';
+import type { SpoolSettings } from '../../transport/spool.ts';
+import type { Change } from '../decode/exporters/template-store.ts';
+import type { MappedElement } from '../decode/templated/elements.ts';
+
+/** Worker to encoder: the column buffers of a batch, transferred. */
+export interface FilledBatch {
+  readonly kind: Exclude<BatchKind, 'facts'>;
+  readonly sequence: number;
+  readonly rows: number;
+  readonly buffers: ArrayBuffer[];
+}
+
+/** Worker to encoder: a batch of facts, which has texts and no column buffers. */
+export interface FilledFacts {
+  readonly kind: 'facts';
+  readonly sequence: number;
+  readonly facts: readonly FactRow[];
+}
+
+/** Encoder to worker: buffers of flow columns, zeroed, to fill again. */
+export interface FreeBuffers {
+  readonly buffers: ArrayBuffer[];
+}
+
+export interface WorkerData {
+  readonly configuration: Configuration;
+  readonly worker: number;
+  readonly counters: SharedArrayBuffer;
+  readonly faults: SharedArrayBuffer;
+  /** Elements that the installation maps to columns. */
+  readonly mapped: readonly MappedElement[];
+  /** Counters of the connections: this worker takes IPFIX over TCP and TLS, and no datagrams. */
+  readonly streams?: SharedArrayBuffer;
+  /** What the journal knew when the worker was started; undefined without a journal. */
+  readonly known?: readonly Change[];
+  readonly toEncoder: MessagePort;
+}
+
+/** Main thread to worker. */
+export type WorkerOrder =
+  | { readonly type: 'stop' }
+  /** What another worker has learned. */
+  | { readonly type: 'changes'; readonly changes: readonly Change[] };
+
+export type Transport = 'UDP' | 'TCP' | 'TLS';
+
+export type WorkerMessage =
+  | {
+      readonly type: 'listening';
+      readonly ports: Readonly<Record<Transport, readonly number[]>>;
+      readonly bufferBytes: number;
+    }
+  | {
+      readonly type: 'failed';
+      readonly code: string;
+      readonly transport: Transport;
+      readonly port: number;
+      readonly message: string;
+    }
+  /** What this worker has learned, for the journal. */
+  | { readonly type: 'changes'; readonly changes: readonly Change[] }
+  | { readonly type: 'stopped' };
+
+export interface EncoderData {
+  readonly configuration: Configuration;
+  readonly counters: SharedArrayBuffer;
+  readonly spool: SpoolSettings;
+  /** Tokens of stored batches go here. */
+  readonly announce: MessagePort;
+}
+
+export type EncoderMessage =
+  | { readonly type: 'worker'; readonly worker: number; readonly epoch: string; readonly port: MessagePort }
+  | { readonly type: 'stop' };
