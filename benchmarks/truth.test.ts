@@ -12,9 +12,9 @@ import { createBatch } from '../schemas/batch.ts';
 import { COUNT_REASON } from '../schemas/codes.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { keyToBigint } from '../schemas/keys.ts';
+import { type Recorded, record, START_MS } from '../testing/data/load.ts';
 import { EXPORT_PROTOCOLS, type ExportProtocol } from './load/data-centre.ts';
 import { documentsOf } from './load/documents.ts';
-import { type Recorded, record, START_MS } from './load/testdata.ts';
 
 interface Outcome {
   readonly matrix: Record<string, number>;

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { record } from './load/testdata.ts';
+import { record } from '../testing/data/load.ts';
 import type { Truth } from './load/truth.ts';
 import { type MatrixAnswer, verify } from './verify.ts';
 

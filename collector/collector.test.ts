@@ -16,10 +16,6 @@ import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics, type Metrics } from '../service/metrics.ts';
-import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
-import { openSpool, tokenOfFile } from '../transport/spool.ts';
-import { createCollector } from './collector.ts';
-import { vxlan } from './decode/packet/testdata.ts';
 import {
   ethernet,
   hex,
@@ -37,7 +33,11 @@ import {
   u32,
   u64,
   zeros,
-} from './decode/testdata.ts';
+} from '../testing/data/datagrams.ts';
+import { vxlan } from '../testing/data/packets.ts';
+import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
+import { openSpool, tokenOfFile } from '../transport/spool.ts';
+import { createCollector } from './collector.ts';
 
 const RECORDS = 30;
 const log = createLog('test', 'error');

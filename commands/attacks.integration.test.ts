@@ -11,7 +11,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LoadSummary, runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
-import { type RunningHairpin, startHairpin, until } from './spawned.ts';
+import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 const TOKEN = 'hp_the-token-of-the-test';
 const RATE = 4000;

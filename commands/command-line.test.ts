@@ -13,10 +13,10 @@ import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, describe, expect, test } from 'vitest';
 import { pcapOf } from '../benchmarks/pcap-writer.ts';
-import { netflow5, record5 } from '../collector/decode/testdata.ts';
 import { CONFIGURATION_KEYS, flagOf } from '../schemas/configuration.ts';
 import { DocumentError } from '../schemas/documents.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
+import { netflow5, record5 } from '../testing/data/datagrams.ts';
 import { numberFlag, parseCommand } from './command-line.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));

@@ -5,7 +5,6 @@ import { type Advisor, createAdvisor } from '../analysis/coverage/advisor.ts';
 import type { MatrixAnswer } from '../query-api/answers/answers.ts';
 import type { CoverageAnswer } from '../query-api/answers/coverage-answer.ts';
 import { createQueryApi, type QueryApi } from '../query-api/app.ts';
-import { encodeExporters, encodeFlows, flow } from '../query-api/testdata.ts';
 import { PROTOCOL } from '../schemas/codes.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import { hashedKey, keyToBigint } from '../schemas/keys.ts';
@@ -13,7 +12,8 @@ import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { migrate } from '../storage/migrate.ts';
-import { startTestServer, type TestServer } from '../storage/testdata.ts';
+import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
+import { encodeExporters, encodeFlows, flow } from '../testing/data/stored-rows.ts';
 
 const HISTORY = { inventorySources: [], inventoryStaleMs: 3_600_000, inventoryUnknownMs: 86_400_000 };
 const MINUTE = 60_000;

@@ -10,7 +10,7 @@ import { afterAll, expect, test } from 'vitest';
 import { runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
 import type { MatrixAnswer } from '../query-api/answers/answers.ts';
-import { freeTcpPort, freeUdpPort, startHairpin, until } from './spawned.ts';
+import { freeTcpPort, freeUdpPort, startHairpin, until } from '../testing/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-demo-test-'));

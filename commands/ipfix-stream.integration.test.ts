@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pcapOf } from '../benchmarks/pcap-writer.ts';
-import { ipfix, set, template, u32, u64 } from '../collector/decode/testdata.ts';
-import { onPath, requireTool } from '../service/test-requirements.ts';
-import { freeTcpPort, type RunningHairpin, startHairpin, until } from './spawned.ts';
+import { ipfix, set, template, u32, u64 } from '../testing/data/datagrams.ts';
+import { onPath, requireTool } from '../testing/requirements.ts';
+import { freeTcpPort, type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
 process.env['PATH'] = `${process.env['PATH']}:/usr/sbin:/sbin`;

@@ -12,7 +12,7 @@ import { loadConfiguration } from '../schemas/configuration.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
 import { createEmbeddedServer } from '../storage/embedded.ts';
-import { freeUdpPort, startHairpin, until } from './spawned.ts';
+import { freeUdpPort, startHairpin, until } from '../testing/spawned.ts';
 
 const RATE = 20_000;
 const KILL_AFTER_MS = 3500;

@@ -2,9 +2,9 @@
 // sending interface's own counters say what it should have seen.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { onPath, requireTool } from '../service/test-requirements.ts';
-import { type Lab, labPossible, openLab } from './openvswitch-lab.ts';
-import { type RunningHairpin, startHairpin, until } from './spawned.ts';
+import { type Lab, labPossible, openLab } from '../testing/labs/openvswitch-lab.ts';
+import { onPath, requireTool } from '../testing/requirements.ts';
+import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 process.env['PATH'] = `${process.env['PATH']}:/usr/sbin:/sbin`;
 const present =

@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { ip4, netflow5, record5 } from '../collector/decode/testdata.ts';
-import { startHairpin, until } from './spawned.ts';
+import { ip4, netflow5, record5 } from '../testing/data/datagrams.ts';
+import { startHairpin, until } from '../testing/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
 const RECORDS = 20;

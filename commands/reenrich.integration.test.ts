@@ -14,7 +14,7 @@ import type { ReenrichmentAnswer } from '../query-api/maintenance/reenrichments.
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
 import { createEmbeddedServer } from '../storage/embedded.ts';
-import { freeUdpPort, startHairpin, until } from './spawned.ts';
+import { freeUdpPort, startHairpin, until } from '../testing/spawned.ts';
 
 const RATE = 10_000;
 const BYTES_BASE = 1_000_000;

@@ -13,7 +13,7 @@ import { parseLoadOptions } from '../benchmarks/load/options.ts';
 import { createRandom } from '../benchmarks/load/random.ts';
 import { createLog } from '../service/log.ts';
 import { createEmbeddedServer } from '../storage/embedded.ts';
-import { type RunningHairpin, startHairpin, until } from './spawned.ts';
+import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-running-'));

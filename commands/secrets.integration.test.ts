@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLog } from '../service/log.ts';
 import { createEmbeddedServer, type EmbeddedServer } from '../storage/embedded.ts';
-import { startHairpin } from './spawned.ts';
+import { startHairpin } from '../testing/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
 const SECRETS = {

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
 import { type ClickHouse, shardsOf } from '../storage/client.ts';
-import { startTestShards, type TestShards } from '../storage/testdata.ts';
-import { type RunningHairpin, startHairpin, until } from './spawned.ts';
+import { startTestShards, type TestShards } from '../testing/clickhouse.ts';
+import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 const DATABASE = 'sharded';
 const WAIT_MS_MAX = 60_000;

@@ -11,7 +11,7 @@ import { runSimulation } from '../benchmarks/simulation/run.ts';
 import type { TruthV2 } from '../benchmarks/simulation/truth.ts';
 import { verify } from '../benchmarks/verify.ts';
 import type { CoverageAnswer } from '../query-api/answers/coverage-answer.ts';
-import { type RunningHairpin, startHairpin, until } from './spawned.ts';
+import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-simulation-test-'));

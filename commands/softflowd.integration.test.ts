@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pcapOf } from '../benchmarks/pcap-writer.ts';
-import { onPath, requireTool } from '../service/test-requirements.ts';
-import { freeUdpPort, type RunningHairpin, startHairpin, until } from './spawned.ts';
+import { onPath, requireTool } from '../testing/requirements.ts';
+import { freeUdpPort, type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`;
 process.env['PATH'] = PATH;

@@ -7,11 +7,11 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { ipfix, ipfixOptions, netflow9, set, template, u32, v9Options } from '../collector/decode/testdata.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
 import { createEmbeddedServer } from '../storage/embedded.ts';
-import { freeUdpPort, type RunningHairpin, startHairpin, until } from './spawned.ts';
+import { ipfix, ipfixOptions, netflow9, set, template, u32, v9Options } from '../testing/data/datagrams.ts';
+import { freeUdpPort, type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 const data = mkdtempSync(join(tmpdir(), 'hairpin-templates-'));
 afterAll(() => rmSync(data, { recursive: true, force: true }));

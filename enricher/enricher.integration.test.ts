@@ -10,11 +10,11 @@ import { keyToBigint } from '../schemas/keys.ts';
 import { openCounters } from '../service/counters.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { migrate } from '../storage/migrate.ts';
-import { startTestServer, type TestServer } from '../storage/testdata.ts';
+import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
+import { batchOf, LIMITS, type Row } from '../testing/data/enrichment.ts';
+import { createFakeSource, createSignal, decodedArrow } from '../testing/fakes.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { batchKey, createEnricher } from './enricher.ts';
-import { createFakeSource, createSignal, decodedArrow } from './fakes.ts';
-import { batchOf, LIMITS, type Row } from './testdata.ts';
 
 let server: TestServer;
 let storage: ClickHouse;

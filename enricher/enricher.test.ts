@@ -18,10 +18,10 @@ import { inventoryChecker } from '../schemas/inventory.ts';
 import { keyToBigint } from '../schemas/keys.ts';
 import { openCounters } from '../service/counters.ts';
 import { StorageError, type StoredFact } from '../storage/storage.ts';
+import { batchOf, LIMITS, NOW, type Row } from '../testing/data/enrichment.ts';
+import { createFakeSource, createFakeStorage, createSignal, decodedArrow } from '../testing/fakes.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { batchKey, createEnricher, type Enricher } from './enricher.ts';
-import { createFakeSource, createFakeStorage, createSignal, decodedArrow } from './fakes.ts';
-import { batchOf, LIMITS, NOW, type Row } from './testdata.ts';
 
 const enrichers: Enricher[] = [];
 afterEach(async () => {

@@ -7,12 +7,12 @@ import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
 import { migrate } from '../storage/migrate.ts';
 import type { ServiceSeen } from '../storage/storage.ts';
-import { startTestServer, type TestServer } from '../storage/testdata.ts';
+import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
+import { batchOf } from '../testing/data/enrichment.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { createServicesExchange } from './services-exchange.ts';
 import { createLearnedServices } from './stages/learned-services.ts';
 import { ephemeralBits } from './stages/server-side.ts';
-import { batchOf } from './testdata.ts';
 
 const HOUR = 3_600_000;
 const NOW = Math.floor(Date.now() / 1000) * 1000;

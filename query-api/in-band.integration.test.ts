@@ -8,6 +8,20 @@ import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Decoder } from '../collector/decode/decoder.ts';
 import type { FlowBatch as DecodedBatch } from '../collector/decode/flow-batch.ts';
+import { createFactTable } from '../collector/reports/fact-table.ts';
+import { ENRICHER_COUNTERS } from '../enricher/counters.ts';
+import { createEnricher } from '../enricher/enricher.ts';
+import { encodeArrow } from '../schemas/arrow.ts';
+import { createBatch } from '../schemas/batch.ts';
+import { loadConfiguration } from '../schemas/configuration.ts';
+import { encodeFacts } from '../schemas/fact-batch.ts';
+import { FACT_LIFE_MS } from '../schemas/facts.ts';
+import { DECODED_COLUMNS } from '../schemas/flow.ts';
+import { openCounters } from '../service/counters.ts';
+import { createMetrics } from '../service/metrics.ts';
+import type { ClickHouse } from '../storage/client.ts';
+import { migrate } from '../storage/migrate.ts';
+import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import {
   type Bytes,
   ethernet,
@@ -24,26 +38,12 @@ import {
   typed,
   u32,
   zeros,
-} from '../collector/decode/testdata.ts';
-import { createFactTable } from '../collector/reports/fact-table.ts';
-import { ENRICHER_COUNTERS } from '../enricher/counters.ts';
-import { createEnricher } from '../enricher/enricher.ts';
-import { createFakeSource, createSignal } from '../enricher/fakes.ts';
-import { LIMITS } from '../enricher/testdata.ts';
-import { encodeArrow } from '../schemas/arrow.ts';
-import { createBatch } from '../schemas/batch.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
-import { encodeFacts } from '../schemas/fact-batch.ts';
-import { FACT_LIFE_MS } from '../schemas/facts.ts';
-import { DECODED_COLUMNS } from '../schemas/flow.ts';
-import { openCounters } from '../service/counters.ts';
-import { createMetrics } from '../service/metrics.ts';
-import type { ClickHouse } from '../storage/client.ts';
-import { migrate } from '../storage/migrate.ts';
-import { startTestServer, type TestServer } from '../storage/testdata.ts';
+} from '../testing/data/datagrams.ts';
+import { LIMITS } from '../testing/data/enrichment.ts';
+import { encodeExporters } from '../testing/data/stored-rows.ts';
+import { createFakeSource, createSignal } from '../testing/fakes.ts';
 import type { ExportersAnswer, FlowsAnswer, MatrixAnswer } from './answers/answers.ts';
 import { createQueryApi } from './app.ts';
-import { encodeExporters } from './testdata.ts';
 
 const config = loadConfiguration({});
 const log = pino({ level: 'silent' });

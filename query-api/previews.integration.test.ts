@@ -9,7 +9,7 @@ import { loadConfiguration } from '../schemas/configuration.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { migrate } from '../storage/migrate.ts';
-import { startTestServer, type TestServer } from '../storage/testdata.ts';
+import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { createQueryApi } from './app.ts';
 
 const DATABASE = 'previews';

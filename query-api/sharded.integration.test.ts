@@ -11,9 +11,15 @@ import { type ClickHouse, shardsOf } from '../storage/client.ts';
 import { migrate } from '../storage/migrate.ts';
 import { createPass } from '../storage/pass.ts';
 import { dayOf } from '../storage/staging.ts';
-import { batchKeyOf, startTestServer, startTestShards, type TestServer, type TestShards } from '../storage/testdata.ts';
+import {
+  batchKeyOf,
+  startTestServer,
+  startTestShards,
+  type TestServer,
+  type TestShards,
+} from '../testing/clickhouse.ts';
+import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from '../testing/data/stored-rows.ts';
 import { createQueryApi } from './app.ts';
-import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from './testdata.ts';
 
 const log = createLog('test', 'error');
 const MINUTE = 60_000;

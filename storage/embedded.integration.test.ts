@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../service/log.ts';
+import { flowsArrow, insertedBefore, startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { type ClickHouse, createStorage } from './client.ts';
 import { takeBackTokens } from './deduplication-log.ts';
 import { createEmbeddedServer } from './embedded.ts';
 import { migrate } from './migrate.ts';
 import { StorageError } from './storage.ts';
-import { flowsArrow, insertedBefore, startTestServer, type TestServer } from './testdata.ts';
 
 const log = createLog('test', 'error');
 const quiet = createLog('test', 'error');

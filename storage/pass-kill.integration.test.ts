@@ -7,11 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { COUNT_REASON } from '../schemas/codes.ts';
 import { createLog } from '../service/log.ts';
+import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import type { ClickHouse } from './client.ts';
 import { migrate } from './migrate.ts';
 import { createPass, halfPassed } from './pass.ts';
 import { createPassOwner, OWNER_S } from './pass-owner.ts';
-import { startTestServer, type TestServer } from './testdata.ts';
 
 const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
 const SEED = Number(process.env['HAIRPIN_TEST_SEED'] ?? 20_260_131);

@@ -4,10 +4,10 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Configuration, loadConfiguration } from '../schemas/configuration.ts';
+import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import type { ClickHouse } from './client.ts';
 import { clusterStatements } from './migrate.ts';
 import { SYNC_FLOWS_SQL } from './placement.ts';
-import { startTestServer, type TestServer } from './testdata.ts';
 
 let house: TestServer;
 let storage: ClickHouse;

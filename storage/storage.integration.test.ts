@@ -11,11 +11,11 @@ import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { keyToBigint, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/keys.ts';
 import { DAYS_MAX, RETAINED_TABLES } from '../schemas/retention.ts';
+import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { type ClickHouse, createStorage } from './client.ts';
 import { checkVersion, migrate } from './migrate.ts';
 import { StorageError, type StoredFact } from './storage.ts';
 import { retainedDays, TABLES } from './tables.ts';
-import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from './testdata.ts';
 
 const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
 const ROLLUPS = ['traffic_1m', 'traffic_5m', 'traffic_1h'];

@@ -16,7 +16,7 @@ import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type BatchIdentity, tokenOf } from '../schemas/batch.ts';
 import { openCounters } from '../service/counters.ts';
-import { requireTool } from '../service/test-requirements.ts';
+import { requireTool } from '../testing/requirements.ts';
 import { HEADER_BYTES } from './batch-file.ts';
 import { createQuarantine } from './quarantine.ts';
 import { openSpool, SPOOL_SINK_COUNTERS, SPOOL_SOURCE_COUNTERS } from './spool.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AdvisorQuestion } from '../../schemas/coverage.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { migrate } from '../../storage/migrate.ts';
-import { startTestServer, type TestServer } from '../../storage/testdata.ts';
+import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { createAdvice } from './advice.ts';
 
 const MINUTE = 60_000;

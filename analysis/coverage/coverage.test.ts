@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { documentsOf } from '../../enricher/testdata.ts';
 import { mergedOf } from '../../inventory/model/merge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { PROTOCOL } from '../../schemas/codes.ts';
 import type { CoverageQuestion, CoverageReport, HeardExporter } from '../../schemas/coverage.ts';
 import { hashedKey, keyToHex } from '../../schemas/keys.ts';
+import { documentsOf } from '../../testing/data/enrichment.ts';
 import { answerCells, answerCoverage, findSpots, type Known, silenceOf, type View, viewOf } from './coverage.ts';
 
 const AT = Date.UTC(2026, 0, 2);

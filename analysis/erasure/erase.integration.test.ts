@@ -7,8 +7,6 @@ import { utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { faultsOf, ingest, LATE, numbered, PAST, recordDocuments, rollupOf } from '../../enricher/reenrich-testdata.ts';
-import type { Row } from '../../enricher/testdata.ts';
 import { parseAddress } from '../../schemas/address.ts';
 import { LOCALITY, RULE } from '../../schemas/codes.ts';
 import { loadConfiguration } from '../../schemas/configuration.ts';
@@ -19,7 +17,9 @@ import { migrate } from '../../storage/migrate.ts';
 import { createPass } from '../../storage/pass.ts';
 import { recentStates, recoverFences } from '../../storage/reenrichments.ts';
 import { StorageError } from '../../storage/storage.ts';
-import { startTestServer, type TestServer } from '../../storage/testdata.ts';
+import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
+import type { Row } from '../../testing/data/enrichment.ts';
+import { faultsOf, ingest, LATE, numbered, PAST, recordDocuments, rollupOf } from '../../testing/data/reenrichment.ts';
 import { type ReenrichDependencies, reenrich } from '../reenrichment/reenrich.ts';
 import type { Step } from '../reenrichment/reenrich-day.ts';
 import { createReenrichments } from '../reenrichment/reenrichments.ts';
@@ -237,7 +237,7 @@ test.for(['staged', 'fenced', 'swapping', 'pairs_5m', 'swapped'] as const satisf
   async killAt => {
     const storage = await filled();
     const { url, user, password } = house.address;
-    const program = fileURLToPath(new URL('../../enricher/reenrich-testdata.ts', import.meta.url));
+    const program = fileURLToPath(new URL('../../testing/data/reenrichment.ts', import.meta.url));
     const question = { url, user, password, database: storage.database, ...range, killAt, erase: VM };
     const child = spawn(
       process.execPath,

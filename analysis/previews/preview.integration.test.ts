@@ -3,14 +3,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import { createEnrichment } from '../../enricher/stages/enrich.ts';
-import { BATCH_KEY, batchOf, documentsOf, LIMITS, type Row } from '../../enricher/testdata.ts';
 import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { encodeArrow } from '../../schemas/arrow.ts';
 import { loadConfiguration } from '../../schemas/configuration.ts';
 import { keyToBigint } from '../../schemas/keys.ts';
 import { migrate } from '../../storage/migrate.ts';
-import { startTestServer, type TestServer } from '../../storage/testdata.ts';
+import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
+import { BATCH_KEY, batchOf, documentsOf, LIMITS, type Row } from '../../testing/data/enrichment.ts';
 import { previewApplications } from './preview.ts';
 
 const NOW = Math.floor(Date.now() / 1000) * 1000;

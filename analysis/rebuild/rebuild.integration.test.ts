@@ -10,7 +10,7 @@ import { migrate } from '../../storage/migrate.ts';
 import { createPass } from '../../storage/pass.ts';
 import { endDeadRun } from '../../storage/reenrichments.ts';
 import { dayOf } from '../../storage/staging.ts';
-import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../../storage/testdata.ts';
+import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { auditDays } from './rebuild.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

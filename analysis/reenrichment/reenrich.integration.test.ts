@@ -5,6 +5,17 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
+import { createLog } from '../../service/log.ts';
+import type { ClickHouse } from '../../storage/client.ts';
+import { standingFences } from '../../storage/fence.ts';
+import { migrate } from '../../storage/migrate.ts';
+import { createPass } from '../../storage/pass.ts';
+import { endDeadRun, recentStates, recoverFences, takeLease } from '../../storage/reenrichments.ts';
+import { SWAPPED } from '../../storage/staging.ts';
+import { createViewsSql } from '../../storage/tables.ts';
+import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
+import { documentsOf } from '../../testing/data/enrichment.ts';
 import {
   BYTES_BASE,
   faultsOf,
@@ -15,18 +26,7 @@ import {
   recordDocuments,
   recordsOf,
   rollupOf,
-} from '../../enricher/reenrich-testdata.ts';
-import { documentsOf } from '../../enricher/testdata.ts';
-import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
-import { createLog } from '../../service/log.ts';
-import type { ClickHouse } from '../../storage/client.ts';
-import { standingFences } from '../../storage/fence.ts';
-import { migrate } from '../../storage/migrate.ts';
-import { createPass } from '../../storage/pass.ts';
-import { endDeadRun, recentStates, recoverFences, takeLease } from '../../storage/reenrichments.ts';
-import { SWAPPED } from '../../storage/staging.ts';
-import { createViewsSql } from '../../storage/tables.ts';
-import { startTestServer, type TestServer } from '../../storage/testdata.ts';
+} from '../../testing/data/reenrichment.ts';
 import { AnotherRun, type DayReport, type ReenrichDependencies, reenrich } from './reenrich.ts';
 import type { Step } from './reenrich-day.ts';
 
@@ -305,7 +305,7 @@ describe('a run that is killed', () => {
   async function killedAt(storage: ClickHouse, killAt: Step): Promise<void> {
     const { url, user, password } = house.address;
     const { database } = storage;
-    const program = fileURLToPath(new URL('../../enricher/reenrich-testdata.ts', import.meta.url));
+    const program = fileURLToPath(new URL('../../testing/data/reenrichment.ts', import.meta.url));
     const child = spawn(
       process.execPath,
       [

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { dropsIn } from '../../collector/receive/kernel-drops.ts';
-import { freeTcpPort, freeUdpPort } from '../../commands/spawned.ts';
+import { freeTcpPort, freeUdpPort } from '../../testing/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../hairpin.ts', import.meta.url));
 const RESTART_MS = 500;

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { record, START_MS } from '../../testing/data/load.ts';
 import { buildDataCentre, EXPORT_PROTOCOLS } from './data-centre.ts';
 import { createFlowTable, packetsBefore } from './flow-table.ts';
 import { createRandom, createWeightedChoice, samplePackets } from './random.ts';
-import { record, START_MS } from './testdata.ts';
 import { CONVERSATIONS_MAX, createTraffic } from './traffic.ts';
 import { createTruthBook, truthChecker } from './truth.ts';
 

@@ -7,7 +7,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { requireTool } from '../../service/test-requirements.ts';
+import { requireTool } from '../../testing/requirements.ts';
 import { startDemo } from './demo.ts';
 import { runLoad } from './load.ts';
 import { parseLoadOptions } from './options.ts';

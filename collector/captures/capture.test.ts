@@ -16,7 +16,7 @@ import {
   u16,
   u32,
   zeros,
-} from '../decode/testdata.ts';
+} from '../../testing/data/datagrams.ts';
 import { type Capture, parseCapture, readCapture } from './capture.ts';
 
 const PAYLOAD: Bytes = [0xde, 0xad, 0xbe, 0xef];

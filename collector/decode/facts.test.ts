@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { type Bytes, u32, zeros } from '../../testing/data/datagrams.ts';
 import { cleanName, NAME_BYTES_MAX } from './facts.ts';
-import { type Bytes, u32, zeros } from './testdata.ts';
 
 const name = (bytes: Bytes | Uint8Array): string => cleanName(Uint8Array.from(bytes), 0, bytes.length);
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);

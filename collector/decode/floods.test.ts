@@ -6,11 +6,20 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { createBatch } from '../../schemas/batch.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
+import {
+  createFlood,
+  type FloodOf,
+  memory,
+  netflow9,
+  RECEIVED_MS,
+  set,
+  template,
+  u32,
+} from '../../testing/data/datagrams.ts';
 import { Decoder } from './decoder.ts';
 import { PENDING_BYTES_MAX } from './exporters/pending.ts';
 import { STORE_BYTES_MAX } from './exporters/template-store.ts';
 import type { FlowBatch } from './flow-batch.ts';
-import { createFlood, type FloodOf, memory, netflow9, RECEIVED_MS, set, template, u32 } from './testdata.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

@@ -1,8 +1,20 @@
 import { describe, expect, test } from 'vitest';
+import {
+  Bench,
+  type Bytes,
+  type FieldSpec,
+  hex,
+  ipfix,
+  type Row,
+  set,
+  template,
+  u16,
+  u32,
+  u64,
+} from '../../testing/data/datagrams.ts';
 import { DatagramContext } from './context.ts';
 import * as k from './kernels.ts';
 import { whereInner } from './templated/layers.ts';
-import { Bench, type Bytes, type FieldSpec, hex, ipfix, type Row, set, template, u16, u32, u64 } from './testdata.ts';
 
 /** One record whose only field is `element` of `bytes.length` bytes. */
 function decodeField(element: number, bytes: Bytes): Row {

@@ -2,12 +2,7 @@
 // the same datagram is decoded.
 
 import { describe, expect, test } from 'vitest';
-import { EXPORTERS_MAX, MALFORMED_INPUTS } from '../conformance/malformed-inputs.ts';
-import { RECORDS_PER_DATAGRAM_MAX } from './context.ts';
-import { type Domain, SELECTORS_PER_DOMAIN_MAX } from './exporters/domain.ts';
-import { DOMAINS_PER_SESSION_MAX } from './exporters/exporters.ts';
-import { PENDING_DOMAIN_SETS_MAX } from './exporters/pending.ts';
-import { FIELDS_PER_TEMPLATE_MAX } from './templated/template-set.ts';
+import { EXPORTERS_MAX, MALFORMED_INPUTS } from '../../testing/conformance/malformed-inputs.ts';
 import {
   Bench,
   type Bytes,
@@ -36,7 +31,12 @@ import {
   u64,
   v9Options,
   zeros,
-} from './testdata.ts';
+} from '../../testing/data/datagrams.ts';
+import { RECORDS_PER_DATAGRAM_MAX } from './context.ts';
+import { type Domain, SELECTORS_PER_DOMAIN_MAX } from './exporters/domain.ts';
+import { DOMAINS_PER_SESSION_MAX } from './exporters/exporters.ts';
+import { PENDING_DOMAIN_SETS_MAX } from './exporters/pending.ts';
+import { FIELDS_PER_TEMPLATE_MAX } from './templated/template-set.ts';
 
 const BYTES_PACKETS: readonly FieldSpec[] = [
   [1, 4],

@@ -1,9 +1,9 @@
 // Mirrored frames as a source. What is inside a frame is the business of packet/ and tested there against tshark.
 
 import { beforeEach, describe, expect, test } from 'vitest';
+import { Bench, type Bytes, ethernet, ipv4, RECEIVED_MS, tcp, u16, u32 } from '../../testing/data/datagrams.ts';
+import { erspan2, erspan3, gre, inner4, innerFrame, overUdp, vxlan } from '../../testing/data/packets.ts';
 import type { MirrorCarrier } from './mirror.ts';
-import { erspan2, erspan3, gre, inner4, innerFrame, overUdp, vxlan } from './packet/testdata.ts';
-import { Bench, type Bytes, ethernet, ipv4, RECEIVED_MS, tcp, u16, u32 } from './testdata.ts';
 
 const GRE_SEQUENCE = 0x1000;
 const ERSPAN_2 = 0x88be;

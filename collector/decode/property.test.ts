@@ -7,11 +7,6 @@ import { describe, expect, test } from 'vitest';
 import { arrayOf, clearBatch, createBatch } from '../../schemas/batch.ts';
 import { KINDS } from '../../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
-import { requireTool } from '../../service/test-requirements.ts';
-import { readCapture } from '../captures/capture.ts';
-import { RECORDS_PER_DATAGRAM_MAX } from './context.ts';
-import { Decoder } from './decoder.ts';
-import type { FlowBatch } from './flow-batch.ts';
 import {
   Bench,
   CORPUS,
@@ -46,7 +41,12 @@ import {
   udp,
   v9Options,
   zeros,
-} from './testdata.ts';
+} from '../../testing/data/datagrams.ts';
+import { requireTool } from '../../testing/requirements.ts';
+import { readCapture } from '../captures/capture.ts';
+import { RECORDS_PER_DATAGRAM_MAX } from './context.ts';
+import { Decoder } from './decoder.ts';
+import type { FlowBatch } from './flow-batch.ts';
 
 const SEED = 20200101;
 const SOURCE = '198.51.100.7';

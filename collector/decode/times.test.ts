@@ -22,7 +22,7 @@ import {
   u32,
   u64,
   zeros,
-} from './testdata.ts';
+} from '../../testing/data/datagrams.ts';
 
 const EXPORT_MS = EXPORT_S * 1000;
 const RELATIVE: readonly FieldSpec[] = [

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { DocumentError } from '../../schemas/documents.ts';
+import { Bench, type FieldSpec, hex, ipfix, set, template, u16, u32 } from '../../testing/data/datagrams.ts';
 import {
   ELEMENT_RULES,
   elementOf,
@@ -12,7 +13,6 @@ import {
   VLAN_ELEMENTS,
 } from '../decode/templated/elements.ts';
 import { ELEMENT_TYPES } from '../decode/templated/inspect.ts';
-import { Bench, type FieldSpec, hex, ipfix, set, template, u16, u32 } from '../decode/testdata.ts';
 import { builtInElements, loadElements } from './element-registry.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-elements-'));

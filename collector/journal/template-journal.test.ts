@@ -17,8 +17,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PROTOCOL } from '../../schemas/codes.ts';
 import { createLog } from '../../service/log.ts';
+import { Bench, ipfix, ipfixOptions, memory, RECEIVED_MS, set, template, u32 } from '../../testing/data/datagrams.ts';
 import { type Change, STORE_BYTES_MAX } from '../decode/exporters/template-store.ts';
-import { Bench, ipfix, ipfixOptions, memory, RECEIVED_MS, set, template, u32 } from '../decode/testdata.ts';
 import { encodeEntry, journalHeader, readEntries } from './journal-entries.ts';
 import { openTemplateJournal } from './template-journal.ts';
 

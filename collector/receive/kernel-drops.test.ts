@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { requireTool } from '../../service/test-requirements.ts';
+import { requireTool } from '../../testing/requirements.ts';
 import { createKernelDrops, dropsIn } from './kernel-drops.ts';
 
 // As Linux 6.1 prints it; the columns of udp6 are wider.

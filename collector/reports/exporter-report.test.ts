@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { RATE_SOURCE } from '../../schemas/codes.ts';
 import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
+import { Bench, ipfix, netflow5, RECEIVED_MS, record5, rowOf, set, u32 } from '../../testing/data/datagrams.ts';
 import { PENDING_MS_MAX } from '../decode/exporters/pending.ts';
-import { Bench, ipfix, netflow5, RECEIVED_MS, record5, rowOf, set, u32 } from '../decode/testdata.ts';
 import { exporterReport } from './exporter-report.ts';
 
 const MINUTE_MS = 1_577_836_800_000;

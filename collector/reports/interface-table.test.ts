@@ -2,10 +2,21 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
-import { onPath, requireTool } from '../../service/test-requirements.ts';
+import {
+  Bench,
+  type Bytes,
+  CORPUS,
+  type Row,
+  rowOf,
+  sflow,
+  typed,
+  u32,
+  u64,
+  zeros,
+} from '../../testing/data/datagrams.ts';
+import { onPath, requireTool } from '../../testing/requirements.ts';
 import { readCapture } from '../captures/capture.ts';
 import { COUNTERS_32, type InterfaceCounters } from '../decode/interface-counters.ts';
-import { Bench, type Bytes, CORPUS, type Row, rowOf, sflow, typed, u32, u64, zeros } from '../decode/testdata.ts';
 import { createInterfaceTable, GAP_MS_MAX, HAND_OVER_ROWS_MAX } from './interface-table.ts';
 
 const START_MS = 1_577_836_800_000;

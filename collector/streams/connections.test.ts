@@ -14,10 +14,10 @@ import { type Configuration, loadConfiguration } from '../../schemas/configurati
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
+import { type Bytes, ipfix, rowOf, set, template, u32 } from '../../testing/data/datagrams.ts';
 import { BATCH_SUFFIX, payloadOf } from '../../transport/batch-file.ts';
 import { openSpool, tokenOfFile } from '../../transport/spool.ts';
 import { createCollector } from '../collector.ts';
-import { type Bytes, ipfix, rowOf, set, template, u32 } from '../decode/testdata.ts';
 
 const HOST = '127.0.0.1';
 const RECORDS = 30;

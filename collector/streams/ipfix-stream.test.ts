@@ -9,9 +9,20 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type Configuration, loadConfiguration } from '../../schemas/configuration.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
-import { requireTool } from '../../service/test-requirements.ts';
+import {
+  Bench,
+  type Bytes,
+  CORPUS,
+  ipfix,
+  type Row,
+  set,
+  template,
+  u16,
+  u32,
+  zeros,
+} from '../../testing/data/datagrams.ts';
+import { requireTool } from '../../testing/requirements.ts';
 import { parseCapture, readCapture } from '../captures/capture.ts';
-import { Bench, type Bytes, CORPUS, ipfix, type Row, set, template, u16, u32, zeros } from '../decode/testdata.ts';
 import { createSourceGate } from '../gate/source-gate.ts';
 import { STREAM_COUNTERS } from '../threads/counters.ts';
 import { createIpfixStreams } from './ipfix-stream.ts';

@@ -11,8 +11,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { type Configuration, loadConfiguration } from '../../schemas/configuration.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
-import { onPath, requireTool } from '../../service/test-requirements.ts';
-import { Bench, ipfix, set, template, u32 } from '../decode/testdata.ts';
+import { Bench, ipfix, set, template, u32 } from '../../testing/data/datagrams.ts';
+import { onPath, requireTool } from '../../testing/requirements.ts';
 import { STREAM_COUNTERS } from '../threads/counters.ts';
 import { createIpfixStreams } from './ipfix-stream.ts';
 import { readCredentials } from './tls-credentials.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createRandom } from '../../benchmarks/load/random.ts';
-import { ipfix, set, zeros } from '../decode/testdata.ts';
+import { ipfix, set, zeros } from '../../testing/data/datagrams.ts';
 import { MessageCutter } from './message-cutter.ts';
 
 /** Messages of all kinds of lengths, each told apart by its domain. */

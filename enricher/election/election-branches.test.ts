@@ -6,7 +6,7 @@ import { mergedOf } from '../../inventory/model/merge.ts';
 import { compileTopology } from '../../inventory/model/topology.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { ELECTION_RULES, MARKS } from '../../schemas/codes.ts';
-import { documentsOf, enrichRows, type Row } from '../testdata.ts';
+import { documentsOf, enrichRows, type Row } from '../../testing/data/enrichment.ts';
 import { pairVisibility } from './election-rule.ts';
 
 const EDGE = '192.0.2.1';

@@ -6,7 +6,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MARKS } from '../../schemas/codes.ts';
-import { documentsOf, type EnrichedRow, enrichRows, type Row } from '../testdata.ts';
+import { documentsOf, type EnrichedRow, enrichRows, type Row } from '../../testing/data/enrichment.ts';
 
 type Metering = 'ingress' | 'egress' | 'both' | 'none';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { documentsOf, enrichRows, type Row } from '../testdata.ts';
+import { documentsOf, enrichRows, type Row } from '../../testing/data/enrichment.ts';
 
 // Two switches; host h1 hangs on both, h2 on sw1 behind a LAG. vm-vsi has a port of its own, a sub-interface of port 3.
 const inventory = {

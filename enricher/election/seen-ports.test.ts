@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { findPort, PORT } from '../../inventory/lookup/port-table.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
-import { documentsOf } from '../testdata.ts';
+import { documentsOf } from '../../testing/data/enrichment.ts';
 import { createSeenPorts, NOTHING_BEHIND, SEEN } from './seen-ports.ts';
 
 const PORTS = 3000;

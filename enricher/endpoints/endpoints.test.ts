@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { IDENTITIES } from '../../schemas/codes.ts';
+import { batchOf, documentsOf, enrichRows } from '../../testing/data/enrichment.ts';
 import { ENTRY, identityIn } from '../entries/endpoint-table.ts';
-import { batchOf, documentsOf, enrichRows } from '../testdata.ts';
 import { createEndpoints } from './endpoints.ts';
 import { createNodeNames } from './node-names.ts';
 

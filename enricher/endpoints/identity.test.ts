@@ -5,7 +5,7 @@ import { knowledgeOf } from '../../inventory/snapshot/load.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import type { StoredFact } from '../../storage/storage.ts';
-import { documentsOf, enrichRows, NOW, type Row } from '../testdata.ts';
+import { documentsOf, enrichRows, NOW, type Row } from '../../testing/data/enrichment.ts';
 
 const MAC = '02:00:00:00:00:01';
 

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { MARKS } from '../../schemas/codes.ts';
+import { BATCH_KEY, batchOf, documentsOf, enrichRows, LIMITS, type Row } from '../../testing/data/enrichment.ts';
 import { createNodeNames } from '../endpoints/node-names.ts';
-import { BATCH_KEY, batchOf, documentsOf, enrichRows, LIMITS, type Row } from '../testdata.ts';
 import { createEnrichment } from './enrich.ts';
 
 const inventory = {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compileExporters } from '../../inventory/model/exporter-table.ts';
 import { MARKS, RATE_SOURCE } from '../../schemas/codes.ts';
-import { batchOf, documentsOf, type Row } from '../testdata.ts';
+import { batchOf, documentsOf, type Row } from '../../testing/data/enrichment.ts';
 import { estimate, multiply } from './estimate.ts';
 
 function estimated(row: Row, exporter: object = {}, rateSource = 0) {

@@ -5,8 +5,8 @@ import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { parseAddress } from '../../schemas/address.ts';
 import { SERVER_SIDE_REASONS, SERVER_SIDES } from '../../schemas/codes.ts';
 import type { ServiceSeen } from '../../storage/storage.ts';
+import { BATCH_KEY, batchOf, documentsOf, LIMITS, NOW, type Row } from '../../testing/data/enrichment.ts';
 import { createNodeNames } from '../endpoints/node-names.ts';
-import { BATCH_KEY, batchOf, documentsOf, LIMITS, NOW, type Row } from '../testdata.ts';
 import { createEnrichment } from './enrich.ts';
 import {
   createLearnedServices,

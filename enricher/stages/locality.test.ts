@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
-import { documentsOf, enrichRows } from '../testdata.ts';
+import { documentsOf, enrichRows } from '../../testing/data/enrichment.ts';
 
 const vm = (id: string, host: string | undefined, vswitch?: string) => ({
   id,

@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import type { Knowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot, type Snapshot } from '../../inventory/snapshot/snapshot.ts';
 import { arrayOf } from '../../schemas/batch.ts';
+import { BATCH_KEY, batchOf, documentsOf, LIMITS, NOW, type Row } from '../../testing/data/enrichment.ts';
 import { createNodeNames } from '../endpoints/node-names.ts';
-import { BATCH_KEY, batchOf, documentsOf, LIMITS, NOW, type Row } from '../testdata.ts';
 import { createEnrichment } from './enrich.ts';
 
 const HOSTS = 40;

@@ -7,8 +7,8 @@ import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { formatAddress, parseAddress, swap32, type Words, wordsOfRow } from '../../schemas/address.ts';
 import { LOCALITIES, RULES } from '../../schemas/codes.ts';
+import { BATCH_KEY, batchOf, documentsOf, LIMITS, type Row } from '../../testing/data/enrichment.ts';
 import { createNodeNames } from '../endpoints/node-names.ts';
-import { BATCH_KEY, batchOf, documentsOf, LIMITS, type Row } from '../testdata.ts';
 import { createEnrichment, type FlowBatch } from './enrich.ts';
 import { createAnonymisation, createTruncation, openPrivacy, type Privacy } from './privacy.ts';
 

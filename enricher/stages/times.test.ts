@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { TIME_SOURCES } from '../../schemas/codes.ts';
-import { batchOf, LIMITS, NOW, type Row } from '../testdata.ts';
+import { batchOf, LIMITS, NOW, type Row } from '../../testing/data/enrichment.ts';
 import { mendTimes, timeAt } from './times.ts';
 
 function mended(row: Row) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { batchOf, documentsOf, type Row } from '../../enricher/testdata.ts';
+import { batchOf, documentsOf, type Row } from '../../testing/data/enrichment.ts';
 import { compileExporters } from './exporter-table.ts';
 
 const resolve = (exporters: object[], rows: Row[], exportersMax?: number) => {

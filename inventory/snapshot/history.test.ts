@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { STAGES_MAX } from '../../enricher/stages/enrich.ts';
 import { createEpochs } from '../../enricher/stages/epochs.ts';
-import { batchOf, enrichRows, NOW, type Row } from '../../enricher/testdata.ts';
 import { MARKS } from '../../schemas/codes.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
+import { batchOf, enrichRows, NOW, type Row } from '../../testing/data/enrichment.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
 import { createHistory, type HistoryOptions } from './history.ts';
 import { knowledgeOf } from './load.ts';

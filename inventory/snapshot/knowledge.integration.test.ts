@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { ENRICHER_COUNTERS } from '../../enricher/counters.ts';
-import { enrichRows } from '../../enricher/testdata.ts';
 import { applicationsChecker } from '../../schemas/applications.ts';
 import { loadConfiguration } from '../../schemas/configuration.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { ClickHouse } from '../../storage/client.ts';
 import { migrate } from '../../storage/migrate.ts';
-import { startTestServer, type TestServer } from '../../storage/testdata.ts';
+import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
+import { enrichRows } from '../../testing/data/enrichment.ts';
 import { createThreadFeed, type KnowledgeFeed } from './feed.ts';
 import { loadKnowledge } from './load.ts';
 

@@ -1,8 +1,8 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { enrichRows } from '../../enricher/testdata.ts';
 import { type Applications, applicationsChecker } from '../../schemas/applications.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
+import { enrichRows } from '../../testing/data/enrichment.ts';
 import { compileApplications } from '../applications/applications.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
 import { mergedOf } from '../model/merge.ts';

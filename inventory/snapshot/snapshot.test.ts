@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { enrichRows } from '../../enricher/testdata.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
+import { enrichRows } from '../../testing/data/enrichment.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
 import { compileSnapshot } from './snapshot.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { NOW } from '../../enricher/testdata.ts';
 import { FACT_LIFE_MS, type FactRow } from '../../schemas/facts.ts';
+import { NOW } from '../../testing/data/enrichment.ts';
 import { createKnownFacts, EXPORTER_FACTS_MAX, FACTS_MAX } from './exporter-facts.ts';
 
 const row = (given: Partial<FactRow> = {}): FactRow => ({

@@ -8,9 +8,9 @@ import { prefix4Key, serviceKey } from '../../schemas/keys.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import { migrate } from '../../storage/migrate.ts';
-import { startTestServer, type TestServer } from '../../storage/testdata.ts';
+import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
+import { big, encodeFlows, type FlowObject, flow, node } from '../../testing/data/stored-rows.ts';
 import { createQueryApi } from '../app.ts';
-import { big, encodeFlows, type FlowObject, flow, node } from '../testdata.ts';
 
 const NOW = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 30 * 60_000;
 const config = loadConfiguration({});

@@ -7,9 +7,9 @@ import { loadConfiguration } from '../../schemas/configuration.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import { migrate } from '../../storage/migrate.ts';
-import { startTestServer, type TestServer } from '../../storage/testdata.ts';
+import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
+import { encodeFlows, type FlowObject, flow } from '../../testing/data/stored-rows.ts';
 import { createQueryApi } from '../app.ts';
-import { encodeFlows, type FlowObject, flow } from '../testdata.ts';
 
 const config = { ...loadConfiguration({}), snapshotBytesMax: 512 * 1024 };
 const MINUTE = 60_000;

@@ -10,11 +10,11 @@ import { createMetrics } from '../../service/metrics.ts';
 import type { ClickHouse } from '../../storage/client.ts';
 import { migrate } from '../../storage/migrate.ts';
 import { createPass } from '../../storage/pass.ts';
-import { startTestServer, type TestServer } from '../../storage/testdata.ts';
+import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
+import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from '../../testing/data/stored-rows.ts';
 import type { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from '../answers/answers.ts';
 import type { CoverageAnswer } from '../answers/coverage-answer.ts';
 import { createQueryApi, type QueryApi } from '../app.ts';
-import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from '../testdata.ts';
 
 const MINUTE = 60_000;
 /** Half past the last full hour but one: all times of the test lie in the past and within one day's retention. */

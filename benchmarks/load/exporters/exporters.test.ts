@@ -5,10 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { onPath, requireTool } from '../../../service/test-requirements.ts';
+import { type Recorded, record } from '../../../testing/data/load.ts';
+import { onPath, requireTool } from '../../../testing/requirements.ts';
 import { pcapOf } from '../../pcap-writer.ts';
 import { type ExportProtocol, FABRIC_IF_INDEX, VLAN } from '../data-centre.ts';
-import { type Recorded, record } from '../testdata.ts';
 import { DATAGRAM_BYTES_MAX } from './exporter.ts';
 
 const hasTshark = requireTool('tshark', onPath('tshark'), 'it decodes what the load generator encodes');

@@ -8,9 +8,6 @@ import { Writable } from 'node:stream';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createBatch } from '../../../schemas/batch.ts';
 import { DECODED_COLUMNS } from '../../../schemas/flow.ts';
-import { requireTool } from '../../../service/test-requirements.ts';
-import { Decoder } from '../../decode/decoder.ts';
-import type { FlowBatch } from '../../decode/flow-batch.ts';
 import {
   type Bytes,
   CORPUS,
@@ -44,7 +41,10 @@ import {
   u64,
   v9Options,
   zeros,
-} from '../../decode/testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { requireTool } from '../../../testing/requirements.ts';
+import { Decoder } from '../../decode/decoder.ts';
+import type { FlowBatch } from '../../decode/flow-batch.ts';
 import { builtInElements, loadElements } from '../../elements/element-registry.ts';
 import { readCapture } from '../capture.ts';
 import { ElementPrinter } from './all-elements.ts';

@@ -8,9 +8,7 @@ import { Writable } from 'node:stream';
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DECODED_COLUMNS } from '../../../schemas/flow.ts';
-import { requireTool } from '../../../service/test-requirements.ts';
-import { reasonWithoutRecords, WITHOUT_RECORDS } from '../../conformance/without-records.ts';
-import { erspan2, vxlan } from '../../decode/packet/testdata.ts';
+import { reasonWithoutRecords, WITHOUT_RECORDS } from '../../../testing/conformance/without-records.ts';
 import {
   Bench,
   CORPUS,
@@ -27,7 +25,9 @@ import {
   u32,
   u64,
   zeros,
-} from '../../decode/testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { erspan2, vxlan } from '../../../testing/data/packets.ts';
+import { requireTool } from '../../../testing/requirements.ts';
 import { type DecodeFormat, decodeFiles } from './decode-files.ts';
 
 const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);

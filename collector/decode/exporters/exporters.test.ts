@@ -2,7 +2,6 @@
 
 import { describe, expect, test } from 'vitest';
 import { PROTOCOL } from '../../../schemas/codes.ts';
-import { compileTemplate } from '../templated/template.ts';
 import {
   Bench,
   type Bytes,
@@ -21,7 +20,8 @@ import {
   tcp,
   template,
   u32,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { compileTemplate } from '../templated/template.ts';
 import { Domain, TEMPLATES_TOTAL_MAX } from './domain.ts';
 import { PROVEN_MS } from './roster.ts';
 

@@ -15,7 +15,7 @@ import {
   UPTIME_MS,
   u32,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
 import {
   PENDING_DOMAIN_SETS_MAX,
   PENDING_EXPORTER_BYTES_MAX,

@@ -4,8 +4,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { requireTool } from '../../../service/test-requirements.ts';
-import { readCapture } from '../../captures/capture.ts';
 import {
   Bench,
   CORPUS,
@@ -19,7 +17,9 @@ import {
   template,
   UPTIME_MS,
   u32,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { requireTool } from '../../../testing/requirements.ts';
+import { readCapture } from '../../captures/capture.ts';
 import { GAPS_MAX, SequenceMeter, UNCOUNTED } from './sequence.ts';
 
 function meter() {

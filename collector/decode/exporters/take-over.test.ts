@@ -13,7 +13,7 @@ import {
   set,
   template,
   u32,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
 import { connectionPort, SILENT_MS, TEMPLATE_IDLE_MS } from './exporters.ts';
 import { DORMANT_MS_MAX } from './template-store.ts';
 

@@ -3,8 +3,6 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Protocol } from '../../../schemas/codes.ts';
-import { RECORDS_PER_DATAGRAM_MAX } from '../context.ts';
-import { DOMAINS_PER_SESSION_MAX } from '../exporters/exporters.ts';
 import {
   Bench,
   type Bytes,
@@ -20,7 +18,9 @@ import {
   u16,
   u32,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { RECORDS_PER_DATAGRAM_MAX } from '../context.ts';
+import { DOMAINS_PER_SESSION_MAX } from '../exporters/exporters.ts';
 
 interface Version {
   readonly protocol: Protocol;

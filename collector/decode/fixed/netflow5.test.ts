@@ -1,8 +1,17 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { requireTool } from '../../../service/test-requirements.ts';
+import {
+  Bench,
+  CORPUS,
+  EXPORT_S,
+  fixedNetflow,
+  hex,
+  netflow5,
+  RECEIVED_MS,
+  record5,
+} from '../../../testing/data/datagrams.ts';
+import { requireTool } from '../../../testing/requirements.ts';
 import { readCapture } from '../../captures/capture.ts';
-import { Bench, CORPUS, EXPORT_S, fixedNetflow, hex, netflow5, RECEIVED_MS, record5 } from '../testdata.ts';
 
 const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
 

@@ -1,7 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { requireTool } from '../../../service/test-requirements.ts';
-import { Bench, CORPUS, fixedNetflow, netflow5, type Row, record5, UPTIME_MS, u16, u32 } from '../testdata.ts';
+import {
+  Bench,
+  CORPUS,
+  fixedNetflow,
+  netflow5,
+  type Row,
+  record5,
+  UPTIME_MS,
+  u16,
+  u32,
+} from '../../../testing/data/datagrams.ts';
+import { requireTool } from '../../../testing/requirements.ts';
 
 const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
 

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { requireTool } from '../../../service/test-requirements.ts';
 import {
   Bench,
   type Bytes,
@@ -14,7 +13,8 @@ import {
   UPTIME_MS,
   u16,
   u32,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { requireTool } from '../../../testing/requirements.ts';
 
 const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
 

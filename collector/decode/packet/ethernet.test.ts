@@ -1,8 +1,20 @@
 // Ethernet frames with their tags: what each fills, and what is no packet.
 
 import { describe, expect, test } from 'vitest';
-import { type Bytes, ethernet, hex, ipv4, ipv6, type Row, tcp, u16, u32, udp, zeros } from '../testdata.ts';
-import { decodeHeader, INNER, inner4, mpls } from './testdata.ts';
+import {
+  type Bytes,
+  ethernet,
+  hex,
+  ipv4,
+  ipv6,
+  type Row,
+  tcp,
+  u16,
+  u32,
+  udp,
+  zeros,
+} from '../../../testing/data/datagrams.ts';
+import { decodeHeader, INNER, inner4, mpls } from '../../../testing/data/packets.ts';
 
 const ends4 = { srcAddr: '10.1.0.1', dstAddr: '10.2.0.2', etherType: 0x0800 };
 const ends6 = { srcAddr: '2001:db8::1', dstAddr: '2001:db8::2', etherType: 0x86dd };

@@ -2,11 +2,19 @@
 
 import { describe, expect, test } from 'vitest';
 import { clearBatch } from '../../../schemas/batch.ts';
-import { STEPS_PER_DATAGRAM_MAX } from '../context.ts';
-import { FAULT, faultSlot } from '../faults.ts';
-import { type Bytes, ethernet, ipv4, ipv6, type Row, rowOf, tcp, u16, u32, zeros } from '../testdata.ts';
-import { decodePacketHeader, HEADER_PROTOCOL, TUNNELS_MAX } from './header.ts';
-import { CASES, type Case } from './testcases.ts';
+import {
+  type Bytes,
+  ethernet,
+  ipv4,
+  ipv6,
+  type Row,
+  rowOf,
+  tcp,
+  u16,
+  u32,
+  zeros,
+} from '../../../testing/data/datagrams.ts';
+import { CASES, type Case } from '../../../testing/data/packet-cases.ts';
 import {
   context,
   datagram,
@@ -27,7 +35,10 @@ import {
   over4,
   overUdp,
   vxlan,
-} from './testdata.ts';
+} from '../../../testing/data/packets.ts';
+import { STEPS_PER_DATAGRAM_MAX } from '../context.ts';
+import { FAULT, faultSlot } from '../faults.ts';
+import { decodePacketHeader, HEADER_PROTOCOL, TUNNELS_MAX } from './header.ts';
 
 /** Steps that one header may cost, whatever it says: 5 frames or packets with the loops of each. */
 const STEPS_PER_HEADER_MAX = 5 * (8 + 16 + 16 + 16 + 8) + TUNNELS_MAX;

@@ -1,8 +1,21 @@
 // IPv4 with options and fragments, IPv6 with extension headers, transport ports.
 
 import { describe, expect, test } from 'vitest';
-import { type Bytes, dst6, ethernet, ipv4, ipv6, type Row, src6, tcp, u16, u32, udp, zeros } from '../testdata.ts';
-import { decodeHeader } from './testdata.ts';
+import {
+  type Bytes,
+  dst6,
+  ethernet,
+  ipv4,
+  ipv6,
+  type Row,
+  src6,
+  tcp,
+  u16,
+  u32,
+  udp,
+  zeros,
+} from '../../../testing/data/datagrams.ts';
+import { decodeHeader } from '../../../testing/data/packets.ts';
 
 const ends4 = { srcAddr: '10.1.0.1', dstAddr: '10.2.0.2', etherType: 0x0800 };
 const ends6 = { srcAddr: '2001:db8::1', dstAddr: '2001:db8::2', etherType: 0x86dd };

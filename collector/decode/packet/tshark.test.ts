@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { onPath, requireTool } from '../../../service/test-requirements.ts';
-import { type Bytes, CORPUS, type Row, u16, u32, zeros } from '../testdata.ts';
+import { type Bytes, CORPUS, type Row, u16, u32, zeros } from '../../../testing/data/datagrams.ts';
+import { CASES } from '../../../testing/data/packet-cases.ts';
+import { decodeHeader } from '../../../testing/data/packets.ts';
+import { onPath, requireTool } from '../../../testing/requirements.ts';
 import { HEADER_PROTOCOL } from './header.ts';
-import { CASES } from './testcases.ts';
-import { decodeHeader } from './testdata.ts';
 
 const ready = requireTool('tshark', onPath('tshark'), 'no such program on PATH (Debian package tshark)');
 const run = promisify(execFile);

@@ -1,8 +1,8 @@
 // The bounds of what options may tell of rates, and who gives way.
 
 import { describe, expect, test } from 'vitest';
+import { Bench, ipfix, ipfixOptions, set, template, u32 } from '../../../testing/data/datagrams.ts';
 import { SELECTORS_PER_DOMAIN_MAX } from '../exporters/domain.ts';
-import { Bench, ipfix, ipfixOptions, set, template, u32 } from '../testdata.ts';
 import { RATES_TOTAL_MAX, RateTable, type RateTotal } from './rate-table.ts';
 
 test('a table takes as many keys as it may; those it has may change', () => {

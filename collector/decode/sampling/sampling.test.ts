@@ -2,13 +2,6 @@
 
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { requireTool } from '../../../service/test-requirements.ts';
-import { readCapture } from '../../captures/capture.ts';
-import {
-  INTERFACES_PER_DOMAIN_MAX,
-  SELECTORS_PER_DOMAIN_MAX,
-  TEMPLATE_RATES_PER_DOMAIN_MAX,
-} from '../exporters/domain.ts';
 import {
   Bench,
   type Bytes,
@@ -27,7 +20,14 @@ import {
   u64,
   v9Options,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { requireTool } from '../../../testing/requirements.ts';
+import { readCapture } from '../../captures/capture.ts';
+import {
+  INTERFACES_PER_DOMAIN_MAX,
+  SELECTORS_PER_DOMAIN_MAX,
+  TEMPLATE_RATES_PER_DOMAIN_MAX,
+} from '../exporters/domain.ts';
 
 const PLAIN = set(2, template(300, [[1, 4]]));
 const data: Bytes = set(300, u32(100));

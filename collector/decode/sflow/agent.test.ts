@@ -11,7 +11,7 @@ import {
   tcp,
   typed,
   u32,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
 import { SflowAgent, SOURCE_IDLE_MS, SOURCES_PER_AGENT_MAX, SOURCES_TOTAL_MAX, sourceKey } from './agent.ts';
 import { SampleSource, WINDOW_SAMPLES } from './effective-rate.ts';
 

@@ -1,9 +1,6 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { formatAddress, formatMac, wordsOfRow } from '../../../schemas/address.ts';
-import { requireTool } from '../../../service/test-requirements.ts';
-import { readCapture } from '../../captures/capture.ts';
-import { type Fact, NAME_BYTES_MAX } from '../facts.ts';
 import {
   Bench,
   type Bytes,
@@ -16,7 +13,10 @@ import {
   typed,
   u32,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { requireTool } from '../../../testing/requirements.ts';
+import { readCapture } from '../../captures/capture.ts';
+import { type Fact, NAME_BYTES_MAX } from '../facts.ts';
 import { HOSTS_PER_AGENT_MAX } from './agent.ts';
 
 const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);

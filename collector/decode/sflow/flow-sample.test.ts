@@ -20,7 +20,7 @@ import {
   u32,
   udp,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
 
 const frame = ethernet(0x0800, ipv4(tcp()));
 const packet = sampledHeader(frame, 1518);

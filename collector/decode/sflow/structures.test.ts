@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { requireTool } from '../../../service/test-requirements.ts';
+import { CORPUS } from '../../../testing/data/datagrams.ts';
+import { requireTool } from '../../../testing/requirements.ts';
 import { readCapture } from '../../captures/capture.ts';
-import { CORPUS } from '../testdata.ts';
 import { type StructureKind, sflowStructureName } from './structures.ts';
 
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);

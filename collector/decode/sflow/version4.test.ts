@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { onPath, requireTool } from '../../../service/test-requirements.ts';
 import {
   Bench,
   type Bytes,
@@ -20,7 +19,8 @@ import {
   u16,
   u32,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { onPath, requireTool } from '../../../testing/requirements.ts';
 
 interface Header {
   readonly version?: number;

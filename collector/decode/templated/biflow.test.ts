@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { RECORDS_PER_DATAGRAM_MAX } from '../context.ts';
 import {
   Bench,
   type Bytes,
@@ -15,7 +14,8 @@ import {
   u32,
   u64,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { RECORDS_PER_DATAGRAM_MAX } from '../context.ts';
 
 const REVERSE = 29305;
 

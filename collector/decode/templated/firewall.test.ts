@@ -15,7 +15,7 @@ import {
   u16,
   u32,
   u64,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
 
 const [CREATED, DELETED, DENIED, UPDATED] = [1, 2, 3, 5];
 const NOW = EXPORT_S * 1000;

@@ -1,7 +1,6 @@
 // What the inspector reads. Every record of the captures that NetGauze decodes is compared in collector/conformance.
 
 import { describe, expect, test } from 'vitest';
-import { builtInElements } from '../../elements/element-registry.ts';
 import {
   Bench,
   type Bytes,
@@ -19,7 +18,8 @@ import {
   u32,
   u64,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { builtInElements } from '../../elements/element-registry.ts';
 import { type InspectedField, type InspectedValue, inspectRecords } from './inspect.ts';
 
 const names = builtInElements();

@@ -1,7 +1,5 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { requireTool } from '../../../service/test-requirements.ts';
-import { readCapture } from '../../captures/capture.ts';
 import {
   Bench,
   type Bytes,
@@ -15,7 +13,9 @@ import {
   u16,
   u32,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { requireTool } from '../../../testing/requirements.ts';
+import { readCapture } from '../../captures/capture.ts';
 import { LIST_DEPTH_MAX } from './lists.ts';
 
 const BASIC = 291;

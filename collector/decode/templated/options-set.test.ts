@@ -2,9 +2,6 @@
 
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { requireTool } from '../../../service/test-requirements.ts';
-import { readCapture } from '../../captures/capture.ts';
-import type { Fact } from '../facts.ts';
 import {
   Bench,
   type Bytes,
@@ -22,7 +19,10 @@ import {
   u64,
   v9Options,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { requireTool } from '../../../testing/requirements.ts';
+import { readCapture } from '../../captures/capture.ts';
+import type { Fact } from '../facts.ts';
 
 const UUID = '00112233445566778899aabbccddeeff';
 const NOTHING: Fact = { kind: 'station', index: 0, macHigh: 0, macLow: 0, stationId: '', name: '', hostId: '' };

@@ -1,7 +1,5 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { requireTool } from '../../../service/test-requirements.ts';
-import { readCapture } from '../../captures/capture.ts';
 import {
   Bench,
   type Bytes,
@@ -21,7 +19,9 @@ import {
   u32,
   udp,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { requireTool } from '../../../testing/requirements.ts';
+import { readCapture } from '../../captures/capture.ts';
 
 function decode(fields: readonly FieldSpec[], ...records: readonly Bytes[]): Row[] {
   return new Bench().decode(ipfix([set(2, template(300, fields)), set(300, ...records)]));

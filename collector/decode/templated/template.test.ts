@@ -19,7 +19,7 @@ import {
   u64,
   v9Options,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
 
 const FIELDS: readonly FieldSpec[] = [
   [1, 4],

@@ -2,8 +2,6 @@
 
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { requireTool } from '../../../service/test-requirements.ts';
-import { readCapture } from '../../captures/capture.ts';
 import {
   Bench,
   type Bytes,
@@ -24,7 +22,9 @@ import {
   u32,
   u64,
   zeros,
-} from '../testdata.ts';
+} from '../../../testing/data/datagrams.ts';
+import { requireTool } from '../../../testing/requirements.ts';
+import { readCapture } from '../../captures/capture.ts';
 
 const VMWARE = 6876;
 const NOW = EXPORT_S * 1000;

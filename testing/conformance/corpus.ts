@@ -3,8 +3,8 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { type CapturedDatagram, readCapture } from '../captures/capture.ts';
-import { Bench, CORPUS, CORPUS_GROUPS, type Row } from '../decode/testdata.ts';
+import { type CapturedDatagram, readCapture } from '../../collector/captures/capture.ts';
+import { Bench, CORPUS, CORPUS_GROUPS, type Row } from '../data/datagrams.ts';
 
 /** Expected values of other decoders and descriptions of the files; everything else is export datagrams or packets. */
 const NO_CAPTURE = /\.(json|yaml|tsv|txt|out)$/;

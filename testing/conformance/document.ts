@@ -28,8 +28,8 @@ const ORACLES: Readonly<Record<OracleName, readonly [what: string, compared: str
 
 const HEAD = `# Protocols
 
-What the collector reads, and what proves it. Made by \`collector/conformance\`, which decodes every file of a corpus of
-other projects' captures and compares the records with what other decoders say of them; \`npm test -- collector/conformance
+What the collector reads, and what proves it. Made by \`testing/conformance\`, which decodes every file of a corpus of
+other projects' captures and compares the records with what other decoders say of them; \`npm test -- testing/conformance
 --update\` writes it again. A difference that has not been reviewed, a capture that is no longer there and a test that has
 another name fail that test.
 

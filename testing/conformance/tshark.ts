@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { CapturedDatagram } from '../captures/capture.ts';
+import type { CapturedDatagram } from '../../collector/captures/capture.ts';
 
 /** A frame, or part of one: JSON as tshark writes it. */
 export type Tree = { readonly [name: string]: Tree | string | readonly (Tree | string)[] };

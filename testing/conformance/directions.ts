@@ -1,6 +1,6 @@
 // Rows of records that tell both directions of a conversation, against an oracle that tells them in one.
 
-import type { Row, Value } from '../decode/testdata.ts';
+import type { Row, Value } from '../data/datagrams.ts';
 
 /**
  * Splits rows into those of the records expected, in their order, and the rows between them, which tell the other

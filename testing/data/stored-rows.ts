@@ -1,13 +1,13 @@
 // Flow records for tests of questions: written as objects, encoded as the enricher would.
 
-import { parseAddress, swap32 } from '../schemas/address.ts';
-import { encodeArrow } from '../schemas/arrow.ts';
-import { arrayOf, type Batch, createBatch } from '../schemas/batch.ts';
-import { COUNT_REASON, PROTOCOL } from '../schemas/codes.ts';
-import { type Column, KINDS } from '../schemas/columns.ts';
-import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
-import { FLOW_COLUMNS, type FlowColumnName } from '../schemas/flow.ts';
-import { hashedKey, type Key, keyToBigint, type NodeClass } from '../schemas/keys.ts';
+import { parseAddress, swap32 } from '../../schemas/address.ts';
+import { encodeArrow } from '../../schemas/arrow.ts';
+import { arrayOf, type Batch, createBatch } from '../../schemas/batch.ts';
+import { COUNT_REASON, PROTOCOL } from '../../schemas/codes.ts';
+import { type Column, KINDS } from '../../schemas/columns.ts';
+import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
+import { FLOW_COLUMNS, type FlowColumnName } from '../../schemas/flow.ts';
+import { hashedKey, type Key, keyToBigint, type NodeClass } from '../../schemas/keys.ts';
 
 export type FlowObject = Partial<Record<FlowColumnName, number | bigint | string>>;
 export type ExporterObject = Partial<Record<(typeof EXPORTER_COLUMNS)[number]['name'], number | bigint | string>>;

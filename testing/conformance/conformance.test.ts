@@ -2,9 +2,9 @@
 
 import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { onPath, requireTool } from '../../service/test-requirements.ts';
-import { readCapture } from '../captures/capture.ts';
-import { CORPUS } from '../decode/testdata.ts';
+import { readCapture } from '../../collector/captures/capture.ts';
+import { CORPUS } from '../data/datagrams.ts';
+import { onPath, requireTool } from '../requirements.ts';
 import type { Agreement } from './agreement.ts';
 import { compareCorpus } from './comparisons.ts';
 import { readCorpus } from './corpus.ts';
@@ -28,9 +28,7 @@ describe('what the tables name', () => {
   test('tests are there by their titles', () => {
     const references = [...LINES, ...MALFORMED_CASES].flatMap(({ tests = [] }) => tests);
     expect(missingTests(references)).toEqual([]);
-    expect(missingTests([{ file: 'collector/conformance/conformance.test.ts', title: 'no such title' }]).length).toBe(
-      1,
-    );
+    expect(missingTests([{ file: 'testing/conformance/conformance.test.ts', title: 'no such title' }]).length).toBe(1);
   });
 
   test('every malformed case has inputs, and every line has a proof or a reason', () => {

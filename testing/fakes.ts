@@ -1,11 +1,11 @@
 // In-memory stand-ins for transport and storage, for unit tests of the enricher alone.
 
+import type { FlowBatch } from '../enricher/stages/enrich.ts';
 import { type ArrowBytes, decodeArrow, encodeArrow, piecesOf } from '../schemas/arrow.ts';
 import type { BatchIdentity, BatchKind } from '../schemas/batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
 import type { DocumentVersion, NodeName, NoticedEvent, ServiceSeen, Storage, StoredFact } from '../storage/storage.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
-import type { FlowBatch } from './stages/enrich.ts';
 
 /** A change that tests wait for: every `changed()` lets the waiting conditions look again. */
 export function createSignal() {

@@ -46,7 +46,7 @@ export const decode = (name: string, ...titles: readonly string[]) =>
 export const sflow = (name: string, ...titles: readonly string[]) => decode(`sflow/${name}`, ...titles);
 export const packet = (name: string, ...titles: readonly string[]) => decode(`packet/${name}`, ...titles);
 /** Packets that are decoded by one test and compared with tshark by another. */
-export const packetCases = (...names: readonly string[]) => testsOf('collector/decode/packet/testcases.ts', ...names);
+export const packetCases = (...names: readonly string[]) => testsOf('testing/data/packet-cases.ts', ...names);
 
 export function matches(pattern: string, file: string): boolean {
   return pattern.endsWith('*') ? file.startsWith(pattern.slice(0, -1)) : file === pattern;

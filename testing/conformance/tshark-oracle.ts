@@ -1,6 +1,6 @@
 // The rows of every file of the corpus against tshark.
 
-import type { Row } from '../decode/testdata.ts';
+import type { Row } from '../data/datagrams.ts';
 import { Agreement, type Untold } from './agreement.ts';
 import type { Unit } from './corpus.ts';
 import { splitReverse } from './directions.ts';

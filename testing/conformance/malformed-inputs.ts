@@ -1,7 +1,7 @@
 // Inputs of each malformed case, in their order, with everything that a decoder counts for them: the faults of all
 // protocols together, and what else an exporter has a counter for. Where the faults are none, the input is read.
 
-import type { Fault } from '../decode/faults.ts';
+import type { Fault } from '../../collector/decode/faults.ts';
 import {
   type Bytes,
   datagramOf,
@@ -28,7 +28,7 @@ import {
   udp,
   v9Options,
   zeros,
-} from '../decode/testdata.ts';
+} from '../data/datagrams.ts';
 
 /** Counters of exporters that are no faults. */
 export type Told = 'unknownRateRecords' | 'lostSets' | 'lost' | 'restarts';

@@ -1,7 +1,7 @@
 // Every file of the corpus: what it is, what it gives, and what other decoders say of it or why they say nothing.
 
 import { PROTOCOLS } from '../../schemas/codes.ts';
-import { Bench } from '../decode/testdata.ts';
+import { Bench } from '../data/datagrams.ts';
 import type { Agreement } from './agreement.ts';
 import { type Corpus, datagramsOf } from './corpus.ts';
 import { type Cell, code, lines, table } from './markdown.ts';

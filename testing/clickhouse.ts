@@ -12,12 +12,12 @@ import { COUNT_REASON } from '../schemas/codes.ts';
 import { type Column, KINDS } from '../schemas/columns.ts';
 import { FLOW_COLUMNS, type FlowColumnName } from '../schemas/flow.ts';
 import { createLog } from '../service/log.ts';
-import { type ClickHouse, createStorage } from './client.ts';
-import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from './embedded.ts';
-import type { FormConfiguration } from './placement.ts';
-import { openStorage } from './sharded.ts';
-import { dayOf } from './staging.ts';
-import type { InsertedBefore } from './storage.ts';
+import { type ClickHouse, createStorage } from '../storage/client.ts';
+import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from '../storage/embedded.ts';
+import type { FormConfiguration } from '../storage/placement.ts';
+import { openStorage } from '../storage/sharded.ts';
+import { dayOf } from '../storage/staging.ts';
+import type { InsertedBefore } from '../storage/storage.ts';
 
 /** Values of the columns that matter to a test; numbers, or bigints for 64-bit columns. Times default to `receivedAt`. */
 export type FlowRow = Partial<Record<FlowColumnName, number | bigint>>;

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { CORPUS } from '../decode/testdata.ts';
+import { CORPUS } from '../data/datagrams.ts';
 import { Agreement, type Untold } from './agreement.ts';
 import { datagramsOf, decodeAll } from './corpus.ts';
 import { splitReverse } from './directions.ts';

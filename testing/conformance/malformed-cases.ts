@@ -314,7 +314,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
         'of a later fragment has the protocol and no ports',
       ),
       ...packet('header', 'bounds', 'GRE routing entries too many or outside leave the outer packet'),
-      ...testsOf('collector/decode/packet/testcases.ts', 'GRE with checksum, key and sequence', 'GRE with routing'),
+      ...testsOf('testing/data/packet-cases.ts', 'GRE with checksum, key and sequence', 'GRE with routing'),
     ],
   },
   {

@@ -1,8 +1,8 @@
 // One packet for each way a header can carry another one, with what its row must hold. Tests decode them whole, cut them
 // at every byte, change their bytes and hold them against tshark.
 
-import { type Bytes, ethernet, hex, ipv4, ipv6, tcp, u16, u32, udp, zeros } from '../testdata.ts';
-import { HEADER_PROTOCOL } from './header.ts';
+import { HEADER_PROTOCOL } from '../../collector/decode/packet/header.ts';
+import { type Bytes, ethernet, hex, ipv4, ipv6, tcp, u16, u32, udp, zeros } from './datagrams.ts';
 import {
   datagram,
   erspan2,
@@ -26,7 +26,7 @@ import {
   overUdp,
   srh,
   vxlan,
-} from './testdata.ts';
+} from './packets.ts';
 
 export interface Case {
   readonly name: string;

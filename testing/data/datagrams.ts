@@ -1,17 +1,17 @@
 // Builders of export datagrams for tests, and a decoder that keeps its rows as plain objects. Numbers are written big
 // endian; nothing here is shared with the decoders but the column list.
 
+import type { Limits } from '../../collector/decode/context.ts';
+import { Decoder } from '../../collector/decode/decoder.ts';
+import type { Domain } from '../../collector/decode/exporters/domain.ts';
+import { type Change, createTemplateStore, type Knowledge } from '../../collector/decode/exporters/template-store.ts';
+import { FAULTS, type Fault, faultSlot } from '../../collector/decode/faults.ts';
+import type { FlowBatch } from '../../collector/decode/flow-batch.ts';
 import { formatAddress, formatMac, wordsOfRow } from '../../schemas/address.ts';
 import { arrayOf, type Batch, clearBatch, createBatch } from '../../schemas/batch.ts';
 import { PROTOCOL, PROTOCOLS, type Protocol } from '../../schemas/codes.ts';
 import type { Column } from '../../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
-import type { Limits } from './context.ts';
-import { Decoder } from './decoder.ts';
-import type { Domain } from './exporters/domain.ts';
-import { type Change, createTemplateStore, type Knowledge } from './exporters/template-store.ts';
-import { FAULTS, type Fault, faultSlot } from './faults.ts';
-import type { FlowBatch } from './flow-batch.ts';
 
 /** Captures of other projects, read where they are present. */
 export const CORPUS = new URL('../../../shared/corpus/', import.meta.url).pathname;

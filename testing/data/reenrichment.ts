@@ -2,23 +2,23 @@
 // come late, and what must hold of the tables whatever happened. Run as a program it is a run that kills itself.
 
 import { pathToFileURL } from 'node:url';
-import type { PastConfiguration } from '../analysis/reenrichment/past-knowledge.ts';
-import { reenrich } from '../analysis/reenrichment/reenrich.ts';
-import type { Step } from '../analysis/reenrichment/reenrich-day.ts';
-import { type Documents, NO_DOCUMENTS } from '../inventory/model/documents.ts';
-import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
-import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
-import { encodePieces } from '../schemas/arrow.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
-import { keyToBigint } from '../schemas/keys.ts';
-import { createLog } from '../service/log.ts';
-import { type ClickHouse, createStorage } from '../storage/client.ts';
-import { isFenced } from '../storage/failures.ts';
-import { dayOf } from '../storage/staging.ts';
-import { createNodeNames } from './endpoints/node-names.ts';
-import { batchKey } from './enricher.ts';
-import { createEnrichment } from './stages/enrich.ts';
-import { batchOf, documentsOf, LIMITS, type Row } from './testdata.ts';
+import type { PastConfiguration } from '../../analysis/reenrichment/past-knowledge.ts';
+import { reenrich } from '../../analysis/reenrichment/reenrich.ts';
+import type { Step } from '../../analysis/reenrichment/reenrich-day.ts';
+import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
+import { batchKey } from '../../enricher/enricher.ts';
+import { createEnrichment } from '../../enricher/stages/enrich.ts';
+import { type Documents, NO_DOCUMENTS } from '../../inventory/model/documents.ts';
+import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
+import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
+import { encodePieces } from '../../schemas/arrow.ts';
+import { loadConfiguration } from '../../schemas/configuration.ts';
+import { keyToBigint } from '../../schemas/keys.ts';
+import { createLog } from '../../service/log.ts';
+import { type ClickHouse, createStorage } from '../../storage/client.ts';
+import { isFenced } from '../../storage/failures.ts';
+import { dayOf } from '../../storage/staging.ts';
+import { batchOf, documentsOf, LIMITS, type Row } from './enrichment.ts';
 
 export const BYTES_BASE = 1_000_000;
 

@@ -1,11 +1,14 @@
 // Builders for tests: rows in words, documents from partial ones, and what enriching them gives, in words again.
 
-import type { Documents } from '../inventory/model/documents.ts';
-import { fixedKnowledge, type Knowledge } from '../inventory/snapshot/knowledge.ts';
-import { compileSnapshot, type Snapshot } from '../inventory/snapshot/snapshot.ts';
-import { parseAddress, parseMac, swap32 } from '../schemas/address.ts';
-import { applicationsChecker } from '../schemas/applications.ts';
-import { createBatch } from '../schemas/batch.ts';
+import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
+import { createEnrichment, type EnrichmentOptions, type FlowBatch } from '../../enricher/stages/enrich.ts';
+import { setTime } from '../../enricher/stages/times.ts';
+import type { Documents } from '../../inventory/model/documents.ts';
+import { fixedKnowledge, type Knowledge } from '../../inventory/snapshot/knowledge.ts';
+import { compileSnapshot, type Snapshot } from '../../inventory/snapshot/snapshot.ts';
+import { parseAddress, parseMac, swap32 } from '../../schemas/address.ts';
+import { applicationsChecker } from '../../schemas/applications.ts';
+import { createBatch } from '../../schemas/batch.ts';
 import {
   BIFLOW,
   COUNT_REASONS,
@@ -18,14 +21,11 @@ import {
   RULES,
   SERVER_SIDE_REASONS,
   SERVER_SIDES,
-} from '../schemas/codes.ts';
-import { exporterRegistryChecker } from '../schemas/exporters.ts';
-import { FLOW_COLUMNS } from '../schemas/flow.ts';
-import { inventoryChecker } from '../schemas/inventory.ts';
-import { type Key, keyToBigint } from '../schemas/keys.ts';
-import { createNodeNames } from './endpoints/node-names.ts';
-import { createEnrichment, type EnrichmentOptions, type FlowBatch } from './stages/enrich.ts';
-import { setTime } from './stages/times.ts';
+} from '../../schemas/codes.ts';
+import { exporterRegistryChecker } from '../../schemas/exporters.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { inventoryChecker } from '../../schemas/inventory.ts';
+import { type Key, keyToBigint } from '../../schemas/keys.ts';
 
 export interface Row {
   src?: string;

@@ -1,12 +1,12 @@
 // Builders of packets, and a decoder of one header. The header lies at the very end of the datagram's buffer, so that a
 // read beyond it throws.
 
-import { clearBatch, createBatch } from '../../../schemas/batch.ts';
-import { DECODED_COLUMNS } from '../../../schemas/flow.ts';
-import { DatagramContext } from '../context.ts';
-import type { FlowBatch } from '../flow-batch.ts';
-import { type Bytes, ethernet, hex, ip4, ipv4, ipv6, type Row, rowOf, tcp, u16, u32, zeros } from '../testdata.ts';
-import { decodePacketHeader, HEADER_PROTOCOL } from './header.ts';
+import { DatagramContext } from '../../collector/decode/context.ts';
+import type { FlowBatch } from '../../collector/decode/flow-batch.ts';
+import { decodePacketHeader, HEADER_PROTOCOL } from '../../collector/decode/packet/header.ts';
+import { clearBatch, createBatch } from '../../schemas/batch.ts';
+import { DECODED_COLUMNS } from '../../schemas/flow.ts';
+import { type Bytes, ethernet, hex, ip4, ipv4, ipv6, type Row, rowOf, tcp, u16, u32, zeros } from './datagrams.ts';
 
 const batch = createBatch(DECODED_COLUMNS, 1) as unknown as FlowBatch;
 export const context = new DatagramContext({ batch, flush: () => {} }, { templatesMax: 1, exportersMax: 1 });

@@ -2,11 +2,11 @@
 // packet. Flow samples are compared with their rows, and all of them with what `hairpin decode --all-elements` tells.
 
 import { readFileSync } from 'node:fs';
+import { type CapturedDatagram, readCapture } from '../../collector/captures/capture.ts';
+import { ElementPrinter } from '../../collector/captures/decode/all-elements.ts';
+import { builtInElements } from '../../collector/elements/element-registry.ts';
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
-import { type CapturedDatagram, readCapture } from '../captures/capture.ts';
-import { ElementPrinter } from '../captures/decode/all-elements.ts';
-import { Bench, CORPUS, type Row } from '../decode/testdata.ts';
-import { builtInElements } from '../elements/element-registry.ts';
+import { Bench, CORPUS, type Row } from '../data/datagrams.ts';
 import { Agreement } from './agreement.ts';
 
 type Members = { readonly [name: string]: string | number | Members };

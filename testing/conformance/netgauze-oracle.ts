@@ -2,10 +2,10 @@
 // included. Compared are all elements, by name and value, and the columns of the flow records that follow from them.
 
 import { readFileSync } from 'node:fs';
-import { type Capture, readCapture } from '../captures/capture.ts';
-import { type InspectedField, inspectRecords } from '../decode/templated/inspect.ts';
-import { Bench, CORPUS, type Row } from '../decode/testdata.ts';
-import { builtInElements } from '../elements/element-registry.ts';
+import { type Capture, readCapture } from '../../collector/captures/capture.ts';
+import { type InspectedField, inspectRecords } from '../../collector/decode/templated/inspect.ts';
+import { builtInElements } from '../../collector/elements/element-registry.ts';
+import { Bench, CORPUS, type Row } from '../data/datagrams.ts';
 import { Agreement } from './agreement.ts';
 
 type Json = string | number | boolean | readonly Json[] | { readonly [name: string]: Json };

@@ -3,8 +3,8 @@
 // interfaces, over which both are summed.
 
 import { readFileSync } from 'node:fs';
-import { readCapture } from '../captures/capture.ts';
-import { Bench, CORPUS, type Row } from '../decode/testdata.ts';
+import { readCapture } from '../../collector/captures/capture.ts';
+import { Bench, CORPUS, type Row } from '../data/datagrams.ts';
 import { Agreement } from './agreement.ts';
 
 interface Aggregate {
