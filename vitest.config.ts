@@ -31,7 +31,7 @@ const SLOW = [
   'enricher/reenrich.integration.test.ts',
   'query-api/previews.integration.test.ts',
   'query-api/sharded.integration.test.ts',
-  'storage/pass-kill.integration.test.ts',
+  'storage/rollup/scheduled-rollup-kill.integration.test.ts',
   'transport/kafka/kafka.integration.test.ts',
 ];
 

@@ -6,7 +6,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog } from '../service/log.ts';
-import { createPass } from '../storage/pass.ts';
+import { createPass } from '../storage/rollup/scheduled-rollup.ts';
 import { type Account, accountFor } from './chaos/account.ts';
 import { type Installation, isStoredUpTo, openInstallation } from './chaos/installation.ts';
 import { type FaultyProxy, PROXY_FAULTS, startFaultyProxy } from './chaos/proxy.ts';

@@ -12,7 +12,7 @@ import { decodeArrow } from '../schemas/arrow.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { createLog } from '../service/log.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { createPass } from '../storage/pass.ts';
+import { createPass } from '../storage/rollup/scheduled-rollup.ts';
 import { startTestServer } from '../storage/testdata.ts';
 import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
 import { runLoad } from './load/load.ts';

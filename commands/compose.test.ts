@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfiguration, parseFlags, parseHostPort } from '../schemas/configuration.ts';
 import { onPath, requireTool } from '../service/test-requirements.ts';
-import { checkVersion } from '../storage/migrate.ts';
+import { checkVersion } from '../storage/migrations/migrate.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(ROOT, name), 'utf8');

@@ -11,7 +11,7 @@ import { PROTOCOL } from '../schemas/codes.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
-import { createEmbeddedServer } from '../storage/embedded.ts';
+import { createEmbeddedServer } from '../storage/embedded/embedded.ts';
 import { freeUdpPort, startHairpin, until } from './spawned.ts';
 
 const RATE = 20_000;

@@ -13,7 +13,7 @@ import { encodeArrow } from '../schemas/arrow.ts';
 import { createBatch, tokenOf } from '../schemas/batch.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { migrate } from '../storage/migrate.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { BATCH_SUFFIX, batchHeader } from '../transport/batch-file.ts';
 import { type KafkaCluster, kafkaPresent, startKafka } from '../transport/kafka/broker/broker.ts';

@@ -13,7 +13,7 @@ import { parseLoadOptions } from '../benchmarks/load/options.ts';
 import type { ReenrichmentAnswer } from '../query-api/reenrichments.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
-import { createEmbeddedServer } from '../storage/embedded.ts';
+import { createEmbeddedServer } from '../storage/embedded/embedded.ts';
 import { freeUdpPort, startHairpin, until } from './spawned.ts';
 
 const RATE = 10_000;

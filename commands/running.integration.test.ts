@@ -12,7 +12,7 @@ import { runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
 import { createRandom } from '../benchmarks/load/random.ts';
 import { createLog } from '../service/log.ts';
-import { createEmbeddedServer } from '../storage/embedded.ts';
+import { createEmbeddedServer } from '../storage/embedded/embedded.ts';
 import { type RunningHairpin, startHairpin, until } from './spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLog } from '../service/log.ts';
-import { createEmbeddedServer, type EmbeddedServer } from '../storage/embedded.ts';
+import { createEmbeddedServer, type EmbeddedServer } from '../storage/embedded/embedded.ts';
 import { startHairpin } from './spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));

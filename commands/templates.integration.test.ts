@@ -10,7 +10,7 @@ import { afterAll, expect, test } from 'vitest';
 import { ipfix, ipfixOptions, netflow9, set, template, u32, v9Options } from '../collector/decode/testdata.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
-import { createEmbeddedServer } from '../storage/embedded.ts';
+import { createEmbeddedServer } from '../storage/embedded/embedded.ts';
 import { freeUdpPort, type RunningHairpin, startHairpin, until } from './spawned.ts';
 
 const data = mkdtempSync(join(tmpdir(), 'hairpin-templates-'));

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AdvisorQuestion } from '../schemas/coverage.ts';
 import { inventoryChecker } from '../schemas/inventory.ts';
-import { migrate } from '../storage/migrate.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { createAdvice } from './advice.ts';
 

@@ -9,7 +9,7 @@ import { tokenOf } from '../schemas/batch.ts';
 import { keyToBigint } from '../schemas/keys.ts';
 import { openCounters } from '../service/counters.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { migrate } from '../storage/migrate.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { batchKey, createEnricher } from './enricher.ts';

@@ -16,7 +16,7 @@ import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { type Key, keyToBigint } from '../schemas/keys.ts';
 import type { Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
-import { DAY_MS, dayOf } from '../storage/staging.ts';
+import { DAY_MS, dayOf } from '../storage/rewrite/staging.ts';
 import type { NodeName, Storage, StoredFact } from '../storage/storage.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';

@@ -12,7 +12,7 @@ import { formatAddress, isMapped4, parseAddress, swap32, type Words, wordsOfRow 
 import { IDENTITY, RULE } from '../schemas/codes.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import type { StoredWindow } from '../storage/staging.ts';
+import type { StoredWindow } from '../storage/rewrite/staging.ts';
 import { StorageError } from '../storage/storage.ts';
 import { openPrivacy } from './privacy.ts';
 import { copyRecords, type StageContext } from './reenrich-records.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { encodeArrow } from '../schemas/arrow.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import { keyToBigint } from '../schemas/keys.ts';
-import { migrate } from '../storage/migrate.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { createEnrichment } from './enrich.ts';
 import { fixedKnowledge } from './knowledge/knowledge.ts';

@@ -3,13 +3,13 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { COUNT_REASON } from '../schemas/codes.ts';
 import { createLog } from '../service/log.ts';
-import { compareDay } from '../storage/audit.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { standingFences } from '../storage/fence.ts';
-import { migrate } from '../storage/migrate.ts';
-import { createPass } from '../storage/pass.ts';
-import { endDeadRun } from '../storage/reenrichments.ts';
-import { dayOf } from '../storage/staging.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
+import { endDeadRun } from '../storage/rewrite/runs.ts';
+import { dayOf } from '../storage/rewrite/staging.ts';
+import { compareDay } from '../storage/rollup/audit.ts';
+import { createPass } from '../storage/rollup/scheduled-rollup.ts';
 import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../storage/testdata.ts';
 import { auditDays } from './rebuild.ts';
 

@@ -2,7 +2,6 @@
 // (docs/decisions/0003-re-enrichment.md), only that nothing is enriched. And the audit that asks for it.
 
 import type { Log } from '../service/log.ts';
-import { compareDay, type Difference, daysToAudit, markAudited } from '../storage/audit.ts';
 import { type ClickHouse, shardsOf } from '../storage/client.ts';
 import {
   giveLeaseBack,
@@ -12,8 +11,9 @@ import {
   REBUILD,
   recordState,
   takeLease,
-} from '../storage/reenrichments.ts';
-import { dropStaged } from '../storage/staging.ts';
+} from '../storage/rewrite/runs.ts';
+import { dropStaged } from '../storage/rewrite/staging.ts';
+import { compareDay, type Difference, daysToAudit, markAudited } from '../storage/rollup/audit.ts';
 import { nextRevision } from './reenrich.ts';
 import { type DayContext, reenrichDay, SwapLeft } from './reenrich-day.ts';
 import { copyRecords } from './reenrich-records.ts';

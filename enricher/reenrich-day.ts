@@ -5,8 +5,7 @@
 import type { Log } from '../service/log.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { insertsEnded, liftFence, PASSED_TABLES, raiseFence } from '../storage/fence.ts';
-import { finishPassing, halfPassed, passedThrough } from '../storage/pass.ts';
-import { endSwap, leaseHolder, type RunDay, recordState } from '../storage/reenrichments.ts';
+import { endSwap, leaseHolder, type RunDay, recordState } from '../storage/rewrite/runs.ts';
 import {
   BY_PASS,
   BY_VIEW,
@@ -21,7 +20,8 @@ import {
   type SwappedTable,
   swapStaged,
   tallyStaged,
-} from '../storage/staging.ts';
+} from '../storage/rewrite/staging.ts';
+import { finishPassing, halfPassed, passedThrough } from '../storage/rollup/scheduled-rollup.ts';
 
 /** How long a day may be fenced before its swap begins; one that needs longer gives way and tries again. */
 export const FENCE_MS_MAX = 10_000;

@@ -13,7 +13,7 @@ import type { Column } from '../schemas/columns.ts';
 import { FLOW_COLUMNS, type FlowColumns } from '../schemas/flow.ts';
 import { NO_KEY } from '../schemas/keys.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { type StoredWindow, stagedName } from '../storage/staging.ts';
+import { type StoredWindow, stagedName } from '../storage/rewrite/staging.ts';
 import type { QueryParams } from '../storage/storage.ts';
 import type { Enrichment } from './enrich.ts';
 import type { NodeNames } from './node-names.ts';

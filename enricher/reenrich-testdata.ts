@@ -8,7 +8,7 @@ import { keyToBigint } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
 import { isFenced } from '../storage/failures.ts';
-import { dayOf } from '../storage/staging.ts';
+import { dayOf } from '../storage/rewrite/staging.ts';
 import { createEnrichment } from './enrich.ts';
 import { batchKey } from './enricher.ts';
 import { fixedKnowledge } from './knowledge/knowledge.ts';

@@ -14,8 +14,8 @@ import {
   recentStates,
   recordState,
   takeLease,
-} from '../storage/reenrichments.ts';
-import { adoptRecords, DAY_MS, dayOf, dayStartS, dropStaged, recordsMatch } from '../storage/staging.ts';
+} from '../storage/rewrite/runs.ts';
+import { adoptRecords, DAY_MS, dayOf, dayStartS, dropStaged, recordsMatch } from '../storage/rewrite/staging.ts';
 import { StorageError } from '../storage/storage.ts';
 import { createErasure, toldOf } from './erase.ts';
 import { createNodeNames } from './node-names.ts';

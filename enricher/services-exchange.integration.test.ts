@@ -5,7 +5,7 @@ import { parseAddress } from '../schemas/address.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
-import { migrate } from '../storage/migrate.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
 import type { ServiceSeen } from '../storage/storage.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';

@@ -7,7 +7,7 @@ import { loadConfiguration } from '../schemas/configuration.ts';
 import { prefix4Key, serviceKey } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
-import { migrate } from '../storage/migrate.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { createQueryApi } from './app.ts';
 import { big, encodeFlows, type FlowObject, flow, node } from './testdata.ts';

@@ -1,9 +1,9 @@
 // What a question must know of the tables before it is asked: how far the pass has come, since when there are records,
 // and whether unelected traffic takes part.
 
-import { FIVE_MINUTES_S, UNELECTED_SQL } from '../storage/elections.ts';
-import { PASSED_THROUGH_SQL } from '../storage/pass.ts';
+import { PASSED_THROUGH_SQL } from '../storage/rollup/scheduled-rollup.ts';
 import type { Storage } from '../storage/storage.ts';
+import { FIVE_MINUTES_S, UNELECTED_SQL } from '../storage/tables/elections.ts';
 import type { Asked } from './window.ts';
 
 export interface History {

@@ -39,7 +39,7 @@ import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { openCounters } from '../service/counters.ts';
 import { createMetrics } from '../service/metrics.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { migrate } from '../storage/migrate.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import type { ExportersAnswer, FlowsAnswer, MatrixAnswer } from './answers.ts';
 import { createQueryApi } from './app.ts';

@@ -13,8 +13,8 @@ import {
   pairsSelectSql,
   UNELECTED_SQL,
   unelectedSelectSql,
-} from '../storage/elections.ts';
-import { COUNTED, SUMS, spreadSql, WHOLE } from '../storage/spread.ts';
+} from '../storage/tables/elections.ts';
+import { COUNTED, SUMS, spreadSql, WHOLE } from '../storage/tables/spread.ts';
 import type { Condition } from './filter.ts';
 import type { Window } from './window.ts';
 

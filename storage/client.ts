@@ -21,7 +21,7 @@ import {
   StorageError,
   type StoredFact,
 } from './storage.ts';
-import { TABLES } from './tables.ts';
+import { TABLES } from './tables/tables.ts';
 
 /** An insert takes no longer; pass.ts reads a minute only when every insert that began in it has ended. */
 export const INSERT_S_MAX = 30;

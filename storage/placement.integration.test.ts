@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Configuration, loadConfiguration } from '../schemas/configuration.ts';
 import type { ClickHouse } from './client.ts';
-import { clusterStatements } from './migrate.ts';
+import { clusterStatements } from './migrations/migrate.ts';
 import { SYNC_FLOWS_SQL } from './placement.ts';
 import { startTestServer, type TestServer } from './testdata.ts';
 

@@ -11,7 +11,7 @@
 // tables and ON CLUSTER; its servers need the macros {shard} and {replica}.
 
 import type { Configuration } from '../schemas/configuration.ts';
-import type { Table } from './tables.ts';
+import type { Table } from './tables/tables.ts';
 
 export interface Placement {
   /** Before a name: `hairpin_local.`, or nothing. */

@@ -12,9 +12,9 @@ import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { keyToBigint, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/keys.ts';
 import { DAYS_MAX, RETAINED_TABLES } from '../schemas/retention.ts';
 import { type ClickHouse, createStorage } from './client.ts';
-import { checkVersion, migrate } from './migrate.ts';
+import { checkVersion, migrate } from './migrations/migrate.ts';
 import { StorageError, type StoredFact } from './storage.ts';
-import { retainedDays, TABLES } from './tables.ts';
+import { retainedDays, TABLES } from './tables/tables.ts';
 import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from './testdata.ts';
 
 const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };

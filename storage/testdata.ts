@@ -13,10 +13,10 @@ import { type Column, KINDS } from '../schemas/columns.ts';
 import { FLOW_COLUMNS, type FlowColumnName } from '../schemas/flow.ts';
 import { createLog } from '../service/log.ts';
 import { type ClickHouse, createStorage } from './client.ts';
-import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from './embedded.ts';
+import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from './embedded/embedded.ts';
 import type { FormConfiguration } from './placement.ts';
+import { dayOf } from './rewrite/staging.ts';
 import { openStorage } from './sharded.ts';
-import { dayOf } from './staging.ts';
 import type { InsertedBefore } from './storage.ts';
 
 /** Values of the columns that matter to a test; numbers, or bigints for 64-bit columns. Times default to `receivedAt`. */

@@ -8,7 +8,7 @@ import type { Admin } from 'kafkajs';
 import { type Configuration, loadConfiguration } from '../../schemas/configuration.ts';
 import { createLog } from '../../service/log.ts';
 import { type ClickHouse, createStorage } from '../../storage/client.ts';
-import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from '../../storage/embedded.ts';
+import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from '../../storage/embedded/embedded.ts';
 import { type KafkaCluster, kafkaPresent, startKafka } from '../../transport/kafka/broker/broker.ts';
 import { createKafka, topicsOf } from '../../transport/kafka/kafka.ts';
 import { createService, type Service } from './service.ts';

@@ -10,7 +10,7 @@ import { loadConfiguration } from '../../schemas/configuration.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { ClickHouse } from '../../storage/client.ts';
-import { migrate } from '../../storage/migrate.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
 import { startTestServer, type TestServer } from '../../storage/testdata.ts';
 import { ENRICHER_COUNTERS } from '../counters.ts';
 import { enrichRows } from '../testdata.ts';

@@ -14,7 +14,7 @@ import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import { requireTool } from '../../service/test-requirements.ts';
 import type { ClickHouse } from '../../storage/client.ts';
-import { migrate } from '../../storage/migrate.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
 import { startTestServer, type TestServer } from '../../storage/testdata.ts';
 import { createQueryApi, type QueryApi } from '../app.ts';
 import { big, encodeExporters, encodeFlows, flow, node } from '../testdata.ts';

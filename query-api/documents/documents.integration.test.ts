@@ -6,7 +6,7 @@ import { DIRECTION, IDENTITY, PROTOCOL, RULE } from '../../schemas/codes.ts';
 import { loadConfiguration } from '../../schemas/configuration.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
-import { migrate } from '../../storage/migrate.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
 import { startTestServer, type TestServer } from '../../storage/testdata.ts';
 import { createQueryApi } from '../app.ts';
 import { encodeFlows, type FlowObject, flow } from '../testdata.ts';

@@ -16,7 +16,7 @@ import type { FlowColumns } from '../../schemas/flow.ts';
 import { openCounters } from '../../service/counters.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import type { ClickHouse } from '../../storage/client.ts';
-import { migrate } from '../../storage/migrate.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
 import type { NoticedEvent } from '../../storage/storage.ts';
 import { startTestServer, type TestServer } from '../../storage/testdata.ts';
 import { createQueryApi } from '../app.ts';

@@ -5,11 +5,11 @@
 // What makes a difference: a server that died between a table and its roll-up and came back only after it had forgotten the
 // token; a clock that went back; hands. Days of which retention may have taken records are left out.
 
-import type { ClickHouse } from './client.ts';
-import { ELECTED_SQL, UNELECTED_SQL } from './elections.ts';
-import { passedThrough } from './pass.ts';
-import { COUNTED, WHOLE } from './spread.ts';
-import { dayOf, dayStartS } from './staging.ts';
+import type { ClickHouse } from '../client.ts';
+import { dayOf, dayStartS } from '../rewrite/staging.ts';
+import { ELECTED_SQL, UNELECTED_SQL } from '../tables/elections.ts';
+import { COUNTED, WHOLE } from '../tables/spread.ts';
+import { passedThrough } from './scheduled-rollup.ts';
 
 const DAY_S = 86_400;
 const HOUR_S = 3600;

@@ -7,13 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createLog } from '../service/log.ts';
-import { type ClickHouse, createStorage } from './client.ts';
+import { createLog } from '../../service/log.ts';
+import { type ClickHouse, createStorage } from '../client.ts';
+import { migrate } from '../migrations/migrate.ts';
+import { StorageError } from '../storage.ts';
+import { flowsArrow, insertedBefore, startTestServer, type TestServer } from '../testdata.ts';
 import { takeBackTokens } from './deduplication-log.ts';
 import { createEmbeddedServer } from './embedded.ts';
-import { migrate } from './migrate.ts';
-import { StorageError } from './storage.ts';
-import { flowsArrow, insertedBefore, startTestServer, type TestServer } from './testdata.ts';
 
 const log = createLog('test', 'error');
 const quiet = createLog('test', 'error');
@@ -120,7 +120,7 @@ describe('the embedded server', () => {
     const path = folder();
     const program = `
       import { createEmbeddedServer } from ${JSON.stringify(new URL('./embedded.ts', import.meta.url).href)};
-      import { createLog } from ${JSON.stringify(new URL('../service/log.ts', import.meta.url).href)};
+      import { createLog } from ${JSON.stringify(new URL('../../service/log.ts', import.meta.url).href)};
       const server = createEmbeddedServer({ folder: ${JSON.stringify(path)}, port: 0, log: createLog('child', 'error') });
       await server.start();
       console.log(server.pid());

@@ -14,8 +14,8 @@ import { createServer } from 'node:net';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { HairpinError } from '../service/errors.ts';
-import type { Log } from '../service/log.ts';
+import { HairpinError } from '../../service/errors.ts';
+import type { Log } from '../../service/log.ts';
 import { takeBackTokens } from './deduplication-log.ts';
 
 const HOST = '127.0.0.1';

@@ -1,9 +1,9 @@
 // Brings a database to what this version expects. Every step may run again and at the same time as another process:
 // statements are of the kind IF NOT EXISTS, and what was done is recorded in `migrations`, once an id.
 
-import type { Configuration } from '../schemas/configuration.ts';
-import { HairpinError } from '../service/errors.ts';
-import type { ClickHouse } from './client.ts';
+import type { Configuration } from '../../schemas/configuration.ts';
+import { HairpinError } from '../../service/errors.ts';
+import type { ClickHouse } from '../client.ts';
 import {
   distributedSql,
   type FormConfiguration,
@@ -13,8 +13,8 @@ import {
   localDatabase,
   localPlacement,
   type Placement,
-} from './placement.ts';
-import { StorageError } from './storage.ts';
+} from '../placement.ts';
+import { StorageError } from '../storage.ts';
 import {
   createFlowsNamedSql,
   createTableSql,
@@ -24,7 +24,7 @@ import {
   RECORDS_VIEW,
   retainedDays,
   TABLES,
-} from './tables.ts';
+} from '../tables/tables.ts';
 
 /** The oldest server whose settings and deduplication of views are what client.ts relies on. */
 export const SERVER_VERSION_MIN = '25.8';

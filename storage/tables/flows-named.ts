@@ -1,8 +1,8 @@
 // The view `flows_named`, for people who write SQL: flow records with names of nodes and codes instead of numbers. The
 // names are those valid now; a node nobody named is its key in hexadecimal.
 
-import type { Column } from '../schemas/columns.ts';
-import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import type { Column } from '../../schemas/columns.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 
 const PROTOS = '[1, 6, 17, 58, 132]';
 const PROTO_NAMES = "['icmp', 'tcp', 'udp', 'icmp6', 'sctp']";

@@ -5,13 +5,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { COUNT_REASON } from '../schemas/codes.ts';
-import { createLog } from '../service/log.ts';
-import type { ClickHouse } from './client.ts';
-import { migrate } from './migrate.ts';
-import { createPass, halfPassed } from './pass.ts';
-import { createPassOwner, OWNER_S } from './pass-owner.ts';
-import { startTestServer, type TestServer } from './testdata.ts';
+import { COUNT_REASON } from '../../schemas/codes.ts';
+import { createLog } from '../../service/log.ts';
+import type { ClickHouse } from '../client.ts';
+import { migrate } from '../migrations/migrate.ts';
+import { startTestServer, type TestServer } from '../testdata.ts';
+import { createPassOwner, OWNER_S } from './rollup-leader.ts';
+import { createPass, halfPassed } from './scheduled-rollup.ts';
 
 const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
 const SEED = Number(process.env['HAIRPIN_TEST_SEED'] ?? 20_260_131);
@@ -41,9 +41,9 @@ function randomOf(seed: number): () => number {
 }
 
 const PASSER = `
-  import { createStorage } from ${JSON.stringify(new URL('./client.ts', import.meta.url).href)};
-  import { createPass, halfPassed } from ${JSON.stringify(new URL('./pass.ts', import.meta.url).href)};
-  import { createLog } from ${JSON.stringify(new URL('../service/log.ts', import.meta.url).href)};
+  import { createStorage } from ${JSON.stringify(new URL('../client.ts', import.meta.url).href)};
+  import { createPass, halfPassed } from ${JSON.stringify(new URL('./scheduled-rollup.ts', import.meta.url).href)};
+  import { createLog } from ${JSON.stringify(new URL('../../service/log.ts', import.meta.url).href)};
   const storage = createStorage(JSON.parse(process.argv[1]));
   const pass = createPass({ storage, log: createLog('passer', 'error') });
   process.stdout.write('begins');

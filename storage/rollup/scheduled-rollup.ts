@@ -12,12 +12,12 @@
 // in minutes that are done already: they are in `flows` and in the traffic roll-ups, but neither a pass nor a reader of
 // later records finds them, until the clock has caught up. The pass says so in the log.
 
-import { createThrottle, type Log } from '../service/log.ts';
-import { type ClickHouse, INSERT_S_MAX, shardsOf } from './client.ts';
-import { pairsSelectSql, UNELECTED_KEYS, unelectedSelectSql } from './elections.ts';
-import { standingFences } from './fence.ts';
-import { SYNC_FLOWS_SQL } from './placement.ts';
-import { PAIR_KEYS, SUMS } from './spread.ts';
+import { createThrottle, type Log } from '../../service/log.ts';
+import { type ClickHouse, INSERT_S_MAX, shardsOf } from '../client.ts';
+import { standingFences } from '../fence.ts';
+import { SYNC_FLOWS_SQL } from '../placement.ts';
+import { pairsSelectSql, UNELECTED_KEYS, unelectedSelectSql } from '../tables/elections.ts';
+import { PAIR_KEYS, SUMS } from '../tables/spread.ts';
 
 const MINUTE_S = 60;
 /**

@@ -2,15 +2,15 @@
 // `receivedAt`, a value fixed in the batch, so that a repeated batch meets its own token again; a roll-up keeps that day
 // as a column. Names are not qualified: the connection's database holds them all.
 
-import { MARKS } from '../schemas/codes.ts';
-import { type Column, clickhouseType } from '../schemas/columns.ts';
-import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
-import { FLOW_COLUMNS } from '../schemas/flow.ts';
-import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
-import { parseRetention } from '../schemas/retention.ts';
+import { MARKS } from '../../schemas/codes.ts';
+import { type Column, clickhouseType } from '../../schemas/columns.ts';
+import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { INTERFACE_COLUMNS } from '../../schemas/interface-minute.ts';
+import { parseRetention } from '../../schemas/retention.ts';
+import { engineSql, HERE, type Placement, settingsSql } from '../placement.ts';
 import { trafficSelectSql, UNELECTED_KEYS } from './elections.ts';
 import { flowsNamedSql } from './flows-named.ts';
-import { engineSql, HERE, type Placement, settingsSql } from './placement.ts';
 import { coarserSql, PAIR_KEYS, SUMS, TRAFFIC_KEYS } from './spread.ts';
 
 /** Blocks whose tokens a table remembers: at two batches a second more than half a day. */

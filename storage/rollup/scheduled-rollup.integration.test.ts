@@ -3,12 +3,12 @@ import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { COUNT_REASON, DIRECTION, PROTOCOL } from '../schemas/codes.ts';
-import { createLog } from '../service/log.ts';
-import type { ClickHouse } from './client.ts';
-import { migrate } from './migrate.ts';
-import { createPass, PASSED_THROUGH_SQL } from './pass.ts';
-import { type FlowRow, flowsArrow, startTestServer, type TestServer } from './testdata.ts';
+import { COUNT_REASON, DIRECTION, PROTOCOL } from '../../schemas/codes.ts';
+import { createLog } from '../../service/log.ts';
+import type { ClickHouse } from '../client.ts';
+import { migrate } from '../migrations/migrate.ts';
+import { type FlowRow, flowsArrow, startTestServer, type TestServer } from '../testdata.ts';
+import { createPass, PASSED_THROUGH_SQL } from './scheduled-rollup.ts';
 
 const log = createLog('test', 'error');
 const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };

@@ -7,7 +7,7 @@
 // fails begins anew as the youngest: where it fails for a reason of its own, such as its disk, the next one does it.
 
 import { randomBytes } from 'node:crypto';
-import { type ClickHouse, shardsOf } from './client.ts';
+import { type ClickHouse, shardsOf } from '../client.ts';
 
 export const OWNER_S = 20;
 const TELL_MS = 5000;

@@ -6,7 +6,8 @@
 // its REPLACE finds no source: that is what keeps a swap from happening behind a fence that somebody else took away.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { ClickHouse } from './client.ts';
+import type { ClickHouse } from '../client.ts';
+import { StorageError } from '../storage.ts';
 import {
   ELECTED_SQL,
   pairsSelectSql,
@@ -14,10 +15,9 @@ import {
   UNELECTED_KEYS,
   UNELECTED_SQL,
   unelectedSelectSql,
-} from './elections.ts';
-import { coarserSql, PAIR_KEYS, SUMS, TRAFFIC_KEYS } from './spread.ts';
-import { StorageError } from './storage.ts';
-import { COARSER } from './tables.ts';
+} from '../tables/elections.ts';
+import { coarserSql, PAIR_KEYS, SUMS, TRAFFIC_KEYS } from '../tables/spread.ts';
+import { COARSER } from '../tables/tables.ts';
 
 /** Everything a batch fills, records first. */
 const ROLLUPS = ['traffic_1m', 'traffic_5m', 'traffic_1h', 'pairs_5m', 'pairs_1h', 'unelected_5m'] as const;

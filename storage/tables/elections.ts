@@ -1,7 +1,7 @@
 // Which records count in which roll-up, and what tells unelected ones apart. The largest single point of each pair and
 // five minutes stands for unelected traffic (never the sum of points); the table keeps the points, the question chooses.
 
-import { COUNT_REASON, DIRECTION } from '../schemas/codes.ts';
+import { COUNT_REASON, DIRECTION } from '../../schemas/codes.ts';
 import { COUNTED, PAIR_KEYS, spreadSql, TRAFFIC_KEYS, WHOLE } from './spread.ts';
 
 const MINUTE_S = 60;

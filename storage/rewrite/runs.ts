@@ -7,10 +7,10 @@
 // still do is fail.
 
 import { randomBytes } from 'node:crypto';
-import type { ClickHouse } from './client.ts';
-import { insertsEnded, liftFence, PASSED_TABLES, standingFences, statementsEnded } from './fence.ts';
+import type { ClickHouse } from '../client.ts';
+import { insertsEnded, liftFence, PASSED_TABLES, standingFences, statementsEnded } from '../fence.ts';
+import { StorageError } from '../storage.ts';
 import { adoptRecords, dropStaged, swapStaged } from './staging.ts';
-import { StorageError } from './storage.ts';
 
 /** A run that has been silent for longer is taken for dead. */
 /** In the place of the documents a run applied: it applied none, and made roll-ups anew (enricher/rebuild.ts). */

@@ -9,7 +9,7 @@
 // than one has none, and a fraction of an event in its interval). A record stands in the last bucket. Samples are packets
 // of sampled records only: exact ones have no part in the error of a sum, and exporters that multiply tell N times too many.
 
-import { RATE_SOURCE } from '../schemas/codes.ts';
+import { RATE_SOURCE } from '../../schemas/codes.ts';
 
 /** Columns a roll-up keeps, and what is summed for them. */
 export const TRAFFIC_KEYS = ['srcApp', 'dstApp', 'service', 'serverSide', 'locality'] as const;
