@@ -6,7 +6,7 @@ import pino from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DocumentError } from '../schemas/documents.ts';
 import { openCounters } from '../service/counters.ts';
-import type { DocumentVersion } from '../storage/storage.ts';
+import type { DocumentVersion } from '../storage/tables/documents.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { createDocuments, type DocumentStore } from './documents.ts';
 import type { Documents } from './snapshot.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { inventoryChecker } from '../schemas/inventory.ts';
-import type { StoredFact } from '../storage/storage.ts';
+import type { StoredFact } from '../storage/tables/facts.ts';
 import { createHistory } from './knowledge/history.ts';
 import { knowledgeOf } from './knowledge/load.ts';
 import { compileSnapshot, NO_DOCUMENTS } from './snapshot.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseAddress } from '../schemas/address.ts';
 import { SERVER_SIDE_REASONS, SERVER_SIDES } from '../schemas/codes.ts';
-import type { ServiceSeen } from '../storage/storage.ts';
+import type { ServiceSeen } from '../storage/tables/services.ts';
 import { createEnrichment } from './enrich.ts';
 import { fixedKnowledge } from './knowledge/knowledge.ts';
 import {

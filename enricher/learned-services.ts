@@ -14,7 +14,7 @@
 import { swap32, type Words, wordsOfRow } from '../schemas/address.ts';
 import { BIFLOW, SERVER_SIDE } from '../schemas/codes.ts';
 import type { FlowColumns } from '../schemas/flow.ts';
-import type { ServiceSeen } from '../storage/storage.ts';
+import type { ServiceSeen } from '../storage/tables/services.ts';
 import { createHashTable } from './hash-table.ts';
 import {
   addPort,

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Configuration } from '../schemas/configuration.ts';
 import type { ClickHouse } from '../storage/client.ts';
+import { servicesSeen } from '../storage/tables/services.ts';
 import { createEnrichment, type Enrichment } from './enrich.ts';
 import { loadKnowledge } from './knowledge/load.ts';
 import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from './learned-services.ts';
@@ -42,7 +43,7 @@ export async function loadPastKnowledge(
   const knowledge = await loadKnowledge(storage, { fromMs: since, toMs: toMs + config.skewMsMax }, config);
   const ephemeral = ephemeralBits(config.ephemeralPorts);
   const services = createLearnedServices({ ephemeral });
-  services.merge(await storage.servicesSeen(since - SERVICE_LIFE_S * 1000, toMs, SERVICES_MAX));
+  services.merge(await servicesSeen(storage, since - SERVICE_LIFE_S * 1000, toMs, SERVICES_MAX));
   const hiding = openPrivacy(config);
   const enrichment = createEnrichment(knowledge, names, { ...config, ephemeral, services, hiding });
   return { enrichment, id: hiding ? `${id} ${hiding.id}` : id };

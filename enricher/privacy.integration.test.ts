@@ -12,7 +12,7 @@ import { loadConfiguration } from '../schemas/configuration.ts';
 import { openCounters } from '../service/counters.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { migrate } from '../storage/migrations/migrate.ts';
-import { createPass } from '../storage/rollup/scheduled-rollup.ts';
+import { ScheduledRollup } from '../storage/rollup/scheduled-rollup.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { isOutside } from './endpoints.ts';
@@ -166,7 +166,7 @@ async function run(database: string, more: Readonly<Record<string, string>>) {
   await signal.until(() => source.acknowledged.length === 1);
   await exchange.stop();
   await enricher.stop();
-  await createPass({ storage, log }).run(Date.now() + LATER_MS);
+  await new ScheduledRollup({ storage, log }).run(Date.now() + LATER_MS);
   const again = async () =>
     reenrich(
       config,

@@ -4,12 +4,13 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { COUNT_REASON } from '../schemas/codes.ts';
 import { createLog } from '../service/log.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { standingFences } from '../storage/fence.ts';
+import { dayOf } from '../storage/days.ts';
+import { fencesInPlace } from '../storage/fence.ts';
 import { migrate } from '../storage/migrations/migrate.ts';
-import { endDeadRun } from '../storage/rewrite/runs.ts';
-import { dayOf } from '../storage/rewrite/staging.ts';
+import { recoverRun } from '../storage/rewrite/recovery.ts';
 import { compareDay } from '../storage/rollup/audit.ts';
-import { createPass } from '../storage/rollup/scheduled-rollup.ts';
+import { ScheduledRollup } from '../storage/rollup/scheduled-rollup.ts';
+import { insertFlows } from '../storage/tables/flows.ts';
 import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../storage/testdata.ts';
 import { auditDays } from './rebuild.ts';
 
@@ -46,10 +47,10 @@ const BATCHES = ['a', 'b', 'c'].map((token, i) => ({ token, arrow: flowsArrow(to
 async function filled(): Promise<ClickHouse> {
   const storage = house.connect(`rebuild${databases++}`);
   await migrate(storage, CONFIG);
-  for (const { token, arrow } of BATCHES) await storage.insertArrow('flows', arrow, token);
+  for (const { token, arrow } of BATCHES) await insertFlows(storage, arrow, token);
   // Stored an hour ago, so that no insert of then can still be on its way.
   await storage.command('ALTER TABLE flows UPDATE storedAt = storedAt - 3600 WHERE 1 SETTINGS mutations_sync = 1');
-  await createPass({ storage, log }).run(Date.now());
+  await new ScheduledRollup({ storage, log }).run(Date.now());
   return storage;
 }
 
@@ -93,7 +94,7 @@ test.each(Object.entries(DAMAGES))(
     expect(await compareDay(storage, storage, DAY)).toEqual([]);
     expect(await sums(storage)).toEqual(before);
     for (const { token, arrow } of BATCHES)
-      await storage.insertArrow('flows', arrow, token, {
+      await insertFlows(storage, arrow, token, {
         batch: batchKeyOf(token),
         fromMs: RECEIVED,
         toMs: RECEIVED + DAY_MS / 2,
@@ -114,10 +115,10 @@ test('one that died is begun anew before its swap, and completed in it', async (
     },
   });
   await expect(audit(storage, dieAt('checked'))).rejects.toThrow('killed');
-  expect(await standingFences(storage)).toEqual([]);
+  expect(await fencesInPlace(storage)).toEqual([]);
   await expect(audit(storage, dieAt('pairs_5m'))).rejects.toThrow('left to whoever comes next');
-  const [fence] = await standingFences(storage);
-  await endDeadRun(storage, fence!.run);
+  const [fence] = await fencesInPlace(storage);
+  await recoverRun(storage, fence!.run);
   await storage.command('DROP TABLE reenriching SYNC');
   await forget(storage);
   expect(await audit(storage)).toMatchObject({ audited: expect.arrayContaining([DAY]), rebuilt: [] });
@@ -131,7 +132,7 @@ test.each(['some', 'all'])('where %s records are gone their roll-ups, all that i
   await storage.command(`ALTER TABLE flows DELETE WHERE ${where} SETTINGS mutations_sync = 1`);
   expect(await audit(storage)).toMatchObject({ audited: expect.arrayContaining([DAY]), rebuilt: [] });
   expect(await sums(storage)).toEqual(before);
-  expect(await standingFences(storage)).toEqual([]);
+  expect(await fencesInPlace(storage)).toEqual([]);
 });
 
 test('where a roll-up is kept for fewer days than are looked at, only days that it has whole are compared', async () => {

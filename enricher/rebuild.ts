@@ -2,18 +2,13 @@
 // (docs/decisions/0003-re-enrichment.md), only that nothing is enriched. And the audit that asks for it.
 
 import type { Log } from '../service/log.ts';
-import { type ClickHouse, shardsOf } from '../storage/client.ts';
-import {
-  giveLeaseBack,
-  HEARTBEAT_MS,
-  heartbeat,
-  newRun,
-  REBUILD,
-  recordState,
-  takeLease,
-} from '../storage/rewrite/runs.ts';
+import type { ClickHouse } from '../storage/client.ts';
+import { HEARTBEAT_MS, releaseLease, takeLease } from '../storage/rewrite/lease.ts';
+import { newRun, REBUILD } from '../storage/rewrite/recovery.ts';
 import { dropStaged } from '../storage/rewrite/staging.ts';
 import { compareDay, type Difference, daysToAudit, markAudited } from '../storage/rollup/audit.ts';
+import { shardsOf } from '../storage/storage.ts';
+import { recordHeartbeat, recordState } from '../storage/tables/reenrichments.ts';
 import { nextRevision } from './reenrich.ts';
 import { type DayContext, reenrichDay, SwapLeft } from './reenrich-day.ts';
 import { copyRecords } from './reenrich-records.ts';
@@ -30,7 +25,7 @@ export async function rebuildDay(day: number, dependencies: RebuildDependencies)
   const run = newRun();
   if ((await takeLease(storage, run)) !== undefined) return false;
   const beating = setInterval(
-    () => heartbeat(storage, run).catch(error => log.warn({ err: error }, 'no sign of life')),
+    () => recordHeartbeat(storage, run).catch(error => log.warn({ err: error }, 'no sign of life')),
     HEARTBEAT_MS,
   );
   let leave = false;
@@ -47,7 +42,7 @@ export async function rebuildDay(day: number, dependencies: RebuildDependencies)
     throw error;
   } finally {
     clearInterval(beating);
-    if (!leave) await giveLeaseBack(storage, run);
+    if (!leave) await releaseLease(storage, run);
   }
 }
 

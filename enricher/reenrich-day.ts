@@ -4,24 +4,24 @@
 
 import type { Log } from '../service/log.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { insertsEnded, liftFence, PASSED_TABLES, raiseFence } from '../storage/fence.ts';
-import { endSwap, leaseHolder, type RunDay, recordState } from '../storage/rewrite/runs.ts';
+import { addFence, insertsEnded, removeFence, SCHEDULED_TABLES } from '../storage/fence.ts';
+import { leaseHolder } from '../storage/rewrite/lease.ts';
+import { endSwap } from '../storage/rewrite/recovery.ts';
 import {
-  BY_PASS,
+  BY_SCHEDULE,
   BY_VIEW,
-  checkStaged,
   createRecords,
   createRollups,
   fillEmpty,
-  NOTHING,
-  recordsExpired,
   rollUpStaged,
   type StoredWindow,
   type SwappedTable,
   swapStaged,
-  tallyStaged,
 } from '../storage/rewrite/staging.ts';
-import { finishPassing, halfPassed, passedThrough } from '../storage/rollup/scheduled-rollup.ts';
+import { addTally, checkStaged, NOTHING, recordsExpired } from '../storage/rewrite/tally.ts';
+import { completeMinutes } from '../storage/rollup/scheduled-rollup.ts';
+import { minutesHalfDone, rolledUpUntil } from '../storage/tables/passes.ts';
+import { type RunDay, recordState } from '../storage/tables/reenrichments.ts';
 
 /** How long a day may be fenced before its swap begins; one that needs longer gives way and tries again. */
 export const FENCE_MS_MAX = 10_000;
@@ -94,8 +94,11 @@ export async function reenrichDay(context: DayContext): Promise<DayOutcome> {
 
   async function rollUp(toS: number, passedS: number): Promise<void> {
     await rollUpStaged(storage, run, BY_VIEW, { fromS: cut, toS });
-    await rollUpStaged(storage, run, BY_PASS, { fromS: passed, toS: passedS });
-    tally = await tallyStaged(storage, run, day, tally, { fromS: cut, toS }, { fromS: passed, toS: passedS });
+    await rollUpStaged(storage, run, BY_SCHEDULE, { fromS: passed, toS: passedS });
+    tally = await addTally(storage, { run, day }, tally, {
+      byView: { fromS: cut, toS },
+      bySchedule: { fromS: passed, toS: passedS },
+    });
     cut = toS;
     passed = passedS;
   }
@@ -108,7 +111,7 @@ export async function reenrichDay(context: DayContext): Promise<DayOutcome> {
       if (!(await context.stage({ fromS: cut, toS: until }, signal))) return false;
       await reached('staged');
       if (signal.aborted) return false;
-      await rollUp(Math.max(cut, until), Math.max(passed, Math.min(until, await passedThrough(storage))));
+      await rollUp(Math.max(cut, until), Math.max(passed, Math.min(until, await rolledUpUntil(storage))));
       await reached('rolledUp');
       if (signal.aborted) return false;
       if (performance.now() - startedAt < ROUND_MS_WANTED) return true;
@@ -126,7 +129,7 @@ export async function reenrichDay(context: DayContext): Promise<DayOutcome> {
     await recordState(storage, state, 'fenced');
     let swapping = false;
     try {
-      await raiseFence(storage, state, ['flows']);
+      await addFence(storage, state, ['flows']);
       inTime(await insertsEnded(storage, ['flows'], deadline));
       await reached('fenced');
       // The stop is for what takes long; from here on it would only leave more to do again.
@@ -156,18 +159,18 @@ export async function reenrichDay(context: DayContext): Promise<DayOutcome> {
       });
     } finally {
       // Once partitions are being put in place only completing that may end the fence; see endDeadRun.
-      if (!swapping) await liftFence(storage, run);
+      if (!swapping) await removeFence(storage, run);
     }
   }
 
   /** Fences the tables of the pass where no minute is half done; resolves with how far it has come. */
   async function holdPass(deadline: number, inTime: (isInTime?: boolean) => void): Promise<number> {
     for (let tries = 0; tries < PASS_TRIES_MAX; tries++) {
-      await finishPassing(storage);
-      await raiseFence(storage, state, PASSED_TABLES);
-      inTime(await insertsEnded(storage, PASSED_TABLES, deadline));
-      if ((await halfPassed(storage)).length === 0) return passedThrough(storage);
-      await liftFence(storage, run, PASSED_TABLES);
+      await completeMinutes(storage);
+      await addFence(storage, state, SCHEDULED_TABLES);
+      inTime(await insertsEnded(storage, SCHEDULED_TABLES, deadline));
+      if ((await minutesHalfDone(storage)).length === 0) return rolledUpUntil(storage);
+      await removeFence(storage, run, SCHEDULED_TABLES);
     }
     throw new FenceLate();
   }

@@ -15,6 +15,7 @@ import { NO_KEY } from '../schemas/keys.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { type StoredWindow, stagedName } from '../storage/rewrite/staging.ts';
 import type { QueryParams } from '../storage/storage.ts';
+import { insertNodes } from '../storage/tables/nodes.ts';
 import type { Enrichment } from './enrich.ts';
 import type { NodeNames } from './node-names.ts';
 
@@ -159,8 +160,8 @@ export async function stageRecords(context: RecordsContext, window: StoredWindow
       checkRows(batch.rows, group);
       enrichAnew(batch, enrichment);
       batch.columns.revision.fill(revision, 0, batch.rows);
-      await storage.insertNodes(names.take());
-      await storage.insertArrow(table, encodePieces(batch), groupToken(group));
+      await insertNodes(storage, names.take());
+      await storage.insert({ into: `INSERT INTO ${table}`, arrow: encodePieces(batch), token: groupToken(group) });
       onRecords?.(batch.rows);
     }
   }
@@ -186,7 +187,7 @@ export async function copyRecords(
     if (groups.length === 0) return true;
     for (const group of groups) {
       if (signal.aborted) return false;
-      await storage.insertSelect(sql, { ...groupParams(day, group), ...params, revision }, groupToken(group));
+      await storage.command(sql, { ...groupParams(day, group), ...params, revision }, groupToken(group));
       onRecords?.(group.reduce((sum, { rows }) => sum + rows, 0));
     }
   }

@@ -7,8 +7,11 @@ import { loadConfiguration } from '../schemas/configuration.ts';
 import { keyToBigint } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
+import { dayOf } from '../storage/days.ts';
 import { isFenced } from '../storage/failures.ts';
-import { dayOf } from '../storage/rewrite/staging.ts';
+import { insertDocument } from '../storage/tables/documents.ts';
+import { insertFlows } from '../storage/tables/flows.ts';
+import { insertNodes } from '../storage/tables/nodes.ts';
 import { createEnrichment } from './enrich.ts';
 import { batchKey } from './enricher.ts';
 import { fixedKnowledge } from './knowledge/knowledge.ts';
@@ -90,14 +93,14 @@ export async function ingest(
   const key = batchKey(token);
   const names = createNodeNames();
   createEnrichment(fixedKnowledge(compileSnapshot(documents)), names, LIMITS).enrichBatch(batch, key);
-  await storage.insertNodes(names.take());
+  await insertNodes(storage, names.take());
   const times = rows.map(row => row.receivedAt!);
   const days = [...new Set(times.map(dayOf))];
   const before = { batch: keyToBigint(key), fromMs: Math.min(...times), toMs: Math.max(...times), days };
   const startedAt = performance.now();
   for (let tries = 0; ; tries++) {
     try {
-      await storage.insertArrow('flows', encodePieces(batch), token, again || tries > 0 ? before : undefined);
+      await insertFlows(storage, encodePieces(batch), token, again || tries > 0 ? before : undefined);
       return performance.now() - startedAt;
     } catch (error) {
       if (!isFenced(error) || tries > 400) throw error;
@@ -108,7 +111,7 @@ export async function ingest(
 
 export async function recordDocuments(storage: ClickHouse, documents: Documents): Promise<void> {
   for (const kind of ['inventory', 'applications', 'exporters'] as const)
-    await storage.insertDocument({
+    await insertDocument(storage, {
       kind,
       recordedAtMs: Date.now(),
       asOfMs: kind === 'inventory' ? Date.parse(documents.inventory.asOf) : 0,

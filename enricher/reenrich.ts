@@ -2,21 +2,14 @@
 // between two groups of records and killed anywhere; the next run takes up what is staged, if it is for the same day and
 // the same documents, and completes or undoes what was between fence and swap (storage/reenrichments.ts).
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../service/log.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import {
-  giveLeaseBack,
-  HEARTBEAT_MS,
-  heartbeat,
-  newRun,
-  type RunRow,
-  recentStates,
-  recordState,
-  takeLease,
-} from '../storage/rewrite/runs.ts';
-import { adoptRecords, DAY_MS, dayOf, dayStartS, dropStaged, recordsMatch } from '../storage/rewrite/staging.ts';
-import { StorageError } from '../storage/storage.ts';
+import { DAY_MS, dayOf, dayStartS } from '../storage/days.ts';
+import { RetryingStorage } from '../storage/retrying.ts';
+import { HEARTBEAT_MS, releaseLease, takeLease } from '../storage/rewrite/lease.ts';
+import { newRun } from '../storage/rewrite/recovery.ts';
+import { adoptRecords, dropStaged, recordsMatch } from '../storage/rewrite/staging.ts';
+import { type RunRow, recentStates, recordHeartbeat, recordState } from '../storage/tables/reenrichments.ts';
 import { createErasure, toldOf } from './erase.ts';
 import { createNodeNames } from './node-names.ts';
 import { loadPastKnowledge, type PastConfiguration } from './past-knowledge.ts';
@@ -24,9 +17,6 @@ import { type DayContext, DayRefused, reenrichDay, SwapLeft } from './reenrich-d
 import { type Changes, previewChanges, stageRecords } from './reenrich-records.ts';
 
 const STATES_MAX = 1000;
-/** How long ClickHouse may be away before a run gives up; what it staged stays for the next. */
-const PATIENCE_MS = 60_000;
-const PATIENCE_PAUSE_MS = 500;
 
 export interface ReenrichRequest {
   /** Every UTC day of receipt that [fromMs, toMs) touches. */
@@ -71,13 +61,13 @@ export async function reenrich(
   dependencies: ReenrichDependencies,
 ): Promise<DayReport[]> {
   const { log, signal } = dependencies;
-  const storage = patient(dependencies.storage);
+  const storage = new RetryingStorage(dependencies.storage);
   const run = newRun();
   if (request.dryRun) return runDays(config, request, { ...dependencies, storage }, run);
   const holder = await takeLease(storage, run);
   if (holder !== undefined) throw new AnotherRun('another re-enrichment is running; wait for it, or stop it');
   const beating = setInterval(
-    () => heartbeat(dependencies.storage, run).catch(error => log.warn({ err: error }, 'no sign of life')),
+    () => recordHeartbeat(dependencies.storage, run).catch(error => log.warn({ err: error }, 'no sign of life')),
     HEARTBEAT_MS,
   );
   let leave = false;
@@ -89,7 +79,7 @@ export async function reenrich(
     throw error;
   } finally {
     clearInterval(beating);
-    if (!leave) await giveLeaseBack(storage, run);
+    if (!leave) await releaseLease(storage, run);
     if (signal.aborted) log.info('stopped; the next run goes on from here');
   }
 }
@@ -218,37 +208,5 @@ async function takeUp(
   }
 }
 
-/** Tries again what fails because ClickHouse is away or busy; every statement of a run can be repeated. */
-function patient(storage: ClickHouse): ClickHouse {
-  const again =
-    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      const deadline = performance.now() + PATIENCE_MS;
-      for (;;) {
-        try {
-          return await call(...args);
-        } catch (error) {
-          const passes =
-            error instanceof StorageError && error.failure === 'passing' && error.clickhouseCode !== UNKNOWN_TABLE;
-          if (!passes || performance.now() > deadline) throw error;
-          await sleep(PATIENCE_PAUSE_MS);
-        }
-      }
-    };
-  return {
-    ...storage,
-    select: again(storage.select) as ClickHouse['select'],
-    command: again(storage.command),
-    insertSelect: again(storage.insertSelect),
-    insertArrow: again(storage.insertArrow),
-    selectArrow: again(storage.selectArrow),
-    insertNodes: again(storage.insertNodes),
-    recentFacts: again(storage.recentFacts),
-  };
-}
-
 const CHANGED_IN_PLACE =
   'records of that day have begun to expire: its roll-ups, which hold no address, stay as they are';
-
-/** Means that another has taken over, or that a rename succeeded and its answer got lost. */
-const UNKNOWN_TABLE = 60;

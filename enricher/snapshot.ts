@@ -5,7 +5,7 @@
 import { type Applications, applicationsChecker } from '../schemas/applications.ts';
 import { type ExporterRegistry, exporterRegistryChecker } from '../schemas/exporters.ts';
 import { type Inventory, inventoryChecker } from '../schemas/inventory.ts';
-import type { StoredFact } from '../storage/storage.ts';
+import type { StoredFact } from '../storage/tables/facts.ts';
 import { type AccessTable, compileAccess } from './access.ts';
 import { type ApplicationTable, compileApplications, openApplications } from './applications.ts';
 import { compileExporters, type ExporterTable } from './exporter-table.ts';

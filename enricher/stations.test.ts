@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseMac } from '../schemas/address.ts';
 import { keyToBigint } from '../schemas/keys.ts';
-import type { StoredFact } from '../storage/storage.ts';
+import type { StoredFact } from '../storage/tables/facts.ts';
 import { ENTRY } from './endpoint-table.ts';
 import { createEndpoints } from './endpoints.ts';
 import { createNodeNames } from './node-names.ts';

@@ -8,8 +8,8 @@ import { ApplicationsPreview, DocumentWarning, type PreviewQuestion } from '../s
 import { applicationsWarnings } from '../schemas/applications-warnings.ts';
 import type { Configuration } from '../schemas/configuration.ts';
 import { documentChecker } from '../schemas/documents.ts';
-
-import type { DocumentVersion, Storage } from '../storage/storage.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { DocumentVersion } from '../storage/tables/documents.ts';
 import { readBodies } from './documents/body.ts';
 import { compileFilter, parseFilter } from './filter.ts';
 import { HttpProblem, ProblemDocument, refuse } from './problem.ts';

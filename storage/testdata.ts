@@ -13,11 +13,11 @@ import { type Column, KINDS } from '../schemas/columns.ts';
 import { FLOW_COLUMNS, type FlowColumnName } from '../schemas/flow.ts';
 import { createLog } from '../service/log.ts';
 import { type ClickHouse, createStorage } from './client.ts';
+import { dayOf } from './days.ts';
 import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from './embedded/embedded.ts';
 import type { FormConfiguration } from './placement.ts';
-import { dayOf } from './rewrite/staging.ts';
 import { openStorage } from './sharded.ts';
-import type { InsertedBefore } from './storage.ts';
+import type { InsertedBefore } from './tables/flows.ts';
 
 /** Values of the columns that matter to a test; numbers, or bigints for 64-bit columns. Times default to `receivedAt`. */
 export type FlowRow = Partial<Record<FlowColumnName, number | bigint>>;
@@ -135,6 +135,22 @@ async function freePorts(count: number): Promise<number[]> {
   const ports = probes.map(probe => (probe.address() as AddressInfo).port);
   for (const probe of probes) probe.close();
   return ports;
+}
+
+/** The same storage with another `command`: for statements that fail, or are changed, on their way. */
+export function withCommand(storage: ClickHouse, command: ClickHouse['command']): ClickHouse {
+  const { database, replicated, shards } = storage;
+  return {
+    database,
+    replicated,
+    shards,
+    command,
+    select: (sql, params) => storage.select(sql, params),
+    selectArrow: (sql, params) => storage.selectArrow(sql, params),
+    insert: insert => storage.insert(insert),
+    connect: name => storage.connect(name),
+    close: () => storage.close(),
+  };
 }
 
 export interface TestServer {

@@ -4,7 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Configuration } from '../../schemas/configuration.ts';
 import { DocumentError } from '../../schemas/documents.ts';
-import type { StoredFact } from '../../storage/storage.ts';
+import type { StoredFact } from '../../storage/tables/facts.ts';
 import type { StorageAddress } from '../messages.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { createKeeper, type KeeperConfiguration, type KeeperDependencies, type KnowledgeUpdate } from './keeper.ts';

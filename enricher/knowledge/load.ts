@@ -4,6 +4,7 @@
 import type { Applications } from '../../schemas/applications.ts';
 import { FACT_LIFE_MS } from '../../schemas/facts.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { recentFacts } from '../../storage/tables/facts.ts';
 import { compileApplications, openApplications } from '../applications.ts';
 import { FACTS_MAX } from '../known-facts.ts';
 import { NO_DOCUMENTS, openSnapshot, type Snapshot } from '../snapshot.ts';
@@ -25,7 +26,7 @@ export async function loadKnowledge(
 ): Promise<Knowledge> {
   const history = createHistory(options);
   const { applications } = await readHistory(storage, history, { fromMs, toMs });
-  history.useFacts(await storage.recentFacts(fromMs - FACT_LIFE_MS, FACTS_MAX));
+  history.useFacts(await recentFacts(storage, fromMs - FACT_LIFE_MS, FACTS_MAX));
   return knowledgeOf(history, applications ?? NO_DOCUMENTS.applications);
 }
 

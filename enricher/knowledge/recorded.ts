@@ -5,7 +5,8 @@
 import { type Applications, applicationsChecker } from '../../schemas/applications.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { type Inventory, inventoryChecker } from '../../schemas/inventory.ts';
-import type { DocumentVersion, Storage } from '../../storage/storage.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { DocumentVersion } from '../../storage/tables/documents.ts';
 import type { History } from './history.ts';
 import { INVENTORY_KINDS } from './merge.ts';
 

@@ -4,7 +4,8 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { formatMac } from '../../schemas/address.ts';
-import { EVENT_KINDS, type Storage } from '../../storage/storage.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { EVENT_KINDS } from '../../storage/tables/events.ts';
 import { pairOf } from '../dimensions.ts';
 import { CONTENT_TYPES, FORMATS, formatTable } from '../format-table.ts';
 import { ProblemDocument } from '../problem.ts';

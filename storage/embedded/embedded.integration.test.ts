@@ -11,6 +11,7 @@ import { createLog } from '../../service/log.ts';
 import { type ClickHouse, createStorage } from '../client.ts';
 import { migrate } from '../migrations/migrate.ts';
 import { StorageError } from '../storage.ts';
+import { insertFlows } from '../tables/flows.ts';
 import { flowsArrow, insertedBefore, startTestServer, type TestServer } from '../testdata.ts';
 import { takeBackTokens } from './deduplication-log.ts';
 import { createEmbeddedServer } from './embedded.ts';
@@ -188,7 +189,7 @@ describe('killed during inserts', () => {
   const fill = (path: string) =>
     withServer(path, async storage => {
       await migrate(storage, CONFIG);
-      for (const { token, arrow } of BATCHES) await storage.insertArrow('flows', arrow, token);
+      for (const { token, arrow } of BATCHES) await insertFlows(storage, arrow, token);
       const parts = new Map<string, string[]>();
       for (const table of TABLES) {
         const rows = await storage.select<{ path: string }>(
@@ -213,7 +214,7 @@ describe('killed during inserts', () => {
       for (const table of tables) rmSync(parts.get(table)!.at(-1)!, { recursive: true });
       await withServer(path, async storage => {
         expect(await sums(storage)).not.toEqual(before);
-        for (const { token, arrow } of BATCHES) await storage.insertArrow('flows', arrow, token);
+        for (const { token, arrow } of BATCHES) await insertFlows(storage, arrow, token);
         expect(await sums(storage)).toEqual(before);
       });
       await withServer(path, async storage => expect(await sums(storage)).toEqual(before));
@@ -227,11 +228,11 @@ describe('killed during inserts', () => {
     const [first] = parts.get('flows')!;
     rmSync(first!, { recursive: true });
     await withServer(path, async storage => {
-      for (const { token, arrow } of BATCHES) await storage.insertArrow('flows', arrow, token);
+      for (const { token, arrow } of BATCHES) await insertFlows(storage, arrow, token);
       expect(await sums(storage)).not.toEqual(before);
       // Two at once, as when a partition of Kafka moves to another enricher.
       for (const { token, arrow, before: again } of BATCHES)
-        await Promise.all([1, 2].map(() => storage.insertArrow('flows', arrow, token, again)));
+        await Promise.all([1, 2].map(() => insertFlows(storage, arrow, token, again)));
       expect(await sums(storage)).toEqual(before);
     });
   });
@@ -241,7 +242,7 @@ describe('killed during inserts', () => {
     await withServer(path, async storage => {
       await migrate(storage, CONFIG);
       const [first, second] = BATCHES;
-      await storage.insertArrow('flows', first!.arrow, first!.token);
+      await insertFlows(storage, first!.arrow, first!.token);
       const [newest] = await storage.select<{ path: string; block: string }>(
         "SELECT path, max_block_number AS block FROM system.parts WHERE database = currentDatabase() AND table = 'flows' ORDER BY block DESC LIMIT 1",
       );
@@ -250,14 +251,14 @@ describe('killed during inserts', () => {
       for (const day of second!.before.days)
         for (const block of [next, next + 1])
           writeFileSync(join(newest!.path, '..', `${day}_${block}_${block}_0`), 'taken');
-      await expect(storage.insertArrow('flows', second!.arrow, second!.token)).rejects.toMatchObject({
+      await expect(insertFlows(storage, second!.arrow, second!.token)).rejects.toMatchObject({
         failure: 'passing',
       });
       // The engine has the token and leaves the rows out: an engine of the other order would fail here (docs/decisions/0007).
-      await insist(() => storage.insertArrow('flows', second!.arrow, second!.token));
+      await insist(() => insertFlows(storage, second!.arrow, second!.token));
       const count = async () => (await storage.select<{ n: string }>('SELECT count() AS n FROM flows'))[0]!.n;
       expect(Number(await count())).toBeLessThan(200);
-      await insist(() => storage.insertArrow('flows', second!.arrow, second!.token, second!.before));
+      await insist(() => insertFlows(storage, second!.arrow, second!.token, second!.before));
       for (const [table, sum] of await sums(storage)) expect(sum, String(table)).toMatchObject([{ records: '200' }]);
     });
   });
@@ -279,14 +280,14 @@ describe('killed during inserts', () => {
         const storage = createStorage({ ...(await server.start()), database: 'killed', queryTimeoutMs: 10_000 });
         await migrate(storage, CONFIG);
         const startedAt = performance.now();
-        await storage.insertArrow('flows', arrow, `before ${kill}`);
+        await insertFlows(storage, arrow, `before ${kill}`);
         const elapsedMs = performance.now() - startedAt;
-        const died = storage.insertArrow('flows', arrow, `killed ${kill}`).catch(() => {});
+        const died = insertFlows(storage, arrow, `killed ${kill}`).catch(() => {});
         await sleep(elapsedMs * (0.25 + 0.9 * Math.random()));
         process.kill(server.pid()!, 'SIGKILL');
         await Promise.all([died, storage.close(), server.stop()]);
         await withServer(path, async again => {
-          await again.insertArrow('flows', arrow, `killed ${kill}`);
+          await insertFlows(again, arrow, `killed ${kill}`);
           const records = String((kill % 20) * 800 + 800);
           for (const [table, sum] of await sums(again))
             expect(sum, `${table} after kill ${kill}`).toMatchObject([{ records }]);
@@ -325,7 +326,7 @@ describe('killed during inserts', () => {
     }));
     const arrow = flowsArrow('k', flows);
     for (let batch = 0; batch < batches; batch++) {
-      const stored = insist(() => storage.insertArrow('flows', arrow, `k${batch}`));
+      const stored = insist(() => insertFlows(storage, arrow, `k${batch}`));
       if (batch % (batches / kills) === 1) {
         // Somewhere inside the insert, a little later each time.
         await sleep(4 + 3 * batch);

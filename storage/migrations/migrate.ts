@@ -1,11 +1,10 @@
-// Brings a database to what this version expects. Every step may run again and at the same time as another process:
-// statements are of the kind IF NOT EXISTS, and what was done is recorded in `migrations`, once an id.
+// Brings a database to what this version expects. Every step may run again and at the same time in another process:
+// statements are of the kind IF NOT EXISTS, and the table `migrations` records what was done, once an id.
 
 import type { Configuration } from '../../schemas/configuration.ts';
 import { HairpinError } from '../../service/errors.ts';
 import type { ClickHouse } from '../client.ts';
 import {
-  distributedSql,
   type FormConfiguration,
   frontPlacement,
   HERE,
@@ -14,33 +13,26 @@ import {
   localPlacement,
   type Placement,
 } from '../placement.ts';
-import { StorageError } from '../storage.ts';
-import {
-  createFlowsNamedSql,
-  createTableSql,
-  createViewsSql,
-  expirySql,
-  NOT_RESTORED_SQL,
-  RECORDS_VIEW,
-  retainedDays,
-  TABLES,
-} from '../tables/tables.ts';
+import { type Storage, StorageError } from '../storage.ts';
+import { createFlowsNamedSql, createViewsSql, TABLES } from '../tables/all.ts';
+import { migrationsDone, recordMigration } from '../tables/migrations.ts';
+import { createTableSql, distributedSql, type Retention } from '../tables/table.ts';
+import { alignColumns, checkViews } from './columns.ts';
+import { alignSettings, dropExpired } from './retention.ts';
 
-/** The oldest server whose settings and deduplication of views are what client.ts relies on. */
+/** The oldest server with the settings and the deduplication of views that client.ts relies on. */
 export const SERVER_VERSION_MIN = '25.8';
 
-export type MigrationConfiguration = Pick<Configuration, 'retentionDays' | 'rollupRetentionDays' | 'durable'> &
-  Partial<Pick<Configuration, 'retention'>> &
-  Partial<FormConfiguration>;
+export type MigrationConfiguration = Retention & Pick<Configuration, 'durable'> & Partial<FormConfiguration>;
 
 interface Migration {
   readonly id: number;
   readonly name: string;
-  /** Tables that it makes; all of them when left out. */
+  /** Tables that it creates; all of them when left out. */
   readonly tables?: readonly string[];
 }
 
-/** Append-only; a released migration is never edited. Columns added to the schema need none: see `alignColumns`. */
+/** Append-only; a released migration is never edited. Columns added to the schema need none: see alignColumns(). */
 const MIGRATIONS: readonly Migration[] = [
   { id: 1, name: 'tables and views' },
   { id: 2, name: 'facts', tables: ['facts'] },
@@ -50,13 +42,8 @@ const MIGRATIONS: readonly Migration[] = [
   { id: 7, name: 'passers', tables: ['passers'] },
 ];
 
-function statementsOf({ tables }: Migration, config: MigrationConfiguration, place: Placement): string[] {
-  const made = TABLES.filter(({ name }) => tables?.includes(name) ?? true);
-  return made.map(table => createTableSql(table, config, place));
-}
-
 export interface MigrationOptions {
-  /** Leaves retention as it stands: for processes that only read, whose configuration nobody keeps equal. */
+  /** Leaves retention as it is: for processes that only read, whose configuration need not agree with the writers'. */
   readonly keepsAges?: boolean;
 }
 
@@ -67,43 +54,70 @@ export async function migrate(
   { keepsAges = false }: MigrationOptions = {},
 ): Promise<void> {
   try {
-    checkVersion(await storage.serverVersion());
-    if (isForm(config)) await migrateShards(storage.shards ?? [], config, keepsAges);
+    checkVersion(await serverVersion(storage));
+    if (isForm(config)) await migrateShards(storage.shards, config, keepsAges);
     else {
       await prepare(storage, config, HERE, keepsAges);
       if (!keepsAges) await dropExpired(storage, config);
     }
   } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    if (error.clickhouseCode === 0)
-      throw new HairpinError(
-        'STORAGE_UNREACHABLE',
-        `${error.message}; check --clickhouse and that the server runs`,
-        error,
-      );
-    throw new HairpinError(
-      'STORAGE_FAILED',
-      `${error.message}; the database "${storage.database}" could not be prepared`,
-      error,
-    );
+    throw error instanceof StorageError ? startErrorOf(error, storage.database) : error;
   }
+}
+
+function startErrorOf(error: StorageError, database: string): HairpinError {
+  return error.clickhouseCode === 0
+    ? new HairpinError('STORAGE_UNREACHABLE', `${error.message}; check --clickhouse and that the server runs`, error)
+    : new HairpinError('STORAGE_FAILED', `${error.message}; the database "${database}" could not be migrated`, error);
+}
+
+/** In a database that always exists: the client's own may have to be created. */
+async function inSystemDatabase<T>(storage: ClickHouse, call: (system: ClickHouse) => Promise<T>): Promise<T> {
+  const system = storage.connect('system');
+  return call(system).finally(() => system.close());
+}
+
+function serverVersion(storage: ClickHouse): Promise<string> {
+  return inSystemDatabase(storage, async system => {
+    const [row] = await system.select<{ version: string }>('SELECT version() AS version');
+    return row?.version ?? '';
+  });
+}
+
+export function checkVersion(version: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [majorMin = 0, minorMin = 0] = SERVER_VERSION_MIN.split('.').map(Number);
+  if (major > majorMin || (major === majorMin && minor >= minorMin)) return;
+  throw new HairpinError(
+    'STORAGE_TOO_OLD',
+    `the ClickHouse server is ${version || 'of unknown version'}, at least ${SERVER_VERSION_MIN} is needed; upgrade it or leave --clickhouse out`,
+  );
+}
+
+/** `everywhere`: ON CLUSTER, or nothing. */
+export function createDatabase(storage: ClickHouse, everywhere = ''): Promise<void> {
+  return inSystemDatabase(storage, system => system.command(createDatabaseSql(storage.database, everywhere)));
+}
+
+function createDatabaseSql(database: string, everywhere: string): string {
+  return `CREATE DATABASE IF NOT EXISTS ${database}${everywhere} ENGINE = Atomic`;
 }
 
 function isForm(config: MigrationConfiguration): config is MigrationConfiguration & FormConfiguration {
   return config.clickhouseForm !== undefined && config.clickhouseForm !== 'single';
 }
 
-/** Tables with rows, then the ones in front of them: server by server, or from the first one everywhere at once. */
+/** First the tables with rows, then the ones in front of them: server by server, or once ON CLUSTER from the first one. */
 async function migrateShards(
   shards: readonly ClickHouse[],
   config: MigrationConfiguration & FormConfiguration,
   keepsAges: boolean,
 ): Promise<void> {
-  const everywhere = isReplicated(config);
-  const from = everywhere ? shards.slice(0, 1) : shards;
-  for (const shard of from) await prepare(shard, config, everywhere ? localPlacement(config) : HERE, keepsAges);
+  const onCluster = isReplicated(config);
+  const migrated = onCluster ? shards.slice(0, 1) : shards;
+  for (const shard of migrated) await prepare(shard, config, onCluster ? localPlacement(config) : HERE, keepsAges);
   const front = frontPlacement(config);
-  for (const shard of from) {
+  for (const shard of migrated) {
     for (const statement of frontStatements(config)) await shard.command(statement);
     await alignColumns(shard, front, config.clickhouseDatabase);
     await shard.command(createFlowsNamedSql(front));
@@ -112,19 +126,18 @@ async function migrateShards(
 }
 
 function frontStatements(config: FormConfiguration): string[] {
-  const { everywhere } = frontPlacement(config);
   return [
-    `CREATE DATABASE IF NOT EXISTS ${config.clickhouseDatabase}${everywhere} ENGINE = Atomic`,
+    createDatabaseSql(config.clickhouseDatabase, frontPlacement(config).everywhere),
     ...TABLES.map(table => distributedSql(table, config)),
   ];
 }
 
-/** What the cluster form sends to an empty server, for people to read and for the engine to parse. */
+/** What the cluster form sends to an empty server; its test has the engine parse them. */
 export function clusterStatements(config: MigrationConfiguration & FormConfiguration): string[] {
   const place = localPlacement(config);
   return [
-    `CREATE DATABASE IF NOT EXISTS ${localDatabase(config)}${place.everywhere} ENGINE = Atomic`,
-    ...statementsOf({ id: 1, name: '' }, config, place),
+    createDatabaseSql(localDatabase(config), place.everywhere),
+    ...TABLES.map(table => createTableSql(table, config, place)),
     ...createViewsSql(place),
     createFlowsNamedSql(place),
     ...frontStatements(config),
@@ -139,122 +152,21 @@ async function prepare(
   place: Placement,
   keepsAges: boolean,
 ): Promise<void> {
-  await storage.createDatabase(place.everywhere);
+  await createDatabase(storage, place.everywhere);
   await runMigrations(storage, config, place);
-  await alignColumns(storage, place);
-  if (!place.replicated) await checkViews(storage);
+  await alignColumns(storage, place, storage.database);
+  if (!place.replicated) await checkViews(storage, storage.database);
   for (const statement of createViewsSql(place)) await storage.command(statement);
-  if (!keepsAges) await alignTables(storage, config, place);
+  if (!keepsAges) await alignSettings(storage, config, place);
   await storage.command(createFlowsNamedSql(place));
 }
 
-export function checkVersion(version: string): void {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [majorMin = 0, minorMin = 0] = SERVER_VERSION_MIN.split('.').map(Number);
-  if (major > majorMin || (major === majorMin && minor >= minorMin)) return;
-  throw new HairpinError(
-    'STORAGE_TOO_OLD',
-    `the ClickHouse server is ${version || 'of unknown version'}, at least ${SERVER_VERSION_MIN} is needed; upgrade it or leave --clickhouse out`,
-  );
-}
-
-async function runMigrations(storage: ClickHouse, config: MigrationConfiguration, place: Placement): Promise<void> {
-  const known = await storage.select<{ name: string }>(
-    'SELECT name FROM system.tables WHERE database = currentDatabase() AND name = {name:String}',
-    { name: 'migrations' },
-  );
-  const done = new Set<number>();
-  if (known.length > 0)
-    for (const { id } of await storage.select<{ id: number }>('SELECT DISTINCT id FROM migrations')) done.add(id);
-  for (const migration of MIGRATIONS) {
-    const { id, name } = migration;
+async function runMigrations(storage: Storage, config: MigrationConfiguration, place: Placement): Promise<void> {
+  const done = await migrationsDone(storage);
+  for (const { id, name, tables } of MIGRATIONS) {
     if (done.has(id)) continue;
-    for (const statement of statementsOf(migration, config, place)) await storage.command(statement);
-    await storage.command('INSERT INTO migrations (id, name) SELECT {id:UInt32}, {name:String}', { id, name });
-  }
-}
-
-/** Adds columns the schema has and the table lacks; a column of another type is refused, because rows would be changed. */
-async function alignColumns(storage: ClickHouse, place: Placement, database = storage.database): Promise<void> {
-  const rows = await storage.select<{ table: string; name: string; type: string }>(
-    'SELECT table, name, type FROM system.columns WHERE database = {database:String}',
-    { database },
-  );
-  const types = new Map(rows.map(({ table, name, type }) => [`${table}.${name}`, type]));
-  for (const table of TABLES) {
-    for (const { name, type, definition } of table.columns) {
-      const path = `${table.name}.${name}`;
-      const found = types.get(path);
-      if (found === undefined)
-        await storage.command(
-          `ALTER TABLE ${place.prefix}${table.name}${place.everywhere} ADD COLUMN IF NOT EXISTS ${definition}`,
-        );
-      else if (found !== type) {
-        throw new HairpinError(
-          'SCHEMA_MISMATCH',
-          `${path} is ${found}, expected ${type}; use another database (--clickhouse-database) or convert it with ALTER TABLE ${table.name} MODIFY COLUMN ${name} ${type}`,
-        );
-      }
-    }
-  }
-}
-
-/**
- * A view of an earlier version would count records twice that are put in a second time (client.ts), which replicated tables
- * never need. It is not changed here: a view that is altered, or dropped and made anew, gives other tokens to what it
- * inserts, so that batches still under way would count twice.
- */
-async function checkViews(storage: ClickHouse): Promise<void> {
-  const rows = await storage.select<{ name: string }>(
-    `SELECT name FROM system.tables WHERE database = currentDatabase() AND name = {name:String}
-       AND position(as_select, {condition:String}) = 0`,
-    { name: RECORDS_VIEW, condition: NOT_RESTORED_SQL },
-  );
-  if (rows.length > 0)
-    throw new HairpinError(
-      'SCHEMA_MISMATCH',
-      `${storage.database}.${RECORDS_VIEW} is of an earlier version; stop the collectors, let spools and Kafka run empty, stop everything else, drop it with DROP VIEW ${storage.database}.${RECORDS_VIEW} on each server, and start again: it is made anew`,
-    );
-}
-
-/** Retention and fsync follow the configuration, which may differ from that of the last start. */
-async function alignTables(storage: ClickHouse, config: MigrationConfiguration, place: Placement): Promise<void> {
-  const rows = await storage.select<{ name: string; create_table_query: string }>(
-    'SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()',
-  );
-  const queries = new Map(rows.map(row => [row.name, row.create_table_query]));
-  const fsync = ['fsync_after_insert', 'fsync_part_directory']
-    .map(name => `${name} = ${config.durable ? 1 : 0}`)
-    .join(', ');
-  for (const table of TABLES) {
-    const query = queries.get(table.name) ?? '';
-    const alter = `ALTER TABLE ${place.prefix}${table.name}${place.everywhere}`;
-    const expiry = expirySql(table, config);
-    if (!query.includes(expiry)) {
-      // The server then works out anew, in the background, how old each part gets, and leaves the columns of large parts
-      // where they are; parts of one file, which are small, are written again.
-      if (!query.includes(RECALCULATE_ONLY)) await storage.command(`${alter} MODIFY SETTING ${RECALCULATE_ONLY}`);
-      await storage.command(`${alter} MODIFY TTL ${expiry}`);
-    }
-    const durable = query.includes('fsync_after_insert = 1');
-    if (durable !== config.durable) await storage.command(`${alter} MODIFY SETTING ${fsync}`);
-  }
-}
-
-const RECALCULATE_ONLY = 'materialize_ttl_recalculate_only = 1';
-
-/**
- * Drops days that are beyond retention at once: a retention that was shortened else waits for merges. A day more, because
- * the times that roll-ups age by are those of flows, which may lie ahead of their receipt.
- */
-async function dropExpired(storage: ClickHouse, config: MigrationConfiguration): Promise<void> {
-  const daily = TABLES.filter(({ partition, expiry }) => partition !== undefined && expiry !== undefined);
-  for (const table of daily) {
-    const days = await storage.select<{ partition: string }>(
-      `SELECT DISTINCT partition FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND active
-         AND toUInt32(partition) < toYYYYMMDD(now('UTC') - toIntervalDay({days:UInt32})) ORDER BY partition`,
-      { table: table.name, days: retainedDays(table, config) + 2 },
-    );
-    for (const { partition } of days) await storage.command(`ALTER TABLE ${table.name} DROP PARTITION ${partition}`);
+    const created = TABLES.filter(table => tables?.includes(table.name) ?? true);
+    for (const table of created) await storage.command(createTableSql(table, config, place));
+    await recordMigration(storage, id, name);
   }
 }

@@ -1,63 +1,59 @@
-// Which of several processes makes the scheduled passes. Every candidate tells ClickHouse every few seconds that it lives,
-// and since when; the owner is the one that has lived longest, of two of one age the lower name. That is no lock: for a
-// moment, and after a long pause of a process, two may think that they are the owner. It need be none, because a pass
-// that is made twice changes nothing (pass.ts); it only saves the work.
+// Which of several processes runs the scheduled roll-up. Every candidate sends ClickHouse a heartbeat every few seconds,
+// with the time of its first one; the leader is the candidate that has lived longest. That is no lock: for a moment, and
+// after a long pause of a process, two candidates may take themselves for the leader. A lock is not needed, because a
+// roll-up that runs twice changes nothing (scheduled-rollup.ts); a leader only saves the work.
 //
-// A candidate that is silent for OWNER_S is passed over, so a pass is late by that much when its owner dies. One whose work
-// fails begins anew as the youngest: where it fails for a reason of its own, such as its disk, the next one does it.
+// A candidate without a heartbeat for LEADER_S is passed over, so the roll-up is late by that much when its leader crashes.
+// A candidate whose work fails starts again as the youngest: where it fails for a reason of its own, such as its disk, the
+// next candidate does the work.
 
 import { randomBytes } from 'node:crypto';
-import { type ClickHouse, shardsOf } from '../client.ts';
+import { homeOf, type Storage } from '../storage.ts';
+import { leadingCandidate, recordCandidate } from '../tables/passers.ts';
 
-export const OWNER_S = 20;
-const TELL_MS = 5000;
+export const LEADER_S = 20;
+const HEARTBEAT_MS = 5000;
 
-export interface PassOwner {
-  /** Tells that this candidate lives, and does the work if it is the owner; resolves to whether it was, throws what it throws. */
-  ifOwner(work: () => Promise<unknown>): Promise<boolean>;
-  /** So that the next owner need not wait. */
-  resign(): Promise<void>;
-}
+export class RollupLeader {
+  readonly #home: Storage;
+  readonly #candidate: string;
+  /** Microseconds, by the clock of the server; undefined before the first heartbeat. */
+  #since: string | undefined;
 
-export function createPassOwner(storage: ClickHouse, candidate = randomBytes(8).toString('hex')): PassOwner {
-  const [home] = shardsOf(storage);
-  /** Microseconds, by the clock of the server. */
-  let since: string | undefined;
-
-  async function tell(lives: boolean): Promise<void> {
-    if (since === undefined) {
-      const [row] = await home.select<{ now: string }>('SELECT toString(toUnixTimestamp64Micro(now64(6))) AS now');
-      since = row!.now;
-    }
-    await home.command(
-      `INSERT INTO passers (candidate, since, lives) SETTINGS async_insert = 0
-       SELECT {candidate:String}, fromUnixTimestamp64Micro({since:Int64}, 'UTC'), {lives:UInt8}`,
-      { candidate, since, lives: lives ? 1 : 0 },
-    );
+  constructor(storage: Storage, candidate = randomBytes(8).toString('hex')) {
+    this.#home = homeOf(storage);
+    this.#candidate = candidate;
   }
 
-  return {
-    async ifOwner(work) {
-      await tell(true);
-      const [owner] = await home.select<{ candidate: string }>(
-        `SELECT candidate FROM passers GROUP BY candidate
-         HAVING argMax(lives, at) = 1 AND max(at) > now64(6) - toIntervalSecond({ownerS:UInt32})
-         ORDER BY argMax(since, at), candidate LIMIT 1`,
-        { ownerS: OWNER_S },
-      );
-      if (owner?.candidate !== candidate) return false;
-      // Work that catches up takes longer than others wait; a sign of life that fails is told again.
-      const telling = setInterval(() => void tell(true).catch(() => {}), TELL_MS);
-      try {
-        await work();
-      } catch (error) {
-        since = undefined;
-        throw error;
-      } finally {
-        clearInterval(telling);
-      }
-      return true;
-    },
-    resign: () => tell(false),
-  };
+  /** Sends a heartbeat, and does the work if this candidate leads. Resolves to whether it did; throws what the work throws. */
+  async ifLeader(work: () => Promise<unknown>): Promise<boolean> {
+    await this.#record(true);
+    if ((await leadingCandidate(this.#home, LEADER_S)) !== this.#candidate) return false;
+    // Work that catches up takes longer than LEADER_S. A heartbeat that fails is followed by the next one.
+    const heartbeats = setInterval(() => void this.#record(true).catch(() => {}), HEARTBEAT_MS);
+    try {
+      await work();
+    } catch (error) {
+      this.#since = undefined;
+      throw error;
+    } finally {
+      clearInterval(heartbeats);
+    }
+    return true;
+  }
+
+  /** So that the next leader need not wait. */
+  resign(): Promise<void> {
+    return this.#record(false);
+  }
+
+  async #record(lives: boolean): Promise<void> {
+    this.#since ??= await this.#serverTime();
+    await recordCandidate(this.#home, { candidate: this.#candidate, since: this.#since, lives });
+  }
+
+  async #serverTime(): Promise<string> {
+    const [row] = await this.#home.select<{ now: string }>('SELECT toString(toUnixTimestamp64Micro(now64(6))) AS now');
+    return row!.now;
+  }
 }

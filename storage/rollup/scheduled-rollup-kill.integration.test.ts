@@ -1,4 +1,4 @@
-// Scheduled passes by two processes at once, each killed again and again at moments drawn from a seed, while batches
+// Scheduled roll-ups by two processes at once, each killed again and again at moments drawn from a seed, while batches
 // come in. Whatever was half done, the roll-ups equal the records in the end, to the byte and each record once.
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -9,16 +9,17 @@ import { COUNT_REASON } from '../../schemas/codes.ts';
 import { createLog } from '../../service/log.ts';
 import type { ClickHouse } from '../client.ts';
 import { migrate } from '../migrations/migrate.ts';
+import { minutesHalfDone } from '../tables/passes.ts';
 import { startTestServer, type TestServer } from '../testdata.ts';
-import { createPassOwner, OWNER_S } from './rollup-leader.ts';
-import { createPass, halfPassed } from './scheduled-rollup.ts';
+import { LEADER_S, RollupLeader } from './rollup-leader.ts';
+import { ScheduledRollup } from './scheduled-rollup.ts';
 
 const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
 const SEED = Number(process.env['HAIRPIN_TEST_SEED'] ?? 20_260_131);
 const ROUNDS = 12;
-/** After the start of a pass: from its first statement to several minutes further on. */
+/** After the start of a roll-up: from its first statement to several minutes further on. */
 const LIFE_MS_MAX = 1500;
-/** Minutes of `storedAt` in the past, so that each pass has plenty to do. */
+/** Minutes of `storedAt` in the past, so that each roll-up has plenty to do. */
 const MINUTES = 100;
 const RECORDS_A_MINUTE = 3000;
 const SUMS_SQL = 'sum(bytes) AS bytes, sum(packets) AS packets, sum(records) AS records';
@@ -40,22 +41,22 @@ function randomOf(seed: number): () => number {
   };
 }
 
-const PASSER = `
+const ROLLUP_PROGRAM = `
   import { createStorage } from ${JSON.stringify(new URL('../client.ts', import.meta.url).href)};
-  import { createPass, halfPassed } from ${JSON.stringify(new URL('./scheduled-rollup.ts', import.meta.url).href)};
+  import { ScheduledRollup } from ${JSON.stringify(new URL('./scheduled-rollup.ts', import.meta.url).href)};
   import { createLog } from ${JSON.stringify(new URL('../../service/log.ts', import.meta.url).href)};
   const storage = createStorage(JSON.parse(process.argv[1]));
-  const pass = createPass({ storage, log: createLog('passer', 'error') });
+  const rollup = new ScheduledRollup({ storage, log: createLog('rollup', 'error') });
   process.stdout.write('begins');
-  for (;;) await pass.run(Date.now()).catch(() => {});
+  for (;;) await rollup.run(Date.now()).catch(() => {});
 `;
 
-function startPasser(storage: ClickHouse): ChildProcess {
+function startRollup(storage: ClickHouse): ChildProcess {
   const { url, user, password } = house.address;
   const address = JSON.stringify({ url, user, password, database: storage.database, queryTimeoutMs: 20_000 });
   return spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', PASSER, address],
+    ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', ROLLUP_PROGRAM, address],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
@@ -79,27 +80,27 @@ const insertMinute = (storage: ClickHouse, ago: number) =>
     { ago },
   );
 
-test('two at once, killed at random moments and begun again, leave the roll-ups exact', async () => {
-  const storage = house.connect('killed_passes');
+test('two at once, killed at random moments and started again, leave the roll-ups exact', async () => {
+  const storage = house.connect('killed_rollups');
   await migrate(storage, CONFIG);
   const random = randomOf(SEED);
   for (let ago = MINUTES + 3; ago > 3; ago--) await insertMinute(storage, ago);
   let halves = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const passers = [startPasser(storage), startPasser(storage)];
+    const processes = [startRollup(storage), startRollup(storage)];
     await Promise.all(
-      passers.map(async passer => {
+      processes.map(async child => {
         const lifeMs = random() ** 3 * LIFE_MS_MAX;
-        await once(passer.stdout!, 'data');
+        await once(child.stdout!, 'data');
         await sleep(lifeMs);
-        passer.kill('SIGKILL');
-        await once(passer, 'exit');
+        child.kill('SIGKILL');
+        await once(child, 'exit');
       }),
     );
-    halves += (await halfPassed(storage)).length;
+    halves += (await minutesHalfDone(storage)).length;
   }
   const left = Math.max(0, MINUTES - (await minutesDone(storage)));
-  await createPass({ storage, log: createLog('test', 'error') }).run(Date.now());
+  await new ScheduledRollup({ storage, log: createLog('test', 'error') }).run(Date.now());
 
   const of = async (where: string) =>
     (
@@ -113,17 +114,17 @@ test('two at once, killed at random moments and begun again, leave the roll-ups 
   for (const table of ['traffic_1m', 'pairs_5m', 'pairs_1h'])
     expect(await sums(table), `${table}, seed ${SEED}`).toEqual(elected);
   expect(await sums('unelected_5m'), `seed ${SEED}`).toEqual(await of(`countReason = ${COUNT_REASON.unelected}`));
-  console.info(`${2 * ROUNDS} kills, ${halves} minutes left half done by both, ${left} left to the last pass`);
+  console.info(`${2 * ROUNDS} kills, ${halves} minutes left half done by both, ${left} left to the last roll-up`);
   expect(halves, 'kills that hit the middle of a minute').toBeGreaterThan(0);
 }, 180_000);
 
-test('of several candidates one owns the pass; another takes over when it resigns or falls silent', async () => {
-  const storage = house.connect('owners');
+test('of several candidates one is the leader; another takes over when it resigns or its heartbeats stop', async () => {
+  const storage = house.connect('leaders');
   await migrate(storage, CONFIG);
   const worked: string[] = [];
   const [a, b, c] = ['a', 'b', 'c'].map(name => {
-    const owner = createPassOwner(storage, name);
-    return { ...owner, tries: () => owner.ifOwner(async () => void worked.push(name)) };
+    const leader = new RollupLeader(storage, name);
+    return { resign: () => leader.resign(), tries: () => leader.ifLeader(async () => void worked.push(name)) };
   });
   expect(await a!.tries()).toBe(true);
   expect(await b!.tries()).toBe(false);
@@ -132,9 +133,9 @@ test('of several candidates one owns the pass; another takes over when it resign
   await a!.resign();
   expect(await c!.tries()).toBe(false);
   expect(await b!.tries()).toBe(true);
-  // It has been silent for longer than the others wait.
+  // Its last heartbeat is older than the others wait.
   await storage.command(
-    `INSERT INTO passers (candidate, since, lives, at) SELECT 'b', since, 1, now64(6) - ${OWNER_S + 1} FROM passers WHERE candidate = 'b' LIMIT 1`,
+    `INSERT INTO passers (candidate, since, lives, at) SELECT 'b', since, 1, now64(6) - ${LEADER_S + 1} FROM passers WHERE candidate = 'b' LIMIT 1`,
   );
   await storage.command(
     "ALTER TABLE passers DELETE WHERE candidate = 'b' AND at > now64(6) - 20 SETTINGS mutations_sync = 1",
@@ -146,14 +147,14 @@ test('of several candidates one owns the pass; another takes over when it resign
   expect(worked).toEqual(['a', 'a', 'b', 'c', 'b']);
 });
 
-test('an owner whose pass fails gives way to the next one, and has its turn again when that fails', async () => {
-  const storage = house.connect('failing_owners');
+test('a leader whose roll-up fails is followed by the next one, and leads again when that fails', async () => {
+  const storage = house.connect('failing_leaders');
   await migrate(storage, CONFIG);
   const failing = new Set<string>();
   const [a, b] = ['a', 'b'].map(name => {
-    const owner = createPassOwner(storage, name);
+    const leader = new RollupLeader(storage, name);
     return () =>
-      owner.ifOwner(async () => {
+      leader.ifLeader(async () => {
         if (failing.has(name)) throw new Error(`${name} cannot`);
       });
   });

@@ -7,8 +7,10 @@ import { COUNT_REASON, DIRECTION, PROTOCOL } from '../../schemas/codes.ts';
 import { createLog } from '../../service/log.ts';
 import type { ClickHouse } from '../client.ts';
 import { migrate } from '../migrations/migrate.ts';
-import { type FlowRow, flowsArrow, startTestServer, type TestServer } from '../testdata.ts';
-import { createPass, PASSED_THROUGH_SQL } from './scheduled-rollup.ts';
+import { insertFlows } from '../tables/flows.ts';
+import { ROLLED_UP_UNTIL_SQL } from '../tables/passes.ts';
+import { type FlowRow, flowsArrow, startTestServer, type TestServer, withCommand } from '../testdata.ts';
+import { ScheduledRollup } from './scheduled-rollup.ts';
 
 const log = createLog('test', 'error');
 const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
@@ -24,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => house.close());
 
 async function fresh(): Promise<ClickHouse> {
-  const storage = house.connect(`pass${databases++}`);
+  const storage = house.connect(`rollup${databases++}`);
   await migrate(storage, CONFIG);
   return storage;
 }
@@ -51,11 +53,11 @@ function mixedRows(): FlowRow[] {
   }));
 }
 
-describe('a pass', () => {
+describe('the scheduled roll-up', () => {
   test('puts every elected and unelected record into its roll-up, to the byte, and hours follow', async () => {
     const storage = await fresh();
-    await storage.insertArrow('flows', flowsArrow('a', mixedRows()), 'a');
-    expect(await createPass({ storage, log }).run(Date.now() + LATER_MS)).toBe(1);
+    await insertFlows(storage, flowsArrow('a', mixedRows()), 'a');
+    expect(await new ScheduledRollup({ storage, log }).run(Date.now() + LATER_MS)).toBe(1);
     const of = async (where: string) =>
       (
         await storage.select(
@@ -70,17 +72,17 @@ describe('a pass', () => {
 
   test('leaves a minute alone until every insert that began in it has been cut off', async () => {
     const storage = await fresh();
-    await storage.insertArrow('flows', flowsArrow('a', mixedRows()), 'a');
-    const pass = createPass({ storage, log });
-    expect(await pass.run(Date.now())).toBe(0);
+    await insertFlows(storage, flowsArrow('a', mixedRows()), 'a');
+    const rollup = new ScheduledRollup({ storage, log });
+    expect(await rollup.run(Date.now())).toBe(0);
     expect(await sums(storage, 'pairs_5m')).toMatchObject({ records: '0' });
-    const [{ stored, passedThrough }] = (await storage.select<{ stored: number; passedThrough: number }>(
-      `SELECT (SELECT toUInt32(max(storedAt)) FROM flows) AS stored, (${PASSED_THROUGH_SQL}) AS passedThrough`,
-    )) as [{ stored: number; passedThrough: number }];
-    expect(passedThrough).toBeLessThanOrEqual(stored);
+    const [{ stored, rolledUpUntil }] = (await storage.select<{ stored: number; rolledUpUntil: number }>(
+      `SELECT (SELECT toUInt32(max(storedAt)) FROM flows) AS stored, (${ROLLED_UP_UNTIL_SQL}) AS rolledUpUntil`,
+    )) as [{ stored: number; rolledUpUntil: number }];
+    expect(rolledUpUntil).toBeLessThanOrEqual(stored);
   });
 
-  test('waits for an insert whose client stands still', async () => {
+  test('waits for an insert whose client stalls', async () => {
     const storage = await fresh();
     const { url, user, password } = house.address;
     // The server begins once it has 256 KiB, the longest query it would accept.
@@ -94,21 +96,21 @@ describe('a pass', () => {
     slow.write(arrow.subarray(0, arrow.length - 1000));
     const inserting = "SELECT count() AS n FROM system.processes WHERE startsWith(query, 'INSERT INTO flows')";
     while ((await storage.select<{ n: string }>(inserting))[0]?.n !== '1') await sleep(5);
-    const pass = createPass({ storage, log });
-    expect(await pass.run(Date.now() + LATER_MS)).toBe(0);
+    const rollup = new ScheduledRollup({ storage, log });
+    expect(await rollup.run(Date.now() + LATER_MS)).toBe(0);
     slow.end(arrow.subarray(arrow.length - 1000));
     const [response] = (await once(slow, 'response')) as [IncomingMessage];
     response.resume();
     expect(response.statusCode).toBe(200);
-    expect(await pass.run(Date.now() + LATER_MS)).toBe(1);
+    expect(await rollup.run(Date.now() + LATER_MS)).toBe(1);
     expect(await sums(storage, 'pairs_5m')).toMatchObject({ records: '750' });
   });
 
   test('repeated, also by two processes at once, changes nothing', async () => {
     const storage = await fresh();
-    await storage.insertArrow('flows', flowsArrow('a', mixedRows()), 'a');
+    await insertFlows(storage, flowsArrow('a', mixedRows()), 'a');
     const at = Date.now() + LATER_MS;
-    await Promise.all([createPass({ storage, log }).run(at), createPass({ storage, log }).run(at)]);
+    await Promise.all([new ScheduledRollup({ storage, log }).run(at), new ScheduledRollup({ storage, log }).run(at)]);
     const before = [
       await sums(storage, 'pairs_5m'),
       await sums(storage, 'pairs_1h'),
@@ -116,7 +118,7 @@ describe('a pass', () => {
     ];
     expect(before[0]).toMatchObject({ records: '150' });
     await storage.command('TRUNCATE TABLE passes');
-    expect(await createPass({ storage, log }).run(at)).toBe(1);
+    expect(await new ScheduledRollup({ storage, log }).run(at)).toBe(1);
     expect([
       await sums(storage, 'pairs_5m'),
       await sums(storage, 'pairs_1h'),
@@ -124,18 +126,16 @@ describe('a pass', () => {
     ]).toEqual(before);
   });
 
-  test('that died between its tables is finished by the next, exactly', async () => {
+  test('killed between its tables is completed by the next one, exactly', async () => {
     const storage = await fresh();
-    await storage.insertArrow('flows', flowsArrow('a', mixedRows()), 'a');
-    const dying: ClickHouse = {
-      ...storage,
-      insertSelect: (sql, params, token) =>
-        token.startsWith('unelected') ? Promise.reject(new Error('killed')) : storage.insertSelect(sql, params, token),
-    };
+    await insertFlows(storage, flowsArrow('a', mixedRows()), 'a');
+    const dying = withCommand(storage, (sql, params, token) =>
+      token?.startsWith('unelected') ? Promise.reject(new Error('killed')) : storage.command(sql, params, token),
+    );
     const at = Date.now() + LATER_MS;
-    await expect(createPass({ storage: dying, log }).run(at)).rejects.toThrow('killed');
+    await expect(new ScheduledRollup({ storage: dying, log }).run(at)).rejects.toThrow('killed');
     expect(await storage.select('SELECT state FROM passes')).toEqual([{ state: 'started' }]);
-    await createPass({ storage, log }).run(at);
+    await new ScheduledRollup({ storage, log }).run(at);
     expect(await sums(storage, 'pairs_5m')).toMatchObject({ records: '150' });
     expect(await sums(storage, 'unelected_5m')).toMatchObject({ records: '150' });
     expect(
@@ -152,25 +152,25 @@ describe('a pass', () => {
       `INSERT INTO flows (receivedAt, flowStart, flowEnd, weight, countReason, estBytes, storedAt)
        SELECT now64(3), now64(3), now64(3), 1, ${COUNT_REASON.elected}, 100, now() - arrayJoin([86400, 86399, 43200, 7200, 3600])`,
     );
-    const pass = createPass({ storage, log });
-    const minutes = await pass.run(Date.now());
+    const rollup = new ScheduledRollup({ storage, log });
+    const minutes = await rollup.run(Date.now());
     expect([4, 5]).toContain(minutes);
     expect(await sums(storage, 'pairs_5m')).toMatchObject({ bytes: '500', records: '5' });
     expect((await storage.select('SELECT minute FROM passes')).length).toBeLessThanOrEqual(2 * minutes + 1);
-    expect(await pass.run(Date.now())).toBe(0);
+    expect(await rollup.run(Date.now())).toBe(0);
   });
 });
 
-test('a clock of the server behind the last pass is told, and no minute is passed twice', async () => {
+test('a clock of the server behind the last roll-up is reported, and no minute is rolled up twice', async () => {
   const storage = await fresh();
   const lines: string[] = [];
-  const telling = pino({ level: 'error' }, { write: line => lines.push(line) });
-  await storage.insertArrow('flows', flowsArrow('a', mixedRows()), 'a');
-  const pass = createPass({ storage, log: telling });
-  await pass.run(Date.now() + LATER_MS);
-  await pass.run(Date.now() + LATER_MS - 50_000);
+  const reporting = pino({ level: 'error' }, { write: line => lines.push(line) });
+  await insertFlows(storage, flowsArrow('a', mixedRows()), 'a');
+  const rollup = new ScheduledRollup({ storage, log: reporting });
+  await rollup.run(Date.now() + LATER_MS);
+  await rollup.run(Date.now() + LATER_MS - 50_000);
   expect(lines).toEqual([]);
-  expect(await pass.run(Date.now())).toBe(0);
+  expect(await rollup.run(Date.now())).toBe(0);
   expect(lines).toEqual([expect.stringContaining('clock of ClickHouse is behind')]);
   expect(await sums(storage, 'pairs_5m')).toMatchObject({ records: '150' });
 });
@@ -194,8 +194,8 @@ describe('points', () => {
       { ...seen, exporter: 101, direction: DIRECTION.egress, estBytes: 1480 },
       { ...seen, exporter: 101, direction: DIRECTION.egress, inIf: 9, estBytes: 10 },
     ];
-    await storage.insertArrow('flows', flowsArrow('a', rows), 'a');
-    await createPass({ storage, log }).run(Date.now() + LATER_MS);
+    await insertFlows(storage, flowsArrow('a', rows), 'a');
+    await new ScheduledRollup({ storage, log }).run(Date.now() + LATER_MS);
     const points = await storage.select<{ bytes: string }>(
       'SELECT sum(bytes) AS bytes FROM unelected_5m GROUP BY pair, point ORDER BY bytes',
     );
@@ -207,8 +207,8 @@ describe('points', () => {
     const storage = await fresh();
     const frame: FlowRow = { ...unelected, receivedAt: Date.now(), etherType: 0x0806, srcMac: 1, dstMac: 2 };
     const rows: FlowRow[] = [frame, { ...frame, srcAddr: 5 }, { ...frame, dstMac: 3 }];
-    await storage.insertArrow('flows', flowsArrow('a', rows), 'a');
-    await createPass({ storage, log }).run(Date.now() + LATER_MS);
+    await insertFlows(storage, flowsArrow('a', rows), 'a');
+    await new ScheduledRollup({ storage, log }).run(Date.now() + LATER_MS);
     expect(await storage.select('SELECT uniqExact(pair) AS pairs FROM unelected_5m')).toEqual([{ pairs: '2' }]);
   });
 });

@@ -1,5 +1,5 @@
 // The view `flows_named`, for people who write SQL: flow records with names of nodes and codes instead of numbers. The
-// names are those valid now; a node nobody named is its key in hexadecimal.
+// names are those valid now; a node without a name is shown as its key in hexadecimal.
 
 import type { Column } from '../../schemas/columns.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';

@@ -1,13 +1,13 @@
 // SQL that spreads the volume of a flow over the buckets it spans, and sums it by bucket and keys. Views, the scheduled
-// pass and the query API (for what the pass has not reached) use the same text, so that they agree to the byte.
+// roll-up and the query API (for records that are not rolled up yet) use the same text, so that they agree to the byte.
 //
 // A flow is taken as the half-open span [flowStart, flowEnd), at least a millisecond long. Of a total T over a span of
 // D ms the first x ms hold floor(T x / D): a bucket's share is the difference of two such floors, so the shares of a
 // flow add up to T exactly. With T = q D + r that floor is q x + floor(r x / D), which stays within 64 bits for every T.
-// samples are shared out the same way, varBytes in proportion: a share f of a flow of k samples is an estimate from f k
+// Samples are shared out the same way, varBytes in proportion: a share f of a flow of k samples is an estimate from f k
 // samples with f times the variance, which for k equal packets is the interval of f k samples (a bucket that gets less
-// than one has none, and a fraction of an event in its interval). A record stands in the last bucket. Samples are packets
-// of sampled records only: exact ones have no part in the error of a sum, and exporters that multiply tell N times too many.
+// than one has none, and a fraction of an event in its interval). A record is counted in its last bucket. Samples are the
+// packets of sampled records only: exact records add no error to a sum, and exporters that multiply report N times too many.
 
 import { RATE_SOURCE } from '../../schemas/codes.ts';
 
