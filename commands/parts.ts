@@ -16,7 +16,7 @@ import { createLifecycle, type Lifecycle } from '../service/lifecycle.ts';
 import { createLog, type Log } from '../service/log.ts';
 import { createMetrics, type Metrics } from '../service/metrics.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
-import { createEmbeddedServer, type EmbeddedServer } from '../storage/embedded/embedded.ts';
+import { EmbeddedServer } from '../storage/embedded/embedded.ts';
 import { type MigrationOptions, migrate } from '../storage/migrations/migrate.ts';
 import { isReplicated } from '../storage/placement.ts';
 import { openStorage } from '../storage/sharded.ts';
@@ -202,13 +202,13 @@ async function serverOf(
         : { readUser: clickhouseReadUser, readPassword: clickhouseReadPassword };
     return { address: { url, user, password, ...reader } };
   }
-  const embedded = createEmbeddedServer({
+  const embedded = new EmbeddedServer({
     folder: data.folder('clickhouse'),
     port,
     log: createLog('clickhouse', configuration.logLevel),
   });
   const address = await embedded.start();
-  lifecycle.stopLater('ClickHouse', embedded.stop);
+  lifecycle.stopLater('ClickHouse', () => embedded.stop());
   return { address, embedded };
 }
 

@@ -10,7 +10,7 @@ import { afterAll, expect, test } from 'vitest';
 import { ipfix, ipfixOptions, netflow9, set, template, u32, v9Options } from '../collector/decode/testdata.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
-import { createEmbeddedServer } from '../storage/embedded/embedded.ts';
+import { EmbeddedServer } from '../storage/embedded/embedded.ts';
 import { freeUdpPort, type RunningHairpin, startHairpin, until } from './spawned.ts';
 
 const data = mkdtempSync(join(tmpdir(), 'hairpin-templates-'));
@@ -91,7 +91,7 @@ test('kill -9 and a start lose no template and no rate', async () => {
 }, 90_000);
 
 async function storedFlows(): Promise<{ bytes: string; samplingRate: number }[]> {
-  const server = createEmbeddedServer({ folder: join(data, 'clickhouse'), port: 0, log: createLog('test', 'error') });
+  const server = new EmbeddedServer({ folder: join(data, 'clickhouse'), port: 0, log: createLog('test', 'error') });
   const storage = createStorage({ ...(await server.start()), database: 'hairpin', queryTimeoutMs: 30_000 });
   try {
     return await storage.select('SELECT toString(bytes) AS bytes, samplingRate FROM flows ORDER BY flows.bytes', {});

@@ -14,7 +14,7 @@ import { FLOW_COLUMNS, type FlowColumnName } from '../schemas/flow.ts';
 import { createLog } from '../service/log.ts';
 import { type ClickHouse, createStorage } from './client.ts';
 import { dayOf } from './days.ts';
-import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from './embedded/embedded.ts';
+import { type EmbeddedAddress, EmbeddedServer } from './embedded/embedded.ts';
 import type { FormConfiguration } from './placement.ts';
 import { openStorage } from './sharded.ts';
 import type { InsertedBefore } from './tables/flows.ts';
@@ -86,13 +86,14 @@ export async function startTestShards(count: number): Promise<TestShards> {
     remoteServers: `<remote_servers><hairpin><secret>${password}</secret>${shards.join('')}</hairpin></remote_servers>`,
     password,
   };
-  const servers = ports.map((tcpPort, i) =>
-    createEmbeddedServer({
-      folder: join(folder, String(i + 1)),
-      port: 0,
-      log: createLog('test', 'error'),
-      cluster: { ...cluster, tcpPort },
-    }),
+  const servers = ports.map(
+    (tcpPort, i) =>
+      new EmbeddedServer({
+        folder: join(folder, String(i + 1)),
+        port: 0,
+        log: createLog('test', 'error'),
+        cluster: { ...cluster, tcpPort },
+      }),
   );
   const addresses = await Promise.all(servers.map(server => server.start()));
   for (const address of addresses) {
@@ -164,7 +165,7 @@ export interface TestServer {
 
 export async function startTestServer(): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'hairpin-test-clickhouse-'));
-  const server = createEmbeddedServer({ folder, port: 0, log: createLog('test', 'error') });
+  const server = new EmbeddedServer({ folder, port: 0, log: createLog('test', 'error') });
   const address = await server.start();
   const clients: ClickHouse[] = [];
   return {

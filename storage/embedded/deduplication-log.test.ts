@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { takeBackTokens } from './deduplication-log.ts';
+import { revokeTokens } from './deduplication-log.ts';
 
 let db: string;
 beforeEach(() => {
@@ -23,16 +23,16 @@ const came = (part: string, token: string) => `1\t${part}\t${token}\n`;
 const went = (part: string, token: string) => `2\t${part}\t${token}\n`;
 
 test('a folder that no engine has used holds no tokens', () => {
-  expect(takeBackTokens(db)).toBe(0);
+  expect(revokeTokens(db)).toBe(0);
 });
 
-test('tokens of parts newer than every part are taken back, once', () => {
+test('tokens of parts newer than every part are revoked, once', () => {
   const first = table('abc1', ['20260130_1_2_1'], came('20260130_1_1_0', 'a'), came('20260131_3_3_0', 'b'));
   const second = table('abd2', [], came('all_1_1_0', 'c') + came('all_2_2_0', 'd'));
-  expect(takeBackTokens(db)).toBe(3);
+  expect(revokeTokens(db)).toBe(3);
   expect(readFileSync(logOf(first, 2), 'utf8')).toBe(came('20260131_3_3_0', 'b') + went('20260131_3_3_0', 'b'));
   expect(readFileSync(logOf(second, 1), 'utf8').endsWith(went('all_1_1_0', 'c') + went('all_2_2_0', 'd'))).toBe(true);
-  expect(takeBackTokens(db)).toBe(0);
+  expect(revokeTokens(db)).toBe(0);
 });
 
 test.each([
@@ -43,22 +43,22 @@ test.each([
   ['is of a day that is gone, while newer days are there', ['20260201_4_4_0']],
 ])('a token whose part %s stays', (_, parts) => {
   const folder = table('abc1', parts, came('20260131_3_3_0', 'a'));
-  expect(takeBackTokens(db)).toBe(0);
+  expect(revokeTokens(db)).toBe(0);
   expect(readFileSync(logOf(folder, 1), 'utf8')).toBe(came('20260131_3_3_0', 'a'));
 });
 
-test('a part that went, or was never put in place, is no part; its block number may be used again', () => {
+test('a part that was removed, or never put in place, is no part; its block number may be used again', () => {
   const lines = came('all_1_1_0', 'a') + went('all_1_1_0', 'a') + came('all_2_2_0', 'b') + went('all_2_2_0', 'b');
   const folder = table('abc1', ['tmp_insert_all_3_3_0', 'delete_tmp_all_9_9_0'], `${lines}${came('all_2_2_0', 'c')}`);
-  expect(takeBackTokens(db)).toBe(1);
+  expect(revokeTokens(db)).toBe(1);
   expect(readFileSync(logOf(folder, 1), 'utf8')).toBe(`${lines}${came('all_2_2_0', 'c')}${went('all_2_2_0', 'c')}`);
 });
 
-test('logs are read in the order of their numbers, and a line that was cut off is taken away', () => {
+test('logs are read in the order of their numbers, and a line that was cut off is removed', () => {
   const folder = table('abc1', ['all_9_9_0'], '');
   for (let log = 2; log <= 10; log++) writeFileSync(logOf(folder, log), came(`all_${log + 8}_${log + 8}_0`, `t${log}`));
   appendFileSync(logOf(folder, 10), '1\tall_19_');
-  expect(takeBackTokens(db)).toBe(9);
+  expect(revokeTokens(db)).toBe(9);
   const lines = readFileSync(logOf(folder, 10), 'utf8').split('\n');
   expect(lines.slice(0, 2)).toEqual(['1\tall_18_18_0\tt10', '2\tall_10_10_0\tt2']);
   expect(lines).toHaveLength(11);
@@ -67,5 +67,5 @@ test('logs are read in the order of their numbers, and a line that was cut off i
 test('of a long log the newest lines are looked at', () => {
   const lines = Array.from({ length: 200_000 }, (_, i) => came(`all_${i + 1}_${i + 1}_0`, `t${i}`)).join('');
   table('abc1', ['all_1_199999_9'], lines);
-  expect(takeBackTokens(db)).toBe(1);
+  expect(revokeTokens(db)).toBe(1);
 });

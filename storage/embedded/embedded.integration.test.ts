@@ -13,8 +13,8 @@ import { migrate } from '../migrations/migrate.ts';
 import { StorageError } from '../storage.ts';
 import { insertFlows } from '../tables/flows.ts';
 import { flowsArrow, insertedBefore, startTestServer, type TestServer } from '../testdata.ts';
-import { takeBackTokens } from './deduplication-log.ts';
-import { createEmbeddedServer } from './embedded.ts';
+import { revokeTokens } from './deduplication-log.ts';
+import { EmbeddedServer } from './embedded.ts';
 
 const log = createLog('test', 'error');
 const quiet = createLog('test', 'error');
@@ -70,7 +70,7 @@ describe('the embedded server', () => {
   });
 
   test('says which folder is taken', async () => {
-    const second = createEmbeddedServer({ folder: house.folder, port: 0, log });
+    const second = new EmbeddedServer({ folder: house.folder, port: 0, log });
     await expect(second.start()).rejects.toThrow(`DATA_FOLDER_TAKEN: another process uses ${house.folder}`);
     expect(await statusOf(house.address.url, {})).toBe(404);
   });
@@ -79,21 +79,21 @@ describe('the embedded server', () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as { port: number };
-    await expect(createEmbeddedServer({ folder: folder(), port, log }).start()).rejects.toThrow(
+    await expect(new EmbeddedServer({ folder: folder(), port, log }).start()).rejects.toThrow(
       `PORT_TAKEN: ClickHouse cannot listen on 127.0.0.1:${port}`,
     );
     taken.close();
   });
 
   test('says which folder cannot be written', async () => {
-    await expect(createEmbeddedServer({ folder: '/dev/null/data', port: 0, log }).start()).rejects.toThrow(
+    await expect(new EmbeddedServer({ folder: '/dev/null/data', port: 0, log }).start()).rejects.toThrow(
       'DATA_FOLDER_UNUSABLE: /dev/null/data cannot be written',
     );
   });
 
   test('keeps its data over a stop and a start', async () => {
     const path = folder();
-    const first = createEmbeddedServer({ folder: path, port: 0, log });
+    const first = new EmbeddedServer({ folder: path, port: 0, log });
     const query = async (address: { url: string; user: string; password: string }, sql: string) => {
       const response = await fetch(address.url, {
         method: 'POST',
@@ -112,7 +112,7 @@ describe('the embedded server', () => {
     ).toBe('');
     await first.stop();
     await expect(statusOf(address.url, {})).rejects.toThrow('ECONNREFUSED');
-    const second = createEmbeddedServer({ folder: path, port: 0, log });
+    const second = new EmbeddedServer({ folder: path, port: 0, log });
     expect(await query(await second.start(), 'SELECT sum(n) FROM keep.t')).toBe('3');
     await second.stop();
   });
@@ -120,9 +120,9 @@ describe('the embedded server', () => {
   test('ends when its parent is killed', async () => {
     const path = folder();
     const program = `
-      import { createEmbeddedServer } from ${JSON.stringify(new URL('./embedded.ts', import.meta.url).href)};
+      import { EmbeddedServer } from ${JSON.stringify(new URL('./embedded.ts', import.meta.url).href)};
       import { createLog } from ${JSON.stringify(new URL('../../service/log.ts', import.meta.url).href)};
-      const server = createEmbeddedServer({ folder: ${JSON.stringify(path)}, port: 0, log: createLog('child', 'error') });
+      const server = new EmbeddedServer({ folder: ${JSON.stringify(path)}, port: 0, log: createLog('child', 'error') });
       await server.start();
       console.log(server.pid());
       setInterval(() => {}, 1000);`;
@@ -133,7 +133,7 @@ describe('the embedded server', () => {
     const pid = Number(String(chunk));
     parent.kill('SIGKILL');
     while (alive(pid)) await sleep(10);
-    const successor = createEmbeddedServer({ folder: path, port: 0, log });
+    const successor = new EmbeddedServer({ folder: path, port: 0, log });
     await successor.start();
     await successor.stop();
   });
@@ -163,7 +163,7 @@ describe('killed during inserts', () => {
 
   /** Runs `work` with a server in the folder, and stops it. */
   async function withServer<T>(path: string, work: (storage: ClickHouse) => Promise<T>): Promise<T> {
-    const server = createEmbeddedServer({ folder: path, port: 0, log: quiet });
+    const server = new EmbeddedServer({ folder: path, port: 0, log: quiet });
     const storage = createStorage({ ...(await server.start()), database: 'killed', queryTimeoutMs: 10_000 });
     try {
       return await work(storage);
@@ -207,7 +207,7 @@ describe('killed during inserts', () => {
 
   // What a kill leaves between the line of the log and the renaming of the part, made by hand.
   test.each([...TABLES.map(table => ({ tables: [table] })), { tables: [...TABLES] }])(
-    'a token without its rows is taken back at the start: $tables',
+    'a token without its rows is revoked at the start: $tables',
     async ({ tables }) => {
       const path = folder();
       const { before, parts } = await fill(path);
@@ -276,7 +276,7 @@ describe('killed during inserts', () => {
       for (let kill = 0, path = ''; kill < KILLS; kill++) {
         // Parts of many days make inserts slow, so now and then another folder.
         if (kill % 20 === 0) path = folder();
-        const server = createEmbeddedServer({ folder: path, port: 0, log: quiet });
+        const server = new EmbeddedServer({ folder: path, port: 0, log: quiet });
         const storage = createStorage({ ...(await server.start()), database: 'killed', queryTimeoutMs: 10_000 });
         await migrate(storage, CONFIG);
         const startedAt = performance.now();
@@ -304,15 +304,15 @@ describe('killed during inserts', () => {
     const logs = join(parts.get('flows')![0]!, '..', 'deduplication_logs');
     await withServer(path, async () => {
       appendFileSync(join(logs, readdirSync(logs).at(-1)!), '1\t20260131_999_999_0\t20260131_1_2\n');
-      expect(takeBackTokens(db)).toBe(0);
+      expect(revokeTokens(db)).toBe(0);
     });
-    expect(takeBackTokens(db)).toBe(1);
-    expect(takeBackTokens(db)).toBe(0);
+    expect(revokeTokens(db)).toBe(1);
+    expect(revokeTokens(db)).toBe(0);
   });
 
   test('it comes back under the same address, and retries of the same tokens give the exact count', async () => {
     const path = folder();
-    const server = createEmbeddedServer({ folder: path, port: 0, log: quiet });
+    const server = new EmbeddedServer({ folder: path, port: 0, log: quiet });
     const address = await server.start();
     const storage: ClickHouse = createStorage({ ...address, database: 'killed', queryTimeoutMs: 10_000 });
     await migrate(storage, CONFIG);

@@ -1,43 +1,36 @@
 // The embedded ClickHouse as a supervised child process: started once its folder and port are known to be usable,
-// restarted with growing pauses when it dies, stopped with its parent. Port and passwords stay the same over restarts,
-// so clients only see refused connections for a moment. embedded-server.ts is the program of the child.
+// restarted with growing pauses when it crashes, stopped with its parent. Port and passwords stay the same over restarts,
+// so clients only meet refused connections for a moment. embedded-server.ts is the program of the child.
 //
-// Who may ask: the engine's own session is the user `default` with an empty password, which HTTP would accept from
-// anybody on this machine. The HTTP handlers therefore answer only requests that carry the credentials of one of the
-// two generated users; everything else is 404.
+// The engine's own session is the user `default` with an empty password, which HTTP would accept from every program on this
+// machine. The HTTP handlers therefore answer only requests with the credentials of one of the two generated users;
+// everything else is 404.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { get } from 'node:http';
-import { createServer } from 'node:net';
-import { availableParallelism, tmpdir, totalmem } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { HairpinError } from '../../service/errors.ts';
 import type { Log } from '../../service/log.ts';
-import { takeBackTokens } from './deduplication-log.ts';
+import { HOST, serverConfiguration, type User, usersConfiguration } from './configuration.ts';
+import { revokeTokens } from './deduplication-log.ts';
+import { checkFolder, freePort, untilAnswering } from './readiness.ts';
 
-const HOST = '127.0.0.1';
 const PROGRAM = fileURLToPath(new URL('./embedded-server.ts', import.meta.url));
-const START_MS_MAX = 120_000;
 const STOP_MS_MAX = 15_000;
 const RESTART_PAUSE_MS_MIN = 100;
 const RESTART_PAUSE_MS_MAX = 30_000;
-/** A server that lived this long starts again with the shortest pause. */
+/** A server that ran for this long is restarted with the shortest pause. */
 const STEADY_MS = 60_000;
-const MESSAGE_BYTES_MAX = 8192;
-/** A question may name thousands of nodes; the engine's own limit for a parameter is 128 KiB. */
-const PARAMETER_BYTES_MAX = 16 * 1024 ** 2;
-const GiB = 1024 ** 3;
 
 export interface EmbeddedOptions {
-  /** Holds the database (`db`) and the server's log (`server.log`); made when missing. */
+  /** Holds the database (`db`) and the server's log (`server.log`); created when missing. */
   readonly folder: string;
   /** HTTP port on 127.0.0.1; 0 picks a free one. */
   readonly port: number;
   readonly log: Log;
-  /** Makes it one of several servers that ask each other, once told SYSTEM START LISTEN TCP: for tests of that form. */
+  /** For tests of several servers: they query each other once each has received SYSTEM START LISTEN TCP. */
   readonly cluster?: EmbeddedCluster;
 }
 
@@ -58,203 +51,142 @@ export interface EmbeddedAddress {
   readonly readPassword: string;
 }
 
-export interface EmbeddedServer {
+export class EmbeddedServer {
+  readonly #root: string;
+  readonly #log: Log;
+  readonly #cluster: EmbeddedCluster | undefined;
+  readonly #owner: User;
+  readonly #reader: User;
+  #port: number;
+  #child: ChildProcess | undefined;
+  #isStopping = false;
+  #restarts = 0;
+  #pauseMs = RESTART_PAUSE_MS_MIN;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor({ folder, port, log, cluster }: EmbeddedOptions) {
+    const newPassword = () => cluster?.password ?? randomBytes(24).toString('hex');
+    this.#root = resolve(folder);
+    this.#log = log;
+    this.#cluster = cluster;
+    this.#owner = { name: 'hairpin', password: newPassword() };
+    this.#reader = { name: 'hairpin_reader', password: newPassword() };
+    this.#port = port;
+  }
+
   /** Resolves when the server answers; throws a HairpinError when it cannot start. */
-  start(): Promise<EmbeddedAddress>;
-  stop(): Promise<void>;
-  /** How often the server died and was started again. */
-  restarts(): number;
+  async start(): Promise<EmbeddedAddress> {
+    checkFolder(this.#root);
+    this.#port = await freePort(this.#port);
+    await this.#launch();
+    return {
+      url: `http://${HOST}:${this.#port}`,
+      user: this.#owner.name,
+      password: this.#owner.password,
+      readUser: this.#reader.name,
+      readPassword: this.#reader.password,
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#timer);
+    if (this.#child) await end(this.#child);
+  }
+
+  /** How often the server crashed and was restarted. */
+  restarts(): number {
+    return this.#restarts;
+  }
+
   /** Process id of the running server. */
-  pid(): number | undefined;
-}
+  pid(): number | undefined {
+    return this.#child?.pid;
+  }
 
-interface User {
-  readonly name: string;
-  readonly password: string;
-}
-
-export function createEmbeddedServer({ folder, port: wanted, log, cluster }: EmbeddedOptions): EmbeddedServer {
-  const root = resolve(folder);
-  const newPassword = () => cluster?.password ?? randomBytes(24).toString('hex');
-  const owner: User = { name: 'hairpin', password: newPassword() };
-  const reader: User = { name: 'hairpin_reader', password: newPassword() };
-  let port = wanted;
-  let child: ChildProcess | undefined;
-  let stopping = false;
-  let restarts = 0;
-  let pause = RESTART_PAUSE_MS_MIN;
-  let timer: NodeJS.Timeout | undefined;
-
-  /** Starts one child and resolves when it answers. The configuration is read once, so its files go right after. */
-  async function launch(): Promise<void> {
+  /** Starts one child and resolves when it answers. The server reads its configuration once, so the files are removed then. */
+  async #launch(): Promise<void> {
     const files = mkdtempSync(join(tmpdir(), 'hairpin-clickhouse-'));
     try {
-      const configFile = join(files, 'config.xml');
-      const configuration = serverConfiguration(
-        files,
-        join(root, 'server.log'),
-        [owner, reader],
-        cluster?.remoteServers,
-      );
-      writeFileSync(configFile, configuration, { mode: 0o600 });
-      writeFileSync(join(files, 'users.xml'), usersConfiguration(owner, reader, cluster !== undefined), {
-        mode: 0o600,
-      });
-      const args = [
-        `--path=${join(root, 'db')}`,
-        `--listen_host=${HOST}`,
-        `--http_port=${port}`,
-        ...(cluster ? [`--tcp_port=${cluster.tcpPort}`] : []),
-        '--log-level=warning',
-        `--config-file=${configFile}`,
-      ];
-      const tokens = takeBackTokens(join(root, 'db'));
-      if (tokens > 0) log.info({ tokens }, 'tokens of inserts that a crash left without rows were taken back');
-      // A process group of its own: Ctrl-C in a terminal must not end the server before its clients have written.
-      const process_ = spawn(process.execPath, [PROGRAM, ...args], {
+      const configFile = this.#writeConfiguration(files);
+      const tokens = revokeTokens(join(this.#root, 'db'));
+      if (tokens > 0)
+        this.#log.info(
+          { tokens },
+          'insert tokens that a crash had left without rows were revoked; their inserts repeat',
+        );
+      // A process group of its own: Ctrl-C in a terminal must not stop the server before its clients have written.
+      const child = spawn(process.execPath, [PROGRAM, ...this.#arguments(configFile)], {
         stdio: ['pipe', 'ignore', 'pipe'],
         detached: true,
-        cwd: root,
+        cwd: this.#root,
       });
-      child = process_;
-      await answers(process_, `http://${HOST}:${port}/`, owner, root, port);
+      this.#child = child;
+      await untilAnswering(child, { port: this.#port, user: this.#owner, folder: this.#root });
+      this.#restartAfterCrash(child);
     } finally {
       rmSync(files, { recursive: true, force: true });
     }
-    const born = performance.now();
+  }
+
+  #writeConfiguration(folder: string): string {
+    const server = serverConfiguration({
+      folder,
+      logFile: join(this.#root, 'server.log'),
+      users: [this.#owner, this.#reader],
+      ...(this.#cluster && { remoteServers: this.#cluster.remoteServers }),
+    });
+    const users = usersConfiguration(this.#owner, this.#reader, this.#cluster !== undefined);
+    const configFile = join(folder, 'config.xml');
+    writeFileSync(configFile, server, { mode: 0o600 });
+    writeFileSync(join(folder, 'users.xml'), users, { mode: 0o600 });
+    return configFile;
+  }
+
+  #arguments(configFile: string): string[] {
+    return [
+      `--path=${join(this.#root, 'db')}`,
+      `--listen_host=${HOST}`,
+      `--http_port=${this.#port}`,
+      ...(this.#cluster ? [`--tcp_port=${this.#cluster.tcpPort}`] : []),
+      '--log-level=warning',
+      `--config-file=${configFile}`,
+    ];
+  }
+
+  #restartAfterCrash(child: ChildProcess): void {
+    const startedAt = performance.now();
     child.once('exit', (code, signal) => {
-      if (stopping) return;
-      if (performance.now() - born > STEADY_MS) pause = RESTART_PAUSE_MS_MIN;
-      log.error(
-        { code, signal, pauseMs: pause },
-        'the embedded ClickHouse died and is started again; see docs/TROUBLESHOOTING.md, "ClickHouse dies"',
+      if (this.#isStopping) return;
+      if (performance.now() - startedAt > STEADY_MS) this.#pauseMs = RESTART_PAUSE_MS_MIN;
+      this.#log.error(
+        { code, signal, pauseMs: this.#pauseMs },
+        'the embedded ClickHouse crashed and is restarted; see docs/TROUBLESHOOTING.md, "ClickHouse dies"',
       );
-      again();
+      this.#restartLater();
     });
   }
 
-  function again(): void {
-    timer = setTimeout(() => {
-      restarts++;
-      launch().then(
-        () => log.info({ restarts }, 'the embedded ClickHouse answers again'),
+  #restartLater(): void {
+    this.#timer = setTimeout(() => {
+      this.#restarts++;
+      this.#launch().then(
+        () => this.#log.info({ restarts: this.#restarts }, 'the embedded ClickHouse answers again'),
         error => {
-          if (stopping) return;
-          log.error({ err: error, pauseMs: pause }, 'the embedded ClickHouse did not start again; next try follows');
-          again();
+          if (this.#isStopping) return;
+          this.#log.error(
+            { err: error, pauseMs: this.#pauseMs },
+            'the embedded ClickHouse did not restart; the next try follows',
+          );
+          this.#restartLater();
         },
       );
-    }, pause);
-    pause = Math.min(2 * pause, RESTART_PAUSE_MS_MAX);
-  }
-
-  return {
-    async start() {
-      checkFolder(root);
-      port = await freePort(wanted);
-      await launch();
-      const url = `http://${HOST}:${port}`;
-      return { url, user: owner.name, password: owner.password, readUser: reader.name, readPassword: reader.password };
-    },
-    async stop() {
-      stopping = true;
-      clearTimeout(timer);
-      if (child) await end(child);
-    },
-    restarts: () => restarts,
-    pid: () => child?.pid,
-  };
-}
-
-function checkFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new HairpinError(
-      'DATA_FOLDER_UNUSABLE',
-      `${folder} cannot be written (${(error as Error).message}); give another one with --data`,
-      error,
-    );
+    }, this.#pauseMs);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, RESTART_PAUSE_MS_MAX);
   }
 }
 
-/** The port itself when it is free, any free one for 0. */
-function freePort(wanted: number): Promise<number> {
-  return new Promise((done, failed) => {
-    const probe = createServer();
-    probe.once('error', (error: NodeJS.ErrnoException) => failed(portTaken(wanted, error)));
-    probe.listen(wanted, HOST, () => {
-      const address = probe.address();
-      const port = typeof address === 'object' && address ? address.port : wanted;
-      probe.close(() => done(port));
-    });
-  });
-}
-
-function portTaken(port: number, cause?: unknown): HairpinError {
-  return new HairpinError(
-    'PORT_TAKEN',
-    `ClickHouse cannot listen on ${HOST}:${port}; free it or give another --clickhouse-port`,
-    cause,
-  );
-}
-
-/** Resolves when the server answers as `user`; rejects with a HairpinError when it ends first or takes too long. */
-async function answers(child: ChildProcess, url: string, user: User, folder: string, port: number): Promise<void> {
-  let message = '';
-  let failure: string | undefined;
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    message = (message + text).slice(-MESSAGE_BYTES_MAX);
-  });
-  child.stdin?.on('error', () => {}); // the pipe of a child that died; its exit tells more
-  child.once('error', error => {
-    failure = error.message;
-  });
-  child.once('close', (code, signal) => {
-    failure = message.trim() || `it ended with ${signal ?? `exit code ${code}`}`;
-  });
-  const deadline = performance.now() + START_MS_MAX;
-  while (performance.now() < deadline) {
-    if (failure !== undefined) throw startError(failure, folder, port);
-    if ((await responds(url, user)) && failure === undefined) return;
-    await new Promise(done => setTimeout(done, 20));
-  }
-  child.kill('SIGKILL');
-  throw new HairpinError(
-    'STORAGE_START_FAILED',
-    `ClickHouse in ${folder} did not answer within ${START_MS_MAX / 1000} s; ${folder}/server.log says more`,
-  );
-}
-
-/** Asks on a connection of its own: one kept alive would hold up the server's end. */
-function responds(url: string, user: User): Promise<boolean> {
-  return new Promise(done => {
-    const request = get(
-      `${url}?query=SELECT%201`,
-      { agent: false, headers: { authorization: authorization(user), connection: 'close' } },
-      response => {
-        response.resume();
-        done(response.statusCode === 200);
-      },
-    );
-    request.on('error', () => done(false));
-  });
-}
-
-function startError(message: string, folder: string, port: number): HairpinError {
-  if (message.includes('Cannot lock file')) {
-    return new HairpinError(
-      'DATA_FOLDER_TAKEN',
-      `another process uses ${folder}; stop it or give another folder with --data`,
-      message,
-    );
-  }
-  if (message.includes('Address already in use')) return portTaken(port, message);
-  return new HairpinError('STORAGE_START_FAILED', `ClickHouse in ${folder} ended while starting: ${message}`);
-}
-
-/** Closing its standard input lets the server put its tables down in order. */
+/** Closing its standard input lets the server shut its tables down in order. */
 function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise(done => {
@@ -265,64 +197,4 @@ function end(child: ChildProcess): Promise<void> {
     });
     child.stdin?.end();
   });
-}
-
-function authorization(user: User): string {
-  return `Basic ${Buffer.from(`${user.name}:${user.password}`).toString('base64')}`;
-}
-
-/** Pools and caches for a small machine shared with the collector: the engine's defaults are for a server of its own. */
-function serverConfiguration(folder: string, logFile: string, users: readonly User[], more = ''): string {
-  const memoryBytes = Math.floor(Math.min(8 * GiB, Math.max(GiB, totalmem() / 2)));
-  const rules = users.map(
-    user =>
-      `<rule><headers><Authorization>${authorization(user)}</Authorization></headers><handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler></rule>`,
-  );
-  return `<clickhouse>
-  <users_config>${xml(folder)}/users.xml</users_config>
-  <logger><log>${xml(logFile)}</log><size>10M</size><count>2</count></logger>
-  <http_handlers>${rules.join('')}</http_handlers>
-  ${more}
-  <max_server_memory_usage>${memoryBytes}</max_server_memory_usage>
-  <mark_cache_size>${256 * 1024 ** 2}</mark_cache_size>
-  <background_pool_size>${Math.max(2, Math.min(16, availableParallelism()))}</background_pool_size>
-  <background_schedule_pool_size>8</background_schedule_pool_size>
-  <background_move_pool_size>1</background_move_pool_size>
-  <background_fetches_pool_size>1</background_fetches_pool_size>
-  <merge_tree>
-    <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
-    <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
-    <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
-  </merge_tree>
-</clickhouse>`;
-}
-
-/**
- * A question that has what its LIMIT asks for drops its connections to the other servers, and this engine, unlike
- * clickhouse-server, ends when one of its connections is reset: so questions are read to their end.
- */
-const READ_TO_THE_END = '<exact_rows_before_limit>1</exact_rows_before_limit>';
-
-/** `readonly` 2 lets a reader choose settings such as a time limit, but write nothing; its grants leave files and URLs out. */
-function usersConfiguration(owner: User, reader: User, asksOthers: boolean): string {
-  const user = ({ name, password }: User, more: string) => {
-    const hash = createHash('sha256').update(password).digest('hex');
-    return `<${name}><password_sha256_hex>${hash}</password_sha256_hex><networks><ip>${HOST}</ip></networks><quota>default</quota>${more}</${name}>`;
-  };
-  const grants = ['SELECT ON *.*', 'SHOW ON *.*', 'dictGet ON *.*']
-    .map(grant => `<query>GRANT ${grant}</query>`)
-    .join('');
-  return `<clickhouse>
-  <profiles><default><http_max_field_value_size>${PARAMETER_BYTES_MAX}</http_max_field_value_size>${asksOthers ? READ_TO_THE_END : ''}</default><reader><readonly>2</readonly></reader></profiles>
-  <quotas><default/></quotas>
-  <users>
-    <default><password/><networks><ip>${HOST}</ip></networks><profile>default</profile><quota>default</quota></default>
-    ${user(owner, '<profile>default</profile>')}
-    ${user(reader, `<profile>reader</profile><grants>${grants}</grants>`)}
-  </users>
-</clickhouse>`;
-}
-
-function xml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
