@@ -27,7 +27,7 @@ const SLOW = [
   'commands/templates.integration.test.ts',
   'enricher/erase.integration.test.ts',
   'enricher/privacy.integration.test.ts',
-  'enricher/rebuild.integration.test.ts',
+  'storage/rewrite/rebuild.integration.test.ts',
   'enricher/reenrich.integration.test.ts',
   'query-api/previews.integration.test.ts',
   'query-api/sharded.integration.test.ts',

@@ -9,6 +9,7 @@ import { createLog } from '../service/log.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
 import { dayOf } from '../storage/days.ts';
 import { isFenced } from '../storage/failures.ts';
+import type { Step } from '../storage/rewrite/day.ts';
 import { insertDocument } from '../storage/tables/documents.ts';
 import { insertFlows } from '../storage/tables/flows.ts';
 import { insertNodes } from '../storage/tables/nodes.ts';
@@ -18,7 +19,6 @@ import { fixedKnowledge } from './knowledge/knowledge.ts';
 import { createNodeNames } from './node-names.ts';
 import type { PastConfiguration } from './past-knowledge.ts';
 import { reenrich } from './reenrich.ts';
-import type { Step } from './reenrich-day.ts';
 import { compileSnapshot, type Documents, NO_DOCUMENTS } from './snapshot.ts';
 import { batchOf, documentsOf, LIMITS, type Row } from './testdata.ts';
 

@@ -9,6 +9,7 @@ import { createLog } from '../service/log.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { fencesInPlace } from '../storage/fence.ts';
 import { migrate } from '../storage/migrations/migrate.ts';
+import type { Step } from '../storage/rewrite/day.ts';
 import { takeLease } from '../storage/rewrite/lease.ts';
 import { recoverFences, recoverRun } from '../storage/rewrite/recovery.ts';
 import { SWAPPED } from '../storage/rewrite/staging.ts';
@@ -17,7 +18,6 @@ import { createViewsSql } from '../storage/tables/all.ts';
 import { recentStates } from '../storage/tables/reenrichments.ts';
 import { startTestServer, type TestServer, withCommand } from '../storage/testdata.ts';
 import { AnotherRun, type DayReport, type ReenrichDependencies, reenrich } from './reenrich.ts';
-import type { Step } from './reenrich-day.ts';
 import {
   BYTES_BASE,
   faultsOf,
@@ -45,7 +45,7 @@ const ALL_STEPS: readonly Step[] = [
   'rolledUp',
   'fenced',
   'stragglers',
-  'passFenced',
+  'rollupFenced',
   'checked',
   'swapping',
   ...SWAPPED,

@@ -6,14 +6,15 @@ import type { Log } from '../service/log.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { DAY_MS, dayOf, dayStartS } from '../storage/days.ts';
 import { RetryingStorage } from '../storage/retrying.ts';
+import { type DayContext, DayRefused, rewriteDay, SwapLeft } from '../storage/rewrite/day.ts';
 import { HEARTBEAT_MS, releaseLease, takeLease } from '../storage/rewrite/lease.ts';
+import { nextRevision } from '../storage/rewrite/records.ts';
 import { newRun } from '../storage/rewrite/recovery.ts';
 import { adoptRecords, dropStaged, recordsMatch } from '../storage/rewrite/staging.ts';
 import { type RunRow, recentStates, recordHeartbeat, recordState } from '../storage/tables/reenrichments.ts';
 import { createErasure, toldOf } from './erase.ts';
 import { createNodeNames } from './node-names.ts';
 import { loadPastKnowledge, type PastConfiguration } from './past-knowledge.ts';
-import { type DayContext, DayRefused, reenrichDay, SwapLeft } from './reenrich-day.ts';
 import { type Changes, previewChanges, stageRecords } from './reenrich-records.ts';
 
 const STATES_MAX = 1000;
@@ -133,7 +134,7 @@ async function runDays(
           : erasure!.stage({ ...shared, signal: stop }, window);
       const context = { ...dependencies, run, day, revision, knowledge, stage };
       try {
-        const { outcome, fencedMs } = await reenrichDay(context);
+        const { outcome, fencedMs } = await rewriteDay(context);
         // The state is written by whoever ends the swap, which may be another; a stop is the run's own word.
         if (outcome === 'stopped') {
           await dropStaged(storage, { run, keep: [run, ...left.map(row => row.run)] });
@@ -180,14 +181,6 @@ async function storedDays(storage: ClickHouse, fromMs: number, toMs: number): Pr
     { from: dayOf(fromMs), to: dayOf(toMs - 1) },
   );
   return new Map(rows.map(({ day, records }) => [day, Number(records)]));
-}
-
-export async function nextRevision(storage: ClickHouse, day: number): Promise<number> {
-  const [row] = await storage.select<{ revision: number }>(
-    'SELECT max(revision) AS revision FROM flows WHERE toYYYYMMDD(receivedAt) = {day:UInt32}',
-    { day },
-  );
-  return (row?.revision ?? 0) + 1;
 }
 
 /** What an earlier run staged of this day, if it applied the same documents. Anything else is dropped. */

@@ -1,18 +1,18 @@
-// Roll-ups that somebody damaged, against their records: the audit finds each difference and the day is made anew.
+// Roll-ups that somebody damaged, against their records: the audit finds each difference and the day is rebuilt.
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { COUNT_REASON } from '../schemas/codes.ts';
-import { createLog } from '../service/log.ts';
-import type { ClickHouse } from '../storage/client.ts';
-import { dayOf } from '../storage/days.ts';
-import { fencesInPlace } from '../storage/fence.ts';
-import { migrate } from '../storage/migrations/migrate.ts';
-import { recoverRun } from '../storage/rewrite/recovery.ts';
-import { compareDay } from '../storage/rollup/audit.ts';
-import { ScheduledRollup } from '../storage/rollup/scheduled-rollup.ts';
-import { insertFlows } from '../storage/tables/flows.ts';
-import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../storage/testdata.ts';
+import { COUNT_REASON } from '../../schemas/codes.ts';
+import { createLog } from '../../service/log.ts';
+import type { ClickHouse } from '../client.ts';
+import { dayOf } from '../days.ts';
+import { fencesInPlace } from '../fence.ts';
+import { migrate } from '../migrations/migrate.ts';
+import { compareDay } from '../rollup/audit.ts';
+import { ScheduledRollup } from '../rollup/scheduled-rollup.ts';
+import { insertFlows } from '../tables/flows.ts';
+import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../testdata.ts';
 import { auditDays } from './rebuild.ts';
+import { recoverRun } from './recovery.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 const log = createLog('test', 'error');
@@ -48,7 +48,7 @@ async function filled(): Promise<ClickHouse> {
   const storage = house.connect(`rebuild${databases++}`);
   await migrate(storage, CONFIG);
   for (const { token, arrow } of BATCHES) await insertFlows(storage, arrow, token);
-  // Stored an hour ago, so that no insert of then can still be on its way.
+  // Stored an hour ago, so that no insert of that time can still be under way.
   await storage.command('ALTER TABLE flows UPDATE storedAt = storedAt - 3600 WHERE 1 SETTINGS mutations_sync = 1');
   await new ScheduledRollup({ storage, log }).run(Date.now());
   return storage;
@@ -63,13 +63,14 @@ const sums = (storage: ClickHouse) =>
     ),
   );
 const audit = (storage: ClickHouse, more = {}) => auditDays({ storage, log, signal, ...more }, Date.now());
-/** As a day that nobody has looked at. */
+/** As a day that was not compared yet. */
 const forget = (storage: ClickHouse) =>
   storage.command("ALTER TABLE passes DELETE WHERE state = 'audited' SETTINGS mutations_sync = 1");
 
 const DAMAGES = {
   'rows missing in a roll-up by view': 'ALTER TABLE traffic_5m DELETE WHERE srcApp = 0 SETTINGS mutations_sync = 1',
-  'rows missing in one of the pass': 'ALTER TABLE unelected_5m DELETE WHERE srcVm = 3 SETTINGS mutations_sync = 1',
+  'rows missing in one of the scheduled roll-up':
+    'ALTER TABLE unelected_5m DELETE WHERE srcVm = 3 SETTINGS mutations_sync = 1',
   'rows there twice': 'INSERT INTO pairs_1h SELECT * FROM pairs_1h',
 };
 
@@ -84,7 +85,7 @@ test('a day whose roll-ups equal its records is compared once and left as it is'
 });
 
 test.each(Object.entries(DAMAGES))(
-  '%s: the day is made anew, and batches that come again change nothing',
+  '%s: the day is rebuilt, and batches that arrive again change nothing',
   async (_, damage) => {
     const storage = await filled();
     const before = await sums(storage);
@@ -105,7 +106,7 @@ test.each(Object.entries(DAMAGES))(
   },
 );
 
-test('one that died is begun anew before its swap, and completed in it', async () => {
+test('a rebuild that crashed starts again before its swap, and is completed in it', async () => {
   const storage = await filled();
   const before = await sums(storage);
   await storage.command(DAMAGES['rows there twice']);
@@ -116,7 +117,7 @@ test('one that died is begun anew before its swap, and completed in it', async (
   });
   await expect(audit(storage, dieAt('checked'))).rejects.toThrow('killed');
   expect(await fencesInPlace(storage)).toEqual([]);
-  await expect(audit(storage, dieAt('pairs_5m'))).rejects.toThrow('left to whoever comes next');
+  await expect(audit(storage, dieAt('pairs_5m'))).rejects.toThrow('left to the next run or enricher');
   const [fence] = await fencesInPlace(storage);
   await recoverRun(storage, fence!.run);
   await storage.command('DROP TABLE reenriching SYNC');
@@ -135,7 +136,7 @@ test.each(['some', 'all'])('where %s records are gone their roll-ups, all that i
   expect(await fencesInPlace(storage)).toEqual([]);
 });
 
-test('where a roll-up is kept for fewer days than are looked at, only days that it has whole are compared', async () => {
+test('where a roll-up is kept for fewer days than are compared, only days that it has whole take part', async () => {
   const storage = await filled();
   await migrate(storage, { ...CONFIG, retention: ['traffic_1m=2'] });
   expect((await audit(storage)).audited).not.toContain(DAY);
