@@ -27,11 +27,11 @@ const SLOW = [
   'commands/templates.integration.test.ts',
   'analysis/erasure/erase.integration.test.ts',
   'enricher/stages/privacy.integration.test.ts',
-  'analysis/rebuild/rebuild.integration.test.ts',
+  'storage/rewrite/rebuild.integration.test.ts',
   'analysis/reenrichment/reenrich.integration.test.ts',
   'query-api/previews.integration.test.ts',
   'query-api/sharded.integration.test.ts',
-  'storage/pass-kill.integration.test.ts',
+  'storage/rollup/scheduled-rollup-kill.integration.test.ts',
   'transport/kafka/kafka.integration.test.ts',
 ];
 

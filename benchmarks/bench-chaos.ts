@@ -6,7 +6,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog } from '../service/log.ts';
-import { createPass } from '../storage/pass.ts';
+import { ScheduledRollup } from '../storage/rollup/scheduled-rollup.ts';
 import { type Account, accountFor } from './chaos/account.ts';
 import { type Installation, isStoredUpTo, openInstallation } from './chaos/installation.ts';
 import { type FaultyProxy, PROXY_FAULTS, startFaultyProxy } from './chaos/proxy.ts';
@@ -92,7 +92,7 @@ export async function benchChaos({ minutes, seed, smoke }: ChaosOptions): Promis
     const deaths = collectors.reduce((sum, service) => sum + service.deaths(), 0);
     for (const service of Object.values(arena.services)) await service.end();
     await proxy.close();
-    await createPass({ storage, log: createLog('chaos', 'error') }).run(Date.now() + RIPE_MS);
+    await new ScheduledRollup({ storage, log: createLog('chaos', 'error') }).run(Date.now() + RIPE_MS);
 
     const failures: string[] = [];
     const rows: string[][] = [];

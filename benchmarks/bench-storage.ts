@@ -11,7 +11,7 @@ import { decodeArrow } from '../schemas/arrow.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { createLog } from '../service/log.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { createPass } from '../storage/pass.ts';
+import { ScheduledRollup } from '../storage/rollup/scheduled-rollup.ts';
 import { startTestServer } from '../testing/clickhouse.ts';
 import { startHairpin, until } from '../testing/spawned.ts';
 import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
@@ -68,7 +68,7 @@ export async function benchStorage(smoke: boolean): Promise<Results> {
     const batch = await sampled;
     await hairpin.stop();
     const beforePass = cpu();
-    await createPass({ storage, log: createLog('bench', 'error') }).run(Date.now() + LATER_MS);
+    await new ScheduledRollup({ storage, log: createLog('bench', 'error') }).run(Date.now() + LATER_MS);
     const passedUs = cpu() - beforePass;
     await storage.command('OPTIMIZE TABLE flows FINAL');
     for (const table of ROLLUPS) await storage.command(`OPTIMIZE TABLE ${table} FINAL`);

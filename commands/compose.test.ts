@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfiguration, parseFlags, parseHostPort } from '../schemas/configuration.ts';
-import { checkVersion } from '../storage/migrate.ts';
+import { checkVersion } from '../storage/migrations/migrate.ts';
 import { onPath, requireTool } from '../testing/requirements.ts';
 
 const ROOT = join(import.meta.dirname, '..');

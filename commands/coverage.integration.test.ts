@@ -11,7 +11,10 @@ import { hashedKey, keyToBigint } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { migrate } from '../storage/migrate.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
+import { insertDocument } from '../storage/tables/documents.ts';
+import { insertExporterMinutes } from '../storage/tables/exporters.ts';
+import { insertFlows } from '../storage/tables/flows.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { encodeExporters, encodeFlows, flow } from '../testing/data/stored-rows.ts';
 
@@ -61,7 +64,7 @@ beforeAll(async () => {
   const config = loadConfiguration({});
   await migrate(storage, config);
   const document = (kind: 'inventory' | 'exporters', recordedAtMs: number, body: object, asOfMs = 0) =>
-    storage.insertDocument({ kind, recordedAtMs, asOfMs, source: 'test', body: JSON.stringify(body) });
+    insertDocument(storage, { kind, recordedAtMs, asOfMs, source: 'test', body: JSON.stringify(body) });
   await document('exporters', at(600), { exporters: [{ address: SWITCH, switch: 'leaf-1', metering: 'ingress' }] });
   // a alone, then a and b side by side, which still holds.
   await document('inventory', at(300), inventory(at(300), ['a']), at(300));
@@ -90,12 +93,12 @@ beforeAll(async () => {
       }),
     ),
   ];
-  await storage.insertArrow('flows', encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
+  await insertFlows(storage, encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
   const minutes = Array.from({ length: 60 }, (_, i) => at(60 - i));
   const received = (minute: number) => arrived.filter(({ minutesAgo }) => at(minutesAgo) === minute).length;
   const all = (minute: number) => sent.filter(({ minutesAgo }) => at(minutesAgo) === minute).length;
-  await storage.insertArrow(
-    'exporters',
+  await insertExporterMinutes(
+    storage,
     encodeExporters(
       minutes.flatMap(minute => [
         {

@@ -11,7 +11,7 @@ import { PROTOCOL } from '../schemas/codes.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
-import { createEmbeddedServer } from '../storage/embedded.ts';
+import { EmbeddedServer } from '../storage/embedded/embedded.ts';
 import { freeUdpPort, startHairpin, until } from '../testing/spawned.ts';
 
 const RATE = 20_000;
@@ -82,7 +82,7 @@ test('kill -9 during load, three times: nothing twice, nothing invented, only th
 
 /** Per protocol: records, different numbers, the highest, and the length of the run from the first without a gap. */
 async function readNumbers(folder: string): Promise<Stored[]> {
-  const server = createEmbeddedServer({ folder: join(folder, 'clickhouse'), port: 0, log: createLog('test', 'error') });
+  const server = new EmbeddedServer({ folder: join(folder, 'clickhouse'), port: 0, log: createLog('test', 'error') });
   const storage = createStorage({ ...(await server.start()), database: 'hairpin', queryTimeoutMs: 30_000 });
   try {
     return await storage.select<Stored>(

@@ -16,10 +16,13 @@ import { createLifecycle, type Lifecycle } from '../service/lifecycle.ts';
 import { createLog, type Log } from '../service/log.ts';
 import { createMetrics, type Metrics } from '../service/metrics.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
-import { createEmbeddedServer, type EmbeddedServer } from '../storage/embedded.ts';
-import { type MigrationOptions, migrate } from '../storage/migrate.ts';
+import { EmbeddedServer } from '../storage/embedded/embedded.ts';
+import { type MigrationOptions, migrate } from '../storage/migrations/migrate.ts';
 import { isReplicated } from '../storage/placement.ts';
 import { openStorage } from '../storage/sharded.ts';
+import { ping } from '../storage/storage.ts';
+import { insertDocument } from '../storage/tables/documents.ts';
+import { insertHeartbeat } from '../storage/tables/heartbeats.ts';
 import { type OpenedSpool, openSpool } from '../transport/spool.ts';
 
 const PING_INTERVAL_MS = 1000;
@@ -173,7 +176,10 @@ export async function startStorage(
   return {
     address,
     reader,
-    documents: { insert: owner.insertDocument, insertHeartbeat: owner.insertHeartbeat },
+    documents: {
+      insert: version => insertDocument(owner, version),
+      insertHeartbeat: heartbeat => insertHeartbeat(owner, heartbeat),
+    },
     health() {
       const ok = counters.get('up') === 1;
       return { name: 'clickhouse', ok, detail: ok ? address.url : `${address.url} does not answer (${missing})` };
@@ -196,13 +202,13 @@ async function serverOf(
         : { readUser: clickhouseReadUser, readPassword: clickhouseReadPassword };
     return { address: { url, user, password, ...reader } };
   }
-  const embedded = createEmbeddedServer({
+  const embedded = new EmbeddedServer({
     folder: data.folder('clickhouse'),
     port,
     log: createLog('clickhouse', configuration.logLevel),
   });
   const address = await embedded.start();
-  lifecycle.stopLater('ClickHouse', embedded.stop);
+  lifecycle.stopLater('ClickHouse', () => embedded.stop());
   return { address, embedded };
 }
 
@@ -212,7 +218,7 @@ async function keepAsking(storage: ClickHouse, signal: AbortSignal, tell: (failu
   const pause = (ms: number) => sleep(ms, late, { signal }).catch(() => late);
   while (!signal.aborted) {
     await pause(PING_INTERVAL_MS);
-    const answered = storage.ping().then(
+    const answered = ping(storage).then(
       () => '',
       (error: Error) => error.message.slice(0, DETAIL_CHARACTERS_MAX),
     );

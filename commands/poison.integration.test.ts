@@ -12,7 +12,7 @@ import { encodeArrow } from '../schemas/arrow.ts';
 import { createBatch, tokenOf } from '../schemas/batch.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { migrate } from '../storage/migrate.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { encodeFlows, flow } from '../testing/data/stored-rows.ts';
 import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';

@@ -13,7 +13,7 @@ import { parseLoadOptions } from '../benchmarks/load/options.ts';
 import type { ReenrichmentAnswer } from '../query-api/maintenance/reenrichments.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
-import { createEmbeddedServer } from '../storage/embedded.ts';
+import { EmbeddedServer } from '../storage/embedded/embedded.ts';
 import { freeUdpPort, startHairpin, until } from '../testing/spawned.ts';
 
 const RATE = 10_000;
@@ -92,7 +92,7 @@ test('twice under load: nothing twice, nothing missing, and new records wait for
 async function readNumbers(): Promise<
   Record<'records' | 'different' | 'most' | 'revision' | 'rolledUp' | 'elected', number>
 > {
-  const server = createEmbeddedServer({ folder: join(data, 'clickhouse'), port: 0, log: createLog('test', 'error') });
+  const server = new EmbeddedServer({ folder: join(data, 'clickhouse'), port: 0, log: createLog('test', 'error') });
   const storage = createStorage({ ...(await server.start()), database: 'hairpin', queryTimeoutMs: 30_000 });
   try {
     const [row] = await storage.select<Record<string, string | number>>(

@@ -12,7 +12,7 @@ import { runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
 import { createRandom } from '../benchmarks/load/random.ts';
 import { createLog } from '../service/log.ts';
-import { createEmbeddedServer } from '../storage/embedded.ts';
+import { EmbeddedServer } from '../storage/embedded/embedded.ts';
 import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
@@ -133,7 +133,7 @@ describe('a running Hairpin', () => {
 
 describe('a ClickHouse server of its own', () => {
   test('given by URL, user and password takes the tables and the records; Hairpin starts none itself', async () => {
-    const server = createEmbeddedServer({ folder: join(folder, 'server'), port: 0, log: createLog('test', 'error') });
+    const server = new EmbeddedServer({ folder: join(folder, 'server'), port: 0, log: createLog('test', 'error') });
     const { url, user, password } = await server.start();
     process.env['HAIRPIN_CLICKHOUSE_PASSWORD'] = password;
     try {

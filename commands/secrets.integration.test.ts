@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLog } from '../service/log.ts';
-import { createEmbeddedServer, type EmbeddedServer } from '../storage/embedded.ts';
+import { EmbeddedServer } from '../storage/embedded/embedded.ts';
 import { startHairpin } from '../testing/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
@@ -29,7 +29,7 @@ let kafka: string;
 
 beforeAll(async () => {
   Object.assign(process.env, SECRETS);
-  clickhouse = createEmbeddedServer({ folder: join(folder, 'clickhouse'), port: 0, log: createLog('test', 'error') });
+  clickhouse = new EmbeddedServer({ folder: join(folder, 'clickhouse'), port: 0, log: createLog('test', 'error') });
   ({ url } = await clickhouse.start());
   broker = createServer(socket => {
     socket.on('error', () => {});

@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
-import { type ClickHouse, shardsOf } from '../storage/client.ts';
+import type { ClickHouse } from '../storage/client.ts';
+import { shardsOf } from '../storage/storage.ts';
 import { startTestShards, type TestShards } from '../testing/clickhouse.ts';
 import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 

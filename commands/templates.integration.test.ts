@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
-import { createEmbeddedServer } from '../storage/embedded.ts';
+import { EmbeddedServer } from '../storage/embedded/embedded.ts';
 import { ipfix, ipfixOptions, netflow9, set, template, u32, v9Options } from '../testing/data/datagrams.ts';
 import { freeUdpPort, type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
@@ -91,7 +91,7 @@ test('kill -9 and a start lose no template and no rate', async () => {
 }, 90_000);
 
 async function storedFlows(): Promise<{ bytes: string; samplingRate: number }[]> {
-  const server = createEmbeddedServer({ folder: join(data, 'clickhouse'), port: 0, log: createLog('test', 'error') });
+  const server = new EmbeddedServer({ folder: join(data, 'clickhouse'), port: 0, log: createLog('test', 'error') });
   const storage = createStorage({ ...(await server.start()), database: 'hairpin', queryTimeoutMs: 30_000 });
   try {
     return await storage.select('SELECT toString(bytes) AS bytes, samplingRate FROM flows ORDER BY flows.bytes', {});

@@ -14,7 +14,10 @@ import { prefix4Key, serviceKey } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { migrate } from '../storage/migrate.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
+import { insertExporterMinutes } from '../storage/tables/exporters.ts';
+import { insertFlows } from '../storage/tables/flows.ts';
+import { insertNodes } from '../storage/tables/nodes.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { big, encodeExporters, encodeFlows, flow, node } from '../testing/data/stored-rows.ts';
 import { requireTool } from '../testing/requirements.ts';
@@ -85,7 +88,7 @@ describe.skipIf(!usable)('the console', () => {
   let batches = 0;
 
   const store = (flows: Parameters<typeof encodeFlows>[0]) =>
-    storage.insertArrow('flows', encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.${batches++}`);
+    insertFlows(storage, encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.${batches++}`);
   const ago = (minutes: number) => Date.now() - minutes * 60_000;
   const cell = (src: { key: bigint } | string, dst: { key: bigint } | string) => {
     const key = (end: { key: bigint } | string) =>
@@ -139,7 +142,7 @@ describe.skipIf(!usable)('the console', () => {
     expect(await page.locator('.ports').textContent()).toContain('UDP 2055');
 
     // The first flows appear by themselves.
-    await storage.insertNodes([web, db, hostile]);
+    await insertNodes(storage, [web, db, hostile]);
     const https = big(serviceKey(6, 443, 443));
     await store([
       flow({
@@ -191,8 +194,8 @@ describe.skipIf(!usable)('the console', () => {
         flowEnd: ago(3),
       }),
     ]);
-    await storage.insertArrow(
-      'exporters',
+    await insertExporterMinutes(
+      storage,
       encodeExporters([
         {
           minute: ago(1),

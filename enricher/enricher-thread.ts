@@ -1,7 +1,6 @@
-// The enricher as a thread of its own: the spool as source, a ClickHouse client of its own, and the scheduled pass.
+// The enricher as a thread of its own: the spool as source, a ClickHouse client of its own, and the scheduled roll-up.
 
 import { parentPort } from 'node:worker_threads';
-import { auditDays } from '../analysis/rebuild/rebuild.ts';
 import { createThreadFeed } from '../inventory/snapshot/feed.ts';
 import type { Snapshot } from '../inventory/snapshot/snapshot.ts';
 import { FACTS_MAX } from '../inventory/sources/exporter-facts.ts';
@@ -11,11 +10,12 @@ import { createClock } from '../service/clock.ts';
 import { threadData } from '../service/compile-cache.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
-import { createPass } from '../storage/pass.ts';
-import { createPassOwner } from '../storage/pass-owner.ts';
-import { recoverFences } from '../storage/reenrichments.ts';
+import { auditDays } from '../storage/rewrite/rebuild.ts';
+import { recoverFences } from '../storage/rewrite/recovery.ts';
+import { RollupLeader } from '../storage/rollup/rollup-leader.ts';
+import { ScheduledRollup } from '../storage/rollup/scheduled-rollup.ts';
 import { openStorage } from '../storage/sharded.ts';
-import type { StoredFact } from '../storage/storage.ts';
+import { recentFacts, type StoredFact } from '../storage/tables/facts.ts';
 import { createKafka } from '../transport/kafka/kafka.ts';
 import { createKafkaSource, KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kafka-source.ts';
 import { createSpoolSource } from '../transport/spool-source.ts';
@@ -29,7 +29,7 @@ import { createLearnedServices } from './stages/learned-services.ts';
 import { openPrivacy } from './stages/privacy.ts';
 import { ephemeralBits } from './stages/server-side.ts';
 
-const PASS_INTERVAL_MS = 5000;
+const ROLLUP_INTERVAL_MS = 5000;
 const AUDIT_INTERVAL_MS = 600_000;
 const DAY_QUESTION_MS = 300_000;
 const EXIT_MS_MAX = 500;
@@ -61,14 +61,14 @@ const exchange = createServicesExchange({
   nowMs,
   ...(privacy && { mayStore: address => !isOutside(newestSnapshot(), address) }),
 });
-const pass = createPass({ storage, log });
+const rollup = new ScheduledRollup({ storage, log });
 /** Questions of the audit read a day. */
 const auditing = openStorage({
   ...address,
   form: configuration,
   queryTimeoutMs: Math.max(configuration.queryTimeoutMs, DAY_QUESTION_MS),
 });
-const owner = createPassOwner(storage);
+const leader = new RollupLeader(storage);
 
 /** Batches of the spool, or of Kafka; `stop` lets go of what this thread holds of the carrier. */
 function openSource(): BatchSource & { stop(): Promise<void> } {
@@ -109,10 +109,10 @@ async function recover(): Promise<void> {
 }
 
 let auditedAtMs = 0;
-/** Beside the pass, which goes on: a large day takes a while. */
+/** Beside the scheduled roll-up, which goes on: a large day takes a while. */
 let audit: Promise<void> | undefined;
-async function passAndAudit(signal: AbortSignal): Promise<void> {
-  await pass.run(Date.now());
+async function rollUpAndAudit(signal: AbortSignal): Promise<void> {
+  await rollup.run(Date.now());
   if (audit || Date.now() - auditedAtMs < AUDIT_INTERVAL_MS) return;
   auditedAtMs = Date.now();
   audit = auditOnce(signal).finally(() => {
@@ -130,15 +130,15 @@ async function auditOnce(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** One pass after the other until the stop. */
-async function keepPassing(signal: AbortSignal): Promise<void> {
+/** One scheduled roll-up after the other until the stop. */
+async function keepRollingUp(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await recover().catch(error => log.warn({ err: error }, 'fences cannot be looked for; it is repeated'));
-    await owner
-      .ifOwner(() => passAndAudit(signal))
-      .catch(error => log.warn({ err: error }, 'the roll-up pass failed; it is repeated'));
+    await leader
+      .ifLeader(() => rollUpAndAudit(signal))
+      .catch(error => log.warn({ err: error }, 'the scheduled roll-up failed; it is repeated'));
     await new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, PASS_INTERVAL_MS);
+      const timer = setTimeout(resolve, ROLLUP_INTERVAL_MS);
       signal.addEventListener('abort', () => {
         clearTimeout(timer);
         resolve();
@@ -150,7 +150,7 @@ async function keepPassing(signal: AbortSignal): Promise<void> {
 /** What exporters told within the last day; they tell it again within ten minutes where storage does not answer. */
 async function storedFacts(): Promise<StoredFact[]> {
   try {
-    return await storage.recentFacts(nowMs() - FACT_LIFE_MS, FACTS_MAX);
+    return await recentFacts(storage, nowMs() - FACT_LIFE_MS, FACTS_MAX);
   } catch (error) {
     log.warn({ err: error }, 'the stored facts cannot be read; exporters tell them again');
     return [];
@@ -161,15 +161,15 @@ try {
   await exchange.start();
   await enricher.start(restarted, await storedFacts());
   const stopping = new AbortController();
-  const passing = keepPassing(stopping.signal);
+  const rollingUp = keepRollingUp(stopping.signal);
   parentPort!.once('message', async () => {
     stopping.abort();
     await enricher.stop();
     await exchange.stop();
     await source.stop();
-    await passing;
+    await rollingUp;
     await audit;
-    await owner.resign().catch(() => {}); // then the next one waits until this one is silent for long enough
+    await leader.resign().catch(() => {}); // then the next one waits until this one is silent for long enough
     await Promise.all([storage, auditing].map(client => client.close()));
     parentPort!.close();
     // A client that looks for Kafka would keep the thread.

@@ -9,7 +9,8 @@ import { tokenOf } from '../schemas/batch.ts';
 import { keyToBigint } from '../schemas/keys.ts';
 import { openCounters } from '../service/counters.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { migrate } from '../storage/migrate.ts';
+import { createDatabase, migrate } from '../storage/migrations/migrate.ts';
+import { hasBatch } from '../storage/tables/flows.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { batchOf, LIMITS, type Row } from '../testing/data/enrichment.ts';
 import { createFakeSource, createSignal, decodedArrow } from '../testing/fakes.ts';
@@ -21,7 +22,7 @@ let storage: ClickHouse;
 beforeAll(async () => {
   server = await startTestServer();
   storage = server.connect('enricher_test');
-  await storage.createDatabase();
+  await createDatabase(storage);
   await migrate(storage, { retentionDays: 30, rollupRetentionDays: 800, durable: false });
 });
 afterAll(() => server.close());
@@ -107,7 +108,7 @@ test('batches, names and documents arrive; totals are equal, also after everythi
     },
   ];
   expect(await totals()).toEqual(expected);
-  expect(await storage.hasBatch(keyToBigint(batchKey(tokenOf(identity!))), rows[0]!.receivedAt!)).toBe(true);
+  expect(await hasBatch(storage, keyToBigint(batchKey(tokenOf(identity!))), rows[0]!.receivedAt!)).toBe(true);
   const pairs = await storage.select<{ src: string; dst: string; host: string }>(
     `SELECT DISTINCT s.name AS src, d.name AS dst, h.name AS host FROM flows
       LEFT JOIN nodes AS s ON s.key = srcApp LEFT JOIN nodes AS d ON d.key = dstApp LEFT JOIN nodes AS h ON h.key = srcHost ORDER BY dst`,

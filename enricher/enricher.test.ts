@@ -17,7 +17,8 @@ import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { inventoryChecker } from '../schemas/inventory.ts';
 import { keyToBigint } from '../schemas/keys.ts';
 import { openCounters } from '../service/counters.ts';
-import { StorageError, type StoredFact } from '../storage/storage.ts';
+import { StorageError } from '../storage/storage.ts';
+import { factRow, type StoredFact } from '../storage/tables/facts.ts';
 import { batchOf, LIMITS, NOW, type Row } from '../testing/data/enrichment.ts';
 import { createFakeSource, createFakeStorage, createSignal, decodedArrow } from '../testing/fakes.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
@@ -199,7 +200,7 @@ test('facts are stored and acknowledged, and their stations name the flows that 
   send(2, [FROM_WEB]);
   await settled(3);
   expect(fakeSource.acknowledged.toSorted()).toEqual([0, 1, 2]);
-  expect(fake.facts).toEqual([{ ...FACT, firstSeenMs: FACT.receivedAtMs }]);
+  expect(fake.facts).toEqual([factRow({ ...FACT, firstSeenMs: FACT.receivedAtMs })]);
   const rules = [fake.flows(0), fake.flows(1)].map(({ columns }) => columns.srcRule[0]);
   expect(rules).toEqual([RULE['auto-prefix'], RULE['auto-vm']]);
   expect(fake.nodes.map(node => node.name)).toEqual(expect.arrayContaining(['web-01', 'auto:web']));

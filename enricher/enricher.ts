@@ -19,9 +19,15 @@ import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { type Key, keyToBigint } from '../schemas/keys.ts';
 import type { Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
+import { DAY_MS, dayOf } from '../storage/days.ts';
 import { createPersistence } from '../storage/persistence.ts';
-import { DAY_MS, dayOf } from '../storage/staging.ts';
-import type { NodeName, Storage, StoredFact } from '../storage/storage.ts';
+import type { Storage } from '../storage/storage.ts';
+import { insertEvents } from '../storage/tables/events.ts';
+import { insertExporterMinutes } from '../storage/tables/exporters.ts';
+import { insertFacts, type StoredFact } from '../storage/tables/facts.ts';
+import { hasBatch, insertFlows } from '../storage/tables/flows.ts';
+import { insertInterfaceMinutes } from '../storage/tables/interfaces.ts';
+import { insertNodes, type NodeName } from '../storage/tables/nodes.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
 import { createNodeNames } from './endpoints/node-names.ts';
@@ -139,7 +145,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   function storeNames(nodes: readonly NodeName[]): Promise<void> {
     if (nodes.length === 0) return namesStored;
     namesStored = namesStored.then(async () => {
-      const { done } = await persistNames('node names', () => storage.insertNodes(nodes));
+      const { done } = await persistNames('node names', () => insertNodes(storage, nodes));
       if (done !== 'abandoned') counters.add(done === 'stored' ? 'nodesAnnounced' : 'nodesFailed', nodes.length);
       if (done !== 'refused') return;
       // The caches of the enrichment announce a node once, so they start anew as well.
@@ -165,7 +171,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     const events = moves.take(nowMs());
     if (events.length === 0) return;
     storingEvents = true;
-    eventsStored = persist('events', () => storage.insertEvents(events)).then(({ done }) => {
+    eventsStored = persist('events', () => insertEvents(storage, events)).then(({ done }) => {
       storingEvents = false;
       if (done !== 'abandoned') counters.add(done === 'stored' ? 'eventsStored' : 'eventsFailed', events.length);
       if (!deadline.signal.aborted) tellEvents();
@@ -216,8 +222,8 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
       token,
       kind: 'flows',
       insert: again =>
-        storage.insertArrow(
-          'flows',
+        insertFlows(
+          storage,
           arrow,
           token,
           again
@@ -232,12 +238,16 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   }
 
   /** What needs nothing added: minutes of exporters and of interfaces. */
-  function prepareMinutes(kind: 'exporters' | 'interfaces', columns: readonly Column[]) {
+  function prepareMinutes(
+    kind: 'exporters' | 'interfaces',
+    columns: readonly Column[],
+    insertMinutes: typeof insertExporterMinutes,
+  ) {
     return (delivery: Delivery, token: string): Prepared => {
       const { batch, unknown } = decodeArrow(columns, delivery.arrow);
       counters.add('columnsUnknown', unknown.length);
       const arrow = encodePieces(batch);
-      const insert = () => storage.insertArrow(kind, arrow, token);
+      const insert = () => insertMinutes(storage, arrow, token);
       return { delivery, token, kind, rows: batch.rows, names: [], insert };
     };
   }
@@ -248,14 +258,14 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
     feed.tell(delivery.arrow);
     counters.set('facts', facts.size);
     counters.set('factsRefused', facts.refused);
-    return { delivery, token, kind: 'facts', rows: told.length, names: [], insert: () => storage.insertFacts(told) };
+    return { delivery, token, kind: 'facts', rows: told.length, names: [], insert: () => insertFacts(storage, told) };
   }
 
   const PREPARE = {
     flows: prepareFlows,
-    exporters: prepareMinutes('exporters', EXPORTER_COLUMNS),
+    exporters: prepareMinutes('exporters', EXPORTER_COLUMNS, insertExporterMinutes),
     facts: prepareFacts,
-    interfaces: prepareMinutes('interfaces', INTERFACE_COLUMNS),
+    interfaces: prepareMinutes('interfaces', INTERFACE_COLUMNS, insertInterfaceMinutes),
   } as const;
 
   /** Undefined when there is nothing to insert; the delivery is settled then. */
@@ -272,7 +282,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
 
   /** Looks an old batch up; a batch that spans midnight must be there on both days. */
   async function isStored({ key, receivedAtMs }: NonNullable<Prepared['lookup']>): Promise<boolean> {
-    for (const ms of receivedAtMs) if (!(await storage.hasBatch(key, ms))) return false;
+    for (const ms of receivedAtMs) if (!(await hasBatch(storage, key, ms))) return false;
     return true;
   }
 

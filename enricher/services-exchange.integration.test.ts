@@ -5,8 +5,8 @@ import { parseAddress } from '../schemas/address.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
-import { migrate } from '../storage/migrate.ts';
-import type { ServiceSeen } from '../storage/storage.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
+import { insertServices, recordedServices, type ServiceSeen, servicesSeen } from '../storage/tables/services.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { batchOf } from '../testing/data/enrichment.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
@@ -65,7 +65,7 @@ test('one enricher uses what the other has learned, and a later one what is stil
   expect(second.services.size).toBe(1);
   await first.exchange.stop();
   await second.exchange.stop();
-  await storage.insertServices([seen({ port: 46000, firstSeenMs: NOW - 50 * HOUR, lastSeenMs: NOW - 48 * HOUR })]);
+  await insertServices(storage, [seen({ port: 46000, firstSeenMs: NOW - 50 * HOUR, lastSeenMs: NOW - 48 * HOUR })]);
   const later = enricher();
   await later.exchange.start();
   await later.exchange.stop();
@@ -75,11 +75,11 @@ test('one enricher uses what the other has learned, and a later one what is stil
 test('rows of one spell become one, those of another day stay, and a window finds those of its time', async () => {
   const { storage } = await connect('spells');
   const old = { firstSeenMs: NOW - 100 * HOUR, lastSeenMs: NOW - 99 * HOUR };
-  await storage.insertServices([seen(old)]);
-  await storage.insertServices([seen({}), seen({ address: parseAddress('fd00::1')!, vrf: 7, answered: false })]);
-  await storage.insertServices([seen({ firstSeenMs: NOW - 5000, lastSeenMs: NOW })]);
+  await insertServices(storage, [seen(old)]);
+  await insertServices(storage, [seen({}), seen({ address: parseAddress('fd00::1')!, vrf: 7, answered: false })]);
+  await insertServices(storage, [seen({ firstSeenMs: NOW - 5000, lastSeenMs: NOW })]);
   await storage.command('OPTIMIZE TABLE services FINAL');
-  const now = await storage.servicesSeen(NOW - HOUR, NOW, 10);
+  const now = await servicesSeen(storage, NOW - HOUR, NOW, 10);
   expect(now).toHaveLength(2);
   expect(now).toEqual(
     expect.arrayContaining([
@@ -87,6 +87,6 @@ test('rows of one spell become one, those of another day stay, and a window find
       seen({ address: parseAddress('fd00::1')!, vrf: 7, answered: false }),
     ]),
   );
-  expect(await storage.servicesSeen(NOW - 101 * HOUR, NOW - 98 * HOUR, 10)).toEqual([seen(old)]);
-  expect(await storage.recordedServices(60, 10)).toHaveLength(3);
+  expect(await servicesSeen(storage, NOW - 101 * HOUR, NOW - 98 * HOUR, 10)).toEqual([seen(old)]);
+  expect(await recordedServices(storage, 60, 10)).toHaveLength(3);
 });

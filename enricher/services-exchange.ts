@@ -5,7 +5,8 @@
 import type { Words } from '../schemas/address.ts';
 import type { Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
-import type { ServiceSeen, Storage } from '../storage/storage.ts';
+import type { Storage } from '../storage/storage.ts';
+import { insertServices, recordedServices, type ServiceSeen, servicesSeen } from '../storage/tables/services.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
 import { type LearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from './stages/learned-services.ts';
 
@@ -22,7 +23,7 @@ export interface ServicesExchange {
 
 export interface ServicesExchangeDependencies {
   readonly services: LearnedServices;
-  readonly storage: Pick<Storage, 'insertServices' | 'recordedServices' | 'servicesSeen'>;
+  readonly storage: Storage;
   readonly log: Log;
   readonly counters: Counters<typeof ENRICHER_COUNTERS>;
   /**
@@ -53,17 +54,17 @@ export function createServicesExchange({
   async function tell(): Promise<void> {
     untold = [...untold, ...services.take().filter(({ address }) => mayStore(address))].slice(-SERVICES_MAX);
     if (untold.length === 0) return;
-    await storage.insertServices(untold);
+    await insertServices(storage, untold);
     untold = [];
   }
 
   async function follow(): Promise<void> {
     const livesSinceMs = nowMs() - SERVICE_LIFE_S * 1000;
     if (isLoaded) {
-      const recorded = await storage.recordedServices(OVERLAP_S, SERVICES_MAX);
+      const recorded = await recordedServices(storage, OVERLAP_S, SERVICES_MAX);
       return services.merge(recorded.filter(({ lastSeenMs }) => lastSeenMs >= livesSinceMs));
     }
-    services.merge(await storage.servicesSeen(livesSinceMs, nowMs(), SERVICES_MAX));
+    services.merge(await servicesSeen(storage, livesSinceMs, nowMs(), SERVICES_MAX));
     isLoaded = true;
   }
 

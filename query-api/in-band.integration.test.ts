@@ -20,7 +20,9 @@ import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { openCounters } from '../service/counters.ts';
 import { createMetrics } from '../service/metrics.ts';
 import type { ClickHouse } from '../storage/client.ts';
-import { migrate } from '../storage/migrate.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
+import { insertExporterMinutes } from '../storage/tables/exporters.ts';
+import { recentFacts } from '../storage/tables/facts.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import {
   type Bytes,
@@ -141,7 +143,7 @@ async function createHouse(database: string, inventory = '') {
     },
     { source: source.source, storage, log, counters: openCounters(ENRICHER_COUNTERS), factsIntervalMs: 0 },
   );
-  await enricher.start(undefined, await storage.recentFacts(Date.now() - FACT_LIFE_MS, 1000));
+  await enricher.start(undefined, await recentFacts(storage, Date.now() - FACT_LIFE_MS, 1000));
   const api = createQueryApi(config, { storage, log, metrics: createMetrics(), ready: () => [] });
   await api.app.ready();
   let sequence = 0;
@@ -235,7 +237,7 @@ test('IPFIX interface names show beside the exporter, by ifIndex, also in its ot
     records: 10 - observationDomain,
   });
   const rows = [health(ROUTER, 5, 6), health(ROUTER, 6, 6), health(AGENT, 9, 7)];
-  await house.storage.insertArrow('exporters', encodeExporters(rows), `exporters.test.0.${'0'.repeat(32)}.0`);
+  await insertExporterMinutes(house.storage, encodeExporters(rows), `exporters.test.0.${'0'.repeat(32)}.0`);
   const ports = async (query = '') =>
     (await house.ask<ExportersAnswer>(`exporters${query}`)).exporters.map(row => [row.facts, row.interfaces]);
   expect(await ports()).toEqual([

@@ -7,10 +7,15 @@ import { loadConfiguration } from '../schemas/configuration.ts';
 import { serviceKey } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
-import { type ClickHouse, shardsOf } from '../storage/client.ts';
-import { migrate } from '../storage/migrate.ts';
-import { createPass } from '../storage/pass.ts';
-import { dayOf } from '../storage/staging.ts';
+import type { ClickHouse } from '../storage/client.ts';
+import { dayOf } from '../storage/days.ts';
+import { migrate } from '../storage/migrations/migrate.ts';
+import { ScheduledRollup } from '../storage/rollup/scheduled-rollup.ts';
+import { shardsOf } from '../storage/storage.ts';
+import { insertDocument } from '../storage/tables/documents.ts';
+import { insertExporterMinutes } from '../storage/tables/exporters.ts';
+import { hasBatch, insertFlows } from '../storage/tables/flows.ts';
+import { insertNodes } from '../storage/tables/nodes.ts';
 import {
   batchKeyOf,
   startTestServer,
@@ -76,22 +81,22 @@ beforeAll(async () => {
   await migrate(single, loadConfiguration({}));
   await migrate(sharded, { ...loadConfiguration({}), ...two.form('parts') });
   for (const storage of [single, sharded]) {
-    await storage.insertNodes([...apps, ...vms]);
+    await insertNodes(storage, [...apps, ...vms]);
     const repeated: number[] = [];
     for (let batch = 0; batch < BATCHES; batch++) {
       const arrow = encodeFlows(rowsOf(batch));
       const days = [...new Set(rowsOf(batch).map(({ receivedAt }) => dayOf(Number(receivedAt))))];
       const again = { batch: batchKeyOf(tokenOf(batch)), fromMs: NOW - 2 * DAY, toMs: NOW, days };
       // A third comes again at once, and some of them much later.
-      await storage.insertArrow('flows', arrow, tokenOf(batch));
-      if (batch % 3 === 0) await storage.insertArrow('flows', arrow, tokenOf(batch), again);
+      await insertFlows(storage, arrow, tokenOf(batch));
+      if (batch % 3 === 0) await insertFlows(storage, arrow, tokenOf(batch), again);
       if (batch % 6 === 0) repeated.push(batch);
     }
-    for (const batch of repeated) await storage.insertArrow('flows', encodeFlows(rowsOf(batch)), tokenOf(batch));
+    for (const batch of repeated) await insertFlows(storage, encodeFlows(rowsOf(batch)), tokenOf(batch));
     for (const minute of [0, 1, 2])
       for (let tries = 0; tries < 2; tries++)
-        await storage.insertArrow(
-          'exporters',
+        await insertExporterMinutes(
+          storage,
           encodeExporters([
             {
               minute: NOW - minute * MINUTE,
@@ -157,8 +162,8 @@ describe('two shards', () => {
     expect(held.map(batches => batches.length > BATCHES / 5)).toEqual([true, true]);
     expect(held.flat()).toHaveLength(BATCHES);
     expect(await sharded.select('SELECT sum(lost) AS lost FROM exporters')).toEqual([{ lost: '270' }]);
-    expect(await sharded.hasBatch(batchKeyOf(tokenOf(7)), NOW)).toBe(true);
-    expect(await sharded.hasBatch(batchKeyOf(tokenOf(BATCHES)), NOW)).toBe(false);
+    expect(await hasBatch(sharded, batchKeyOf(tokenOf(7)), NOW)).toBe(true);
+    expect(await hasBatch(sharded, batchKeyOf(tokenOf(BATCHES)), NOW)).toBe(false);
   });
 
   test('answer like one server, before the pass and after it, to the byte', async () => {
@@ -166,7 +171,7 @@ describe('two shards', () => {
     expect(Object.values(before).every(body => body.length > 100)).toBe(true);
     expect(await answersOf(sharded, UNPASSED)).toEqual(before);
     for (const storage of [single, sharded])
-      expect(await createPass({ storage, log }).run(Date.now() + LATER_MS)).toBeGreaterThan(0);
+      expect(await new ScheduledRollup({ storage, log }).run(Date.now() + LATER_MS)).toBeGreaterThan(0);
     const after = await answersOf(single, QUESTIONS);
     expect(await answersOf(sharded, QUESTIONS)).toEqual(after);
   }, 120_000);
@@ -196,14 +201,17 @@ describe('two shards', () => {
     const before = await sums();
     for (const shard of shardsOf(sharded)) await shard.command('TRUNCATE TABLE passes');
     const at = Date.now() + LATER_MS;
-    await Promise.all([createPass({ storage: sharded, log }).run(at), createPass({ storage: sharded, log }).run(at)]);
+    await Promise.all([
+      new ScheduledRollup({ storage: sharded, log }).run(at),
+      new ScheduledRollup({ storage: sharded, log }).run(at),
+    ]);
     expect(await sums()).toEqual(before);
   });
 
   test('keep names, documents and what is learned as one server does', async () => {
     const version = { kind: 'inventory' as const, asOfMs: 1000, source: 'test', body: '{}' };
-    await sharded.insertDocument({ ...version, recordedAtMs: 1000 });
-    await sharded.insertDocument({ ...version, recordedAtMs: 2000 });
+    await insertDocument(sharded, { ...version, recordedAtMs: 1000 });
+    await insertDocument(sharded, { ...version, recordedAtMs: 2000 });
     expect(await sharded.select('SELECT count() AS n FROM documents')).toEqual([{ n: '1' }]);
     expect(
       await sharded.select('SELECT count() AS n FROM flows_named WHERE srcApp = {app:String}', { app: 'app-1' }),

@@ -1,17 +1,16 @@
-// Where tables stand. In the single form the connection's database holds them all. In the other forms each server has a
-// database of the rows of its shard, DATABASE_local, with the same tables and views under the same names; DATABASE holds
-// Distributed tables over those. So a statement is the same text in every form: who is connected to DATABASE_local works
-// on one shard, who is connected to DATABASE asks all of them.
+// Where tables are stored. In the single form the connection's database holds them all. In the other forms each server has
+// a database for the rows of its shard, DATABASE_local, with the same tables and views under the same names; DATABASE holds
+// Distributed tables over those. So a statement is the same text in every form: a client of DATABASE_local works on one
+// shard, a client of DATABASE queries all of them.
 //
-//   flows, exporters, interfaces    a batch stands on the one shard that its token names (sharded.ts), whole
-//   roll-ups                        on the shard of their records, filled there by views and by the pass
+//   flows, exporters, interfaces    a batch is stored whole on the one shard that its token selects (sharded.ts)
+//   roll-ups                        on the shard of their records, filled there by views and by the scheduled roll-up
 //   everything else                 on the first shard: small, and read as one
 //
-// `sharded` has plain tables, no replica and no Keeper, and each server is prepared by itself. `cluster` has replicated
+// `sharded` has plain tables, no replica and no Keeper, and each server is migrated by itself. `cluster` has replicated
 // tables and ON CLUSTER; its servers need the macros {shard} and {replica}.
 
 import type { Configuration } from '../schemas/configuration.ts';
-import type { Table } from './tables.ts';
 
 export interface Placement {
   /** Before a name: `hairpin_local.`, or nothing. */
@@ -23,7 +22,7 @@ export interface Placement {
 
 export const HERE: Placement = { prefix: '', everywhere: '', replicated: false };
 
-/** How long the tokens of a replicated table are kept; TOKENS_MAX bounds their number. */
+/** How long a replicated table keeps tokens; TOKENS_MAX (tables/table.ts) bounds their number. */
 const TOKEN_S = 7 * 86_400;
 
 export type FormConfiguration = Pick<
@@ -35,14 +34,14 @@ export function isReplicated({ clickhouseForm }: Pick<FormConfiguration, 'clickh
   return clickhouseForm === 'cluster';
 }
 
-/** A replica may lack parts that another one has told its client are stored; this waits for those. */
+/** A replica may lack parts that another one has acknowledged to its client; this statement waits for those. */
 export const SYNC_FLOWS_SQL = 'SYSTEM SYNC REPLICA flows LIGHTWEIGHT';
 
 export function localDatabase({ clickhouseDatabase }: Pick<FormConfiguration, 'clickhouseDatabase'>): string {
   return `${clickhouseDatabase}_local`;
 }
 
-/** Of the tables that hold the rows, for statements that are sent from anywhere. */
+/** Of the tables that hold the rows, for statements that any server may receive. */
 export function localPlacement(config: FormConfiguration): Placement {
   const prefix = `${localDatabase(config)}.`;
   return isReplicated(config)
@@ -56,10 +55,13 @@ export function frontPlacement(config: FormConfiguration): Placement {
 }
 
 /** `SummingMergeTree((a, b))` as it is, or with its path and replica. */
-export function engineSql({ name, engine }: Pick<Table, 'name' | 'engine'>, { prefix, replicated }: Placement): string {
+export function engineSql(
+  { name, engine }: { name: string; engine: string },
+  { prefix, replicated }: Placement,
+): string {
   if (!replicated) return engine;
   const [, family, parameters] = /^(\w+)(?:\((.*)\))?$/.exec(engine)!;
-  // The name itself and not {table}: renaming must not change where a table's log is.
+  // The name itself and not {table}: renaming a table must not move its log.
   const path = `'/clickhouse/tables/{shard}/${prefix.replace('.', '/')}${name}', '{replica}'`;
   return `Replicated${family}(${path}${parameters === undefined ? '' : `, ${parameters}`})`;
 }
@@ -70,14 +72,4 @@ export function settingsSql(settings: readonly string[], { replicated }: Placeme
     const window = setting.replace(/^non_replicated_(deduplication_window = )/, 'replicated_$1');
     return window === setting ? [setting] : [window, `replicated_deduplication_window_seconds = ${TOKEN_S}`];
   });
-}
-
-/**
- * The table in front of the tables of all shards. It is asked, not inserted into (what it would do with a row is given to
- * the first shard), so it needs no sharding key of its own.
- */
-export function distributedSql(table: Table, config: FormConfiguration): string {
-  const { prefix, everywhere } = frontPlacement(config);
-  const columns = table.columns.map(({ name, type }) => `${name} ${type}`).join(',\n  ');
-  return `CREATE TABLE IF NOT EXISTS ${prefix}${table.name}${everywhere} (\n  ${columns}\n) ENGINE = Distributed(${config.clickhouseCluster}, ${localDatabase(config)}, ${table.name}, 0)`;
 }

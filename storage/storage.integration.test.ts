@@ -13,9 +13,16 @@ import { keyToBigint, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/
 import { DAYS_MAX, RETAINED_TABLES } from '../schemas/retention.ts';
 import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { type ClickHouse, createStorage } from './client.ts';
-import { checkVersion, migrate } from './migrate.ts';
-import { StorageError, type StoredFact } from './storage.ts';
-import { retainedDays, TABLES } from './tables.ts';
+import { checkVersion, migrate } from './migrations/migrate.ts';
+import { StorageError } from './storage.ts';
+import { TABLES } from './tables/all.ts';
+import { insertDocument } from './tables/documents.ts';
+import { insertExporterMinutes } from './tables/exporters.ts';
+import { insertFacts, recentFacts, type StoredFact } from './tables/facts.ts';
+import { hasBatch, insertFlows } from './tables/flows.ts';
+import { insertInterfaceMinutes } from './tables/interfaces.ts';
+import { insertNodes } from './tables/nodes.ts';
+import { retainedDays } from './tables/table.ts';
 
 const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
 const ROLLUPS = ['traffic_1m', 'traffic_5m', 'traffic_1h'];
@@ -50,11 +57,11 @@ describe('an insert', () => {
       flowStart: now - days * DAY_MS - 400_000,
     }));
     const arrow = flowsArrow('once', rows);
-    for (let i = 0; i < 3; i++) await storage.insertArrow('flows', arrow, 'once');
+    for (let i = 0; i < 3; i++) await insertFlows(storage, arrow, 'once');
     expect(await count(storage, 'flows')).toBe(3);
     for (const table of ROLLUPS)
       expect(await sums(storage, table)).toEqual([{ bytes: '3000', packets: '30', samples: '0', records: '3' }]);
-    await storage.insertArrow('flows', arrow, 'another');
+    await insertFlows(storage, arrow, 'another');
     expect(await count(storage, 'flows')).toBe(6);
     expect(
       await storage.select(
@@ -73,7 +80,7 @@ describe('an insert', () => {
     batch.columns.minute.set([Number(now & 0xffffffffn), Number(now >> 32n)]);
     batch.columns.lost[0] = 7;
     const arrow = encodeArrow(batch);
-    for (let i = 0; i < 2; i++) await storage.insertArrow('exporters', arrow, 'e');
+    for (let i = 0; i < 2; i++) await insertExporterMinutes(storage, arrow, 'e');
     expect(await storage.select('SELECT protocol, lost FROM exporters')).toEqual([
       { protocol: PROTOCOL.sflow5, lost: '7' },
     ]);
@@ -88,7 +95,7 @@ describe('an insert', () => {
     batch.columns.ifIndex[0] = 7;
     batch.columns.inOctets.set([0, 1]);
     const arrow = encodeArrow(batch);
-    for (let i = 0; i < 2; i++) await storage.insertArrow('interfaces', arrow, 'i');
+    for (let i = 0; i < 2; i++) await insertInterfaceMinutes(storage, arrow, 'i');
     expect(await storage.select('SELECT ifIndex, inOctets FROM interfaces')).toEqual([
       { ifIndex: 7, inOctets: '4294967296' },
     ]);
@@ -97,8 +104,8 @@ describe('an insert', () => {
   test('only records with weight reach the roll-ups, half ones by half', async () => {
     const storage = await fresh();
     const at = { receivedAt: Date.now() };
-    await storage.insertArrow(
-      'flows',
+    await insertFlows(
+      storage,
       flowsArrow('w', [
         { ...at, weight: 0.5, samplingRate: 100 },
         { ...at, weight: 0, countReason: COUNT_REASON['not-canonical'] },
@@ -122,7 +129,7 @@ describe('an insert', () => {
       { ...at, samplingRate: 1, packets: 1000, estPackets: 1000 },
       { ...at, samplingRate: 0, packets: 500, estPackets: 500 },
     ];
-    await storage.insertArrow('flows', flowsArrow('mixed', rows), 'mixed');
+    await insertFlows(storage, flowsArrow('mixed', rows), 'mixed');
     for (const table of ROLLUPS)
       expect(await sums(storage, table)).toMatchObject([{ packets: '2500', samples: '1', records: '3' }]);
   });
@@ -137,7 +144,7 @@ describe('an insert', () => {
       samplingRate: 100,
       packets: 7,
     };
-    await storage.insertArrow('flows', flowsArrow('spread', [flow]), 'spread');
+    await insertFlows(storage, flowsArrow('spread', [flow]), 'spread');
     expect(await storage.select('SELECT samples, records FROM traffic_1m ORDER BY bucket')).toEqual([
       { samples: '2', records: '0' },
       { samples: '2', records: '0' },
@@ -155,25 +162,25 @@ describe('an insert', () => {
       expect(error).toBeInstanceOf(StorageError);
       return error;
     };
-    expect(await failure(storage.insertArrow('flows', new Uint8Array([1, 2, 3]), 'x'))).toMatchObject({
+    expect(await failure(insertFlows(storage, new Uint8Array([1, 2, 3]), 'x'))).toMatchObject({
       failure: 'lasting',
       clickhouseCode: 33,
     });
     // 150 days in one batch.
     const days = Array.from({ length: 150 }, (_, i) => ({ receivedAt: Date.now() - i * DAY_MS }));
-    expect(await failure(storage.insertArrow('flows', flowsArrow('d', days), 'd'))).toMatchObject({
+    expect(await failure(insertFlows(storage, flowsArrow('d', days), 'd'))).toMatchObject({
       failure: 'lasting',
       clickhouseCode: 252,
     });
     expect(await count(storage, 'flows')).toBe(0);
     const nowhere = createStorage({ ...house.address, url: 'http://127.0.0.1:1', database: 'x', queryTimeoutMs: 1000 });
-    expect(await failure(nowhere.insertArrow('flows', flowsArrow('n', [{}]), 'n'))).toMatchObject({
+    expect(await failure(insertFlows(nowhere, flowsArrow('n', [{}]), 'n'))).toMatchObject({
       failure: 'passing',
       clickhouseCode: 0,
     });
     await nowhere.close();
     const missing = house.connect('no_such_database');
-    expect(await failure(missing.insertArrow('flows', flowsArrow('n', [{}]), 'n'))).toMatchObject({
+    expect(await failure(insertFlows(missing, flowsArrow('n', [{}]), 'n'))).toMatchObject({
       failure: 'passing',
       clickhouseCode: 81,
     });
@@ -211,7 +218,7 @@ describe('spreading a flow over its buckets', () => {
       samplingRate: 2,
       service: BigInt(i + 1),
     }));
-    await storage.insertArrow('flows', flowsArrow('s', rows), 's');
+    await insertFlows(storage, flowsArrow('s', rows), 's');
     const stored = new Map<string, string>();
     for (const { service, at, bytes } of await storage.select<{ service: string; at: number; bytes: string }>(
       'SELECT service, toUInt32(bucket) AS at, bytes FROM traffic_1m',
@@ -238,16 +245,16 @@ describe('the client', () => {
   test('finds a batch by its key and day', async () => {
     const storage = await fresh();
     const now = Date.now();
-    await storage.insertArrow('flows', flowsArrow('b', [{ receivedAt: now }]), 'b');
-    expect(await storage.hasBatch(batchKeyOf('b'), now)).toBe(true);
-    expect(await storage.hasBatch(batchKeyOf('b'), now - DAY_MS)).toBe(false);
-    expect(await storage.hasBatch(batchKeyOf('c'), now)).toBe(false);
+    await insertFlows(storage, flowsArrow('b', [{ receivedAt: now }]), 'b');
+    expect(await hasBatch(storage, batchKeyOf('b'), now)).toBe(true);
+    expect(await hasBatch(storage, batchKeyOf('b'), now - DAY_MS)).toBe(false);
+    expect(await hasBatch(storage, batchKeyOf('c'), now)).toBe(false);
   });
 
   test('tells the newest name of a node, however often names are told', async () => {
     const storage = await fresh();
     const shop = { key: (0x20n << 56n) + 1n, identity: 'shop' };
-    for (const name of ['shop', 'store', 'store', 'shop']) await storage.insertNodes([{ ...shop, name }]);
+    for (const name of ['shop', 'store', 'store', 'shop']) await insertNodes(storage, [{ ...shop, name }]);
     await storage.command('OPTIMIZE TABLE nodes FINAL');
     expect(
       await storage.select('SELECT argMax(name, firstSeen) AS name, any(class) AS class, count() AS n FROM nodes'),
@@ -272,28 +279,28 @@ describe('the client', () => {
       ...given,
     });
     const port = fact({ exporter: '2001:db8::1', kind: 'interface', mac: 0, stationId: '', hostId: '' });
-    await storage.insertFacts([
+    await insertFacts(storage, [
       fact({}),
       { ...port, receivedAtMs: now - 1 },
       fact({ mac: 1, receivedAtMs: now - DAY_MS - 1 }),
     ]);
-    await storage.insertFacts([fact({ receivedAtMs: now + 1, name: 'renamed' })]);
-    await storage.insertFacts([]);
-    expect(await storage.recentFacts(now - DAY_MS, 10)).toEqual([
+    await insertFacts(storage, [fact({ receivedAtMs: now + 1, name: 'renamed' })]);
+    await insertFacts(storage, []);
+    expect(await recentFacts(storage, now - DAY_MS, 10)).toEqual([
       fact({ receivedAtMs: now + 1, name: 'renamed' }),
       { ...port, receivedAtMs: now - 1 },
     ]);
-    expect(await storage.recentFacts(now - DAY_MS, 1)).toHaveLength(1);
+    expect(await recentFacts(storage, now - DAY_MS, 1)).toHaveLength(1);
     expect(await count(storage, 'facts FINAL')).toBe(3);
   });
 
   test('records a document once until another version comes', async () => {
     const storage = await fresh();
     const version = { kind: 'inventory' as const, asOfMs: 1_700_000_000_000, source: 'test', body: '{"a":1}' };
-    await storage.insertDocument({ ...version, recordedAtMs: 1000 });
-    await storage.insertDocument({ ...version, recordedAtMs: 2000 });
-    await storage.insertDocument({ ...version, recordedAtMs: 3000, body: '{}' });
-    await storage.insertDocument({ ...version, recordedAtMs: 4000 });
+    await insertDocument(storage, { ...version, recordedAtMs: 1000 });
+    await insertDocument(storage, { ...version, recordedAtMs: 2000 });
+    await insertDocument(storage, { ...version, recordedAtMs: 3000, body: '{}' });
+    await insertDocument(storage, { ...version, recordedAtMs: 4000 });
     expect(
       await storage.select(
         'SELECT toUnixTimestamp64Milli(recordedAt) AS at, toUnixTimestamp64Milli(asOf) AS asOf FROM documents ORDER BY at',
@@ -331,7 +338,7 @@ describe('the client', () => {
     });
     expect(await reader.select('SELECT count() AS n FROM flows')).toEqual([{ n: '0' }]);
     await expect(reader.command('DROP TABLE flows')).rejects.toMatchObject({ clickhouseCode: 497 });
-    await expect(reader.insertArrow('flows', flowsArrow('r', [{}]), 'r')).rejects.toMatchObject({
+    await expect(insertFlows(reader, flowsArrow('r', [{}]), 'r')).rejects.toMatchObject({
       clickhouseCode: 497,
     });
     await expect(reader.select("SELECT * FROM file('/etc/passwd', LineAsString)")).rejects.toMatchObject({
@@ -388,7 +395,7 @@ describe('migration', () => {
 
   test('follows changed retention and durability, and keeps rows', async () => {
     const storage = await fresh();
-    await storage.insertArrow('flows', flowsArrow('m', [{ receivedAt: Date.now() }]), 'm');
+    await insertFlows(storage, flowsArrow('m', [{ receivedAt: Date.now() }]), 'm');
     const query = async () =>
       (
         await storage.select<{ q: string }>(
@@ -410,7 +417,7 @@ describe('migration', () => {
     // A file for each column, as parts beyond a gigabyte have.
     await storage.command('ALTER TABLE flows MODIFY SETTING min_bytes_for_wide_part = 0, min_rows_for_wide_part = 0');
     for (const age of ages)
-      await storage.insertArrow('flows', flowsArrow(`age ${age}`, [{ receivedAt: today - age * DAY_MS }]), `${age}`);
+      await insertFlows(storage, flowsArrow(`age ${age}`, [{ receivedAt: today - age * DAY_MS }]), `${age}`);
     const days = async (table: string) =>
       (
         await storage.select<{ age: number }>(
@@ -469,14 +476,14 @@ describe('migration', () => {
     await migrate(storage, shorter);
     expect(await state()).toEqual(settled);
     // What comes late, of a day that is gone, is taken like any other and goes with it.
-    await storage.insertArrow('flows', flowsArrow('late', [{ receivedAt: today - 20 * DAY_MS }]), 'late');
+    await insertFlows(storage, flowsArrow('late', [{ receivedAt: today - 20 * DAY_MS }]), 'late');
     await migrate(storage, shorter);
     expect(await days('flows')).toEqual([0, 5]);
   });
 
   test('keeps everything under the longest retention there may be, and a reader leaves retention alone', async () => {
     const storage = await fresh();
-    await storage.insertArrow('flows', flowsArrow('kept', [{ receivedAt: Date.now() }]), 'kept');
+    await insertFlows(storage, flowsArrow('kept', [{ receivedAt: Date.now() }]), 'kept');
     const longest = { ...CONFIG, retentionDays: 3650, rollupRetentionDays: DAYS_MAX };
     for (let starts = 0; starts < 2; starts++) await migrate(storage, longest);
     await storage.command('OPTIMIZE TABLE traffic_1h FINAL');
@@ -516,7 +523,7 @@ describe('migration', () => {
     );
     await storage.command(`DROP VIEW ${database}.traffic_1m_view`);
     await migrate(storage, CONFIG);
-    await storage.insertArrow('flows', flowsArrow('v', [{ receivedAt: Date.now() }]), 'v');
+    await insertFlows(storage, flowsArrow('v', [{ receivedAt: Date.now() }]), 'v');
     expect(await sums(storage, 'traffic_1h')).toMatchObject([{ records: '1' }]);
   });
 
@@ -524,7 +531,7 @@ describe('migration', () => {
     const storage = await fresh();
     await storage.command('ALTER TABLE flows DROP COLUMN tcpFlags');
     await migrate(storage, CONFIG);
-    await storage.insertArrow('flows', flowsArrow('c', [{ receivedAt: Date.now(), tcpFlags: 18 }]), 'c');
+    await insertFlows(storage, flowsArrow('c', [{ receivedAt: Date.now(), tcpFlags: 18 }]), 'c');
     expect(await storage.select('SELECT tcpFlags FROM flows')).toEqual([{ tcpFlags: 18 }]);
     await storage.command('ALTER TABLE flows MODIFY COLUMN tcpFlags UInt32');
     await expect(migrate(storage, CONFIG)).rejects.toThrow(
@@ -546,7 +553,7 @@ describe('flows_named', () => {
   test('shows names of nodes, codes and services', async () => {
     const storage = await fresh();
     const app = (0x20n << 56n) + 3n;
-    await storage.insertNodes([{ key: app, name: 'shop', identity: 'shop' }]);
+    await insertNodes(storage, [{ key: app, name: 'shop', identity: 'shop' }]);
     const services = [
       serviceKey(6, 443, 443),
       serviceKey(17, 8000, 8100),
@@ -562,7 +569,7 @@ describe('flows_named', () => {
       protocol: PROTOCOL.ipfix,
       srcMac: 0x0a0b0c0d0e0fn,
     }));
-    await storage.insertArrow('flows', flowsArrow('v', rows), 'v');
+    await insertFlows(storage, flowsArrow('v', rows), 'v');
     const named = await storage.select<Record<string, unknown>>('SELECT * FROM flows_named ORDER BY receivedAt');
     expect(named.map(row => row['service'])).toEqual(services.map(serviceName));
     expect(named[0]).toMatchObject({
@@ -598,7 +605,7 @@ test('the cost of an insert through the views, for information', async () => {
   });
   const arrow = flowsArrow('cost', mixed);
   const startedAt = performance.now();
-  for (let i = 0; i < batches; i++) await storage.insertArrow('flows', arrow, `cost${i}`);
+  for (let i = 0; i < batches; i++) await insertFlows(storage, arrow, `cost${i}`);
   const elapsedMs = performance.now() - startedAt;
   console.info(
     `insert with views: ${((elapsedMs * 1000) / (rows * batches)).toFixed(2)} us a row, ${Math.round((rows * batches) / elapsedMs)} rows/ms`,

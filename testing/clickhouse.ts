@@ -13,11 +13,11 @@ import { type Column, KINDS } from '../schemas/columns.ts';
 import { FLOW_COLUMNS, type FlowColumnName } from '../schemas/flow.ts';
 import { createLog } from '../service/log.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
-import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from '../storage/embedded.ts';
+import { dayOf } from '../storage/days.ts';
+import { type EmbeddedAddress, EmbeddedServer } from '../storage/embedded/embedded.ts';
 import type { FormConfiguration } from '../storage/placement.ts';
 import { openStorage } from '../storage/sharded.ts';
-import { dayOf } from '../storage/staging.ts';
-import type { InsertedBefore } from '../storage/storage.ts';
+import type { InsertedBefore } from '../storage/tables/flows.ts';
 
 /** Values of the columns that matter to a test; numbers, or bigints for 64-bit columns. Times default to `receivedAt`. */
 export type FlowRow = Partial<Record<FlowColumnName, number | bigint>>;
@@ -86,13 +86,14 @@ export async function startTestShards(count: number): Promise<TestShards> {
     remoteServers: `<remote_servers><hairpin><secret>${password}</secret>${shards.join('')}</hairpin></remote_servers>`,
     password,
   };
-  const servers = ports.map((tcpPort, i) =>
-    createEmbeddedServer({
-      folder: join(folder, String(i + 1)),
-      port: 0,
-      log: createLog('test', 'error'),
-      cluster: { ...cluster, tcpPort },
-    }),
+  const servers = ports.map(
+    (tcpPort, i) =>
+      new EmbeddedServer({
+        folder: join(folder, String(i + 1)),
+        port: 0,
+        log: createLog('test', 'error'),
+        cluster: { ...cluster, tcpPort },
+      }),
   );
   const addresses = await Promise.all(servers.map(server => server.start()));
   for (const address of addresses) {
@@ -137,6 +138,22 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+/** The same storage with another `command`: for statements that fail, or are changed, on their way. */
+export function withCommand(storage: ClickHouse, command: ClickHouse['command']): ClickHouse {
+  const { database, replicated, shards } = storage;
+  return {
+    database,
+    replicated,
+    shards,
+    command,
+    select: (sql, params) => storage.select(sql, params),
+    selectArrow: (sql, params) => storage.selectArrow(sql, params),
+    insert: insert => storage.insert(insert),
+    connect: name => storage.connect(name),
+    close: () => storage.close(),
+  };
+}
+
 export interface TestServer {
   readonly server: EmbeddedServer;
   readonly address: EmbeddedAddress;
@@ -148,7 +165,7 @@ export interface TestServer {
 
 export async function startTestServer(): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'hairpin-test-clickhouse-'));
-  const server = createEmbeddedServer({ folder, port: 0, log: createLog('test', 'error') });
+  const server = new EmbeddedServer({ folder, port: 0, log: createLog('test', 'error') });
   const address = await server.start();
   const clients: ClickHouse[] = [];
   return {

@@ -1,10 +1,11 @@
 // In-memory stand-ins for transport and storage, for unit tests of the enricher alone.
 
 import type { FlowBatch } from '../enricher/stages/enrich.ts';
-import { type ArrowBytes, decodeArrow, encodeArrow, piecesOf } from '../schemas/arrow.ts';
+import { decodeArrow, encodeArrow, piecesOf } from '../schemas/arrow.ts';
 import type { BatchIdentity, BatchKind } from '../schemas/batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
-import type { DocumentVersion, NodeName, NoticedEvent, ServiceSeen, Storage, StoredFact } from '../storage/storage.ts';
+import type { ArrowInsert, QueryParams, RowInsert, Storage } from '../storage/storage.ts';
+import type { factRow } from '../storage/tables/facts.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
 
 /** A change that tests wait for: every `changed()` lets the waiting conditions look again. */
@@ -79,72 +80,59 @@ export interface FakeInsert {
 export function createFakeStorage(signal: Signal) {
   const inserts: FakeInsert[] = [];
   const tries: FakeInsert[] = [];
-  const nodes: NodeName[] = [];
-  const documents: DocumentVersion[] = [];
-  const facts: StoredFact[] = [];
-  const events: NoticedEvent[] = [];
-  const services: ServiceSeen[] = [];
+  const rows = new Map<string, object[]>();
   const lookups: { batch: bigint; receivedAtMs: number }[] = [];
+  const rowsOf = <T>(table: string) => (rows.get(table) ?? []) as T[];
   const fake = {
     inserts,
     tries,
-    nodes,
-    documents,
-    facts,
-    events,
-    services,
     lookups,
-    /** Called before each insert; what it throws is what the insert throws. */
+    /** Rows of tables that batches do not fill, as storage/tables/ maps them. */
+    get nodes() {
+      return rowsOf<{ key: string; name: string }>('nodes');
+    },
+    get documents() {
+      return rowsOf('documents');
+    },
+    get facts() {
+      return rowsOf<ReturnType<typeof factRow>>('facts');
+    },
+    /** Called before each insert of a batch; what it throws is what the insert throws. */
     beforeInsert: async (_: FakeInsert): Promise<void> => {},
     beforeNodes: async (): Promise<void> => {},
     has: (_: bigint, __: number): boolean => false,
     /** A stored flow batch, decoded. */
     flows: (at: number): FlowBatch => decodeArrow(FLOW_COLUMNS, inserts[at]!.arrow).batch,
     storage: {
-      async insertArrow(table: string, arrow: ArrowBytes, token: string): Promise<void> {
-        // The bytes as they are now: the columns behind them are used again once the batch is settled.
-        const insert = { table, token, arrow: Buffer.concat(piecesOf(arrow)) };
-        tries.push(insert);
-        signal.changed();
-        await fake.beforeInsert(insert);
-        inserts.push(insert);
+      async insert(given: RowInsert | ArrowInsert): Promise<void> {
+        if ('arrow' in given) return insertArrow(given);
+        if (given.table === 'nodes') await fake.beforeNodes();
+        rows.set(given.table, [...rowsOf<object>(given.table), ...given.rows]);
         signal.changed();
       },
-      async hasBatch(batch: bigint, receivedAtMs: number): Promise<boolean> {
-        lookups.push({ batch, receivedAtMs });
-        return fake.has(batch, receivedAtMs);
+      /** Nothing is recorded, and batches are looked up. */
+      async select<T>(_: string, params: QueryParams = {}): Promise<T[]> {
+        const { batch, at } = params as { batch?: bigint; at?: number };
+        if (batch === undefined || at === undefined) return [];
+        lookups.push({ batch, receivedAtMs: at });
+        return fake.has(batch, at) ? [{} as T] : [];
       },
-      async insertNodes(given: readonly NodeName[]): Promise<void> {
-        await fake.beforeNodes();
-        nodes.push(...given);
-        signal.changed();
-      },
-      async insertFacts(given: readonly StoredFact[]): Promise<void> {
-        facts.push(...given);
-        signal.changed();
-      },
-      recentFacts: async () => [],
-      async insertServices(given: readonly ServiceSeen[]): Promise<void> {
-        services.push(...given);
-        signal.changed();
-      },
-      recordedServices: async () => [],
-      servicesSeen: async () => [],
-      async insertDocument(version: DocumentVersion): Promise<void> {
-        documents.push(version);
-        signal.changed();
-      },
-      async insertHeartbeat(): Promise<void> {},
-      async insertEvents(given: readonly NoticedEvent[]): Promise<void> {
-        events.push(...given);
-        signal.changed();
-      },
-      // Nothing is recorded.
-      select: async <T>(): Promise<T[]> => [],
+      selectArrow: () => Promise.reject(new Error('the enricher reads no Arrow')),
       command: () => Promise.reject(new Error('the enricher commands nothing')),
-      close: async (): Promise<void> => {},
+      // No rows are looked for that a server without replicas may have lost.
+      replicated: true,
+      shards: [],
     } satisfies Storage,
   };
+  async function insertArrow({ into, arrow, token }: ArrowInsert): Promise<void> {
+    // The bytes as they are now: the columns behind them are used again once the batch is settled.
+    const insert = { table: /^INSERT INTO (\w+)/.exec(into)![1]!, token, arrow: Buffer.concat(piecesOf(arrow)) };
+    tries.push(insert);
+    signal.changed();
+    await fake.beforeInsert(insert);
+    inserts.push(insert);
+    signal.changed();
+  }
   return fake;
 }
 

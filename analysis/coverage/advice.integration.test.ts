@@ -3,7 +3,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AdvisorQuestion } from '../../schemas/coverage.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
-import { migrate } from '../../storage/migrate.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
+import { insertDocument } from '../../storage/tables/documents.ts';
+import { insertHeartbeat } from '../../storage/tables/heartbeats.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { createAdvice } from './advice.ts';
 
@@ -26,7 +28,7 @@ test('what a source confirmed is heard, days ago by the wall clock', async () =>
     vms: [1, 2].map(i => ({ id: `v${i}`, name: `v${i}`, host: 'h', vnics: [{ addresses: [`10.0.0.${i}`] }] })),
   });
   const at = { kind: 'inventory', source: 'vc', recordedAtMs: now - 60 * MINUTE } as const;
-  await storage.insertDocument({ ...at, asOfMs: now - 90 * MINUTE, body: JSON.stringify(inventory) });
+  await insertDocument(storage, { ...at, asOfMs: now - 90 * MINUTE, body: JSON.stringify(inventory) });
   const advice = createAdvice(storage, HISTORY, () => now);
   const question: AdvisorQuestion = {
     ...{ question: 'coverage', heard: [], atMs: now, host: '', vm: '' },
@@ -35,6 +37,6 @@ test('what a source confirmed is heard, days ago by the wall clock', async () =>
   const vmsTold = async () => ((await advice.answer(question)) as { vms: number } | undefined)?.vms;
   // Silent for longer than its facts hold.
   expect((await vmsTold()) ?? 0).toBe(0);
-  await storage.insertHeartbeat({ ...at, asOfMs: now - MINUTE, recordedAtMs: now });
+  await insertHeartbeat(storage, { ...at, asOfMs: now - MINUTE, recordedAtMs: now });
   expect(await vmsTold()).toBe(2);
 });

@@ -12,16 +12,19 @@ import { LOCALITY, RULE } from '../../schemas/codes.ts';
 import { loadConfiguration } from '../../schemas/configuration.ts';
 import { createLog } from '../../service/log.ts';
 import type { ClickHouse } from '../../storage/client.ts';
-import { standingFences } from '../../storage/fence.ts';
-import { migrate } from '../../storage/migrate.ts';
-import { createPass } from '../../storage/pass.ts';
-import { recentStates, recoverFences } from '../../storage/reenrichments.ts';
+import { fencesInPlace } from '../../storage/fence.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
+import type { Step } from '../../storage/rewrite/day.ts';
+import { recoverFences } from '../../storage/rewrite/recovery.ts';
+import { ScheduledRollup } from '../../storage/rollup/scheduled-rollup.ts';
 import { StorageError } from '../../storage/storage.ts';
-import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
+import { insertDocument } from '../../storage/tables/documents.ts';
+import { recentStates } from '../../storage/tables/reenrichments.ts';
+import { insertServices } from '../../storage/tables/services.ts';
+import { startTestServer, type TestServer, withCommand } from '../../testing/clickhouse.ts';
 import type { Row } from '../../testing/data/enrichment.ts';
 import { faultsOf, ingest, LATE, numbered, PAST, recordDocuments, rollupOf } from '../../testing/data/reenrichment.ts';
 import { type ReenrichDependencies, reenrich } from '../reenrichment/reenrich.ts';
-import type { Step } from '../reenrichment/reenrich-day.ts';
 import { createReenrichments } from '../reenrichment/reenrichments.ts';
 import { countBeside, eraseBeside } from './erase.ts';
 
@@ -68,7 +71,7 @@ async function filled(): Promise<ClickHouse> {
   await recordDocuments(storage, LATE);
   for (const { token, rows } of BATCHES) await ingest(storage, token, rows, LATE);
   await storage.command('ALTER TABLE flows UPDATE storedAt = storedAt - 3600 WHERE 1 SETTINGS mutations_sync = 1');
-  await createPass({ storage, log }).run(Date.now());
+  await new ScheduledRollup({ storage, log }).run(Date.now());
   return storage;
 }
 const PAST_CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
@@ -201,7 +204,7 @@ test('a batch that comes at any step is stored once; of what came before the swa
       next = to;
       const arrived = ingest(storage, `straggler${from}`, numbered(from, to, aroundMidnight), LATE);
       coming.push(arrived);
-      if ((await standingFences(storage)).length === 0) await arrived;
+      if ((await fencesInPlace(storage)).length === 0) await arrived;
     },
   });
   await Promise.all(coming);
@@ -210,7 +213,7 @@ test('a batch that comes at any step is stored once; of what came before the swa
   // New traffic of that address is new; the same again takes it too.
   expect(await count(storage, hit(VM))).toBeGreaterThan(0);
   await run(storage, VM);
-  await createPass({ storage, log }).run(Date.now() + LATER_MS);
+  await new ScheduledRollup({ storage, log }).run(Date.now() + LATER_MS);
   expect(await count(storage, hit(VM))).toBe(0);
   expect(await faultsOf(storage, next)).toEqual([]);
 });
@@ -257,7 +260,7 @@ test.for(['staged', 'fenced', 'swapping', 'pairs_5m', 'swapped'] as const satisf
     expect(await faultsOf(storage, NUMBERS + 100)).toEqual([]);
     await run(storage, VM);
     expect(await count(storage, hit(VM))).toBe(0);
-    await createPass({ storage, log }).run(Date.now() + LATER_MS);
+    await new ScheduledRollup({ storage, log }).run(Date.now() + LATER_MS);
     expect(await faultsOf(storage, NUMBERS + 100)).toEqual([]);
     const left = await count(
       storage,
@@ -307,16 +310,13 @@ test('a change in place that is given up is ended in the server, and a helper ta
     );
   const unfinished = () => count(storage, 'database = currentDatabase() AND NOT is_done', 'system.mutations');
   /** Waits for no mutation, as if its time had run out. */
-  const givingUp: ClickHouse = {
-    ...storage,
-    async command(sql, params) {
-      await storage.command(sql, params);
-      if (sql.startsWith('ALTER TABLE flows UPDATE')) {
-        expect(await unfinished()).toBe(1);
-        throw new StorageError('lasting', 0, 'given up');
-      }
-    },
-  };
+  const givingUp = withCommand(storage, async (sql, params, token) => {
+    await storage.command(sql, params, token);
+    if (sql.startsWith('ALTER TABLE flows UPDATE')) {
+      expect(await unfinished()).toBe(1);
+      throw new StorageError('lasting', 0, 'given up');
+    }
+  });
   await storage.command('SYSTEM STOP MERGES flows');
   await expect(run(givingUp, VM)).rejects.toThrow('given up');
   expect((await recentStates(storage, 1))[0]!.state).toBe('failed');
@@ -363,11 +363,9 @@ test('a change in place that is given up is ended in the server, and a helper ta
 
 test('what ClickHouse says of a failure repeats the address, and is neither told nor recorded', async () => {
   const storage = await filled();
-  const failing: ClickHouse = {
-    ...storage,
-    insertSelect: (sql, params, token) =>
-      storage.insertSelect(sql, 'erased' in params ? { ...params, erased: [`${VM}.`] } : params, token),
-  };
+  const failing = withCommand(storage, (sql, params = {}, token) =>
+    storage.command(sql, 'erased' in params ? { ...params, erased: [`${VM}.`] } : params, token),
+  );
   await expect(run(failing, VM)).rejects.toThrow(VM);
   const [failed] = await storage.select<{ detail: string }>("SELECT detail FROM reenrichments WHERE state = 'failed'");
   expect(failed!.detail).toMatch(/^ClickHouse error [1-9]\d*; /);
@@ -394,11 +392,11 @@ test('learned services of the address go; documents and exporters are counted an
     firstSeenMs: TODAY,
     lastSeenMs: TODAY,
   });
-  await storage.insertServices([seen(VM), seen('10.0.0.30'), seen('2001:db8::7')]);
+  await insertServices(storage, [seen(VM), seen('10.0.0.30'), seen('2001:db8::7')]);
   expect(await countBeside(storage, VM)).toEqual({ services: 1, asExporter: 0, documents: 1 });
   expect(await countBeside(storage, '10.0.0.30')).toEqual({ services: 1, asExporter: 0, documents: 0 });
   const body = JSON.stringify({ vms: [{ addresses: ['2001:DB8::7'] }] });
-  await storage.insertDocument({ kind: 'inventory', recordedAtMs: TODAY, asOfMs: TODAY, source: 'upper', body });
+  await insertDocument(storage, { kind: 'inventory', recordedAtMs: TODAY, asOfMs: TODAY, source: 'upper', body });
   expect(await countBeside(storage, '2001:db8::7')).toEqual({ services: 1, asExporter: 0, documents: 1 });
   expect(await countBeside(storage, '2001:db8::')).toMatchObject({ documents: 0 });
   await eraseBeside(storage, VM);

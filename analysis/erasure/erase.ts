@@ -13,9 +13,9 @@ import { formatAddress, isMapped4, parseAddress, swap32, type Words, wordsOfRow 
 import { IDENTITY, RULE } from '../../schemas/codes.ts';
 import type { Configuration } from '../../schemas/configuration.ts';
 import type { ClickHouse } from '../../storage/client.ts';
-import type { StoredWindow } from '../../storage/staging.ts';
+import { copyRecords, type StageContext } from '../../storage/rewrite/records.ts';
+import type { StoredWindow } from '../../storage/rewrite/staging.ts';
 import { StorageError } from '../../storage/storage.ts';
-import { copyRecords, type StageContext } from '../reenrichment/reenrich-records.ts';
 
 /**
  * Where an erased end outside stands: in the documentation prefix (RFC 9637), beyond every internal one, so that it is

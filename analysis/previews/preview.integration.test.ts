@@ -8,7 +8,8 @@ import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { encodeArrow } from '../../schemas/arrow.ts';
 import { loadConfiguration } from '../../schemas/configuration.ts';
 import { keyToBigint } from '../../schemas/keys.ts';
-import { migrate } from '../../storage/migrate.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
+import { insertFlows } from '../../storage/tables/flows.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { BATCH_KEY, batchOf, documentsOf, LIMITS, type Row } from '../../testing/data/enrichment.ts';
 import { previewApplications } from './preview.ts';
@@ -97,7 +98,7 @@ test('it tells what enriching every record anew would tell', async () => {
   was.batch.columns.weight.fill(1);
   const storage = server.connect('preview');
   await migrate(storage, loadConfiguration({}));
-  await storage.insertArrow('flows', encodeArrow(was.batch), `flows.test.0.${'0'.repeat(32)}.0`);
+  await insertFlows(storage, encodeArrow(was.batch), `flows.test.0.${'0'.repeat(32)}.0`);
 
   const answer = await previewApplications(
     storage,
@@ -150,7 +151,7 @@ test('of more conversations than it takes the largest are examined, and the answ
   batch.columns.weight.fill(1);
   const storage = server.connect('previewBound');
   await migrate(storage, loadConfiguration({}));
-  await storage.insertArrow('flows', encodeArrow(batch), `flows.test.0.${'1'.repeat(32)}.0`);
+  await insertFlows(storage, encodeArrow(batch), `flows.test.0.${'1'.repeat(32)}.0`);
   const knowledge = fixedKnowledge(compileSnapshot(documents));
   const answer = await previewApplications(
     storage,
@@ -171,7 +172,7 @@ test('unelected records count once, at the largest point of each pair', async ()
   const { batch } = enriched(documents, rows);
   const storage = server.connect('previewUnelected');
   await migrate(storage, loadConfiguration({}));
-  await storage.insertArrow('flows', encodeArrow(batch), `flows.test.0.${'2'.repeat(32)}.0`);
+  await insertFlows(storage, encodeArrow(batch), `flows.test.0.${'2'.repeat(32)}.0`);
   const { bytes } = await previewApplications(
     storage,
     fixedKnowledge(compileSnapshot(documents)),

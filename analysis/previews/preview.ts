@@ -27,9 +27,11 @@ import { FACT_LIFE_MS } from '../../schemas/facts.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { hashedKey, type Key, keyToBigint, keyToHex } from '../../schemas/keys.ts';
-import { ELECTED_SQL, FIVE_MINUTES_S, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../../storage/elections.ts';
-import { COUNTED } from '../../storage/spread.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { ELECTED_SQL, FIVE_MINUTES_S, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../../storage/tables/elections.ts';
+import { recentFacts } from '../../storage/tables/facts.ts';
+import { servicesSeen } from '../../storage/tables/services.ts';
+import { COUNTED } from '../../storage/tables/spread.ts';
 
 export const PREVIEW_GROUPS_MAX = 100_000;
 const TOLD_MAX = 50;
@@ -79,7 +81,7 @@ export async function previewApplications(
 ): Promise<ApplicationsPreview> {
   const startedAt = performance.now();
   const ephemeral = ephemeralBits(ephemeralPorts);
-  const seen = await storage.servicesSeen(fromMs - SERVICE_LIFE_S * 1000, toMs, SERVICES_MAX);
+  const seen = await servicesSeen(storage, fromMs - SERVICE_LIFE_S * 1000, toMs, SERVICES_MAX);
   const learnedPorts = [...new Set(seen.map(({ port }) => port))].slice(0, LEARNED_PORTS_MAX);
   const { sql, params } = groupsStatement({
     fromMs,
@@ -140,7 +142,7 @@ export async function previewRecorded(
 ): Promise<ApplicationsPreview> {
   const made = createHistory(history);
   const { applications = NO_DOCUMENTS.applications } = await readHistory(storage, made, question);
-  made.useFacts(await storage.recentFacts(question.fromMs - FACT_LIFE_MS, FACTS_MAX));
+  made.useFacts(await recentFacts(storage, question.fromMs - FACT_LIFE_MS, FACTS_MAX));
   const rows = await storage.select<{ body: string }>(
     "SELECT argMax(body, (asOf, recordedAt)) AS body FROM documents WHERE kind = 'inventory' GROUP BY source",
   );

@@ -9,6 +9,7 @@ import { ephemeralBits } from '../../enricher/stages/server-side.ts';
 import { loadKnowledge } from '../../inventory/snapshot/load.ts';
 import type { Configuration } from '../../schemas/configuration.ts';
 import type { ClickHouse } from '../../storage/client.ts';
+import { servicesSeen } from '../../storage/tables/services.ts';
 
 export type PastConfiguration = Pick<
   Configuration,
@@ -42,7 +43,7 @@ export async function loadPastKnowledge(
   const knowledge = await loadKnowledge(storage, { fromMs: since, toMs: toMs + config.skewMsMax }, config);
   const ephemeral = ephemeralBits(config.ephemeralPorts);
   const services = createLearnedServices({ ephemeral });
-  services.merge(await storage.servicesSeen(since - SERVICE_LIFE_S * 1000, toMs, SERVICES_MAX));
+  services.merge(await servicesSeen(storage, since - SERVICE_LIFE_S * 1000, toMs, SERVICES_MAX));
   const hiding = openPrivacy(config);
   const enrichment = createEnrichment(knowledge, names, { ...config, ephemeral, services, hiding });
   return { enrichment, id: hiding ? `${id} ${hiding.id}` : id };

@@ -1,11 +1,9 @@
 // Records of a day out of ClickHouse, enriched anew, and into the staged table: batch by batch as the collector made
-// them. A batch is one block of its day and keeps its key and `storedAt`, so what is missing in the staged table is a
-// difference of two sets, whether the run was stopped, killed, or overtaken by batches that came meanwhile.
+// them (storage/rewrite/records.ts).
 //
 // Only what the decoder told is read; every enriched column begins at zero, as at ingest. Decoded columns that enriching
 // mends (flow times, a sampling rate that the registry overrides) are read as mended: mending them again changes nothing.
 
-import { createHash } from 'node:crypto';
 import type { NodeNames } from '../../enricher/endpoints/node-names.ts';
 import type { Enrichment } from '../../enricher/stages/enrich.ts';
 import { decodeRows, encodePieces } from '../../schemas/arrow.ts';
@@ -14,14 +12,19 @@ import { COUNT_REASON } from '../../schemas/codes.ts';
 import type { Column } from '../../schemas/columns.ts';
 import { FLOW_COLUMNS, type FlowColumns } from '../../schemas/flow.ts';
 import { NO_KEY } from '../../schemas/keys.ts';
-import type { ClickHouse } from '../../storage/client.ts';
-import { type StoredWindow, stagedName } from '../../storage/staging.ts';
-import type { QueryParams } from '../../storage/storage.ts';
-
-/** Records that are enriched and inserted at once, unless one batch has more: the bound of what a run holds in memory, twice. */
-const GROUP_RECORDS = 131_072;
-/** Batches listed at once. */
-const LIST_MAX = 10_000;
+import {
+  groupsOf,
+  groupToken,
+  LIST_MAX,
+  listBatches,
+  missingGroups,
+  readGroup,
+  rowsOfGroup,
+  type StageContext,
+  type StoredBatch,
+} from '../../storage/rewrite/records.ts';
+import { type StoredWindow, stagedName } from '../../storage/rewrite/staging.ts';
+import { insertNodes } from '../../storage/tables/nodes.ts';
 
 const STORED_AT = {
   name: 'storedAt',
@@ -40,98 +43,6 @@ const ALL = readSql(STAGED_COLUMNS.map(({ name }) => name));
 const DECODED = readSql(
   STAGED_COLUMNS.filter(({ name, stage }) => stage === 'decoded' || KEPT.includes(name)).map(({ name }) => name),
 );
-
-interface StoredBatch {
-  /** Decimal: the key has 64 bits. */
-  readonly batch: string;
-  readonly rows: number;
-  readonly firstMs: number;
-  readonly lastMs: number;
-}
-
-/**
- * Batches of a day that were stored in the window and are not staged, the oldest first, in groups of GROUP_RECORDS: at most
- * LIST_MAX of them, so it is asked until there are none.
- */
-async function missingGroups(
-  storage: ClickHouse,
-  run: string,
-  day: number,
-  window: StoredWindow,
-): Promise<StoredBatch[][]> {
-  const notStaged = `AND batch NOT IN (SELECT batch FROM ${stagedName(run, 'flows')})`;
-  return groupsOf(await listBatches(storage, day, window, notStaged, '-1'));
-}
-
-async function listBatches(
-  storage: ClickHouse,
-  day: number,
-  window: StoredWindow,
-  condition: string,
-  after: string,
-): Promise<StoredBatch[]> {
-  const rows = await storage.select<Record<'id' | 'rows' | 'firstMs' | 'lastMs', string>>(
-    `SELECT toString(batch) AS id, count() AS rows, toUnixTimestamp64Milli(min(receivedAt)) AS firstMs,
-       toUnixTimestamp64Milli(max(receivedAt)) AS lastMs
-     FROM flows
-     WHERE toYYYYMMDD(receivedAt) = {day:UInt32} AND storedAt >= toDateTime({fromS:UInt32}, 'UTC') AND storedAt < toDateTime({toS:UInt32}, 'UTC') ${condition}
-     GROUP BY batch HAVING firstMs > {after:Int64} ORDER BY firstMs, batch LIMIT ${LIST_MAX}`,
-    { day, ...window, after },
-  );
-  return rows.map(({ id, rows: count, firstMs, lastMs }) => ({
-    batch: id,
-    rows: Number(count),
-    firstMs: Number(firstMs),
-    lastMs: Number(lastMs),
-  }));
-}
-
-function groupsOf(batches: readonly StoredBatch[]): StoredBatch[][] {
-  const groups: StoredBatch[][] = [];
-  let rows = Number.POSITIVE_INFINITY;
-  for (const batch of batches) {
-    if (rows + batch.rows > GROUP_RECORDS) {
-      groups.push([]);
-      rows = 0;
-    }
-    groups.at(-1)!.push(batch);
-    rows += batch.rows;
-  }
-  return groups;
-}
-
-/** SQL and parameters that name the records of a group. */
-const IN_GROUP = `toYYYYMMDD(receivedAt) = {day:UInt32} AND batch IN {batches:Array(UInt64)}
-       AND receivedAt >= fromUnixTimestamp64Milli({firstMs:Int64}) AND receivedAt <= fromUnixTimestamp64Milli({lastMs:Int64})`;
-function groupParams(day: number, group: readonly StoredBatch[]) {
-  return {
-    day,
-    batches: group.map(({ batch }) => BigInt(batch)),
-    firstMs: Math.min(...group.map(({ firstMs }) => firstMs)),
-    lastMs: Math.max(...group.map(({ lastMs }) => lastMs)),
-  };
-}
-
-/** Identifies the insert that stages a group: the same group again is left out. */
-function groupToken(group: readonly StoredBatch[]): string {
-  return createHash('sha256')
-    .update(group.map(stored => stored.batch).join())
-    .digest('hex');
-}
-
-function readGroup(storage: ClickHouse, day: number, group: readonly StoredBatch[], columns: string) {
-  return storage.selectArrow(`SELECT ${columns} FROM flows WHERE ${IN_GROUP}`, groupParams(day, group));
-}
-
-/** What is staged of a day, and until when. */
-export interface StageContext {
-  readonly storage: ClickHouse;
-  readonly run: string;
-  readonly day: number;
-  readonly revision: number;
-  readonly signal: AbortSignal;
-  readonly onRecords?: (records: number) => void;
-}
 
 interface RecordsContext extends StageContext {
   readonly enrichment: Enrichment;
@@ -159,41 +70,15 @@ export async function stageRecords(context: RecordsContext, window: StoredWindow
       checkRows(batch.rows, group);
       enrichAnew(batch, enrichment);
       batch.columns.revision.fill(revision, 0, batch.rows);
-      await storage.insertNodes(names.take());
-      await storage.insertArrow(table, encodePieces(batch), groupToken(group));
+      await insertNodes(storage, names.take());
+      await storage.insert({ into: `INSERT INTO ${table}`, arrow: encodePieces(batch), token: groupToken(group) });
       onRecords?.(batch.rows);
     }
   }
 }
 
-const STAGED = STAGED_COLUMNS.map(({ name }) => name as string);
-
-/**
- * The same without enriching: ClickHouse copies what was stored in the window. Some columns may get other values, as SQL
- * over columns of `f`, with parameters of its own.
- */
-export async function copyRecords(
-  { storage, run, day, revision, signal, onRecords }: StageContext,
-  window: StoredWindow,
-  changed: Readonly<Record<string, string>> = {},
-  params: QueryParams = {},
-): Promise<boolean> {
-  const values = { ...changed, revision: '{revision:UInt32}' };
-  const copied = STAGED.map(name => values[name as keyof typeof values] ?? `f.${name}`).join(', ');
-  const sql = `INSERT INTO ${stagedName(run, 'flows')} (${STAGED.join(', ')}) SELECT ${copied} FROM flows AS f WHERE ${IN_GROUP}`;
-  for (;;) {
-    const groups = await missingGroups(storage, run, day, window);
-    if (groups.length === 0) return true;
-    for (const group of groups) {
-      if (signal.aborted) return false;
-      await storage.insertSelect(sql, { ...groupParams(day, group), ...params, revision }, groupToken(group));
-      onRecords?.(group.reduce((sum, { rows }) => sum + rows, 0));
-    }
-  }
-}
-
 function checkRows(rows: number, group: readonly StoredBatch[]): void {
-  const listed = group.reduce((sum, batch) => sum + batch.rows, 0);
+  const listed = rowsOfGroup(group);
   if (rows !== listed) throw new Error(`${rows} records were read where ${listed} were stored`);
 }
 
@@ -222,14 +107,16 @@ type Compared = Pick<
 >;
 const NAMED = ['srcVm', 'dstVm', 'srcApp', 'dstApp', 'service'] as const;
 
+const EVER: StoredWindow = { fromS: 0, toS: 0xffffffff };
+
 /** Reads and enriches, and stores nothing. */
 export async function previewChanges(context: Omit<RecordsContext, 'run' | 'revision'>): Promise<Changes> {
   const { storage, day, enrichment, names, signal, onRecords } = context;
   const changes = { records: 0, renamed: 0, recounted: 0, bytesMoved: 0 };
   let spare: StagedBatch | undefined;
-  let lastMs = -1;
+  let afterMs = -1;
   for (;;) {
-    const batches = await listBatches(storage, day, { fromS: 0, toS: 0xffffffff }, '', String(lastMs));
+    const batches = await listBatches(storage, day, { window: EVER, afterMs });
     for (const group of groupsOf(batches)) {
       if (signal.aborted) return changes;
       const { batch } = decodeRows(STAGED_COLUMNS, await readGroup(storage, day, group, ALL), spare);
@@ -253,7 +140,7 @@ export async function previewChanges(context: Omit<RecordsContext, 'run' | 'revi
     }
     if (batches.length < LIST_MAX) return changes;
     // Of batches that begin in one millisecond the last may be listed again or left out: this is a preview.
-    lastMs = batches.at(-1)!.firstMs;
+    afterMs = batches.at(-1)!.firstMs;
   }
 }
 

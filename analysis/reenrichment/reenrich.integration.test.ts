@@ -8,13 +8,16 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
 import { createLog } from '../../service/log.ts';
 import type { ClickHouse } from '../../storage/client.ts';
-import { standingFences } from '../../storage/fence.ts';
-import { migrate } from '../../storage/migrate.ts';
-import { createPass } from '../../storage/pass.ts';
-import { endDeadRun, recentStates, recoverFences, takeLease } from '../../storage/reenrichments.ts';
-import { SWAPPED } from '../../storage/staging.ts';
-import { createViewsSql } from '../../storage/tables.ts';
-import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
+import { fencesInPlace } from '../../storage/fence.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
+import type { Step } from '../../storage/rewrite/day.ts';
+import { takeLease } from '../../storage/rewrite/lease.ts';
+import { recoverFences, recoverRun } from '../../storage/rewrite/recovery.ts';
+import { SWAPPED } from '../../storage/rewrite/staging.ts';
+import { ScheduledRollup } from '../../storage/rollup/scheduled-rollup.ts';
+import { createViewsSql } from '../../storage/tables/all.ts';
+import { recentStates } from '../../storage/tables/reenrichments.ts';
+import { startTestServer, type TestServer, withCommand } from '../../testing/clickhouse.ts';
 import { documentsOf } from '../../testing/data/enrichment.ts';
 import {
   BYTES_BASE,
@@ -28,7 +31,6 @@ import {
   rollupOf,
 } from '../../testing/data/reenrichment.ts';
 import { AnotherRun, type DayReport, type ReenrichDependencies, reenrich } from './reenrich.ts';
-import type { Step } from './reenrich-day.ts';
 
 const log = createLog('test', 'error');
 /** The machine may be busy with other tests; each of these takes a second or two alone. */
@@ -43,7 +45,7 @@ const ALL_STEPS: readonly Step[] = [
   'rolledUp',
   'fenced',
   'stragglers',
-  'passFenced',
+  'rollupFenced',
   'checked',
   'swapping',
   ...SWAPPED,
@@ -88,16 +90,16 @@ const run = (storage: ClickHouse, more: Partial<ReenrichDependencies> = {}, dryR
   reenrich(PAST, { ...range, dryRun }, { storage, log, signal: new AbortController().signal, ...more });
 
 /** What is ripe now, which is what \`fill\` stored. */
-const pass = (storage: ClickHouse) => createPass({ storage, log }).run(Date.now());
+const pass = (storage: ClickHouse) => new ScheduledRollup({ storage, log }).run(Date.now());
 /** Everything: nothing may be stored afterwards. */
-const passAll = (storage: ClickHouse) => createPass({ storage, log }).run(Date.now() + LATER_MS);
+const passAll = (storage: ClickHouse) => new ScheduledRollup({ storage, log }).run(Date.now() + LATER_MS);
 
 /** Tables of a run that are left, and fences. */
 async function leftovers(storage: ClickHouse): Promise<string[]> {
   const rows = await storage.select<{ name: string }>(
     "SELECT name FROM system.tables WHERE database = currentDatabase() AND (startsWith(name, 'reenrich_') OR startsWith(name, 'reenriching'))",
   );
-  return [...rows.map(({ name }) => name), ...(await standingFences(storage)).map(({ run: holder }) => holder)];
+  return [...rows.map(({ name }) => name), ...(await fencesInPlace(storage)).map(({ run: holder }) => holder)];
 }
 
 describe('a re-enriched day', () => {
@@ -218,7 +220,7 @@ describe('meanwhile', () => {
         const arrived = ingest(storage, `straggler${from}`, numbered(from, to, aroundMidnight));
         coming.push(arrived);
         // Behind the fence it waits; before and after it is stored at once.
-        if ((await standingFences(storage)).length === 0) await arrived;
+        if ((await fencesInPlace(storage)).length === 0) await arrived;
       },
     });
     const waits = await Promise.all(coming);
@@ -231,12 +233,10 @@ describe('meanwhile', () => {
   test('the pass may run at every step, and may have died half way before', async () => {
     const storage = await fresh();
     await fill(storage, LATE);
-    const dying: ClickHouse = {
-      ...storage,
-      insertSelect: (sql, params, token) =>
-        token.startsWith('unelected') ? Promise.reject(new Error('killed')) : storage.insertSelect(sql, params, token),
-    };
-    await expect(createPass({ storage: dying, log }).run(Date.now() + LATER_MS)).rejects.toThrow('killed');
+    const dying = withCommand(storage, (sql, params, token) =>
+      token?.startsWith('unelected') ? Promise.reject(new Error('killed')) : storage.command(sql, params, token),
+    );
+    await expect(new ScheduledRollup({ storage: dying, log }).run(Date.now() + LATER_MS)).rejects.toThrow('killed');
     await recordDocuments(storage, LATE);
     await run(storage, { reached: async () => void (await pass(storage).catch(() => {})) });
     await passAll(storage);
@@ -330,7 +330,7 @@ describe('a run that is killed', () => {
       await passLease(storage);
       // What the enricher does whose inserts are refused.
       await recoverFences(storage);
-      expect(await standingFences(storage)).toEqual([]);
+      expect(await fencesInPlace(storage)).toEqual([]);
       await ingest(storage, 'after', numbered(NUMBERS, NUMBERS + 100, aroundMidnight));
       expect(await faultsOf(storage, NUMBERS + 100)).toEqual([]);
       await run(storage);
@@ -362,8 +362,8 @@ describe('a run that is killed', () => {
     const sleeping = run(storage, {
       reached: async step => {
         if (step !== 'checked' || sleeper !== undefined) return;
-        sleeper = (await standingFences(storage))[0]!.run;
-        await endDeadRun(storage, sleeper);
+        sleeper = (await fencesInPlace(storage))[0]!.run;
+        await recoverRun(storage, sleeper);
         await ingest(storage, 'woken', numbered(NUMBERS, NUMBERS + 100, aroundMidnight));
       },
     });

@@ -2,31 +2,22 @@
 // between two groups of records and killed anywhere; the next run takes up what is staged, if it is for the same day and
 // the same documents, and completes or undoes what was between fence and swap (storage/reenrichments.ts).
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import type { Log } from '../../service/log.ts';
 import type { ClickHouse } from '../../storage/client.ts';
-import {
-  giveLeaseBack,
-  HEARTBEAT_MS,
-  heartbeat,
-  newRun,
-  type RunRow,
-  recentStates,
-  recordState,
-  takeLease,
-} from '../../storage/reenrichments.ts';
-import { adoptRecords, DAY_MS, dayOf, dayStartS, dropStaged, recordsMatch } from '../../storage/staging.ts';
-import { StorageError } from '../../storage/storage.ts';
+import { DAY_MS, dayOf, dayStartS } from '../../storage/days.ts';
+import { RetryingStorage } from '../../storage/retrying.ts';
+import { type DayContext, DayRefused, rewriteDay, SwapLeft } from '../../storage/rewrite/day.ts';
+import { HEARTBEAT_MS, releaseLease, takeLease } from '../../storage/rewrite/lease.ts';
+import { nextRevision } from '../../storage/rewrite/records.ts';
+import { newRun } from '../../storage/rewrite/recovery.ts';
+import { adoptRecords, dropStaged, recordsMatch } from '../../storage/rewrite/staging.ts';
+import { type RunRow, recentStates, recordHeartbeat, recordState } from '../../storage/tables/reenrichments.ts';
 import { createErasure, toldOf } from '../erasure/erase.ts';
 import { loadPastKnowledge, type PastConfiguration } from './past-knowledge.ts';
-import { type DayContext, DayRefused, reenrichDay, SwapLeft } from './reenrich-day.ts';
 import { type Changes, previewChanges, stageRecords } from './reenrich-records.ts';
 
 const STATES_MAX = 1000;
-/** How long ClickHouse may be away before a run gives up; what it staged stays for the next. */
-const PATIENCE_MS = 60_000;
-const PATIENCE_PAUSE_MS = 500;
 
 export interface ReenrichRequest {
   /** Every UTC day of receipt that [fromMs, toMs) touches. */
@@ -71,13 +62,13 @@ export async function reenrich(
   dependencies: ReenrichDependencies,
 ): Promise<DayReport[]> {
   const { log, signal } = dependencies;
-  const storage = patient(dependencies.storage);
+  const storage = new RetryingStorage(dependencies.storage);
   const run = newRun();
   if (request.dryRun) return runDays(config, request, { ...dependencies, storage }, run);
   const holder = await takeLease(storage, run);
   if (holder !== undefined) throw new AnotherRun('another re-enrichment is running; wait for it, or stop it');
   const beating = setInterval(
-    () => heartbeat(dependencies.storage, run).catch(error => log.warn({ err: error }, 'no sign of life')),
+    () => recordHeartbeat(dependencies.storage, run).catch(error => log.warn({ err: error }, 'no sign of life')),
     HEARTBEAT_MS,
   );
   let leave = false;
@@ -89,7 +80,7 @@ export async function reenrich(
     throw error;
   } finally {
     clearInterval(beating);
-    if (!leave) await giveLeaseBack(storage, run);
+    if (!leave) await releaseLease(storage, run);
     if (signal.aborted) log.info('stopped; the next run goes on from here');
   }
 }
@@ -143,7 +134,7 @@ async function runDays(
           : erasure!.stage({ ...shared, signal: stop }, window);
       const context = { ...dependencies, run, day, revision, knowledge, stage };
       try {
-        const { outcome, fencedMs } = await reenrichDay(context);
+        const { outcome, fencedMs } = await rewriteDay(context);
         // The state is written by whoever ends the swap, which may be another; a stop is the run's own word.
         if (outcome === 'stopped') {
           await dropStaged(storage, { run, keep: [run, ...left.map(row => row.run)] });
@@ -192,14 +183,6 @@ async function storedDays(storage: ClickHouse, fromMs: number, toMs: number): Pr
   return new Map(rows.map(({ day, records }) => [day, Number(records)]));
 }
 
-export async function nextRevision(storage: ClickHouse, day: number): Promise<number> {
-  const [row] = await storage.select<{ revision: number }>(
-    'SELECT max(revision) AS revision FROM flows WHERE toYYYYMMDD(receivedAt) = {day:UInt32}',
-    { day },
-  );
-  return (row?.revision ?? 0) + 1;
-}
-
 /** What an earlier run staged of this day, if it applied the same documents. Anything else is dropped. */
 async function takeUp(
   storage: ClickHouse,
@@ -218,37 +201,5 @@ async function takeUp(
   }
 }
 
-/** Tries again what fails because ClickHouse is away or busy; every statement of a run can be repeated. */
-function patient(storage: ClickHouse): ClickHouse {
-  const again =
-    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      const deadline = performance.now() + PATIENCE_MS;
-      for (;;) {
-        try {
-          return await call(...args);
-        } catch (error) {
-          const passes =
-            error instanceof StorageError && error.failure === 'passing' && error.clickhouseCode !== UNKNOWN_TABLE;
-          if (!passes || performance.now() > deadline) throw error;
-          await sleep(PATIENCE_PAUSE_MS);
-        }
-      }
-    };
-  return {
-    ...storage,
-    select: again(storage.select) as ClickHouse['select'],
-    command: again(storage.command),
-    insertSelect: again(storage.insertSelect),
-    insertArrow: again(storage.insertArrow),
-    selectArrow: again(storage.selectArrow),
-    insertNodes: again(storage.insertNodes),
-    recentFacts: again(storage.recentFacts),
-  };
-}
-
 const CHANGED_IN_PLACE =
   'records of that day have begun to expire: its roll-ups, which hold no address, stay as they are';
-
-/** Means that another has taken over, or that a rename succeeded and its answer got lost. */
-const UNKNOWN_TABLE = 60;

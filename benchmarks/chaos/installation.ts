@@ -8,7 +8,7 @@ import type { Admin } from 'kafkajs';
 import { type Configuration, loadConfiguration } from '../../schemas/configuration.ts';
 import { createLog } from '../../service/log.ts';
 import { type ClickHouse, createStorage } from '../../storage/client.ts';
-import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from '../../storage/embedded.ts';
+import { type EmbeddedAddress, EmbeddedServer } from '../../storage/embedded/embedded.ts';
 import { type KafkaCluster, kafkaPresent, startKafka } from '../../transport/kafka/broker/broker.ts';
 import { createKafka, topicsOf } from '../../transport/kafka/kafka.ts';
 import { createService, type Service } from './service.ts';
@@ -47,7 +47,7 @@ export async function openInstallation(): Promise<Installation> {
   const log = createLog('benchmark', 'error');
   const clickhouseFolder = join(folder, 'clickhouse');
   mkdirSync(clickhouseFolder);
-  const clickhouse = createEmbeddedServer({ folder: clickhouseFolder, port: 0, log });
+  const clickhouse = new EmbeddedServer({ folder: clickhouseFolder, port: 0, log });
   const [kafka, address] = await Promise.all([startKafka(), clickhouse.start()]);
   const services: Service[] = [];
   const clients: ClickHouse[] = [];

@@ -4,7 +4,7 @@ import { createHistory } from '../../inventory/snapshot/history.ts';
 import { knowledgeOf } from '../../inventory/snapshot/load.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
-import type { StoredFact } from '../../storage/storage.ts';
+import type { StoredFact } from '../../storage/tables/facts.ts';
 import { documentsOf, enrichRows, NOW, type Row } from '../../testing/data/enrichment.ts';
 
 const MAC = '02:00:00:00:00:01';

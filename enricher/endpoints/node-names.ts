@@ -2,7 +2,7 @@
 // once per name; the memory of what was announced is bounded and forgotten whole, since repeating is harmless.
 
 import { type Key, keyToBigint } from '../../schemas/keys.ts';
-import type { NodeName } from '../../storage/storage.ts';
+import type { NodeName } from '../../storage/tables/nodes.ts';
 
 export interface NodeNames {
   /** `identity` is what the key was computed from. */

@@ -4,7 +4,7 @@ import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { parseAddress } from '../../schemas/address.ts';
 import { SERVER_SIDE_REASONS, SERVER_SIDES } from '../../schemas/codes.ts';
-import type { ServiceSeen } from '../../storage/storage.ts';
+import type { ServiceSeen } from '../../storage/tables/services.ts';
 import { BATCH_KEY, batchOf, documentsOf, LIMITS, NOW, type Row } from '../../testing/data/enrichment.ts';
 import { createNodeNames } from '../endpoints/node-names.ts';
 import { createEnrichment } from './enrich.ts';

@@ -15,7 +15,7 @@ import { createHashTable } from '../../inventory/lookup/hash-table.ts';
 import { swap32, type Words, wordsOfRow } from '../../schemas/address.ts';
 import { BIFLOW, SERVER_SIDE } from '../../schemas/codes.ts';
 import type { FlowColumns } from '../../schemas/flow.ts';
-import type { ServiceSeen } from '../../storage/storage.ts';
+import type { ServiceSeen } from '../../storage/tables/services.ts';
 import {
   addPort,
   createPortBits,

@@ -8,7 +8,7 @@
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
 import { COUNT_REASON, ELECTION_RULE, MARKS } from '../../schemas/codes.ts';
 import type { FlowColumns } from '../../schemas/flow.ts';
-import type { NoticedEvent } from '../../storage/storage.ts';
+import type { NoticedEvent } from '../../storage/tables/events.ts';
 import { timeAt } from './times.ts';
 
 /** MACs with an open event, and ports of each; evidence beyond is refused and counted. */

@@ -13,8 +13,8 @@ import { formatAddress, parseAddress } from '../../schemas/address.ts';
 import { loadConfiguration } from '../../schemas/configuration.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { ClickHouse } from '../../storage/client.ts';
-import { migrate } from '../../storage/migrate.ts';
-import { createPass } from '../../storage/pass.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
+import { ScheduledRollup } from '../../storage/rollup/scheduled-rollup.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { batchOf, LIMITS, type Row } from '../../testing/data/enrichment.ts';
 import { createFakeSource, createSignal, decodedArrow } from '../../testing/fakes.ts';
@@ -166,7 +166,7 @@ async function run(database: string, more: Readonly<Record<string, string>>) {
   await signal.until(() => source.acknowledged.length === 1);
   await exchange.stop();
   await enricher.stop();
-  await createPass({ storage, log }).run(Date.now() + LATER_MS);
+  await new ScheduledRollup({ storage, log }).run(Date.now() + LATER_MS);
   const again = async () =>
     reenrich(
       config,

@@ -4,7 +4,7 @@
 
 import { parseAddress, swap32 } from '../../schemas/address.ts';
 import type { ExporterRegistry, RegisteredExporter } from '../../schemas/exporters.ts';
-import type { StoredFact } from '../../storage/storage.ts';
+import type { StoredFact } from '../../storage/tables/facts.ts';
 import { createHashTable, type Finder, openHashTable } from '../lookup/hash-table.ts';
 import type { Merged } from './merge.ts';
 import { OWNER_KIND, type TopologyData } from './topology.ts';

@@ -4,8 +4,8 @@
 import { Worker } from 'node:worker_threads';
 import type { Configuration } from '../../schemas/configuration.ts';
 import { DocumentError } from '../../schemas/documents.ts';
-import type { StoredFact } from '../../storage/storage.ts';
 import type { StorageAddress } from '../../storage/storage-address.ts';
+import type { StoredFact } from '../../storage/tables/facts.ts';
 import { createKeeper, type KeeperConfiguration, type KeeperDependencies, type KnowledgeUpdate } from './follower.ts';
 import { createReceived, type Received } from './received.ts';
 import type { Snapshot } from './snapshot.ts';

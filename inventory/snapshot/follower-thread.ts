@@ -9,7 +9,8 @@ import { threadData } from '../../service/compile-cache.ts';
 import { openCounters } from '../../service/counters.ts';
 import { createLog } from '../../service/log.ts';
 import { openStorage } from '../../storage/sharded.ts';
-import type { StoredFact } from '../../storage/storage.ts';
+import type { StoredFact } from '../../storage/tables/facts.ts';
+import { recentFacts } from '../../storage/tables/facts.ts';
 import { INVENTORY_COUNTERS } from '../counters.ts';
 import { FACTS_MAX } from '../sources/exporter-facts.ts';
 import type { KnowledgeData, KnowledgeMessage, KnowledgeRequest } from './feed.ts';
@@ -38,7 +39,7 @@ const keeper = createKeeper(configuration, {
 /** What exporters told within the last day; they tell it again within ten minutes where storage does not answer. */
 async function storedFacts(): Promise<StoredFact[]> {
   try {
-    return await storage.recentFacts(nowMs() - FACT_LIFE_MS, FACTS_MAX);
+    return await recentFacts(storage, nowMs() - FACT_LIFE_MS, FACTS_MAX);
   } catch (error) {
     log.warn({ err: error }, 'the stored facts cannot be read; exporters tell them again');
     return [];

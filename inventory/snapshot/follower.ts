@@ -10,7 +10,10 @@ import { decodeFacts } from '../../schemas/fact-batch.ts';
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
 import { createPersistence } from '../../storage/persistence.ts';
-import type { DocumentVersion, Storage, StoredFact } from '../../storage/storage.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { type DocumentVersion, insertDocument } from '../../storage/tables/documents.ts';
+import type { StoredFact } from '../../storage/tables/facts.ts';
+import { insertHeartbeat } from '../../storage/tables/heartbeats.ts';
 import { type CompiledApplications, compileApplications } from '../applications/applications.ts';
 import type { INVENTORY_COUNTERS } from '../counters.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
@@ -156,7 +159,7 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
 
   function record(version: DocumentVersion): void {
     recording = recording.then(async () => {
-      const outcome = await persist(`${version.kind} document`, () => storage.insertDocument(version));
+      const outcome = await persist(`${version.kind} document`, () => insertDocument(storage, version));
       if (outcome.done !== 'refused') return;
       counters.add('documentsUnrecorded');
       log.error({ kind: version.kind }, `a document version is in force but not recorded: ${outcome.reason}`);
@@ -215,7 +218,7 @@ export function createKeeper(config: KeeperConfiguration, dependencies: KeeperDe
     history.hear(heardSource, now);
     const heartbeat = { kind: 'inventory', source: heardSource, asOfMs: now, recordedAtMs: now } as const;
     recording = recording.then(async () => {
-      await persist('heartbeat', () => storage.insertHeartbeat(heartbeat));
+      await persist('heartbeat', () => insertHeartbeat(storage, heartbeat));
     });
     return true;
   }

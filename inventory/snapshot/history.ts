@@ -4,7 +4,7 @@
 
 import { type ExporterRegistry, exporterRegistryChecker } from '../../schemas/exporters.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
-import type { StoredFact } from '../../storage/storage.ts';
+import type { StoredFact } from '../../storage/tables/facts.ts';
 import { type Merged, merge, type SourceState } from '../model/merge.ts';
 import { dropOldest } from './share.ts';
 import { compileSnapshotData, type SnapshotData } from './snapshot.ts';

@@ -11,7 +11,9 @@ import { loadConfiguration } from '../../schemas/configuration.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { ClickHouse } from '../../storage/client.ts';
-import { migrate } from '../../storage/migrate.ts';
+import { createDatabase, migrate } from '../../storage/migrations/migrate.ts';
+import { insertDocument } from '../../storage/tables/documents.ts';
+import { insertHeartbeat } from '../../storage/tables/heartbeats.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { enrichRows } from '../../testing/data/enrichment.ts';
 import { createThreadFeed, type KnowledgeFeed } from './feed.ts';
@@ -34,7 +36,7 @@ afterAll(() => server.close());
 
 async function database(name: string): Promise<ClickHouse> {
   const storage = server.connect(name);
-  await storage.createDatabase();
+  await createDatabase(storage);
   await migrate(storage, { retentionDays: 30, rollupRetentionDays: 800, durable: false });
   return storage;
 }
@@ -66,7 +68,7 @@ function put(
     vms,
     ...more,
   });
-  return storage.insertDocument({
+  return insertDocument(storage, {
     kind: 'inventory',
     recordedAtMs,
     asOfMs,
@@ -94,13 +96,13 @@ test('snapshots, corrections, heartbeats and applications that others record are
   });
 
   const startedAt = performance.now();
-  await storage.insertHeartbeat({ kind: 'inventory', source: 'vc', asOfMs: now - 40 * MINUTE, recordedAtMs: now });
+  await insertHeartbeat(storage, { kind: 'inventory', source: 'vc', asOfMs: now - 40 * MINUTE, recordedAtMs: now });
   await put(storage, now - 30 * MINUTE, [vm('second')]);
   await expect.poll(() => ownersAt(knowledge, now), { timeout: 10_000 }).toEqual(['second']);
   console.log(`followed after ${Math.round(performance.now() - startedAt)} ms`);
 
   await put(storage, now - 60 * MINUTE, [vm('late')]);
-  await storage.insertDocument({
+  await insertDocument(storage, {
     kind: 'applications',
     recordedAtMs: Date.now(),
     asOfMs: 0,

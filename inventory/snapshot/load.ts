@@ -4,6 +4,7 @@
 import type { Applications } from '../../schemas/applications.ts';
 import { FACT_LIFE_MS } from '../../schemas/facts.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { recentFacts } from '../../storage/tables/facts.ts';
 import { compileApplications, openApplications } from '../applications/applications.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
 import { FACTS_MAX } from '../sources/exporter-facts.ts';
@@ -26,7 +27,7 @@ export async function loadKnowledge(
 ): Promise<Knowledge> {
   const history = createHistory(options);
   const { applications } = await readHistory(storage, history, { fromMs, toMs });
-  history.useFacts(await storage.recentFacts(fromMs - FACT_LIFE_MS, FACTS_MAX));
+  history.useFacts(await recentFacts(storage, fromMs - FACT_LIFE_MS, FACTS_MAX));
   return knowledgeOf(history, applications ?? NO_DOCUMENTS.applications);
 }
 

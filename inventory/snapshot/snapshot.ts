@@ -3,7 +3,7 @@
 // enriched, which takes no work that grows with the inventory.
 
 import type { ExporterRegistry } from '../../schemas/exporters.ts';
-import type { StoredFact } from '../../storage/storage.ts';
+import type { StoredFact } from '../../storage/tables/facts.ts';
 import { type ApplicationTable, compileApplications, openApplications } from '../applications/applications.ts';
 import { type AccessTable, compileAccess } from '../model/access.ts';
 import type { Documents } from '../model/documents.ts';

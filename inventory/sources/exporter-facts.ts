@@ -4,7 +4,7 @@
 
 import { createFactMap } from '../../schemas/fact-map.ts';
 import { FACT_LIFE_MS, type FactRow, factKey } from '../../schemas/facts.ts';
-import type { StoredFact } from '../../storage/storage.ts';
+import type { StoredFact } from '../../storage/tables/facts.ts';
 
 export const FACTS_MAX = 131_072;
 export const EXPORTER_FACTS_MAX = FACTS_MAX / 8;

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ENRICHER_COUNTERS } from '../../enricher/counters.ts';
 import { DocumentError } from '../../schemas/documents.ts';
 import { openCounters } from '../../service/counters.ts';
-import type { DocumentVersion } from '../../storage/storage.ts';
+import type { DocumentVersion } from '../../storage/tables/documents.ts';
 import type { Documents } from '../model/documents.ts';
 import { createDocuments, type DocumentStore } from './files.ts';
 

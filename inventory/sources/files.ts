@@ -13,7 +13,7 @@ import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
-import type { DocumentVersion } from '../../storage/storage.ts';
+import type { DocumentVersion } from '../../storage/tables/documents.ts';
 import type { INVENTORY_COUNTERS } from '../counters.ts';
 import { type Documents, NO_DOCUMENTS } from '../model/documents.ts';
 

@@ -3,7 +3,8 @@
 // differ by LATE_MS_MAX: so far back each look goes again, over times and sources alone.
 
 import { type Inventory, inventoryChecker } from '../../schemas/inventory.ts';
-import type { DocumentVersion, Storage } from '../../storage/storage.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { DocumentVersion } from '../../storage/tables/documents.ts';
 
 type Kind = DocumentVersion['kind'];
 

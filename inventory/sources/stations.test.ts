@@ -5,7 +5,7 @@ import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import { ENTRY } from '../../enricher/entries/endpoint-table.ts';
 import { parseMac } from '../../schemas/address.ts';
 import { keyToBigint } from '../../schemas/keys.ts';
-import type { StoredFact } from '../../storage/storage.ts';
+import type { StoredFact } from '../../storage/tables/facts.ts';
 import { batchOf, documentsOf, enrichRows, NOW, type Row } from '../../testing/data/enrichment.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
 import { OWNER_KIND } from '../model/topology.ts';

@@ -5,7 +5,7 @@
 import { formatMac, parseMac } from '../../schemas/address.ts';
 import { formatUuid, parseUuid } from '../../schemas/facts.ts';
 import type { Inventory, InventoryHost, InventoryVm } from '../../schemas/inventory.ts';
-import type { StoredFact } from '../../storage/storage.ts';
+import type { StoredFact } from '../../storage/tables/facts.ts';
 import { type Merged, merge } from '../model/merge.ts';
 
 export const IN_BAND = 'in-band';

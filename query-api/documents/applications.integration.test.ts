@@ -7,7 +7,11 @@ import { loadConfiguration } from '../../schemas/configuration.ts';
 import { prefix4Key, serviceKey } from '../../schemas/keys.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
-import { migrate } from '../../storage/migrate.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
+import { insertDocument } from '../../storage/tables/documents.ts';
+import { insertFlows } from '../../storage/tables/flows.ts';
+import { insertHeartbeat } from '../../storage/tables/heartbeats.ts';
+import { insertNodes } from '../../storage/tables/nodes.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { big, encodeFlows, type FlowObject, flow, node } from '../../testing/data/stored-rows.ts';
 import { createQueryApi } from '../app.ts';
@@ -43,14 +47,17 @@ const flows: FlowObject[] = [
 async function house(database: string, preview?: (question: PreviewQuestion) => Promise<never>, isReal = false) {
   const storage = server.connect(database);
   await migrate(storage, config);
-  await storage.insertArrow('flows', encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
-  await storage.insertNodes([lab, mixed, twice, shop, ...machines]);
+  await insertFlows(storage, encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
+  await insertNodes(storage, [lab, mixed, twice, shop, ...machines]);
   const { app } = createQueryApi(config, {
     storage,
     log: createLog('test', 'error'),
     metrics: createMetrics(),
     ready: () => [],
-    documents: { insert: storage.insertDocument, insertHeartbeat: storage.insertHeartbeat },
+    documents: {
+      insert: version => insertDocument(storage, version),
+      insertHeartbeat: heartbeat => insertHeartbeat(storage, heartbeat),
+    },
     ...(isReal && {
       previews: { ask: (question: PreviewQuestion) => previewRecorded(storage, question, config) },
     }),

@@ -8,8 +8,8 @@ import { ApplicationsPreview, DocumentWarning, type PreviewQuestion } from '../.
 import { applicationsWarnings } from '../../schemas/applications-warnings.ts';
 import type { Configuration } from '../../schemas/configuration.ts';
 import { documentChecker } from '../../schemas/documents.ts';
-
-import type { DocumentVersion, Storage } from '../../storage/storage.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { DocumentVersion } from '../../storage/tables/documents.ts';
 import { readBodies } from '../http/body.ts';
 import { HttpProblem, ProblemDocument, refuse } from '../http/problem.ts';
 import {

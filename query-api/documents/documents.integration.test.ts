@@ -6,7 +6,11 @@ import { DIRECTION, IDENTITY, PROTOCOL, RULE } from '../../schemas/codes.ts';
 import { loadConfiguration } from '../../schemas/configuration.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
-import { migrate } from '../../storage/migrate.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
+import { insertDocument } from '../../storage/tables/documents.ts';
+import { insertFlows } from '../../storage/tables/flows.ts';
+import { insertHeartbeat } from '../../storage/tables/heartbeats.ts';
+import { insertNodes } from '../../storage/tables/nodes.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { encodeFlows, type FlowObject, flow } from '../../testing/data/stored-rows.ts';
 import { createQueryApi } from '../app.ts';
@@ -38,7 +42,12 @@ async function createHouse({
       metrics: createMetrics(),
       ready: () => [],
       nowMs: () => NOW,
-      ...(writes && { documents: { insert: storage.insertDocument, insertHeartbeat: storage.insertHeartbeat } }),
+      ...(writes && {
+        documents: {
+          insert: version => insertDocument(storage, version),
+          insertHeartbeat: heartbeat => insertHeartbeat(storage, heartbeat),
+        },
+      }),
     },
   );
   await app.ready();
@@ -328,7 +337,7 @@ describe('the exporter registry', () => {
       name: id,
       identity: `vc/${id}`,
     }));
-    await storage.insertNodes(hosts);
+    await insertNodes(storage, hosts);
     const seen = (exporter: string, inIf: number, host: number, mac: bigint, more: FlowObject = {}) =>
       flow({
         ...{ flowEnd: NOW - MINUTE, exporter, inIf, srcMac: mac, bytes: 1000, protocol: PROTOCOL.sflow5 },
@@ -343,7 +352,7 @@ describe('the exporter registry', () => {
       seen('192.0.2.9', 8, -1, 99n, outside),
       seen('192.0.2.9', 9, -1, 98n, { srcIdentity: IDENTITY.none }),
     ];
-    await storage.insertArrow('flows', encodeFlows(flows), 't');
+    await insertFlows(storage, encodeFlows(flows), 't');
     type Suggested = {
       document: { exporters: { address: string; ports: object[] }[] };
       evidence: Record<string, unknown>[];

@@ -2,7 +2,8 @@
 // that confirm the newest version of a source. Bodies stay where they are unless asked for; what is told of them is read
 // by the server.
 
-import type { DocumentVersion, Storage } from '../../storage/storage.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { DocumentVersion } from '../../storage/tables/documents.ts';
 import { CONTENT_SQL, ENTITY_KINDS, type EntityKind } from './check.ts';
 
 type Kind = DocumentVersion['kind'];

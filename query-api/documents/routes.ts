@@ -3,7 +3,9 @@
 
 import type { FastifyInstance } from 'fastify';
 import type { Configuration } from '../../schemas/configuration.ts';
-import type { DocumentVersion, Heartbeat, Storage } from '../../storage/storage.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { DocumentVersion } from '../../storage/tables/documents.ts';
+import type { Heartbeat } from '../../storage/tables/heartbeats.ts';
 import { readBodies } from '../http/body.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { registerEntities } from './entities.ts';

@@ -3,8 +3,8 @@
 // for windows of up to six hours, or for the last six of a longer one.
 
 import { COUNT_REASON, COUNT_REASONS, IDENTITY, MARKS, RATE_SOURCE } from '../../schemas/codes.ts';
-import { UNELECTED_SQL } from '../../storage/elections.ts';
-import { COUNTED } from '../../storage/spread.ts';
+import { UNELECTED_SQL } from '../../storage/tables/elections.ts';
+import { COUNTED } from '../../storage/tables/spread.ts';
 import type { Quality } from '../answers/answers.ts';
 import type { Statement } from '../sql/tables.ts';
 import { AMBIGUOUS_SQL, UNCLASSIFIED_SQL, unnamed } from '../sql/unclassified.ts';

@@ -14,8 +14,8 @@ import type { FlowColumns } from '../../schemas/flow.ts';
 import { openCounters } from '../../service/counters.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import type { ClickHouse } from '../../storage/client.ts';
-import { migrate } from '../../storage/migrate.ts';
-import type { NoticedEvent } from '../../storage/storage.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
+import { insertEvents, type NoticedEvent } from '../../storage/tables/events.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { batchOf, LIMITS, type Row } from '../../testing/data/enrichment.ts';
 import { createFakeSource, createSignal, decodedArrow } from '../../testing/fakes.ts';
@@ -210,8 +210,8 @@ describe('the answer', () => {
 
   test('joins what several tell while its times meet, and keeps what came later apart', async () => {
     const { storage, ask } = await prepare('events_joined');
-    await storage.insertEvents([event(100, 98), event(99, 90, { confirmedAtMs: at(89) })]);
-    await storage.insertEvents([event(100, 97), event(90 - gap, 74), event(73 - gap, 55), event(100, 98, { mac: 2 })]);
+    await insertEvents(storage, [event(100, 98), event(99, 90, { confirmedAtMs: at(89) })]);
+    await insertEvents(storage, [event(100, 97), event(90 - gap, 74), event(73 - gap, 55), event(100, 98, { mac: 2 })]);
     const { events } = await ask<Answer>('events?from=now-2h');
     const iso = (minutesAgo: number) => new Date(at(minutesAgo)).toISOString();
     expect(events.map(({ mac, at: first, lastSeen, confirmedAt }) => [mac, first, lastSeen, confirmedAt])).toEqual([
@@ -223,7 +223,7 @@ describe('the answer', () => {
 
   test('is for a window and a kind, bounded, and has a table form', async () => {
     const { storage, ask } = await prepare('events_asked');
-    await storage.insertEvents([
+    await insertEvents(storage, [
       event(100, 98),
       event(50, 40, { mac: 2 }),
       event(30, 20, { kind: 'mac-conflict', mac: 3 }),

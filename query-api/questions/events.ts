@@ -4,7 +4,8 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { formatMac } from '../../schemas/address.ts';
-import { EVENT_KINDS, type Storage } from '../../storage/storage.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { EVENT_KINDS } from '../../storage/tables/events.ts';
 import { CONTENT_TYPES, FORMATS, formatTable } from '../http/format-table.ts';
 import { ProblemDocument } from '../http/problem.ts';
 import { pairOf } from '../sql/dimensions.ts';

@@ -8,8 +8,11 @@ import { prefix4Key, serviceKey } from '../../schemas/keys.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import type { ClickHouse } from '../../storage/client.ts';
-import { migrate } from '../../storage/migrate.ts';
-import { createPass } from '../../storage/pass.ts';
+import { migrate } from '../../storage/migrations/migrate.ts';
+import { ScheduledRollup } from '../../storage/rollup/scheduled-rollup.ts';
+import { insertExporterMinutes } from '../../storage/tables/exporters.ts';
+import { insertFlows } from '../../storage/tables/flows.ts';
+import { insertNodes } from '../../storage/tables/nodes.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from '../../testing/data/stored-rows.ts';
 import type { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from '../answers/answers.ts';
@@ -49,8 +52,8 @@ interface House {
 async function createHouse(database: string, flows: readonly FlowObject[]): Promise<House> {
   const storage = server.connect(database);
   await migrate(storage, config);
-  if (flows.length > 0) await storage.insertArrow('flows', encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
-  await storage.insertNodes([web, db, cache, web1, web2, db1]);
+  if (flows.length > 0) await insertFlows(storage, encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
+  await insertNodes(storage, [web, db, cache, web1, web2, db1]);
   const api = createQueryApi(config, {
     storage,
     log: createLog('test', 'error'),
@@ -82,7 +85,7 @@ async function createHouse(database: string, flows: readonly FlowObject[]): Prom
 
 /** Rolls up everything stored so far: three minutes from now it is ripe. */
 function pass(storage: ClickHouse): Promise<number> {
-  return createPass({ storage, log: createLog('test', 'error') }).run(Date.now() + 180_000);
+  return new ScheduledRollup({ storage, log: createLog('test', 'error') }).run(Date.now() + 180_000);
 }
 
 const elected: FlowObject[] = [
@@ -550,7 +553,7 @@ test('what is added for loss does not make an unknown error known', async () => 
     ...{ minute: at(5), exporter: '192.0.2.1', protocol: PROTOCOL.ipfix, lastSeen: at(5), samplingRate: 0 },
     ...{ datagrams: 10, datagramBytes: 1000, records: 60, lost: 20 },
   };
-  await rateless.storage.insertArrow('exporters', encodeExporters([lossy]), 'exporters.rateless');
+  await insertExporterMinutes(rateless.storage, encodeExporters([lossy]), 'exporters.rateless');
   for (const metric of ['bytes', 'packets', 'avgBps']) {
     const { total, lossAdjusted } = await rateless.ask<MatrixAnswer>('matrix', { from: 'now-1h', metric });
     expect(lossAdjusted!.value, metric).toBeGreaterThan(total.value);
@@ -651,7 +654,7 @@ test('exporters tells who is silent, what was lost and how fast records come', a
     minute(1, { lost: 100, restarts: 1, unknownRateRecords: 150 }),
     minute(60, { exporter: '192.0.2.2', protocol: PROTOCOL.sflow5, samplingRate: 0, lost: 10 }),
   ];
-  await plain.storage.insertArrow('exporters', encodeExporters(rows), `exporters.test.0.${'0'.repeat(32)}.0`);
+  await insertExporterMinutes(plain.storage, encodeExporters(rows), `exporters.test.0.${'0'.repeat(32)}.0`);
   const answer = await plain.ask<ExportersAnswer>('exporters');
   expect(answer).toMatchObject({ live: 1, silent: 1, receiving: { udpPorts: [2055, 4739, 6343] } });
   expect(answer.exporters).toMatchObject([

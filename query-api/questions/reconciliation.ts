@@ -6,8 +6,8 @@
 // for header and check sequence, 22 where the packet had a VLAN tag.
 
 import { DIRECTION } from '../../schemas/codes.ts';
-import { ELECTED_SQL } from '../../storage/elections.ts';
-import { spreadSql } from '../../storage/spread.ts';
+import { ELECTED_SQL } from '../../storage/tables/elections.ts';
+import { spreadSql } from '../../storage/tables/spread.ts';
 import type { Statement } from '../sql/tables.ts';
 import { addressText } from '../sql/values.ts';
 import type { Window } from '../sql/window.ts';

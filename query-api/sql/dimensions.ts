@@ -3,7 +3,7 @@
 
 import type { Column } from '../../schemas/columns.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
-import { PAIR_KEYS, TRAFFIC_KEYS } from '../../storage/spread.ts';
+import { PAIR_KEYS, TRAFFIC_KEYS } from '../../storage/tables/spread.ts';
 import { refuse } from '../http/problem.ts';
 
 /** How the values of a column are written. */

@@ -1,9 +1,9 @@
 // What a question must know of the tables before it is asked: how far the pass has come, since when there are records,
 // and whether unelected traffic takes part.
 
-import { FIVE_MINUTES_S, UNELECTED_SQL } from '../../storage/elections.ts';
-import { PASSED_THROUGH_SQL } from '../../storage/pass.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { FIVE_MINUTES_S, UNELECTED_SQL } from '../../storage/tables/elections.ts';
+import { ROLLED_UP_UNTIL_SQL } from '../../storage/tables/passes.ts';
 import type { Asked } from './window.ts';
 
 export interface History {
@@ -31,7 +31,7 @@ const firstBucket = (table: string) =>
   `(SELECT toUInt32(minOrNull(bucket)) FROM ${table} WHERE day = (SELECT min(day) FROM ${table}))`;
 
 const SQL = `
-WITH (${PASSED_THROUGH_SQL}) AS passedThroughS, toDateTime(passedThroughS, 'UTC') AS passedThroughTime
+WITH (${ROLLED_UP_UNTIL_SQL}) AS passedThroughS, toDateTime(passedThroughS, 'UTC') AS passedThroughTime
 SELECT passedThroughS AS passedThrough,
   (SELECT (argMax(state, at), toString(max(at))) FROM reenrichments WHERE state IN ('swapping', 'swapped', 'done')) AS swap,
   swap.2 AS swapAt,

@@ -5,16 +5,10 @@
 // point is chosen before filter and grouping, so that every question chooses the same one and all answers add up to
 // the same total.
 
-import {
-  ELECTED_SQL,
-  FIVE_MINUTES_S,
-  PAIR_SQL,
-  POINT_SQL,
-  pairsSelectSql,
-  UNELECTED_SQL,
-  unelectedSelectSql,
-} from '../../storage/elections.ts';
-import { COUNTED, SUMS, spreadSql, WHOLE } from '../../storage/spread.ts';
+import { ELECTED_SQL, FIVE_MINUTES_S, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../../storage/tables/elections.ts';
+import { pairsSelectSql } from '../../storage/tables/pairs.ts';
+import { COUNTED, SUMS, spreadSql, WHOLE } from '../../storage/tables/spread.ts';
+import { unelectedSelectSql } from '../../storage/tables/unelected.ts';
 import type { Condition } from './filter.ts';
 import type { Window } from './window.ts';
 

@@ -1,7 +1,7 @@
 // The time a question is about: `from` and `to` as text, the resolution that fits, and the window aligned outward to
 // it. The answer states both: answers about the same aligned window add up to the same total.
 
-import { FIVE_MINUTES_S } from '../../storage/elections.ts';
+import { FIVE_MINUTES_S } from '../../storage/tables/elections.ts';
 import { refuse } from '../http/problem.ts';
 
 const MINUTE_S = 60;

@@ -4,7 +4,6 @@
 import { pathToFileURL } from 'node:url';
 import type { PastConfiguration } from '../../analysis/reenrichment/past-knowledge.ts';
 import { reenrich } from '../../analysis/reenrichment/reenrich.ts';
-import type { Step } from '../../analysis/reenrichment/reenrich-day.ts';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import { batchKey } from '../../enricher/enricher.ts';
 import { createEnrichment } from '../../enricher/stages/enrich.ts';
@@ -16,8 +15,12 @@ import { loadConfiguration } from '../../schemas/configuration.ts';
 import { keyToBigint } from '../../schemas/keys.ts';
 import { createLog } from '../../service/log.ts';
 import { type ClickHouse, createStorage } from '../../storage/client.ts';
+import { dayOf } from '../../storage/days.ts';
 import { isFenced } from '../../storage/failures.ts';
-import { dayOf } from '../../storage/staging.ts';
+import type { Step } from '../../storage/rewrite/day.ts';
+import { insertDocument } from '../../storage/tables/documents.ts';
+import { insertFlows } from '../../storage/tables/flows.ts';
+import { insertNodes } from '../../storage/tables/nodes.ts';
 import { batchOf, documentsOf, LIMITS, type Row } from './enrichment.ts';
 
 export const BYTES_BASE = 1_000_000;
@@ -91,14 +94,14 @@ export async function ingest(
   const key = batchKey(token);
   const names = createNodeNames();
   createEnrichment(fixedKnowledge(compileSnapshot(documents)), names, LIMITS).enrichBatch(batch, key);
-  await storage.insertNodes(names.take());
+  await insertNodes(storage, names.take());
   const times = rows.map(row => row.receivedAt!);
   const days = [...new Set(times.map(dayOf))];
   const before = { batch: keyToBigint(key), fromMs: Math.min(...times), toMs: Math.max(...times), days };
   const startedAt = performance.now();
   for (let tries = 0; ; tries++) {
     try {
-      await storage.insertArrow('flows', encodePieces(batch), token, again || tries > 0 ? before : undefined);
+      await insertFlows(storage, encodePieces(batch), token, again || tries > 0 ? before : undefined);
       return performance.now() - startedAt;
     } catch (error) {
       if (!isFenced(error) || tries > 400) throw error;
@@ -109,7 +112,7 @@ export async function ingest(
 
 export async function recordDocuments(storage: ClickHouse, documents: Documents): Promise<void> {
   for (const kind of ['inventory', 'applications', 'exporters'] as const)
-    await storage.insertDocument({
+    await insertDocument(storage, {
       kind,
       recordedAtMs: Date.now(),
       asOfMs: kind === 'inventory' ? Date.parse(documents.inventory.asOf) : 0,

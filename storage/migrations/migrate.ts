@@ -1,0 +1,172 @@
+// Brings a database to what this version expects. Every step may run again and at the same time in another process:
+// statements are of the kind IF NOT EXISTS, and the table `migrations` records what was done, once an id.
+
+import type { Configuration } from '../../schemas/configuration.ts';
+import { HairpinError } from '../../service/errors.ts';
+import type { ClickHouse } from '../client.ts';
+import {
+  type FormConfiguration,
+  frontPlacement,
+  HERE,
+  isReplicated,
+  localDatabase,
+  localPlacement,
+  type Placement,
+} from '../placement.ts';
+import { type Storage, StorageError } from '../storage.ts';
+import { createFlowsNamedSql, createViewsSql, TABLES } from '../tables/all.ts';
+import { migrationsDone, recordMigration } from '../tables/migrations.ts';
+import { createTableSql, distributedSql, type Retention } from '../tables/table.ts';
+import { alignColumns, checkViews } from './columns.ts';
+import { alignSettings, dropExpired } from './retention.ts';
+
+/** The oldest server with the settings and the deduplication of views that client.ts relies on. */
+export const SERVER_VERSION_MIN = '25.8';
+
+export type MigrationConfiguration = Retention & Pick<Configuration, 'durable'> & Partial<FormConfiguration>;
+
+interface Migration {
+  readonly id: number;
+  readonly name: string;
+  /** Tables that it creates; all of them when left out. */
+  readonly tables?: readonly string[];
+}
+
+/** Append-only; a released migration is never edited. Columns added to the schema need none: see alignColumns(). */
+const MIGRATIONS: readonly Migration[] = [
+  { id: 1, name: 'tables and views' },
+  { id: 2, name: 'facts', tables: ['facts'] },
+  { id: 3, name: 'services', tables: ['services'] },
+  { id: 5, name: 'interfaces, heartbeats, events', tables: ['interfaces', 'heartbeats', 'events'] },
+  { id: 6, name: 'reenrichments', tables: ['reenrichments'] },
+  { id: 7, name: 'passers', tables: ['passers'] },
+];
+
+export interface MigrationOptions {
+  /** Leaves retention as it is: for processes that only read, whose configuration need not agree with the writers'. */
+  readonly keepsAges?: boolean;
+}
+
+/** Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or STORAGE_FAILED. */
+export async function migrate(
+  storage: ClickHouse,
+  config: MigrationConfiguration,
+  { keepsAges = false }: MigrationOptions = {},
+): Promise<void> {
+  try {
+    checkVersion(await serverVersion(storage));
+    if (isForm(config)) await migrateShards(storage.shards, config, keepsAges);
+    else {
+      await prepare(storage, config, HERE, keepsAges);
+      if (!keepsAges) await dropExpired(storage, config);
+    }
+  } catch (error) {
+    throw error instanceof StorageError ? startErrorOf(error, storage.database) : error;
+  }
+}
+
+function startErrorOf(error: StorageError, database: string): HairpinError {
+  return error.clickhouseCode === 0
+    ? new HairpinError('STORAGE_UNREACHABLE', `${error.message}; check --clickhouse and that the server runs`, error)
+    : new HairpinError('STORAGE_FAILED', `${error.message}; the database "${database}" could not be migrated`, error);
+}
+
+/** In a database that always exists: the client's own may have to be created. */
+async function inSystemDatabase<T>(storage: ClickHouse, call: (system: ClickHouse) => Promise<T>): Promise<T> {
+  const system = storage.connect('system');
+  return call(system).finally(() => system.close());
+}
+
+function serverVersion(storage: ClickHouse): Promise<string> {
+  return inSystemDatabase(storage, async system => {
+    const [row] = await system.select<{ version: string }>('SELECT version() AS version');
+    return row?.version ?? '';
+  });
+}
+
+export function checkVersion(version: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [majorMin = 0, minorMin = 0] = SERVER_VERSION_MIN.split('.').map(Number);
+  if (major > majorMin || (major === majorMin && minor >= minorMin)) return;
+  throw new HairpinError(
+    'STORAGE_TOO_OLD',
+    `the ClickHouse server is ${version || 'of unknown version'}, at least ${SERVER_VERSION_MIN} is needed; upgrade it or leave --clickhouse out`,
+  );
+}
+
+/** `everywhere`: ON CLUSTER, or nothing. */
+export function createDatabase(storage: ClickHouse, everywhere = ''): Promise<void> {
+  return inSystemDatabase(storage, system => system.command(createDatabaseSql(storage.database, everywhere)));
+}
+
+function createDatabaseSql(database: string, everywhere: string): string {
+  return `CREATE DATABASE IF NOT EXISTS ${database}${everywhere} ENGINE = Atomic`;
+}
+
+function isForm(config: MigrationConfiguration): config is MigrationConfiguration & FormConfiguration {
+  return config.clickhouseForm !== undefined && config.clickhouseForm !== 'single';
+}
+
+/** First the tables with rows, then the ones in front of them: server by server, or once ON CLUSTER from the first one. */
+async function migrateShards(
+  shards: readonly ClickHouse[],
+  config: MigrationConfiguration & FormConfiguration,
+  keepsAges: boolean,
+): Promise<void> {
+  const onCluster = isReplicated(config);
+  const migrated = onCluster ? shards.slice(0, 1) : shards;
+  for (const shard of migrated) await prepare(shard, config, onCluster ? localPlacement(config) : HERE, keepsAges);
+  const front = frontPlacement(config);
+  for (const shard of migrated) {
+    for (const statement of frontStatements(config)) await shard.command(statement);
+    await alignColumns(shard, front, config.clickhouseDatabase);
+    await shard.command(createFlowsNamedSql(front));
+  }
+  if (!keepsAges) for (const shard of shards) await dropExpired(shard, config);
+}
+
+function frontStatements(config: FormConfiguration): string[] {
+  return [
+    createDatabaseSql(config.clickhouseDatabase, frontPlacement(config).everywhere),
+    ...TABLES.map(table => distributedSql(table, config)),
+  ];
+}
+
+/** What the cluster form sends to an empty server; its test has the engine parse them. */
+export function clusterStatements(config: MigrationConfiguration & FormConfiguration): string[] {
+  const place = localPlacement(config);
+  return [
+    createDatabaseSql(localDatabase(config), place.everywhere),
+    ...TABLES.map(table => createTableSql(table, config, place)),
+    ...createViewsSql(place),
+    createFlowsNamedSql(place),
+    ...frontStatements(config),
+    createFlowsNamedSql(frontPlacement(config)),
+  ];
+}
+
+/** The database of `storage`, with every table, view and column. */
+async function prepare(
+  storage: ClickHouse,
+  config: MigrationConfiguration,
+  place: Placement,
+  keepsAges: boolean,
+): Promise<void> {
+  await createDatabase(storage, place.everywhere);
+  await runMigrations(storage, config, place);
+  await alignColumns(storage, place, storage.database);
+  if (!place.replicated) await checkViews(storage, storage.database);
+  for (const statement of createViewsSql(place)) await storage.command(statement);
+  if (!keepsAges) await alignSettings(storage, config, place);
+  await storage.command(createFlowsNamedSql(place));
+}
+
+async function runMigrations(storage: Storage, config: MigrationConfiguration, place: Placement): Promise<void> {
+  const done = await migrationsDone(storage);
+  for (const { id, name, tables } of MIGRATIONS) {
+    if (done.has(id)) continue;
+    const created = TABLES.filter(table => tables?.includes(table.name) ?? true);
+    for (const table of created) await storage.command(createTableSql(table, config, place));
+    await recordMigration(storage, id, name);
+  }
+}

@@ -1,0 +1,53 @@
+// How long tables keep rows, and whether they are synced to disk, follow the configuration, which may differ from that of
+// the last start.
+
+import type { Configuration } from '../../schemas/configuration.ts';
+import type { Placement } from '../placement.ts';
+import type { Storage } from '../storage.ts';
+import { TABLES } from '../tables/all.ts';
+import { expirySql, type Retention, retainedDays } from '../tables/table.ts';
+
+const RECALCULATE_ONLY = 'materialize_ttl_recalculate_only = 1';
+
+export async function alignSettings(
+  storage: Storage,
+  config: Retention & Pick<Configuration, 'durable'>,
+  place: Placement,
+): Promise<void> {
+  const rows = await storage.select<{ name: string; create_table_query: string }>(
+    'SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()',
+  );
+  const queries = new Map(rows.map(row => [row.name, row.create_table_query]));
+  const fsync = ['fsync_after_insert', 'fsync_part_directory']
+    .map(name => `${name} = ${config.durable ? 1 : 0}`)
+    .join(', ');
+  for (const table of TABLES) {
+    const query = queries.get(table.name) ?? '';
+    const alter = `ALTER TABLE ${place.prefix}${table.name}${place.everywhere}`;
+    const expiry = expirySql(table, config);
+    if (!query.includes(expiry)) {
+      // The server then recalculates in the background when each part expires, and leaves the columns of large parts where
+      // they are; it rewrites parts of one file, which are small.
+      if (!query.includes(RECALCULATE_ONLY)) await storage.command(`${alter} MODIFY SETTING ${RECALCULATE_ONLY}`);
+      await storage.command(`${alter} MODIFY TTL ${expiry}`);
+    }
+    const durable = query.includes('fsync_after_insert = 1');
+    if (durable !== config.durable) await storage.command(`${alter} MODIFY SETTING ${fsync}`);
+  }
+}
+
+/**
+ * Drops days beyond retention at once: after retention is shortened they would otherwise wait for merges. A day more,
+ * because roll-ups age by flow times, which may be ahead of their receipt.
+ */
+export async function dropExpired(storage: Storage, config: Retention): Promise<void> {
+  const daily = TABLES.filter(({ partition, expiry }) => partition !== undefined && expiry !== undefined);
+  for (const table of daily) {
+    const days = await storage.select<{ partition: string }>(
+      `SELECT DISTINCT partition FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND active
+         AND toUInt32(partition) < toYYYYMMDD(now('UTC') - toIntervalDay({days:UInt32})) ORDER BY partition`,
+      { table: table.name, days: retainedDays(table, config) + 2 },
+    );
+    for (const { partition } of days) await storage.command(`ALTER TABLE ${table.name} DROP PARTITION ${partition}`);
+  }
+}

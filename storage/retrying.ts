@@ -1,0 +1,69 @@
+// A client that tries again what fails because ClickHouse is away or busy, for work whose every statement may be repeated.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ClickHouse } from './client.ts';
+import { type ArrowInsert, type QueryParams, type RowInsert, StorageError } from './storage.ts';
+
+/** How long a statement is tried; then its failure is thrown. */
+const RETRY_MS_MAX = 60_000;
+const RETRY_PAUSE_MS = 500;
+/** UNKNOWN_TABLE: another process has taken over, or a rename succeeded and its answer was lost. A retry changes neither. */
+const UNKNOWN_TABLE = 60;
+
+export class RetryingStorage implements ClickHouse {
+  readonly #inner: ClickHouse;
+  readonly shards: readonly ClickHouse[];
+
+  constructor(inner: ClickHouse) {
+    this.#inner = inner;
+    this.shards = inner.shards.map(shard => new RetryingStorage(shard));
+  }
+
+  get database(): string {
+    return this.#inner.database;
+  }
+
+  get replicated(): boolean {
+    return this.#inner.replicated;
+  }
+
+  select<T>(sql: string, params?: QueryParams): Promise<T[]> {
+    return retry(() => this.#inner.select<T>(sql, params));
+  }
+
+  selectArrow(sql: string, params?: QueryParams): Promise<Uint8Array> {
+    return retry(() => this.#inner.selectArrow(sql, params));
+  }
+
+  command(sql: string, params?: QueryParams, token?: string): Promise<void> {
+    return retry(() => this.#inner.command(sql, params, token));
+  }
+
+  insert(insert: RowInsert | ArrowInsert): Promise<void> {
+    return retry(() => this.#inner.insert(insert));
+  }
+
+  connect(database: string): ClickHouse {
+    return new RetryingStorage(this.#inner.connect(database));
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+}
+
+async function retry<T>(attempt: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + RETRY_MS_MAX;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isWorthRetrying(error) || performance.now() > deadline) throw error;
+      await sleep(RETRY_PAUSE_MS);
+    }
+  }
+}
+
+function isWorthRetrying(error: unknown): boolean {
+  return error instanceof StorageError && error.failure === 'passing' && error.clickhouseCode !== UNKNOWN_TABLE;
+}

@@ -1,0 +1,38 @@
+// What roll-ups have in common: a day, a bucket, keys and sums.
+
+import { type Column, clickhouseType } from '../../schemas/columns.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { SUMS } from './spread.ts';
+import { column, DATETIME, DEDUPLICATED, type Table } from './table.ts';
+
+/** Keys have the type they have in the records. */
+export function rollupTable(name: string, keys: readonly string[], days: NonNullable<Table['expiry']>['days']): Table {
+  const typeOf = new Map((FLOW_COLUMNS as readonly Column[]).map(given => [given.name, clickhouseType(given)]));
+  return {
+    name,
+    columns: [
+      column('day', 'UInt32'),
+      column('bucket', DATETIME),
+      ...keys.map(key => column(key, typeOf.get(key) ?? 'UInt64')),
+      ...SUMS.map(sum => column(sum, sum === 'varBytes' ? 'Float64' : 'UInt64')),
+    ],
+    engine: `SummingMergeTree((${SUMS.join(', ')}))`,
+    partition: 'day',
+    order: `(bucket, ${keys.join(', ')}, day)`,
+    expiry: { column: 'bucket', days },
+    settings: DEDUPLICATED,
+  };
+}
+
+/** `INSERT INTO pairs_5m (...)`: an INSERT ... SELECT goes by position, so the columns are named. */
+export function insertRollupSql(table: string, keys: readonly string[]): string {
+  return `INSERT INTO ${table} (${['day', 'bucket', ...keys, ...SUMS].join(', ')})`;
+}
+
+/** A roll-up that a view fills from one of finer buckets. */
+export interface Coarser {
+  readonly from: string;
+  readonly to: string;
+  readonly stepSeconds: number;
+  readonly keys: readonly string[];
+}

@@ -1,0 +1,78 @@
+// SQL that spreads the volume of a flow over the buckets it spans, and sums it by bucket and keys. Views, the scheduled
+// roll-up and the query API (for records that are not rolled up yet) use the same text, so that they agree to the byte.
+//
+// A flow is taken as the half-open span [flowStart, flowEnd), at least a millisecond long. Of a total T over a span of
+// D ms the first x ms hold floor(T x / D): a bucket's share is the difference of two such floors, so the shares of a
+// flow add up to T exactly. With T = q D + r that floor is q x + floor(r x / D), which stays within 64 bits for every T.
+// Samples are shared out the same way, varBytes in proportion: a share f of a flow of k samples is an estimate from f k
+// samples with f times the variance, which for k equal packets is the interval of f k samples (a bucket that gets less
+// than one has none, and a fraction of an event in its interval). A record is counted in its last bucket. Samples are the
+// packets of sampled records only: exact records add no error to a sum, and exporters that multiply report N times too many.
+
+import { RATE_SOURCE } from '../../schemas/codes.ts';
+
+/** Columns a roll-up keeps, and what is summed for them. */
+export const TRAFFIC_KEYS = ['srcApp', 'dstApp', 'service', 'serverSide', 'locality'] as const;
+export const PAIR_KEYS = [...TRAFFIC_KEYS, 'srcVm', 'dstVm', 'srcHost', 'dstHost', 'srcRack', 'dstRack'] as const;
+export const SUMS = ['bytes', 'packets', 'varBytes', 'samples', 'records'] as const;
+
+export interface Volume {
+  readonly bytes: string;
+  readonly packets: string;
+  readonly varBytes: string;
+}
+
+/** What counts of an elected record. */
+export const COUNTED: Volume = {
+  bytes: 'if(weight = 1, estBytes, toUInt64(estBytes * toFloat64(weight)))',
+  packets: 'if(weight = 1, estPackets, toUInt64(estPackets * toFloat64(weight)))',
+  varBytes: 'varBytes * toFloat64(weight) * toFloat64(weight)',
+};
+
+/** A whole record, whatever its weight. */
+export const WHOLE: Volume = { bytes: 'estBytes', packets: 'estPackets', varBytes: 'varBytes' };
+
+export interface Spread {
+  readonly stepSeconds: number;
+  /** Table or relation with the flow columns. */
+  readonly from: string;
+  readonly where: string;
+  /** Columns to group by: a flow column, or a name and its expression. */
+  readonly keys: readonly (string | { readonly name: string; readonly sql: string })[];
+  readonly volume: Volume;
+  /** One more sum: `squares`, of the bytes of each record squared, in proportion like the variance. */
+  readonly squares?: boolean;
+}
+
+const SAMPLED = `multiIf(samplingRate <= 1, 0, rateSource = ${RATE_SOURCE.prescaled}, intDiv(packets, samplingRate), packets)`;
+
+/** A SELECT of day, bucket, the keys and the sums. */
+export function spreadSql({ stepSeconds, from, where, keys, volume, squares = false }: Spread): string {
+  const step = stepSeconds * 1000;
+  const names = keys.map(key => (typeof key === 'string' ? key : key.name));
+  const columns = keys.map(key => (typeof key === 'string' ? key : `${key.sql} AS ${key.name}`));
+  const until = (total: string, ms: string) => `intDiv(${total}, span) * ${ms} + intDiv(${total} % span * ${ms}, span)`;
+  // The server takes the difference of two UInt64 as Int64; the cast back restores every bit.
+  const share = (total: string) => `sum(toUInt64((${until(total, 'msTo')}) - (${until(total, 'msFrom')})))`;
+  return `SELECT toYYYYMMDD(received) AS day, toDateTime(slot * ${stepSeconds}, 'UTC') AS bucket, ${names.join(', ')},
+  ${share('totalBytes')} AS bytes, ${share('totalPackets')} AS packets, sum(totalVariance * (msTo - msFrom) / span) AS varBytes,
+  ${share('sampled')} AS samples, countIf(msTo = span) AS records${squares ? ',\n  sum(toFloat64(totalBytes) * totalBytes * (msTo - msFrom) / span) AS squares' : ''}
+FROM (
+  SELECT toDate(receivedAt) AS received, ${columns.join(', ')},
+    ${volume.bytes} AS totalBytes, ${volume.packets} AS totalPackets, ${volume.varBytes} AS totalVariance, ${SAMPLED} AS sampled,
+    toUInt64(toUnixTimestamp64Milli(flowStart)) AS msBegin, greatest(toUInt64(toUnixTimestamp64Milli(flowEnd)), msBegin + 1) AS msEnd,
+    toUInt64(msEnd - msBegin) AS span, arrayJoin(range(intDiv(msBegin, ${step}), toUInt64(intDiv(msEnd - 1, ${step}) + 1))) AS slot,
+    toUInt64(greatest(slot * ${step}, msBegin) - msBegin) AS msFrom, toUInt64(least((slot + 1) * ${step}, msEnd) - msBegin) AS msTo
+  FROM ${from}
+  WHERE ${where}
+)
+GROUP BY received, bucket, ${names.join(', ')}`;
+}
+
+/** Re-buckets a roll-up of finer buckets. */
+export function coarserSql(from: string, stepSeconds: number, keys: readonly string[]): string {
+  const sums = SUMS.map(name => `sum(f.${name}) AS ${name}`);
+  return `SELECT toYYYYMMDD(YYYYMMDDToDate(f.day)) AS day, toDateTime(intDiv(toUnixTimestamp(f.bucket), ${stepSeconds}) * ${stepSeconds}, 'UTC') AS bucket, ${keys.map(key => `f.${key} AS ${key}`).join(', ')}, ${sums.join(', ')}
+FROM ${from} AS f
+GROUP BY YYYYMMDDToDate(f.day), bucket, ${keys.join(', ')}`;
+}
