@@ -7,7 +7,7 @@ import { runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
-import { type KafkaCluster, kafkaPresent, startKafka } from '../transport/kafka/broker/broker.ts';
+import { type KafkaCluster, kafkaPresent, startKafka } from '../testing/broker/broker.ts';
 import { topicsOf } from '../transport/kafka/kafka.ts';
 import { type RunningHairpin, startHairpin, until } from './spawned.ts';
 

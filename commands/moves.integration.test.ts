@@ -11,7 +11,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { ip4, ipfix, set, template, u8, u16, u32, u64 } from '../collector/decode/testdata.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
-import { type KafkaCluster, kafkaPresent, startKafka } from '../transport/kafka/broker/broker.ts';
+import { type KafkaCluster, kafkaPresent, startKafka } from '../testing/broker/broker.ts';
 import { freeUdpPort, type RunningHairpin, startHairpin, until } from './spawned.ts';
 
 const MOVES = 20;

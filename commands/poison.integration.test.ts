@@ -15,8 +15,8 @@ import { loadConfiguration } from '../schemas/configuration.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { migrate } from '../storage/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
+import { type KafkaCluster, kafkaPresent, startKafka } from '../testing/broker/broker.ts';
 import { BATCH_SUFFIX, batchHeader } from '../transport/batch-file.ts';
-import { type KafkaCluster, kafkaPresent, startKafka } from '../transport/kafka/broker/broker.ts';
 import { createKafka, prepareTopics, TOKEN_HEADER, topicsOf } from '../transport/kafka/kafka.ts';
 import { type RunningHairpin, startHairpin, until } from './spawned.ts';
 

@@ -9,7 +9,7 @@ import { type Configuration, loadConfiguration } from '../../schemas/configurati
 import { createLog } from '../../service/log.ts';
 import { type ClickHouse, createStorage } from '../../storage/client.ts';
 import { createEmbeddedServer, type EmbeddedAddress, type EmbeddedServer } from '../../storage/embedded.ts';
-import { type KafkaCluster, kafkaPresent, startKafka } from '../../transport/kafka/broker/broker.ts';
+import { type KafkaCluster, kafkaPresent, startKafka } from '../../testing/broker/broker.ts';
 import { createKafka, topicsOf } from '../../transport/kafka/kafka.ts';
 import { createService, type Service } from './service.ts';
 

@@ -10,11 +10,11 @@ import { type BatchIdentity, createBatch, tokenOf } from '../../schemas/batch.ts
 import { loadConfiguration } from '../../schemas/configuration.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { openCounters } from '../../service/counters.ts';
+import { type KafkaCluster, kafkaPresent, startKafka } from '../../testing/broker/broker.ts';
 import { openSpool } from '../spool.ts';
 import { createSpoolSink } from '../spool-sink.ts';
 import { createSpoolSource } from '../spool-source.ts';
 import type { Delivery } from '../transport.ts';
-import { type KafkaCluster, kafkaPresent, startKafka } from './broker/broker.ts';
 import { createKafka, type KafkaConfiguration, prepareTopics, topicsOf } from './kafka.ts';
 import { createKafkaSource, KAFKA_SOURCE_COUNTERS, WAITING_MAX } from './kafka-source.ts';
 import { createOutbox, NEWEST_EVERY } from './outbox.ts';
