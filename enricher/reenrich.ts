@@ -2,8 +2,8 @@
 // between two groups of records and killed anywhere; the next run takes up what is staged, if it is for the same day and
 // the same documents, and completes or undoes what was between fence and swap (storage/reenrichments.ts).
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../service/log.ts';
+import { retry } from '../service/retry.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import {
   giveLeaseBack,
@@ -26,7 +26,7 @@ import { type Changes, previewChanges, stageRecords } from './reenrich-records.t
 const STATES_MAX = 1000;
 /** How long ClickHouse may be away before a run gives up; what it staged stays for the next. */
 const PATIENCE_MS = 60_000;
-const PATIENCE_PAUSE_MS = 500;
+const PATIENCE_PAUSES = { pauseMsMin: 500, pauseMsMax: 500 };
 
 export interface ReenrichRequest {
   /** Every UTC day of receipt that [fromMs, toMs) touches. */
@@ -222,18 +222,14 @@ async function takeUp(
 function patient(storage: ClickHouse): ClickHouse {
   const again =
     <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
+    (...args: A): Promise<R> => {
       const deadline = performance.now() + PATIENCE_MS;
-      for (;;) {
-        try {
-          return await call(...args);
-        } catch (error) {
-          const passes =
-            error instanceof StorageError && error.failure === 'passing' && error.clickhouseCode !== UNKNOWN_TABLE;
-          if (!passes || performance.now() > deadline) throw error;
-          await sleep(PATIENCE_PAUSE_MS);
-        }
-      }
+      const onFailure = (error: unknown) => {
+        const passes =
+          error instanceof StorageError && error.failure === 'passing' && error.clickhouseCode !== UNKNOWN_TABLE;
+        if (!passes || performance.now() > deadline) throw error;
+      };
+      return retry(() => call(...args), { pauses: PATIENCE_PAUSES, onFailure });
     };
   return {
     ...storage,

@@ -16,14 +16,14 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
+import { Backoff, type Failure, retry } from '../service/retry.ts';
 import { takeBackTokens } from './deduplication-log.ts';
 
 const HOST = '127.0.0.1';
 const PROGRAM = fileURLToPath(new URL('./embedded-server.ts', import.meta.url));
 const START_MS_MAX = 120_000;
 const STOP_MS_MAX = 15_000;
-const RESTART_PAUSE_MS_MIN = 100;
-const RESTART_PAUSE_MS_MAX = 30_000;
+const RESTART_PAUSES = { pauseMsMin: 100, pauseMsMax: 30_000 };
 /** A server that lived this long starts again with the shortest pause. */
 const STEADY_MS = 60_000;
 const MESSAGE_BYTES_MAX = 8192;
@@ -80,10 +80,9 @@ export function createEmbeddedServer({ folder, port: wanted, log, cluster }: Emb
   const reader: User = { name: 'hairpin_reader', password: newPassword() };
   let port = wanted;
   let child: ChildProcess | undefined;
-  let stopping = false;
   let restarts = 0;
-  let pause = RESTART_PAUSE_MS_MIN;
-  let timer: NodeJS.Timeout | undefined;
+  const stopping = new AbortController();
+  const backoff = new Backoff(RESTART_PAUSES);
 
   /** Starts one child and resolves when it answers. The configuration is read once, so its files go right after. */
   async function launch(): Promise<void> {
@@ -123,29 +122,27 @@ export function createEmbeddedServer({ folder, port: wanted, log, cluster }: Emb
     }
     const born = performance.now();
     child.once('exit', (code, signal) => {
-      if (stopping) return;
-      if (performance.now() - born > STEADY_MS) pause = RESTART_PAUSE_MS_MIN;
+      if (stopping.signal.aborted) return;
+      if (performance.now() - born > STEADY_MS) backoff.reset();
       log.error(
-        { code, signal, pauseMs: pause },
+        { code, signal, pauseMs: backoff.nextMs },
         'the embedded ClickHouse died and is started again; see docs/TROUBLESHOOTING.md, "ClickHouse dies"',
       );
-      again();
+      void again();
     });
   }
 
-  function again(): void {
-    timer = setTimeout(() => {
+  function again(): Promise<void> {
+    const relaunch = async () => {
       restarts++;
-      launch().then(
-        () => log.info({ restarts }, 'the embedded ClickHouse answers again'),
-        error => {
-          if (stopping) return;
-          log.error({ err: error, pauseMs: pause }, 'the embedded ClickHouse did not start again; next try follows');
-          again();
-        },
-      );
-    }, pause);
-    pause = Math.min(2 * pause, RESTART_PAUSE_MS_MAX);
+      await launch();
+      log.info({ restarts }, 'the embedded ClickHouse answers again');
+    };
+    const onFailure = (error: unknown, { pauseMs }: Failure) => {
+      if (stopping.signal.aborted) return;
+      log.error({ err: error, pauseMs }, 'the embedded ClickHouse did not start again; next try follows');
+    };
+    return retry(relaunch, { pauses: backoff, pauseFirst: true, signal: stopping.signal, onFailure });
   }
 
   return {
@@ -157,8 +154,7 @@ export function createEmbeddedServer({ folder, port: wanted, log, cluster }: Emb
       return { url, user: owner.name, password: owner.password, readUser: reader.name, readPassword: reader.password };
     },
     async stop() {
-      stopping = true;
-      clearTimeout(timer);
+      stopping.abort();
       if (child) await end(child);
     },
     restarts: () => restarts,
