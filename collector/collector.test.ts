@@ -17,7 +17,7 @@ import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics, type Metrics } from '../service/metrics.ts';
 import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
-import { openSpool, tokenOfFile } from '../transport/spool.ts';
+import { openSpool, tokenOfFile } from '../transport/spool/spool.ts';
 import { createCollector } from './collector.ts';
 import { vxlan } from './decode/packet/testdata.ts';
 import {

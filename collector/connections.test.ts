@@ -15,7 +15,7 @@ import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
-import { openSpool, tokenOfFile } from '../transport/spool.ts';
+import { openSpool, tokenOfFile } from '../transport/spool/spool.ts';
 import { createCollector } from './collector.ts';
 import { type Bytes, ipfix, rowOf, set, template, u32 } from './decode/testdata.ts';
 

@@ -20,7 +20,7 @@ import { createEmbeddedServer, type EmbeddedServer } from '../storage/embedded.t
 import { type MigrationOptions, migrate } from '../storage/migrate.ts';
 import { isReplicated } from '../storage/placement.ts';
 import { openStorage } from '../storage/sharded.ts';
-import { type OpenedSpool, openSpool } from '../transport/spool.ts';
+import { type OpenedSpool, openSpool } from '../transport/spool/spool.ts';
 
 const PING_INTERVAL_MS = 1000;
 const PING_MS_MAX = 2000;

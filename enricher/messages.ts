@@ -2,7 +2,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Configuration } from '../schemas/configuration.ts';
-import type { SpoolSettings } from '../transport/spool.ts';
+import type { SpoolSettings } from '../transport/spool/spool.ts';
 import type { HistoryOptions } from './knowledge/history.ts';
 
 export interface StorageAddress {

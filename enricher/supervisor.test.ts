@@ -7,7 +7,7 @@ import pino from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Configuration } from '../schemas/configuration.ts';
 import { createMetrics } from '../service/metrics.ts';
-import { openSpool } from '../transport/spool.ts';
+import { openSpool } from '../transport/spool/spool.ts';
 import { createEnricherSupervisor, type EnricherSupervisor } from './supervisor.ts';
 
 let folder: string;

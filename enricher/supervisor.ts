@@ -7,8 +7,8 @@ import { type CounterSpec, type Counters, openCounters } from '../service/counte
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
-import { KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kafka-source.ts';
-import type { SpoolSettings } from '../transport/spool.ts';
+import { KAFKA_SOURCE_COUNTERS } from '../transport/kafka/source.ts';
+import type { SpoolSettings } from '../transport/spool/spool.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import type { EnricherData, EnricherMessage, StorageAddress } from './messages.ts';
 import { openPrivacy } from './privacy.ts';
