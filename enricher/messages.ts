@@ -42,14 +42,3 @@ export interface AdvisorData extends RecordedData {
 export interface PreviewsData extends RecordedData {
   readonly ephemeralPorts: readonly string[];
 }
-
-export interface Asked<Q> {
-  readonly id: number;
-  readonly question: Q;
-}
-
-export interface Answered<A> {
-  readonly id: number;
-  readonly answer?: A;
-  readonly failure?: string;
-}
