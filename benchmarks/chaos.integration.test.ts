@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { kafkaPresent } from '../transport/kafka/broker/broker.ts';
+import { kafkaPresent } from '../testing/broker/broker.ts';
 import { FAULTS } from './chaos/schedule.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));

@@ -36,7 +36,7 @@ import {
 } from '../testing/data/datagrams.ts';
 import { vxlan } from '../testing/data/packets.ts';
 import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
-import { openSpool, tokenOfFile } from '../transport/spool.ts';
+import { openSpool, tokenOfFile } from '../transport/spool/spool.ts';
 import { createCollector } from './collector.ts';
 
 const RECORDS = 30;

@@ -1,9 +1,8 @@
-// The collector seen from the main thread: starts the encoder thread and the receive workers, starts a worker again
-// when it dies, stops them in order so that everything received is in the spool.
+// The collector seen from the main thread: starts the encoder thread and the receive workers, restarts a worker that
+// crashed, and stops them in order, so that everything received is in the spool.
 
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Configuration } from '../schemas/configuration.ts';
@@ -11,6 +10,7 @@ import { type CounterSpecs, type Counters, openCounters } from '../service/count
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
+import { SupervisedWorker } from '../service/worker.ts';
 import type { Change } from './decode/exporters/template-store.ts';
 import type { MappedElement } from './decode/templated/elements.ts';
 import { loadElements } from './elements/element-registry.ts';
@@ -33,7 +33,7 @@ import type {
   WorkerOrder,
 } from './threads/messages.ts';
 
-const RESTART_DELAY_MS = 500;
+const RESTART_PAUSES = { pauseMsMin: 500, pauseMsMax: 500 };
 const DROPS_INTERVAL_MS = 1000;
 const JOURNAL_EXPIRE_MS = 3600_000;
 
@@ -78,11 +78,7 @@ export interface CollectorDependencies {
 
 type Listening = Extract<WorkerMessage, { type: 'listening' }>;
 
-interface RunningWorker {
-  readonly thread: Worker;
-  readonly counters: Counters<typeof WORKER_COUNTERS>;
-  listening: boolean;
-}
+type ReceiveWorker = SupervisedWorker<WorkerOrder, WorkerMessage>;
 
 export function createCollector(
   configuration: Configuration,
@@ -94,13 +90,14 @@ export function createCollector(
   const streaming = configuration.ipfixTcp.length + configuration.ipfixTls.length > 0;
   // The worker behind those of the datagrams takes the connections.
   const workersTotal = configuration.workers + (streaming ? 1 : 0);
-  const workers: (RunningWorker | undefined)[] = [];
+  const workers: ReceiveWorker[] = [];
   const workerCounters: Counters<typeof WORKER_COUNTERS>[] = [];
   const faultCounters: Counters<typeof FAULT_COUNTERS>[] = [];
   let mapped: readonly MappedElement[] = [];
-  let encoder: Worker | undefined;
+  let encoder: SupervisedWorker<EncoderMessage, unknown> | undefined;
+  /** Receive workers whose port the encoder holds; it reports each that has closed. */
   let encoderWorkers = 0;
-  let stopping = false;
+  let encoderFreed = () => {};
   let dropsTimer: NodeJS.Timeout | undefined;
   let journalTimer: NodeJS.Timeout | undefined;
   let journal: TemplateJournal | undefined;
@@ -113,22 +110,19 @@ export function createCollector(
   }
 
   function tellWorkers(changes: readonly Change[], except: number): void {
-    workers.forEach((running, worker) => {
-      if (running && worker !== except && worker < configuration.workers)
-        running.thread.postMessage({ type: 'changes', changes } satisfies WorkerOrder);
+    workers.forEach((thread, worker) => {
+      if (worker !== except && worker < configuration.workers) thread.post({ type: 'changes', changes });
     });
   }
 
-  /** Resolves when the worker listens; rejects with PORT_TAKEN when it cannot. */
-  async function startWorker(worker: number): Promise<Listening> {
-    workerCounters[worker] ??= registered(metrics, openCounters(WORKER_COUNTERS), worker);
-    faultCounters[worker] ??= registered(metrics, openCounters(FAULT_COUNTERS), worker);
+  /** A thread that receives, with a port to the encoder. */
+  function spawnWorker(worker: number): Worker {
     const { port1, port2 } = new MessageChannel();
     const data: WorkerData = {
       configuration,
       worker,
-      counters: workerCounters[worker].buffer,
-      faults: faultCounters[worker].buffer,
+      counters: workerCounters[worker]!.buffer,
+      faults: faultCounters[worker]!.buffer,
       mapped,
       toEncoder: port1,
       // What a connection teaches ends with it.
@@ -140,30 +134,33 @@ export function createCollector(
       workerData: data,
       transferList: [port1],
     });
-    const running: RunningWorker = { thread, counters: workerCounters[worker], listening: false };
-    workers[worker] = running;
     encoderWorkers++;
-    encoder!.postMessage(
-      { type: 'worker', worker, epoch: randomBytes(16).toString('hex'), port: port2 } satisfies EncoderMessage,
-      [port2],
-    );
-    thread.on('message', (message: WorkerMessage) => {
-      if (message.type === 'changes') learn(message.changes, worker);
+    encoder!.post({ type: 'worker', worker, epoch: randomBytes(16).toString('hex'), port: port2 }, [port2]);
+    return thread;
+  }
+
+  /** Resolves when the worker listens; rejects with PORT_TAKEN when it cannot. */
+  async function startWorker(worker: number): Promise<Listening> {
+    const counters = registered(metrics, openCounters(WORKER_COUNTERS), worker);
+    workerCounters[worker] = counters;
+    faultCounters[worker] = registered(metrics, openCounters(FAULT_COUNTERS), worker);
+    const thread: ReceiveWorker = new SupervisedWorker({
+      name: `receive worker ${worker}`,
+      log,
+      spawn: () => spawnWorker(worker),
+      isStarted(message) {
+        if (message.type === 'failed') throw portError(message, configuration);
+        return message.type === 'listening';
+      },
+      onMessage(message) {
+        if (message.type === 'changes') learn(message.changes, worker);
+      },
+      onExit: () => countLostRows(counters),
+      // The port may be taken for a while.
+      restart: { ...RESTART_PAUSES, onTry: () => socketCounters.add('workerRestarts') },
     });
-    thread.on('error', error => log.error({ worker, err: error }, 'receive worker died'));
-    thread.once('exit', () => {
-      workers[worker] = undefined;
-      if (!stopping) countLostRows(running.counters);
-      if (!stopping && running.listening) setTimeout(() => restart(worker), RESTART_DELAY_MS);
-    });
-    const message = await firstMessage(thread);
-    if (message.type === 'failed') {
-      await thread.terminate();
-      throw portError(message, configuration);
-    }
-    if (message.type !== 'listening') throw new Error(`receive worker ${worker} said ${message.type} at its start`);
-    running.listening = true;
-    return message;
+    workers[worker] = thread;
+    return (await thread.start()) as Listening;
   }
 
   async function startWorkers(): Promise<Receiving> {
@@ -173,14 +170,28 @@ export function createCollector(
     return { ports: ports.UDP, tcpPorts: last.TCP, tlsPorts: last.TLS, bufferBytes };
   }
 
-  /** Tries until the worker listens: its port may be taken for a while. */
-  function restart(worker: number): void {
-    if (stopping) return;
-    socketCounters.add('workerRestarts');
-    startWorker(worker).catch(error => {
-      log.error({ worker, err: error }, 'receive worker could not be started again; the next try follows');
-      setTimeout(() => restart(worker), RESTART_DELAY_MS);
+  async function startEncoder(): Promise<void> {
+    const data: EncoderData = { configuration, counters: encoderCounters.buffer, spool, announce };
+    encoder = new SupervisedWorker<EncoderMessage, unknown>({
+      name: 'encoder thread',
+      log,
+      spawn: () =>
+        new Worker(new URL('./encode/encoder-thread.ts', import.meta.url), {
+          workerData: data,
+          transferList: [announce],
+        }),
+      onMessage() {
+        encoderWorkers--;
+        encoderFreed();
+      },
+      onExit({ error }) {
+        if (!error) return;
+        // Without the encoder nothing can be kept: a restart of the whole process is better than silent loss.
+        log.fatal({ err: error }, 'the encoder crashed; the process ends');
+        process.exit(70);
+      },
     });
+    await encoder.start();
   }
 
   return {
@@ -193,25 +204,14 @@ export function createCollector(
         metrics.register(journal.counters);
         journalTimer = setInterval(() => tellWorkers(journal!.expire(Date.now()), -1), JOURNAL_EXPIRE_MS);
       }
-      const data: EncoderData = { configuration, counters: encoderCounters.buffer, spool, announce };
-      encoder = new Worker(new URL('./encode/encoder-thread.ts', import.meta.url), {
-        workerData: data,
-        transferList: [announce],
-      });
-      encoder.on('error', error => {
-        // Without the encoder nothing can be kept: better a restart of the whole process than silent loss.
-        log.fatal({ err: error }, 'encoder died');
-        process.exit(70);
-      });
-      encoder.on('message', () => encoderWorkers--);
+      await startEncoder();
       metrics.register(encoderCounters);
       metrics.register(socketCounters);
       if (streaming) metrics.register(streamCounters);
       const receiving = await startWorkers().catch(async error => {
-        stopping = true;
         clearInterval(journalTimer);
         journal?.close();
-        await Promise.all([...workers.map(worker => worker?.thread.terminate()), encoder?.terminate()]);
+        await Promise.all([...workers, encoder].map(thread => thread?.terminate()));
         encoder = undefined;
         throw error;
       });
@@ -225,25 +225,17 @@ export function createCollector(
       return receiving;
     },
     async stop() {
-      stopping = true;
       clearInterval(dropsTimer);
       clearInterval(journalTimer);
-      const running = workers.filter(worker => worker !== undefined);
-      await Promise.all(
-        running.map(async ({ thread }) => {
-          const exited = once(thread, 'exit');
-          thread.postMessage({ type: 'stop' } satisfies WorkerOrder);
-          await exited;
-        }),
-      );
+      await Promise.all(workers.map(thread => thread.stop({ type: 'stop' })));
       journal?.close();
-      if (!encoder) return;
-      while (encoderWorkers > 0) await once(encoder, 'message');
-      const exited = once(encoder, 'exit');
-      encoder.postMessage({ type: 'stop' } satisfies EncoderMessage);
-      await exited;
+      while (encoder && encoderWorkers > 0)
+        await new Promise<void>(resolve => {
+          encoderFreed = resolve;
+        });
+      await encoder?.stop({ type: 'stop' });
     },
-    running: () => workers.length === workersTotal && workers.every(worker => worker?.listening),
+    running: () => workers.length === workersTotal && workers.every(thread => thread.running),
     totals() {
       const sum = (key: keyof typeof WORKER_COUNTERS) =>
         workerCounters.reduce((total, counters) => total + counters.get(key), 0);
@@ -259,7 +251,7 @@ export function createCollector(
   };
 }
 
-/** The open batch of a worker that died: decoded, but never handed over. */
+/** The open batch of a crashed worker: decoded, but never handed over. */
 function countLostRows(counters: Counters<typeof WORKER_COUNTERS>): void {
   const { records, rowsHandedOver, rowsDropped, rowsLost } = Object.fromEntries(
     (['records', 'rowsHandedOver', 'rowsDropped', 'rowsLost'] as const).map(key => [key, counters.get(key)]),
@@ -270,20 +262,6 @@ function countLostRows(counters: Counters<typeof WORKER_COUNTERS>): void {
 function registered<S extends CounterSpecs>(metrics: Metrics, counters: Counters<S>, worker: number): Counters<S> {
   metrics.register(counters, { worker: String(worker) });
   return counters;
-}
-
-function firstMessage(thread: Worker): Promise<WorkerMessage> {
-  return new Promise((resolve, reject) => {
-    // One of its sockets may have taught it something before all of them listen.
-    const take = (message: WorkerMessage) => {
-      if (message.type === 'changes') return;
-      thread.off('message', take);
-      resolve(message);
-    };
-    thread.on('message', take);
-    thread.once('error', reject);
-    thread.once('exit', code => reject(new Error(`receive worker ended with code ${code} before it listened`)));
-  });
 }
 
 /** The worker reads them again: here they are refused before anything runs. */

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
 import type { ClickHouse } from '../storage/client.ts';
+import { type KafkaCluster, kafkaPresent, startKafka } from '../testing/broker/broker.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
-import { type KafkaCluster, kafkaPresent, startKafka } from '../transport/kafka/broker/broker.ts';
 
 const DATABASE = 'distributed';
 const BYTES_BASE = 1_000_000;

@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadConfiguration } from '../schemas/configuration.ts';
+import { type KafkaCluster, kafkaPresent, startKafka } from '../testing/broker/broker.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { ip4, ipfix, set, template, u8, u16, u32, u64 } from '../testing/data/datagrams.ts';
 import { freeUdpPort, type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
-import { type KafkaCluster, kafkaPresent, startKafka } from '../transport/kafka/broker/broker.ts';
 
 const MOVES = 20;
 const POLL_MS = 15;

@@ -23,7 +23,8 @@ import { openStorage } from '../storage/sharded.ts';
 import { ping } from '../storage/storage.ts';
 import { insertDocument } from '../storage/tables/documents.ts';
 import { insertHeartbeat } from '../storage/tables/heartbeats.ts';
-import { type OpenedSpool, openSpool } from '../transport/spool.ts';
+import type { OpenedSpool } from '../transport/spool/spool.ts';
+import { openSpool } from '../transport/spool/spool.ts';
 
 const PING_INTERVAL_MS = 1000;
 const PING_MS_MAX = 2000;

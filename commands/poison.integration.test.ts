@@ -13,11 +13,12 @@ import { createBatch, tokenOf } from '../schemas/batch.ts';
 import { loadConfiguration } from '../schemas/configuration.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { migrate } from '../storage/migrations/migrate.ts';
+import type { KafkaCluster } from '../testing/broker/broker.ts';
+import { kafkaPresent, startKafka } from '../testing/broker/broker.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { encodeFlows, flow } from '../testing/data/stored-rows.ts';
 import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 import { BATCH_SUFFIX, batchHeader } from '../transport/batch-file.ts';
-import { type KafkaCluster, kafkaPresent, startKafka } from '../transport/kafka/broker/broker.ts';
 import { createKafka, prepareTopics, TOKEN_HEADER, topicsOf } from '../transport/kafka/kafka.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));

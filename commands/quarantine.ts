@@ -6,8 +6,9 @@ import { configurationHelp, parseFlags } from '../schemas/configuration.ts';
 import { openDataFolder } from '../service/data-folder.ts';
 import { createLog } from '../service/log.ts';
 import { createKafka } from '../transport/kafka/kafka.ts';
-import { createQuarantineTopic } from '../transport/kafka/quarantine-topic.ts';
-import { createQuarantine, type Quarantined } from '../transport/quarantine.ts';
+import { QuarantineTopic } from '../transport/kafka/quarantine-topic.ts';
+import { QuarantineFolder } from '../transport/spool/quarantine.ts';
+import type { Quarantined } from '../transport/transport.ts';
 import { usageError } from './command-line.ts';
 import { configurationOf } from './start.ts';
 
@@ -36,7 +37,7 @@ export async function quarantine(args: readonly string[]): Promise<number> {
   const place =
     configuration.kafka.length > 0 && !Object.hasOwn(values, 'data')
       ? topicPlace(
-          createQuarantineTopic(
+          new QuarantineTopic(
             configuration,
             createKafka(configuration, 'hairpin-quarantine', createLog('quarantine', 'error')),
           ),
@@ -47,12 +48,16 @@ export async function quarantine(args: readonly string[]): Promise<number> {
   return replay(place, tokens);
 }
 
-function topicPlace(topic: ReturnType<typeof createQuarantineTopic>): Place {
-  return { ...topic, outcome: 'the topic of batches; an enricher stores them' };
+function topicPlace(topic: QuarantineTopic): Place {
+  return {
+    list: () => topic.list(),
+    replay: tokens => topic.replay(tokens),
+    outcome: 'the topic of batches; an enricher stores them',
+  };
 }
 
 function folderPlace(data: string): Place {
-  const store = createQuarantine({
+  const store = new QuarantineFolder({
     folder: join(resolve(data), 'quarantine'),
     spoolFolder: join(resolve(data), 'spool'),
     bytesMax: Number.POSITIVE_INFINITY,

@@ -10,8 +10,8 @@ import { type Configuration, configurationHelp } from '../schemas/configuration.
 import { DocumentError, type Fault } from '../schemas/documents.ts';
 import { stopSignal } from '../service/lifecycle.ts';
 import { createKafka } from '../transport/kafka/kafka.ts';
-import { createOutbox, NEWEST_EVERY } from '../transport/kafka/outbox.ts';
-import { createSpoolSource } from '../transport/spool-source.ts';
+import { NEWEST_EVERY, Outbox } from '../transport/kafka/outbox.ts';
+import { SpoolSource } from '../transport/spool/source.ts';
 import { collectorHealth, enricherHealth, startCollector } from './all-in-one.ts';
 import { openProcessSpool, type Process, startProcess, startQueryApi, startStorage } from './parts.ts';
 import { configurationOf, untilStopped } from './start.ts';
@@ -22,8 +22,8 @@ export async function collector(args: readonly string[]): Promise<number> {
   const running = await startProcess(configuration, 'collector', async process => {
     const { log, metrics, lifecycle, data } = process;
     const spool = openProcessSpool(process);
-    const source = createSpoolSource(spool.settings, { newestEvery: NEWEST_EVERY });
-    const outbox = createOutbox(configuration, {
+    const source = new SpoolSource(spool.settings, { newestEvery: NEWEST_EVERY });
+    const outbox = new Outbox(configuration, {
       kafka: createKafka(configuration, clientId(configuration), log),
       source,
       log,

@@ -17,8 +17,8 @@ import { ScheduledRollup } from '../storage/rollup/scheduled-rollup.ts';
 import { openStorage } from '../storage/sharded.ts';
 import { recentFacts, type StoredFact } from '../storage/tables/facts.ts';
 import { createKafka } from '../transport/kafka/kafka.ts';
-import { createKafkaSource, KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kafka-source.ts';
-import { createSpoolSource } from '../transport/spool-source.ts';
+import { KAFKA_SOURCE_COUNTERS, KafkaSource } from '../transport/kafka/source.ts';
+import { SpoolSource } from '../transport/spool/source.ts';
 import type { BatchSource } from '../transport/transport.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { isOutside } from './endpoints/endpoints.ts';
@@ -73,7 +73,7 @@ const leader = new RollupLeader(storage);
 /** Batches of the spool, or of Kafka; `stop` lets go of what this thread holds of the carrier. */
 function openSource(): BatchSource & { stop(): Promise<void> } {
   if ('kafka' in carrier) {
-    const kafka = createKafkaSource(configuration, {
+    const kafka = new KafkaSource(configuration, {
       kafka: createKafka(configuration, `hairpin-enricher-${process.pid}`, log),
       members: createKafka(configuration, `hairpin-enricher-${process.pid}`, log, true),
       log,
@@ -83,11 +83,11 @@ function openSource(): BatchSource & { stop(): Promise<void> } {
     return kafka;
   }
   const { spool, announced } = carrier;
-  const kept = createSpoolSource(spool);
+  const kept = new SpoolSource(spool);
   announced.on('message', (token: string) => kept.announce(token));
   return {
-    next: kept.next,
-    close: kept.close,
+    next: () => kept.next(),
+    close: () => kept.close(),
     async stop() {
       kept.close();
       announced.close();

@@ -4,7 +4,6 @@
 
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createLocalFeed, type KnowledgeFeed } from '../inventory/snapshot/feed.ts';
 import type { KeeperConfiguration } from '../inventory/snapshot/follower.ts';
 import { createKnownFacts } from '../inventory/sources/exporter-facts.ts';
@@ -19,6 +18,7 @@ import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { type Key, keyToBigint } from '../schemas/keys.ts';
 import type { Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
+import { retry } from '../service/retry.ts';
 import { DAY_MS, dayOf } from '../storage/days.ts';
 import { createPersistence } from '../storage/persistence.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -52,7 +52,7 @@ const RECEIVED_MS_MAX = Date.UTC(2100, 0, 1);
 const STOP_MS_MAX = 10_000;
 /** Times a batch asks for states: each time another snapshot may have come and cut other epochs. */
 const NEEDS_MAX = 3;
-const SOURCE_PAUSE_MS = 1000;
+const SOURCE_PAUSES = { pauseMsMin: 1000, pauseMsMax: 1000 };
 const MOVES_EXPIRE_MS = 60_000;
 const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === 'decoded').map(column => column.name));
 
@@ -312,22 +312,19 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   /** Ends the wait for a batch; made anew for each, since a promise raced for ever would remember every race. */
   let stopWaiting = () => {};
 
-  async function next(): Promise<Delivery | undefined> {
-    while (!stopping.signal.aborted) {
-      try {
-        return await new Promise<Delivery | undefined>((resolve, reject) => {
-          stopWaiting = () => resolve(undefined);
-          source.next().then(resolve, reject);
-        });
-      } catch (error) {
-        counters.add('sourceErrors');
-        throttle('source', heldBack =>
-          log.error({ heldBack }, `no batch from the transport: ${(error as Error).message}`),
-        );
-        await sleep(SOURCE_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => {});
-      }
-    }
-    return undefined;
+  function next(): Promise<Delivery | undefined> {
+    const take = () =>
+      new Promise<Delivery | undefined>((resolve, reject) => {
+        stopWaiting = () => resolve(undefined);
+        source.next().then(resolve, reject);
+      });
+    const onFailure = (error: unknown) => {
+      counters.add('sourceErrors');
+      throttle('source', heldBack =>
+        log.error({ heldBack }, `no batch from the transport: ${(error as Error).message}`),
+      );
+    };
+    return retry(take, { pauses: SOURCE_PAUSES, signal: stopping.signal, onFailure });
   }
 
   async function run(): Promise<void> {

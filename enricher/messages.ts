@@ -3,7 +3,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Configuration } from '../schemas/configuration.ts';
 import type { StorageAddress } from '../storage/storage-address.ts';
-import type { SpoolSettings } from '../transport/spool.ts';
+import type { SpoolSettings } from '../transport/spool/spool.ts';
 
 export interface EnricherData {
   readonly configuration: Configuration;
@@ -18,14 +18,3 @@ export interface EnricherData {
 }
 
 export type EnricherMessage = { readonly type: 'started' } | { readonly type: 'refused'; readonly message: string };
-
-export interface Asked<Q> {
-  readonly id: number;
-  readonly question: Q;
-}
-
-export interface Answered<A> {
-  readonly id: number;
-  readonly answer?: A;
-  readonly failure?: string;
-}

@@ -2,14 +2,16 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Configuration } from '../schemas/configuration.ts';
 import { createMetrics } from '../service/metrics.ts';
-import { openSpool } from '../transport/spool.ts';
+import { openSpool } from '../transport/spool/spool.ts';
 import { createEnricherSupervisor, type EnricherSupervisor } from './supervisor.ts';
 
+/** Starting a thread takes a second where the machine is busy. */
+const POLL = { timeout: 10_000 };
 let folder: string;
 let supervisor: EnricherSupervisor | undefined;
 beforeEach(() => {
@@ -51,7 +53,7 @@ function open(lives: readonly string[]) {
     storage: { url: '', user: '', password: '' },
     carrier: { spool: settings, announced: new MessageChannel().port1 },
     restartMsMin: 5,
-    program: pathToFileURL(program),
+    spawn: (data, transfer) => new Worker(pathToFileURL(program), { workerData: data, transferList: [...transfer] }),
   });
   return supervisor;
 }
@@ -61,8 +63,8 @@ const DIES = "start(); setTimeout(() => { throw new Error('died'); }, 20);";
 test('a thread that dies is started again, also when that fails several times, silently or not', async () => {
   const supervisor = open([DIES, 'process.exit(0);', "throw new Error('no');", DIES, 'start();']);
   await supervisor.start();
-  await expect.poll(() => readLives()).toBe('frrrr');
-  await expect.poll(() => supervisor.running()).toBe(true);
+  await expect.poll(() => readLives(), POLL).toBe('frrrr');
+  await expect.poll(() => supervisor.running(), POLL).toBe(true);
 });
 
 test('a first thread that ends without a word fails the start', async () => {
@@ -72,7 +74,7 @@ test('a first thread that ends without a word fails the start', async () => {
 test('a stop while a restart is pending ends it', async () => {
   const supervisor = open([DIES, 'start();']);
   await supervisor.start();
-  await expect.poll(() => supervisor.running()).toBe(false);
+  await expect.poll(() => supervisor.running(), POLL).toBe(false);
   await supervisor.stop();
   expect(supervisor.running()).toBe(false);
 });

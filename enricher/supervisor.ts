@@ -1,24 +1,24 @@
-// The enricher seen from the main thread: started, started again when its thread dies, stopped. What it had not
-// acknowledged stays in the spool and is taken up by the next thread.
+// The enricher seen from the main thread: started, restarted when its thread crashes, stopped. Batches that a crashed
+// thread had not acknowledged stay in the spool or in Kafka, and the next thread takes them.
 
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import type { Configuration } from '../schemas/configuration.ts';
 import { type CounterSpec, type Counters, openCounters } from '../service/counters.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
+import { SupervisedWorker } from '../service/worker.ts';
 import type { StorageAddress } from '../storage/storage-address.ts';
-import { KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kafka-source.ts';
-import type { SpoolSettings } from '../transport/spool.ts';
+import { KAFKA_SOURCE_COUNTERS } from '../transport/kafka/source.ts';
+import type { SpoolSettings } from '../transport/spool/spool.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
 import { openPrivacy } from './stages/privacy.ts';
 
-const RESTART_MS_MIN = 1000;
-const RESTART_MS_MAX = 30_000;
+const RESTART_PAUSES = { pauseMsMin: 1000, pauseMsMax: 30_000 };
 
 const SUPERVISOR_COUNTERS = {
-  restarts: { name: 'enricher_restarts_total', help: 'Enricher threads started again after they died.' },
+  restarts: { name: 'enricher_restarts_total', help: 'Enricher threads restarted after a crash.' },
 } as const satisfies Record<string, CounterSpec>;
 
 export interface EnricherSupervisor {
@@ -38,92 +38,67 @@ export interface SupervisorDependencies {
   readonly carrier: { readonly spool: SpoolSettings; readonly announced: MessagePort } | 'kafka';
   /** First pause before a restart; doubled after each one that fails. */
   readonly restartMsMin?: number;
-  /** What the thread runs. */
-  readonly program?: URL;
+  readonly spawn?: (data: EnricherData, transfer: readonly Transferable[]) => Worker;
 }
 
 export function createEnricherSupervisor(
   configuration: Configuration,
   dependencies: SupervisorDependencies,
 ): EnricherSupervisor {
-  const { log, metrics, storage, carrier } = dependencies;
+  const { log, metrics, storage, carrier, spawn = spawnThread } = dependencies;
   const announced = carrier === 'kafka' ? undefined : carrier.announced;
-  const { restartMsMin = RESTART_MS_MIN, program = new URL('./enricher-thread.ts', import.meta.url) } = dependencies;
   const counters = openCounters(ENRICHER_COUNTERS);
   const own = openCounters(SUPERVISOR_COUNTERS);
   const kafka = openCounters(KAFKA_SOURCE_COUNTERS);
-  let thread: Worker | undefined;
-  let started = false;
   let relay: MessagePort | undefined;
-  let restarting: NodeJS.Timeout | undefined;
-  let stopping = false;
 
-  // The port of the collector outlives an enricher thread: tokens are passed on to the one that runs.
+  // The port of the collector outlives an enricher thread: tokens are relayed to the thread that runs.
   announced?.on('message', token => relay?.postMessage(token));
 
-  async function launch(restarted: boolean): Promise<void> {
-    const { port1, port2 } = new MessageChannel();
-    const data: EnricherData = {
-      configuration,
-      storage,
-      counters: counters.buffer,
-      carrier: carrier === 'kafka' ? { kafka: kafka.buffer } : { spool: carrier.spool, announced: port1 },
-      restarted,
-    };
-    const worker = new Worker(program, { workerData: data, transferList: carrier === 'kafka' ? [] : [port1] });
-    thread = worker;
-    relay = port2;
-    worker.on('error', error => log.error({ err: error }, 'enricher died'));
-    worker.once('exit', () => {
-      if (thread !== worker) return;
-      thread = undefined;
-      if (started) restart(restartMsMin);
-      started = false;
-    });
-    const message = await new Promise<EnricherMessage>((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-      worker.once('exit', code => reject(new Error(`the thread ended with code ${code} before it had started`)));
-    });
-    if (message.type === 'refused') {
-      await worker.terminate();
-      throw new HairpinError('DOCUMENT_REFUSED', message.message);
-    }
-    started = thread === worker;
-  }
-
-  function restart(delayMs: number): void {
-    if (stopping) return;
-    restarting = setTimeout(() => {
-      own.add('restarts');
-      launch(true).catch(error => {
-        log.error({ err: error }, 'enricher could not be started again; it is tried again');
-        restart(Math.min(2 * delayMs, RESTART_MS_MAX));
-      });
-    }, delayMs);
-  }
+  const thread = new SupervisedWorker<'stop', EnricherMessage>({
+    name: 'enricher thread',
+    log,
+    spawn(restarted) {
+      const common = { configuration, storage, counters: counters.buffer, restarted };
+      if (carrier === 'kafka') return spawn({ ...common, carrier: { kafka: kafka.buffer } }, []);
+      const { port1, port2 } = new MessageChannel();
+      relay = port2;
+      return spawn({ ...common, carrier: { spool: carrier.spool, announced: port1 } }, [port1]);
+    },
+    isStarted(message) {
+      if (message.type === 'refused') throw new HairpinError('DOCUMENT_REFUSED', message.message);
+      return true;
+    },
+    restart: {
+      ...RESTART_PAUSES,
+      ...(dependencies.restartMsMin !== undefined && { pauseMsMin: dependencies.restartMsMin }),
+      onTry: () => own.add('restarts'),
+    },
+  });
 
   return {
     counters,
-    running: () => started,
+    running: () => thread.running,
     kafkaUp: () => kafka.get('up') === 1,
     async start() {
-      // The thread reads it again: here a key that is missing stops the start.
+      // The thread reads the key again. Read here, a missing key stops the start.
       openPrivacy(configuration);
       metrics.register(counters);
       metrics.register(own);
       if (carrier === 'kafka') metrics.register(kafka);
-      await launch(false);
+      await thread.start();
     },
     async stop() {
-      stopping = true;
       announced?.close();
       relay?.close();
-      clearTimeout(restarting);
-      if (!thread) return;
-      const exited = new Promise(resolve => thread?.once('exit', resolve));
-      thread.postMessage('stop');
-      await exited;
+      await thread.stop('stop');
     },
   };
+}
+
+function spawnThread(data: EnricherData, transfer: readonly Transferable[]): Worker {
+  return new Worker(new URL('./enricher-thread.ts', import.meta.url), {
+    workerData: data,
+    transferList: [...transfer],
+  });
 }

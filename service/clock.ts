@@ -1,6 +1,6 @@
-// The clock of what flows carry: when datagrams were received, and what `now` means in a question. It is the wall clock
-// unless the configuration says otherwise, which only test installations should. Time-outs, retries, log lines and the
-// time a row was stored go by the wall clock always.
+// The clock of the data: when datagrams were received, and what `now` means in a request. It is the wall clock unless the
+// configuration sets another, which only test installations should do. Time-outs, retries, log lines and the time when a
+// row was stored always use the wall clock.
 
 import { parseClock } from '../schemas/clock.ts';
 

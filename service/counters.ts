@@ -1,5 +1,5 @@
-// Counters that any thread may raise and the metrics endpoint reads: doubles in shared memory, one writer thread per
-// set, no message and no lock. The set of counters, and so of labels, is fixed when the program is written.
+// Counters that any thread may raise and the metrics endpoint reads: doubles in shared memory, with one writer thread per
+// set and without messages or locks. The set of counters, and so of labels, is fixed in the source.
 
 export interface CounterSpec {
   /** Prometheus name: `<stage>_<noun>_<unit>_total`, or a gauge without `_total`. */
@@ -12,12 +12,12 @@ export type CounterSpecs = Readonly<Record<string, CounterSpec>>;
 
 export interface Counters<S extends CounterSpecs> {
   readonly specs: S;
-  /** Hand this to the thread that writes or to the one that reads. */
+  /** Post this to the thread that writes or to the one that reads. */
   readonly buffer: SharedArrayBuffer;
   add(key: keyof S & string, amount?: number): void;
   set(key: keyof S & string, value: number): void;
   get(key: keyof S & string): number;
-  /** The memory itself and a key's place in it, for loops in which a look-up by name would be felt. */
+  /** The memory itself and the index of a key in it, for loops in which a look-up by name would cost too much. */
   readonly values: Float64Array;
   slot(key: keyof S & string): number;
 }

@@ -1,5 +1,5 @@
-// The data folder of a process: made when missing, and locked, because two processes that replay one spool would work
-// against each other. The lock names its owner by process id and start time; the lock of a dead process is taken over.
+// The data folder of a process: created when missing, and locked, because two processes must not replay one spool. The
+// lock names its owner by process id and start time. The lock of a process that no longer runs is replaced.
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -9,7 +9,7 @@ const LOCK = 'hairpin.lock';
 
 export interface DataFolder {
   readonly path: string;
-  /** A folder inside it, made when missing. */
+  /** A folder inside it, created when missing. */
   folder(name: string): string;
   release(): void;
 }

@@ -1,4 +1,4 @@
-// Metrics that the documents tell people to look at are metrics that the program has.
+// Every metric that the documents name is a metric of the program.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

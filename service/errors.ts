@@ -1,7 +1,7 @@
-// Errors that the program reports to people. A code, once released, is never reused for something else.
+// Errors that the program reports to people. A released code is never reused for something else.
 
 export const ERROR_CODES = {
-  PORT_TAKEN: 'an address to listen on is in use or not ours',
+  PORT_TAKEN: 'an address to listen on is in use, or is no address of this machine',
   CERTIFICATE_UNUSABLE: 'a certificate or key named in the configuration cannot be used',
   DATA_FOLDER_TAKEN: 'another Hairpin, or another ClickHouse, uses the data folder',
   DATA_FOLDER_UNUSABLE: 'the data folder cannot be written',
@@ -9,17 +9,17 @@ export const ERROR_CODES = {
   STORAGE_UNREACHABLE: 'the ClickHouse server does not answer',
   STORAGE_TOO_OLD: 'the ClickHouse server is older than the oldest supported version',
   STORAGE_FAILED: 'the ClickHouse server answered with an error',
-  KAFKA_UNREACHABLE: 'the Kafka cluster does not answer, or not as asked',
+  KAFKA_UNREACHABLE: 'the Kafka cluster does not answer, or refuses the request',
   SCHEMA_MISMATCH: 'a table in ClickHouse is not what this version expects',
   DOCUMENT_REFUSED: 'a document named in the configuration is refused',
   CAPTURE_UNREADABLE: 'a capture file cannot be read',
-  SEND_FAILED: 'datagrams cannot be sent where they were asked to go',
-  FUZZ_FAILED: 'hostile datagrams broke a promise of the decoder',
+  SEND_FAILED: 'datagrams cannot be sent to their destination',
+  FUZZ_FAILED: 'hostile datagrams broke a guarantee of the decoder',
   API_UNPROTECTED: 'the API would listen on the network without tokens',
-  API_UNREACHABLE: 'a running Hairpin that a command asks does not answer',
-  REENRICHMENT_REFUSED: 'a re-enrichment cannot be begun as asked',
+  API_UNREACHABLE: 'a command gets no answer from a running Hairpin',
+  REENRICHMENT_REFUSED: 'a re-enrichment cannot start as requested',
   PRIVACY_KEY_UNUSABLE: 'the key for the anonymisation of addresses cannot be used',
-  QUESTION_INVALID: 'a question to the API cannot be answered as asked',
+  QUESTION_INVALID: 'a request to the API is invalid',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,5 +1,5 @@
 // Starts the parts of a process in order and stops them in reverse. A part that cannot start stops those before it. A
-// stop has a deadline: what has not ended by then is named in the log, and the others are stopped all the same.
+// stop has a deadline: a part that has not ended by then is named in the log, and the stop goes on with the next.
 
 import type { Log } from './log.ts';
 
@@ -14,7 +14,7 @@ export const STOP_DEADLINE_MS = 20_000;
 export interface Lifecycle {
   /** Starts a part now and stops it in its turn. */
   start(part: Part): Promise<void>;
-  /** Something that needs no start, to be stopped in its turn. */
+  /** Adds a part that needs no start, to be stopped in its turn. */
   stopLater(name: string, stop: () => Promise<unknown>): void;
   stop(): Promise<void>;
 }
@@ -33,7 +33,7 @@ export function createLifecycle(log: Log, deadlineMs = STOP_DEADLINE_MS): Lifecy
       const outcome = await Promise.race([part.stop().catch(error => error as Error), late]);
       clearTimeout(timer);
       if (outcome === 'late')
-        log.error(`${part.name} did not stop within ${deadlineMs} ms; what it held is taken up at the next start`);
+        log.error(`${part.name} did not stop within ${deadlineMs} ms; the next start continues its work`);
       else if (outcome instanceof Error) log.error({ err: outcome }, `${part.name} failed to stop`);
     }
   };

@@ -20,7 +20,7 @@ export function createLog(part: string, level: LogLevel = 'info'): Log {
   return pino({ level, base: { part } }, stream);
 }
 
-/** Passes at most one message per interval and kind, and says how many it held back. */
+/** Writes at most one message per interval and kind, with the number of those that it held back. */
 export function createThrottle(intervalMs = 1000): (kind: string, write: (heldBack: number) => void) => void {
   const last = new Map<string, { at: number; heldBack: number }>();
   return (kind, write) => {

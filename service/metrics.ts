@@ -5,7 +5,7 @@ import type { CounterSpecs, Counters } from './counters.ts';
 
 export interface Metrics {
   readonly registry: Registry;
-  /** Shows a set of counters; `labels` tell several sets of one kind apart (`{ worker: '0' }`). */
+  /** Shows a set of counters; `labels` distinguish several sets of one kind (`{ worker: '0' }`). */
   register(counters: Counters<CounterSpecs>, labels?: Readonly<Record<string, string>>): void;
 }
 

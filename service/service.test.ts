@@ -44,7 +44,7 @@ describe('metrics', () => {
     );
   }
 
-  test('show two sets of one kind, told apart by their labels, as they are when asked', async () => {
+  test('show two sets of one kind, distinguished by their labels, as they are at the request', async () => {
     const metrics = createMetrics();
     const [first, second] = [openCounters(SPECS), openCounters(SPECS)];
     metrics.register(first, { worker: '0' });
@@ -151,7 +151,7 @@ describe('the lifecycle of a process', () => {
     expect(happened).toEqual(['start a', 'start late', 'start broken', 'stop a']);
     expect(errors).toEqual([
       'broken failed to stop',
-      'late did not stop within 20 ms; what it held is taken up at the next start',
+      'late did not stop within 20 ms; the next start continues its work',
     ]);
   });
 });

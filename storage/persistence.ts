@@ -2,9 +2,9 @@
 // ones a configured number of times, with longer pauses, since an error that nobody listed may pass after all. Whoever
 // calls decides what a refusal means.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { CounterSpecs, Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
+import { type Failure, retry } from '../service/retry.ts';
 import { isFenced } from './failures.ts';
 import { StorageError } from './storage.ts';
 
@@ -48,28 +48,37 @@ export function createPersistence({
   const throttle = createThrottle();
   return async (what, attempt) => {
     let lastingTries = 0;
-    let pauseMs = 0;
-    for (let tries = 0; !signal.aborted; tries++) {
-      try {
-        await attempt();
-        return { done: 'stored' };
-      } catch (error) {
-        // Anything that storage did not class is a fault of ours and will not pass.
-        const lasting = !(error instanceof StorageError) || error.failure === 'lasting';
-        const reason = error instanceof Error ? error.message : String(error);
-        counters.add(lasting ? 'retriesLasting' : 'retriesPassing');
-        if (lasting && ++lastingTries >= triesMax) return { done: 'refused', reason };
-        if (isFenced(error)) pauseMs = FENCED_PAUSE_MS;
-        else
-          pauseMs = lasting
-            ? pauseMsMin * (LASTING_PAUSES[lastingTries - 1] ?? LASTING_PAUSES.at(-1)!)
-            : Math.min(pauseMsMax, pauseMsMin * 2 ** Math.min(tries, 20));
-        throttle(lasting ? 'lasting' : 'passing', heldBack =>
-          log.warn({ what, heldBack, tries: tries + 1 }, `not stored yet, trying again: ${reason}`),
-        );
-      }
-      await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
+    const act = async () => {
+      await attempt();
+      return true;
+    };
+    const onFailure = (error: unknown, { tries }: Failure) => {
+      const lasting = isLasting(error);
+      counters.add(lasting ? 'retriesLasting' : 'retriesPassing');
+      if (lasting && ++lastingTries >= triesMax) throw error;
+      throttle(lasting ? 'lasting' : 'passing', heldBack =>
+        log.warn({ what, heldBack, tries }, `not stored yet, trying again: ${reasonOf(error)}`),
+      );
+    };
+    const pauseMsAfter = (error: unknown) => {
+      if (isFenced(error)) return FENCED_PAUSE_MS;
+      return isLasting(error) ? pauseMsMin * (LASTING_PAUSES[lastingTries - 1] ?? LASTING_PAUSES.at(-1)!) : undefined;
+    };
+    try {
+      const pauses = { pauseMsMin, pauseMsMax };
+      const stored = await retry(act, { pauses, jitter: 0.5, signal, onFailure, pauseMsAfter });
+      return { done: stored ? 'stored' : 'abandoned' };
+    } catch (error) {
+      return { done: 'refused', reason: reasonOf(error) };
     }
-    return { done: 'abandoned' };
   };
+}
+
+/** Anything that storage did not class is a fault of ours and will not pass. */
+function isLasting(error: unknown): boolean {
+  return !(error instanceof StorageError) || error.failure === 'lasting';
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
-// What a test needs beyond Node: a tool of the system, a folder of captures. Without it the test is skipped with the
-// reason printed; with HAIRPIN_TEST_REQUIRE=all a skip is a failure. Only tests import this module.
+// What a test needs beyond Node: a tool of the system, or a folder of captures. Without it the test is skipped and the
+// reason is printed; with HAIRPIN_TEST_REQUIRE=all a skip is a failure. Only tests import this module.
 
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';

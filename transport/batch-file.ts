@@ -3,9 +3,9 @@
 //   0  magic "HAIRPIN\n" | 8 header version 4 | 12 schema version 4 | 16 payload length 8 | 24 payload CRC-32 4 |
 //   28 token length 4 | 32 token, ASCII, 220 bytes | 252 header CRC-32 4 | 256 payload
 //
-// The schema version is for people: an upgrade meets batches of the version before, and the decoder takes columns by name
-// and refuses what it cannot read. Numbers are little-endian. Both checksums are needed: Arrow accepts most single-bit errors in silence. The header's
-// size keeps the payload aligned for typed arrays.
+// Numbers are little-endian. The schema version is information for people: after an upgrade the decoder meets batches of
+// the version before, takes columns by name and refuses those that it cannot read. Both checksums are needed, because
+// Arrow accepts most single-bit errors silently. The size of the header keeps the payload aligned for typed arrays.
 
 import { crc32 } from 'node:zlib';
 import { FLOW_SCHEMA_VERSION } from '../schemas/flow.ts';

@@ -1,5 +1,7 @@
-// The seam between collector and enricher. A carrier makes a batch durable and hands it over at least once; what makes
-// it exactly once is the batch identity, which storage uses as deduplication token.
+// The seam between collector and enricher. A carrier makes a batch durable and delivers it at least once. Storage makes
+// that exactly once: the identity of the batch is its deduplication token.
+//
+// There are two carriers: spool/ within one machine, kafka/ between machines. Both carry batch files (batch-file.ts).
 
 import type { ArrowBytes } from '../schemas/arrow.ts';
 import type { BatchIdentity } from '../schemas/batch.ts';
@@ -14,13 +16,13 @@ export interface BatchSink {
 
 export interface Delivery {
   readonly identity: BatchIdentity;
-  /** The Arrow stream, checked against its CRC. Valid until the next batch is asked for. */
+  /** The Arrow stream, checked against its CRC. Valid until `next` is called again. */
   readonly arrow: Uint8Array;
-  /** True when it was stored by an earlier process: it may have reached ClickHouse already. */
+  /** True when an earlier process stored it: it may have reached ClickHouse already. */
   readonly redelivered: boolean;
-  /** ClickHouse has it: forget it. */
+  /** Removes the batch: ClickHouse has it. */
   acknowledge(): void;
-  /** It can never be stored: keep it aside, counted, with the reason. */
+  /** Moves the batch to quarantine, counted and with the reason: it can never be stored. */
   quarantine(reason: string): void;
 }
 
@@ -28,4 +30,13 @@ export interface BatchSource {
   /** The next batch, oldest first; undefined once the source is closed. A delivery not settled comes again at the next start. */
   next(): Promise<Delivery | undefined>;
   close(): void;
+}
+
+/** A batch in quarantine, in a folder or in a topic. */
+export interface Quarantined {
+  readonly token: string;
+  readonly bytes: number;
+  readonly reason: string;
+  /** When it was moved to quarantine, RFC 3339. */
+  readonly at: string;
 }

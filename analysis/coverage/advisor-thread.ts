@@ -1,6 +1,6 @@
 // The advisor's thread: a client of its own that may only read.
 
-import { answerQuestions } from '../../enricher/answer-questions.ts';
+import { answerRequests } from '../../service/answer-requests.ts';
 import { createClock } from '../../service/clock.ts';
 import { threadData } from '../../service/compile-cache.ts';
 import { createStorage } from '../../storage/client.ts';
@@ -9,4 +9,4 @@ import type { AdvisorData } from './advisor.ts';
 
 const { storage: address, database, queryTimeoutMs, history, clock } = threadData<AdvisorData>();
 const storage = createStorage({ ...address, database, queryTimeoutMs });
-answerQuestions(createAdvice(storage, history, createClock(clock).nowMs).answer);
+answerRequests(createAdvice(storage, history, createClock(clock).nowMs).answer);

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { afterAll, expect, test } from 'vitest';
 import type { AdvisorQuestion } from '../../schemas/coverage.ts';
 import { createLog } from '../../service/log.ts';
@@ -26,13 +27,13 @@ const program = join(folder, 'thread.mjs');
 writeFileSync(
   program,
   `import { parentPort } from 'node:worker_threads';
-   parentPort.on('message', ({ id, question }) => {
-     if (question.atMs === 1) process.exit(1);
-     if (question.atMs === 0) parentPort.postMessage({ id, answer: { overall: 1, cells: [] } });
+   parentPort.on('message', ({ id, request }) => {
+     if (request.atMs === 1) process.exit(1);
+     if (request.atMs === 0) parentPort.postMessage({ type: 'answer', id, answer: { overall: 1, cells: [] } });
    });`,
 );
 const create = (options: { answerMsMax?: number; questionsMax?: number }) =>
-  createAdvisor(DATA, { log, program: pathToFileURL(program), ...options });
+  createAdvisor(DATA, { log, spawn: data => new Worker(pathToFileURL(program), { workerData: data }), ...options });
 
 test('a question that takes too long is given up with its thread, and the next one is answered', async () => {
   const advisor = create({ answerMsMax: 2000 });

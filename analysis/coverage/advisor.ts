@@ -1,9 +1,10 @@
 // The advisor seen from the thread that asks: questions about the documents, answered by advisor-thread.ts. An answer of
 // `undefined`: there is no inventory.
 
-import { createQuestionThread, type QuestionThread } from '../../enricher/question-thread.ts';
+import { Worker } from 'node:worker_threads';
 import type { AdvisorAnswer, AdvisorQuestion } from '../../schemas/coverage.ts';
 import type { Log } from '../../service/log.ts';
+import { RequestThread } from '../../service/request-thread.ts';
 import type { RecordedData } from '../recorded-data.ts';
 
 export interface AdvisorData extends RecordedData {
@@ -14,28 +15,36 @@ export interface AdvisorData extends RecordedData {
 export const QUESTIONS_MAX = 16;
 const ANSWER_MS_MAX = 30_000;
 
-export type Advisor = QuestionThread<AdvisorQuestion, AdvisorAnswer>;
+export interface Advisor {
+  /** Rejects with a message for people when it is busy, late or gone. */
+  ask(question: AdvisorQuestion): Promise<AdvisorAnswer>;
+  stop(): Promise<void>;
+}
 
 export interface AdvisorOptions {
   readonly log: Log;
   readonly answerMsMax?: number;
   readonly questionsMax?: number;
-  /** What the thread runs. */
-  readonly program?: URL;
+  readonly spawn?: (data: AdvisorData) => Worker;
 }
 
 export function createAdvisor(data: AdvisorData, options: AdvisorOptions): Advisor {
-  return createQuestionThread({
-    program: new URL('./advisor-thread.ts', import.meta.url),
-    answerMsMax: ANSWER_MS_MAX,
-    questionsMax: QUESTIONS_MAX,
-    ...options,
-    data,
+  const { log, answerMsMax = ANSWER_MS_MAX, questionsMax = QUESTIONS_MAX, spawn = spawnThread } = options;
+  const thread = new RequestThread<AdvisorQuestion, AdvisorAnswer>({
+    log,
+    spawn: () => spawn(data),
+    answerMsMax,
+    requestsMax: questionsMax,
     words: {
-      name: 'the advisor',
+      name: 'advisor thread',
       busy: 'questions about the inventory wait already; ask again',
       late: 'the inventory gave no answer within',
-      died: 'the thread that holds the inventory died; ask again',
+      crashed: 'the thread that holds the inventory died; ask again',
     },
   });
+  return { ask: question => thread.request(question), stop: () => thread.stop() };
+}
+
+function spawnThread(data: AdvisorData): Worker {
+  return new Worker(new URL('./advisor-thread.ts', import.meta.url), { workerData: data });
 }

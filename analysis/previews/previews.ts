@@ -1,9 +1,10 @@
 // Previews of an applications document, made in a thread of their own (previews-thread.ts): enriching a hundred thousand
 // groups twice takes seconds, in which the API answers others and the advisor tells the coverage of their cells.
 
-import { createQuestionThread, type QuestionThread } from '../../enricher/question-thread.ts';
+import { Worker } from 'node:worker_threads';
 import type { ApplicationsPreview, PreviewQuestion } from '../../schemas/applications-preview.ts';
 import type { Log } from '../../service/log.ts';
+import { RequestThread } from '../../service/request-thread.ts';
 import type { RecordedData } from '../recorded-data.ts';
 
 export interface PreviewsData extends RecordedData {
@@ -13,7 +14,11 @@ export interface PreviewsData extends RecordedData {
 export const PREVIEWS_MAX = 4;
 const PREVIEW_MS_MAX = 60_000;
 
-export type Previews = QuestionThread<PreviewQuestion, ApplicationsPreview>;
+export interface Previews {
+  /** Rejects with a message for people when it is busy, late or gone. */
+  ask(question: PreviewQuestion): Promise<ApplicationsPreview>;
+  stop(): Promise<void>;
+}
 
 export interface PreviewsOptions {
   readonly log: Log;
@@ -22,17 +27,18 @@ export interface PreviewsOptions {
 }
 
 export function createPreviews(data: PreviewsData, options: PreviewsOptions): Previews {
-  return createQuestionThread({
-    answerMsMax: PREVIEW_MS_MAX,
-    questionsMax: PREVIEWS_MAX,
-    ...options,
-    program: new URL('./previews-thread.ts', import.meta.url),
-    data,
+  const { log, answerMsMax = PREVIEW_MS_MAX, questionsMax = PREVIEWS_MAX } = options;
+  const thread = new RequestThread<PreviewQuestion, ApplicationsPreview>({
+    log,
+    spawn: () => new Worker(new URL('./previews-thread.ts', import.meta.url), { workerData: data }),
+    answerMsMax,
+    requestsMax: questionsMax,
     words: {
-      name: 'the thread of previews',
+      name: 'previews thread',
       busy: 'previews wait already; ask again',
       late: 'the preview was not made within',
-      died: 'the thread that makes previews died; ask again',
+      crashed: 'the thread that makes previews died; ask again',
     },
   });
+  return { ask: question => thread.request(question), stop: () => thread.stop() };
 }

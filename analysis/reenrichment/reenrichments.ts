@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Configuration } from '../../schemas/configuration.ts';
 import type { Log } from '../../service/log.ts';
+import { RequestThread } from '../../service/request-thread.ts';
 import type { StorageAddress } from '../../storage/storage-address.ts';
 import type { ErasedBeside } from '../erasure/erase.ts';
 import type { DayReport, ReenrichRequest } from './reenrich.ts';
@@ -10,13 +11,11 @@ import type { DayReport, ReenrichRequest } from './reenrich.ts';
 export interface ReenrichData {
   readonly configuration: Configuration;
   readonly storage: StorageAddress;
-  readonly request: ReenrichRequest;
 }
 
-export type ReenrichMessage =
-  | { readonly type: 'progress'; readonly report: DayReport }
-  | { readonly type: 'beside'; readonly beside: ErasedBeside }
-  | { readonly type: 'failed'; readonly message: string };
+export type ReenrichProgress =
+  | { readonly type: 'day'; readonly report: DayReport }
+  | { readonly type: 'beside'; readonly beside: ErasedBeside };
 
 export interface ReenrichmentState {
   readonly running: boolean;
@@ -40,45 +39,46 @@ export function createReenrichments(
   configuration: Configuration,
   { storage, log }: { readonly storage: StorageAddress; readonly log: Log },
 ): ReenrichmentSupervisor {
-  let worker: Worker | undefined;
+  const data: ReenrichData = { configuration, storage };
+  const thread = new RequestThread<ReenrichRequest, void, ReenrichProgress>({
+    log,
+    spawn: () => new Worker(new URL('./reenrich-thread.ts', import.meta.url), { workerData: data }),
+    requestsMax: 1,
+    endsWhenIdle: true,
+    words: {
+      name: 're-enrichment thread',
+      busy: 're-enrichment runs already',
+      late: 'the re-enrichment did not end within',
+      crashed: 'the re-enrichment died; begun again, it goes on',
+    },
+  });
   let ended = Promise.resolve();
   let dryRun = false;
   let error = '';
   let erasing = false;
   let beside: ErasedBeside | undefined;
   const days = new Map<number, DayReport>();
+  const onProgress = (progress: ReenrichProgress) => {
+    if (progress.type === 'day') days.set(progress.report.day, progress.report);
+    else beside = progress.beside;
+  };
 
   return {
     start(request) {
-      if (worker) return false;
-      const data: ReenrichData = { configuration, storage, request };
-      const started = new Worker(new URL('./reenrich-thread.ts', import.meta.url), { workerData: data });
-      worker = started;
+      if (thread.pending > 0) return false;
       dryRun = request.dryRun;
       error = '';
       erasing = request.erase !== undefined;
       beside = undefined;
       days.clear();
-      started.on('message', (message: ReenrichMessage) => {
-        if (message.type === 'progress') days.set(message.report.day, message.report);
-        else if (message.type === 'beside') beside = message.beside;
-        else error = message.message;
+      ended = thread.request(request, { onProgress }).catch((fault: Error) => {
+        error = fault.cause instanceof Error ? fault.cause.message : fault.message;
       });
-      started.on('error', fault => {
-        error = fault.message;
-        log.error({ err: fault }, 're-enrichment died; begun again, it goes on');
-      });
-      ended = new Promise(resolve =>
-        started.once('exit', () => {
-          worker = undefined;
-          resolve();
-        }),
-      );
       return true;
     },
-    stop: () => worker?.postMessage('stop'),
+    stop: () => thread.cancel(),
     state: () => ({
-      running: worker !== undefined,
+      running: thread.pending > 0,
       dryRun,
       days: [...days.values()],
       error,
@@ -86,8 +86,9 @@ export function createReenrichments(
       ...(beside && { beside }),
     }),
     async close() {
-      worker?.postMessage('stop');
+      thread.cancel();
       await ended;
+      await thread.stop();
     },
   };
 }

@@ -8,8 +8,10 @@ import type { Admin } from 'kafkajs';
 import { type Configuration, loadConfiguration } from '../../schemas/configuration.ts';
 import { createLog } from '../../service/log.ts';
 import { type ClickHouse, createStorage } from '../../storage/client.ts';
-import { type EmbeddedAddress, EmbeddedServer } from '../../storage/embedded/embedded.ts';
-import { type KafkaCluster, kafkaPresent, startKafka } from '../../transport/kafka/broker/broker.ts';
+import type { EmbeddedAddress } from '../../storage/embedded/embedded.ts';
+import { EmbeddedServer } from '../../storage/embedded/embedded.ts';
+import type { KafkaCluster } from '../../testing/broker/broker.ts';
+import { kafkaPresent, startKafka } from '../../testing/broker/broker.ts';
 import { createKafka, topicsOf } from '../../transport/kafka/kafka.ts';
 import { createService, type Service } from './service.ts';
 

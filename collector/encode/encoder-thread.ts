@@ -13,7 +13,7 @@ import { threadData } from '../../service/compile-cache.ts';
 import { openCounters } from '../../service/counters.ts';
 import { createLog, createThrottle } from '../../service/log.ts';
 import { bytesOf } from '../../transport/batch-file.ts';
-import { createSpoolSink } from '../../transport/spool-sink.ts';
+import { SpoolSink } from '../../transport/spool/sink.ts';
 import { ENCODER_COUNTERS } from '../threads/counters.ts';
 import type { EncoderData, EncoderMessage, FilledBatch, FilledFacts, FreeBuffers } from '../threads/messages.ts';
 
@@ -28,7 +28,7 @@ const LISTS: Record<FilledBatch['kind'], readonly Column[]> = {
   interfaces: INTERFACE_COLUMNS,
 };
 
-const sink = createSpoolSink({ ...spool, onStored: token => announce.postMessage(token) });
+const sink = new SpoolSink({ ...spool, onStored: token => announce.postMessage(token) });
 let workers = 0;
 
 function encode(message: FilledBatch, worker: number, epoch: string): ArrayBuffer[] {

@@ -16,7 +16,7 @@ import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import { type Bytes, ipfix, rowOf, set, template, u32 } from '../../testing/data/datagrams.ts';
 import { BATCH_SUFFIX, payloadOf } from '../../transport/batch-file.ts';
-import { openSpool, tokenOfFile } from '../../transport/spool.ts';
+import { openSpool, tokenOfFile } from '../../transport/spool/spool.ts';
 import { createCollector } from '../collector.ts';
 
 const HOST = '127.0.0.1';

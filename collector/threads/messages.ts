@@ -4,7 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { BatchKind } from '../../schemas/batch.ts';
 import type { Configuration } from '../../schemas/configuration.ts';
 import type { FactRow } from '../../schemas/facts.ts';
-import type { SpoolSettings } from '../../transport/spool.ts';
+import type { SpoolSettings } from '../../transport/spool/spool.ts';
 import type { Change } from '../decode/exporters/template-store.ts';
 import type { MappedElement } from '../decode/templated/elements.ts';
 

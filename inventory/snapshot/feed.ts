@@ -4,6 +4,8 @@
 import { Worker } from 'node:worker_threads';
 import type { Configuration } from '../../schemas/configuration.ts';
 import { DocumentError } from '../../schemas/documents.ts';
+import { createLog } from '../../service/log.ts';
+import { SupervisedWorker } from '../../service/worker.ts';
 import type { StorageAddress } from '../../storage/storage-address.ts';
 import type { StoredFact } from '../../storage/tables/facts.ts';
 import { createKeeper, type KeeperConfiguration, type KeeperDependencies, type KnowledgeUpdate } from './follower.ts';
@@ -63,46 +65,49 @@ const NEED_MS_MAX = 30_000;
 export function createThreadFeed(data: Omit<KnowledgeData, 'restarted'>): KnowledgeFeed {
   const knowledge = createReceived();
   const waiting = new Map<number, () => void>();
-  let worker: Worker | undefined;
+  let thread: SupervisedWorker<KnowledgeRequest, KnowledgeMessage> | undefined;
   let number = 0;
   let stopping = false;
 
-  const post = (message: KnowledgeRequest) => worker?.postMessage(message);
+  const post = (message: KnowledgeRequest) => thread?.post(message);
 
   return {
     knowledge,
     async start(restarted, _, prepare) {
       const given: KnowledgeData = { ...data, restarted };
-      const thread = new Worker(new URL('./follower-thread.ts', import.meta.url), { workerData: given });
-      worker = thread;
       const take = async (update: KnowledgeUpdate) => {
         const newest = prepare && knowledge.open(update);
         // A batch that waits for what comes behind this goes first.
         if (newest) await prepare(newest, () => stopping || waiting.size > 0);
         knowledge.take(update);
       };
-      await new Promise<void>((resolve, reject) => {
-        const handle = async (message: KnowledgeMessage) => {
-          if (message.type === 'update') await take(message.update);
-          else if (message.type === 'started') resolve();
-          else if (message.type === 'refused') reject(new DocumentError('what is configured', message.error));
-          else {
-            waiting.get(message.number)?.();
-            waiting.delete(message.number);
-          }
-        };
-        // One after the other: an answer says that the update before it is in force.
-        let handled = Promise.resolve();
-        thread.on('message', (message: KnowledgeMessage) => {
+      const handle = async (message: KnowledgeMessage) => {
+        if (message.type === 'update') await take(message.update);
+        else if (message.type === 'answered') {
+          waiting.get(message.number)?.();
+          waiting.delete(message.number);
+        }
+      };
+      // One after the other: an answer means that the update before it is in force.
+      let handled = Promise.resolve();
+      thread = new SupervisedWorker({
+        name: 'knowledge thread',
+        log: createLog('enricher', data.configuration.logLevel),
+        spawn: () => new Worker(new URL('./follower-thread.ts', import.meta.url), { workerData: given }),
+        isStarted(message) {
+          if (message.type === 'refused') throw new DocumentError('what is configured', message.error);
+          return message.type === 'started';
+        },
+        onMessage(message) {
           handled = handled.then(() => handle(message));
-        });
-        thread.once('error', reject);
-        thread.once('exit', code => reject(new Error(`the knowledge thread ended with code ${code}`)));
+        },
+        onExit({ code, started }) {
+          // Without it this thread would go on with old knowledge for ever: it ends as well, and both are restarted.
+          if (started) throw new Error(`the knowledge thread ended with code ${code}`);
+        },
       });
-      // Without it this thread would go on with old knowledge for ever: it ends as well, and both are started again.
-      thread.once('exit', code => {
-        if (!stopping) throw new Error(`the knowledge thread ended with code ${code}`);
-      });
+      await thread.start();
+      await handled;
     },
     tell(arrow) {
       // A copy, as the rest of its buffer would go along; not transferred, because a detached buffer makes V8 doubt all others.
@@ -122,10 +127,7 @@ export function createThreadFeed(data: Omit<KnowledgeData, 'restarted'>): Knowle
     },
     async stop() {
       stopping = true;
-      if (!worker) return;
-      const exited = new Promise(resolve => worker!.once('exit', resolve));
-      post({ type: 'stop' });
-      await exited;
+      await thread?.stop({ type: 'stop' });
     },
   };
 }

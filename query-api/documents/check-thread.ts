@@ -1,7 +1,8 @@
-// Checks one snapshot and ends.
+// Checks snapshots.
 
-import { parentPort } from 'node:worker_threads';
+import { answerRequests } from '../../service/answer-requests.ts';
 import { threadData } from '../../service/compile-cache.ts';
 import { checkSnapshot } from './check.ts';
 
-parentPort!.postMessage(checkSnapshot(threadData<Uint8Array>()));
+threadData();
+answerRequests((bytes: Uint8Array) => checkSnapshot(bytes));

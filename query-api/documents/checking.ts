@@ -2,6 +2,8 @@
 // goes on answering. Small ones are not worth the start of a thread.
 
 import { Worker } from 'node:worker_threads';
+import { createLog } from '../../service/log.ts';
+import { RequestThread } from '../../service/request-thread.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { type Checked, checkSnapshot } from './check.ts';
 
@@ -13,35 +15,31 @@ export const CHECKS_MAX = 4;
 export type Check = (bytes: Buffer<ArrayBuffer>) => Promise<Checked>;
 
 export function createCheck(): Check {
-  let running: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
+  const thread = new RequestThread<Uint8Array, Checked>({
+    log: createLog('query-api'),
+    spawn: () => new Worker(new URL('./check-thread.ts', import.meta.url)),
+    requestsMax: CHECKS_MAX,
+    // What the check of 100,000 VMs took in memory is not kept.
+    endsWhenIdle: true,
+    words: {
+      name: 'check thread',
+      busy: 'snapshots are being checked',
+      late: 'the snapshot was not checked within',
+      crashed: 'the check of the snapshot ended before it had an answer',
+    },
+  });
   return async bytes => {
     if (bytes.length <= INLINE_BYTES_MAX) return checkSnapshot(bytes);
-    if (waiting >= CHECKS_MAX)
+    if (thread.pending >= CHECKS_MAX)
       throw new HttpProblem(
         503,
         'busy',
         'Too many snapshots at once',
         `${CHECKS_MAX} are being checked; send it again`,
       );
-    waiting++;
-    const checked = running.then(() => checkApart(bytes));
-    running = checked.catch(() => {}).finally(() => waiting--);
-    return checked;
+    const own = new Uint8Array(
+      bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : Uint8Array.from(bytes).buffer,
+    );
+    return thread.request(own, { transfer: [own.buffer] });
   };
-}
-
-function checkApart(bytes: Buffer<ArrayBuffer>): Promise<Checked> {
-  const own = new Uint8Array(
-    bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : Uint8Array.from(bytes).buffer,
-  );
-  const worker = new Worker(new URL('./check-thread.ts', import.meta.url), {
-    workerData: own,
-    transferList: [own.buffer],
-  });
-  return new Promise((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.once('exit', code => reject(new Error(`the check ended with code ${code} before it had an answer`)));
-  });
 }

@@ -10,14 +10,15 @@ import { type BatchIdentity, createBatch, tokenOf } from '../../schemas/batch.ts
 import { loadConfiguration } from '../../schemas/configuration.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { openCounters } from '../../service/counters.ts';
-import { openSpool } from '../spool.ts';
-import { createSpoolSink } from '../spool-sink.ts';
-import { createSpoolSource } from '../spool-source.ts';
+import { type KafkaCluster, kafkaPresent, startKafka } from '../../testing/broker/broker.ts';
+import { SpoolSink } from '../spool/sink.ts';
+import { SpoolSource } from '../spool/source.ts';
+import { openSpool } from '../spool/spool.ts';
 import type { Delivery } from '../transport.ts';
-import { type KafkaCluster, kafkaPresent, startKafka } from './broker/broker.ts';
+import { WAITING_MAX } from './delivery-queue.ts';
 import { createKafka, type KafkaConfiguration, prepareTopics, topicsOf } from './kafka.ts';
-import { createKafkaSource, KAFKA_SOURCE_COUNTERS, WAITING_MAX } from './kafka-source.ts';
-import { createOutbox, NEWEST_EVERY } from './outbox.ts';
+import { NEWEST_EVERY, Outbox } from './outbox.ts';
+import { KAFKA_SOURCE_COUNTERS, KafkaSource } from './source.ts';
 
 const log = pino({ level: 'silent' });
 const EPOCH = '0'.repeat(32);
@@ -91,13 +92,13 @@ describe.runIf(present)('batches through Kafka', () => {
       quarantineBytesMax: 1024 ** 3,
       durable: false,
     });
-    const source = createSpoolSource(settings, { newestEvery: NEWEST_EVERY });
-    const sink = createSpoolSink({ ...settings, onStored: token => source.announce(token) });
+    const source = new SpoolSource(settings, { newestEvery: NEWEST_EVERY });
+    const sink = new SpoolSink({ ...settings, onStored: token => source.announce(token) });
     return { folder, source, sink, settings };
   }
 
-  function startOutbox(config: KafkaConfiguration, source: ReturnType<typeof createSpoolSource>) {
-    const outbox = createOutbox(config, { kafka: createKafka(config, 'collector', log), source, log });
+  function startOutbox(config: KafkaConfiguration, source: SpoolSource) {
+    const outbox = new Outbox(config, { kafka: createKafka(config, 'collector', log), source, log });
     outbox.start();
     stops.push(() => outbox.stop(1000));
     return outbox;
@@ -111,7 +112,7 @@ describe.runIf(present)('batches through Kafka', () => {
   /** Reads for ever; `take` decides what becomes of each delivery. */
   function startReader(config: KafkaConfiguration, take: (delivery: Delivery, token: string) => void) {
     const counters = openCounters(KAFKA_SOURCE_COUNTERS);
-    const source = createKafkaSource(config, { ...clientsOf(config), log, counters });
+    const source = new KafkaSource(config, { ...clientsOf(config), log, counters });
     source.start();
     const reading = (async () => {
       for (let delivery = await source.next(); delivery; delivery = await source.next())
@@ -297,9 +298,9 @@ describe.runIf(present)('batches through Kafka', () => {
       startOutbox(config, source);
       for (let sequence = 0; sequence < 12; sequence++) sink.put(identityOf(sequence), batchOfRandom(10));
       const counters = openCounters(KAFKA_SOURCE_COUNTERS);
-      const slow = createKafkaSource(config, { ...clientsOf(config), log, counters });
+      const slow = new KafkaSource(config, { ...clientsOf(config), log, counters });
       slow.start();
-      stops.push(slow.stop);
+      stops.push(() => slow.stop());
       // Two wait to be taken, and the handler of each partition holds one more.
       await until(() => counters.get('received') >= WAITING_MAX + 2, 'both partitions held up');
       const stored = new Set<number>();

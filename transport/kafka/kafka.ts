@@ -1,19 +1,31 @@
-// The client of Kafka and the topics, shared by both ends. Only this folder knows kafkajs.
+// The client of Kafka and the topics, shared by both ends. Only this module imports kafkajs.
 //
 // Topics, each with the version of the flow schema in its name:
-//   PREFIX-batches-vN     a message a batch, key: collector and worker, header `token`: the batch's identity
+//   PREFIX-batches-vN     one message per batch, key: collector and worker, header `token`: the identity of the batch
 //   PREFIX-facts-vN       the same for facts, which every enricher reads whole
 //   PREFIX-quarantine-vN  batches that can never be stored, header `reason`
-// A message is a batch file (transport/batch-file.ts): its checksum travels with it.
+// A message is a batch file (transport/batch-file.ts), so its checksum travels with it.
 
 import { readFileSync } from 'node:fs';
-import kafkajs, { type Admin, type Kafka, type KafkaConfig, type SASLOptions } from 'kafkajs';
+import kafkajs, {
+  type Admin,
+  type Kafka,
+  type KafkaConfig,
+  type KafkaJSProtocolError,
+  type Producer,
+  type SASLOptions,
+} from 'kafkajs';
 import type { BatchKind } from '../../schemas/batch.ts';
 import type { Configuration } from '../../schemas/configuration.ts';
 import { FLOW_SCHEMA_VERSION } from '../../schemas/flow.ts';
 import { HairpinError } from '../../service/errors.ts';
 import type { Log } from '../../service/log.ts';
-import { registerZstd } from './zstd.ts';
+import { zstd } from './zstd.ts';
+
+export type { Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from 'kafkajs';
+
+// kafkajs knows the number of this codec, and has one table of codecs for the whole process.
+kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => zstd;
 
 export type KafkaConfiguration = Pick<
   Configuration,
@@ -35,14 +47,17 @@ export type KafkaConfiguration = Pick<
 export const TOKEN_HEADER = 'token';
 export const REASON_HEADER = 'reason';
 
+/** What a send needs so that every replica in sync has the batch before it is answered. */
+export const DURABLE = { acks: -1, compression: kafkajs.CompressionTypes.ZSTD } as const;
+
 /**
- * Tries of kafkajs multiply: each of a send or a fetch asks for the metadata anew, which has tries of its own. Whoever uses
- * the client goes on for ever, so few are enough, and that Kafka is away is known within seconds.
+ * Tries of kafkajs multiply: each try of a send or a fetch requests the metadata, which has tries of its own. The callers
+ * retry without an end, so few tries are enough here, and it is known within seconds that Kafka is away.
  */
 const RETRY = { initialRetryTime: 200, maxRetryTime: 1000, retries: 3 };
 /**
- * For members of a group: who gives up leaves, and who comes back is another one, for whom the group waits until the
- * session of the first is over. Ten minutes of tries keep the place.
+ * For members of a group: a member that stops trying leaves, and when it comes back the group waits until the session of
+ * the first has expired. Ten minutes of tries keep its place.
  */
 const PATIENT_RETRY = { ...RETRY, retries: 600 };
 const CONNECTION_MS_MAX = 5000;
@@ -64,9 +79,8 @@ export function topicOf(topics: Topics, kind: BatchKind): string {
   return kind === 'facts' ? topics.facts : topics.batches;
 }
 
-/** A client; it retries by itself for a short while, or a long one when `patient`, and whoever uses it goes on for ever. */
+/** A client that retries for a short while, or for ten minutes when it is `patient`. The callers retry without an end. */
 export function createKafka(config: KafkaConfiguration, clientId: string, log: Log, patient = false): Kafka {
-  registerZstd();
   const settings: KafkaConfig = {
     clientId,
     brokers: [...config.kafka],
@@ -74,7 +88,7 @@ export function createKafka(config: KafkaConfiguration, clientId: string, log: L
     requestTimeout: REQUEST_MS_MAX,
     retry: patient ? PATIENT_RETRY : RETRY,
     logLevel: kafkajs.logLevel.ERROR,
-    // kafkajs tells of every try that fails; who uses the client says once what follows from it.
+    // kafkajs logs every failed try; the callers log once what follows from it.
     logCreator: () => entry => log.debug({ kafka: entry.namespace }, entry.log.message),
     ...(config.kafkaTls && {
       ssl: config.kafkaTlsCa === '' ? true : { ca: [readFileSync(config.kafkaTlsCa, 'utf8')] },
@@ -86,14 +100,22 @@ export function createKafka(config: KafkaConfiguration, clientId: string, log: L
   return new kafkajs.Kafka(settings);
 }
 
+/** With `retries`, tries of its own for each send instead of those of the client. */
+export function createProducer(kafka: Kafka, retries?: number): Producer {
+  return kafka.producer({
+    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+    ...(retries !== undefined && { retry: { retries } }),
+  });
+}
+
 export interface TopicLimits {
-  /** Most bytes of a message, compressed, that the topic takes. */
+  /** Most bytes of a compressed message that the topic accepts. */
   readonly messageBytesMax: number;
 }
 
 /**
- * Makes the topics that are not there, with their settings, and reads the size of message that those there take. Throws
- * HairpinError KAFKA_UNREACHABLE.
+ * Creates the topics that are missing, with their settings, and reads the message size that the topic of batches accepts.
+ * Throws HairpinError KAFKA_UNREACHABLE.
  */
 export async function prepareTopics(kafka: Kafka, config: KafkaConfiguration): Promise<TopicLimits> {
   const topics = topicsOf(config);
@@ -102,13 +124,13 @@ export async function prepareTopics(kafka: Kafka, config: KafkaConfiguration): P
     await admin.connect();
     const present = new Set(await admin.listTopics());
     const wanted = topicConfigurations(topics, config).filter(({ topic }) => !present.has(topic));
-    // Another process may make them at the same time: then this answers false, and they are there.
+    // Another process may create them at the same time: then this answers false, and they are there.
     if (wanted.length > 0) await admin.createTopics({ topics: wanted, waitForLeaders: true });
     return { messageBytesMax: await messageBytesMax(admin, topics.batches) };
   } catch (error) {
     throw new HairpinError(
       'KAFKA_UNREACHABLE',
-      `Kafka at ${config.kafka.join(', ')} does not serve: ${(error as Error).message}; check --kafka, TLS and SASL settings, and that the user may create topics or that ${Object.values(topics).join(', ')} exist`,
+      `Kafka at ${config.kafka.join(', ')} cannot be used: ${(error as Error).message}; check --kafka, TLS and SASL settings, and that the user may create topics or that ${Object.values(topics).join(', ')} exist`,
       error,
     );
   } finally {
@@ -153,4 +175,44 @@ async function messageBytesMax(admin: Admin, topic: string): Promise<number> {
     resources[0]?.configEntries.find(entry => entry.configName === 'max.message.bytes')?.configValue,
   );
   return Number.isFinite(value) && value > 0 ? value : 1_000_000;
+}
+
+export async function countPartitions(kafka: Kafka, topic: string): Promise<number> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return Math.max(1, topics[0]?.partitions.length ?? 1);
+  } finally {
+    await admin.disconnect().catch(() => {});
+  }
+}
+
+/** The offset behind the last message of a topic of one partition; 0 when it holds none. Throws KAFKA_UNREACHABLE. */
+export async function endOfTopic(kafka: Kafka, config: KafkaConfiguration, topic: string): Promise<bigint> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const [partition] = await admin.fetchTopicOffsets(topic);
+    // Retention may have removed everything up to the end.
+    return partition && partition.low !== partition.high ? BigInt(partition.high) : 0n;
+  } catch (error) {
+    throw new HairpinError(
+      'KAFKA_UNREACHABLE',
+      `${topic} at ${config.kafka.join(', ')} cannot be read: ${(error as Error).message}; check --kafka and --kafka-prefix`,
+      error,
+    );
+  } finally {
+    await admin.disconnect().catch(() => {});
+  }
+}
+
+/** MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE. */
+const TOO_LARGE: ReadonlySet<number> = new Set([10, 18]);
+
+/** Whether the topic refused a message for its size. */
+export function isTooLarge(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause ?? (at as { originalError?: unknown }).originalError)
+    if (TOO_LARGE.has((at as KafkaJSProtocolError).code as unknown as number)) return true;
+  return false;
 }

@@ -47,7 +47,7 @@ describe('offsets of a partition', () => {
   test('given back are handed out again', () => {
     const offsets = assigned(0);
     offsets.take(0, 5);
-    offsets.giveBack(0, 5);
+    offsets.release(0, 5);
     expect(offsets.take(0, 5)).toBeDefined();
   });
 });

@@ -1,5 +1,5 @@
-// Which offsets of each partition are settled, and how far that may be committed: up to the first that is not. What came
-// again while it is still being stored is known here, so that it is not stored twice at once.
+// Which offsets of each partition are settled. A partition may be committed up to the first offset that is not. A message
+// that is delivered again while it is still being stored is known here, so that it is not stored twice at once.
 
 export interface Offset {
   readonly partition: number;
@@ -8,19 +8,19 @@ export interface Offset {
 }
 
 export interface Offsets {
-  /** The partitions this process has now. What is under way in others is forgotten. */
+  /** Sets the partitions that this process has now. What is under way in others is forgotten. */
   assign(partitions: readonly number[]): void;
   /** Takes an offset under way; returns what to call when it is settled, or undefined when it is under way already. */
   take(partition: number, offset: number): (() => void) | undefined;
-  /** It was not handed on after all. */
-  giveBack(partition: number, offset: number): void;
-  /** What can be committed and is not. */
+  /** Releases an offset that was not delivered after all. */
+  release(partition: number, offset: number): void;
+  /** The offsets that can be committed and are not. */
   due(): Offset[];
   committed(offsets: readonly Offset[]): void;
 }
 
 interface Partition {
-  /** Offsets taken, in order; true when settled. Bounded by what the reader lets wait and the enricher has on its way. */
+  /** Offsets taken, in order; true when settled. Bounded by the deliveries that wait and those that are being stored. */
   readonly taken: Map<number, boolean>;
   next: number;
   committed: number;
@@ -50,7 +50,7 @@ export function createOffsets(): Offsets {
   return {
     assign(numbers) {
       const now = new Set(numbers);
-      // One that was elsewhere in between begins anew: what it had under way here may not set the group back.
+      // A partition that was elsewhere in between begins anew: what it had under way here must not set the group back.
       for (const number of partitions.keys()) if (!now.has(number) || !assigned.has(number)) partitions.delete(number);
       assigned = now;
     },
@@ -63,7 +63,7 @@ export function createOffsets(): Offsets {
         advance(partition);
       };
     },
-    giveBack(number, offset) {
+    release(number, offset) {
       partitions.get(number)?.taken.delete(offset);
     },
     due() {

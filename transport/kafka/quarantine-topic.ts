@@ -1,85 +1,97 @@
-// The topic of batches that could never be stored, for people: what is in it, and putting batches back on their way. A topic
-// only grows: a batch that was put back is followed by a message that names its offset (header `replayed`), and counts as
-// gone unless it comes into quarantine again.
+// The quarantine topic, for people: its list of batches, and their replay. A topic only grows. A batch that was replayed is
+// followed by a message that names its offset (header `replayed`), and counts as gone unless it comes into quarantine again.
 
 import { randomUUID } from 'node:crypto';
-import kafkajs, { type Kafka, type KafkaMessage } from 'kafkajs';
 import { parseToken } from '../../schemas/batch.ts';
-import { HairpinError } from '../../service/errors.ts';
-import type { Quarantined } from '../quarantine.ts';
-import { type KafkaConfiguration, REASON_HEADER, TOKEN_HEADER, topicOf, topicsOf } from './kafka.ts';
+import type { Quarantined } from '../transport.ts';
+import {
+  type Consumer,
+  createProducer,
+  DURABLE,
+  endOfTopic,
+  type Kafka,
+  type KafkaConfiguration,
+  type KafkaMessage,
+  type Producer,
+  REASON_HEADER,
+  TOKEN_HEADER,
+  type Topics,
+  topicOf,
+  topicsOf,
+} from './kafka.ts';
 
 const REPLAYED_HEADER = 'replayed';
-/** What a reader may take to join and to come to the end, since the last message. */
+/** The longest that a reader may take to join and, after each message, to receive the next one. */
 const SILENCE_MS_MAX = 30_000;
-
-export interface QuarantineTopic {
-  /** Oldest first; of a batch that is there several times the newest. */
-  list(): Promise<Quarantined[]>;
-  /** Puts batches back into the topic of their kind, where enrichers find them; resolves with those that were not there. */
-  replay(tokens: readonly string[]): Promise<string[]>;
-}
 
 interface Held extends Quarantined {
   readonly offset: string;
 }
 
-export function createQuarantineTopic(config: KafkaConfiguration, kafka: Kafka): QuarantineTopic {
-  const topics = topicsOf(config);
+type Take = (message: KafkaMessage) => Promise<void> | void;
 
-  /** Every message up to the end that the topic has now. */
-  async function read(take: (message: KafkaMessage) => Promise<void> | void): Promise<void> {
-    const end = await endOf();
-    if (end === 0n) return;
-    const consumer = kafka.consumer({ groupId: `${config.kafkaGroup}-quarantine-${randomUUID()}` });
-    let timer: NodeJS.Timeout | undefined;
+export class QuarantineTopic {
+  readonly #config: KafkaConfiguration;
+  readonly #kafka: Kafka;
+  readonly #topics: Topics;
+
+  constructor(config: KafkaConfiguration, kafka: Kafka) {
+    this.#config = config;
+    this.#kafka = kafka;
+    this.#topics = topicsOf(config);
+  }
+
+  /** Oldest first. A batch that is there several times is listed as its newest. */
+  async list(): Promise<Quarantined[]> {
+    return [...(await this.#held()).values()].map(({ offset: _, ...batch }) => batch);
+  }
+
+  /** Moves batches back into the topic of their kind, where enrichers find them; resolves with those that were not found. */
+  async replay(tokens: readonly string[]): Promise<string[]> {
+    const held = await this.#held();
+    const tokenAt = new Map<string, string>();
+    for (const token of tokens) {
+      const batch = parseToken(token) && held.get(token);
+      if (batch) tokenAt.set(batch.offset, token);
+    }
+    const found = new Set(tokenAt.values());
+    if (found.size > 0) await this.#replay(tokenAt);
+    return tokens.filter(token => !found.has(token));
+  }
+
+  /** `tokenAt` has the tokens by offset in the topic. */
+  async #replay(tokenAt: ReadonlyMap<string, string>): Promise<void> {
+    const producer = createProducer(this.#kafka);
+    await producer.connect();
     try {
-      await consumer.connect();
-      await consumer.subscribe({ topic: topics.quarantine, fromBeginning: true });
-      await new Promise<void>((resolve, reject) => {
-        const wait = () => {
-          clearTimeout(timer);
-          timer = setTimeout(() => reject(new Error(`nothing came for ${SILENCE_MS_MAX / 1000} s`)), SILENCE_MS_MAX);
-        };
-        wait();
-        consumer
-          .run({
-            autoCommit: false,
-            eachMessage: async ({ message }) => {
-              wait();
-              if (BigInt(message.offset) < end) await Promise.resolve(take(message)).catch(reject);
-              if (BigInt(message.offset) + 1n >= end) resolve();
-            },
-          })
-          .catch(reject);
+      await this.#read(async message => {
+        const token = tokenAt.get(message.offset);
+        if (token !== undefined) await this.#sendBack(producer, token, message);
       });
     } finally {
-      clearTimeout(timer);
-      await consumer.disconnect().catch(() => {});
+      await producer.disconnect().catch(() => {});
     }
   }
 
-  async function endOf(): Promise<bigint> {
-    const admin = kafka.admin();
-    try {
-      await admin.connect();
-      const [partition] = await admin.fetchTopicOffsets(topics.quarantine);
-      // Retention may have removed everything up to the end.
-      return partition && partition.low !== partition.high ? BigInt(partition.high) : 0n;
-    } catch (error) {
-      throw new HairpinError(
-        'KAFKA_UNREACHABLE',
-        `${topics.quarantine} at ${config.kafka.join(', ')} cannot be read: ${(error as Error).message}; check --kafka and --kafka-prefix`,
-        error,
-      );
-    } finally {
-      await admin.disconnect().catch(() => {});
-    }
+  /** Between the two sends the batch is in both topics; its token makes that harmless. */
+  async #sendBack(producer: Producer, token: string, { offset, value }: KafkaMessage): Promise<void> {
+    const { kind, collector, worker } = parseToken(token)!;
+    await producer.send({
+      ...DURABLE,
+      topic: topicOf(this.#topics, kind),
+      messages: [{ key: `${collector}.${worker}`, value, headers: { [TOKEN_HEADER]: token } }],
+    });
+    await producer.send({
+      ...DURABLE,
+      topic: this.#topics.quarantine,
+      messages: [{ value: null, headers: { [TOKEN_HEADER]: token, [REPLAYED_HEADER]: offset } }],
+    });
   }
 
-  async function held(): Promise<Map<string, Held>> {
+  /** By token; a message without one by its offset. */
+  async #held(): Promise<Map<string, Held>> {
     const batches = new Map<string, Held>();
-    await read(message => {
+    await this.#read(message => {
       const header = (name: string) => String(message.headers?.[name] ?? '');
       const token = header(TOKEN_HEADER);
       const replayed = header(REPLAYED_HEADER);
@@ -88,7 +100,7 @@ export function createQuarantineTopic(config: KafkaConfiguration, kafka: Kafka):
         if (batches.get(token)?.offset === replayed) batches.delete(token);
         return;
       }
-      // Re-inserted, so that the order is that of the newest.
+      // Deleted first, so that the order is that of the newest.
       batches.delete(token);
       batches.set(token || message.offset, {
         token,
@@ -101,41 +113,44 @@ export function createQuarantineTopic(config: KafkaConfiguration, kafka: Kafka):
     return batches;
   }
 
-  return {
-    list: async () => [...(await held()).values()].map(({ offset: _, ...batch }) => batch),
-    async replay(tokens) {
-      const batches = await held();
-      const wanted = new Map<string, string>();
-      for (const token of tokens) {
-        const batch = parseToken(token) && batches.get(token);
-        if (batch) wanted.set(batch.offset, token);
-      }
-      const missing = tokens.filter(token => ![...wanted.values()].includes(token));
-      if (wanted.size === 0) return missing;
-      const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
-      await producer.connect();
-      try {
-        await read(async ({ offset, value }) => {
-          const token = wanted.get(offset);
-          if (token === undefined) return;
-          const { kind, collector, worker } = parseToken(token)!;
-          const sent = { acks: -1, compression: kafkajs.CompressionTypes.ZSTD };
-          await producer.send({
-            ...sent,
-            topic: topicOf(topics, kind),
-            messages: [{ key: `${collector}.${worker}`, value, headers: { [TOKEN_HEADER]: token } }],
-          });
-          // Between the two it is in both places, and stored once: its token tells.
-          await producer.send({
-            ...sent,
-            topic: topics.quarantine,
-            messages: [{ value: null, headers: { [TOKEN_HEADER]: token, [REPLAYED_HEADER]: offset } }],
-          });
-        });
-      } finally {
-        await producer.disconnect().catch(() => {});
-      }
-      return missing;
-    },
-  };
+  /** Every message up to the end that the topic has now. */
+  async #read(take: Take): Promise<void> {
+    const end = await endOfTopic(this.#kafka, this.#config, this.#topics.quarantine);
+    if (end === 0n) return;
+    const consumer = this.#kafka.consumer({ groupId: `${this.#config.kafkaGroup}-quarantine-${randomUUID()}` });
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topic: this.#topics.quarantine, fromBeginning: true });
+      await readUntil(consumer, end, take);
+    } finally {
+      await consumer.disconnect().catch(() => {});
+    }
+  }
+}
+
+/** Rejects when nothing comes for too long. */
+async function readUntil(consumer: Consumer, end: bigint, take: Take): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const wait = () => {
+        clearTimeout(timer);
+        const late = `the topic delivered nothing for ${SILENCE_MS_MAX / 1000} s`;
+        timer = setTimeout(() => reject(new Error(late)), SILENCE_MS_MAX);
+      };
+      wait();
+      consumer
+        .run({
+          autoCommit: false,
+          eachMessage: async ({ message }) => {
+            wait();
+            if (BigInt(message.offset) < end) await Promise.resolve(take(message)).catch(reject);
+            if (BigInt(message.offset) + 1n >= end) resolve();
+          },
+        })
+        .catch(reject);
+    });
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,5 +1,5 @@
 // Halves of a batch that is too large for a topic. The same batch always gives the same halves under the same names, so
-// that one that is halved again after a crash is known to the enricher.
+// that the enricher recognises the halves of a batch that is halved again after a crash.
 
 import { decodeArrow, encodeArrow } from '../../schemas/arrow.ts';
 import { arrayOf, type Batch, type BatchIdentity, type BatchKind, createBatch } from '../../schemas/batch.ts';
@@ -23,7 +23,7 @@ const LISTS: Readonly<Record<Exclude<BatchKind, 'facts'>, readonly Column[]>> = 
   interfaces: INTERFACE_COLUMNS,
 };
 
-/** Two parts, or none when there is a single row. */
+/** Two parts, or none when the batch has a single row. */
 export function splitBatch(identity: BatchIdentity, arrow: Uint8Array): readonly BatchPart[] {
   const { kind, part = '' } = identity;
   if (part.length >= PART_DIGITS_MAX) return [];

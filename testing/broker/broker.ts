@@ -9,7 +9,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { onPath, requireTool } from '../../../testing/requirements.ts';
+import { onPath, requireTool } from '../requirements.ts';
 
 const ARCHIVES = join(tmpdir(), 'hairpin-kafka-4.1.1');
 const CLUSTER_ID = 'AAAAAAAAQACAAAAAAAAAAA';

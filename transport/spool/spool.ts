@@ -1,12 +1,13 @@
-// The spool: the carrier inside one machine, a folder with a file per batch. The sink lives in the collector's encoder
+// The spool is the carrier within one machine: a folder with a file per batch. The sink lives in the collector's encoder
 // thread and the source in the enricher's thread; they share the folder and the count of bytes in it. A batch is on disk
-// before it is announced and goes when it is acknowledged. Survives the death of processes; with `durable` loss of power.
+// before it is announced, and its file is removed when it is acknowledged. The spool survives crashes of processes, and
+// with `durable` loss of power.
 
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseToken } from '../schemas/batch.ts';
-import { type CounterSpec, type CounterSpecs, type Counters, openCounters } from '../service/counters.ts';
-import { BATCH_SUFFIX } from './batch-file.ts';
+import { parseToken } from '../../schemas/batch.ts';
+import { type CounterSpec, type CounterSpecs, type Counters, openCounters } from '../../service/counters.ts';
+import { BATCH_SUFFIX } from '../batch-file.ts';
 
 export const TEMPORARY_SUFFIX = '.tmp';
 
@@ -38,23 +39,27 @@ export const SPOOL_SOURCE_COUNTERS = {
   replayed: { name: 'spool_batches_replayed_total', help: 'batches found in the spool at start' },
   'quarantined checksum': {
     name: 'quarantine_batches_total',
-    help: 'batches put aside',
+    help: 'batches moved to quarantine',
     labels: { reason: 'checksum' },
   },
-  'quarantined format': { name: 'quarantine_batches_total', help: 'batches put aside', labels: { reason: 'format' } },
+  'quarantined format': {
+    name: 'quarantine_batches_total',
+    help: 'batches moved to quarantine',
+    labels: { reason: 'format' },
+  },
   'quarantined header-version': {
     name: 'quarantine_batches_total',
-    help: 'batches put aside',
+    help: 'batches moved to quarantine',
     labels: { reason: 'header-version' },
   },
   'quarantined rejected': {
     name: 'quarantine_batches_total',
-    help: 'batches put aside',
+    help: 'batches moved to quarantine',
     labels: { reason: 'rejected' },
   },
   quarantineDropped: {
     name: 'quarantine_batches_dropped_total',
-    help: 'batches lost because quarantine was at its bound',
+    help: 'batches dropped because quarantine was at its bound',
   },
   quarantineFailed: {
     name: 'quarantine_failures_total',
@@ -66,16 +71,16 @@ export const SPOOL_SOURCE_COUNTERS = {
 const SPOOL_START_COUNTERS = {
   temporaryRemoved: {
     name: 'spool_temporary_files_removed_total',
-    help: 'half-written files of a process that died, removed at start',
+    help: 'half-written files of a crashed process, removed at start',
   },
-  strangers: { name: 'spool_unknown_files', help: 'files in the spool that are no batch; they are left alone' },
+  strangers: { name: 'spool_unknown_files', help: 'files in the spool that are no batches; they are left unchanged' },
 } as const satisfies Record<string, CounterSpec>;
 
 const SPOOL_GAUGES = {
   bytesHeld: { name: 'spool_bytes', help: 'bytes in the spool' },
 } as const satisfies Record<string, CounterSpec>;
 
-/** What sink and source need; may be handed to a thread. */
+/** The settings of sink and source; they can be posted to a thread. */
 export interface SpoolSettings {
   readonly folder: string;
   readonly quarantine: string;
@@ -95,7 +100,7 @@ export interface OpenedSpool {
   readonly counters: readonly Counters<CounterSpecs>[];
 }
 
-/** Looks at what an earlier process left: half-written files go, the bytes of whole ones count. */
+/** Reads what an earlier process left: half-written files are removed, the bytes of whole ones are counted. */
 export function openSpool(options: SpoolOptions): OpenedSpool {
   const start = openCounters(SPOOL_START_COUNTERS);
   const sink = openCounters(SPOOL_SINK_COUNTERS);

@@ -14,14 +14,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type BatchIdentity, tokenOf } from '../schemas/batch.ts';
-import { openCounters } from '../service/counters.ts';
-import { requireTool } from '../testing/requirements.ts';
-import { HEADER_BYTES } from './batch-file.ts';
-import { createQuarantine } from './quarantine.ts';
+import { type BatchIdentity, tokenOf } from '../../schemas/batch.ts';
+import { openCounters } from '../../service/counters.ts';
+import { requireTool } from '../../testing/requirements.ts';
+import { HEADER_BYTES } from '../batch-file.ts';
+import { QuarantineFolder } from './quarantine.ts';
+import { SpoolSink } from './sink.ts';
+import { SpoolSource } from './source.ts';
 import { openSpool, SPOOL_SINK_COUNTERS, SPOOL_SOURCE_COUNTERS } from './spool.ts';
-import { createSpoolSink } from './spool-sink.ts';
-import { createSpoolSource } from './spool-source.ts';
 
 let root: string;
 beforeEach(() => {
@@ -48,11 +48,11 @@ function open(options: { bytesMax?: number; quarantineBytesMax?: number; folder?
     quarantineBytesMax: options.quarantineBytesMax ?? 1 << 20,
     durable: false,
   });
-  const source = createSpoolSource(settings);
+  const source = new SpoolSource(settings);
   return {
     settings,
     source,
-    sink: createSpoolSink({ ...settings, onStored: token => source.announce(token) }),
+    sink: new SpoolSink({ ...settings, onStored: token => source.announce(token) }),
     sinkCounters: openCounters(SPOOL_SINK_COUNTERS, settings.sinkCounters),
     sourceCounters: openCounters(SPOOL_SOURCE_COUNTERS, settings.sourceCounters),
     held: () => Number(new BigInt64Array(settings.usage)[0]),
@@ -158,7 +158,7 @@ describe('bounds', () => {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk], { stdio: 'ignore' });
       mounted = true;
     } catch {
-      // Told below.
+      // requireTool reports it below.
     }
     if (!requireTool('mount', mounted, 'a small file system cannot be mounted here')) return;
     try {
@@ -175,7 +175,7 @@ describe('bounds', () => {
     }
   });
 
-  test('the bytes held are told while nobody reads', () => {
+  test('the bytes held are reported while nobody reads', () => {
     const { settings, counters } = openSpool({
       folder: join(root, 'spool'),
       quarantine: join(root, 'quarantine'),
@@ -183,7 +183,7 @@ describe('bounds', () => {
       quarantineBytesMax: 0,
       durable: true,
     });
-    createSpoolSink(settings).put(identity(0), payload(100));
+    new SpoolSink(settings).put(identity(0), payload(100));
     const gauge = counters.find(set => 'bytesHeld' in set.specs)!;
     expect(gauge.get('bytesHeld')).toBe(HEADER_BYTES + 100);
   });
@@ -210,7 +210,7 @@ describe('bounds', () => {
 
   test('quarantine keeps the newest within its bound', () => {
     const { sink } = open();
-    const quarantine = createQuarantine({
+    const quarantine = new QuarantineFolder({
       folder: join(root, 'quarantine'),
       spoolFolder: join(root, 'spool'),
       bytesMax: 2 * (HEADER_BYTES + 10),
@@ -270,7 +270,7 @@ describe('damage', () => {
   });
 
   test('a reason file may hold anything', () => {
-    const quarantine = createQuarantine({
+    const quarantine = new QuarantineFolder({
       folder: join(root, 'quarantine'),
       bytesMax: 1 << 20,
       spoolFolder: join(root, 'spool'),
@@ -298,7 +298,7 @@ describe('damage', () => {
     expect(delivery.identity.sequence).toBe(1);
     expect(sourceCounters.get('quarantined format')).toBe(1);
     delivery.quarantine('ClickHouse will not have it');
-    const quarantine = createQuarantine({
+    const quarantine = new QuarantineFolder({
       folder: join(root, 'quarantine'),
       spoolFolder: join(root, 'spool'),
       bytesMax: 1 << 20,
