@@ -1,12 +1,12 @@
 // A client that tries again what fails because ClickHouse is away or busy, for work whose every statement may be repeated.
 
-import { setTimeout as sleep } from 'node:timers/promises';
+import { retry } from '../service/retry.ts';
 import type { ClickHouse } from './client.ts';
 import { type ArrowInsert, type QueryParams, type RowInsert, StorageError } from './storage.ts';
 
 /** How long a statement is tried; then its failure is thrown. */
 const RETRY_MS_MAX = 60_000;
-const RETRY_PAUSE_MS = 500;
+const PAUSES = { pauseMsMin: 500, pauseMsMax: 500 };
 /** UNKNOWN_TABLE: another process has taken over, or a rename succeeded and its answer was lost. A retry changes neither. */
 const UNKNOWN_TABLE = 60;
 
@@ -28,19 +28,19 @@ export class RetryingStorage implements ClickHouse {
   }
 
   select<T>(sql: string, params?: QueryParams): Promise<T[]> {
-    return retry(() => this.#inner.select<T>(sql, params));
+    return patiently(() => this.#inner.select<T>(sql, params));
   }
 
   selectArrow(sql: string, params?: QueryParams): Promise<Uint8Array> {
-    return retry(() => this.#inner.selectArrow(sql, params));
+    return patiently(() => this.#inner.selectArrow(sql, params));
   }
 
   command(sql: string, params?: QueryParams, token?: string): Promise<void> {
-    return retry(() => this.#inner.command(sql, params, token));
+    return patiently(() => this.#inner.command(sql, params, token));
   }
 
   insert(insert: RowInsert | ArrowInsert): Promise<void> {
-    return retry(() => this.#inner.insert(insert));
+    return patiently(() => this.#inner.insert(insert));
   }
 
   connect(database: string): ClickHouse {
@@ -52,16 +52,12 @@ export class RetryingStorage implements ClickHouse {
   }
 }
 
-async function retry<T>(attempt: () => Promise<T>): Promise<T> {
+function patiently<T>(attempt: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + RETRY_MS_MAX;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!isWorthRetrying(error) || performance.now() > deadline) throw error;
-      await sleep(RETRY_PAUSE_MS);
-    }
-  }
+  const onFailure = (error: unknown) => {
+    if (!isWorthRetrying(error) || performance.now() > deadline) throw error;
+  };
+  return retry(attempt, { pauses: PAUSES, onFailure });
 }
 
 function isWorthRetrying(error: unknown): boolean {

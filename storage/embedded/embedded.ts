@@ -13,14 +13,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../../service/log.ts';
+import { Backoff, type Failure, retry } from '../../service/retry.ts';
 import { HOST, serverConfiguration, type User, usersConfiguration } from './configuration.ts';
 import { revokeTokens } from './deduplication-log.ts';
 import { checkFolder, freePort, untilAnswering } from './readiness.ts';
 
 const PROGRAM = fileURLToPath(new URL('./embedded-server.ts', import.meta.url));
 const STOP_MS_MAX = 15_000;
-const RESTART_PAUSE_MS_MIN = 100;
-const RESTART_PAUSE_MS_MAX = 30_000;
+const RESTART_PAUSES = { pauseMsMin: 100, pauseMsMax: 30_000 };
 /** A server that ran for this long is restarted with the shortest pause. */
 const STEADY_MS = 60_000;
 
@@ -59,10 +59,9 @@ export class EmbeddedServer {
   readonly #reader: User;
   #port: number;
   #child: ChildProcess | undefined;
-  #isStopping = false;
   #restarts = 0;
-  #pauseMs = RESTART_PAUSE_MS_MIN;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #stopping = new AbortController();
+  readonly #backoff = new Backoff(RESTART_PAUSES);
 
   constructor({ folder, port, log, cluster }: EmbeddedOptions) {
     const newPassword = () => cluster?.password ?? randomBytes(24).toString('hex');
@@ -89,8 +88,7 @@ export class EmbeddedServer {
   }
 
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    clearTimeout(this.#timer);
+    this.#stopping.abort();
     if (this.#child) await end(this.#child);
   }
 
@@ -157,32 +155,32 @@ export class EmbeddedServer {
   #restartAfterCrash(child: ChildProcess): void {
     const startedAt = performance.now();
     child.once('exit', (code, signal) => {
-      if (this.#isStopping) return;
-      if (performance.now() - startedAt > STEADY_MS) this.#pauseMs = RESTART_PAUSE_MS_MIN;
+      if (this.#stopping.signal.aborted) return;
+      if (performance.now() - startedAt > STEADY_MS) this.#backoff.reset();
       this.#log.error(
-        { code, signal, pauseMs: this.#pauseMs },
+        { code, signal, pauseMs: this.#backoff.nextMs },
         'the embedded ClickHouse crashed and is restarted; see docs/TROUBLESHOOTING.md, "ClickHouse dies"',
       );
-      this.#restartLater();
+      void this.#restart();
     });
   }
 
-  #restartLater(): void {
-    this.#timer = setTimeout(() => {
+  #restart(): Promise<void> {
+    const relaunch = async () => {
       this.#restarts++;
-      this.#launch().then(
-        () => this.#log.info({ restarts: this.#restarts }, 'the embedded ClickHouse answers again'),
-        error => {
-          if (this.#isStopping) return;
-          this.#log.error(
-            { err: error, pauseMs: this.#pauseMs },
-            'the embedded ClickHouse did not restart; the next try follows',
-          );
-          this.#restartLater();
-        },
-      );
-    }, this.#pauseMs);
-    this.#pauseMs = Math.min(2 * this.#pauseMs, RESTART_PAUSE_MS_MAX);
+      await this.#launch();
+      this.#log.info({ restarts: this.#restarts }, 'the embedded ClickHouse answers again');
+    };
+    const onFailure = (error: unknown, { pauseMs }: Failure) => {
+      if (this.#stopping.signal.aborted) return;
+      this.#log.error({ err: error, pauseMs }, 'the embedded ClickHouse did not restart; the next try follows');
+    };
+    return retry(relaunch, {
+      pauses: this.#backoff,
+      pauseFirst: true,
+      signal: this.#stopping.signal,
+      onFailure,
+    });
   }
 }
 
