@@ -3,9 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { RATE_SOURCES } from '../schemas/codes.ts';
-import { CONFIGURATION_KEYS, flagOf } from '../schemas/configuration.ts';
+import { flagOf } from '../service/configuration.ts';
 import type { CounterSpec } from '../service/counters.ts';
 import { METRIC_PREFIX } from '../service/metrics.ts';
+import { COLLECTOR_SERVICE } from './configuration.ts';
 import * as counters from './counters.ts';
 import { FAULTS } from './decode/faults.ts';
 
@@ -69,7 +70,7 @@ describe('docs/COLLECTOR.md', () => {
   test('names no flag that is not there, and every one of IPFIX over TCP and TLS and of mirrors', () => {
     const decodeCommand = readFileSync(new URL('../commands/decode.ts', import.meta.url), 'utf8');
     const ofDecode = [...decodeCommand.matchAll(/^ {2}(--[a-z-]+) /gm)].map(([, flag]) => flag!);
-    const flags = [...CONFIGURATION_KEYS.map(flagOf), ...ofDecode];
+    const flags = [...Object.keys(COLLECTOR_SERVICE.keys).map(flagOf), ...ofDecode];
     const named = [...text.matchAll(/`(--[a-z-]+)/g)].map(([, flag]) => flag!);
     expect(named.filter(flag => !flags.includes(flag))).toEqual([]);
     expect(flags.filter(flag => /^--(ipfix|mirror)-/.test(flag) && !text.includes(flag))).toEqual([]);

@@ -6,11 +6,11 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { Configuration } from '../schemas/configuration.ts';
 import { type CounterSpecs, type Counters, openCounters } from '../service/counters.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
+import type { CollectorConfiguration } from './configuration.ts';
 import { ENCODER_COUNTERS, FAULT_COUNTERS, SOCKET_COUNTERS, STREAM_COUNTERS, WORKER_COUNTERS } from './counters.ts';
 import type { Change } from './decode/exporters/template-store.ts';
 import type { MappedElement } from './decode/templated/elements.ts';
@@ -72,7 +72,7 @@ interface RunningWorker {
 }
 
 export function createCollector(
-  configuration: Configuration,
+  configuration: CollectorConfiguration,
   { log, metrics, spool, announce, journalFolder }: CollectorDependencies,
 ): Collector {
   const encoderCounters = openCounters(ENCODER_COUNTERS);
@@ -274,7 +274,7 @@ function firstMessage(thread: Worker): Promise<WorkerMessage> {
 }
 
 /** The worker reads them again: here they are refused before anything runs. */
-function checkCredentials(configuration: Configuration, log: Log): void {
+function checkCredentials(configuration: CollectorConfiguration, log: Log): void {
   if (readCredentials(configuration).ca === undefined)
     log.warn('IPFIX over TLS takes every exporter that can reach the port: --ipfix-tls-ca asks for certificates');
 }
@@ -283,7 +283,7 @@ const PORT_FLAGS: Readonly<Record<Transport, string>> = { UDP: '--udp', TCP: '--
 
 function portError(
   { code, transport, port, message }: Extract<WorkerMessage, { type: 'failed' }>,
-  { udpHost, mirrorUdp }: Configuration,
+  { udpHost, mirrorUdp }: CollectorConfiguration,
 ): HairpinError {
   const what =
     code === 'EADDRINUSE'
@@ -299,7 +299,7 @@ function portError(
 }
 
 /** SO_REUSEPORT would share a port with another Hairpin in silence: bind each port once without it first. */
-async function probe(configuration: Configuration): Promise<void> {
+async function probe(configuration: CollectorConfiguration): Promise<void> {
   for (const port of [...configuration.udp, ...configuration.mirrorUdp]) {
     const socket = createSocket(configuration.udpHost.includes(':') ? 'udp6' : 'udp4');
     await new Promise<void>((resolve, reject) => {

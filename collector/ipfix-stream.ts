@@ -8,10 +8,10 @@
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createSecureServer, type Server as SecureServer, type TLSSocket } from 'node:tls';
-import type { Configuration } from '../schemas/configuration.ts';
 import type { Counters } from '../service/counters.ts';
 import type { Log } from '../service/log.ts';
 import { createAddressLog } from './address-log.ts';
+import type { CollectorConfiguration } from './configuration.ts';
 import type { STREAM_COUNTERS } from './counters.ts';
 import { connectionPort } from './decode/exporters/exporters.ts';
 import { MessageCutter } from './message-cutter.ts';
@@ -62,7 +62,7 @@ interface Connection {
 }
 
 export function createIpfixStreams(
-  configuration: Configuration,
+  configuration: CollectorConfiguration,
   { log, counters, hasRoom, gate, decode, ended }: IpfixStreamDependencies,
 ): IpfixStreams {
   const { ipfixTcp, ipfixTls, ipfixConnectionsMax, ipfixIdleMsMax, udpHost } = configuration;

@@ -14,10 +14,11 @@ import { tableFromIPC } from 'apache-arrow';
 import { afterAll, describe, expect, test } from 'vitest';
 import { pcapOf } from '../benchmarks/pcap-writer.ts';
 import { netflow5, record5 } from '../collector/decode/testdata.ts';
-import { CONFIGURATION_KEYS, flagOf } from '../schemas/configuration.ts';
 import { DocumentError } from '../schemas/documents.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
+import { flagOf } from '../service/configuration.ts';
 import { numberFlag, parseCommand } from './command-line.ts';
+import { START_SERVICE } from './configurations.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
 const COMMANDS = [
@@ -93,7 +94,8 @@ describe.concurrent('hairpin', () => {
     const { status, out, err } = await hairpin(command, '--help');
     expect([status, err]).toEqual([0, '']);
     expect(out).toMatch(new RegExp(`^hairpin ${command} .+\n\n {0,2}[A-Za-z]`));
-    if (command === 'start') for (const key of CONFIGURATION_KEYS) expect(out).toContain(`\n  ${flagOf(key)} `);
+    if (command === 'start')
+      for (const key of Object.keys(START_SERVICE.keys)) expect(out).toContain(`\n  ${flagOf(key)} `);
   });
 
   test.each([

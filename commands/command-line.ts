@@ -19,7 +19,7 @@ export function parseCommand(args: readonly string[], options: ParseArgsOptionsC
     });
     if (!values['help']) return { values, positionals };
   } catch (error) {
-    throw usageError((error as Error).message, help);
+    throw usageError(`${(error as Error).message}; --help lists what is known`, help);
   }
   process.stdout.write(help);
   return { values: undefined, positionals: [] };

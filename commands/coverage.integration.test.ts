@@ -4,10 +4,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Advisor, createAdvisor } from '../enricher/advisor.ts';
 import type { MatrixAnswer } from '../query-api/answers.ts';
 import { createQueryApi, type QueryApi } from '../query-api/app.ts';
+import { QUERY_API_SERVICE } from '../query-api/configuration.ts';
 import type { CoverageAnswer } from '../query-api/coverage-answer.ts';
 import { encodeExporters, encodeFlows, flow } from '../query-api/testdata.ts';
 import { PROTOCOL } from '../schemas/codes.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import { hashedKey, keyToBigint } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
@@ -58,7 +58,7 @@ const arrived = sent.filter((_, i) => (Math.imul(i, 2_654_435_761) >>> 0) % 20 !
 beforeAll(async () => {
   server = await startTestServer();
   storage = server.connect('coverage');
-  const config = loadConfiguration({});
+  const config = QUERY_API_SERVICE.load();
   await migrate(storage, config);
   const document = (kind: 'inventory' | 'exporters', recordedAtMs: number, body: object, asOfMs = 0) =>
     storage.insertDocument({ kind, recordedAtMs, asOfMs, source: 'test', body: JSON.stringify(body) });
@@ -232,7 +232,7 @@ test('a port counts in frames what its interface counts, within five percent', a
 
 test('without an inventory coverage is null, and a question for one host is refused in words', async () => {
   const empty = server.connect('empty');
-  const config = loadConfiguration({});
+  const config = QUERY_API_SERVICE.load();
   await migrate(empty, config);
   const log = createLog('test', 'error');
   const other = createAdvisor(

@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ENRICHER_SERVICE } from '../enricher/configuration.ts';
 import { encodeFlows, flow } from '../query-api/testdata.ts';
 import { encodeArrow } from '../schemas/arrow.ts';
 import { createBatch, tokenOf } from '../schemas/batch.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { migrate } from '../storage/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
@@ -80,7 +80,7 @@ afterAll(async () => {
 
 async function prepared(database: string): Promise<ClickHouse> {
   const storage = house.connect(database);
-  await migrate(storage, loadConfiguration({}));
+  await migrate(storage, ENRICHER_SERVICE.load());
   await storage.command(`ALTER TABLE flows ADD CONSTRAINT wanted CHECK bytes != ${UNWANTED}`);
   return storage;
 }
@@ -169,7 +169,7 @@ describe.runIf(kafkaPresent())('in Kafka', () => {
   test('its partition goes on', async () => {
     const storage = await prepared('poison_kafka');
     const flags = { kafka: kafka.brokers.join(','), 'kafka-partitions': '1' };
-    const configuration = loadConfiguration({ flags });
+    const configuration = ENRICHER_SERVICE.load({ flags });
     const client = createKafka(configuration, 'test', pino({ level: 'silent' }));
     await prepareTopics(client, configuration);
     const producer = client.producer();

@@ -2,14 +2,22 @@
 // in Kafka's topic.
 
 import { join, resolve } from 'node:path';
-import { configurationHelp, parseFlags } from '../schemas/configuration.ts';
+import { ServiceSchema } from '../service/configuration.ts';
 import { openDataFolder } from '../service/data-folder.ts';
 import { createLog } from '../service/log.ts';
+import { PROCESS_KEYS } from '../service/process-keys.ts';
+import { KAFKA_CLIENT_KEYS, KAFKA_GROUP_KEYS } from '../transport/kafka/configuration.ts';
 import { createKafka } from '../transport/kafka/kafka.ts';
 import { createQuarantineTopic } from '../transport/kafka/quarantine-topic.ts';
 import { createQuarantine, type Quarantined } from '../transport/quarantine.ts';
 import { usageError } from './command-line.ts';
-import { configurationOf } from './start.ts';
+import { readConfiguration } from './configurations.ts';
+
+const QUARANTINE = new ServiceSchema('quarantine', {
+  data: PROCESS_KEYS.data,
+  ...KAFKA_CLIENT_KEYS,
+  ...KAFKA_GROUP_KEYS,
+});
 
 const HELP = `hairpin quarantine list|replay [TOKEN...] [--data DIR | --kafka HOST:PORT,...]
 
@@ -17,7 +25,7 @@ Batches that ClickHouse would never take lie in DIR/quarantine or, between sever
 with its reason. \`replay\` puts the named ones, or all of them, back. From the folder they go into the spool: that needs
 Hairpin stopped, and the next start stores them. From the topic they go to the enricher that has their partition, at once.
 
-${configurationHelp()}
+${QUARANTINE.help()}
 `;
 
 interface Place {
@@ -29,12 +37,13 @@ interface Place {
 }
 
 export async function quarantine(args: readonly string[]): Promise<number> {
-  const configuration = configurationOf(args, HELP);
-  if (!configuration) return 0;
-  const { values, positionals } = parseFlags(args);
+  // Environment and hairpin.yaml are those of the service beside it.
+  const read = readConfiguration(QUARANTINE, args, HELP, { borrowed: true, takesArguments: true });
+  if (!read) return 0;
+  const { configuration, positionals } = read;
   const [action, ...tokens] = positionals;
   const place =
-    configuration.kafka.length > 0 && !Object.hasOwn(values, 'data')
+    configuration.kafka.length > 0 && !read.isFlag('data')
       ? topicPlace(
           createQuarantineTopic(
             configuration,

@@ -1,40 +1,21 @@
 // `hairpin start`
 
-import { existsSync } from 'node:fs';
-import { type Configuration, configurationHelp, loadConfiguration, parseFlags } from '../schemas/configuration.ts';
 import { stopSignal } from '../service/lifecycle.ts';
 import { type AllInOne, startAllInOne } from './all-in-one.ts';
-
-const CONFIGURATION_FILE = 'hairpin.yaml';
+import { readConfiguration, START_SERVICE } from './configurations.ts';
 
 const HELP = `hairpin start [--config FILE] [flags]
 
 Receives NetFlow v5 and v9, IPFIX and sFlow v5, maps addresses to VMs and applications, counts every byte once, stores it
-and answers at http://127.0.0.1:8080/. Without --config, ${CONFIGURATION_FILE} of the working folder is read if it is there.
+and answers at http://127.0.0.1:8080/. Without --config, hairpin.yaml of the working folder is read if it is there.
 
-${configurationHelp()}
+${START_SERVICE.help()}
 `;
 
-/** The configuration of a command that takes its flags; undefined when help was asked for and has been printed. */
-export function configurationOf(args: readonly string[], help: string): Configuration | undefined {
-  const { values } = parseFlags(args);
-  if (values['help']) {
-    process.stdout.write(help);
-    return undefined;
-  }
-  const file =
-    typeof values['config'] === 'string'
-      ? values['config']
-      : existsSync(CONFIGURATION_FILE)
-        ? CONFIGURATION_FILE
-        : undefined;
-  return loadConfiguration({ flags: values, environment: process.env, ...(file !== undefined && { file }) });
-}
-
 export async function start(args: readonly string[]): Promise<number> {
-  const configuration = configurationOf(args, HELP);
-  if (!configuration) return 0;
-  const running = await startAllInOne(configuration);
+  const read = readConfiguration(START_SERVICE, args, HELP);
+  if (!read) return 0;
+  const running = await startAllInOne(read.configuration);
   process.stderr.write(banner(running));
   await untilStopped(running);
   return 0;

@@ -8,7 +8,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeArrow, encodePieces } from '../schemas/arrow.ts';
 import { type BatchKind, tokenOf } from '../schemas/batch.ts';
 import type { Column } from '../schemas/columns.ts';
-import type { Configuration } from '../schemas/configuration.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { decodeFacts } from '../schemas/fact-batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
@@ -19,6 +18,7 @@ import { createThrottle, type Log } from '../service/log.ts';
 import { DAY_MS, dayOf } from '../storage/staging.ts';
 import type { NodeName, Storage, StoredFact } from '../storage/storage.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
+import type { EnricherThreadConfiguration } from './configuration.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
 import { createEnrichment, type FlowBatch, type MendedBatch } from './enrich.ts';
 import { createLocalFeed, type KnowledgeFeed } from './knowledge/feed.ts';
@@ -51,8 +51,8 @@ const MOVES_EXPIRE_MS = 60_000;
 const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === 'decoded').map(column => column.name));
 
 export type EnricherConfiguration = KeeperConfiguration &
-  Pick<Configuration, 'insertsMax' | 'spanMsMax' | 'skewMsMax'> &
-  Partial<Pick<Configuration, 'ephemeralPorts'>>;
+  Pick<EnricherThreadConfiguration, 'insertsMax' | 'spanMsMax' | 'skewMsMax'> &
+  Partial<Pick<EnricherThreadConfiguration, 'ephemeralPorts'>>;
 
 export interface EnricherDependencies {
   readonly source: BatchSource;

@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parseAddress } from '../schemas/address.ts';
 import { LOCALITY, RULE } from '../schemas/codes.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import { createLog } from '../service/log.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { standingFences } from '../storage/fence.ts';
@@ -18,6 +17,7 @@ import { createPass } from '../storage/pass.ts';
 import { recentStates, recoverFences } from '../storage/reenrichments.ts';
 import { StorageError } from '../storage/storage.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
+import { ENRICHER_SERVICE } from './configuration.ts';
 import { countBeside, eraseBeside } from './erase.ts';
 import { type ReenrichDependencies, reenrich } from './reenrich.ts';
 import type { Step } from './reenrich-day.ts';
@@ -375,7 +375,7 @@ test('what ClickHouse says of a failure repeats the address, and is neither told
 
   // The thread, and a database without tables.
   await expect(countBeside(house.connect('nothing'), VM)).rejects.toThrow();
-  const configuration = { ...loadConfiguration({}), clickhouseDatabase: 'nothing' };
+  const configuration = { ...ENRICHER_SERVICE.load({}), clickhouseDatabase: 'nothing' };
   const supervisor = createReenrichments(configuration, { storage: house.address, log });
   supervisor.start({ ...range, dryRun: false, erase: VM });
   await vi.waitFor(() => expect(supervisor.state().running).toBe(false), { timeout: 30_000 });

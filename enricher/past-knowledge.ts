@@ -1,8 +1,8 @@
 // Today's knowledge of a stretch of the past, from what ClickHouse keeps: the one place that re-enrichment gets it from.
 
 import { createHash } from 'node:crypto';
-import type { Configuration } from '../schemas/configuration.ts';
 import type { ClickHouse } from '../storage/client.ts';
+import type { EnrichmentConfiguration } from './configuration.ts';
 import { createEnrichment, type Enrichment } from './enrich.ts';
 import { loadKnowledge } from './knowledge/load.ts';
 import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from './learned-services.ts';
@@ -11,7 +11,7 @@ import { openPrivacy } from './privacy.ts';
 import { ephemeralBits } from './server-side.ts';
 
 export type PastConfiguration = Pick<
-  Configuration,
+  EnrichmentConfiguration,
   | 'spanMsMax'
   | 'skewMsMax'
   | 'ephemeralPorts'

@@ -2,10 +2,10 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { encodeArrow } from '../schemas/arrow.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import { keyToBigint } from '../schemas/keys.ts';
 import { migrate } from '../storage/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
+import { ENRICHER_SERVICE } from './configuration.ts';
 import { createEnrichment } from './enrich.ts';
 import { fixedKnowledge } from './knowledge/knowledge.ts';
 import { createNodeNames } from './node-names.ts';
@@ -96,7 +96,7 @@ test('it tells what enriching every record anew would tell', async () => {
   const [was, is] = [enriched(before, rows), enriched(after, rows)];
   was.batch.columns.weight.fill(1);
   const storage = server.connect('preview');
-  await migrate(storage, loadConfiguration({}));
+  await migrate(storage, ENRICHER_SERVICE.load({}));
   await storage.insertArrow('flows', encodeArrow(was.batch), `flows.test.0.${'0'.repeat(32)}.0`);
 
   const answer = await previewApplications(
@@ -149,7 +149,7 @@ test('of more conversations than it takes the largest are examined, and the answ
   const { batch } = enriched(documents, rows);
   batch.columns.weight.fill(1);
   const storage = server.connect('previewBound');
-  await migrate(storage, loadConfiguration({}));
+  await migrate(storage, ENRICHER_SERVICE.load({}));
   await storage.insertArrow('flows', encodeArrow(batch), `flows.test.0.${'1'.repeat(32)}.0`);
   const knowledge = fixedKnowledge(compileSnapshot(documents));
   const answer = await previewApplications(
@@ -170,7 +170,7 @@ test('unelected records count once, at the largest point of each pair', async ()
   const documents = documentsOf({ inventory });
   const { batch } = enriched(documents, rows);
   const storage = server.connect('previewUnelected');
-  await migrate(storage, loadConfiguration({}));
+  await migrate(storage, ENRICHER_SERVICE.load({}));
   await storage.insertArrow('flows', encodeArrow(batch), `flows.test.0.${'2'.repeat(32)}.0`);
   const { bytes } = await previewApplications(
     storage,

@@ -3,12 +3,12 @@
 
 import { pathToFileURL } from 'node:url';
 import { encodePieces } from '../schemas/arrow.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import { keyToBigint } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';
 import { type ClickHouse, createStorage } from '../storage/client.ts';
 import { isFenced } from '../storage/failures.ts';
 import { dayOf } from '../storage/staging.ts';
+import { ENRICHER_SERVICE } from './configuration.ts';
 import { createEnrichment } from './enrich.ts';
 import { batchKey } from './enricher.ts';
 import { fixedKnowledge } from './knowledge/knowledge.ts';
@@ -71,7 +71,7 @@ export function numbered(from: number, to: number, receivedAt: (n: number) => nu
 
 /** The configuration of a re-enrichment. */
 export const PAST: PastConfiguration = {
-  ...loadConfiguration({}),
+  ...ENRICHER_SERVICE.load({}),
   ...LIMITS,
   // The documents of these tests are of a fixed day, and hold.
   inventoryStaleMs: 1e12,

@@ -1,14 +1,14 @@
 // Re-enrichment seen from the main thread: one at a time in a thread of its own, which is there only while one runs.
 
 import { Worker } from 'node:worker_threads';
-import type { Configuration } from '../schemas/configuration.ts';
+import type { ReenrichmentConfiguration } from '../analysis/configuration.ts';
 import type { Log } from '../service/log.ts';
 import type { ErasedBeside } from './erase.ts';
 import type { StorageAddress } from './messages.ts';
 import type { DayReport, ReenrichRequest } from './reenrich.ts';
 
 export interface ReenrichData {
-  readonly configuration: Configuration;
+  readonly configuration: ReenrichmentConfiguration;
   readonly storage: StorageAddress;
   readonly request: ReenrichRequest;
 }
@@ -37,7 +37,7 @@ export interface ReenrichmentSupervisor {
 }
 
 export function createReenrichments(
-  configuration: Configuration,
+  configuration: ReenrichmentConfiguration,
   { storage, log }: { readonly storage: StorageAddress; readonly log: Log },
 ): ReenrichmentSupervisor {
   let worker: Worker | undefined;

@@ -2,12 +2,12 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseAddress } from '../schemas/address.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
 import { migrate } from '../storage/migrate.ts';
 import type { ServiceSeen } from '../storage/storage.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
+import { ENRICHER_SERVICE } from './configuration.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { createLearnedServices } from './learned-services.ts';
 import { ephemeralBits } from './server-side.ts';
@@ -37,7 +37,7 @@ const seen = (fields: Partial<ServiceSeen>): ServiceSeen => ({
 
 async function connect(database: string) {
   const storage = server.connect(database);
-  await migrate(storage, loadConfiguration({}));
+  await migrate(storage, ENRICHER_SERVICE.load({}));
   const enricher = () => {
     const services = createLearnedServices({ ephemeral: ephemeralBits() });
     const exchange = createServicesExchange({

@@ -2,13 +2,14 @@
 // acknowledged stays in the spool and is taken up by the next thread.
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { Configuration } from '../schemas/configuration.ts';
 import { type CounterSpec, type Counters, openCounters } from '../service/counters.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
+import type { KafkaSourceConfiguration } from '../transport/kafka/configuration.ts';
 import { KAFKA_SOURCE_COUNTERS } from '../transport/kafka/kafka-source.ts';
 import type { SpoolSettings } from '../transport/spool.ts';
+import type { EnricherThreadConfiguration } from './configuration.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import type { EnricherData, EnricherMessage, StorageAddress } from './messages.ts';
 import { openPrivacy } from './privacy.ts';
@@ -34,7 +35,9 @@ export interface SupervisorDependencies {
   readonly metrics: Metrics;
   readonly storage: StorageAddress;
   /** The spool, and the port where tokens of stored batches arrive; or Kafka. */
-  readonly carrier: { readonly spool: SpoolSettings; readonly announced: MessagePort } | 'kafka';
+  readonly carrier:
+    | { readonly spool: SpoolSettings; readonly announced: MessagePort }
+    | { readonly kafka: KafkaSourceConfiguration };
   /** First pause before a restart; doubled after each one that fails. */
   readonly restartMsMin?: number;
   /** What the thread runs. */
@@ -42,11 +45,11 @@ export interface SupervisorDependencies {
 }
 
 export function createEnricherSupervisor(
-  configuration: Configuration,
+  configuration: EnricherThreadConfiguration,
   dependencies: SupervisorDependencies,
 ): EnricherSupervisor {
   const { log, metrics, storage, carrier } = dependencies;
-  const announced = carrier === 'kafka' ? undefined : carrier.announced;
+  const announced = 'kafka' in carrier ? undefined : carrier.announced;
   const { restartMsMin = RESTART_MS_MIN, program = new URL('./enricher-thread.ts', import.meta.url) } = dependencies;
   const counters = openCounters(ENRICHER_COUNTERS);
   const own = openCounters(SUPERVISOR_COUNTERS);
@@ -66,10 +69,13 @@ export function createEnricherSupervisor(
       configuration,
       storage,
       counters: counters.buffer,
-      carrier: carrier === 'kafka' ? { kafka: kafka.buffer } : { spool: carrier.spool, announced: port1 },
+      carrier:
+        'kafka' in carrier
+          ? { kafka: carrier.kafka, counters: kafka.buffer }
+          : { spool: carrier.spool, announced: port1 },
       restarted,
     };
-    const worker = new Worker(program, { workerData: data, transferList: carrier === 'kafka' ? [] : [port1] });
+    const worker = new Worker(program, { workerData: data, transferList: 'kafka' in carrier ? [] : [port1] });
     thread = worker;
     relay = port2;
     worker.on('error', error => log.error({ err: error }, 'enricher died'));
@@ -111,7 +117,7 @@ export function createEnricherSupervisor(
       openPrivacy(configuration);
       metrics.register(counters);
       metrics.register(own);
-      if (carrier === 'kafka') metrics.register(kafka);
+      if ('kafka' in carrier) metrics.register(kafka);
       await launch(false);
     },
     async stop() {

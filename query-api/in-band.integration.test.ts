@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { COLLECTOR_SERVICE } from '../collector/configuration.ts';
 import { Decoder } from '../collector/decode/decoder.ts';
 import type { FlowBatch as DecodedBatch } from '../collector/decode/flow-batch.ts';
 import {
@@ -32,7 +33,6 @@ import { createFakeSource, createSignal } from '../enricher/fakes.ts';
 import { LIMITS } from '../enricher/testdata.ts';
 import { encodeArrow } from '../schemas/arrow.ts';
 import { createBatch } from '../schemas/batch.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import { encodeFacts } from '../schemas/fact-batch.ts';
 import { FACT_LIFE_MS } from '../schemas/facts.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
@@ -43,9 +43,10 @@ import { migrate } from '../storage/migrate.ts';
 import { startTestServer, type TestServer } from '../storage/testdata.ts';
 import type { ExportersAnswer, FlowsAnswer, MatrixAnswer } from './answers.ts';
 import { createQueryApi } from './app.ts';
+import { QUERY_API_SERVICE } from './configuration.ts';
 import { encodeExporters } from './testdata.ts';
 
-const config = loadConfiguration({});
+const config = QUERY_API_SERVICE.load({});
 const log = pino({ level: 'silent' });
 const AGENT = '192.0.2.10';
 const ROUTER = '192.0.2.20';
@@ -122,7 +123,7 @@ async function createHouse(database: string, inventory = '') {
   const storage: ClickHouse = server.connect(database);
   await migrate(storage, config);
   const batch = createBatch(DECODED_COLUMNS, 256);
-  const decoder = new Decoder({ batch: batch as unknown as DecodedBatch, flush() {} }, config);
+  const decoder = new Decoder({ batch: batch as unknown as DecodedBatch, flush() {} }, COLLECTOR_SERVICE.load());
   const facts = createFactTable();
   decoder.context.facts = facts;
   const signal = createSignal();

@@ -1,9 +1,10 @@
 // Brings a database to what this version expects. Every step may run again and at the same time as another process:
 // statements are of the kind IF NOT EXISTS, and what was done is recorded in `migrations`, once an id.
 
-import type { Configuration } from '../schemas/configuration.ts';
+import { defaultsOf } from '../service/configuration.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { ClickHouse } from './client.ts';
+import { TABLE_KEYS, type TableConfiguration } from './configuration.ts';
 import {
   distributedSql,
   type FormConfiguration,
@@ -29,8 +30,8 @@ import {
 /** The oldest server whose settings and deduplication of views are what client.ts relies on. */
 export const SERVER_VERSION_MIN = '25.8';
 
-export type MigrationConfiguration = Pick<Configuration, 'retentionDays' | 'rollupRetentionDays' | 'durable'> &
-  Partial<Pick<Configuration, 'retention'>> &
+export type MigrationConfiguration = Pick<TableConfiguration, 'retentionDays' | 'rollupRetentionDays' | 'durable'> &
+  Partial<Pick<TableConfiguration, 'retention'>> &
   Partial<FormConfiguration>;
 
 interface Migration {
@@ -60,12 +61,16 @@ export interface MigrationOptions {
   readonly keepsAges?: boolean;
 }
 
-/** Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or STORAGE_FAILED. */
+/**
+ * Keys of tables that `given` lacks have their defaults. Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or
+ * STORAGE_FAILED.
+ */
 export async function migrate(
   storage: ClickHouse,
-  config: MigrationConfiguration,
+  given: Partial<MigrationConfiguration>,
   { keepsAges = false }: MigrationOptions = {},
 ): Promise<void> {
+  const config: MigrationConfiguration = { ...defaultsOf(TABLE_KEYS), ...given };
   try {
     checkVersion(await storage.serverVersion());
     if (isForm(config)) await migrateShards(storage.shards ?? [], config, keepsAges);

@@ -3,8 +3,9 @@
 // must be those of the form that runs.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Configuration, loadConfiguration } from '../schemas/configuration.ts';
+import { ServiceSchema } from '../service/configuration.ts';
 import type { ClickHouse } from './client.ts';
+import { CLICKHOUSE_KEYS, clickhouseFaults, type FormConfiguration, TABLE_KEYS } from './configuration.ts';
 import { clusterStatements } from './migrate.ts';
 import { SYNC_FLOWS_SQL } from './placement.ts';
 import { startTestServer, type TestServer } from './testdata.ts';
@@ -17,8 +18,10 @@ beforeAll(async () => {
 });
 afterAll(() => house.close());
 
-const configuration = (form: Configuration['clickhouseForm']) =>
-  loadConfiguration({
+const SCHEMA = new ServiceSchema('storage', { ...CLICKHOUSE_KEYS, ...TABLE_KEYS }, clickhouseFaults);
+
+const configuration = (form: FormConfiguration['clickhouseForm']) =>
+  SCHEMA.load({
     flags: {
       clickhouse: 'http://a:8123',
       'clickhouse-form': form,
@@ -62,12 +65,12 @@ test('they differ from those that run on two servers in the replication and noth
 });
 
 test('a form of several servers needs to know them', () => {
-  expect(() => loadConfiguration({ flags: { 'clickhouse-form': 'cluster' } })).toThrow(
+  expect(() => SCHEMA.load({ flags: { 'clickhouse-form': 'cluster' } })).toThrow(
     /needs --clickhouse and --clickhouse-shards/,
   );
-  expect(() => loadConfiguration({ flags: { 'clickhouse-shards': 'http://a:8123' } })).toThrow(/is of no use/);
+  expect(() => SCHEMA.load({ flags: { 'clickhouse-shards': 'http://a:8123' } })).toThrow(/is of no use/);
   // URLs are logged; users and passwords are not.
-  expect(() => loadConfiguration({ flags: { 'clickhouse-shards': 'http://user:secret@a:8123' } })).toThrow(
+  expect(() => SCHEMA.load({ flags: { 'clickhouse-shards': 'http://user:secret@a:8123' } })).toThrow(
     /--clickhouse-shards must match/,
   );
 });

@@ -1,7 +1,7 @@
 // `hairpin load`: a simulated data centre sends real datagrams at a steady rate, and what it sent is written down.
 
 import { writeFile } from 'node:fs/promises';
-import { parseHostPort } from '../../schemas/configuration.ts';
+import { parseHostPort } from '../../schemas/host-port.ts';
 import type { Log } from '../../service/log.ts';
 import { buildDataCentre, type DataCentre } from './data-centre.ts';
 import { type Documents, documentsOf, writeDocuments } from './documents.ts';

@@ -5,7 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseHostPort } from '../../schemas/configuration.ts';
+import { parseHostPort } from '../../schemas/host-port.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
 import { createClock } from '../../service/clock.ts';
 import { HairpinError } from '../../service/errors.ts';

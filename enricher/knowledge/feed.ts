@@ -2,9 +2,9 @@
 // of its own, whose updates it only opens. The enricher asks for what it needs and goes on with what it has.
 
 import { Worker } from 'node:worker_threads';
-import type { Configuration } from '../../schemas/configuration.ts';
 import { DocumentError } from '../../schemas/documents.ts';
 import type { StoredFact } from '../../storage/storage.ts';
+import type { EnricherThreadConfiguration } from '../configuration.ts';
 import type { StorageAddress } from '../messages.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { createKeeper, type KeeperConfiguration, type KeeperDependencies, type KnowledgeUpdate } from './keeper.ts';
@@ -40,7 +40,7 @@ export function createLocalFeed(
 }
 
 export interface KnowledgeData {
-  readonly configuration: Configuration;
+  readonly configuration: EnricherThreadConfiguration;
   readonly storage: StorageAddress;
   readonly counters: SharedArrayBuffer;
   readonly restarted: boolean;

@@ -4,13 +4,13 @@
 
 import { createHash } from 'node:crypto';
 import { type Applications, applicationsChecker } from '../../schemas/applications.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { decodeFacts } from '../../schemas/fact-batch.ts';
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
 import type { DocumentVersion, Storage, StoredFact } from '../../storage/storage.ts';
 import { type CompiledApplications, compileApplications } from '../applications.ts';
+import type { EnricherThreadConfiguration } from '../configuration.ts';
 import type { ENRICHER_COUNTERS } from '../counters.ts';
 import { createDocuments, type DocumentKind, type DocumentStore } from '../documents.ts';
 import { createKnownFacts } from '../known-facts.ts';
@@ -35,7 +35,7 @@ const TABLE_POLL_MS = 2000;
 const FACTS_INTERVAL_MS = 30_000;
 
 export type KeeperConfiguration = Pick<
-  Configuration,
+  EnricherThreadConfiguration,
   | 'inventory'
   | 'applications'
   | 'exporters'

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { applicationsChecker } from '../../schemas/applications.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { ClickHouse } from '../../storage/client.ts';
 import { migrate } from '../../storage/migrate.ts';
 import { startTestServer, type TestServer } from '../../storage/testdata.ts';
+import { ENRICHER_SERVICE } from '../configuration.ts';
 import { ENRICHER_COUNTERS } from '../counters.ts';
 import { enrichRows } from '../testdata.ts';
 import { createThreadFeed, type KnowledgeFeed } from './feed.ts';
@@ -40,7 +40,7 @@ async function database(name: string): Promise<ClickHouse> {
 }
 
 async function follow(name: string, more: { clock?: string; inventory?: string } = {}): Promise<KnowledgeFeed> {
-  const configuration = { ...loadConfiguration({}), clickhouseDatabase: name, ...more };
+  const configuration = { ...ENRICHER_SERVICE.load({}), clickhouseDatabase: name, ...more };
   const feed = createThreadFeed({
     configuration,
     storage: server.address,

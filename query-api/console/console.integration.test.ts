@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PROTOCOL } from '../../schemas/codes.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import type { CoverageReport } from '../../schemas/coverage.ts';
 import { prefix4Key, serviceKey } from '../../schemas/keys.ts';
 import { createLog } from '../../service/log.ts';
@@ -17,6 +16,7 @@ import type { ClickHouse } from '../../storage/client.ts';
 import { migrate } from '../../storage/migrate.ts';
 import { startTestServer, type TestServer } from '../../storage/testdata.ts';
 import { createQueryApi, type QueryApi } from '../app.ts';
+import { QUERY_API_SERVICE } from '../configuration.ts';
 import { big, encodeExporters, encodeFlows, flow, node } from '../testdata.ts';
 
 const REFRESH_MS = 5000;
@@ -97,7 +97,7 @@ describe.skipIf(!usable)('the console', () => {
   beforeAll(async () => {
     server = await startTestServer();
     storage = server.connect('console');
-    const config = { ...loadConfiguration({}), http: '127.0.0.1:0' };
+    const config = { ...QUERY_API_SERVICE.load({}), http: '127.0.0.1:0' };
     await migrate(storage, config);
     api = createQueryApi(config, {
       storage,
@@ -329,7 +329,7 @@ describe.skipIf(!usable)('the console', () => {
     });
     writeFileSync(file, JSON.stringify({ tokens: ['matrix', 'read'].map(entry) }));
     const guarded = createQueryApi(
-      { ...loadConfiguration({}), http: '127.0.0.1:0', tokens: file },
+      { ...QUERY_API_SERVICE.load({}), http: '127.0.0.1:0', tokens: file },
       { storage, log: createLog('test', 'error'), metrics: createMetrics(), ready: () => [] },
     );
     const { url: address } = await guarded.start();

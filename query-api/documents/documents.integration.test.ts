@@ -3,15 +3,15 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DIRECTION, IDENTITY, PROTOCOL, RULE } from '../../schemas/codes.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import { migrate } from '../../storage/migrate.ts';
 import { startTestServer, type TestServer } from '../../storage/testdata.ts';
 import { createQueryApi } from '../app.ts';
+import { QUERY_API_SERVICE } from '../configuration.ts';
 import { encodeFlows, type FlowObject, flow } from '../testdata.ts';
 
-const config = { ...loadConfiguration({}), snapshotBytesMax: 512 * 1024 };
+const config = { ...QUERY_API_SERVICE.load({}), snapshotBytesMax: 512 * 1024 };
 const MINUTE = 60_000;
 const NOW = Math.floor(Date.now() / MINUTE) * MINUTE;
 const at = (minutesAgo: number) => new Date(NOW - minutesAgo * MINUTE).toISOString();

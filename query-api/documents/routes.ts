@@ -2,8 +2,8 @@
 // comes into force where the enrichers read it.
 
 import type { FastifyInstance } from 'fastify';
-import type { Configuration } from '../../schemas/configuration.ts';
 import type { DocumentVersion, Heartbeat, Storage } from '../../storage/storage.ts';
+import type { QueryApiConfiguration } from '../configuration.ts';
 import { HttpProblem } from '../problem.ts';
 import { readBodies } from './body.ts';
 import { registerEntities } from './entities.ts';
@@ -18,7 +18,7 @@ export interface DocumentWriter {
 
 export interface DocumentDependencies {
   readonly storage: Storage;
-  readonly config: Configuration;
+  readonly config: QueryApiConfiguration;
   readonly nowMs: () => number;
   readonly documents: DocumentWriter | undefined;
 }

@@ -2,11 +2,11 @@
 // that nobody named, and ports that count otherwise than their interface does.
 
 import { PROTOCOLS } from '../../schemas/codes.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
 import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { type Advisor, askCoverage, heardOf } from '../advisor.ts';
 import type { Exporter } from '../answers.ts';
+import type { QueryApiConfiguration } from '../configuration.ts';
 import type { CoverageAnswer } from '../coverage-answer.ts';
 import { HttpProblem } from '../problem.ts';
 import { accountedOf, receiptBounds } from '../quality.ts';
@@ -38,7 +38,7 @@ export const COVERAGE_MIN = 0.95;
 
 export interface CoverageDependencies {
   readonly storage: Storage;
-  readonly config: Configuration;
+  readonly config: QueryApiConfiguration;
   readonly advisor: Advisor | undefined;
 }
 

@@ -3,7 +3,6 @@
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { COUNT_REASON, PROTOCOL, RATE_SOURCE } from '../../schemas/codes.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { prefix4Key, serviceKey } from '../../schemas/keys.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
@@ -13,6 +12,7 @@ import { createPass } from '../../storage/pass.ts';
 import { startTestServer, type TestServer } from '../../storage/testdata.ts';
 import type { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from '../answers.ts';
 import { createQueryApi, type QueryApi } from '../app.ts';
+import { QUERY_API_SERVICE } from '../configuration.ts';
 import type { CoverageAnswer } from '../coverage-answer.ts';
 import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from '../testdata.ts';
 
@@ -21,7 +21,7 @@ const MINUTE = 60_000;
 const NOW = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 30 * MINUTE;
 const at = (minutesAgo: number) => NOW - minutesAgo * MINUTE;
 
-const config = loadConfiguration({});
+const config = QUERY_API_SERVICE.load({});
 const web = node('application', 'web');
 const db = node('application', 'db, the large one');
 const cache = node('application', 'cache');
@@ -57,6 +57,11 @@ async function createHouse(database: string, flows: readonly FlowObject[]): Prom
     metrics: createMetrics(),
     ready: () => [],
     nowMs: () => NOW,
+    installation: {
+      receiving: { udpPorts: [2055, 4739, 6343], udpHost: '::' },
+      inventory: true,
+      applications: false,
+    },
   });
   await api.app.ready();
   const get = (question: string, params: Record<string, string | number>) =>
@@ -653,7 +658,13 @@ test('exporters tells who is silent, what was lost and how fast records come', a
   ];
   await plain.storage.insertArrow('exporters', encodeExporters(rows), `exporters.test.0.${'0'.repeat(32)}.0`);
   const answer = await plain.ask<ExportersAnswer>('exporters');
-  expect(answer).toMatchObject({ live: 1, silent: 1, receiving: { udpPorts: [2055, 4739, 6343] } });
+  expect(answer).toMatchObject({
+    live: 1,
+    silent: 1,
+    receiving: { udpPorts: [2055, 4739, 6343] },
+    inventory: true,
+    applications: false,
+  });
   expect(answer.exporters).toMatchObject([
     {
       exporter: '192.0.2.1',

@@ -13,7 +13,8 @@ import { type CounterSpec, type Counters, openCounters } from '../../service/cou
 import { createThrottle, type Log } from '../../service/log.ts';
 import { payloadOf } from '../batch-file.ts';
 import type { BatchSource, Delivery } from '../transport.ts';
-import { type KafkaConfiguration, prepareTopics, REASON_HEADER, TOKEN_HEADER, topicsOf } from './kafka.ts';
+import type { KafkaSourceConfiguration } from './configuration.ts';
+import { prepareTopics, REASON_HEADER, TOKEN_HEADER, topicsOf } from './kafka.ts';
 import { createOffsets } from './offsets.ts';
 
 export const KAFKA_SOURCE_COUNTERS = {
@@ -75,7 +76,7 @@ export interface KafkaSourceDependencies {
 }
 
 export function createKafkaSource(
-  config: KafkaConfiguration,
+  config: KafkaSourceConfiguration,
   { kafka, members, log, counters = openCounters(KAFKA_SOURCE_COUNTERS) }: KafkaSourceDependencies,
 ): KafkaSource {
   const topics = topicsOf(config);

@@ -7,15 +7,23 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeArrow, encodeArrow } from '../../schemas/arrow.ts';
 import { type BatchIdentity, createBatch, tokenOf } from '../../schemas/batch.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
+import { ServiceSchema } from '../../service/configuration.ts';
 import { openCounters } from '../../service/counters.ts';
 import { openSpool } from '../spool.ts';
 import { createSpoolSink } from '../spool-sink.ts';
 import { createSpoolSource } from '../spool-source.ts';
 import type { Delivery } from '../transport.ts';
 import { type KafkaCluster, kafkaPresent, startKafka } from './broker/broker.ts';
-import { createKafka, type KafkaConfiguration, prepareTopics, topicsOf } from './kafka.ts';
+import {
+  KAFKA_CLIENT_KEYS,
+  KAFKA_GROUP_KEYS,
+  KAFKA_OUTBOX_KEYS,
+  KAFKA_TOPIC_KEYS,
+  type KafkaOutboxConfiguration,
+  type KafkaSourceConfiguration,
+} from './configuration.ts';
+import { createKafka, prepareTopics, topicsOf } from './kafka.ts';
 import { createKafkaSource, KAFKA_SOURCE_COUNTERS, WAITING_MAX } from './kafka-source.ts';
 import { createOutbox, NEWEST_EVERY } from './outbox.ts';
 
@@ -49,6 +57,13 @@ async function until(condition: () => boolean, what: string, ms = 60_000): Promi
   }
 }
 
+const BOTH_SIDES = new ServiceSchema('kafka', {
+  ...KAFKA_CLIENT_KEYS,
+  ...KAFKA_TOPIC_KEYS,
+  ...KAFKA_OUTBOX_KEYS,
+  ...KAFKA_GROUP_KEYS,
+});
+
 const present = kafkaPresent();
 
 describe.runIf(present)('batches through Kafka', () => {
@@ -65,8 +80,8 @@ describe.runIf(present)('batches through Kafka', () => {
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   });
 
-  const configurationOf = (more: Record<string, string> = {}): KafkaConfiguration =>
-    loadConfiguration({
+  const configurationOf = (more: Record<string, string> = {}): KafkaOutboxConfiguration & KafkaSourceConfiguration =>
+    BOTH_SIDES.load({
       flags: {
         kafka: cluster.brokers.join(','),
         'kafka-prefix': `test${prefixes}`,
@@ -96,20 +111,20 @@ describe.runIf(present)('batches through Kafka', () => {
     return { folder, source, sink, settings };
   }
 
-  function startOutbox(config: KafkaConfiguration, source: ReturnType<typeof createSpoolSource>) {
+  function startOutbox(config: KafkaOutboxConfiguration, source: ReturnType<typeof createSpoolSource>) {
     const outbox = createOutbox(config, { kafka: createKafka(config, 'collector', log), source, log });
     outbox.start();
     stops.push(() => outbox.stop(1000));
     return outbox;
   }
 
-  const clientsOf = (config: KafkaConfiguration) => ({
+  const clientsOf = (config: KafkaSourceConfiguration) => ({
     kafka: createKafka(config, 'enricher', log),
     members: createKafka(config, 'enricher', log, true),
   });
 
   /** Reads for ever; `take` decides what becomes of each delivery. */
-  function startReader(config: KafkaConfiguration, take: (delivery: Delivery, token: string) => void) {
+  function startReader(config: KafkaSourceConfiguration, take: (delivery: Delivery, token: string) => void) {
     const counters = openCounters(KAFKA_SOURCE_COUNTERS);
     const source = createKafkaSource(config, { ...clientsOf(config), log, counters });
     source.start();

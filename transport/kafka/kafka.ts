@@ -9,28 +9,11 @@
 import { readFileSync } from 'node:fs';
 import kafkajs, { type Admin, type Kafka, type KafkaConfig, type SASLOptions } from 'kafkajs';
 import type { BatchKind } from '../../schemas/batch.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
 import { FLOW_SCHEMA_VERSION } from '../../schemas/flow.ts';
 import { HairpinError } from '../../service/errors.ts';
 import type { Log } from '../../service/log.ts';
+import type { KafkaClientConfiguration, KafkaConfiguration } from './configuration.ts';
 import { registerZstd } from './zstd.ts';
-
-export type KafkaConfiguration = Pick<
-  Configuration,
-  | 'kafka'
-  | 'kafkaPrefix'
-  | 'kafkaGroup'
-  | 'kafkaPartitions'
-  | 'kafkaReplication'
-  | 'kafkaRetentionHours'
-  | 'kafkaMessageBytesMax'
-  | 'kafkaInFlightMax'
-  | 'kafkaTls'
-  | 'kafkaTlsCa'
-  | 'kafkaSasl'
-  | 'kafkaUser'
-  | 'kafkaPassword'
->;
 
 export const TOKEN_HEADER = 'token';
 export const REASON_HEADER = 'reason';
@@ -55,7 +38,7 @@ export interface Topics {
   readonly quarantine: string;
 }
 
-export function topicsOf({ kafkaPrefix }: Pick<KafkaConfiguration, 'kafkaPrefix'>): Topics {
+export function topicsOf({ kafkaPrefix }: Pick<KafkaClientConfiguration, 'kafkaPrefix'>): Topics {
   const name = (topic: string) => `${kafkaPrefix}-${topic}-v${FLOW_SCHEMA_VERSION}`;
   return { batches: name('batches'), facts: name('facts'), quarantine: name('quarantine') };
 }
@@ -65,7 +48,7 @@ export function topicOf(topics: Topics, kind: BatchKind): string {
 }
 
 /** A client; it retries by itself for a short while, or a long one when `patient`, and whoever uses it goes on for ever. */
-export function createKafka(config: KafkaConfiguration, clientId: string, log: Log, patient = false): Kafka {
+export function createKafka(config: KafkaClientConfiguration, clientId: string, log: Log, patient = false): Kafka {
   registerZstd();
   const settings: KafkaConfig = {
     clientId,

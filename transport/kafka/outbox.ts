@@ -11,7 +11,8 @@ import { type CounterSpec, type Counters, openCounters } from '../../service/cou
 import { createThrottle, type Log } from '../../service/log.ts';
 import { batchHeader } from '../batch-file.ts';
 import type { SpoolDelivery, SpoolSource } from '../spool-source.ts';
-import { type KafkaConfiguration, prepareTopics, TOKEN_HEADER, topicOf, topicsOf } from './kafka.ts';
+import type { KafkaOutboxConfiguration } from './configuration.ts';
+import { prepareTopics, TOKEN_HEADER, topicOf, topicsOf } from './kafka.ts';
 import { splitBatch } from './split-batch.ts';
 
 export const OUTBOX_COUNTERS = {
@@ -55,7 +56,7 @@ export interface OutboxDependencies {
   readonly log: Log;
 }
 
-export function createOutbox(config: KafkaConfiguration, { kafka, source, log }: OutboxDependencies): Outbox {
+export function createOutbox(config: KafkaOutboxConfiguration, { kafka, source, log }: OutboxDependencies): Outbox {
   const counters = openCounters(OUTBOX_COUNTERS);
   const topics = topicsOf(config);
   const throttle = createThrottle();

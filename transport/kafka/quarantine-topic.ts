@@ -7,7 +7,8 @@ import kafkajs, { type Kafka, type KafkaMessage } from 'kafkajs';
 import { parseToken } from '../../schemas/batch.ts';
 import { HairpinError } from '../../service/errors.ts';
 import type { Quarantined } from '../quarantine.ts';
-import { type KafkaConfiguration, REASON_HEADER, TOKEN_HEADER, topicOf, topicsOf } from './kafka.ts';
+import type { KafkaQuarantineConfiguration } from './configuration.ts';
+import { REASON_HEADER, TOKEN_HEADER, topicOf, topicsOf } from './kafka.ts';
 
 const REPLAYED_HEADER = 'replayed';
 /** What a reader may take to join and to come to the end, since the last message. */
@@ -24,7 +25,7 @@ interface Held extends Quarantined {
   readonly offset: string;
 }
 
-export function createQuarantineTopic(config: KafkaConfiguration, kafka: Kafka): QuarantineTopic {
+export function createQuarantineTopic(config: KafkaQuarantineConfiguration, kafka: Kafka): QuarantineTopic {
   const topics = topicsOf(config);
 
   /** Every message up to the end that the topic has now. */
