@@ -12,8 +12,8 @@ import { banner, untilStopped } from './start.ts';
 const HELP = `hairpin demo [flags]
 
 Starts Hairpin with the documents of a small simulated data centre, whose bridges then export their traffic to it over
-UDP (NetFlow v9, IPFIX, sFlow). Data and truth go to a temporary folder, or to --data, and the temporary one is removed at
-the end. Every cell can be checked: npx hairpin verify --truth FILE, with the file that the start names.
+UDP (NetFlow v9, IPFIX, sFlow). Data and truth go to --data, or to a temporary folder that is removed at the end. Every cell can
+be checked: npx hairpin verify --truth FILE, with the file that is named at the start.
 
 ${DEMO_SERVICE.help()}
 `;
@@ -34,7 +34,7 @@ export async function demo(args: readonly string[]): Promise<number> {
       truthFile,
       onDocuments: async documents => {
         const documentFolder = join(folder, 'documents');
-        await writeDocuments(documentFolder, documents);
+        writeDocuments(documentFolder, documents);
         const file = (name: keyof typeof documents) => join(documentFolder, `${name}.json`);
         hairpin = await startAllInOne({
           ...configuration,
@@ -47,7 +47,7 @@ export async function demo(args: readonly string[]): Promise<number> {
     },
   );
   process.stderr.write(
-    `${banner(hairpin!)}  A simulated data centre sends to it. Its truth, up to the last full five minutes, is compared by\n    npx hairpin verify --truth ${truthFile} --api ${hairpin!.url}\n\n`,
+    `${banner(hairpin!)}  A simulated data centre sends to it. This command compares the matrix with its truth, up to the last full five minutes:\n    npx hairpin verify --truth ${truthFile} --api ${hairpin!.url}\n\n`,
   );
   await untilStopped({
     totals: hairpin!.totals,
