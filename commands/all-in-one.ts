@@ -41,7 +41,7 @@ export function startAllInOne(configuration: StartConfiguration): Promise<AllInO
 
 export function enricherHealth(enricher: EnricherSupervisor): Dependency {
   const ok = enricher.running();
-  return { name: 'enricher', ok, detail: ok ? 'running' : 'starting again' };
+  return { name: 'enricher', ok, detail: ok ? 'running' : 'restarting' };
 }
 
 export function collectorHealth(collector: Collector, configuration: CollectorConfiguration): Dependency {

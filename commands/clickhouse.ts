@@ -24,7 +24,7 @@ const PING_MS_MAX = 2000;
 const DETAIL_CHARACTERS_MAX = 200;
 
 const STORAGE_COUNTERS = {
-  restarts: { name: 'storage_restarts_total', help: 'times the embedded ClickHouse died and was started again' },
+  restarts: { name: 'storage_restarts_total', help: 'times the embedded ClickHouse crashed and was restarted' },
   up: { name: 'storage_up', help: '1 while ClickHouse answers' },
 } as const;
 
@@ -36,7 +36,7 @@ export interface Address {
 
 export interface Server {
   readonly address: Address;
-  /** How often it was started again; a server by URL looks after itself. */
+  /** How often it was restarted; 0 for a server by URL. */
   restarts(): number;
 }
 
@@ -84,7 +84,7 @@ export async function startServer({
   };
 }
 
-/** Tables as this version expects them, and a watch over whether the server goes on answering. */
+/** Tables as this version expects them, and a watch over whether the server still answers. */
 export async function startStorage(
   {
     configuration,

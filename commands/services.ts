@@ -1,6 +1,6 @@
 // The services of a distributed installation, each a process of its own: collectors write to Kafka, enrichers read from it
 // and write to ClickHouse, the query API reads from there. Nothing else connects them. A service that lacks Kafka or
-// ClickHouse for a while says so at /readyz and goes on when it is back.
+// ClickHouse for a while says so at /readyz and continues when it is back.
 
 import { MessageChannel } from 'node:worker_threads';
 import { createCollector } from '../collector/collector.ts';
@@ -47,12 +47,12 @@ export async function collector(args: readonly string[]): Promise<number> {
     const kafkaHealth = (): Dependency => ({
       name: 'kafka',
       ok: outbox.running(),
-      detail: `${configuration.kafka.join(', ')}${outbox.running() ? '' : ' takes no batch; they wait in the spool'}`,
+      detail: `${configuration.kafka.join(', ')}${outbox.running() ? '' : ' accepts no batch; batches wait in the spool'}`,
     });
     const url = await startHealth(process, () => [collectorHealth(receiver, configuration), kafkaHealth()]);
     return { url, ...(await startCollector(process, receiver)), totals: receiver.totals };
   });
-  say(
+  print(
     `collector: receives on UDP ${running.ports.join(', ')}, sends to Kafka at ${configuration.kafka.join(', ')}, health ${running.url}/readyz`,
   );
   await untilStopped(running);
@@ -77,11 +77,11 @@ export async function enricher(args: readonly string[]): Promise<number> {
     await lifecycle.start({ name: 'enricher', start: supervisor.start, stop: supervisor.stop });
     const kafkaHealth = (): Dependency => {
       const ok = supervisor.kafkaUp();
-      return { name: 'kafka', ok, detail: `${configuration.kafka.join(', ')}${ok ? '' : ' gives no batches'}` };
+      return { name: 'kafka', ok, detail: `${configuration.kafka.join(', ')}${ok ? '' : ' delivers no batches'}` };
     };
     return { url: await startHealth(process, () => [storage.health(), enricherHealth(supervisor), kafkaHealth()]) };
   });
-  say(`enricher: reads from Kafka at ${configuration.kafka.join(', ')}, health ${running.url}/readyz`);
+  print(`enricher: reads from Kafka at ${configuration.kafka.join(', ')}, health ${running.url}/readyz`);
   await untilSignal(running);
   return 0;
 }
@@ -95,27 +95,27 @@ export async function queryApi(args: readonly string[]): Promise<number> {
     const reader = readerByUrl(configuration);
     return { url: await startQueryApi(process, { storage, reader, ready: () => [storage.health()] }) };
   });
-  say(`query-api: ${running.url}/`);
+  print(`query-api: ${running.url}/`);
   await untilSignal(running);
   return 0;
 }
 
 const COLLECTOR_HELP = `hairpin collector --kafka HOST:PORT,... [flags]
 
-Receives flow exports and hands them to Kafka. While Kafka is away batches wait in the spool of the data folder.
+Receives flow exports and sends them to Kafka. While Kafka does not answer, batches wait in the spool of the data folder.
 
 ${COLLECTOR_SERVICE.help()}
 `;
 const ENRICHER_HELP = `hairpin enricher --kafka HOST:PORT,... --clickhouse URL [flags]
 
-Reads batches from Kafka, maps them to VMs and applications, counts every byte once and stores them in ClickHouse. Run as many
-as are needed: they share the partitions.
+Reads batches from Kafka, maps addresses to VMs and applications, counts every byte once and stores the records in ClickHouse.
+Several enrichers share the partitions.
 
 ${ENRICHER_SERVICE.help()}
 `;
 const QUERY_API_HELP = `hairpin query-api --clickhouse URL [flags]
 
-Answers questions, serves the console and takes documents. Beyond loopback it needs --tokens FILE.
+Answers queries, serves the console and accepts documents. Beyond loopback it needs --tokens FILE.
 
 ${QUERY_API_SERVICE.help()}
 `;
@@ -125,10 +125,10 @@ const KAFKA_NEED =
 const CLICKHOUSE_NEED = 'URL of the ClickHouse server that the services share';
 
 async function untilSignal({ stop }: { stop(): Promise<void> }): Promise<void> {
-  say(`${await stopSignal()}: stopping; what is on its way is finished`);
+  print(`${await stopSignal()}: stopping; batches in flight are finished first`);
   await stop();
 }
 
-function say(line: string): void {
+function print(line: string): void {
   process.stderr.write(`${line}\n`);
 }

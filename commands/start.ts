@@ -6,8 +6,8 @@ import { readConfiguration, START_SERVICE } from './configurations.ts';
 
 const HELP = `hairpin start [--config FILE] [flags]
 
-Receives NetFlow v5 and v9, IPFIX and sFlow v5, maps addresses to VMs and applications, counts every byte once, stores it
-and answers at http://127.0.0.1:8080/. Without --config, hairpin.yaml of the working folder is read if it is there.
+Receives NetFlow v5 and v9, IPFIX and sFlow v5, maps addresses to VMs and applications, counts every byte once and stores the
+records. API and console are at http://127.0.0.1:8080/. Without --config, hairpin.yaml of the working folder is read if it exists.
 
 ${START_SERVICE.help()}
 `;
@@ -36,10 +36,10 @@ export function banner({ url, ports, tcpPorts, tlsPorts, bufferBytes, data }: Al
 `;
 }
 
-/** Waits for SIGINT or SIGTERM, then stops; what is on its way is stored or stays in the spool. */
+/** Waits for SIGINT or SIGTERM, then stops; batches in flight are stored or stay in the spool. */
 export async function untilStopped({ stop, totals }: Pick<AllInOne, 'stop' | 'totals'>): Promise<void> {
   const signal = await stopSignal();
-  process.stderr.write(`\n${signal}: stopping; what was received is kept\n`);
+  process.stderr.write(`\n${signal}: stopping; records received so far are kept\n`);
   await stop();
   const { datagrams, messages, records, kernelDrops, rowsDropped, rowsRefused } = totals();
   const received = `${datagrams} datagrams${messages > 0 ? ` and ${messages} messages over connections` : ''}`;
