@@ -1,5 +1,5 @@
-// The configuration of each process: what `hairpin start` and `hairpin demo` take of the services they run, and how a
-// command reads its arguments, the environment and hairpin.yaml.
+// The configuration of each process: which keys of the services `hairpin start` and `hairpin demo` use, and how a command
+// reads its arguments, the environment and hairpin.yaml.
 
 import { existsSync } from 'node:fs';
 import { COLLECTOR_KEYS, COLLECTOR_SERVICE, collectorFaults } from '../collector/configuration.ts';
@@ -62,7 +62,7 @@ export interface ReadConfiguration<K extends Keys> {
 }
 
 export interface ReadOptions<K extends Keys> extends Pick<LoadOptions<K>, 'needs' | 'borrowed'> {
-  /** More may stand on the command line than flags. */
+  /** The command line may hold more than flags. */
   readonly takesArguments?: boolean;
   /** That of the process when left out. */
   readonly environment?: NodeJS.ProcessEnv;
@@ -75,7 +75,7 @@ export function readConfiguration<K extends Keys>(
   help: string,
   { takesArguments = false, environment = process.env, ...options }: ReadOptions<K> = {},
 ): ReadConfiguration<K> | undefined {
-  // With the flags of the other services, so that each of those is a fault that says who uses it.
+  // The flags of other services are parsed too: each is a fault that names its users.
   const flags = { config: { type: 'string' }, ...flagOptions([service, ...SERVICES]) } as const;
   const { values, positionals } = parseCommand(args, flags, help);
   if (!values) return undefined;

@@ -1,7 +1,7 @@
 // The configuration of a process: hairpin.yaml, environment variables (HAIRPIN_BATCH_ROWS_MAX) and flags
 // (--batch-rows-max). A flag wins over a variable, a variable over the file, the file over the default. Every service has
-// a schema of its own, made of the keys that stand beside the code that uses them. What a service does not use is a
-// fault that names the services that do; all faults of all sources are reported at once.
+// a schema of its own, made of keys that are defined beside the code that uses them. A setting that a service does not
+// use is a fault that names the services that do. All faults of all sources are reported at once.
 
 import { readFileSync } from 'node:fs';
 import { type Static, type TSchema, Type } from 'typebox';
@@ -23,7 +23,7 @@ export interface Sources {
 export interface LoadOptions<K extends Keys> {
   /** Services that may use what this one does not. */
   readonly services?: readonly AnyService[];
-  /** File and environment belong to one of `services`: its keys are passed over there, and are faults as flags only. */
+  /** File and environment belong to one of `services`: its keys are ignored there, and are faults as flags only. */
   readonly borrowed?: boolean;
   /** Keys that may not be empty, and what each is needed for. */
   readonly needs?: { readonly [N in keyof K]?: string };
@@ -53,19 +53,19 @@ export class ServiceSchema<const K extends Keys> {
 
   /** Throws a DocumentError that names every fault of all sources. */
   load(sources: Sources = {}, options: LoadOptions<K> = {}): ValuesOf<K> {
-    const given = collect(sources, this, options);
-    const { faults } = given;
+    const collected = collect(sources, this, options);
+    const { faults } = collected;
     try {
       // A schema per service is compiled only in the process that runs the service.
       this.#checker ??= documentChecker<TSchema>(Type.Object(this.keys, { additionalProperties: false }), document =>
         this.#rules(document as ValuesOf<K>),
       );
-      const configuration = this.#checker.check('configuration', given.values) as ValuesOf<K>;
+      const configuration = this.#checker.check('configuration', collected.values) as ValuesOf<K>;
       faults.push(...missing(configuration, options.needs ?? {}));
       if (faults.length === 0) return configuration;
     } catch (error) {
       if (!(error instanceof DocumentError)) throw error;
-      faults.push(...error.faults.map(fault => placed(fault, given)));
+      faults.push(...error.faults.map(fault => placed(fault, collected)));
     }
     throw new DocumentError('configuration', faults);
   }
@@ -110,77 +110,93 @@ export function flagOptions(services: readonly AnyService[]): Record<string, { t
   );
 }
 
-/** What typebox keeps in a schema, and does not show in its type. */
-function describe(keys: Keys, name: string): { type?: string; default: unknown; description: string } {
-  return keys[name] as unknown as { type?: string; default: unknown; description: string };
+interface KeyFacts {
+  readonly type?: string;
+  readonly default?: unknown;
+  readonly description?: string;
 }
 
-interface Given {
-  readonly values: Record<string, unknown>;
-  /** Where each value comes from. */
-  readonly origin: Map<string, Origin>;
-  readonly faults: Fault[];
+/** What typebox keeps in a schema and does not show in its type. */
+function describe(keys: Keys, name: string): KeyFacts {
+  return keys[name] as KeyFacts;
 }
 
-interface Origin {
-  /** How people find it: a flag, a variable, or a pointer into the file. */
+/** One value as a source gives it. */
+interface Setting {
+  readonly source: 'file' | 'variable' | 'flag';
+  /** Undefined for a variable of no service. */
+  readonly name: string | undefined;
+  readonly value: unknown;
+  /** Where people find it: a pointer into `file`, a variable or a flag. */
   readonly path: string;
   readonly file?: string;
 }
 
-/** The values of all sources, the strongest last; keys that the service does not use become faults. */
-function collect<K extends Keys>(
-  { flags = {}, environment = {}, file }: Sources,
-  own: AnyService,
-  options: LoadOptions<K>,
-): Given {
-  const given: Given = { values: {}, origin: new Map(), faults: [] };
-  const { services = [], borrowed = false } = options;
-  const users = (name: string) => services.filter(({ keys }) => Object.hasOwn(keys, name));
-  const take = (name: string | undefined, value: unknown, origin: Origin, unknown: string) => {
-    if (name !== undefined && Object.hasOwn(own.keys, name)) {
-      given.values[name] =
-        typeof value === 'string' && origin.file === undefined ? fromText(own.keys, name, value) : value;
-      given.origin.set(name, origin);
-      return;
-    }
-    const using = name === undefined ? [] : users(name);
-    if (borrowed && using.length > 0 && !origin.path.startsWith('--')) return;
-    const message = using.length > 0 ? `is not used by hairpin ${own.name}, only by ${listed(using)}` : unknown;
-    given.faults.push(faultAt(origin, message));
-  };
-
+/** The settings of all sources, the strongest source last. */
+function* settingsOf({ flags = {}, environment = {}, file }: Sources, names: ReadonlySet<string>): Generator<Setting> {
   if (file !== undefined)
     for (const [name, value] of Object.entries(readConfigurationFile(file)))
-      take(name, value, { path: `/${name}`, file }, 'is not a known key');
-  const names = [own, ...services].flatMap(({ keys }) => Object.keys(keys));
-  const variables = new Map(names.map(name => [variableOf(name), name]));
-  for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith('HAIRPIN_') || text === undefined || OF_TESTS.test(variable)) continue;
-    take(variables.get(variable), text, { path: variable }, 'is no known variable; --help lists them');
-  }
-  for (const name of new Set(names)) {
+      yield { source: 'file', name, value, path: `/${name}`, file };
+  const variables = new Map([...names].map(name => [variableOf(name), name]));
+  for (const [path, value] of Object.entries(environment))
+    if (path.startsWith('HAIRPIN_') && value !== undefined && !OF_TESTS.test(path))
+      yield { source: 'variable', name: variables.get(path), value, path };
+  for (const name of names) {
     const value = flags[flagName(name)];
-    if (value !== undefined) take(name, value, { path: flagOf(name) }, 'is no known flag; --help lists them');
+    if (value !== undefined) yield { source: 'flag', name, value, path: flagOf(name) };
   }
-  return given;
 }
+
+interface Collected {
+  readonly values: Record<string, unknown>;
+  /** By key, where its value comes from. */
+  readonly origin: ReadonlyMap<string, Setting>;
+  readonly faults: Fault[];
+}
+
+/** The values that the service uses; every other setting is a fault. */
+function collect<K extends Keys>(sources: Sources, own: AnyService, options: LoadOptions<K>): Collected {
+  const { services = [], borrowed = false } = options;
+  const values: Record<string, unknown> = {};
+  const origin = new Map<string, Setting>();
+  const faults: Fault[] = [];
+  const names = new Set([own, ...services].flatMap(({ keys }) => Object.keys(keys)));
+  for (const setting of settingsOf(sources, names)) {
+    const { name, value, source } = setting;
+    if (name !== undefined && Object.hasOwn(own.keys, name)) {
+      values[name] = typeof value === 'string' && source !== 'file' ? fromText(own.keys, name, value) : value;
+      origin.set(name, setting);
+      continue;
+    }
+    const users = services.filter(({ keys }) => name !== undefined && Object.hasOwn(keys, name));
+    if (borrowed && users.length > 0 && source !== 'flag') continue;
+    const unused = `is not used by hairpin ${own.name}, only by ${listed(users)}`;
+    faults.push(faultAt(setting, users.length > 0 ? unused : UNKNOWN[source]));
+  }
+  return { values, origin, faults };
+}
+
+const UNKNOWN = {
+  file: 'is not a known key',
+  variable: 'is no known variable; --help lists them',
+  flag: 'is no known flag; --help lists them',
+} as const;
 
 function listed(services: readonly AnyService[]): string {
   const names = services.map(({ name }) => `hairpin ${name}`);
   return [...names.slice(0, -2), names.slice(-2).join(' and ')].join(', ');
 }
 
-function faultAt({ path, file }: Origin, message: string): Fault {
+function faultAt({ path, file }: Setting, message: string): Fault {
   return { path, message: file === undefined ? message : `(${file}) ${message}` };
 }
 
-/** A fault of the checker, at the place its value comes from. */
-function placed(fault: Fault, { origin }: Given): Fault {
-  const from = origin.get(fault.path.split('/')[1] ?? '');
-  return from === undefined
-    ? fault
-    : faultAt(from.file === undefined ? from : { ...from, path: fault.path }, fault.message);
+/** A fault of the checker, at the source of the value. */
+function placed(fault: Fault, { origin }: Collected): Fault {
+  const setting = origin.get(fault.path.split('/')[1] ?? '');
+  if (!setting) return fault;
+  // Within a file the pointer to an item says more than the key.
+  return faultAt(setting.source === 'file' ? { ...setting, path: fault.path } : setting, fault.message);
 }
 
 function missing(
