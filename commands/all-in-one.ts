@@ -8,7 +8,8 @@ import { createEnricherSupervisor, type EnricherSupervisor } from '../enricher/s
 import type { Dependency } from '../query-api/health.ts';
 import { type Address, startServer, startStorage } from './clickhouse.ts';
 import type { StartConfiguration } from './configurations.ts';
-import { openProcessSpool, type Process, startProcess, startQueryApi } from './parts.ts';
+import { openProcessSpool, startQueryApi } from './parts.ts';
+import { type Process, startProcess } from './process.ts';
 
 export interface AllInOne extends Receiving {
   readonly url: string;

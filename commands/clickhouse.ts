@@ -17,7 +17,7 @@ import { createEmbeddedServer } from '../storage/embedded.ts';
 import { type MigrationOptions, migrate } from '../storage/migrate.ts';
 import { isReplicated } from '../storage/placement.ts';
 import { openStorage } from '../storage/sharded.ts';
-import type { Process } from './parts.ts';
+import type { Process } from './process.ts';
 
 const PING_INTERVAL_MS = 1000;
 const PING_MS_MAX = 2000;

@@ -1,5 +1,5 @@
-// What the processes of an installation are made of: a data folder, the spool, the query API, health. `start` has all of it
-// in one process, `collector`, `enricher` and `query-api` have a part each (all-in-one.ts, services.ts).
+// Parts that several processes have: the spool, the query API, health. `start` has all of them in one process, `collector`,
+// `enricher` and `query-api` have some (all-in-one.ts, services.ts).
 
 import { createAdvisor } from '../enricher/advisor.ts';
 import { createPreviews } from '../enricher/previews.ts';
@@ -9,45 +9,12 @@ import { createQueryApi } from '../query-api/app.ts';
 import type { QueryApiConfiguration } from '../query-api/configuration.ts';
 import { createHealthApi, type Dependency } from '../query-api/health.ts';
 import { createClock } from '../service/clock.ts';
-import { type DataFolder, openDataFolder } from '../service/data-folder.ts';
-import { createLifecycle, type Lifecycle } from '../service/lifecycle.ts';
-import { createLog, type Log } from '../service/log.ts';
-import { createMetrics, type Metrics } from '../service/metrics.ts';
+import type { Lifecycle } from '../service/lifecycle.ts';
 import type { ProcessConfiguration } from '../service/process-keys.ts';
 import type { SpoolConfiguration } from '../transport/configuration.ts';
 import { type OpenedSpool, openSpool } from '../transport/spool.ts';
 import { type Address, openReader, type StartedStorage } from './clickhouse.ts';
-
-/** What the parts of a process share while it starts. */
-export interface Process<C extends ProcessConfiguration = ProcessConfiguration> {
-  readonly configuration: C;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly lifecycle: Lifecycle;
-  readonly data: DataFolder;
-}
-
-/** Runs `start` in a fresh process; what it started is stopped when it fails, and by the `stop` that is added to its result. */
-export async function startProcess<C extends ProcessConfiguration, T extends object>(
-  configuration: C,
-  name: string,
-  start: (process: Process<C>) => Promise<T>,
-): Promise<T & { stop(): Promise<void> }> {
-  const log = createLog(name, configuration.logLevel);
-  const lifecycle = createLifecycle(log);
-  const data = openDataFolder(configuration.data);
-  const stop = async () => {
-    await lifecycle.stop();
-    data.release();
-  };
-  try {
-    const started = await start({ configuration, log, metrics: createMetrics(), lifecycle, data });
-    return { ...started, stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-}
+import type { Process } from './process.ts';
 
 export function openProcessSpool({
   configuration,

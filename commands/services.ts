@@ -16,7 +16,8 @@ import { createSpoolSource } from '../transport/spool-source.ts';
 import { collectorHealth, enricherHealth, startCollector } from './all-in-one.ts';
 import { readerByUrl, serverByUrl, startStorage } from './clickhouse.ts';
 import { readConfiguration } from './configurations.ts';
-import { openProcessSpool, startHealth, startProcess, startQueryApi } from './parts.ts';
+import { openProcessSpool, startHealth, startQueryApi } from './parts.ts';
+import { startProcess } from './process.ts';
 import { untilStopped } from './start.ts';
 
 export async function collector(args: readonly string[]): Promise<number> {
