@@ -1,5 +1,5 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning
-// The command line. Each command is a file in commands/, loaded when it is asked for.
+// The command line. Each command is a file in commands/, loaded when it runs.
 
 import { DocumentError } from './schemas/documents.ts';
 import { useCompileCache } from './service/compile-cache.ts';
@@ -16,27 +16,27 @@ interface Command {
 const COMMANDS: Readonly<Record<string, Command>> = {
   start: {
     usage: 'start [--config FILE] [flags]',
-    about: 'receive, enrich, store and answer: everything in one process',
+    about: 'receive, enrich, store and answer queries: everything in one process',
     run: async args => (await import('./commands/start.ts')).start(args),
   },
   collector: {
     usage: 'collector --kafka HOST:PORT,... [flags]',
-    about: 'of many machines: receive and hand to Kafka',
+    about: 'distributed: receive flow exports and send them to Kafka',
     run: async args => (await import('./commands/services.ts')).collector(args),
   },
   enricher: {
     usage: 'enricher --kafka HOST:PORT,... --clickhouse URL [flags]',
-    about: 'of many machines: from Kafka to ClickHouse, enriched and counted once',
+    about: 'distributed: read from Kafka, enrich, count once, store in ClickHouse',
     run: async args => (await import('./commands/services.ts')).enricher(args),
   },
   'query-api': {
     usage: 'query-api --clickhouse URL [flags]',
-    about: 'of many machines: answer questions, serve the console, take documents',
+    about: 'distributed: answer queries, serve the console, accept documents',
     run: async args => (await import('./commands/services.ts')).queryApi(args),
   },
   demo: {
     usage: 'demo [flags]',
-    about: 'the same, with a small simulated data centre that sends to it',
+    about: 'start with a small simulated data centre that sends to it',
     run: async args => (await import('./commands/demo.ts')).demo(args),
   },
   decode: {
@@ -46,12 +46,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   replay: {
     usage: 'replay FILE --to HOST:PORT [--rate N]',
-    about: 'send the datagrams of a capture again, N a second or at its own pace',
+    about: 'send the datagrams of a capture again, N per second or at its own pace',
     run: async args => (await import('./commands/replay.ts')).replay(args),
   },
   load: {
     usage: 'load --to HOST:PORT [flags]',
-    about: 'send the exports of a simulated data centre and write down the truth',
+    about: 'send the exports of a simulated data centre and record the truth',
     run: async args => (await import('./commands/load.ts')).load(args),
   },
   verify: {
@@ -77,12 +77,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   erase: {
     usage: 'erase --address A [--from DAY --to DAY] [--dry-run] [--api URL]',
-    about: 'make an address nobody in the stored records',
+    about: 'erase an address from the stored records',
     run: async args => (await import('./commands/erase.ts')).erase(args),
   },
   quarantine: {
     usage: 'quarantine list|replay [TOKEN...] [--data DIR | --kafka HOST:PORT,...]',
-    about: 'show batches that could not be stored, or put them back',
+    about: 'list batches that could not be stored, or put them back',
     run: async args => (await import('./commands/quarantine.ts')).quarantine(args),
   },
   bench: {
@@ -95,7 +95,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 function help(): string {
   const width = Math.max(...Object.values(COMMANDS).map(({ usage }) => usage.length));
   const lines = Object.values(COMMANDS).map(({ usage, about }) => `  ${usage.padEnd(width)}  ${about}`);
-  return `Hairpin shows who talks to whom inside a virtualised data centre.\n\nnpx hairpin COMMAND\n\n${lines.join('\n')}\n\nnpx hairpin COMMAND --help tells the flags of a command.\n`;
+  return `Hairpin shows who talks to whom inside a virtualised data centre.\n\nnpx hairpin COMMAND\n\n${lines.join('\n')}\n\nnpx hairpin COMMAND --help lists the flags of a command.\n`;
 }
 
 const MINIMUM_NODE = 24;
@@ -120,7 +120,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   try {
     return await command.run(args);
   } catch (error) {
-    // What a person can mend is one clear message; anything else is a defect and keeps its stack.
+    // What an operator can correct is one clear message; anything else is a defect and keeps its stack.
     if (!(error instanceof HairpinError || error instanceof DocumentError)) throw error;
     process.stderr.write(`${error.message}\n`);
     return error instanceof DocumentError ? 2 : 1;
@@ -130,6 +130,5 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
 inlineFurther();
 useCompileCache();
 process.exitCode = await main(process.argv.slice(2));
-// Everything has been stopped. What holds the process all the same, such as a question to a server that hangs, may not
-// hold it for long.
+// Everything has been stopped. A request to a server that hangs may still hold the process, but not for long.
 setTimeout(() => process.exit(), EXIT_MS_MAX).unref();

@@ -2,10 +2,11 @@
 // killed, stopped and restarted, Kafka is away until the spools are full, and inserts go wrong. At the end every number is
 // stored once, or lies where a counter or a named kill says that something was lost, and both sums agree.
 
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog } from '../service/log.ts';
+import { replaceText } from '../service/replace-file.ts';
 import { ScheduledRollup } from '../storage/rollup/scheduled-rollup.ts';
 import { type Account, accountFor } from './chaos/account.ts';
 import { type Installation, isStoredUpTo, openInstallation } from './chaos/installation.ts';
@@ -181,7 +182,7 @@ async function startArena(installation: Installation, proxy: FaultyProxy): Promi
 /** Where no registered exporter sees a pair, its traffic is unelected: that roll-up is to be compared too. */
 function leaveOutOneExporter(file: string): void {
   const registry = JSON.parse(readFileSync(file, 'utf8')) as { exporters: unknown[] };
-  writeFileSync(file, JSON.stringify({ ...registry, exporters: registry.exporters.slice(0, -1) }));
+  replaceText(file, JSON.stringify({ ...registry, exporters: registry.exporters.slice(0, -1) }));
 }
 
 /** Plays rounds of faults until the time is over; returns how often each came, and when the last one was over. */

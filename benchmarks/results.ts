@@ -2,9 +2,10 @@
 // and the commit they were measured on. No figure there is typed by hand.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { replaceText } from '../service/replace-file.ts';
 
 const RESULTS = fileURLToPath(new URL('./RESULTS.md', import.meta.url));
 const HEAD = '# Measured results\n\nWritten by `npm run bench -- NAME`; each run replaces its own section.\n';
@@ -31,7 +32,7 @@ export function writeResults(results: Results): void {
   const text = existsSync(RESULTS) ? readFileSync(RESULTS, 'utf8') : HEAD;
   const parts = text.split(/^(?=## )/m).filter(part => !part.startsWith(`## ${results.name}\n`));
   const [head = HEAD, ...sections] = parts;
-  writeFileSync(
+  replaceText(
     RESULTS,
     [head.trimEnd(), ...[...sections.map(part => part.trimEnd()), section.trimEnd()].sort()].join('\n\n').concat('\n'),
   );

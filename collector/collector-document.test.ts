@@ -2,10 +2,12 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { START_SERVICE } from '../commands/configurations.ts';
 import { RATE_SOURCES } from '../schemas/codes.ts';
-import { CONFIGURATION_KEYS, flagOf } from '../schemas/configuration.ts';
+import { flagOf } from '../service/configuration.ts';
 import type { CounterSpec } from '../service/counters.ts';
 import { METRIC_PREFIX } from '../service/metrics.ts';
+import { COLLECTOR_SERVICE } from './configuration.ts';
 import { FAULTS } from './decode/faults.ts';
 import * as counters from './threads/counters.ts';
 
@@ -69,7 +71,8 @@ describe('docs/COLLECTOR.md', () => {
   test('names no flag that is not there, and every one of IPFIX over TCP and TLS and of mirrors', () => {
     const decodeCommand = readFileSync(new URL('../commands/decode.ts', import.meta.url), 'utf8');
     const ofDecode = [...decodeCommand.matchAll(/^ {2}(--[a-z-]+) /gm)].map(([, flag]) => flag!);
-    const flags = [...CONFIGURATION_KEYS.map(flagOf), ...ofDecode];
+    const keys = [COLLECTOR_SERVICE, START_SERVICE].flatMap(service => Object.keys(service.keys));
+    const flags = [...keys.map(flagOf), ...ofDecode];
     const named = [...text.matchAll(/`(--[a-z-]+)/g)].map(([, flag]) => flag!);
     expect(named.filter(flag => !flags.includes(flag))).toEqual([]);
     expect(flags.filter(flag => /^--(ipfix|mirror)-/.test(flag) && !text.includes(flag))).toEqual([]);

@@ -9,7 +9,6 @@ import { MessageChannel, type Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decodeArrow } from '../schemas/arrow.ts';
 import { type BatchIdentity, parseToken } from '../schemas/batch.ts';
-import { type Configuration, loadConfiguration } from '../schemas/configuration.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { decodeFacts } from '../schemas/fact-batch.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
@@ -38,6 +37,7 @@ import { vxlan } from '../testing/data/packets.ts';
 import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
 import { openSpool, tokenOfFile } from '../transport/spool/spool.ts';
 import { createCollector } from './collector.ts';
+import { COLLECTOR_SERVICE, type CollectorConfiguration } from './configuration.ts';
 
 const RECORDS = 30;
 const log = createLog('test', 'error');
@@ -59,9 +59,9 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-function open(overrides: Partial<Configuration> = {}, bytesMax = 1 << 30) {
-  const configuration: Configuration = {
-    ...loadConfiguration({}),
+function open(overrides: Partial<CollectorConfiguration> = {}, bytesMax = 1 << 30) {
+  const configuration: CollectorConfiguration = {
+    ...COLLECTOR_SERVICE.load({}),
     udp: [0],
     udpHost: '127.0.0.1',
     collectorId: 'test',

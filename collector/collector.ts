@@ -5,12 +5,12 @@ import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { Configuration } from '../schemas/configuration.ts';
 import { type CounterSpecs, type Counters, openCounters } from '../service/counters.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
 import { SupervisedWorker } from '../service/worker.ts';
+import type { CollectorConfiguration } from './configuration.ts';
 import type { Change } from './decode/exporters/template-store.ts';
 import type { MappedElement } from './decode/templated/elements.ts';
 import { loadElements } from './elements/element-registry.ts';
@@ -81,7 +81,7 @@ type Listening = Extract<WorkerMessage, { type: 'listening' }>;
 type ReceiveWorker = SupervisedWorker<WorkerOrder, WorkerMessage>;
 
 export function createCollector(
-  configuration: Configuration,
+  configuration: CollectorConfiguration,
   { log, metrics, spool, announce, journalFolder }: CollectorDependencies,
 ): Collector {
   const encoderCounters = openCounters(ENCODER_COUNTERS);
@@ -265,7 +265,7 @@ function registered<S extends CounterSpecs>(metrics: Metrics, counters: Counters
 }
 
 /** The worker reads them again: here they are refused before anything runs. */
-function checkCredentials(configuration: Configuration, log: Log): void {
+function checkCredentials(configuration: CollectorConfiguration, log: Log): void {
   if (readCredentials(configuration).ca === undefined)
     log.warn('IPFIX over TLS takes every exporter that can reach the port: --ipfix-tls-ca asks for certificates');
 }
@@ -274,7 +274,7 @@ const PORT_FLAGS: Readonly<Record<Transport, string>> = { UDP: '--udp', TCP: '--
 
 function portError(
   { code, transport, port, message }: Extract<WorkerMessage, { type: 'failed' }>,
-  { udpHost, mirrorUdp }: Configuration,
+  { udpHost, mirrorUdp }: CollectorConfiguration,
 ): HairpinError {
   const what =
     code === 'EADDRINUSE'
@@ -290,7 +290,7 @@ function portError(
 }
 
 /** SO_REUSEPORT would share a port with another Hairpin in silence: bind each port once without it first. */
-async function probe(configuration: Configuration): Promise<void> {
+async function probe(configuration: CollectorConfiguration): Promise<void> {
   for (const port of [...configuration.udp, ...configuration.mirrorUdp]) {
     const socket = createSocket(configuration.udpHost.includes(':') ? 'udp6' : 'udp4');
     await new Promise<void>((resolve, reject) => {

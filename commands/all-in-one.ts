@@ -3,10 +3,13 @@
 
 import { MessageChannel } from 'node:worker_threads';
 import { type Collector, createCollector, type Receiving } from '../collector/collector.ts';
+import type { CollectorConfiguration } from '../collector/configuration.ts';
 import { createEnricherSupervisor, type EnricherSupervisor } from '../enricher/supervisor.ts';
 import type { Dependency } from '../query-api/health.ts';
-import type { Configuration } from '../schemas/configuration.ts';
-import { type Address, openProcessSpool, type Process, startProcess, startQueryApi, startStorage } from './parts.ts';
+import { type Address, startServer, startStorage } from './clickhouse.ts';
+import type { StartConfiguration } from './configurations.ts';
+import { openProcessSpool, startQueryApi } from './parts.ts';
+import { type Process, startProcess } from './process.ts';
 
 export interface AllInOne extends Receiving {
   readonly url: string;
@@ -15,14 +18,23 @@ export interface AllInOne extends Receiving {
   stop(): Promise<void>;
 }
 
-export function startAllInOne(configuration: Configuration): Promise<AllInOne> {
+export function startAllInOne(configuration: StartConfiguration): Promise<AllInOne> {
   return startProcess(configuration, 'hairpin', async process => {
     const { lifecycle, data } = process;
-    const storage = await startStorage(process);
+    const server = await startServer(process);
+    const storage = await startStorage(process, server);
     const { enricher, collector } = createPipeline(process, storage.address);
-    const dependencies = () => [storage.health(), enricherHealth(enricher), collectorHealth(collector, configuration)];
     await lifecycle.start({ name: 'enricher', start: enricher.start, stop: enricher.stop });
-    const url = await startQueryApi(process, storage, dependencies);
+    const url = await startQueryApi(process, {
+      storage,
+      reader: server.reader,
+      ready: () => [storage.health(), enricherHealth(enricher), collectorHealth(collector, configuration)],
+      installation: {
+        receiving: { udpPorts: configuration.udp, udpHost: configuration.udpHost },
+        inventory: configuration.inventory !== '',
+        applications: configuration.applications !== '',
+      },
+    });
     const receiving = await startCollector(process, collector);
     return { url, ...receiving, data: data.path, totals: collector.totals };
   });
@@ -30,10 +42,10 @@ export function startAllInOne(configuration: Configuration): Promise<AllInOne> {
 
 export function enricherHealth(enricher: EnricherSupervisor): Dependency {
   const ok = enricher.running();
-  return { name: 'enricher', ok, detail: ok ? 'running' : 'starting again' };
+  return { name: 'enricher', ok, detail: ok ? 'running' : 'restarting' };
 }
 
-export function collectorHealth(collector: Collector, configuration: Configuration): Dependency {
+export function collectorHealth(collector: Collector, configuration: CollectorConfiguration): Dependency {
   const ok = collector.running();
   return { name: 'collector', ok, detail: ok ? portsOf(configuration) : 'not receiving' };
 }
@@ -50,7 +62,7 @@ export async function startCollector({ lifecycle }: Process, collector: Collecto
   return receiving!;
 }
 
-function portsOf({ udp, mirrorUdp, ipfixTcp, ipfixTls }: Configuration): string {
+function portsOf({ udp, mirrorUdp, ipfixTcp, ipfixTls }: CollectorConfiguration): string {
   const ports = { UDP: udp, 'mirrors UDP': mirrorUdp, TCP: ipfixTcp, TLS: ipfixTls };
   return Object.entries(ports)
     .filter(([, list]) => list.length > 0)
@@ -59,7 +71,10 @@ function portsOf({ udp, mirrorUdp, ipfixTcp, ipfixTls }: Configuration): string 
 }
 
 /** Collector and enricher, the spool between them and the channel that announces what is in it. */
-function createPipeline(process: Process, address: Address): { collector: Collector; enricher: EnricherSupervisor } {
+function createPipeline(
+  process: Process<StartConfiguration>,
+  address: Address,
+): { collector: Collector; enricher: EnricherSupervisor } {
   const { configuration, log, metrics, lifecycle, data } = process;
   const spool = openProcessSpool(process);
   const { port1: announce, port2: announced } = new MessageChannel();

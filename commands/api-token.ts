@@ -1,9 +1,9 @@
-// The bearer token of commands that ask a running Hairpin.
+// The bearer token of commands that call the API of a running Hairpin.
 
 import { readFileSync } from 'node:fs';
 import { usageError } from './command-line.ts';
 
-export const TOKEN_FILE = '  --token-file FILE  file with the bearer token, where the API asks for one';
+export const TOKEN_FILE = '  --token-file FILE  file with the bearer token, where the API requires one';
 
 /** Empty when no file is named. A flag would show the token in the list of processes. */
 export function readToken(file: unknown, help: string): string {

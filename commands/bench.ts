@@ -4,7 +4,7 @@ import { type Results, resultsTable, writeResults } from '../benchmarks/results.
 import { numberFlag, parseCommand, usageError } from './command-line.ts';
 
 interface Chosen {
-  /** Undefined where the benchmark decides. */
+  /** The benchmark decides when left out. */
   readonly minutes: number | undefined;
   readonly seed: number;
 }
@@ -18,16 +18,16 @@ const BENCHMARKS: Readonly<
   },
   chaos: {
     about:
-      'everything between UDP and ClickHouse is killed and stopped at random for an hour, and every flow accounted for',
+      'kills and stops every process between UDP and ClickHouse at random for an hour, and accounts for every flow',
     run: async (smoke, _files, { minutes = smoke ? 0.5 : 60, seed }) =>
       (await import('../benchmarks/bench-chaos.ts')).benchChaos({ minutes, seed, smoke }),
   },
   decode: {
-    about: 'datagrams to columns, CPU time a record',
+    about: 'datagrams to columns, CPU time per record',
     run: async smoke => (await import('../benchmarks/bench-decode.ts')).benchDecode(smoke),
   },
   enrich: {
-    about: 'decoded to enriched columns, CPU time a record by stage',
+    about: 'decoded to enriched columns, CPU time per record by stage',
     run: async smoke => (await import('../benchmarks/bench-enrich.ts')).benchEnrich(smoke),
   },
   enrichers: {
@@ -44,7 +44,7 @@ const BENCHMARKS: Readonly<
     run: async smoke => (await import('../benchmarks/bench-knowledge.ts')).benchKnowledge(smoke),
   },
   outage: {
-    about: 'Kafka away for ten minutes at 50,000 flows/s: loss, memory, and how fast the backlog goes',
+    about: 'ten minutes without Kafka at 50,000 flows/s: loss, memory, and how fast the backlog shrinks',
     run: async (smoke, _files, { minutes = smoke ? 0.2 : 10, seed }) =>
       (await import('../benchmarks/bench-outage.ts')).benchOutage({ minutes, seed, smoke }),
   },
@@ -65,7 +65,7 @@ ${Object.entries(BENCHMARKS)
   .join('\n')}
 
 Prints its table and writes it to benchmarks/RESULTS.md; with --smoke it runs briefly and writes nothing. --minutes and
---seed are for those that run for long. Exit code 1 when something did not hold.
+--seed are for benchmarks that run for long. Exit code 1 when a condition failed.
 `;
 
 export async function bench(args: readonly string[]): Promise<number> {
@@ -89,6 +89,6 @@ export async function bench(args: readonly string[]): Promise<number> {
   process.stdout.write(`${results.about}\n\n${resultsTable(results)}\n`);
   if (!smoke) writeResults(results);
   const { failures = [] } = results;
-  for (const failure of failures) process.stdout.write(`does not hold: ${failure}\n`);
+  for (const failure of failures) process.stdout.write(`failed: ${failure}\n`);
   return failures.length === 0 ? 0 : 1;
 }

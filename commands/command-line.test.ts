@@ -3,7 +3,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,11 +13,12 @@ import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, describe, expect, test } from 'vitest';
 import { pcapOf } from '../benchmarks/pcap-writer.ts';
-import { CONFIGURATION_KEYS, flagOf } from '../schemas/configuration.ts';
 import { DocumentError } from '../schemas/documents.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
+import { flagOf } from '../service/configuration.ts';
 import { netflow5, record5 } from '../testing/data/datagrams.ts';
 import { numberFlag, parseCommand } from './command-line.ts';
+import { START_SERVICE } from './configurations.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
 const COMMANDS = [
@@ -93,7 +94,8 @@ describe.concurrent('hairpin', () => {
     const { status, out, err } = await hairpin(command, '--help');
     expect([status, err]).toEqual([0, '']);
     expect(out).toMatch(new RegExp(`^hairpin ${command} .+\n\n {0,2}[A-Za-z]`));
-    if (command === 'start') for (const key of CONFIGURATION_KEYS) expect(out).toContain(`\n  ${flagOf(key)} `);
+    if (command === 'start')
+      for (const key of Object.keys(START_SERVICE.keys)) expect(out).toContain(`\n  ${flagOf(key)} `);
   });
 
   test.each([
@@ -101,7 +103,7 @@ describe.concurrent('hairpin', () => {
     [['decode', '--format', 'xml', 'x'], '--format must be one of jsonl, csv, table, arrow'],
     [['decode', '--all-elements', '--format', 'csv', 'x'], '--format must be one of jsonl, table with --all-elements'],
     [['decode', '--all-elements', '--columns', 'bytes', 'x'], '--all-elements has no columns'],
-    [['decode', '--all-elements', '--redact', 'x'], '--all-elements tells what was sent as it was'],
+    [['decode', '--all-elements', '--redact', 'x'], '--all-elements prints what was sent as it was'],
     [['erase'], '--address ADDRESS is required'],
     [['erase', '--address', '10.0.0.0/8'], '--address ADDRESS is required'],
     [['decode', '--elements', '/none', 'x'], '/none cannot be read'],
@@ -318,6 +320,23 @@ test('flags of commands are refused in words', () => {
   expect([rate('0'), rate('10'), rate('0.5')]).toEqual([0, 10, 0.5]);
   for (const text of ['', ' ', '-1', '10.1', 'fast', 'NaN', 'Infinity', undefined, true])
     expect(() => rate(text)).toThrow(`--rate must be a number from 0 to 10, is ${String(text)}`);
+});
+
+test('load names each file that it wrote and leaves no temporary one', async () => {
+  const documents = join(folder, 'documents');
+  mkdirSync(documents);
+  writeFileSync(join(documents, 'inventory.json'), 'an older one');
+  const truth = join(folder, 'truth.json');
+  const flags = ['--to', '127.0.0.1:9', '--seconds', '0', '--documents', documents, '--truth', truth];
+  const { status, out, err } = await hairpin('load', ...flags);
+  expect([status, out]).toEqual([0, '']);
+  const files = ['inventory.json', 'exporters.json', 'applications.json'];
+  expect(err.split('\n').filter(line => line.endsWith(' written'))).toEqual([
+    ...files.map(name => `${join(documents, name)} written`),
+    `${truth} written`,
+  ]);
+  expect(readdirSync(documents).sort()).toEqual([...files].sort());
+  expect(JSON.parse(readFileSync(join(documents, 'inventory.json'), 'utf8'))).toMatchObject({ source: 'load' });
 });
 
 test('quarantine lists what lies there with its reason and puts it back into the spool', async () => {

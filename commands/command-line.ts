@@ -1,15 +1,15 @@
-// Flags of the commands that do not take the configuration.
+// The arguments of a command: flags, positionals, help.
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { DocumentError } from '../schemas/documents.ts';
 
 export interface ParsedCommand {
-  /** Undefined when help was asked for and has been printed. */
+  /** Undefined when help was requested and has been printed. */
   readonly values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>> | undefined;
   readonly positionals: readonly string[];
 }
 
-/** Parses the arguments of a command; prints `help` when asked to. Throws a DocumentError for what it does not know. */
+/** Parses the arguments of a command, or prints `help` on request. Throws a DocumentError for unknown flags. */
 export function parseCommand(args: readonly string[], options: ParseArgsOptionsConfig, help: string): ParsedCommand {
   try {
     const { values, positionals } = parseArgs({
@@ -19,7 +19,7 @@ export function parseCommand(args: readonly string[], options: ParseArgsOptionsC
     });
     if (!values['help']) return { values, positionals };
   } catch (error) {
-    throw usageError((error as Error).message, help);
+    throw usageError(`${(error as Error).message}; --help lists what is known`, help);
   }
   process.stdout.write(help);
   return { values: undefined, positionals: [] };

@@ -6,9 +6,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { loadConfiguration, parseFlags, parseHostPort } from '../schemas/configuration.ts';
+import { COLLECTOR_SERVICE } from '../collector/configuration.ts';
+import { ENRICHER_SERVICE } from '../enricher/configuration.ts';
+import { QUERY_API_SERVICE } from '../query-api/configuration.ts';
+import { parseHostPort } from '../schemas/host-port.ts';
 import { checkVersion } from '../storage/migrations/migrate.ts';
 import { onPath, requireTool } from '../testing/requirements.ts';
+import { readConfiguration, START_SERVICE } from './configurations.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(ROOT, name), 'utf8');
@@ -100,31 +104,53 @@ test('no volume is shared, and none is declared for nothing', () => {
   expect([...used].sort()).toEqual(Object.keys(compose.volumes).sort());
 });
 
+function configurationOf(command: string, flags: readonly string[], environment: Readonly<Record<string, string>>) {
+  const options = { environment };
+  switch (command) {
+    case 'collector':
+      return readConfiguration(COLLECTOR_SERVICE, flags, '', options)!.configuration;
+    case 'enricher':
+      return readConfiguration(ENRICHER_SERVICE, flags, '', options)!.configuration;
+    case 'query-api':
+      return readConfiguration(QUERY_API_SERVICE, flags, '', options)!.configuration;
+    default:
+      throw new Error(`${command} is no service of a distributed installation`);
+  }
+}
+
 test.each(own)(
   '%s: the program takes its flags and variables, and its health check asks where it answers',
   (_, service) => {
     const [command, ...flags] = service.command!;
-    expect(['collector', 'enricher', 'query-api']).toContain(command);
-    const configuration = loadConfiguration({ flags: parseFlags(flags).values, environment: service.environment! });
+    const configuration = configurationOf(command!, flags, service.environment!);
     expect(configuration.data).toBe('/data');
     expect(service.volumes?.some(volume => volume.endsWith(':/data'))).toBe(true);
-    const [kafka] = configuration.kafka;
-    expect(compose.services[parseHostPort(kafka!).host], kafka).toBeDefined();
-    expect(compose.services[new URL(configuration.clickhouse).hostname], configuration.clickhouse).toBeDefined();
+    expect('kafka' in configuration).toBe(command !== 'query-api');
+    if ('kafka' in configuration) {
+      const [kafka] = configuration.kafka;
+      expect(compose.services[parseHostPort(kafka!).host], kafka).toBeDefined();
+    }
+    expect('clickhouse' in configuration).toBe(command !== 'collector');
+    if ('clickhouse' in configuration)
+      expect(compose.services[new URL(configuration.clickhouse).hostname], configuration.clickhouse).toBeDefined();
     const { host, port } = parseHostPort(configuration.http);
     expect(service.healthcheck!.test.join(' ')).toContain(`http://127.0.0.1:${port}/readyz`);
     // Beyond loopback it refuses to start without tokens (API_UNPROTECTED).
     if (host !== '127.0.0.1') expect(configuration.tokens).toBe(`/run/secrets/${service.secrets![0]}`);
     for (const published of service.ports ?? []) {
       const target = Number(published.split(':').at(-1)!.split('/')[0]);
-      expect([...(published.endsWith('/udp') ? configuration.udp : [port])]).toContain(target);
+      const isUdp = published.endsWith('/udp');
+      expect(isUdp && 'udp' in configuration ? configuration.udp : [port]).toContain(target);
+      expect(isUdp).toBe(command === 'collector');
     }
   },
 );
 
 test('the password is the same on both sides, and the server is new enough', () => {
   const { environment, image } = compose.services['clickhouse']!;
-  for (const [name, service] of own) {
+  const clients = own.filter(([, { command }]) => command![0] !== 'collector');
+  expect(clients).toHaveLength(3);
+  for (const [name, service] of clients) {
     expect(service.environment!['HAIRPIN_CLICKHOUSE_USER'], name).toBe(environment!['CLICKHOUSE_USER']);
     expect(service.environment!['HAIRPIN_CLICKHOUSE_PASSWORD'], name).toBe(environment!['CLICKHOUSE_PASSWORD']);
   }
@@ -144,7 +170,7 @@ test('the image is pinned, runs as a user of its own and has what it copies and 
   for (const file of copied!.split(' ').slice(0, -1)) expect(existsSync(join(ROOT, file)), file).toBe(true);
   const entry = JSON.parse(valuesOf('ENTRYPOINT')[0]!) as string[];
   expect(existsSync(join(ROOT, entry.at(-1)!))).toBe(true);
-  const { udp, http } = loadConfiguration({});
+  const { udp, http } = START_SERVICE.load();
   expect(valuesOf('EXPOSE')[0]!.split(' ')).toEqual([
     ...udp.map(port => `${port}/udp`),
     `${parseHostPort(http).port}/tcp`,

@@ -5,8 +5,8 @@ import { type Advisor, createAdvisor } from '../analysis/coverage/advisor.ts';
 import type { MatrixAnswer } from '../query-api/answers/answers.ts';
 import type { CoverageAnswer } from '../query-api/answers/coverage-answer.ts';
 import { createQueryApi, type QueryApi } from '../query-api/app.ts';
+import { QUERY_API_SERVICE } from '../query-api/configuration.ts';
 import { PROTOCOL } from '../schemas/codes.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import { hashedKey, keyToBigint } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
@@ -61,7 +61,7 @@ const arrived = sent.filter((_, i) => (Math.imul(i, 2_654_435_761) >>> 0) % 20 !
 beforeAll(async () => {
   server = await startTestServer();
   storage = server.connect('coverage');
-  const config = loadConfiguration({});
+  const config = QUERY_API_SERVICE.load();
   await migrate(storage, config);
   const document = (kind: 'inventory' | 'exporters', recordedAtMs: number, body: object, asOfMs = 0) =>
     insertDocument(storage, { kind, recordedAtMs, asOfMs, source: 'test', body: JSON.stringify(body) });
@@ -235,7 +235,7 @@ test('a port counts in frames what its interface counts, within five percent', a
 
 test('without an inventory coverage is null, and a question for one host is refused in words', async () => {
   const empty = server.connect('empty');
-  const config = loadConfiguration({});
+  const config = QUERY_API_SERVICE.load();
   await migrate(empty, config);
   const log = createLog('test', 'error');
   const other = createAdvisor(

@@ -18,12 +18,12 @@ names of docs/COLUMNS.md. Files share one decoder in the order given: templates 
 
   --format        jsonl (default, of a terminal: table), csv, table or one Arrow stream
   --columns       only these columns, in this order
-  --all-elements  instead of those rows everything the exporter sent, under the names of the standards: a line for the
+  --all-elements  instead of rows, everything the exporter sent, under the names of the standards: a line for the
                   header of each datagram, each NetFlow and IPFIX record (options too), each sFlow 5 sample with all its
                   records. As ${ELEMENT_FORMATS.join(' or ')}. sFlow 2 and 4 have rows only
   --elements      more names of elements, and columns for some: a table (pen, id, name, type, units, column), JSON or YAML
-  --mirror-rate   frames mirrored in ERSPAN or VXLAN (port 4789) become records, each one in N; else they are passed over
-  --redact        for others to see: of addresses the /24 or /48, of MACs the vendor, no stations; exporters stay
+  --mirror-rate   frames mirrored in ERSPAN or VXLAN (port 4789) become records, each one in N; without it they are skipped
+  --redact        to share the output: of addresses the /24 or /48, of MACs the vendor, no stations; exporters stay
 
 A summary of exporters, templates, sampling rates, loss and faults goes to standard error, with --all-elements the fields
 of each template too. Exit code 1 when a file cannot be read.
@@ -52,7 +52,7 @@ export async function decode(args: readonly string[]): Promise<number> {
   if (allElements && columns.length > 0) throw usageError('--all-elements has no columns: leave --columns out', HELP);
   const redacted = values['redact'] === true;
   if (allElements && redacted)
-    throw usageError('--all-elements tells what was sent as it was: leave --redact out', HELP);
+    throw usageError('--all-elements prints what was sent as it was: leave --redact out', HELP);
   if (positionals.length === 0) throw usageError('name at least one FILE', HELP);
   const mirrorRate = Number(values['mirror-rate']);
   if (!Number.isInteger(mirrorRate) || mirrorRate < 0 || mirrorRate >= 0xffffffff)

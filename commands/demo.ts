@@ -5,24 +5,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDemo } from '../benchmarks/load/demo.ts';
 import { writeDocuments } from '../benchmarks/load/documents.ts';
-import { configurationHelp, parseFlags } from '../schemas/configuration.ts';
 import { type AllInOne, startAllInOne } from './all-in-one.ts';
-import { banner, configurationOf, untilStopped } from './start.ts';
+import { DEMO_SERVICE, readConfiguration } from './configurations.ts';
+import { banner, untilStopped } from './start.ts';
 
 const HELP = `hairpin demo [flags]
 
 Starts Hairpin with the documents of a small simulated data centre, whose bridges then export their traffic to it over
-UDP (NetFlow v9, IPFIX, sFlow). Data and truth go to a temporary folder, or to --data, and the temporary one is removed at
-the end. Every cell can be checked: npx hairpin verify --truth FILE, with the file that the start names.
+UDP (NetFlow v9, IPFIX, sFlow). Data and truth go to --data, or to a temporary folder that is removed at the end. Every cell can
+be checked: npx hairpin verify --truth FILE, with the file that is named at the start.
 
-${configurationHelp()}
+${DEMO_SERVICE.help()}
 `;
 
 export async function demo(args: readonly string[]): Promise<number> {
-  const configuration = configurationOf(args, HELP);
-  if (!configuration) return 0;
-  const given = (parseFlags(args).values as Record<string, unknown>)['data'] !== undefined;
-  const folder = given ? configuration.data : mkdtempSync(join(tmpdir(), 'hairpin-demo-'));
+  // hairpin.yaml beside it is that of `hairpin start`: its documents are not used here, nor its data folder.
+  const read = readConfiguration(DEMO_SERVICE, args, HELP, { borrowed: true });
+  if (!read) return 0;
+  const { configuration } = read;
+  const isKept = read.isFlag('data');
+  const folder = isKept ? configuration.data : mkdtempSync(join(tmpdir(), 'hairpin-demo-'));
   const truthFile = join(folder, 'truth.json');
   let hairpin: AllInOne | undefined;
   const feed = await startDemo(
@@ -32,7 +34,7 @@ export async function demo(args: readonly string[]): Promise<number> {
       truthFile,
       onDocuments: async documents => {
         const documentFolder = join(folder, 'documents');
-        await writeDocuments(documentFolder, documents);
+        writeDocuments(documentFolder, documents);
         const file = (name: keyof typeof documents) => join(documentFolder, `${name}.json`);
         hairpin = await startAllInOne({
           ...configuration,
@@ -45,7 +47,7 @@ export async function demo(args: readonly string[]): Promise<number> {
     },
   );
   process.stderr.write(
-    `${banner(hairpin!)}  A simulated data centre sends to it. Its truth, up to the last full five minutes, is compared by\n    npx hairpin verify --truth ${truthFile} --api ${hairpin!.url}\n\n`,
+    `${banner(hairpin!)}  A simulated data centre sends to it. This command compares the matrix with its truth, up to the last full five minutes:\n    npx hairpin verify --truth ${truthFile} --api ${hairpin!.url}\n\n`,
   );
   await untilStopped({
     totals: hairpin!.totals,
@@ -54,6 +56,6 @@ export async function demo(args: readonly string[]): Promise<number> {
       await hairpin!.stop();
     },
   });
-  if (!given) rmSync(folder, { recursive: true, force: true });
+  if (!isKept) rmSync(folder, { recursive: true, force: true });
   return 0;
 }

@@ -37,7 +37,7 @@ describe.runIf(kafkaPresent())('a cluster of three brokers', () => {
     const broker = ['--kafka', kafka.brokers.join(','), '--kafka-partitions', '3'];
     const hairpin = await startHairpin({
       command,
-      args: [...broker, ...clickhouse, '--clickhouse-database', DATABASE],
+      args: command === 'collector' ? broker : [...broker, ...clickhouse, '--clickhouse-database', DATABASE],
     });
     running.push(hairpin);
     return hairpin;

@@ -1,5 +1,5 @@
-// `hairpin inventory check FILE...`: documents checked as Hairpin would take them. `hairpin inventory import FILE...` sends
-// them to a running one, which checks them itself. The kind is told by the keys.
+// `hairpin inventory check FILE...` checks documents as Hairpin checks them. `hairpin inventory import FILE...` sends them to
+// a running Hairpin, which checks them itself. The keys of a document show its kind.
 
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
@@ -15,12 +15,12 @@ import { parseCommand, usageError } from './command-line.ts';
 const HELP = `hairpin inventory check|import FILE... [--api URL] [--correction]
 
 Checks inventory snapshots, applications and exporter registries (JSON or YAML) and names every fault with its line and
-what is allowed there; import sends each to a running Hairpin, which takes it whole or refuses it whole. What of an
-applications document has no effect is a warning; selectors that match nothing are told where an inventory is checked with
-it. Exit code 2 when one is refused, 1 when nobody answers.
+what is allowed there. Import sends each to a running Hairpin, which accepts or refuses it as a whole. Parts of an applications
+document without effect are warnings; selectors that match nothing are warnings where an inventory is checked with it. Exit
+code 2 when a document is refused, 1 when Hairpin does not answer.
 
-  --api URL      where Hairpin answers [http://127.0.0.1:8080]
-  --correction   a snapshot may be of the past of its source
+  --api URL      address of Hairpin [http://127.0.0.1:8080]
+  --correction   accept a snapshot that is older than the newest one of its source
 ${TOKEN_FILE}
 `;
 
@@ -87,7 +87,7 @@ async function send(file: string, { api, token, correction }: Receiver): Promise
   try {
     const response = await fetch(url, {
       method: 'PUT',
-      // Which JSON is as well.
+      // JSON is YAML too.
       headers: { ...authorization(token), 'content-type': 'application/yaml', 'content-encoding': 'gzip' },
       body: gzipSync(text),
     });
@@ -95,7 +95,7 @@ async function send(file: string, { api, token, correction }: Receiver): Promise
     for (const { path, message } of reply.warnings ?? [])
       process.stderr.write(`${file}: warning: ${path} ${message}\n`);
     if (response.ok) {
-      process.stdout.write(`${file}: ${kind} ${reply.outcome ?? 'taken'}\n`);
+      process.stdout.write(`${file}: ${kind} ${reply.outcome ?? 'accepted'}\n`);
       return 0;
     }
     const faults = (reply.faults ?? []).map(
@@ -121,7 +121,7 @@ function inventoryAmong(files: readonly string[]): Inventory | undefined {
       const text = readFileSync(file, 'utf8');
       if (checkerFor(text).checker === inventoryChecker) return inventoryChecker.parse(file, text);
     } catch {
-      // Told when the file itself is checked.
+      // Reported when the file itself is checked.
     }
   }
   return undefined;
@@ -157,7 +157,7 @@ function parseFast(text: string): unknown {
   }
 }
 
-/** An unreadable text goes to the inventory's checker, which tells the line of the mistake. */
+/** An unreadable text goes to the inventory's checker, which reports the line of the mistake. */
 function checkerFor(text: string): { kind: string; checker: Checker<unknown> } {
   let keys: string[] = [];
   try {

@@ -35,7 +35,10 @@ describe.runIf(present)('an installation of several processes', () => {
     const { url, user, password } = house.address;
     const clickhouse = ['--clickhouse', url, '--clickhouse-user', user, '--clickhouse-password', password];
     const broker = ['--kafka', kafka.brokers.join(','), '--kafka-partitions', '4'];
-    const args = [...broker, ...clickhouse, '--clickhouse-database', DATABASE];
+    const args = [
+      ...(command === 'query-api' ? [] : broker),
+      ...(command === 'collector' ? [] : [...clickhouse, '--clickhouse-database', DATABASE]),
+    ];
     const hairpin = await startHairpin({ command, args });
     running.push(hairpin);
     return hairpin;

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
+import { COLLECTOR_SERVICE } from '../collector/configuration.ts';
 import { PROTOCOL } from '../schemas/codes.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
 import { EmbeddedServer } from '../storage/embedded/embedded.ts';
@@ -17,7 +17,7 @@ import { freeUdpPort, startHairpin, until } from '../testing/spawned.ts';
 const RATE = 20_000;
 const KILL_AFTER_MS = 3500;
 /** The open batch is at most so old; its age is looked at every 100 ms, and then it is encoded and written. */
-const BATCH_AGE_MS_MAX = loadConfiguration({}).batchAgeMsMax;
+const BATCH_AGE_MS_MAX = COLLECTOR_SERVICE.load().batchAgeMsMax;
 const WRITTEN_MS_MAX = 500;
 const BYTES_BASE = 1_000_000;
 /** One protocol a kill, so that the numbers of each load stay apart. */

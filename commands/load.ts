@@ -13,7 +13,8 @@ const FLAGS = LOAD_OPTIONS.map(
 const HELP = `hairpin load --to HOST:PORT [flags]
 
 A simulated data centre sends the exports of its bridges as real datagrams; what it sent is the truth that
-\`hairpin verify\` compares with. The inventory, registry and applications that belong to it go to --documents.
+\`hairpin verify\` compares with. The inventory, registry and applications that belong to it go to --documents; each file is
+replaced at once and named on standard error.
 
 ${FLAGS.join('\n')}
 
@@ -35,6 +36,7 @@ export async function load(args: readonly string[]): Promise<number> {
   const run = isSimulated(options) ? runSimulation : runLoad;
   const summary = await run(options, {
     signal: abort.signal,
+    onWritten: path => void process.stderr.write(`${path} written\n`),
     ...(shown && { onProgress: progress => void process.stderr.write(`${formatProgress(progress)}\n`) }),
   });
   process.stderr.write(

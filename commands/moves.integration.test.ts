@@ -8,8 +8,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { loadConfiguration } from '../schemas/configuration.ts';
-import { type KafkaCluster, kafkaPresent, startKafka } from '../testing/broker/broker.ts';
+import { COLLECTOR_SERVICE } from '../collector/configuration.ts';
+import type { KafkaCluster } from '../testing/broker/broker.ts';
+import { kafkaPresent, startKafka } from '../testing/broker/broker.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { ip4, ipfix, set, template, u8, u16, u32, u64 } from '../testing/data/datagrams.ts';
 import { freeUdpPort, type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
@@ -127,7 +128,7 @@ async function measure(what: string, collector: RunningHairpin, api: RunningHair
   return taken;
 }
 
-const { batchAgeMsMax } = loadConfiguration({});
+const { batchAgeMsMax } = COLLECTOR_SERVICE.load();
 
 test('a move is told soon after the batch that shows it, in one process', async () => {
   const hairpin = await startHairpin({ udpPort: await freeUdpPort(), args: writeDocuments() });
@@ -147,12 +148,12 @@ describe.runIf(kafkaPresent())('with two enrichers behind Kafka', () => {
     try {
       [kafka, house] = await Promise.all([startKafka(), startTestServer()]);
       const { url, user, password } = house.address;
-      const args = [
-        ...['--kafka', kafka.brokers.join(','), '--kafka-partitions', '4', '--clickhouse', url],
-        ...['--clickhouse-user', user, '--clickhouse-password', password, '--clickhouse-database', 'moves'],
-      ];
+      const broker = ['--kafka', kafka.brokers.join(','), '--kafka-partitions', '4'];
+      const storage = ['--clickhouse', url, '--clickhouse-user', user, '--clickhouse-password', password];
+      const clickhouse = [...storage, '--clickhouse-database', 'moves'];
+      const args = { collector: broker, enricher: [...broker, ...clickhouse], 'query-api': clickhouse };
       const start = async (command: 'collector' | 'enricher' | 'query-api', more: readonly string[] = []) => {
-        running.push(await startHairpin({ command, args: [...args, ...more] }));
+        running.push(await startHairpin({ command, args: [...args[command], ...more] }));
         return running.at(-1)!;
       };
       const documents = writeDocuments();

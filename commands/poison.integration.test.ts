@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ENRICHER_SERVICE } from '../enricher/configuration.ts';
 import { encodeArrow } from '../schemas/arrow.ts';
 import { createBatch, tokenOf } from '../schemas/batch.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import type { ClickHouse } from '../storage/client.ts';
 import { migrate } from '../storage/migrations/migrate.ts';
 import type { KafkaCluster } from '../testing/broker/broker.ts';
@@ -81,7 +81,7 @@ afterAll(async () => {
 
 async function prepared(database: string): Promise<ClickHouse> {
   const storage = house.connect(database);
-  await migrate(storage, loadConfiguration({}));
+  await migrate(storage, ENRICHER_SERVICE.load());
   await storage.command(`ALTER TABLE flows ADD CONSTRAINT wanted CHECK bytes != ${UNWANTED}`);
   return storage;
 }
@@ -170,7 +170,7 @@ describe.runIf(kafkaPresent())('in Kafka', () => {
   test('its partition goes on', async () => {
     const storage = await prepared('poison_kafka');
     const flags = { kafka: kafka.brokers.join(','), 'kafka-partitions': '1' };
-    const configuration = loadConfiguration({ flags });
+    const configuration = ENRICHER_SERVICE.load({ flags });
     const client = createKafka(configuration, 'test', pino({ level: 'silent' }));
     await prepareTopics(client, configuration);
     const producer = client.producer();

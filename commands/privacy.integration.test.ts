@@ -121,7 +121,7 @@ test('addresses outside are cut, exporters held to list and rate, questions logg
     const admin = ['--token-file', join(folder, 'admin')];
     const half = (taken * RECORDS) / 2;
     const preview = await erase(api, '--dry-run', ...admin);
-    expect(preview.text).toContain(`flows: ${half} of ${taken * RECORDS} records have it`);
+    expect(preview.text).toContain(`flows: ${half} of ${taken * RECORDS} records hold the address`);
     expect(preview.code).toBe(0);
     expect((await ask('records', `/api/v1/flows?${WINDOW}`)).body).toContain('"10.0.0.7"');
     const done = await erase(api, ...admin);
@@ -131,7 +131,7 @@ test('addresses outside are cut, exporters held to list and rate, questions logg
     expect(left.body).not.toContain('10.0.0.7');
     expect(left.body).toContain('"10.0.0.8"');
     expect(await totals()).toEqual(before);
-    expect((await erase(api, ...admin)).text).toContain('done: no record has it');
+    expect((await erase(api, ...admin)).text).toContain('done: no record holds the address');
 
     // Of users' addresses the log has those that a logged question named.
     const lines = hairpin.stderr().split('\n');

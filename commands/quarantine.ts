@@ -1,54 +1,63 @@
-// `hairpin quarantine list|replay`: batches that could not be stored, and putting them back: in the folder of a process, or
+// `hairpin quarantine list|replay`: lists batches that could not be stored and puts them back, in the folder of a process or
 // in Kafka's topic.
 
 import { join, resolve } from 'node:path';
-import { configurationHelp, parseFlags } from '../schemas/configuration.ts';
+import { ServiceSchema } from '../service/configuration.ts';
 import { openDataFolder } from '../service/data-folder.ts';
 import { createLog } from '../service/log.ts';
+import { PROCESS_KEYS } from '../service/process-keys.ts';
+import { KAFKA_CLIENT_KEYS, KAFKA_GROUP_KEYS } from '../transport/kafka/configuration.ts';
 import { createKafka } from '../transport/kafka/kafka.ts';
 import { QuarantineTopic } from '../transport/kafka/quarantine-topic.ts';
 import { QuarantineFolder } from '../transport/spool/quarantine.ts';
 import type { Quarantined } from '../transport/transport.ts';
 import { usageError } from './command-line.ts';
-import { configurationOf } from './start.ts';
+import { readConfiguration } from './configurations.ts';
+
+const QUARANTINE = new ServiceSchema('quarantine', {
+  data: PROCESS_KEYS.data,
+  ...KAFKA_CLIENT_KEYS,
+  ...KAFKA_GROUP_KEYS,
+});
 
 const HELP = `hairpin quarantine list|replay [TOKEN...] [--data DIR | --kafka HOST:PORT,...]
 
-Batches that ClickHouse would never take lie in DIR/quarantine or, between several machines, in Kafka's topic of quarantine, each
-with its reason. \`replay\` puts the named ones, or all of them, back. From the folder they go into the spool: that needs
-Hairpin stopped, and the next start stores them. From the topic they go to the enricher that has their partition, at once.
+Batches that ClickHouse would never accept are kept in DIR/quarantine or, in a distributed installation, in Kafka's quarantine
+topic, each with its reason. \`replay\` puts the named ones back, or all of them. Batches of the folder return to the spool: stop
+Hairpin first, and the next start stores them. Batches of the topic return to the enricher of their partition, at once.
 
-${configurationHelp()}
+${QUARANTINE.help()}
 `;
 
-interface Place {
+interface Location {
   list(): Promise<readonly Quarantined[]>;
-  /** Resolves with the tokens that are not there. */
+  /** Resolves with the tokens that are not in quarantine. */
   replay(tokens: readonly string[]): Promise<readonly string[]>;
   /** What becomes of batches that are put back. */
   readonly outcome: string;
 }
 
 export async function quarantine(args: readonly string[]): Promise<number> {
-  const configuration = configurationOf(args, HELP);
-  if (!configuration) return 0;
-  const { values, positionals } = parseFlags(args);
+  // Environment and hairpin.yaml are those of the service beside it.
+  const read = readConfiguration(QUARANTINE, args, HELP, { borrowed: true, takesArguments: true });
+  if (!read) return 0;
+  const { configuration, positionals } = read;
   const [action, ...tokens] = positionals;
-  const place =
-    configuration.kafka.length > 0 && !Object.hasOwn(values, 'data')
-      ? topicPlace(
+  const location =
+    configuration.kafka.length > 0 && !read.isFlag('data')
+      ? topicLocation(
           new QuarantineTopic(
             configuration,
             createKafka(configuration, 'hairpin-quarantine', createLog('quarantine', 'error')),
           ),
         )
-      : folderPlace(configuration.data);
-  if (action === 'list' && tokens.length === 0) return list(place);
-  if (action !== 'replay') throw usageError('say list or replay', HELP);
-  return replay(place, tokens);
+      : folderLocation(configuration.data);
+  if (action === 'list' && tokens.length === 0) return list(location);
+  if (action !== 'replay') throw usageError('an action is needed: list or replay', HELP);
+  return replay(location, tokens);
 }
 
-function topicPlace(topic: QuarantineTopic): Place {
+function topicLocation(topic: QuarantineTopic): Location {
   return {
     list: () => topic.list(),
     replay: tokens => topic.replay(tokens),
@@ -56,7 +65,7 @@ function topicPlace(topic: QuarantineTopic): Place {
   };
 }
 
-function folderPlace(data: string): Place {
+function folderLocation(data: string): Location {
   const store = new QuarantineFolder({
     folder: join(resolve(data), 'quarantine'),
     spoolFolder: join(resolve(data), 'spool'),
@@ -76,17 +85,17 @@ function folderPlace(data: string): Place {
   };
 }
 
-async function list(place: Place): Promise<number> {
-  for (const { token, bytes, at, reason } of await place.list())
+async function list(location: Location): Promise<number> {
+  for (const { token, bytes, at, reason } of await location.list())
     process.stdout.write(`${token || '-'}\t${bytes} B\t${at}\t${reason}\n`);
   return 0;
 }
 
-async function replay(place: Place, tokens: readonly string[]): Promise<number> {
+async function replay(location: Location, tokens: readonly string[]): Promise<number> {
   const wanted =
-    tokens.length > 0 ? tokens : (await place.list()).map(batch => batch.token).filter(token => token !== '');
-  const missing = await place.replay(wanted);
+    tokens.length > 0 ? tokens : (await location.list()).map(batch => batch.token).filter(token => token !== '');
+  const missing = await location.replay(wanted);
   for (const token of missing) process.stderr.write(`${token} is not in quarantine\n`);
-  process.stderr.write(`${wanted.length - missing.length} batches put back into ${place.outcome}\n`);
+  process.stderr.write(`${wanted.length - missing.length} batches put back into ${location.outcome}\n`);
   return missing.length > 0 ? 1 : 0;
 }

@@ -6,9 +6,9 @@ import { numberFlag, parseCommand, usageError } from './command-line.ts';
 
 const HELP = `hairpin replay FILE --to HOST:PORT [--rate N | --clock START*SPEED@REAL]
 
-Sends the UDP payloads of a capture again, N datagrams a second; without --rate at the pace of the capture, in which no
-pause lasts longer than 5 s. Their times are those of the capture. With --clock each is sent when that simulated clock, which
-a test installation was started with too, shows the time the capture has for it.
+Sends the UDP payloads of a capture again, N datagrams per second. Without --rate it keeps the pace of the capture, with pauses
+of at most 5 s. The payloads keep their times. With --clock each payload is sent when the simulated clock shows its time in
+the capture; start the test installation with the same --clock.
 `;
 
 export async function replay(args: readonly string[]): Promise<number> {

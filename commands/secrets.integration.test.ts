@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { createLog } from '../service/log.ts';
 import { EmbeddedServer } from '../storage/embedded/embedded.ts';
 import { startHairpin } from '../testing/spawned.ts';
@@ -28,7 +28,6 @@ let broker: Server;
 let kafka: string;
 
 beforeAll(async () => {
-  Object.assign(process.env, SECRETS);
   clickhouse = new EmbeddedServer({ folder: join(folder, 'clickhouse'), port: 0, log: createLog('test', 'error') });
   ({ url } = await clickhouse.start());
   broker = createServer(socket => {
@@ -39,12 +38,19 @@ beforeAll(async () => {
   kafka = `127.0.0.1:${(broker.address() as { port: number }).port}`;
 });
 
-afterAll(async () => {
+afterEach(() => {
   for (const name of Object.keys(SECRETS)) delete process.env[name];
+});
+afterAll(async () => {
   broker?.close();
   await clickhouse?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** For the processes that a test starts; a service refuses a variable that it does not use. */
+function setSecrets(...names: readonly (keyof typeof SECRETS)[]): void {
+  for (const name of names) process.env[name] = SECRETS[name];
+}
 
 /** In clear or as HTTP and SASL carry it. */
 function expectNoSecret(text: string): void {
@@ -55,6 +61,7 @@ function expectNoSecret(text: string): void {
 }
 
 test('not when ClickHouse does not know who asks, or is not there', () => {
+  setSecrets('HAIRPIN_CLICKHOUSE_PASSWORD', 'HAIRPIN_CLICKHOUSE_READ_PASSWORD');
   for (const [address, said] of [
     [url, /STORAGE_UNREACHABLE/],
     ['http://127.0.0.1:1', /127\.0\.0\.1:1/],
@@ -71,6 +78,7 @@ test('not when ClickHouse does not know who asks, or is not there', () => {
 });
 
 test('not when Kafka cannot be talked to, in logs of every level, health and metrics', async () => {
+  setSecrets('HAIRPIN_KAFKA_PASSWORD');
   const collector = await startHairpin({
     command: 'collector',
     answers: '/healthz',
@@ -84,6 +92,20 @@ test('not when Kafka cannot be talked to, in logs of every level, health and met
   expect(await collector.stop()).toBe(0);
   expect(collector.stderr()).toMatch(/kafka/i);
   expectNoSecret(health + metrics + collector.stderr());
+});
+
+test('not when a service refuses the secrets of others', () => {
+  setSecrets('HAIRPIN_CLICKHOUSE_PASSWORD', 'HAIRPIN_CLICKHOUSE_READ_PASSWORD', 'HAIRPIN_KAFKA_PASSWORD');
+  const args = ['collector', '--kafka', kafka, '--data', join(folder, 'refused')];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  expect(status).toBe(2);
+  expect(stderr).toMatch(
+    /2 faults:\n {2}HAIRPIN_CLICKHOUSE_PASSWORD is not used by hairpin collector, only by hairpin start,/,
+  );
+  expectNoSecret(stdout + stderr);
 });
 
 test('a URL that holds one is refused, without repeating it', () => {

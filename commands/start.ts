@@ -1,40 +1,21 @@
 // `hairpin start`
 
-import { existsSync } from 'node:fs';
-import { type Configuration, configurationHelp, loadConfiguration, parseFlags } from '../schemas/configuration.ts';
 import { stopSignal } from '../service/lifecycle.ts';
 import { type AllInOne, startAllInOne } from './all-in-one.ts';
-
-const CONFIGURATION_FILE = 'hairpin.yaml';
+import { readConfiguration, START_SERVICE } from './configurations.ts';
 
 const HELP = `hairpin start [--config FILE] [flags]
 
-Receives NetFlow v5 and v9, IPFIX and sFlow v5, maps addresses to VMs and applications, counts every byte once, stores it
-and answers at http://127.0.0.1:8080/. Without --config, ${CONFIGURATION_FILE} of the working folder is read if it is there.
+Receives NetFlow v5 and v9, IPFIX and sFlow v5, maps addresses to VMs and applications, counts every byte once and stores the
+records. API and console are at http://127.0.0.1:8080/. Without --config, hairpin.yaml of the working folder is read if it exists.
 
-${configurationHelp()}
+${START_SERVICE.help()}
 `;
 
-/** The configuration of a command that takes its flags; undefined when help was asked for and has been printed. */
-export function configurationOf(args: readonly string[], help: string): Configuration | undefined {
-  const { values } = parseFlags(args);
-  if (values['help']) {
-    process.stdout.write(help);
-    return undefined;
-  }
-  const file =
-    typeof values['config'] === 'string'
-      ? values['config']
-      : existsSync(CONFIGURATION_FILE)
-        ? CONFIGURATION_FILE
-        : undefined;
-  return loadConfiguration({ flags: values, environment: process.env, ...(file !== undefined && { file }) });
-}
-
 export async function start(args: readonly string[]): Promise<number> {
-  const configuration = configurationOf(args, HELP);
-  if (!configuration) return 0;
-  const running = await startAllInOne(configuration);
+  const read = readConfiguration(START_SERVICE, args, HELP);
+  if (!read) return 0;
+  const running = await startAllInOne(read.configuration);
   process.stderr.write(banner(running));
   await untilStopped(running);
   return 0;
@@ -55,10 +36,10 @@ export function banner({ url, ports, tcpPorts, tlsPorts, bufferBytes, data }: Al
 `;
 }
 
-/** Waits for SIGINT or SIGTERM, then stops; what is on its way is stored or stays in the spool. */
+/** Waits for SIGINT or SIGTERM, then stops; batches in flight are stored or stay in the spool. */
 export async function untilStopped({ stop, totals }: Pick<AllInOne, 'stop' | 'totals'>): Promise<void> {
   const signal = await stopSignal();
-  process.stderr.write(`\n${signal}: stopping; what was received is kept\n`);
+  process.stderr.write(`\n${signal}: stopping; records received so far are kept\n`);
   await stop();
   const { datagrams, messages, records, kernelDrops, rowsDropped, rowsRefused } = totals();
   const received = `${datagrams} datagrams${messages > 0 ? ` and ${messages} messages over connections` : ''}`;

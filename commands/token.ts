@@ -1,4 +1,4 @@
-// `hairpin token`: a new bearer token, and the entry that lets the API know it.
+// `hairpin token`: a new bearer token, and its entry for the API.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { ROLES, type Role } from '../schemas/tokens.ts';
@@ -6,13 +6,13 @@ import { parseCommand, usageError } from './command-line.ts';
 
 const HELP = `hairpin token NAME --role ROLE
 
-Prints a new token, which is shown this once, and the entry for the file given by --tokens, which holds its hash only:
+Prints a new token, which is shown only once, and its entry for the file given by --tokens, which holds the hash only:
 
   tokens:
     - { name: NAME, role: ROLE, sha256: ... }
 
-Roles: matrix (applications only), read (no addresses), records (addresses and records; its questions are logged),
-inventory (read, and hands in documents), admin. An entry may have "expires" (RFC 3339). The file is read again when it changes.
+Roles: matrix (applications only), read (no addresses), records (addresses and records; its requests are logged),
+inventory (read, and sends documents), admin. An entry may have "expires" (RFC 3339). The file is read again when it changes.
 `;
 
 const TOKEN_BYTES = 32;

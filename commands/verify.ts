@@ -7,11 +7,11 @@ import { numberFlag, parseCommand, usageError } from './command-line.ts';
 const HELP = `hairpin verify --truth FILE [--api URL] [--tolerance SHARE]
 
 Compares the matrix of a running Hairpin with the truth that \`load\` or \`demo\` wrote: unsampled cells must be equal to the
-byte, sampled ones lie within the interval stated for them. Prints the worst cells. Exit code 0 when all hold.
+byte, sampled cells must lie within their stated interval. Prints the worst cells. Exit code 0 when all cells agree.
 
   --truth FILE       the truth
-  --api URL          where Hairpin answers [http://127.0.0.1:8080]
-  --tolerance SHARE  relative difference allowed to unsampled cells [0]
+  --api URL          address of Hairpin [http://127.0.0.1:8080]
+  --tolerance SHARE  relative difference allowed for unsampled cells [0]
 ${TOKEN_FILE}
 `;
 

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createQueryApi, type QueryApi } from '../query-api/app.ts';
+import { QUERY_API_SERVICE } from '../query-api/configuration.ts';
 import { PROTOCOL } from '../schemas/codes.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import type { CoverageReport } from '../schemas/coverage.ts';
 import { prefix4Key, serviceKey } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';
@@ -100,7 +100,7 @@ describe.skipIf(!usable)('the console', () => {
   beforeAll(async () => {
     server = await startTestServer();
     storage = server.connect('console');
-    const config = { ...loadConfiguration({}), http: '127.0.0.1:0' };
+    const config = { ...QUERY_API_SERVICE.load({}), http: '127.0.0.1:0' };
     await migrate(storage, config);
     api = createQueryApi(config, {
       storage,
@@ -332,7 +332,7 @@ describe.skipIf(!usable)('the console', () => {
     });
     writeFileSync(file, JSON.stringify({ tokens: ['matrix', 'read'].map(entry) }));
     const guarded = createQueryApi(
-      { ...loadConfiguration({}), http: '127.0.0.1:0', tokens: file },
+      { ...QUERY_API_SERVICE.load({}), http: '127.0.0.1:0', tokens: file },
       { storage, log: createLog('test', 'error'), metrics: createMetrics(), ready: () => [] },
     );
     const { url: address } = await guarded.start();

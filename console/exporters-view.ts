@@ -87,17 +87,18 @@ const COLUMNS: readonly ColumnOfView[] = [
   },
 ];
 
+/** Empty where the collectors are other processes. */
+function listening({ receiving: { udpPorts } }: ExportersAnswer): string {
+  return udpPorts.length > 0 ? ` · listening on UDP ${udpPorts.join(', ')}` : '';
+}
+
 export function drawExporters(root: HTMLElement, answer: ExportersAnswer): void {
   const rows = [...answer.exporters].sort((a, b) => Number(b.silent) - Number(a.silent) || b.records - a.records);
   const head = el(
     'div',
     { class: 'card-head' },
     el('h2', {}, 'Who reports'),
-    el(
-      'p',
-      { class: 'note' },
-      `${answer.live} live, ${answer.silent} silent in the last day · listening on UDP ${answer.receiving.udpPorts.join(', ')}`,
-    ),
+    el('p', { class: 'note' }, `${answer.live} live, ${answer.silent} silent in the last day${listening(answer)}`),
   );
   const table = el(
     'table',

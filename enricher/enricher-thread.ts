@@ -73,11 +73,11 @@ const leader = new RollupLeader(storage);
 /** Batches of the spool, or of Kafka; `stop` lets go of what this thread holds of the carrier. */
 function openSource(): BatchSource & { stop(): Promise<void> } {
   if ('kafka' in carrier) {
-    const kafka = new KafkaSource(configuration, {
-      kafka: createKafka(configuration, `hairpin-enricher-${process.pid}`, log),
-      members: createKafka(configuration, `hairpin-enricher-${process.pid}`, log, true),
+    const kafka = new KafkaSource(carrier.kafka, {
+      kafka: createKafka(carrier.kafka, `hairpin-enricher-${process.pid}`, log),
+      members: createKafka(carrier.kafka, `hairpin-enricher-${process.pid}`, log, true),
       log,
-      counters: openCounters(KAFKA_SOURCE_COUNTERS, carrier.kafka),
+      counters: openCounters(KAFKA_SOURCE_COUNTERS, carrier.counters),
     });
     kafka.start();
     return kafka;

@@ -10,7 +10,6 @@ import { createKnownFacts } from '../inventory/sources/exporter-facts.ts';
 import { decodeArrow, encodePieces } from '../schemas/arrow.ts';
 import { type BatchKind, tokenOf } from '../schemas/batch.ts';
 import type { Column } from '../schemas/columns.ts';
-import type { Configuration } from '../schemas/configuration.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { decodeFacts } from '../schemas/fact-batch.ts';
 import { FLOW_COLUMNS } from '../schemas/flow.ts';
@@ -29,6 +28,7 @@ import { hasBatch, insertFlows } from '../storage/tables/flows.ts';
 import { insertInterfaceMinutes } from '../storage/tables/interfaces.ts';
 import { insertNodes, type NodeName } from '../storage/tables/nodes.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
+import type { EnricherThreadConfiguration } from './configuration.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
 import { createNodeNames } from './endpoints/node-names.ts';
 import { createEnrichment, type FlowBatch, type MendedBatch } from './stages/enrich.ts';
@@ -57,8 +57,8 @@ const MOVES_EXPIRE_MS = 60_000;
 const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === 'decoded').map(column => column.name));
 
 export type EnricherConfiguration = KeeperConfiguration &
-  Pick<Configuration, 'insertsMax' | 'spanMsMax' | 'skewMsMax'> &
-  Partial<Pick<Configuration, 'ephemeralPorts'>>;
+  Pick<EnricherThreadConfiguration, 'insertsMax' | 'spanMsMax' | 'skewMsMax'> &
+  Partial<Pick<EnricherThreadConfiguration, 'ephemeralPorts'>>;
 
 export interface EnricherDependencies {
   readonly source: BatchSource;

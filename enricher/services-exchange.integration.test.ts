@@ -2,13 +2,13 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseAddress } from '../schemas/address.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
 import { migrate } from '../storage/migrations/migrate.ts';
 import { insertServices, recordedServices, type ServiceSeen, servicesSeen } from '../storage/tables/services.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { batchOf } from '../testing/data/enrichment.ts';
+import { ENRICHER_SERVICE } from './configuration.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { createServicesExchange } from './services-exchange.ts';
 import { createLearnedServices } from './stages/learned-services.ts';
@@ -37,7 +37,7 @@ const seen = (fields: Partial<ServiceSeen>): ServiceSeen => ({
 
 async function connect(database: string) {
   const storage = server.connect(database);
-  await migrate(storage, loadConfiguration({}));
+  await migrate(storage, ENRICHER_SERVICE.load({}));
   const enricher = () => {
     const services = createLearnedServices({ ephemeral: ephemeralBits() });
     const exchange = createServicesExchange({

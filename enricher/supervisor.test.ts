@@ -5,9 +5,9 @@ import { pathToFileURL } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Configuration } from '../schemas/configuration.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { openSpool } from '../transport/spool/spool.ts';
+import type { EnricherThreadConfiguration } from './configuration.ts';
 import { createEnricherSupervisor, type EnricherSupervisor } from './supervisor.ts';
 
 /** Starting a thread takes a second where the machine is busy. */
@@ -47,7 +47,7 @@ function open(lives: readonly string[]) {
     quarantineBytesMax: 1 << 20,
     durable: false,
   });
-  supervisor = createEnricherSupervisor({} as Configuration, {
+  supervisor = createEnricherSupervisor({} as EnricherThreadConfiguration, {
     log,
     metrics: createMetrics(),
     storage: { url: '', user: '', password: '' },

@@ -1,16 +1,18 @@
 // The enricher seen from the main thread: started, restarted when its thread crashes, stopped. Batches that a crashed
 // thread had not acknowledged stay in the spool or in Kafka, and the next thread takes them.
 
-import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
-import type { Configuration } from '../schemas/configuration.ts';
+import type { MessagePort, Transferable } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import { type CounterSpec, type Counters, openCounters } from '../service/counters.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
 import { SupervisedWorker } from '../service/worker.ts';
 import type { StorageAddress } from '../storage/storage-address.ts';
+import type { KafkaSourceConfiguration } from '../transport/kafka/configuration.ts';
 import { KAFKA_SOURCE_COUNTERS } from '../transport/kafka/source.ts';
 import type { SpoolSettings } from '../transport/spool/spool.ts';
+import type { EnricherThreadConfiguration } from './configuration.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
 import { openPrivacy } from './stages/privacy.ts';
@@ -35,18 +37,20 @@ export interface SupervisorDependencies {
   readonly metrics: Metrics;
   readonly storage: StorageAddress;
   /** The spool, and the port where tokens of stored batches arrive; or Kafka. */
-  readonly carrier: { readonly spool: SpoolSettings; readonly announced: MessagePort } | 'kafka';
+  readonly carrier:
+    | { readonly spool: SpoolSettings; readonly announced: MessagePort }
+    | { readonly kafka: KafkaSourceConfiguration };
   /** First pause before a restart; doubled after each one that fails. */
   readonly restartMsMin?: number;
   readonly spawn?: (data: EnricherData, transfer: readonly Transferable[]) => Worker;
 }
 
 export function createEnricherSupervisor(
-  configuration: Configuration,
+  configuration: EnricherThreadConfiguration,
   dependencies: SupervisorDependencies,
 ): EnricherSupervisor {
   const { log, metrics, storage, carrier, spawn = spawnThread } = dependencies;
-  const announced = carrier === 'kafka' ? undefined : carrier.announced;
+  const announced = 'kafka' in carrier ? undefined : carrier.announced;
   const counters = openCounters(ENRICHER_COUNTERS);
   const own = openCounters(SUPERVISOR_COUNTERS);
   const kafka = openCounters(KAFKA_SOURCE_COUNTERS);
@@ -60,7 +64,8 @@ export function createEnricherSupervisor(
     log,
     spawn(restarted) {
       const common = { configuration, storage, counters: counters.buffer, restarted };
-      if (carrier === 'kafka') return spawn({ ...common, carrier: { kafka: kafka.buffer } }, []);
+      if ('kafka' in carrier)
+        return spawn({ ...common, carrier: { kafka: carrier.kafka, counters: kafka.buffer } }, []);
       const { port1, port2 } = new MessageChannel();
       relay = port2;
       return spawn({ ...common, carrier: { spool: carrier.spool, announced: port1 } }, [port1]);
@@ -85,7 +90,7 @@ export function createEnricherSupervisor(
       openPrivacy(configuration);
       metrics.register(counters);
       metrics.register(own);
-      if (carrier === 'kafka') metrics.register(kafka);
+      if ('kafka' in carrier) metrics.register(kafka);
       await thread.start();
     },
     async stop() {

@@ -1,14 +1,14 @@
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
 import { createQueryApi } from './app.ts';
+import { QUERY_API_SERVICE } from './configuration.ts';
 import type { Dependency } from './health.ts';
 import { COLUMN_NAMES, PAIR_NAMES } from './sql/dimensions.ts';
 
-const config = { ...loadConfiguration({}), http: '127.0.0.1:0' };
+const config = { ...QUERY_API_SERVICE.load({}), http: '127.0.0.1:0' };
 
 function create(options: { http?: string; ready?: () => readonly Dependency[]; select?: Storage['select'] } = {}) {
   const storage = { select: options.select ?? (async () => []) } as Partial<Storage> as Storage;

@@ -3,13 +3,13 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
-import type { Configuration } from '../schemas/configuration.ts';
 import { DocumentError } from '../schemas/documents.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
 import { createCallers } from './access/callers.ts';
 import { registerProtection, SLOW_CLIENT_LIMITS } from './access/protection.ts';
+import type { QueryApiConfiguration } from './configuration.ts';
 import { type ApplicationsDependencies, registerApplications } from './documents/applications.ts';
 import { type DocumentWriter, registerDocuments } from './documents/routes.ts';
 import { type Dependency, listen, registerHealth } from './health.ts';
@@ -28,7 +28,7 @@ import { registerErasures } from './maintenance/erasures.ts';
 import { type Reenrichments, registerReenrichments } from './maintenance/reenrichments.ts';
 import { type Advisor, AdvisorError } from './questions/advisor.ts';
 import { registerEvents } from './questions/events.ts';
-import { registerApi } from './questions/routes.ts';
+import { type Installation, registerApi } from './questions/routes.ts';
 
 export interface QueryApiDependencies {
   readonly storage: Storage;
@@ -42,6 +42,8 @@ export interface QueryApiDependencies {
   readonly reenrichments?: Reenrichments;
   /** Who knows the inventory; without one, coverage is not known. */
   readonly advisor?: Advisor;
+  /** What runs beside the API in its process; nothing when left out. */
+  readonly installation?: Installation;
   /** Answers what a changed applications document would do; without it there are no previews. */
   readonly previews?: ApplicationsDependencies['previews'];
   /** The clock; a test passes its own. */
@@ -61,8 +63,19 @@ const BODY_BYTES_MAX = 64 * 1024;
 const PARAM_LENGTH_MAX = 255;
 
 export function createQueryApi(
-  config: Configuration,
-  { storage, log, metrics, ready, documents, reenrichments, advisor, previews, nowMs = Date.now }: QueryApiDependencies,
+  config: QueryApiConfiguration,
+  {
+    storage,
+    log,
+    metrics,
+    ready,
+    documents,
+    reenrichments,
+    advisor,
+    previews,
+    installation,
+    nowMs = Date.now,
+  }: QueryApiDependencies,
 ): QueryApi {
   const app = fastify({
     logger: false,
@@ -126,7 +139,7 @@ export function createQueryApi(
   });
   app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.register(async routes => {
-    registerApi(routes, { storage, config, nowMs, advisor });
+    registerApi(routes, { storage, config, nowMs, advisor, installation });
     registerApplications(routes, { storage, config, nowMs, documents, previews });
     registerDocuments(routes, { storage, config, nowMs, documents });
     registerEvents(routes, { storage, nowMs });

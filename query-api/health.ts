@@ -2,10 +2,11 @@
 // Collectors and enrichers answer nothing else (createHealthApi).
 
 import fastify, { type FastifyInstance } from 'fastify';
-import { type Configuration, parseHostPort } from '../schemas/configuration.ts';
+import { parseHostPort } from '../schemas/host-port.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import type { Metrics } from '../service/metrics.ts';
+import type { ProcessConfiguration } from '../service/process-keys.ts';
 import { createCallers } from './access/callers.ts';
 import { refuseUnprotected, registerProtection } from './access/protection.ts';
 import { Health } from './answers/answers.ts';
@@ -28,7 +29,7 @@ export interface HealthDependencies {
   readonly ready: () => readonly Dependency[];
 }
 
-export function createHealthApi(config: Configuration, { log, metrics, ready }: HealthDependencies): HealthApi {
+export function createHealthApi(config: ProcessConfiguration, { log, metrics, ready }: HealthDependencies): HealthApi {
   const app = fastify({ logger: false, forceCloseConnections: true });
   registerProtection(app, config, { callers: createCallers(config.tokens, log), log, nowMs: Date.now });
   app.register(async routes => registerHealth(routes, metrics, ready));
@@ -36,7 +37,7 @@ export function createHealthApi(config: Configuration, { log, metrics, ready }: 
 }
 
 /** Throws API_UNPROTECTED or PORT_TAKEN. */
-export async function listen(app: FastifyInstance, config: Configuration): Promise<{ url: string }> {
+export async function listen(app: FastifyInstance, config: ProcessConfiguration): Promise<{ url: string }> {
   refuseUnprotected(config);
   const { host, port } = parseHostPort(config.http);
   try {

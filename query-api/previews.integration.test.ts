@@ -5,16 +5,16 @@ import { PREVIEW_GROUPS_MAX } from '../analysis/previews/preview.ts';
 import { createPreviews } from '../analysis/previews/previews.ts';
 import type { ApplicationsPreview } from '../schemas/applications-preview.ts';
 import { COUNT_REASON, PROTOCOL } from '../schemas/codes.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { migrate } from '../storage/migrations/migrate.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { createQueryApi } from './app.ts';
+import { QUERY_API_SERVICE } from './configuration.ts';
 
 const DATABASE = 'previews';
 const GROUPS = PREVIEW_GROUPS_MAX;
-const config = { ...loadConfiguration({}), http: '127.0.0.1:0' };
+const config = { ...QUERY_API_SERVICE.load({}), http: '127.0.0.1:0' };
 const log = createLog('test', 'error');
 const document = { applications: [{ id: 'even', servers: { prefixes: ['10.0.0.0/9'] } }] };
 

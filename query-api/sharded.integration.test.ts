@@ -3,7 +3,6 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COUNT_REASON, PROTOCOL } from '../schemas/codes.ts';
-import { loadConfiguration } from '../schemas/configuration.ts';
 import { serviceKey } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
@@ -25,6 +24,7 @@ import {
 } from '../testing/clickhouse.ts';
 import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from '../testing/data/stored-rows.ts';
 import { createQueryApi } from './app.ts';
+import { QUERY_API_SERVICE } from './configuration.ts';
 
 const log = createLog('test', 'error');
 const MINUTE = 60_000;
@@ -78,8 +78,8 @@ beforeAll(async () => {
   [one, two] = await Promise.all([startTestServer(), startTestShards(2)]);
   single = one.connect('whole');
   sharded = two.connect('parts');
-  await migrate(single, loadConfiguration({}));
-  await migrate(sharded, { ...loadConfiguration({}), ...two.form('parts') });
+  await migrate(single, QUERY_API_SERVICE.load({}));
+  await migrate(sharded, { ...QUERY_API_SERVICE.load({}), ...two.form('parts') });
   for (const storage of [single, sharded]) {
     await insertNodes(storage, [...apps, ...vms]);
     const repeated: number[] = [];
@@ -116,7 +116,7 @@ afterAll(async () => {
 });
 
 async function answersOf(storage: ClickHouse, questions: readonly string[]): Promise<Record<string, string>> {
-  const api = createQueryApi(loadConfiguration({}), {
+  const api = createQueryApi(QUERY_API_SERVICE.load({}), {
     storage,
     log,
     metrics: createMetrics(),
@@ -221,7 +221,7 @@ describe('two shards', () => {
   });
 
   test('are prepared again without a change, and get a column that the schema has', async () => {
-    const config = { ...loadConfiguration({}), ...two.form('parts') };
+    const config = { ...QUERY_API_SERVICE.load({}), ...two.form('parts') };
     await sharded.command('ALTER TABLE flows DROP COLUMN tcpFlags');
     await sharded.command('ALTER TABLE parts.flows DROP COLUMN tcpFlags');
     await migrate(sharded, config);

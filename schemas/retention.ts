@@ -1,6 +1,6 @@
-// How long each table keeps its rows, where that is said for a table by itself: `flows=7`.
+// How long a table keeps its rows, where it has a value of its own: `flows=7`.
 
-/** Tables whose rows have an age. Documents and names have none: what is stored cannot be read without them. */
+/** Tables whose rows expire. Documents and names do not: stored records cannot be read without them. */
 export const RETAINED_TABLES = [
   'flows',
   'traffic_1m',
@@ -18,7 +18,7 @@ export const RETAINED_TABLES = [
 ] as const;
 export type RetainedTable = (typeof RETAINED_TABLES)[number];
 
-/** Days are reckoned from 1970 in 16 bits, and times in 32 bits of seconds: more would wrap, to what is long gone. */
+/** Days are counted from 1970 in 16 bits, and times in 32 bits of seconds: more would wrap into the past. */
 export const DAYS_MAX = 20_000;
 
 /** Undefined when the text is not `TABLE=DAYS`. */

@@ -4,9 +4,11 @@
 
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Configuration, loadConfiguration } from '../schemas/configuration.ts';
+import { ServiceSchema } from '../service/configuration.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import type { ClickHouse } from './client.ts';
+import type { FormConfiguration } from './configuration.ts';
+import { CLICKHOUSE_KEYS, clickhouseFaults, TABLE_KEYS } from './configuration.ts';
 import { clusterStatements } from './migrations/migrate.ts';
 import { SYNC_FLOWS_SQL } from './placement.ts';
 import { createViewsSql, TABLES } from './tables/all.ts';
@@ -20,8 +22,10 @@ beforeAll(async () => {
 });
 afterAll(() => house.close());
 
-const configuration = (form: Configuration['clickhouseForm']) =>
-  loadConfiguration({
+const SCHEMA = new ServiceSchema('storage', { ...CLICKHOUSE_KEYS, ...TABLE_KEYS }, clickhouseFaults);
+
+const configuration = (form: FormConfiguration['clickhouseForm']) =>
+  SCHEMA.load({
     flags: {
       clickhouse: 'http://a:8123',
       'clickhouse-form': form,
@@ -135,12 +139,12 @@ test('the statements of both forms differ in the replication and nothing else', 
 });
 
 test('a form of several servers needs to know them', () => {
-  expect(() => loadConfiguration({ flags: { 'clickhouse-form': 'cluster' } })).toThrow(
+  expect(() => SCHEMA.load({ flags: { 'clickhouse-form': 'cluster' } })).toThrow(
     /needs --clickhouse and --clickhouse-shards/,
   );
-  expect(() => loadConfiguration({ flags: { 'clickhouse-shards': 'http://a:8123' } })).toThrow(/is of no use/);
+  expect(() => SCHEMA.load({ flags: { 'clickhouse-shards': 'http://a:8123' } })).toThrow(/is of no use/);
   // URLs are logged; users and passwords are not.
-  expect(() => loadConfiguration({ flags: { 'clickhouse-shards': 'http://user:secret@a:8123' } })).toThrow(
+  expect(() => SCHEMA.load({ flags: { 'clickhouse-shards': 'http://user:secret@a:8123' } })).toThrow(
     /--clickhouse-shards must match/,
   );
 });

@@ -10,7 +10,7 @@
 // `sharded` has plain tables, no replica and no Keeper, and each server is migrated by itself. `cluster` has replicated
 // tables and ON CLUSTER; its servers need the macros {shard} and {replica}.
 
-import type { Configuration } from '../schemas/configuration.ts';
+import type { FormConfiguration } from './configuration.ts';
 
 export interface Placement {
   /** Before a name: `hairpin_local.`, or nothing. */
@@ -25,10 +25,7 @@ export const HERE: Placement = { prefix: '', everywhere: '', replicated: false }
 /** How long a replicated table keeps tokens; TOKENS_MAX (tables/table.ts) bounds their number. */
 const TOKEN_S = 7 * 86_400;
 
-export type FormConfiguration = Pick<
-  Configuration,
-  'clickhouseForm' | 'clickhouseCluster' | 'clickhouseShards' | 'clickhouseDatabase'
->;
+export type { FormConfiguration };
 
 export function isReplicated({ clickhouseForm }: Pick<FormConfiguration, 'clickhouseForm'>): boolean {
   return clickhouseForm === 'cluster';

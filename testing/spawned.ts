@@ -55,13 +55,11 @@ export async function startHairpin({
   const folder = data ?? mkdtempSync(join(tmpdir(), 'hairpin-test-'));
   const port = udpPort ?? (await freeUdpPort());
   const http = `127.0.0.1:${await freeTcpPort()}`;
-  const child = spawn(
-    process.execPath,
-    [PROGRAM, command, '--data', folder, '--udp', String(port), '--udp-host', '127.0.0.1', '--http', http, ...args],
-    {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  );
+  const receives = command === 'start' || command === 'collector';
+  const receiving = receives ? ['--udp', String(port), '--udp-host', '127.0.0.1'] : [];
+  const child = spawn(process.execPath, [PROGRAM, command, '--data', folder, ...receiving, '--http', http, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const exited = once(child, 'exit');
   let text = '';
   child.stderr!.on('data', chunk => {

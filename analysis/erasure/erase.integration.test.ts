@@ -7,9 +7,9 @@ import { utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { ENRICHER_SERVICE } from '../../enricher/configuration.ts';
 import { parseAddress } from '../../schemas/address.ts';
 import { LOCALITY, RULE } from '../../schemas/codes.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { createLog } from '../../service/log.ts';
 import type { ClickHouse } from '../../storage/client.ts';
 import { fencesInPlace } from '../../storage/fence.ts';
@@ -373,7 +373,7 @@ test('what ClickHouse says of a failure repeats the address, and is neither told
 
   // The thread, and a database without tables.
   await expect(countBeside(house.connect('nothing'), VM)).rejects.toThrow();
-  const configuration = { ...loadConfiguration({}), clickhouseDatabase: 'nothing' };
+  const configuration = { ...ENRICHER_SERVICE.load({}), clickhouseDatabase: 'nothing' };
   const supervisor = createReenrichments(configuration, { storage: house.address, log });
   supervisor.start({ ...range, dryRun: false, erase: VM });
   await vi.waitFor(() => expect(supervisor.state().running).toBe(false), { timeout: 30_000 });

@@ -8,10 +8,10 @@
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { EnrichmentConfiguration } from '../../enricher/configuration.ts';
 import { openPrivacy } from '../../enricher/stages/privacy.ts';
 import { formatAddress, isMapped4, parseAddress, swap32, type Words, wordsOfRow } from '../../schemas/address.ts';
 import { IDENTITY, RULE } from '../../schemas/codes.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
 import type { ClickHouse } from '../../storage/client.ts';
 import { copyRecords, type StageContext } from '../../storage/rewrite/records.ts';
 import type { StoredWindow } from '../../storage/rewrite/staging.ts';
@@ -46,7 +46,7 @@ export interface Erasure {
 export function createErasure(
   storage: ClickHouse,
   address: string,
-  privacy: Pick<Configuration, 'privacy' | 'privacyKey'>,
+  privacy: Pick<EnrichmentConfiguration, 'privacy' | 'privacyKey'>,
 ): Erasure {
   const words = parseAddress(address)!;
   const erased = [columnText(words), ...pseudonymsOf(words, privacy)];
@@ -201,7 +201,7 @@ export function toldOf(error: unknown): string {
 }
 
 /** Its keyed hash, where addresses outside are anonymised. Of a network nobody can say whose it was. */
-function pseudonymsOf(words: Words, config: Pick<Configuration, 'privacy' | 'privacyKey'>): string[] {
+function pseudonymsOf(words: Words, config: Pick<EnrichmentConfiguration, 'privacy' | 'privacyKey'>): string[] {
   if (config.privacy !== 'anonymise') return [];
   const column = Uint32Array.from(words, swap32);
   openPrivacy(config)!.beside(() => true)(column, 0);

@@ -1,12 +1,12 @@
 // The preview against the plain way: the same rows, ungrouped, enriched with either document and summed by hand.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ENRICHER_SERVICE } from '../../enricher/configuration.ts';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import { createEnrichment } from '../../enricher/stages/enrich.ts';
 import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { encodeArrow } from '../../schemas/arrow.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { keyToBigint } from '../../schemas/keys.ts';
 import { migrate } from '../../storage/migrations/migrate.ts';
 import { insertFlows } from '../../storage/tables/flows.ts';
@@ -97,7 +97,7 @@ test('it tells what enriching every record anew would tell', async () => {
   const [was, is] = [enriched(before, rows), enriched(after, rows)];
   was.batch.columns.weight.fill(1);
   const storage = server.connect('preview');
-  await migrate(storage, loadConfiguration({}));
+  await migrate(storage, ENRICHER_SERVICE.load({}));
   await insertFlows(storage, encodeArrow(was.batch), `flows.test.0.${'0'.repeat(32)}.0`);
 
   const answer = await previewApplications(
@@ -150,7 +150,7 @@ test('of more conversations than it takes the largest are examined, and the answ
   const { batch } = enriched(documents, rows);
   batch.columns.weight.fill(1);
   const storage = server.connect('previewBound');
-  await migrate(storage, loadConfiguration({}));
+  await migrate(storage, ENRICHER_SERVICE.load({}));
   await insertFlows(storage, encodeArrow(batch), `flows.test.0.${'1'.repeat(32)}.0`);
   const knowledge = fixedKnowledge(compileSnapshot(documents));
   const answer = await previewApplications(
@@ -171,7 +171,7 @@ test('unelected records count once, at the largest point of each pair', async ()
   const documents = documentsOf({ inventory });
   const { batch } = enriched(documents, rows);
   const storage = server.connect('previewUnelected');
-  await migrate(storage, loadConfiguration({}));
+  await migrate(storage, ENRICHER_SERVICE.load({}));
   await insertFlows(storage, encodeArrow(batch), `flows.test.0.${'2'.repeat(32)}.0`);
   const { bytes } = await previewApplications(
     storage,

@@ -1,18 +1,18 @@
 // Today's knowledge of a stretch of the past, from what ClickHouse keeps: the one place that re-enrichment gets it from.
 
 import { createHash } from 'node:crypto';
+import type { EnrichmentConfiguration } from '../../enricher/configuration.ts';
 import type { NodeNames } from '../../enricher/endpoints/node-names.ts';
 import { createEnrichment, type Enrichment } from '../../enricher/stages/enrich.ts';
 import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from '../../enricher/stages/learned-services.ts';
 import { openPrivacy } from '../../enricher/stages/privacy.ts';
 import { ephemeralBits } from '../../enricher/stages/server-side.ts';
 import { loadKnowledge } from '../../inventory/snapshot/load.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
 import type { ClickHouse } from '../../storage/client.ts';
 import { servicesSeen } from '../../storage/tables/services.ts';
 
 export type PastConfiguration = Pick<
-  Configuration,
+  EnrichmentConfiguration,
   | 'spanMsMax'
   | 'skewMsMax'
   | 'ephemeralPorts'

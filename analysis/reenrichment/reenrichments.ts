@@ -1,15 +1,15 @@
 // Re-enrichment seen from the main thread: one at a time in a thread of its own, which is there only while one runs.
 
 import { Worker } from 'node:worker_threads';
-import type { Configuration } from '../../schemas/configuration.ts';
 import type { Log } from '../../service/log.ts';
 import { RequestThread } from '../../service/request-thread.ts';
 import type { StorageAddress } from '../../storage/storage-address.ts';
+import type { ReenrichmentConfiguration } from '../configuration.ts';
 import type { ErasedBeside } from '../erasure/erase.ts';
 import type { DayReport, ReenrichRequest } from './reenrich.ts';
 
 export interface ReenrichData {
-  readonly configuration: Configuration;
+  readonly configuration: ReenrichmentConfiguration;
   readonly storage: StorageAddress;
 }
 
@@ -36,7 +36,7 @@ export interface ReenrichmentSupervisor {
 }
 
 export function createReenrichments(
-  configuration: Configuration,
+  configuration: ReenrichmentConfiguration,
   { storage, log }: { readonly storage: StorageAddress; readonly log: Log },
 ): ReenrichmentSupervisor {
   const data: ReenrichData = { configuration, storage };

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Admin } from 'kafkajs';
-import { type Configuration, loadConfiguration } from '../../schemas/configuration.ts';
+import { ENRICHER_SERVICE } from '../../enricher/configuration.ts';
 import { createLog } from '../../service/log.ts';
 import { type ClickHouse, createStorage } from '../../storage/client.ts';
 import type { EmbeddedAddress } from '../../storage/embedded/embedded.ts';
@@ -53,7 +53,7 @@ export async function openInstallation(): Promise<Installation> {
   const [kafka, address] = await Promise.all([startKafka(), clickhouse.start()]);
   const services: Service[] = [];
   const clients: ClickHouse[] = [];
-  const configuration: Configuration = loadConfiguration({ flags: { kafka: kafka.brokers.join(',') } });
+  const configuration = ENRICHER_SERVICE.load({ flags: { kafka: kafka.brokers.join(',') } });
   const topics = topicsOf(configuration);
   const client = createKafka(configuration, 'benchmark', log);
 

@@ -60,7 +60,8 @@ export async function createService({ name, command, folder, args }: ServiceOpti
   let child: ChildProcess | undefined;
   let wanted = false;
   let deaths = 0;
-  const own = ['--data', data, '--udp', String(udpPort), '--udp-host', '127.0.0.1', '--http', http];
+  const receiving = command === 'collector' ? ['--udp', String(udpPort), '--udp-host', '127.0.0.1'] : [];
+  const own = ['--data', data, ...receiving, '--http', http];
 
   function launch(): void {
     const fresh = spawn(process.execPath, [PROGRAM, command, ...own, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });

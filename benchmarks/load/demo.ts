@@ -5,8 +5,8 @@
 // compared with Hairpin to the byte while the demo goes on. Five, because traffic that no access port meters (clients
 // outside) is decided per five minutes.
 
-import { rename, writeFile } from 'node:fs/promises';
 import type { Log } from '../../service/log.ts';
+import { replaceText } from '../../service/replace-file.ts';
 import { type Bridge, buildDataCentre, type ExportProtocol } from './data-centre.ts';
 import { type Documents, documentsOf } from './documents.ts';
 import { createFeed, type Feed } from './feed.ts';
@@ -104,7 +104,7 @@ export async function startDemo(given: DemoOptions, { to, onDocuments, truthFile
     if (truthFile === undefined) return;
     const text = JSON.stringify(settled);
     writing = writing
-      .then(() => replaceFile(truthFile, text))
+      .then(() => replaceText(truthFile, text))
       .catch(error => log?.warn({ err: error }, 'the truth cannot be written'));
   };
 
@@ -209,10 +209,4 @@ async function keepTalking(feed: Feed, { flowsPerS, signal, onPeriod }: TalkOpti
     },
   });
   feed.flush(Date.now());
-}
-
-/** Readers see the old file or the new one, never half of it. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text);
-  await rename(`${path}.new`, path);
 }

@@ -22,7 +22,8 @@ test('written documents pass the checkers, and every VM stands behind an access 
   const addresses = dataCentre.bridges.map(bridge => bridge.agentAddress);
   const folder = await mkdtemp(join(tmpdir(), 'hairpin-documents-'));
   try {
-    await writeDocuments(folder, documentsOf(dataCentre, addresses, '2026-03-01T12:00:00Z'));
+    const written = writeDocuments(folder, documentsOf(dataCentre, addresses, '2026-03-01T12:00:00Z'));
+    expect(written).toEqual(['inventory', 'exporters', 'applications'].map(name => join(folder, `${name}.json`)));
     const text = (name: string) => readFile(join(folder, `${name}.json`), 'utf8');
     const inventory = inventoryChecker.parse('inventory', await text('inventory'));
     const registry = exporterRegistryChecker.parse('exporters', await text('exporters'));

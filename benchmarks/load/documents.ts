@@ -1,12 +1,13 @@
 // The three documents that tell Hairpin about the simulated data centre: inventory, exporter registry, applications.
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatAddress, formatIPv4, formatMac } from '../../schemas/address.ts';
 import type { Applications } from '../../schemas/applications.ts';
 import { applicationsChecker } from '../../schemas/applications.ts';
 import { type ExporterRegistry, exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { type Inventory, inventoryChecker } from '../../schemas/inventory.ts';
+import { replaceText } from '../../service/replace-file.ts';
 import { TCP } from './applications.ts';
 import { type DataCentre, EXTERNAL_IF_INDEX, FABRIC_IF_INDEX, PREFIX4, PREFIX6, VLAN } from './data-centre.ts';
 
@@ -28,11 +29,16 @@ export function documentsOf(dataCentre: DataCentre, exporterAddresses: readonly 
   };
 }
 
-export async function writeDocuments(folder: string, documents: Documents): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  for (const [name, document] of Object.entries(documents)) {
-    await writeFile(join(folder, `${name}.json`), `${JSON.stringify(document, null, 2)}\n`);
-  }
+/** Each file is replaced at once: Hairpin reads them again when they change. Returns their paths. */
+export function writeDocuments(folder: string, documents: Documents): string[] {
+  return Object.entries(documents).map(([name, document]) => writeDocument(folder, name, document));
+}
+
+export function writeDocument(folder: string, name: string, document: unknown): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, `${name}.json`);
+  replaceText(path, `${JSON.stringify(document, null, 2)}\n`);
+  return path;
 }
 
 function inventoryOf({ bridges, hosts, vms, endpoints }: DataCentre, asOf: string) {

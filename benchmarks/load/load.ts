@@ -1,8 +1,8 @@
 // `hairpin load`: a simulated data centre sends real datagrams at a steady rate, and what it sent is written down.
 
-import { writeFile } from 'node:fs/promises';
-import { parseHostPort } from '../../schemas/configuration.ts';
+import { parseHostPort } from '../../schemas/host-port.ts';
 import type { Log } from '../../service/log.ts';
+import { replaceText } from '../../service/replace-file.ts';
 import { buildDataCentre, type DataCentre } from './data-centre.ts';
 import { type Documents, documentsOf, writeDocuments } from './documents.ts';
 import { createFeed, type FeedCounts } from './feed.ts';
@@ -30,6 +30,8 @@ export interface LoadContext {
   readonly signal?: AbortSignal;
   /** Called about once a second. */
   readonly onProgress?: (progress: LoadProgress) => void;
+  /** Called with the path of each file that was written. */
+  readonly onWritten?: (path: string) => void;
   readonly log?: Log;
 }
 
@@ -44,7 +46,7 @@ export function dataCentreOf(options: LoadOptions): DataCentre {
 
 export async function runLoad(
   options: LoadOptions,
-  { signal = new AbortController().signal, onProgress, log }: LoadContext = {},
+  { signal = new AbortController().signal, onProgress, onWritten, log }: LoadContext = {},
 ): Promise<LoadSummary> {
   const dataCentre = dataCentreOf(options);
   const target = parseHostPort(options.to);
@@ -56,7 +58,7 @@ export async function runLoad(
       sender.exporterAddresses,
       new Date(startMs - INVENTORY_AGE_MS).toISOString(),
     );
-    if (options.documents !== '') await writeDocuments(options.documents, documents);
+    if (options.documents !== '') for (const path of writeDocuments(options.documents, documents)) onWritten?.(path);
     const feed = createFeed({
       dataCentre,
       options,
@@ -90,7 +92,10 @@ export async function runLoad(
     });
     feed.flush(Date.now());
     const truth = feed.truth();
-    if (options.truth !== '') await writeFile(options.truth, JSON.stringify(truth));
+    if (options.truth !== '') {
+      replaceText(options.truth, JSON.stringify(truth));
+      onWritten?.(options.truth);
+    }
     const elapsedS = elapsedMs / 1000;
     const { flows, records, datagrams } = feed.counts;
     const summary = {

@@ -3,8 +3,8 @@
 
 import { type Static, Type } from 'typebox';
 import { CLOCK_PATTERN } from '../../schemas/clock.ts';
-import { parseHostPort } from '../../schemas/configuration.ts';
 import { DocumentError, documentChecker, type Fault } from '../../schemas/documents.ts';
+import { parseHostPort } from '../../schemas/host-port.ts';
 import { SIMULATED } from '../simulation/scenarios/scenarios.ts';
 import { EXPORT_PROTOCOLS } from './data-centre.ts';
 

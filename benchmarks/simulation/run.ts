@@ -2,13 +2,13 @@
 // tick is over, so that an installation with the same clock receives them at their time. Documents are written as they
 // become known; with `api` the installation is told of later inventories in the same moment.
 
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseHostPort } from '../../schemas/configuration.ts';
+import { parseHostPort } from '../../schemas/host-port.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
 import { createClock } from '../../service/clock.ts';
 import { HairpinError } from '../../service/errors.ts';
+import { replaceText } from '../../service/replace-file.ts';
+import { writeDocument } from '../load/documents.ts';
 import type { LoadContext, LoadProgress } from '../load/load.ts';
 import type { LoadOptions } from '../load/options.ts';
 import { openSender } from '../load/sender.ts';
@@ -32,7 +32,7 @@ const BURST_DATAGRAMS = 64;
 
 export async function runSimulation(
   options: LoadOptions,
-  { signal = new AbortController().signal, onProgress }: LoadContext = {},
+  { signal = new AbortController().signal, onProgress, onWritten }: LoadContext = {},
 ): Promise<SimulationSummary> {
   const target = parseHostPort(options.to);
   if (!target.host.startsWith('127.') && target.host !== 'localhost')
@@ -68,12 +68,16 @@ export async function runSimulation(
   let progressMs = 0;
   let behindMs = 0;
 
-  /** Writes and tells every inventory that is known by now, or all of them at the end. */
+  const write = (name: string, document: unknown) => {
+    if (options.documents !== '') onWritten?.(writeDocument(options.documents, name, document));
+  };
+
+  /** Writes and sends every inventory that is known by now, or all of them at the end. */
   const publish = async (untilMs: number) => {
     for (const [i, { inventory, knownAtMs }] of simulation.inventories.entries()) {
       if (written.has(inventory) || knownAtMs > untilMs) continue;
       written.add(inventory);
-      await writeDocument(options.documents, `inventory-${i + 1}`, inventory);
+      write(`inventory-${i + 1}`, inventory);
       // The first one holds from the start and is given with the start of the installation.
       if (i > 0 && options.api !== '') await putInventory(options.api, inventory);
     }
@@ -81,8 +85,8 @@ export async function runSimulation(
 
   try {
     const { exporters, applications } = simulation.documents();
-    await writeDocument(options.documents, 'exporters', exporters);
-    await writeDocument(options.documents, 'applications', applications);
+    write('exporters', exporters);
+    write('applications', applications);
     await publish(startMs);
     while (!options.prepare && !simulation.isDone && !signal.aborted) {
       const datagrams = simulation.step();
@@ -106,7 +110,10 @@ export async function runSimulation(
     // What carries no time of its own is stamped at its receipt, later than it was sent where the load ran behind.
     const toMs = Math.max(simulation.nowMs, clock.nowMs()) + RECEIPT_MS_MAX * clock.speed;
     const truth = { ...told, to: new Date(Math.ceil(toMs / MINUTE_MS) * MINUTE_MS).toISOString() };
-    if (options.truth !== '' && !options.prepare) await writeFile(options.truth, JSON.stringify(truth));
+    if (options.truth !== '' && !options.prepare) {
+      replaceText(options.truth, JSON.stringify(truth));
+      onWritten?.(options.truth);
+    }
     const sum = (of: (exporter: TruthV2['exporters'][number]) => number) =>
       truth.exporters.reduce((total, exporter) => total + of(exporter), 0);
     const elapsedS = (performance.now() - started) / 1000;
@@ -131,12 +138,6 @@ export async function runSimulation(
 function protocolOf({ protocol }: LoadOptions): 'sflow5' | 'ipfix' | 'netflow9' {
   const [first] = protocol;
   return first === 'sflow5' || first === 'netflow9' ? first : 'ipfix';
-}
-
-async function writeDocument(folder: string, name: string, document: unknown): Promise<void> {
-  if (folder === '') return;
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, `${name}.json`), `${JSON.stringify(document, null, 2)}\n`);
 }
 
 async function putInventory(api: string, inventory: Inventory): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { createSocket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseHostPort } from '../../schemas/configuration.ts';
+import { parseHostPort } from '../../schemas/host-port.ts';
 import { createClock } from '../../service/clock.ts';
 import { HairpinError } from '../../service/errors.ts';
 import { readCapture } from './capture.ts';

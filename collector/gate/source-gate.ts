@@ -6,7 +6,7 @@
 // The limit is a token bucket of a second's worth, and one for each receive worker.
 
 import { type Prefix, parseAddress, parsePrefix } from '../../schemas/address.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
+import type { CollectorConfiguration } from '../configuration.ts';
 
 /** Sources remembered; beyond that the one that came first gives way, and has a full bucket when it comes again. */
 export const SOURCES_MAX = 65_536;
@@ -28,7 +28,7 @@ export interface SourceGate {
   readonly size: number;
 }
 
-type GateConfiguration = Pick<Configuration, 'exporterAllow' | 'exporterRateMax'>;
+type GateConfiguration = Pick<CollectorConfiguration, 'exporterAllow' | 'exporterRateMax'>;
 
 /** Undefined when everybody may send everything. */
 export function createSourceGate(

@@ -8,6 +8,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } f
 import { join } from 'node:path';
 import { type Counters, openCounters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
+import { replaceFile } from '../../service/replace-file.ts';
 import type { Limits } from '../decode/context.ts';
 import { type Change, createTemplateStore, type TemplateStore } from '../decode/exporters/template-store.ts';
 import { JOURNAL_COUNTERS } from '../threads/counters.ts';
@@ -56,8 +57,12 @@ export function openTemplateJournal({ folder, log, limits }: JournalOptions): Te
 
   function write(bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
-    fileBytes += bytes.length;
-    counters.add('bytes', bytes.length);
+    count(bytes.length);
+  }
+
+  function count(bytes: number): void {
+    fileBytes += bytes;
+    counters.add('bytes', bytes);
     counters.set('fileBytes', fileBytes);
   }
 
@@ -78,23 +83,27 @@ export function openTemplateJournal({ folder, log, limits }: JournalOptions): Te
 
   function rewrite(): void {
     close();
-    const fresh = `${path}.new`;
     mkdirSync(folder, { recursive: true });
-    file = openSync(fresh, 'w');
     fileBytes = 0;
-    let entries: Buffer[] = [journalHeader()];
-    let bytes = 0;
-    for (const change of store.changes()) {
-      const entry = encodeEntry(change);
-      entries.push(entry);
-      bytes += entry.length;
-      if (bytes < CHUNK_BYTES) continue;
-      write(Buffer.concat(entries));
-      entries = [];
-      bytes = 0;
-    }
-    write(Buffer.concat(entries));
-    renameSync(fresh, path);
+    replaceFile(path, append => {
+      let entries: Buffer[] = [journalHeader()];
+      let bytes = 0;
+      const writeChunk = () => {
+        const chunk = Buffer.concat(entries);
+        append([chunk]);
+        count(chunk.length);
+        entries = [];
+        bytes = 0;
+      };
+      for (const change of store.changes()) {
+        const entry = encodeEntry(change);
+        entries.push(entry);
+        bytes += entry.length;
+        if (bytes >= CHUNK_BYTES) writeChunk();
+      }
+      writeChunk();
+    });
+    file = openSync(path, 'a');
     rewriteBytes = Math.max(REWRITE_BYTES_MIN, GROWTH_MAX * fileBytes);
     counters.add('rewrites');
   }

@@ -10,7 +10,6 @@ import { MessageChannel, type Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodeArrow } from '../../schemas/arrow.ts';
 import { type Batch, parseToken } from '../../schemas/batch.ts';
-import { type Configuration, loadConfiguration } from '../../schemas/configuration.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
@@ -18,6 +17,7 @@ import { type Bytes, ipfix, rowOf, set, template, u32 } from '../../testing/data
 import { BATCH_SUFFIX, payloadOf } from '../../transport/batch-file.ts';
 import { openSpool, tokenOfFile } from '../../transport/spool/spool.ts';
 import { createCollector } from '../collector.ts';
+import { COLLECTOR_SERVICE, type CollectorConfiguration } from '../configuration.ts';
 
 const HOST = '127.0.0.1';
 const RECORDS = 30;
@@ -35,9 +35,9 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-function open(overrides: Partial<Configuration> = {}) {
-  const configuration: Configuration = {
-    ...loadConfiguration({}),
+function open(overrides: Partial<CollectorConfiguration> = {}) {
+  const configuration: CollectorConfiguration = {
+    ...COLLECTOR_SERVICE.load({}),
     udp: [0],
     udpHost: HOST,
     ipfixTcp: [0],

@@ -6,7 +6,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Configuration, loadConfiguration } from '../../schemas/configuration.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
 import {
@@ -23,6 +22,7 @@ import {
 } from '../../testing/data/datagrams.ts';
 import { requireTool } from '../../testing/requirements.ts';
 import { parseCapture, readCapture } from '../captures/capture.ts';
+import { COLLECTOR_SERVICE, type CollectorConfiguration } from '../configuration.ts';
 import { createSourceGate } from '../gate/source-gate.ts';
 import { STREAM_COUNTERS } from '../threads/counters.ts';
 import { createIpfixStreams } from './ipfix-stream.ts';
@@ -36,8 +36,8 @@ afterEach(() => {
 });
 
 /** Streams with a decoder behind them. `room` is how many messages may be decoded; endless unless it is set. */
-async function open(overrides: Partial<Configuration> = {}) {
-  const gate = createSourceGate({ ...loadConfiguration({}), ...overrides });
+async function open(overrides: Partial<CollectorConfiguration> = {}) {
+  const gate = createSourceGate({ ...COLLECTOR_SERVICE.load({}), ...overrides });
   const counters = openCounters(STREAM_COUNTERS);
   const bench = new Bench();
   const state = { room: Number.POSITIVE_INFINITY };
@@ -46,7 +46,7 @@ async function open(overrides: Partial<Configuration> = {}) {
   const ended: typeof sessions = [];
   const write = (values: Record<string, unknown>, message: string) => lines.push({ values, message });
   const streams = createIpfixStreams(
-    { ...loadConfiguration({}), ipfixTcp: [0], udpHost: HOST, ...overrides },
+    { ...COLLECTOR_SERVICE.load({}), ipfixTcp: [0], udpHost: HOST, ...overrides },
     {
       log: { warn: write, info: write } as unknown as Log,
       counters,

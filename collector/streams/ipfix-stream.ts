@@ -8,9 +8,9 @@
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createSecureServer, type Server as SecureServer, type TLSSocket } from 'node:tls';
-import type { Configuration } from '../../schemas/configuration.ts';
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
+import type { CollectorConfiguration } from '../configuration.ts';
 import { connectionPort } from '../decode/exporters/exporters.ts';
 import { createAddressLog } from '../gate/address-log.ts';
 import type { SourceGate } from '../gate/source-gate.ts';
@@ -62,7 +62,7 @@ interface Connection {
 }
 
 export function createIpfixStreams(
-  configuration: Configuration,
+  configuration: CollectorConfiguration,
   { log, counters, hasRoom, gate, decode, ended }: IpfixStreamDependencies,
 ): IpfixStreams {
   const { ipfixTcp, ipfixTls, ipfixConnectionsMax, ipfixIdleMsMax, udpHost } = configuration;

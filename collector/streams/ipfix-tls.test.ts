@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Configuration, loadConfiguration } from '../../schemas/configuration.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
 import { Bench, ipfix, set, template, u32 } from '../../testing/data/datagrams.ts';
 import { onPath, requireTool } from '../../testing/requirements.ts';
+import { COLLECTOR_SERVICE, type CollectorConfiguration } from '../configuration.ts';
 import { STREAM_COUNTERS } from '../threads/counters.ts';
 import { createIpfixStreams } from './ipfix-stream.ts';
 import { readCredentials } from './tls-credentials.ts';
@@ -57,14 +57,14 @@ const files = (name: string, ca = '') => ({
   ipfixTlsCa: ca === '' ? '' : file(`${ca}.pem`),
 });
 
-async function open(overrides: Partial<Configuration> = {}) {
+async function open(overrides: Partial<CollectorConfiguration> = {}) {
   const counters = openCounters(STREAM_COUNTERS);
   const bench = new Bench();
   const state = { room: Number.POSITIVE_INFINITY };
   const lines: unknown[] = [];
   const write = (...line: unknown[]) => lines.push(line.at(-1));
   const streams = createIpfixStreams(
-    { ...loadConfiguration({}), ipfixTls: [0], udpHost: HOST, ...files('collector'), ...overrides },
+    { ...COLLECTOR_SERVICE.load({}), ipfixTls: [0], udpHost: HOST, ...files('collector'), ...overrides },
     {
       log: { warn: write, info: write } as unknown as Log,
       counters,

@@ -4,8 +4,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import type { Configuration } from '../../schemas/configuration.ts';
 import { HairpinError } from '../../service/errors.ts';
+import type { CollectorConfiguration } from '../configuration.ts';
 
 export interface TlsCredentials {
   readonly cert: string;
@@ -14,7 +14,7 @@ export interface TlsCredentials {
   readonly ca: string | undefined;
 }
 
-type Files = Pick<Configuration, 'ipfixTlsCert' | 'ipfixTlsKey' | 'ipfixTlsCa'>;
+type Files = Pick<CollectorConfiguration, 'ipfixTlsCert' | 'ipfixTlsKey' | 'ipfixTlsCa'>;
 
 /** Throws CERTIFICATE_UNUSABLE. */
 export function readCredentials({ ipfixTlsCert, ipfixTlsKey, ipfixTlsCa }: Files): TlsCredentials {

@@ -2,9 +2,9 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { BatchKind } from '../../schemas/batch.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
 import type { FactRow } from '../../schemas/facts.ts';
 import type { SpoolSettings } from '../../transport/spool/spool.ts';
+import type { CollectorConfiguration } from '../configuration.ts';
 import type { Change } from '../decode/exporters/template-store.ts';
 import type { MappedElement } from '../decode/templated/elements.ts';
 
@@ -29,7 +29,7 @@ export interface FreeBuffers {
 }
 
 export interface WorkerData {
-  readonly configuration: Configuration;
+  readonly configuration: CollectorConfiguration;
   readonly worker: number;
   readonly counters: SharedArrayBuffer;
   readonly faults: SharedArrayBuffer;
@@ -68,7 +68,7 @@ export type WorkerMessage =
   | { readonly type: 'stopped' };
 
 export interface EncoderData {
-  readonly configuration: Configuration;
+  readonly configuration: CollectorConfiguration;
   readonly counters: SharedArrayBuffer;
   readonly spool: SpoolSettings;
   /** Tokens of stored batches go here. */

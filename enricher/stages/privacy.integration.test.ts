@@ -10,7 +10,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reenrich } from '../../analysis/reenrichment/reenrich.ts';
 import { createLocalFeed } from '../../inventory/snapshot/feed.ts';
 import { formatAddress, parseAddress } from '../../schemas/address.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { ClickHouse } from '../../storage/client.ts';
 import { migrate } from '../../storage/migrations/migrate.ts';
@@ -18,6 +17,7 @@ import { ScheduledRollup } from '../../storage/rollup/scheduled-rollup.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { batchOf, LIMITS, type Row } from '../../testing/data/enrichment.ts';
 import { createFakeSource, createSignal, decodedArrow } from '../../testing/fakes.ts';
+import { ENRICHER_SERVICE } from '../configuration.ts';
 import { ENRICHER_COUNTERS } from '../counters.ts';
 import { isOutside } from '../endpoints/endpoints.ts';
 import { createEnricher } from '../enricher.ts';
@@ -126,13 +126,13 @@ async function run(database: string, more: Readonly<Record<string, string>>) {
   const exporters = join(folder, `${database}-exporters.json`);
   writeFileSync(exporters, JSON.stringify({ exporters: [{ address: '192.0.2.1', switch: 'sw1' }] }));
   const config = {
-    ...loadConfiguration({}),
+    ...ENRICHER_SERVICE.load({}),
     ...LIMITS,
     ...more,
     inventory: documents,
     exporters,
     insertTriesMax: 3,
-  } as ReturnType<typeof loadConfiguration>;
+  } as ReturnType<typeof ENRICHER_SERVICE.load>;
   await migrate(storage, config);
   let logged = '';
   const log = pino(

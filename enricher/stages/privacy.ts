@@ -7,8 +7,8 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createHashTable } from '../../inventory/lookup/hash-table.ts';
 import { swap32, type Words, wordsOfRow } from '../../schemas/address.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
 import { HairpinError } from '../../service/errors.ts';
+import type { EnrichmentConfiguration } from '../configuration.ts';
 
 /** Changes the address at `column[at...]` in place. */
 export type Hide = (column: Uint32Array, at: number) => void;
@@ -38,7 +38,7 @@ const FIRST_16 = swap32(0xffff0000);
 const KEY_BYTES_MIN = 32;
 
 /** Undefined for `off`. Throws PRIVACY_KEY_UNUSABLE; what the key is, no message says. */
-export function openPrivacy(config: Pick<Configuration, 'privacy' | 'privacyKey'>): Privacy | undefined {
+export function openPrivacy(config: Pick<EnrichmentConfiguration, 'privacy' | 'privacyKey'>): Privacy | undefined {
   if (config.privacy === 'truncate') return createTruncation();
   return config.privacy === 'anonymise' ? createAnonymisation(readKey(config.privacyKey)) : undefined;
 }

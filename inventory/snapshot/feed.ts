@@ -2,7 +2,7 @@
 // of its own, whose updates it only opens. The enricher asks for what it needs and goes on with what it has.
 
 import { Worker } from 'node:worker_threads';
-import type { Configuration } from '../../schemas/configuration.ts';
+import type { EnricherThreadConfiguration } from '../../enricher/configuration.ts';
 import { DocumentError } from '../../schemas/documents.ts';
 import { createLog } from '../../service/log.ts';
 import { SupervisedWorker } from '../../service/worker.ts';
@@ -42,7 +42,7 @@ export function createLocalFeed(
 }
 
 export interface KnowledgeData {
-  readonly configuration: Configuration;
+  readonly configuration: EnricherThreadConfiguration;
   readonly storage: StorageAddress;
   readonly counters: SharedArrayBuffer;
   readonly restarted: boolean;

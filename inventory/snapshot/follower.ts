@@ -3,8 +3,8 @@
 // (thread.ts), so that parsing and compiling 100,000 VMs holds up no batch.
 
 import { createHash } from 'node:crypto';
+import type { EnricherThreadConfiguration } from '../../enricher/configuration.ts';
 import { type Applications, applicationsChecker } from '../../schemas/applications.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { decodeFacts } from '../../schemas/fact-batch.ts';
 import type { Counters } from '../../service/counters.ts';
@@ -39,7 +39,7 @@ const TABLE_POLL_MS = 2000;
 const FACTS_INTERVAL_MS = 30_000;
 
 export type KeeperConfiguration = Pick<
-  Configuration,
+  EnricherThreadConfiguration,
   | 'inventory'
   | 'applications'
   | 'exporters'

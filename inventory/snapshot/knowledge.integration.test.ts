@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { ENRICHER_SERVICE } from '../../enricher/configuration.ts';
 import { ENRICHER_COUNTERS } from '../../enricher/counters.ts';
 import { applicationsChecker } from '../../schemas/applications.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { ClickHouse } from '../../storage/client.ts';
@@ -42,7 +42,7 @@ async function database(name: string): Promise<ClickHouse> {
 }
 
 async function follow(name: string, more: { clock?: string; inventory?: string } = {}): Promise<KnowledgeFeed> {
-  const configuration = { ...loadConfiguration({}), clickhouseDatabase: name, ...more };
+  const configuration = { ...ENRICHER_SERVICE.load({}), clickhouseDatabase: name, ...more };
   const feed = createThreadFeed({
     configuration,
     storage: server.address,

@@ -6,8 +6,8 @@
 import { hash } from 'node:crypto';
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
+import type { EnricherThreadConfiguration } from '../../enricher/configuration.ts';
 import { applicationsChecker } from '../../schemas/applications.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
 import { type Checker, DocumentError, type Fault } from '../../schemas/documents.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
@@ -55,7 +55,7 @@ export interface DocumentDependencies {
 }
 
 export function createDocuments(
-  paths: Pick<Configuration, DocumentKind>,
+  paths: Pick<EnricherThreadConfiguration, DocumentKind>,
   dependencies: DocumentDependencies,
 ): DocumentStore {
   const { log, counters, onVersion, onChange, pollMs = 1000, nowMs = Date.now } = dependencies;

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { DocumentError } from '../../schemas/documents.ts';
 import { createLog, type Log } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { createQueryApi } from '../app.ts';
+import { QUERY_API_SERVICE } from '../configuration.ts';
 import { COLUMN_NAMES, PAIR_NAMES } from '../sql/dimensions.ts';
 import { rightFor } from './rights.ts';
 
@@ -42,7 +42,7 @@ function create(
       return [];
     },
   } as Partial<Storage> as Storage;
-  const config = { ...loadConfiguration({}), http: '127.0.0.1:0', ...more };
+  const config = { ...QUERY_API_SERVICE.load({}), http: '127.0.0.1:0', ...more };
   const api = createQueryApi(config, {
     storage,
     log,

@@ -4,9 +4,10 @@
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Configuration, parseHostPort } from '../../schemas/configuration.ts';
+import { parseHostPort } from '../../schemas/host-port.ts';
 import { HairpinError } from '../../service/errors.ts';
 import type { Log } from '../../service/log.ts';
+import type { ProcessConfiguration } from '../../service/process-keys.ts';
 import { HttpProblem, PROBLEM_TYPE, type ProblemDocument } from '../http/problem.ts';
 import type { Caller, Callers } from './callers.ts';
 import { may, type Right, rightFor } from './rights.ts';
@@ -29,7 +30,7 @@ declare module 'fastify' {
 }
 
 /** Throws API_UNPROTECTED when everybody on the network could ask, or change, everything. */
-export function refuseUnprotected({ http, tokens }: Pick<Configuration, 'http' | 'tokens'>): void {
+export function refuseUnprotected({ http, tokens }: Pick<ProcessConfiguration, 'http' | 'tokens'>): void {
   const { host } = parseHostPort(http);
   if (tokens !== '' || LOOPBACK.test(host)) return;
   throw new HairpinError(
@@ -46,7 +47,7 @@ export interface ProtectionDependencies {
 
 export function registerProtection(
   app: FastifyInstance,
-  { apiRequestsPerMinute }: Pick<Configuration, 'apiRequestsPerMinute'>,
+  { apiRequestsPerMinute }: Pick<ProcessConfiguration, 'apiRequestsPerMinute'>,
   { callers, log, nowMs }: ProtectionDependencies,
 ): void {
   app.register(helmet, {

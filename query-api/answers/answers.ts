@@ -266,7 +266,7 @@ export const ExportersAnswer = Type.Object(
     silent: Type.Integer(),
     receiving: Type.Object(
       { udpPorts: Type.Array(Type.Integer()), udpHost: Type.String() },
-      { ...closed, description: 'where to point an exporter' },
+      { ...closed, description: 'where to point an exporter; empty where collectors are processes of their own' },
     ),
     inventory: Type.Boolean({ description: 'whether an inventory document is configured' }),
     applications: Type.Boolean({ description: 'whether an applications document is configured' }),

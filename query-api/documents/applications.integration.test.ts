@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { previewRecorded } from '../../analysis/previews/preview.ts';
 import type { PreviewQuestion } from '../../schemas/applications-preview.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { prefix4Key, serviceKey } from '../../schemas/keys.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
@@ -15,9 +14,10 @@ import { insertNodes } from '../../storage/tables/nodes.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { big, encodeFlows, type FlowObject, flow, node } from '../../testing/data/stored-rows.ts';
 import { createQueryApi } from '../app.ts';
+import { QUERY_API_SERVICE } from '../configuration.ts';
 
 const NOW = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 30 * 60_000;
-const config = loadConfiguration({});
+const config = QUERY_API_SERVICE.load({});
 const lab = { ...node('autoGroup', 'auto:lab'), name: 'auto:lab' };
 const mixed = { ...node('autoGroup', 'auto:web'), name: 'auto:web' };
 const block = big(prefix4Key(0x0a090000, 24));

@@ -6,10 +6,10 @@ import { type Static, Type } from 'typebox';
 import { type Applications, applicationsChecker } from '../../schemas/applications.ts';
 import { ApplicationsPreview, DocumentWarning, type PreviewQuestion } from '../../schemas/applications-preview.ts';
 import { applicationsWarnings } from '../../schemas/applications-warnings.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
 import { documentChecker } from '../../schemas/documents.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { DocumentVersion } from '../../storage/tables/documents.ts';
+import type { QueryApiConfiguration } from '../configuration.ts';
 import { readBodies } from '../http/body.ts';
 import { HttpProblem, ProblemDocument, refuse } from '../http/problem.ts';
 import {
@@ -34,7 +34,7 @@ const SUGGESTIONS_MAX = 100;
 
 export interface ApplicationsDependencies {
   readonly storage: Storage;
-  readonly config: Configuration;
+  readonly config: QueryApiConfiguration;
   readonly nowMs: () => number;
   readonly documents: { insert(version: DocumentVersion): Promise<void> } | undefined;
   /** Makes previews; rejects with a message for people. */

@@ -3,7 +3,6 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DIRECTION, IDENTITY, PROTOCOL, RULE } from '../../schemas/codes.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import { migrate } from '../../storage/migrations/migrate.ts';
@@ -14,8 +13,9 @@ import { insertNodes } from '../../storage/tables/nodes.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { encodeFlows, type FlowObject, flow } from '../../testing/data/stored-rows.ts';
 import { createQueryApi } from '../app.ts';
+import { QUERY_API_SERVICE } from '../configuration.ts';
 
-const config = { ...loadConfiguration({}), snapshotBytesMax: 512 * 1024 };
+const config = { ...QUERY_API_SERVICE.load({}), snapshotBytesMax: 512 * 1024 };
 const MINUTE = 60_000;
 const NOW = Math.floor(Date.now() / MINUTE) * MINUTE;
 const at = (minutesAgo: number) => new Date(NOW - minutesAgo * MINUTE).toISOString();

@@ -2,10 +2,10 @@
 // comes into force where the enrichers read it.
 
 import type { FastifyInstance } from 'fastify';
-import type { Configuration } from '../../schemas/configuration.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { DocumentVersion } from '../../storage/tables/documents.ts';
 import type { Heartbeat } from '../../storage/tables/heartbeats.ts';
+import type { QueryApiConfiguration } from '../configuration.ts';
 import { readBodies } from '../http/body.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { registerEntities } from './entities.ts';
@@ -20,7 +20,7 @@ export interface DocumentWriter {
 
 export interface DocumentDependencies {
   readonly storage: Storage;
-  readonly config: Configuration;
+  readonly config: QueryApiConfiguration;
   readonly nowMs: () => number;
   readonly documents: DocumentWriter | undefined;
 }

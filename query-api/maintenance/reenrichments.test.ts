@@ -1,11 +1,11 @@
 // Re-enrichments and erasures run instead of each other, and each is seen and stopped by its own route only.
 
 import { expect, test } from 'vitest';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { createQueryApi } from '../app.ts';
+import { QUERY_API_SERVICE } from '../configuration.ts';
 import type { Reenrichments } from './reenrichments.ts';
 
 const URLS = { reenrichment: '/api/v1/reenrichments', erasure: '/api/v1/erasures' };
@@ -24,7 +24,7 @@ function create() {
   };
   let stops = 0;
   const { app } = createQueryApi(
-    { ...loadConfiguration({}), http: '127.0.0.1:0' },
+    { ...QUERY_API_SERVICE.load({}), http: '127.0.0.1:0' },
     {
       storage: {} as Storage,
       log: createLog('test', 'error'),

@@ -2,11 +2,11 @@
 // that nobody named, and ports that count otherwise than their interface does.
 
 import { PROTOCOLS } from '../../schemas/codes.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
 import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { Exporter } from '../answers/answers.ts';
 import type { CoverageAnswer } from '../answers/coverage-answer.ts';
+import type { QueryApiConfiguration } from '../configuration.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { addressText } from '../sql/values.ts';
 import type { Asked } from '../sql/window.ts';
@@ -38,7 +38,7 @@ export const COVERAGE_MIN = 0.95;
 
 export interface CoverageDependencies {
   readonly storage: Storage;
-  readonly config: Configuration;
+  readonly config: QueryApiConfiguration;
   readonly advisor: Advisor | undefined;
 }
 

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { ENRICHER_SERVICE } from '../../enricher/configuration.ts';
 import { ENRICHER_COUNTERS } from '../../enricher/counters.ts';
 import { createEnricher } from '../../enricher/enricher.ts';
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
 import { COUNT_REASON, ELECTION_RULE, MARKS } from '../../schemas/codes.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import type { FlowColumns } from '../../schemas/flow.ts';
 import { openCounters } from '../../service/counters.ts';
 import { createMetrics } from '../../service/metrics.ts';
@@ -20,6 +20,7 @@ import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { batchOf, LIMITS, type Row } from '../../testing/data/enrichment.ts';
 import { createFakeSource, createSignal, decodedArrow } from '../../testing/fakes.ts';
 import { createQueryApi } from '../app.ts';
+import { QUERY_API_SERVICE } from '../configuration.ts';
 import { EPISODE_GAP_S } from './events.ts';
 
 const WEB = '02:00:00:00:00:01';
@@ -43,7 +44,7 @@ vi.mock('../../enricher/election/election.ts', async original => {
   return { ...actual, elect };
 });
 
-const config = loadConfiguration({});
+const config = QUERY_API_SERVICE.load({});
 const NOW = Math.floor(Date.now() / 60_000) * 60_000;
 /** What the clock of the enrichers shows while they notice the move. */
 const NOTICED_MS = NOW - 560_000;
@@ -134,7 +135,7 @@ async function enrich(storage: ClickHouse, shares: readonly (readonly number[])[
       const signal = createSignal();
       const { source, deliver, acknowledged } = createFakeSource(signal);
       const enricher = createEnricher(
-        { ...config, ...files, applications: '', ...LIMITS },
+        { ...ENRICHER_SERVICE.load(), ...files, ...LIMITS },
         {
           ...{ source, storage, log: pino({ level: 'silent' }), counters: openCounters(ENRICHER_COUNTERS) },
           nowMs: () => NOTICED_MS,

@@ -1,8 +1,8 @@
 // What a matrix answer says about its own certainty, beside the intervals of its cells; coverage is the advisor's word.
 
-import type { Configuration } from '../../schemas/configuration.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { Quality } from '../answers/answers.ts';
+import type { QueryApiConfiguration } from '../configuration.ts';
 import type { Asked, Window } from '../sql/window.ts';
 import { ACCOUNTING_S_MAX, type AccountingRow, accountingStatement, shapeAccounting } from './accounting.ts';
 import { type ExporterRow, exportersStatement, lossRatioOf } from './exporters.ts';
@@ -14,7 +14,7 @@ type Figures = Pick<Quality, 'unclassifiedShare' | 'unelectedShare'>;
 
 export async function qualityOf(
   storage: Storage,
-  config: Configuration,
+  config: QueryApiConfiguration,
   window: Window,
   nowMs: number,
   figures: Figures,
@@ -49,12 +49,12 @@ export function accountedOf({ fromMs, toMs }: Asked): Asked {
 }
 
 /** How far from the end of a flow its record may have been received; the enricher cuts times beyond that. */
-export function receiptBounds(config: Configuration): { lateMs: number; earlyMs: number } {
+export function receiptBounds(config: QueryApiConfiguration): { lateMs: number; earlyMs: number } {
   return { lateMs: config.spanMsMax, earlyMs: config.skewMsMax };
 }
 
 /** The last bucket that ended an active timeout and a batch's age ago. */
-function settledUntil(config: Configuration, window: Window, nowMs: number): string {
+function settledUntil(config: QueryApiConfiguration, window: Window, nowMs: number): string {
   const step = window.resolutionS * 1000;
   const arrived = Math.floor((nowMs - ACTIVE_TIMEOUT_MS - config.batchAgeMsMax) / step) * step;
   return new Date(Math.min(arrived, window.toS * 1000)).toISOString();

@@ -3,7 +3,6 @@
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { COUNT_REASON, PROTOCOL, RATE_SOURCE } from '../../schemas/codes.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { prefix4Key, serviceKey } from '../../schemas/keys.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
@@ -18,13 +17,14 @@ import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from '
 import type { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from '../answers/answers.ts';
 import type { CoverageAnswer } from '../answers/coverage-answer.ts';
 import { createQueryApi, type QueryApi } from '../app.ts';
+import { QUERY_API_SERVICE } from '../configuration.ts';
 
 const MINUTE = 60_000;
 /** Half past the last full hour but one: all times of the test lie in the past and within one day's retention. */
 const NOW = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 30 * MINUTE;
 const at = (minutesAgo: number) => NOW - minutesAgo * MINUTE;
 
-const config = loadConfiguration({});
+const config = QUERY_API_SERVICE.load({});
 const web = node('application', 'web');
 const db = node('application', 'db, the large one');
 const cache = node('application', 'cache');
@@ -60,6 +60,11 @@ async function createHouse(database: string, flows: readonly FlowObject[]): Prom
     metrics: createMetrics(),
     ready: () => [],
     nowMs: () => NOW,
+    installation: {
+      receiving: { udpPorts: [2055, 4739, 6343], udpHost: '::' },
+      inventory: true,
+      applications: false,
+    },
   });
   await api.app.ready();
   const get = (question: string, params: Record<string, string | number>) =>
@@ -656,7 +661,13 @@ test('exporters tells who is silent, what was lost and how fast records come', a
   ];
   await insertExporterMinutes(plain.storage, encodeExporters(rows), `exporters.test.0.${'0'.repeat(32)}.0`);
   const answer = await plain.ask<ExportersAnswer>('exporters');
-  expect(answer).toMatchObject({ live: 1, silent: 1, receiving: { udpPorts: [2055, 4739, 6343] } });
+  expect(answer).toMatchObject({
+    live: 1,
+    silent: 1,
+    receiving: { udpPorts: [2055, 4739, 6343] },
+    inventory: true,
+    applications: false,
+  });
   expect(answer.exporters).toMatchObject([
     {
       exporter: '192.0.2.1',

@@ -2,11 +2,11 @@
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { TSchema } from 'typebox';
-import type { Configuration } from '../../schemas/configuration.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from '../answers/answers.ts';
 import { CoverageAnswer } from '../answers/coverage-answer.ts';
 import { type Metric, UNITS } from '../answers/metric.ts';
+import type { QueryApiConfiguration } from '../configuration.ts';
 import { CONTENT_TYPES, type FlatRow, type Format, formatTable } from '../http/format-table.ts';
 import { ProblemDocument, refuse } from '../http/problem.ts';
 import { columnsOf, type DimensionColumn, pairOf } from '../sql/dimensions.ts';
@@ -47,14 +47,25 @@ import { shapeTop, type TopQuestion, type TopRow, topStatement } from './top.ts'
 
 export interface ApiDependencies {
   readonly storage: Storage;
-  readonly config: Configuration;
+  readonly config: QueryApiConfiguration;
   readonly nowMs: () => number;
   /** Who knows the inventory. */
   readonly advisor?: Advisor | undefined;
+  readonly installation?: Installation | undefined;
 }
 
+/** What `hairpin start` knows of collector and enricher, which run in its process. */
+export type Installation = Pick<ExportersAnswer, 'receiving' | 'inventory' | 'applications'>;
+
+/** Collectors and enrichers are other processes. */
+const UNKNOWN_INSTALLATION: Installation = {
+  receiving: { udpPorts: [], udpHost: '' },
+  inventory: false,
+  applications: false,
+};
+
 export function registerApi(app: FastifyInstance, dependencies: ApiDependencies): void {
-  const { storage, config, nowMs, advisor } = dependencies;
+  const { storage, config, nowMs, advisor, installation = UNKNOWN_INSTALLATION } = dependencies;
   const resolve = nodeResolver(storage, 'filter');
 
   get(app, 'matrix', 'Who sent how much to whom', MatrixParameters, MatrixAnswer, async (params, reply) => {
@@ -259,9 +270,7 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
       exporters,
       live: exporters.length - silent,
       silent,
-      receiving: { udpPorts: config.udp, udpHost: config.udpHost },
-      inventory: config.inventory !== '',
-      applications: config.applications !== '',
+      ...installation,
       elapsedMs: elapsed(started),
     };
     return send(reply, params.format, answer, EXPORTER_KINDS, () =>

@@ -1,9 +1,10 @@
 // Brings a database to what this version expects. Every step may run again and at the same time in another process:
 // statements are of the kind IF NOT EXISTS, and the table `migrations` records what was done, once an id.
 
-import type { Configuration } from '../../schemas/configuration.ts';
+import { defaultsOf } from '../../service/configuration.ts';
 import { HairpinError } from '../../service/errors.ts';
 import type { ClickHouse } from '../client.ts';
+import { TABLE_KEYS, type TableConfiguration } from '../configuration.ts';
 import {
   type FormConfiguration,
   frontPlacement,
@@ -23,7 +24,7 @@ import { alignSettings, dropExpired } from './retention.ts';
 /** The oldest server with the settings and the deduplication of views that client.ts relies on. */
 export const SERVER_VERSION_MIN = '25.8';
 
-export type MigrationConfiguration = Retention & Pick<Configuration, 'durable'> & Partial<FormConfiguration>;
+export type MigrationConfiguration = Retention & Pick<TableConfiguration, 'durable'> & Partial<FormConfiguration>;
 
 interface Migration {
   readonly id: number;
@@ -47,12 +48,16 @@ export interface MigrationOptions {
   readonly keepsAges?: boolean;
 }
 
-/** Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or STORAGE_FAILED. */
+/**
+ * Keys of tables that `given` lacks have their defaults. Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or
+ * STORAGE_FAILED.
+ */
 export async function migrate(
   storage: ClickHouse,
-  config: MigrationConfiguration,
+  given: Partial<MigrationConfiguration>,
   { keepsAges = false }: MigrationOptions = {},
 ): Promise<void> {
+  const config: MigrationConfiguration = { ...defaultsOf(TABLE_KEYS), ...given };
   try {
     checkVersion(await serverVersion(storage));
     if (isForm(config)) await migrateShards(storage.shards, config, keepsAges);

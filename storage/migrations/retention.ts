@@ -1,7 +1,7 @@
 // How long tables keep rows, and whether they are synced to disk, follow the configuration, which may differ from that of
 // the last start.
 
-import type { Configuration } from '../../schemas/configuration.ts';
+import type { TableConfiguration } from '../configuration.ts';
 import type { Placement } from '../placement.ts';
 import type { Storage } from '../storage.ts';
 import { TABLES } from '../tables/all.ts';
@@ -11,7 +11,7 @@ const RECALCULATE_ONLY = 'materialize_ttl_recalculate_only = 1';
 
 export async function alignSettings(
   storage: Storage,
-  config: Retention & Pick<Configuration, 'durable'>,
+  config: Retention & Pick<TableConfiguration, 'durable'>,
   place: Placement,
 ): Promise<void> {
   const rows = await storage.select<{ name: string; create_table_query: string }>(

@@ -4,6 +4,7 @@
 import { pathToFileURL } from 'node:url';
 import type { PastConfiguration } from '../../analysis/reenrichment/past-knowledge.ts';
 import { reenrich } from '../../analysis/reenrichment/reenrich.ts';
+import { ENRICHER_SERVICE } from '../../enricher/configuration.ts';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import { batchKey } from '../../enricher/enricher.ts';
 import { createEnrichment } from '../../enricher/stages/enrich.ts';
@@ -11,7 +12,6 @@ import { type Documents, NO_DOCUMENTS } from '../../inventory/model/documents.ts
 import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { encodePieces } from '../../schemas/arrow.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { keyToBigint } from '../../schemas/keys.ts';
 import { createLog } from '../../service/log.ts';
 import { type ClickHouse, createStorage } from '../../storage/client.ts';
@@ -75,7 +75,7 @@ export function numbered(from: number, to: number, receivedAt: (n: number) => nu
 
 /** The configuration of a re-enrichment. */
 export const PAST: PastConfiguration = {
-  ...loadConfiguration({}),
+  ...ENRICHER_SERVICE.load({}),
   ...LIMITS,
   // The documents of these tests are of a fixed day, and hold.
   inventoryStaleMs: 1e12,

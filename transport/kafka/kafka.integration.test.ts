@@ -7,16 +7,18 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeArrow, encodeArrow } from '../../schemas/arrow.ts';
 import { type BatchIdentity, createBatch, tokenOf } from '../../schemas/batch.ts';
-import { loadConfiguration } from '../../schemas/configuration.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
+import { ServiceSchema } from '../../service/configuration.ts';
 import { openCounters } from '../../service/counters.ts';
 import { type KafkaCluster, kafkaPresent, startKafka } from '../../testing/broker/broker.ts';
 import { SpoolSink } from '../spool/sink.ts';
 import { SpoolSource } from '../spool/source.ts';
 import { openSpool } from '../spool/spool.ts';
 import type { Delivery } from '../transport.ts';
+import type { KafkaOutboxConfiguration, KafkaSourceConfiguration } from './configuration.ts';
+import { KAFKA_CLIENT_KEYS, KAFKA_GROUP_KEYS, KAFKA_OUTBOX_KEYS, KAFKA_TOPIC_KEYS } from './configuration.ts';
 import { WAITING_MAX } from './delivery-queue.ts';
-import { createKafka, type KafkaConfiguration, prepareTopics, topicsOf } from './kafka.ts';
+import { createKafka, prepareTopics, topicsOf } from './kafka.ts';
 import { NEWEST_EVERY, Outbox } from './outbox.ts';
 import { KAFKA_SOURCE_COUNTERS, KafkaSource } from './source.ts';
 
@@ -50,6 +52,13 @@ async function until(condition: () => boolean, what: string, ms = 60_000): Promi
   }
 }
 
+const BOTH_SIDES = new ServiceSchema('kafka', {
+  ...KAFKA_CLIENT_KEYS,
+  ...KAFKA_TOPIC_KEYS,
+  ...KAFKA_OUTBOX_KEYS,
+  ...KAFKA_GROUP_KEYS,
+});
+
 const present = kafkaPresent();
 
 describe.runIf(present)('batches through Kafka', () => {
@@ -66,8 +75,8 @@ describe.runIf(present)('batches through Kafka', () => {
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   });
 
-  const configurationOf = (more: Record<string, string> = {}): KafkaConfiguration =>
-    loadConfiguration({
+  const configurationOf = (more: Record<string, string> = {}): KafkaOutboxConfiguration & KafkaSourceConfiguration =>
+    BOTH_SIDES.load({
       flags: {
         kafka: cluster.brokers.join(','),
         'kafka-prefix': `test${prefixes}`,
@@ -97,20 +106,20 @@ describe.runIf(present)('batches through Kafka', () => {
     return { folder, source, sink, settings };
   }
 
-  function startOutbox(config: KafkaConfiguration, source: SpoolSource) {
+  function startOutbox(config: KafkaOutboxConfiguration, source: SpoolSource) {
     const outbox = new Outbox(config, { kafka: createKafka(config, 'collector', log), source, log });
     outbox.start();
     stops.push(() => outbox.stop(1000));
     return outbox;
   }
 
-  const clientsOf = (config: KafkaConfiguration) => ({
+  const clientsOf = (config: KafkaSourceConfiguration) => ({
     kafka: createKafka(config, 'enricher', log),
     members: createKafka(config, 'enricher', log, true),
   });
 
   /** Reads for ever; `take` decides what becomes of each delivery. */
-  function startReader(config: KafkaConfiguration, take: (delivery: Delivery, token: string) => void) {
+  function startReader(config: KafkaSourceConfiguration, take: (delivery: Delivery, token: string) => void) {
     const counters = openCounters(KAFKA_SOURCE_COUNTERS);
     const source = new KafkaSource(config, { ...clientsOf(config), log, counters });
     source.start();

@@ -16,33 +16,16 @@ import kafkajs, {
   type SASLOptions,
 } from 'kafkajs';
 import type { BatchKind } from '../../schemas/batch.ts';
-import type { Configuration } from '../../schemas/configuration.ts';
 import { FLOW_SCHEMA_VERSION } from '../../schemas/flow.ts';
 import { HairpinError } from '../../service/errors.ts';
 import type { Log } from '../../service/log.ts';
+import type { KafkaClientConfiguration, KafkaConfiguration } from './configuration.ts';
 import { zstd } from './zstd.ts';
 
 export type { Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from 'kafkajs';
 
 // kafkajs knows the number of this codec, and has one table of codecs for the whole process.
 kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => zstd;
-
-export type KafkaConfiguration = Pick<
-  Configuration,
-  | 'kafka'
-  | 'kafkaPrefix'
-  | 'kafkaGroup'
-  | 'kafkaPartitions'
-  | 'kafkaReplication'
-  | 'kafkaRetentionHours'
-  | 'kafkaMessageBytesMax'
-  | 'kafkaInFlightMax'
-  | 'kafkaTls'
-  | 'kafkaTlsCa'
-  | 'kafkaSasl'
-  | 'kafkaUser'
-  | 'kafkaPassword'
->;
 
 export const TOKEN_HEADER = 'token';
 export const REASON_HEADER = 'reason';
@@ -70,7 +53,7 @@ export interface Topics {
   readonly quarantine: string;
 }
 
-export function topicsOf({ kafkaPrefix }: Pick<KafkaConfiguration, 'kafkaPrefix'>): Topics {
+export function topicsOf({ kafkaPrefix }: KafkaClientConfiguration): Topics {
   const name = (topic: string) => `${kafkaPrefix}-${topic}-v${FLOW_SCHEMA_VERSION}`;
   return { batches: name('batches'), facts: name('facts'), quarantine: name('quarantine') };
 }
@@ -80,7 +63,7 @@ export function topicOf(topics: Topics, kind: BatchKind): string {
 }
 
 /** A client that retries for a short while, or for ten minutes when it is `patient`. The callers retry without an end. */
-export function createKafka(config: KafkaConfiguration, clientId: string, log: Log, patient = false): Kafka {
+export function createKafka(config: KafkaClientConfiguration, clientId: string, log: Log, patient = false): Kafka {
   const settings: KafkaConfig = {
     clientId,
     brokers: [...config.kafka],
@@ -189,7 +172,11 @@ export async function countPartitions(kafka: Kafka, topic: string): Promise<numb
 }
 
 /** The offset behind the last message of a topic of one partition; 0 when it holds none. Throws KAFKA_UNREACHABLE. */
-export async function endOfTopic(kafka: Kafka, config: KafkaConfiguration, topic: string): Promise<bigint> {
+export async function endOfTopic(
+  kafka: Kafka,
+  config: KafkaClientConfiguration,
+  topic: string,
+): Promise<bigint> {
   const admin = kafka.admin();
   try {
     await admin.connect();

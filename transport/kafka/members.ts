@@ -5,16 +5,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createThrottle, type Log } from '../../service/log.ts';
 import { pause, retry } from '../../service/retry.ts';
+import type { KafkaSourceConfiguration } from './configuration.ts';
 import { WAITING_MAX } from './delivery-queue.ts';
-import {
-  type Consumer,
-  type EachBatchPayload,
-  type Kafka,
-  type KafkaConfiguration,
-  prepareTopics,
-  type Topics,
-  topicsOf,
-} from './kafka.ts';
+import { type Consumer, type EachBatchPayload, type Kafka, prepareTopics, type Topics, topicsOf } from './kafka.ts';
 import type { Offset } from './offsets.ts';
 
 const COMMIT_MS_MAX = 5000;
@@ -51,7 +44,7 @@ export interface MembersDependencies {
 }
 
 export class GroupMembers {
-  readonly #config: KafkaConfiguration;
+  readonly #config: KafkaSourceConfiguration;
   readonly #dependencies: MembersDependencies;
   readonly #topics: Topics;
   readonly #throttle = createThrottle();
@@ -60,7 +53,7 @@ export class GroupMembers {
   /** Starts and restarts, one after the other. */
   #work: Promise<unknown> = Promise.resolve();
 
-  constructor(config: KafkaConfiguration, dependencies: MembersDependencies) {
+  constructor(config: KafkaSourceConfiguration, dependencies: MembersDependencies) {
     this.#config = config;
     this.#dependencies = dependencies;
     this.#topics = topicsOf(config);

@@ -10,17 +10,15 @@ import { createThrottle, type Log } from '../../service/log.ts';
 import { retry } from '../../service/retry.ts';
 import { batchHeader } from '../batch-file.ts';
 import type { SpoolDelivery, SpoolSource } from '../spool/source.ts';
+import type { KafkaOutboxConfiguration } from './configuration.ts';
+import type { Kafka, Producer, Topics } from './kafka.ts';
 import {
   countPartitions,
   createProducer,
   DURABLE,
   isTooLarge,
-  type Kafka,
-  type KafkaConfiguration,
-  type Producer,
   prepareTopics,
   TOKEN_HEADER,
-  type Topics,
   topicOf,
   topicsOf,
 } from './kafka.ts';
@@ -60,7 +58,7 @@ export interface OutboxDependencies {
 
 export class Outbox {
   readonly counters: Counters<typeof OUTBOX_COUNTERS> = openCounters(OUTBOX_COUNTERS);
-  readonly #config: KafkaConfiguration;
+  readonly #config: KafkaOutboxConfiguration;
   readonly #kafka: Kafka;
   readonly #source: SpoolSource;
   readonly #log: Log;
@@ -75,7 +73,7 @@ export class Outbox {
   #partitions: number;
   #loop = Promise.resolve();
 
-  constructor(config: KafkaConfiguration, { kafka, source, log }: OutboxDependencies) {
+  constructor(config: KafkaOutboxConfiguration, { kafka, source, log }: OutboxDependencies) {
     this.#config = config;
     this.#kafka = kafka;
     this.#source = source;

@@ -2,16 +2,8 @@
 
 import { createThrottle, type Log } from '../../service/log.ts';
 import { retry } from '../../service/retry.ts';
-import {
-  createProducer,
-  DURABLE,
-  type Kafka,
-  type KafkaConfiguration,
-  type Producer,
-  REASON_HEADER,
-  TOKEN_HEADER,
-  topicsOf,
-} from './kafka.ts';
+import type { KafkaConfiguration } from './configuration.ts';
+import { createProducer, DURABLE, type Kafka, type Producer, REASON_HEADER, TOKEN_HEADER, topicsOf } from './kafka.ts';
 
 const PAUSES = { pauseMsMin: 5000, pauseMsMax: 5000 };
 

@@ -4,21 +4,9 @@
 import { randomUUID } from 'node:crypto';
 import { parseToken } from '../../schemas/batch.ts';
 import type { Quarantined } from '../transport.ts';
-import {
-  type Consumer,
-  createProducer,
-  DURABLE,
-  endOfTopic,
-  type Kafka,
-  type KafkaConfiguration,
-  type KafkaMessage,
-  type Producer,
-  REASON_HEADER,
-  TOKEN_HEADER,
-  type Topics,
-  topicOf,
-  topicsOf,
-} from './kafka.ts';
+import type { KafkaQuarantineConfiguration } from './configuration.ts';
+import type { Consumer, Kafka, KafkaMessage, Producer, Topics } from './kafka.ts';
+import { createProducer, DURABLE, endOfTopic, REASON_HEADER, TOKEN_HEADER, topicOf, topicsOf } from './kafka.ts';
 
 const REPLAYED_HEADER = 'replayed';
 /** The longest that a reader may take to join and, after each message, to receive the next one. */
@@ -31,11 +19,11 @@ interface Held extends Quarantined {
 type Take = (message: KafkaMessage) => Promise<void> | void;
 
 export class QuarantineTopic {
-  readonly #config: KafkaConfiguration;
+  readonly #config: KafkaQuarantineConfiguration;
   readonly #kafka: Kafka;
   readonly #topics: Topics;
 
-  constructor(config: KafkaConfiguration, kafka: Kafka) {
+  constructor(config: KafkaQuarantineConfiguration, kafka: Kafka) {
     this.#config = config;
     this.#kafka = kafka;
     this.#topics = topicsOf(config);

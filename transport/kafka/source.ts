@@ -9,14 +9,9 @@ import { type CounterSpec, type Counters, openCounters } from '../../service/cou
 import { createThrottle, type Log } from '../../service/log.ts';
 import { payloadOf } from '../batch-file.ts';
 import type { BatchSource, Delivery } from '../transport.ts';
+import type { KafkaSourceConfiguration } from './configuration.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
-import {
-  type EachBatchPayload,
-  type Kafka,
-  type KafkaConfiguration,
-  type KafkaMessage,
-  TOKEN_HEADER,
-} from './kafka.ts';
+import { type EachBatchPayload, type Kafka, type KafkaMessage, TOKEN_HEADER } from './kafka.ts';
 import { GroupMembers } from './members.ts';
 import { createOffsets } from './offsets.ts';
 import { QuarantineSender } from './quarantine-sender.ts';
@@ -71,7 +66,7 @@ export class KafkaSource implements BatchSource {
   #commits: Promise<void> | undefined;
   #lastSeenAtMs = 0;
 
-  constructor(config: KafkaConfiguration, dependencies: KafkaSourceDependencies) {
+  constructor(config: KafkaSourceConfiguration, dependencies: KafkaSourceDependencies) {
     const { kafka, members, log, counters = openCounters(KAFKA_SOURCE_COUNTERS) } = dependencies;
     const { signal } = this.#stopping;
     this.#log = log;

@@ -1,10 +1,14 @@
 // The writing end of the spool. At its bound, and when the disk is full, the spool keeps what it has and refuses the new batch.
 
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writevSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ArrowBytes, piecesOf } from '../../schemas/arrow.ts';
-import { type BatchIdentity, tokenOf } from '../../schemas/batch.ts';
-import { type Counters, openCounters } from '../../service/counters.ts';
+import type { ArrowBytes } from '../../schemas/arrow.ts';
+import { piecesOf } from '../../schemas/arrow.ts';
+import type { BatchIdentity } from '../../schemas/batch.ts';
+import { tokenOf } from '../../schemas/batch.ts';
+import type { Counters } from '../../service/counters.ts';
+import { openCounters } from '../../service/counters.ts';
+import { replaceFile } from '../../service/replace-file.ts';
 import { BATCH_SUFFIX, batchHeader, bytesOf, HEADER_BYTES } from '../batch-file.ts';
 import type { BatchSink, Refusal } from '../transport.ts';
 import { addUsage, SPOOL_SINK_COUNTERS, type SpoolSettings, TEMPORARY_SUFFIX } from './spool.ts';
@@ -58,43 +62,11 @@ export function writeBatch(folder: string, token: string, arrow: ArrowBytes, dur
   const temporary = join(folder, token + TEMPORARY_SUFFIX);
   const final = join(folder, token + BATCH_SUFFIX);
   try {
-    const file = openSync(temporary, 'w', 0o600);
-    try {
-      writeAll(file, [batchHeader(token, pieces), ...pieces]);
-      if (durable) fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, final);
-    if (durable) syncFolder(folder);
+    replaceFile(final, append => append([batchHeader(token, pieces), ...pieces]), { temporary, mode: 0o600, durable });
     return pieces;
   } catch (error) {
-    // A refused batch is counted as lost: the next start must not find any of it.
-    rmSync(temporary, { force: true });
+    // A refused batch is counted as lost: nothing of it may be found by the next start.
     rmSync(final, { force: true });
     throw error;
-  }
-}
-
-/** A nearly full disk takes a part of the bytes before it answers ENOSPC. */
-function writeAll(file: number, pieces: readonly Uint8Array[]): void {
-  let rest = [...pieces];
-  while (rest.length > 0) {
-    let written = writevSync(file, rest);
-    const open = rest.findIndex(piece => {
-      if (written < piece.length) return true;
-      written -= piece.length;
-      return false;
-    });
-    rest = open < 0 ? [] : [rest[open]!.subarray(written), ...rest.slice(open + 1)];
-  }
-}
-
-export function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }

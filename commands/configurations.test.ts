@@ -2,23 +2,33 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { COLLECTOR_SERVICE } from '../collector/configuration.ts';
+import { ENRICHER_SERVICE } from '../enricher/configuration.ts';
+import { QUERY_API_SERVICE } from '../query-api/configuration.ts';
+import { DocumentError } from '../schemas/documents.ts';
+import { parseHostPort } from '../schemas/host-port.ts';
 import {
-  CONFIGURATION_KEYS,
-  type Configuration,
-  configurationHelp,
-  configurationOptions,
+  type AnyService,
+  flagName,
   flagOf,
-  loadConfiguration,
-  parseFlags,
-  parseHostPort,
+  flagOptions,
+  type Keys,
+  type ServiceSchema,
   type Sources,
   variableOf,
-} from './configuration.ts';
-import { DocumentError } from './documents.ts';
+} from '../service/configuration.ts';
+import {
+  DEMO_SERVICE,
+  type ReadOptions,
+  readConfiguration,
+  START_SERVICE,
+  type StartConfiguration,
+} from './configurations.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-configuration-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const KEYS = Object.keys(START_SERVICE.keys) as (keyof StartConfiguration)[];
 const file = join(folder, 'hairpin.yaml');
 function write(text: string): string {
   writeFileSync(file, text);
@@ -27,8 +37,12 @@ function write(text: string): string {
 
 /** `path message` of every fault, [] when the configuration is taken. */
 function faultsOf(sources: Sources): string[] {
+  return faultsIn(() => START_SERVICE.load(sources));
+}
+
+function faultsIn(load: () => unknown): string[] {
   try {
-    loadConfiguration(sources);
+    load();
     return [];
   } catch (error) {
     if (!(error instanceof DocumentError)) throw error;
@@ -38,8 +52,8 @@ function faultsOf(sources: Sources): string[] {
 
 describe('the configuration', () => {
   test('without any source has the defaults, each of which is valid', () => {
-    const configuration = loadConfiguration({});
-    expect(Object.keys(configuration).sort()).toEqual([...CONFIGURATION_KEYS].sort());
+    const configuration = START_SERVICE.load();
+    expect(Object.keys(configuration).sort()).toEqual([...KEYS].sort());
     expect(configuration).toMatchObject({
       http: '127.0.0.1:8080',
       udp: [2055, 4739, 6343],
@@ -56,19 +70,19 @@ describe('the configuration', () => {
       environment: { HAIRPIN_BATCH_ROWS_MAX: '20', HAIRPIN_WORKERS: '4', PATH: '/bin' },
       flags: { 'batch-rows-max': '30' },
     };
-    const { batchRowsMax, workers, batchAgeMsMax, batchesMax } = loadConfiguration(sources);
+    const { batchRowsMax, workers, batchAgeMsMax, batchesMax } = START_SERVICE.load(sources);
     expect([batchRowsMax, workers, batchAgeMsMax, batchesMax]).toEqual([30, 4, 500, 6]);
   });
 
   test('converts the texts of flags and variables to what each key wants', () => {
-    const { udp, durable, workers, data } = loadConfiguration({
+    const { udp, durable, workers, data } = START_SERVICE.load({
       environment: { HAIRPIN_UDP: '9995, 9996', HAIRPIN_DURABLE: 'true', HAIRPIN_DATA: '42' },
       flags: { workers: '2' },
     });
     expect([udp, durable, workers, data]).toEqual([[9995, 9996], true, 2, '42']);
     const off = { file: write('durable: true\n'), environment: { HAIRPIN_DURABLE: '0' } };
-    expect(loadConfiguration(off).durable).toBe(false);
-    expect(loadConfiguration({ flags: { durable: true } }).durable).toBe(true);
+    expect(START_SERVICE.load(off).durable).toBe(false);
+    expect(START_SERVICE.load({ flags: { durable: true } }).durable).toBe(true);
   });
 
   test('names every fault of all three sources at once, with its place', () => {
@@ -97,13 +111,13 @@ describe('the configuration', () => {
 
   test('takes no port at all for IPFIX over TCP and TLS, but for TLS only with certificate and key', () => {
     const flags = { 'ipfix-tcp': '4739', 'ipfix-tls': '4740, 4739' };
-    expect(loadConfiguration({ environment: { HAIRPIN_IPFIX_TCP: '' } }).ipfixTcp).toEqual([]);
+    expect(START_SERVICE.load({ environment: { HAIRPIN_IPFIX_TCP: '' } }).ipfixTcp).toEqual([]);
     expect(faultsOf({ flags })).toEqual([
       '--ipfix-tls needs --ipfix-tls-cert and --ipfix-tls-key',
       '--ipfix-tls has port 4739 of --ipfix-tcp too',
     ]);
     const tls = { 'ipfix-tls': '4740', 'ipfix-tls-cert': 'a.pem', 'ipfix-tls-key': 'b.pem' };
-    expect(loadConfiguration({ flags: { ...flags, ...tls } })).toMatchObject({
+    expect(START_SERVICE.load({ flags: { ...flags, ...tls } })).toMatchObject({
       ipfixTcp: [4739],
       ipfixTls: [4740],
       ipfixTlsCa: '',
@@ -112,7 +126,7 @@ describe('the configuration', () => {
   });
 
   test('takes prefixes of exporters, and no privacy by key without one', () => {
-    expect(loadConfiguration({ flags: { 'exporter-allow': '10.0.0.0/8,2001:db8::1' } }).exporterAllow).toHaveLength(2);
+    expect(START_SERVICE.load({ flags: { 'exporter-allow': '10.0.0.0/8,2001:db8::1' } }).exporterAllow).toHaveLength(2);
     expect(faultsOf({ flags: { 'exporter-allow': '10.0.0.0/33' } })).toEqual([
       '--exporter-allow "10.0.0.0/33" is no prefix (10.0.0.0/8, 2001:db8::/32)',
     ]);
@@ -121,7 +135,7 @@ describe('the configuration', () => {
   });
 
   test('takes days of single tables, each once', () => {
-    const { retention } = loadConfiguration({ flags: { retention: 'flows=7, events=90' } });
+    const { retention } = START_SERVICE.load({ flags: { retention: 'flows=7, events=90' } });
     expect(retention).toEqual(['flows=7', 'events=90']);
     expect(faultsOf({ flags: { retention: 'flows=0,documents=3,events=9,events=8' } })).toEqual([
       expect.stringMatching(/^--retention "flows=0" is no TABLE=DAYS; tables are flows, traffic_1m, /),
@@ -138,7 +152,7 @@ describe('the configuration', () => {
 
   test('of an empty file, or one of comments, is the default', () => {
     for (const text of ['', '# nothing yet\n', '---\n'])
-      expect(loadConfiguration({ file: write(text) })).toEqual(loadConfiguration({}));
+      expect(START_SERVICE.load({ file: write(text) })).toEqual(START_SERVICE.load());
   });
 
   test('of a file that is no YAML is refused with the line of the mistake', () => {
@@ -163,8 +177,8 @@ describe('the configuration', () => {
     ['clickhousePort', 0, 65_535],
     ['udpBufferBytes', 4096, 1024 * 1024 * 1024],
     ['retentionDays', 1, 3650],
-  ] as const)('takes %s from %i to %i and nothing beside', (name: keyof Configuration, minimum, maximum) => {
-    const faults = (value: number) => faultsOf({ flags: { [flagOf(name).slice(2)]: String(value) } });
+  ] as const)('takes %s from %i to %i and nothing beside', (name: keyof StartConfiguration, minimum, maximum) => {
+    const faults = (value: number) => faultsOf({ flags: { [flagName(name)]: String(value) } });
     expect([faults(minimum), faults(maximum)]).toEqual([[], []]);
     expect(faults(minimum - 1)).toEqual([`${flagOf(name)} must be >= ${minimum}`]);
     expect(faults(maximum + 1)).toEqual([`${flagOf(name)} must be <= ${maximum}`]);
@@ -200,15 +214,15 @@ describe('the flags', () => {
       'HAIRPIN_BATCH_ROWS_MAX',
       'HAIRPIN_UDP_HOST',
     ]);
-    const options = Object.keys(configurationOptions());
-    expect(options).toHaveLength(CONFIGURATION_KEYS.length);
+    const options = Object.keys(flagOptions([START_SERVICE]));
+    expect(options).toHaveLength(KEYS.length);
     expect(options.filter(name => !/^[a-z]+(-[a-z]+)*$/.test(name))).toEqual([]);
   });
 
   test('are all in the help, each with its default', () => {
-    const lines = configurationHelp().split('\n');
-    const defaults = loadConfiguration({});
-    for (const name of CONFIGURATION_KEYS)
+    const lines = START_SERVICE.help().split('\n');
+    const defaults = START_SERVICE.load();
+    for (const name of KEYS)
       expect(lines.filter(line => line.startsWith(`  ${flagOf(name)} `))).toEqual([
         expect.stringMatching(
           new RegExp(`[a-z]{3,}.* \\[${String(defaults[name]).replace(/[.*+?^$[\]\\]/g, '\\$&')}\\]$`),
@@ -217,12 +231,63 @@ describe('the flags', () => {
   });
 
   test('are read with and without =, and an unknown one is refused by name', () => {
-    const { values, positionals } = parseFlags(['--workers=2', '--udp', '1,2', 'x', '--durable'], {
-      port: { type: 'string' },
-    });
-    expect({ ...values }).toEqual({ workers: '2', udp: '1,2', durable: true });
+    const args = ['--workers=2', '--udp', '1,2', 'x', '--durable'];
+    const { configuration, positionals, isFlag } = read(START_SERVICE, args, { takesArguments: true })!;
+    expect(configuration).toMatchObject({ workers: 2, udp: [1, 2], durable: true });
+    expect([isFlag('workers'), isFlag('data')]).toEqual([true, false]);
     expect(positionals).toEqual(['x']);
-    expect(() => parseFlags(['--worker', '2'])).toThrow(/Unknown option '--worker'.*--help lists what is known/s);
-    expect(() => parseFlags(['--workers'])).toThrow(DocumentError);
+    expect(() => read(START_SERVICE, ['--worker', '2'])).toThrow(
+      /Unknown option '--worker'.*--help lists what is known/s,
+    );
+    expect(() => read(START_SERVICE, ['--workers'])).toThrow(DocumentError);
+    expect(() => read(START_SERVICE, ['x'])).toThrow(/x: hairpin start takes flags only\nusage: hairpin/);
+  });
+});
+
+function read<K extends Keys>(service: ServiceSchema<K>, args: readonly string[], options: ReadOptions<K> = {}) {
+  return readConfiguration(service, args, 'hairpin', { environment: {}, ...options });
+}
+
+describe('a service', () => {
+  test('refuses what it does not use from every source at once, and names the services that use it', () => {
+    const args = ['--config', write('clickhouse: http://a:8123\nudp: [2055]\nworker: 2\n'), '--inventory', 'F'];
+    const environment = { HAIRPIN_QUERY_ROWS_MAX: '5', HAIRPIN_KAFKA_GROUP: 'g', HAIRPIN_NOTHING: '' };
+    expect(faultsIn(() => read(COLLECTOR_SERVICE, args, { environment, needs: { kafka: 'brokers' } }))).toEqual([
+      `/clickhouse (${file}) is not used by hairpin collector, only by hairpin start, hairpin enricher and hairpin query-api`,
+      `/worker (${file}) is not a known key`,
+      'HAIRPIN_QUERY_ROWS_MAX is not used by hairpin collector, only by hairpin start and hairpin query-api',
+      'HAIRPIN_KAFKA_GROUP is not used by hairpin collector, only by hairpin enricher',
+      'HAIRPIN_NOTHING is no known variable; --help lists them',
+      '--inventory is not used by hairpin collector, only by hairpin start and hairpin enricher',
+      '--kafka is needed: brokers',
+    ]);
+  });
+
+  test.each<[AnyService, readonly string[], readonly string[]]>([
+    [START_SERVICE, ['udp', 'inventory', 'queryRowsMax', 'spoolBytesMax', 'clickhousePort'], ['kafka', 'kafkaGroup']],
+    [DEMO_SERVICE, ['udp', 'queryRowsMax', 'spoolBytesMax'], ['kafka', 'inventory', 'applications', 'exporters']],
+    [COLLECTOR_SERVICE, ['udp', 'kafka', 'durable'], ['inventory', 'clickhouse', 'kafkaGroup', 'retentionDays']],
+    [ENRICHER_SERVICE, ['inventory', 'kafka', 'retention', 'durable'], ['udp', 'spoolBytesMax', 'queryRowsMax']],
+    [QUERY_API_SERVICE, ['tokens', 'queryRowsMax', 'privacyKey'], ['udp', 'kafka', 'inventory', 'retentionDays']],
+  ])('%# has the keys that it uses and no others', ({ keys }, used, unused) => {
+    expect(used.filter(name => !Object.hasOwn(keys, name))).toEqual([]);
+    expect(unused.filter(name => Object.hasOwn(keys, name))).toEqual([]);
+  });
+
+  test('has no key that `hairpin start` lacks, except those of Kafka', () => {
+    const more = [COLLECTOR_SERVICE, ENRICHER_SERVICE, QUERY_API_SERVICE].flatMap(({ keys }) => Object.keys(keys));
+    expect(more.filter(name => !KEYS.includes(name as keyof StartConfiguration) && !/^kafka/.test(name))).toEqual([]);
+  });
+
+  test('that borrows the file and the environment of another passes over the keys of that one, but not as flags', () => {
+    const args = ['--config', write('inventory: a.json\nlogLevel: warn\n')];
+    const options = { environment: { HAIRPIN_APPLICATIONS: 'b.json' }, borrowed: true };
+    expect(read(DEMO_SERVICE, args, options)!.configuration.logLevel).toBe('warn');
+    expect(faultsIn(() => read(DEMO_SERVICE, [...args, '--inventory', 'F'], options))).toEqual([
+      '--inventory is not used by hairpin demo, only by hairpin start and hairpin enricher',
+    ]);
+    expect(faultsIn(() => read(DEMO_SERVICE, ['--config', write('inventry: a.json\n')], options))).toEqual([
+      `/inventry (${file}) is not a known key`,
+    ]);
   });
 });
