@@ -3,13 +3,8 @@
 
 import { existsSync } from 'node:fs';
 import { COLLECTOR_KEYS, COLLECTOR_SERVICE, collectorFaults } from '../collector/configuration.ts';
-import {
-  DOCUMENT_KEYS,
-  ENRICHER_SERVICE,
-  ENRICHMENT_KEYS,
-  enrichmentFaults,
-  INSERT_KEYS,
-} from '../enricher/configuration.ts';
+import { ENRICHER_SERVICE, ENRICHMENT_KEYS, enrichmentFaults } from '../enricher/configuration.ts';
+import { DOCUMENT_KEYS } from '../inventory/configuration.ts';
 import { QUERY_API_KEYS, QUERY_API_SERVICE } from '../query-api/configuration.ts';
 import {
   type AnyService,
@@ -21,7 +16,14 @@ import {
   type ValuesOf,
 } from '../service/configuration.ts';
 import { PROCESS_KEYS, processFaults } from '../service/process-keys.ts';
-import { CLICKHOUSE_KEYS, clickhouseFaults, EMBEDDED_KEYS, TABLE_KEYS, tableFaults } from '../storage/configuration.ts';
+import {
+  CLICKHOUSE_KEYS,
+  clickhouseFaults,
+  EMBEDDED_KEYS,
+  INSERT_KEYS,
+  TABLE_KEYS,
+  tableFaults,
+} from '../storage/configuration.ts';
 import { SPOOL_KEYS } from '../transport/configuration.ts';
 import { parseCommand, usageError } from './command-line.ts';
 

@@ -1,7 +1,7 @@
 // Keys of the enricher, and the schema of `hairpin enricher`.
 
 import { Type } from 'typebox';
-import { INVENTORY_KEYS } from '../inventory/configuration.ts';
+import { DOCUMENT_KEYS, INVENTORY_KEYS } from '../inventory/configuration.ts';
 import { parsePortSpan } from '../schemas/applications.ts';
 import type { Fault } from '../schemas/documents.ts';
 import { ServiceSchema, type ValuesOf } from '../service/configuration.ts';
@@ -10,6 +10,7 @@ import {
   CLICKHOUSE_KEYS,
   type ClickHouseConfiguration,
   clickhouseFaults,
+  INSERT_KEYS,
   TABLE_KEYS,
   tableFaults,
 } from '../storage/configuration.ts';
@@ -56,22 +57,6 @@ export function enrichmentFaults({ ephemeralPorts, privacy, privacyKey }: Enrich
     faults.push({ path: '/privacy', message: 'needs --privacy-key FILE' });
   return faults;
 }
-
-export const DOCUMENT_KEYS = {
-  inventory: Type.String({ default: '', description: 'inventory document (JSON or YAML), read again when it changes' }),
-  applications: Type.String({ default: '', description: 'applications document, read again when it changes' }),
-  exporters: Type.String({ default: '', description: 'exporter registry, read again when it changes' }),
-};
-
-export const INSERT_KEYS = {
-  insertsMax: Type.Integer({ default: 2, minimum: 1, maximum: 16, description: 'inserts in flight at once' }),
-  insertTriesMax: Type.Integer({
-    default: 5,
-    minimum: 1,
-    maximum: 1000,
-    description: 'tries before a batch with a lasting error goes to quarantine',
-  }),
-};
 
 export const ENRICHER_KEYS = { ...DOCUMENT_KEYS, ...ENRICHMENT_KEYS, ...INSERT_KEYS };
 

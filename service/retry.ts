@@ -1,6 +1,6 @@
 // Repeats an action until it succeeds. The pause after each failure is twice the one before, up to a limit. Callers
 // log and count each failure in `onFailure`, and may end the tries there.
-// docs/decisions/0010-retry-and-threads.md says why this is not a library.
+// docs/decisions/0009-retry-and-threads.md says why this is not a library.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 

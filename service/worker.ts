@@ -1,6 +1,6 @@
 // A supervised worker thread: started, restarted after a crash if so configured, stopped in order. The owner creates the
 // thread itself in `spawn`, beside the file that the thread runs, and learns of messages and exits through callbacks.
-// docs/decisions/0010-retry-and-threads.md says why this is not a library.
+// docs/decisions/0009-retry-and-threads.md says why this is not a library.
 
 import type { Transferable, Worker } from 'node:worker_threads';
 import type { Log } from './log.ts';

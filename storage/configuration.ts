@@ -136,3 +136,14 @@ export function tableFaults({ retention }: TableConfiguration): Fault[] {
     return isAgain ? [{ path, message: `"${text}" names ${entry.table} again` }] : [];
   });
 }
+
+export const INSERT_KEYS = {
+  insertsMax: Type.Integer({ default: 2, minimum: 1, maximum: 16, description: 'inserts in flight at once' }),
+  insertTriesMax: Type.Integer({
+    default: 5,
+    minimum: 1,
+    maximum: 1000,
+    description: 'tries before a batch with a lasting error goes to quarantine',
+  }),
+};
+export type InsertConfiguration = ValuesOf<typeof INSERT_KEYS>;

@@ -2,12 +2,12 @@
 // of its own, whose updates it only opens. The enricher asks for what it needs and goes on with what it has.
 
 import { Worker } from 'node:worker_threads';
-import type { EnricherThreadConfiguration } from '../../enricher/configuration.ts';
 import { DocumentError } from '../../schemas/documents.ts';
 import { createLog } from '../../service/log.ts';
 import { SupervisedWorker } from '../../service/worker.ts';
 import type { StorageAddress } from '../../storage/storage-address.ts';
 import type { StoredFact } from '../../storage/tables/facts.ts';
+import type { InventoryThreadConfiguration } from '../configuration.ts';
 import { createKeeper, type KeeperConfiguration, type KeeperDependencies, type KnowledgeUpdate } from './follower.ts';
 import { createReceived, type Received } from './received.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -42,7 +42,7 @@ export function createLocalFeed(
 }
 
 export interface KnowledgeData {
-  readonly configuration: EnricherThreadConfiguration;
+  readonly configuration: InventoryThreadConfiguration;
   readonly storage: StorageAddress;
   readonly counters: SharedArrayBuffer;
   readonly restarted: boolean;

@@ -3,7 +3,6 @@
 // (thread.ts), so that parsing and compiling 100,000 VMs holds up no batch.
 
 import { createHash } from 'node:crypto';
-import type { EnricherThreadConfiguration } from '../../enricher/configuration.ts';
 import { type Applications, applicationsChecker } from '../../schemas/applications.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { decodeFacts } from '../../schemas/fact-batch.ts';
@@ -15,6 +14,7 @@ import { type DocumentVersion, insertDocument } from '../../storage/tables/docum
 import type { StoredFact } from '../../storage/tables/facts.ts';
 import { insertHeartbeat } from '../../storage/tables/heartbeats.ts';
 import { type CompiledApplications, compileApplications } from '../applications/applications.ts';
+import type { InventoryThreadConfiguration } from '../configuration.ts';
 import type { INVENTORY_COUNTERS } from '../counters.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
 import { createKnownFacts } from '../sources/exporter-facts.ts';
@@ -39,7 +39,7 @@ const TABLE_POLL_MS = 2000;
 const FACTS_INTERVAL_MS = 30_000;
 
 export type KeeperConfiguration = Pick<
-  EnricherThreadConfiguration,
+  InventoryThreadConfiguration,
   | 'inventory'
   | 'applications'
   | 'exporters'

@@ -6,7 +6,6 @@
 import { hash } from 'node:crypto';
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
-import type { EnricherThreadConfiguration } from '../../enricher/configuration.ts';
 import { applicationsChecker } from '../../schemas/applications.ts';
 import { type Checker, DocumentError, type Fault } from '../../schemas/documents.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';
@@ -14,6 +13,7 @@ import { inventoryChecker } from '../../schemas/inventory.ts';
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
 import type { DocumentVersion } from '../../storage/tables/documents.ts';
+import type { InventoryThreadConfiguration } from '../configuration.ts';
 import type { INVENTORY_COUNTERS } from '../counters.ts';
 import { type Documents, NO_DOCUMENTS } from '../model/documents.ts';
 
@@ -55,7 +55,7 @@ export interface DocumentDependencies {
 }
 
 export function createDocuments(
-  paths: Pick<EnricherThreadConfiguration, DocumentKind>,
+  paths: Pick<InventoryThreadConfiguration, DocumentKind>,
   dependencies: DocumentDependencies,
 ): DocumentStore {
   const { log, counters, onVersion, onChange, pollMs = 1000, nowMs = Date.now } = dependencies;

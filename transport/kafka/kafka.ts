@@ -53,7 +53,7 @@ export interface Topics {
   readonly quarantine: string;
 }
 
-export function topicsOf({ kafkaPrefix }: KafkaClientConfiguration): Topics {
+export function topicsOf({ kafkaPrefix }: Pick<KafkaClientConfiguration, 'kafkaPrefix'>): Topics {
   const name = (topic: string) => `${kafkaPrefix}-${topic}-v${FLOW_SCHEMA_VERSION}`;
   return { batches: name('batches'), facts: name('facts'), quarantine: name('quarantine') };
 }
@@ -172,11 +172,7 @@ export async function countPartitions(kafka: Kafka, topic: string): Promise<numb
 }
 
 /** The offset behind the last message of a topic of one partition; 0 when it holds none. Throws KAFKA_UNREACHABLE. */
-export async function endOfTopic(
-  kafka: Kafka,
-  config: KafkaClientConfiguration,
-  topic: string,
-): Promise<bigint> {
+export async function endOfTopic(kafka: Kafka, config: KafkaClientConfiguration, topic: string): Promise<bigint> {
   const admin = kafka.admin();
   try {
     await admin.connect();
