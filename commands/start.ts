@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { type Configuration, configurationHelp, loadConfiguration, parseFlags } from '../schemas/configuration.ts';
+import { protocolTitles } from '../schemas/protocols.ts';
 import { stopSignal } from '../service/lifecycle.ts';
 import { type AllInOne, startAllInOne } from './all-in-one.ts';
 
@@ -9,8 +10,9 @@ const CONFIGURATION_FILE = 'hairpin.yaml';
 
 const HELP = `hairpin start [--config FILE] [flags]
 
-Receives NetFlow v5 and v9, IPFIX and sFlow v5, maps addresses to VMs and applications, counts every byte once, stores it
-and answers at http://127.0.0.1:8080/. Without --config, ${CONFIGURATION_FILE} of the working folder is read if it is there.
+Receives ${protocolTitles()}.
+Maps addresses to VMs and applications, counts every byte once, stores it and answers at http://127.0.0.1:8080/.
+Without --config, ${CONFIGURATION_FILE} of the working folder is read if it is there.
 
 ${configurationHelp()}
 `;
@@ -48,7 +50,7 @@ export function banner({ url, ports, tcpPorts, tlsPorts, bufferBytes, data }: Al
   return `
   Hairpin is ready
     console   ${url}/
-    receives  NetFlow v5 and v9, IPFIX, sFlow v5 on UDP ${ports.join(', ')} (receive buffer ${(bufferBytes / 1024 / 1024).toFixed(1)} MiB)${streams.length > 0 ? `\n              IPFIX on ${streams.join(' and ')}` : ''}
+    receives  ${protocolTitles()} on UDP ${ports.join(', ')} (receive buffer ${(bufferBytes / 1024 / 1024).toFixed(1)} MiB)${streams.length > 0 ? `\n              IPFIX on ${streams.join(' and ')}` : ''}
     data      ${data}
     stop with Ctrl-C
 

@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { TSchema } from 'typebox';
 import type { Configuration } from '../schemas/configuration.ts';
+import { protocolTitles } from '../schemas/protocols.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Advisor, coverageOfCells, heardOf } from './advisor.ts';
 import { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from './answers.ts';
@@ -259,7 +260,12 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
       exporters,
       live: exporters.length - silent,
       silent,
-      receiving: { udpPorts: config.udp, udpHost: config.udpHost },
+      receiving: {
+        udpPorts: config.udp,
+        udpHost: config.udpHost,
+        protocols: protocolTitles(),
+        templateProtocols: protocolTitles(({ templates }) => templates),
+      },
       inventory: config.inventory !== '',
       applications: config.applications !== '',
       elapsedMs: elapsed(started),

@@ -2,20 +2,9 @@
 // reused, because stored rows keep the number. ClickHouse holds UInt8: an Enum8 accepts unknown numbers from Arrow and
 // then cannot be read (error 691).
 
-export const PROTOCOLS = [
-  'unknown',
-  'netflow1',
-  'netflow5',
-  'netflow7',
-  'netflow8',
-  'netflow9',
-  'ipfix',
-  'sflow5',
-  'netflow6',
-  'sflow4',
-  'sflow2',
-  'mirror',
-] as const;
+import { PROTOCOL_ROWS, type Protocol } from './protocols.ts';
+
+export { PROTOCOLS, type Protocol } from './protocols.ts';
 
 /** IANA element 61: 0 ingress, 1 egress. */
 export const DIRECTIONS = ['unknown', 'ingress', 'egress'] as const;
@@ -143,7 +132,6 @@ export const RULES = [
   'vip', // a virtual address and its port
 ] as const;
 
-export type Protocol = (typeof PROTOCOLS)[number];
 export type Direction = (typeof DIRECTIONS)[number];
 export type Identity = (typeof IDENTITIES)[number];
 
@@ -152,7 +140,7 @@ export function codesOf<const L extends readonly string[]>(names: L): Readonly<R
   return Object.freeze(Object.fromEntries(names.map((name, code) => [name, code]))) as Record<L[number], number>;
 }
 
-export const PROTOCOL = codesOf(PROTOCOLS);
+export const PROTOCOL: Readonly<Record<Protocol, number>> = codesOf(PROTOCOL_ROWS.map(({ name }) => name));
 export const DIRECTION = codesOf(DIRECTIONS);
 export const RATE_SOURCE = codesOf(RATE_SOURCES);
 export const TIME_SOURCE = codesOf(TIME_SOURCES);

@@ -3,18 +3,21 @@
 
 import { PROTOCOLS } from './codes.ts';
 import type { Column } from './columns.ts';
+import { domainTitles, protocolTitles } from './protocols.ts';
+
+const LOST = `lost before the collector: records of ${protocolTitles(({ sequence }) => sequence === 'records')}; datagrams of ${protocolTitles(({ sequence }) => sequence === 'datagrams')}`;
 
 // biome-ignore format: one line a column
 export const EXPORTER_COLUMNS = [
   { name: 'minute', kind: 'time', stage: 'decoded', about: 'start of the minute', source: 'collector' },
   { name: 'exporter', kind: 'address', stage: 'decoded', dimension: true, about: 'address of the exporter', source: 'datagram; sFlow: agent address' },
-  { name: 'observationDomain', kind: 'u32', stage: 'decoded', dimension: true, about: 'domain, source id, engine or sub-agent', source: 'datagram' },
+  { name: 'observationDomain', kind: 'u32', stage: 'decoded', dimension: true, about: 'part of the exporter that saw it', source: domainTitles() },
   { name: 'protocol', kind: 'u8', stage: 'decoded', codes: PROTOCOLS, dimension: true, about: 'export protocol', source: 'datagram' },
   { name: 'lastSeen', kind: 'time', stage: 'decoded', about: 'newest datagram', source: 'collector' },
   { name: 'datagrams', kind: 'u64', stage: 'decoded', about: 'datagrams received', source: 'collector' },
   { name: 'datagramBytes', kind: 'u64', stage: 'decoded', about: 'bytes of their payloads', source: 'collector' },
   { name: 'records', kind: 'u64', stage: 'decoded', about: 'flow records or samples decoded', source: 'collector' },
-  { name: 'lost', kind: 'u64', stage: 'decoded', about: 'lost before the collector, in the unit of the protocol: v5 to v8 flows, v9 and sFlow datagrams, IPFIX records', source: 'sequence numbers' },
+  { name: 'lost', kind: 'u64', stage: 'decoded', about: LOST, source: 'sequence numbers' },
   { name: 'restarts', kind: 'u64', stage: 'decoded', about: 'starts of the exporter: its sequence number or uptime went back', source: 'collector' },
   { name: 'templates', kind: 'u64', stage: 'decoded', about: 'templates learned or changed', source: 'collector' },
   { name: 'unknownTemplateSets', kind: 'u64', stage: 'decoded', about: 'data sets that came before their template', source: 'collector' },

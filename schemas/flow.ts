@@ -16,6 +16,7 @@ import {
   TIME_SOURCES,
 } from './codes.ts';
 import type { Column, ColumnsOf } from './columns.ts';
+import { domainTitles } from './protocols.ts';
 
 /**
  * Raised when a column changes its meaning or type; added columns do not raise it, because batches are read by name. Part
@@ -34,7 +35,7 @@ export const FLOW_COLUMNS = [
   { name: 'timeSource', kind: 'u8', stage: 'decoded', codes: TIME_SOURCES, about: 'which statement gave flowStart and flowEnd', source: 'collector; replaced: enricher' },
   // Who saw it
   { name: 'exporter', kind: 'address', stage: 'decoded', dimension: true, about: 'address of the exporter', source: 'source address of the datagram; sFlow: agent address' },
-  { name: 'observationDomain', kind: 'u32', stage: 'decoded', dimension: true, about: 'part of the exporter that saw it', source: 'IPFIX observation domain id, NetFlow v9 source id, NetFlow v5 and v6 engine, NetFlow v8 engine and aggregation, sFlow sub-agent id' },
+  { name: 'observationDomain', kind: 'u32', stage: 'decoded', dimension: true, about: 'part of the exporter that saw it', source: domainTitles() },
   { name: 'protocol', kind: 'u8', stage: 'decoded', codes: PROTOCOLS, dimension: true, about: 'export protocol', source: 'version word of the datagram' },
   { name: 'inIf', kind: 'u32', stage: 'decoded', dimension: true, about: 'ifIndex the packet came in by, 0 unknown', source: '10, 252; sFlow input' },
   { name: 'outIf', kind: 'u32', stage: 'decoded', dimension: true, about: 'ifIndex the packet left by, 0 unknown', source: '14, 253; sFlow output when it names one interface' },

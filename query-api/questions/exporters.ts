@@ -1,7 +1,7 @@
 // Health of each exporter: when it was last heard, what it sent, what was lost on the way, what could not be decoded.
 
-import { PROTOCOL, PROTOCOLS } from '../../schemas/codes.ts';
 import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
+import { protocolRow } from '../../schemas/protocols.ts';
 import type { Exporter } from '../answers.ts';
 import type { Statement } from '../tables.ts';
 import { addressText } from '../values.ts';
@@ -57,22 +57,14 @@ function recentFrom(nowMs: number): number {
   return Math.floor((nowMs - RATE_MS) / 60_000) * 60_000;
 }
 
-const DATAGRAM_COUNTERS: ReadonlySet<number> = new Set([
-  PROTOCOL.netflow9,
-  PROTOCOL.sflow5,
-  PROTOCOL.sflow4,
-  PROTOCOL.sflow2,
-  PROTOCOL.mirror,
-]);
-
-/** Sequence numbers count records in NetFlow v5 to v8 and IPFIX, datagrams in NetFlow v9, sFlow and ERSPAN. */
+/** What the sequence number of the protocol counts. */
 function lostUnit(code: number): 'records' | 'datagrams' {
-  return DATAGRAM_COUNTERS.has(code) ? 'datagrams' : 'records';
+  return protocolRow(code).sequence === 'datagrams' ? 'datagrams' : 'records';
 }
 
-/** NetFlow v1 numbers nothing: what is lost of it cannot be known. */
+/** Where nothing is numbered, what is lost cannot be known. */
 function isNumbered(code: number): boolean {
-  return code !== PROTOCOL.netflow1;
+  return protocolRow(code).sequence !== 'nothing';
 }
 
 export function shapeExporter(row: ExporterRow, teller: TellerRow | undefined, nowMs: number): Exporter {
@@ -83,7 +75,7 @@ export function shapeExporter(row: ExporterRow, teller: TellerRow | undefined, n
   return {
     exporter: addressText(row.address),
     observationDomain: row.domain,
-    protocol: PROTOCOLS[row.code] ?? 'unknown',
+    protocol: protocolRow(row.code).name,
     lastSeen: new Date(Number(row.seen)).toISOString(),
     silent: nowMs - Number(row.seen) > SILENT_AFTER_MS,
     samplingRate: row.rate === 0 ? null : row.rate,
