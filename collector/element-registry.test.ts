@@ -7,7 +7,7 @@ import {
   ELEMENT_RULES,
   elementOf,
   MAPPABLE_COLUMNS,
-  OPPOSITE_ENDS,
+  OPPOSITE_ELEMENTS,
   rulesWith,
   VLAN_ELEMENTS,
 } from './decode/templated/elements.ts';
@@ -49,7 +49,7 @@ describe('the elements that come with Hairpin', () => {
   test('include every one that fills a column', () => {
     const keys = [
       ...ELEMENT_RULES.flatMap(rule => [...rule.elements, ...(rule.second ? [rule.second.element] : [])]),
-      ...OPPOSITE_ENDS.flat(),
+      ...[...OPPOSITE_ELEMENTS].flat(),
       ...Object.values(VLAN_ELEMENTS).flatMap(ids => Object.values(ids)),
     ];
     const missing = keys.map(elementOf).filter(({ pen, id }) => !registry.find(pen, id));

@@ -1,6 +1,7 @@
 // Health of each exporter: when it was last heard, what it sent, what was lost on the way, what could not be decoded.
 
 import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
+import { EXPORTER_COUNTERS, type ExporterCounter } from '../../schemas/exporter-minute.ts';
 import { protocolRow } from '../../schemas/protocols.ts';
 import type { Exporter } from '../answers.ts';
 import type { Statement } from '../tables.ts';
@@ -12,22 +13,7 @@ import { interfacesOf, type TellerRow } from './interfaces.ts';
 const RATE_MS = 300_000;
 export const EXPORTERS_MAX = 10_000;
 
-const COUNTERS = [
-  'datagrams',
-  'datagramBytes',
-  'records',
-  'lost',
-  'restarts',
-  'templates',
-  'unknownTemplateSets',
-  'lostSets',
-  'malformedSets',
-  'unknownRateRecords',
-  'rateChanges',
-] as const;
-type Counter = (typeof COUNTERS)[number];
-
-export interface ExporterRow extends Readonly<Record<Counter, string>> {
+export interface ExporterRow extends Readonly<Record<ExporterCounter, string>> {
   readonly address: string;
   readonly domain: number;
   readonly code: number;
@@ -42,7 +28,7 @@ export function exportersStatement({ fromMs, toMs }: Asked, nowMs: number): Stat
   const sql = `
 SELECT toString(e.exporter) AS address, e.observationDomain AS domain, e.protocol AS code, toUnixTimestamp64Milli(max(e.lastSeen)) AS seen,
   toUnixTimestamp64Milli(min(e.minute)) AS first, argMax(e.samplingRate, e.lastSeen) AS rate, argMax(e.waitingSets, e.lastSeen) AS waiting, sumIf(e.records, e.minute >= fromUnixTimestamp64Milli({recent:Int64})) AS recent,
-  ${COUNTERS.map(name => `sum(e.${name}) AS ${name}`).join(', ')}
+  ${EXPORTER_COUNTERS.map(name => `sum(e.${name}) AS ${name}`).join(', ')}
 FROM exporters AS e
 WHERE e.minute >= fromUnixTimestamp64Milli({from:Int64}) AND e.minute < fromUnixTimestamp64Milli({to:Int64})
 GROUP BY e.exporter, e.observationDomain, e.protocol
@@ -69,7 +55,10 @@ function isNumbered(code: number): boolean {
 
 export function shapeExporter(row: ExporterRow, teller: TellerRow | undefined, nowMs: number): Exporter {
   const unit = lostUnit(row.code);
-  const counters = Object.fromEntries(COUNTERS.map(name => [name, Number(row[name])])) as Record<Counter, number>;
+  const counters = Object.fromEntries(EXPORTER_COUNTERS.map(name => [name, Number(row[name])])) as Record<
+    ExporterCounter,
+    number
+  >;
   const expected = counters.lost + counters[unit];
   const observedMs = Math.max(1000, nowMs - Math.max(recentFrom(nowMs), Number(row.first)));
   return {
