@@ -1,13 +1,13 @@
 // What was noticed in flows: moves of MACs before the inventory tells them, and MACs that two ports send. Several
 // enrichers notice one event; rows whose times meet are one.
 
-import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { formatMac } from '../../schemas/address.ts';
 import { EVENT_KINDS, type Storage } from '../../storage/storage.ts';
 import { pairOf } from '../dimensions.ts';
 import { CONTENT_TYPES, FORMATS, formatTable } from '../format-table.ts';
 import { ProblemDocument } from '../problem.ts';
+import type { Routes } from '../routes.ts';
 import { addressText, nameValues } from '../values.ts';
 import { parseAsked } from '../window.ts';
 
@@ -75,13 +75,11 @@ const KINDS = Object.fromEntries(
   Object.keys(Event.properties).map(name => [name, name.endsWith('IfIndex') ? 'number' : 'text'] as const),
 );
 
-export function registerEvents(
-  app: FastifyInstance,
-  { storage, nowMs }: { storage: Storage; nowMs: () => number },
-): void {
+export function registerEvents(app: Routes, { storage, nowMs }: { storage: Storage; nowMs: () => number }): void {
   app.get<{ Querystring: EventsParameters }>(
     '/api/v1/events',
     {
+      config: { right: 'read' },
       schema: {
         summary: 'What was noticed in flows: moves before the inventory tells them',
         tags: ['questions'],
