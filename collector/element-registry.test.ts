@@ -159,7 +159,7 @@ describe('a file of the installation', () => {
 describe('mapped elements', () => {
   test('fill their column where no built-in element does', () => {
     const bench = new Bench();
-    bench.decoder.context.elementRules = rulesWith([
+    bench.decoder.context.templated.elementRules = rulesWith([
       { pen: 12356, id: 77, type: 'unsigned64', column: 'bytes' },
       { pen: 12356, id: 78, type: 'ipv4Address', column: 'srcAddr' },
       { pen: 12356, id: 79, type: 'dateTimeSeconds', column: 'flowEnd' },
@@ -201,7 +201,9 @@ describe('mapped elements', () => {
   test('can fill every column that says so', () => {
     for (const column of MAPPABLE_COLUMNS) {
       const bench = new Bench();
-      bench.decoder.context.elementRules = rulesWith([{ pen: 9, id: 1, type: 'dateTimeMilliseconds', column }]);
+      bench.decoder.context.templated.elementRules = rulesWith([
+        { pen: 9, id: 1, type: 'dateTimeMilliseconds', column },
+      ]);
       const sizes = [1, 2, 4, 6, 8, 16];
       const filled = sizes.some(size => {
         const rows = bench.decode(

@@ -60,8 +60,8 @@ export class Decoder {
   /** `knowledge` is what outlives this decoder: a restart, or the move of an exporter to another thread. */
   constructor(output: Output, limits: Limits, faults?: Float64Array, knowledge?: Knowledge) {
     this.context = new DatagramContext(output, limits, faults);
-    this.context.knowledge = knowledge;
-    this.exporters = new ExporterTable(limits.exportersMax, this.context.pending, knowledge);
+    this.context.templated.knowledge = knowledge;
+    this.exporters = new ExporterTable(limits.exportersMax, this.context.templated.pending, knowledge);
   }
 
   /**
@@ -97,7 +97,7 @@ export class Decoder {
       domain.sflow?.release();
     }
     if (domain.hasRival && exporters.retryTakeOver(session, domain, receivedAtMs)) wakePending(context, domain);
-    if (context.pending.hasReady) records += this.#decodeReady(receivedAtMs);
+    if (context.templated.pending.hasReady) records += this.#decodeReady(receivedAtMs);
     return records;
   }
 
@@ -141,7 +141,7 @@ export class Decoder {
   learn(changes: readonly Change[], nowMs: number): number {
     const { context, exporters } = this;
     for (const change of changes) {
-      if (!context.knowledge?.store.apply(change)) continue;
+      if (!context.templated.knowledge?.store.apply(change)) continue;
       const domain = exporters.learn(change);
       if (!domain || domain.pendingSets === 0) continue;
       context.receivedAtMs = nowMs;
@@ -159,7 +159,7 @@ export class Decoder {
   #decodeReady(nowMs: number): number {
     const { context } = this;
     let records = 0;
-    for (const { domain, template, sets } of context.pending.takeReady()) {
+    for (const { domain, template, sets } of context.templated.pending.takeReady()) {
       context.protocol = domain.protocol;
       context.exporter.set(domain.exporter);
       for (const { bytes, receivedAtMs, exportMs, uptimeMs } of sets) {
