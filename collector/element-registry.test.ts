@@ -2,9 +2,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import type { Column } from '../schemas/columns.ts';
 import { DocumentError } from '../schemas/documents.ts';
+import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import {
   ELEMENT_RULES,
+  elementKey,
   elementOf,
   MAPPABLE_COLUMNS,
   OPPOSITE_ELEMENTS,
@@ -22,6 +25,24 @@ function write(name: string, text: string): string {
   const file = join(folder, name);
   writeFileSync(file, text);
   return file;
+}
+
+/** Elements that code of their own reads: sections of packets, options, counters of firewalls, the layer of a VLAN tag. */
+const READ_BY_HAND: ReadonlySet<number> = new Set([
+  315, 313, 104, 316, 317, 312, 103, 311, 309, 310, 232, 299, 233, 245, 255,
+]);
+
+const ENTERPRISES = { VMware: 6876, Cisco: 9 } as const;
+
+/** `VMware 881 or 883, 8`: 6876/881, 6876/883, 0/8. */
+function elementsIn(source: string): { readonly pen: number; readonly id: number }[] {
+  const found = source.replaceAll(/RFC \d+/g, '').matchAll(/\b(?:(VMware|Cisco) )?(\d+(?: (?:or|and) \d+)*)\b/g);
+  return [...found].flatMap(([, enterprise, ids = '']) =>
+    ids.split(/ or | and /).map(id => ({
+      pen: enterprise === undefined ? 0 : ENTERPRISES[enterprise as keyof typeof ENTERPRISES],
+      id: Number(id),
+    })),
+  );
 }
 
 function faultsOf(name: string, text: string) {
@@ -54,6 +75,29 @@ describe('the elements that come with Hairpin', () => {
     ];
     const missing = keys.map(elementOf).filter(({ pen, id }) => !registry.find(pen, id));
     expect(missing).toEqual([]);
+  });
+
+  test('are those that the columns name as their source, and decoding fills columns from no others', () => {
+    const columns: readonly Column[] = DECODED_COLUMNS;
+    for (const { name, source } of columns) {
+      const named = elementsIn(source);
+      const unknown = named.filter(({ pen, id }) => !registry.find(pen, id));
+      expect(unknown, `${name}: the source names elements that no registry has`).toEqual([]);
+      const keys = new Set(named.map(({ pen, id }) => elementKey(pen, id)));
+      const filling = new Set(
+        ELEMENT_RULES.filter(({ column }) => column === name).flatMap(({ elements }) => elements),
+      );
+      for (const tags of Object.values(VLAN_ELEMENTS))
+        if (name === 'vlan') for (const id of Object.values(tags)) filling.add(id);
+        else if (name === 'sVlan') filling.add(tags.outer);
+      expect(
+        [...filling].filter(key => !keys.has(key)),
+        `${name}: fills from elements that its source leaves out`,
+      ).toEqual([]);
+      const seconds = ELEMENT_RULES.filter(({ column }) => column === name).map(({ second }) => second?.element ?? -1);
+      const idle = [...keys].filter(key => !filling.has(key) && !seconds.includes(key) && !READ_BY_HAND.has(key));
+      expect(idle, `${name}: the source names elements that fill nothing`).toEqual([]);
+    }
   });
 
   test.each([

@@ -1,5 +1,6 @@
 // Every flow column, once. The batch in memory, the Arrow schema, the ClickHouse tables, what a question may group by
-// and the field table of the documentation are derived from this list. One name in every layer.
+// and the field table of the documentation are derived from this list. One name in every layer. In a source, a number that
+// stands alone is an information element: of the IANA, or of the enterprise before it (element-registry.test.ts).
 
 import {
   BIFLOWS,
@@ -40,12 +41,12 @@ export const FLOW_COLUMNS = [
   { name: 'inIf', kind: 'u32', stage: 'decoded', dimension: true, reveals: 'infrastructure', opposite: 'outIf', about: 'ifIndex the packet came in by, 0 unknown', source: '10, 252; sFlow input' },
   { name: 'outIf', kind: 'u32', stage: 'decoded', dimension: true, reveals: 'infrastructure', opposite: 'inIf', about: 'ifIndex the packet left by, 0 unknown', source: '14, 253; sFlow output when it names one interface' },
   { name: 'direction', kind: 'u8', stage: 'decoded', codes: DIRECTIONS, dimension: true, reveals: 'infrastructure', oneWay: true, about: 'whether the observation point meters arriving or leaving packets', source: '61; sFlow source_id against input and output' },
-  { name: 'forwardingStatus', kind: 'u8', stage: 'decoded', reveals: 'infrastructure', oneWay: true, about: 'RFC 7270 4.12: top bits 00 unknown, 01 forwarded, 10 dropped, 11 consumed', source: '89, 233 denied is stored as 128 (dropped); sFlow output format 1 is stored as 128 (dropped)' },
+  { name: 'forwardingStatus', kind: 'u8', stage: 'decoded', reveals: 'infrastructure', oneWay: true, about: 'RFC 7270 4.12: top bits 00 unknown, 01 forwarded, 10 dropped, 11 consumed', source: '89, 233 (denied is stored as dropped); sFlow output of a discarded packet is stored as dropped' },
   // How much of it was seen
   { name: 'samplingRate', kind: 'u32', stage: 'decoded', reveals: 'nothing', about: 'N of 1 in N; 1 unsampled, 0 unknown', source: '34, 305 and 306, 50, 311, 309 and 310, options, header; sFlow sampling_rate, and sample_pool for what got lost' },
   { name: 'rateSource', kind: 'u8', stage: 'decoded', codes: RATE_SOURCES, reveals: 'nothing', about: 'which statement gave samplingRate', source: 'collector' },
   { name: 'bytes', kind: 'u64', stage: 'decoded', reveals: 'nothing', oneWay: true, about: 'bytes as reported, unscaled: IP total length, or the frame less its layer-2 header', source: '1, 23, 85, 352, 353, 231 (232 the other way); IP length in the packet of 315, 313, 104, 316 or 317; sFlow: IP length in the sampled header' },
-  { name: 'packets', kind: 'u64', stage: 'decoded', reveals: 'nothing', oneWay: true, about: 'packets as reported, unscaled', source: '2, 24, 86, 298 (299 the other way); 1 for a packet of 315, 313, 104, 316 or 317; sFlow: 1' },
+  { name: 'packets', kind: 'u64', stage: 'decoded', reveals: 'nothing', oneWay: true, about: 'packets as reported, unscaled', source: '2, 24, 86, 298 (299 the other way); one for each packet of 315, 313, 104, 316 or 317, and for each sFlow sample' },
   { name: 'l2Bytes', kind: 'u64', stage: 'decoded', reveals: 'nothing', oneWay: true, about: 'bytes with the layer-2 header, 0 not told', source: '352, 353; 312 or 103 beside a packet; sFlow frame_length' },
   { name: 'bytesSumOfSquares', kind: 'u64', stage: 'decoded', reveals: 'nothing', oneWay: true, about: 'sum of the squared lengths of the packets behind bytes, bytes squared, 0 not told', source: '198' },
   { name: 'packetBytesMax', kind: 'u32', stage: 'decoded', reveals: 'nothing', oneWay: true, about: 'length of the longest packet behind bytes, 0 not told', source: '26' },
@@ -65,7 +66,7 @@ export const FLOW_COLUMNS = [
   { name: 'sVlan', kind: 'u16', stage: 'decoded', dimension: true, reveals: 'infrastructure', about: 'S-VID: service VLAN or S-channel', source: '243 when 245 is present, 254 when 255 is; sampled header (0x88a8), sFlow extended_vlantunnel' },
   { name: 'ecid', kind: 'u32', stage: 'decoded', dimension: true, reveals: 'infrastructure', about: '802.1BR E-CID or VN-Tag vif', source: 'sampled header' },
   { name: 'vni', kind: 'u32', stage: 'decoded', dimension: true, reveals: 'infrastructure', about: 'overlay segment, 24 bits', source: '351, VMware 892 (Open vSwitch tunnelKey); sampled header, sFlow extended_vni' },
-  { name: 'stationId', kind: 'bytes16', stage: 'decoded', reveals: 'infrastructure', about: 'UUID of the VM when the exporter sends it', source: '349, 347, VMware 951, 960' },
+  { name: 'stationId', kind: 'bytes16', stage: 'decoded', reveals: 'infrastructure', about: 'UUID of the VM when the exporter sends it', source: '349, 347, VMware 951 or 960' },
   { name: 'biflow', kind: 'u8', stage: 'decoded', codes: BIFLOWS, reveals: 'nothing', about: 'half of a bidirectional record', source: 'RFC 5103: reverse elements make a second row, its ends swapped' },
   // What it means
   { name: 'srcVm', kind: 'u64', stage: 'enriched', dimension: true, reveals: 'infrastructure', opposite: 'dstVm', rollUp: 'pairs', shows: 'node', about: 'node key of the source VM or other endpoint of the inventory, 0 none', source: 'enricher' },
