@@ -65,7 +65,7 @@ export function protocolCodes(has: (row: ProtocolRow) => boolean): number[] {
 export function protocolTitles(has: (row: ProtocolRow) => boolean = ({ opens }) => opens !== undefined): string {
   const families = Map.groupBy(PROTOCOL_ROWS.filter(has), ({ family }) => family);
   return [...families]
-    .map(([family, rows]) => `${family} ${inWords(rows.map(({ version }) => version).sort())}`.trim())
+    .map(([family, rows]) => `${family} ${inWords(rows.map(({ version }) => version).sort(byNumber))}`.trim())
     .join(', ');
 }
 
@@ -75,6 +75,9 @@ export function domainTitles(): string {
   const domains = [...new Set(rows.map(({ domain }) => domain))].filter(domain => domain !== '');
   return domains.map(domain => `${protocolTitles(row => row.domain === domain)}: ${domain}`).join('; ');
 }
+
+/** v5 before v11. */
+const byNumber = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true });
 
 function inWords(texts: readonly string[]): string {
   return texts.length < 2 ? texts.join() : `${texts.slice(0, -1).join(', ')} and ${texts.at(-1)}`;
