@@ -25,7 +25,7 @@ export const RATE_SOURCES = [
   'sequence',
 ] as const;
 
-/** Which statement gave the times of a flow; `replaced`: an absurd one gave way to receivedAt. */
+/** Which statement gave the times of a flow; `replaced`: receivedAt stands for an absurd one. */
 export const TIME_SOURCES = ['unknown', 'absolute', 'uptime', 'delta', 'export', 'received', 'replaced'] as const;
 
 export const SERVER_SIDES = ['unknown', 'src', 'dst'] as const;
@@ -85,7 +85,7 @@ export const IDENTITIES = [
   'segment-address',
   'vrf-address',
   'vip', // virtual address and port
-  'in-band', // a station that an exporter told of
+  'in-band', // a station that an exporter reported
 ] as const;
 
 /** What decided which end is the server. */
@@ -110,7 +110,7 @@ export const MARKS = {
   stale: 8,
   /** One leg of traffic that a virtual address, a balancer or a NAT passes on. */
   via: 16,
-  /** The variance is an upper bound: the record is of several sampled packets, or does not tell of how many. */
+  /** The variance is an upper bound: the record is of several sampled packets, or does not say of how many. */
   approximate: 32,
   /** ClickHouse had lost the record and it was put in again; roll-ups had it already. */
   restored: 64,

@@ -35,7 +35,7 @@ export type ColumnArray<K extends Kind> = K extends 'u8'
 
 /**
  * What a column shows to who reads it: `nothing` of anybody; an `application` or service; `infrastructure` (a VM, host or
- * rack; a device, its ports and segments and how it forwards; what tells connections apart); the `address` of an end.
+ * rack; a device, its ports and segments and how it forwards; what distinguishes connections); the `address` of an end.
  */
 export type Reveals = 'nothing' | 'application' | 'infrastructure' | 'address';
 

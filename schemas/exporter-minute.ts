@@ -22,7 +22,7 @@ export const EXPORTER_COLUMNS = [
   { name: 'templates', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'templates learned or changed', source: 'collector' },
   { name: 'unknownTemplateSets', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'data sets that came before their template', source: 'collector' },
   { name: 'waitingSets', kind: 'u32', stage: 'decoded', merge: 'newest', reveals: 'nothing', about: 'data sets that wait for their template', source: 'collector' },
-  { name: 'lostSets', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'data sets given up before their template came', source: 'collector' },
+  { name: 'lostSets', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'data sets that expired or were evicted before their template came', source: 'collector' },
   { name: 'malformedSets', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'sets, samples or datagrams with a fault', source: 'collector' },
   { name: 'unknownRateRecords', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'records whose sampling rate is unknown', source: 'collector' },
   { name: 'rateChanges', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'changes of the sampling rate', source: 'collector' },

@@ -1,5 +1,5 @@
 // Every version of an export protocol, once: how it is recognised and named, what its sequence number counts, what its
-// records tell. Loss, the exporters' health, the election, meters, the start banner, the console and the documents follow
+// records describe. Loss, the exporters' health, the election, meters, the start banner, the console and the documents follow
 // from these rows. Stored rows keep a protocol as its place in the list: append only, and never reuse a place.
 
 interface ProtocolRow {
@@ -18,7 +18,7 @@ interface ProtocolRow {
   readonly lossAdjusted: boolean;
   /** Whether records need a template, which an exporter's state keeps. */
   readonly templates: boolean;
-  /** Whether tags are those of the frame where it was metered; other records tell those it arrived with. */
+  /** Whether tags are those of the frame where it was metered; other records have those it arrived with. */
   readonly sampledHeader: boolean;
   /** Whether it describes the inner packet of a tunnel unless the registry says otherwise. */
   readonly readsTunnels: boolean;
