@@ -38,7 +38,10 @@ function corrupted(file: Buffer): Buffer {
 }
 /** `bytes` has another type. */
 function mistyped(): Uint8Array {
-  const batch = createBatch([{ name: 'bytes', kind: 'f64', stage: 'decoded', about: '', source: '' }], 1);
+  const batch = createBatch(
+    [{ name: 'bytes', kind: 'f64', stage: 'decoded', reveals: 'nothing', about: '', source: '' }],
+    1,
+  );
   batch.rows = 1;
   return encodeArrow(batch);
 }

@@ -1,13 +1,15 @@
 // `hairpin start`
 
+import { protocolTitles } from '../schemas/protocols.ts';
 import { stopSignal } from '../service/lifecycle.ts';
 import { type AllInOne, startAllInOne } from './all-in-one.ts';
 import { readConfiguration, START_SERVICE } from './configurations.ts';
 
 const HELP = `hairpin start [--config FILE] [flags]
 
-Receives NetFlow v5 and v9, IPFIX and sFlow v5, maps addresses to VMs and applications, counts every byte once and stores the
-records. API and console are at http://127.0.0.1:8080/. Without --config, hairpin.yaml of the working folder is read if it exists.
+Receives ${protocolTitles()}.
+Maps addresses to VMs and applications, counts every byte once and stores the records. API and console are at
+http://127.0.0.1:8080/. Without --config, hairpin.yaml of the working folder is read if it exists.
 
 ${START_SERVICE.help()}
 `;
@@ -29,7 +31,7 @@ export function banner({ url, ports, tcpPorts, tlsPorts, bufferBytes, data }: Al
   return `
   Hairpin is ready
     console   ${url}/
-    receives  NetFlow v5 and v9, IPFIX, sFlow v5 on UDP ${ports.join(', ')} (receive buffer ${(bufferBytes / 1024 / 1024).toFixed(1)} MiB)${streams.length > 0 ? `\n              IPFIX on ${streams.join(' and ')}` : ''}
+    receives  ${protocolTitles()} on UDP ${ports.join(', ')} (receive buffer ${(bufferBytes / 1024 / 1024).toFixed(1)} MiB)${streams.length > 0 ? `\n              IPFIX on ${streams.join(' and ')}` : ''}
     data      ${data}
     stop with Ctrl-C
 

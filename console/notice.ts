@@ -38,8 +38,8 @@ export function firstStart({ receiving, exporters }: ExportersAnswer, host: stri
       'p',
       {},
       heard
-        ? 'NetFlow v9 and IPFIX need a template before their first record; it comes within minutes. The exporters view tells what has arrived.'
-        : `Point a switch at this machine${local ? ' (ADDRESS: how the switch reaches it)' : ''}. Each port takes every protocol: NetStream, NetFlow 5 and 9, IPFIX, sFlow 5.`,
+        ? `Records of ${receiving.templateProtocols} need a template first; it comes within minutes. The exporters view shows what has arrived.`
+        : `Point a switch at this machine${local ? ' (ADDRESS: how the switch reaches it)' : ''}. Each port takes every protocol: ${receiving.protocols}; NetStream is one of the NetFlow versions.`,
     ),
     el('p', { class: 'ports' }, ...ports.map(port => el('code', {}, `UDP ${port}`))),
     el(

@@ -137,7 +137,12 @@ export function createQueryApi(
       tags: [{ name: 'questions' }, { name: 'documents' }, { name: 're-enrichment' }, { name: 'health' }],
     },
   });
-  app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  app.register(async documentation => {
+    documentation.addHook('onRoute', route => {
+      route.config = { ...route.config, right: 'nothing' };
+    });
+    documentation.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  });
   app.register(async routes => {
     registerApi(routes, { storage, config, nowMs, advisor, installation });
     registerApplications(routes, { storage, config, nowMs, documents, previews });

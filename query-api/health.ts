@@ -10,6 +10,7 @@ import type { ProcessConfiguration } from '../service/process-keys.ts';
 import { createCallers } from './access/callers.ts';
 import { refuseUnprotected, registerProtection } from './access/protection.ts';
 import { Health } from './answers/answers.ts';
+import type { Routes } from './routes.ts';
 
 export interface Dependency {
   readonly name: string;
@@ -56,14 +57,22 @@ export async function listen(app: FastifyInstance, config: ProcessConfiguration)
   }
 }
 
-export function registerHealth(app: FastifyInstance, metrics: Metrics, ready: () => readonly Dependency[]): void {
-  app.get('/healthz', { schema: { summary: 'The process runs', tags: ['health'], response: { 200: Health } } }, () => ({
-    ok: true,
-    dependencies: [],
-  }));
+export function registerHealth(app: Routes, metrics: Metrics, ready: () => readonly Dependency[]): void {
+  app.get(
+    '/healthz',
+    {
+      config: { right: 'nothing' },
+      schema: { summary: 'The process runs', tags: ['health'], response: { 200: Health } },
+    },
+    () => ({
+      ok: true,
+      dependencies: [],
+    }),
+  );
   app.get(
     '/readyz',
     {
+      config: { right: 'nothing' },
       schema: {
         summary: 'Everything it depends on is there',
         tags: ['health'],
@@ -76,7 +85,9 @@ export function registerHealth(app: FastifyInstance, metrics: Metrics, ready: ()
       return reply.status(ok ? 200 : 503).send({ ok, dependencies });
     },
   );
-  app.get('/metrics', { schema: { summary: 'Prometheus text', tags: ['health'] } }, async (_request, reply) =>
-    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  app.get(
+    '/metrics',
+    { config: { right: 'read' }, schema: { summary: 'Prometheus text', tags: ['health'] } },
+    async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 }

@@ -18,7 +18,7 @@ import { type Column, KINDS, type Kind } from './columns.ts';
 import { DECODED_COLUMNS, FLOW_COLUMNS } from './flow.ts';
 
 const column = <const K extends Kind, const N extends string>(name: N, kind: K) =>
-  ({ name, kind, stage: 'decoded', about: '', source: '' }) as const;
+  ({ name, kind, stage: 'decoded', reveals: 'nothing', about: '', source: '' }) as const;
 
 const EVERY_KIND = [
   column('a', 'u8'),

@@ -2,20 +2,9 @@
 // reused, because stored rows keep the number. ClickHouse holds UInt8: an Enum8 accepts unknown numbers from Arrow and
 // then cannot be read (error 691).
 
-export const PROTOCOLS = [
-  'unknown',
-  'netflow1',
-  'netflow5',
-  'netflow7',
-  'netflow8',
-  'netflow9',
-  'ipfix',
-  'sflow5',
-  'netflow6',
-  'sflow4',
-  'sflow2',
-  'mirror',
-] as const;
+import { PROTOCOL_ROWS, type Protocol } from './protocols.ts';
+
+export { PROTOCOLS, type Protocol } from './protocols.ts';
 
 /** IANA element 61: 0 ingress, 1 egress. */
 export const DIRECTIONS = ['unknown', 'ingress', 'egress'] as const;
@@ -36,7 +25,7 @@ export const RATE_SOURCES = [
   'sequence',
 ] as const;
 
-/** Which statement gave the times of a flow; `replaced`: an absurd one gave way to receivedAt. */
+/** Which statement gave the times of a flow; `replaced`: receivedAt stands for an absurd one. */
 export const TIME_SOURCES = ['unknown', 'absolute', 'uptime', 'delta', 'export', 'received', 'replaced'] as const;
 
 export const SERVER_SIDES = ['unknown', 'src', 'dst'] as const;
@@ -96,7 +85,7 @@ export const IDENTITIES = [
   'segment-address',
   'vrf-address',
   'vip', // virtual address and port
-  'in-band', // a station that an exporter told of
+  'in-band', // a station that an exporter reported
 ] as const;
 
 /** What decided which end is the server. */
@@ -121,7 +110,7 @@ export const MARKS = {
   stale: 8,
   /** One leg of traffic that a virtual address, a balancer or a NAT passes on. */
   via: 16,
-  /** The variance is an upper bound: the record is of several sampled packets, or does not tell of how many. */
+  /** The variance is an upper bound: the record is of several sampled packets, or does not say of how many. */
   approximate: 32,
   /** ClickHouse had lost the record and it was put in again; roll-ups had it already. */
   restored: 64,
@@ -143,7 +132,6 @@ export const RULES = [
   'vip', // a virtual address and its port
 ] as const;
 
-export type Protocol = (typeof PROTOCOLS)[number];
 export type Direction = (typeof DIRECTIONS)[number];
 export type Identity = (typeof IDENTITIES)[number];
 
@@ -152,7 +140,7 @@ export function codesOf<const L extends readonly string[]>(names: L): Readonly<R
   return Object.freeze(Object.fromEntries(names.map((name, code) => [name, code]))) as Record<L[number], number>;
 }
 
-export const PROTOCOL = codesOf(PROTOCOLS);
+export const PROTOCOL: Readonly<Record<Protocol, number>> = codesOf(PROTOCOL_ROWS.map(({ name }) => name));
 export const DIRECTION = codesOf(DIRECTIONS);
 export const RATE_SOURCE = codesOf(RATE_SOURCES);
 export const TIME_SOURCE = codesOf(TIME_SOURCES);

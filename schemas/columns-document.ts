@@ -10,7 +10,8 @@ export function columnsDocument(): string {
 
 One name in every layer: \`hairpin decode\`, the batch, Arrow, ClickHouse and the API. Made from \`schemas/flow.ts\`,
 \`schemas/exporter-minute.ts\` and \`schemas/interface-minute.ts\`; \`npm test -- schemas --update\` writes it again. Numbers among the sources are elements of the
-[IANA registry](https://www.iana.org/assignments/ipfix/ipfix.xhtml); an enumerated column holds the code.
+[IANA registry](https://www.iana.org/assignments/ipfix/ipfix.xhtml); an enumerated column holds the code. What a column reveals
+decides who may read it: \`nothing\` and \`application\` the role \`matrix\`, \`infrastructure\` the role \`read\`, \`address\` the role \`records\`.
 
 ## Flow records, as decoded
 
@@ -37,10 +38,11 @@ function table(columns: readonly Column[]): string {
       clickhouseType(column),
       column.about,
       column.source,
+      column.reveals,
       column.codes?.map((name, code) => `${code} ${name}`).join(', ') ?? '',
     ].map(text => text.replaceAll('|', '\\|')),
   );
-  return [['Name', 'Type', 'Meaning', 'Source', 'Codes'], Array<string>(5).fill('---'), ...rows]
+  return [['Name', 'Type', 'Meaning', 'Source', 'Reveals', 'Codes'], Array<string>(6).fill('---'), ...rows]
     .map(cells => `| ${cells.join(' | ')} |`)
     .join('\n');
 }

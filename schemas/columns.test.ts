@@ -34,6 +34,18 @@ describe.each(LISTS)('the %s columns', (_, list) => {
   });
 });
 
+test('the column of the other end names this one, and holds the same', () => {
+  const columns: readonly Column[] = FLOW_COLUMNS;
+  const ends = columns.filter(column => column.opposite !== undefined);
+  expect(ends.length).toBeGreaterThan(15);
+  for (const { name, kind, codes: names, opposite, reveals } of ends) {
+    const other = columns.find(column => column.name === opposite);
+    expect(other, name).toMatchObject({ opposite: name, kind, reveals });
+    expect(other!.codes).toBe(names);
+  }
+  expect(columns.filter(({ name, opposite }) => /^(src|dst)/.test(name) && opposite === undefined)).toEqual([]);
+});
+
 test('the decoded columns are those of the list, in its order', () => {
   expect(DECODED_COLUMNS.map(({ name }) => name)).toEqual(
     (FLOW_COLUMNS as readonly Column[]).filter(({ stage }) => stage === 'decoded').map(({ name }) => name),
@@ -56,7 +68,7 @@ test('a view of every kind holds as many bytes a row as its type in ClickHouse',
     const { bytesPerRow, wordsPerRow } = KINDS[kind];
     const view = viewOf(kind, new ArrayBuffer(5 * bytesPerRow), bytesPerRow, 3);
     expect([kind, view.length, view.byteLength]).toEqual([kind, 3 * wordsPerRow, 3 * bytesPerRow]);
-    const column: Column = { name: 'x', kind, stage: 'decoded', about: '', source: '' };
+    const column: Column = { name: 'x', kind, stage: 'decoded', reveals: 'nothing', about: '', source: '' };
     expect([kind, BYTES[clickhouseType(column)]]).toEqual([kind, bytesPerRow]);
   }
 });

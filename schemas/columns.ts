@@ -33,6 +33,12 @@ export type ColumnArray<K extends Kind> = K extends 'u8'
         ? Float64Array<ArrayBuffer>
         : Uint32Array<ArrayBuffer>;
 
+/**
+ * What a column shows to who reads it: `nothing` of anybody; an `application` or service; `infrastructure` (a VM, host or
+ * rack; a device, its ports and segments and how it forwards; what distinguishes connections); the `address` of an end.
+ */
+export type Reveals = 'nothing' | 'application' | 'infrastructure' | 'address';
+
 export interface Column {
   readonly name: string;
   readonly kind: Kind;
@@ -46,6 +52,18 @@ export interface Column {
   readonly codes?: readonly string[];
   /** Whether a question of the API may group and filter by this column. */
   readonly dimension?: boolean;
+  /** Roles follow from it, so each column states it. */
+  readonly reveals: Reveals;
+  /** The column of the other end: source of one direction of a conversation is destination of the other. */
+  readonly opposite?: string;
+  /** Whether it describes the packets of one direction only, and is unknown of the other. */
+  readonly oneWay?: true;
+  /** Roll-ups that keep it: `traffic` all of them, `pairs` those of VM pairs. */
+  readonly rollUp?: 'traffic' | 'pairs';
+  /** How its number is shown: the name of a node, a service, a MAC address, a digest in hexadecimal. */
+  readonly shows?: 'node' | 'service' | 'mac' | 'digest';
+  /** How rows of one key and minute become one: counters add up, of the rest the newest holds. */
+  readonly merge?: 'sum' | 'newest';
   /** Unit and meaning for people. */
   readonly about: string;
   /** Where the value comes from: IANA elements by number, sFlow structures, or the stage that computes it. */
@@ -55,6 +73,17 @@ export interface Column {
 export type ColumnsOf<L extends readonly Column[]> = {
   [C in L[number] as C['name']]: ColumnArray<C['kind']>;
 };
+
+/** Names of the columns of a list that state `has`. */
+export type NamesWith<L extends readonly Column[], P> = Extract<L[number], P>['name'];
+
+export function namesWith<const L extends readonly Column[], const P extends Partial<Column>>(
+  list: L,
+  has: P,
+): NamesWith<L, P>[] {
+  const wanted = Object.entries(has) as [keyof Column, unknown][];
+  return list.filter(column => wanted.every(([key, value]) => column[key] === value)).map(({ name }) => name);
+}
 
 const CLICKHOUSE_TYPES: Record<Kind, string> = {
   u8: 'UInt8',

@@ -2,26 +2,32 @@
 // rows for one key add up: counters are deltas, `lastSeen`, `samplingRate` and `waitingSets` are the newest.
 
 import { PROTOCOLS } from './codes.ts';
-import type { Column } from './columns.ts';
+import { type Column, type NamesWith, namesWith } from './columns.ts';
+import { domainTitles, protocolTitles } from './protocols.ts';
+
+const LOST = `lost before the collector: records of ${protocolTitles(({ sequence }) => sequence === 'records')}; datagrams of ${protocolTitles(({ sequence }) => sequence === 'datagrams')}`;
 
 // biome-ignore format: one line a column
 export const EXPORTER_COLUMNS = [
-  { name: 'minute', kind: 'time', stage: 'decoded', about: 'start of the minute', source: 'collector' },
-  { name: 'exporter', kind: 'address', stage: 'decoded', dimension: true, about: 'address of the exporter', source: 'datagram; sFlow: agent address' },
-  { name: 'observationDomain', kind: 'u32', stage: 'decoded', dimension: true, about: 'domain, source id, engine or sub-agent', source: 'datagram' },
-  { name: 'protocol', kind: 'u8', stage: 'decoded', codes: PROTOCOLS, dimension: true, about: 'export protocol', source: 'datagram' },
-  { name: 'lastSeen', kind: 'time', stage: 'decoded', about: 'newest datagram', source: 'collector' },
-  { name: 'datagrams', kind: 'u64', stage: 'decoded', about: 'datagrams received', source: 'collector' },
-  { name: 'datagramBytes', kind: 'u64', stage: 'decoded', about: 'bytes of their payloads', source: 'collector' },
-  { name: 'records', kind: 'u64', stage: 'decoded', about: 'flow records or samples decoded', source: 'collector' },
-  { name: 'lost', kind: 'u64', stage: 'decoded', about: 'lost before the collector, in the unit of the protocol: v5 to v8 flows, v9 and sFlow datagrams, IPFIX records', source: 'sequence numbers' },
-  { name: 'restarts', kind: 'u64', stage: 'decoded', about: 'starts of the exporter: its sequence number or uptime went back', source: 'collector' },
-  { name: 'templates', kind: 'u64', stage: 'decoded', about: 'templates learned or changed', source: 'collector' },
-  { name: 'unknownTemplateSets', kind: 'u64', stage: 'decoded', about: 'data sets that came before their template', source: 'collector' },
-  { name: 'waitingSets', kind: 'u32', stage: 'decoded', about: 'data sets that wait for their template', source: 'collector' },
-  { name: 'lostSets', kind: 'u64', stage: 'decoded', about: 'data sets given up before their template came', source: 'collector' },
-  { name: 'malformedSets', kind: 'u64', stage: 'decoded', about: 'sets, samples or datagrams with a fault', source: 'collector' },
-  { name: 'unknownRateRecords', kind: 'u64', stage: 'decoded', about: 'records whose sampling rate is unknown', source: 'collector' },
-  { name: 'rateChanges', kind: 'u64', stage: 'decoded', about: 'changes of the sampling rate', source: 'collector' },
-  { name: 'samplingRate', kind: 'u32', stage: 'decoded', about: 'sampling rate in force, 0 unknown', source: 'collector' },
+  { name: 'minute', kind: 'time', stage: 'decoded', reveals: 'nothing', about: 'start of the minute', source: 'collector' },
+  { name: 'exporter', kind: 'address', stage: 'decoded', dimension: true, reveals: 'infrastructure', about: 'address of the exporter', source: 'datagram; sFlow: agent address' },
+  { name: 'observationDomain', kind: 'u32', stage: 'decoded', dimension: true, reveals: 'infrastructure', about: 'part of the exporter that saw it', source: domainTitles() },
+  { name: 'protocol', kind: 'u8', stage: 'decoded', codes: PROTOCOLS, dimension: true, reveals: 'nothing', about: 'export protocol', source: 'datagram' },
+  { name: 'lastSeen', kind: 'time', stage: 'decoded', merge: 'newest', reveals: 'nothing', about: 'newest datagram', source: 'collector' },
+  { name: 'datagrams', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'datagrams received', source: 'collector' },
+  { name: 'datagramBytes', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'bytes of their payloads', source: 'collector' },
+  { name: 'records', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'flow records or samples decoded', source: 'collector' },
+  { name: 'lost', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: LOST, source: 'sequence numbers' },
+  { name: 'restarts', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'starts of the exporter: its sequence number or uptime went back', source: 'collector' },
+  { name: 'templates', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'templates learned or changed', source: 'collector' },
+  { name: 'unknownTemplateSets', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'data sets that came before their template', source: 'collector' },
+  { name: 'waitingSets', kind: 'u32', stage: 'decoded', merge: 'newest', reveals: 'nothing', about: 'data sets that wait for their template', source: 'collector' },
+  { name: 'lostSets', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'data sets that expired or were evicted before their template came', source: 'collector' },
+  { name: 'malformedSets', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'sets, samples or datagrams with a fault', source: 'collector' },
+  { name: 'unknownRateRecords', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'records whose sampling rate is unknown', source: 'collector' },
+  { name: 'rateChanges', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'changes of the sampling rate', source: 'collector' },
+  { name: 'samplingRate', kind: 'u32', stage: 'decoded', merge: 'newest', reveals: 'nothing', about: 'sampling rate in force, 0 unknown', source: 'collector' },
 ] as const satisfies readonly Column[];
+
+export type ExporterCounter = NamesWith<typeof EXPORTER_COLUMNS, { merge: 'sum' }>;
+export const EXPORTER_COUNTERS = namesWith(EXPORTER_COLUMNS, { merge: 'sum' });

@@ -55,8 +55,7 @@ const Exporter = Type.Object(
      */
     biflow: Type.Optional(Type.Enum([...BIFLOW_EXPORTS] as unknown as typeof BIFLOW_EXPORTS)),
     /**
-     * Which packet of a tunnel it describes. Left out: the inner one for sFlow and mirrors, which send the frame's first
-     * bytes, else the outer one.
+     * Which packet of a tunnel it describes. Left out: the inner one where its protocol `readsTunnels`, else the outer one.
      */
     tunnels: Type.Optional(Type.Enum([...TUNNELS] as unknown as typeof TUNNELS)),
     /** Class of traffic it exports. */

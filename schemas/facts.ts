@@ -1,4 +1,4 @@
-// Facts: what exporters tell of themselves beside their flows (names of ports, VMs with their MACs, the host they run on),
+// Facts: what exporters report of themselves beside their flows (names of ports, VMs with their MACs, the host they run on),
 // as rows on their way from the collector to the table `facts`. Rare and small, so they are objects; how they travel is
 // in fact-batch.ts.
 
@@ -6,14 +6,14 @@
 export const FACT_KINDS = ['interface', 'station', 'host', 'vrf'] as const;
 export type FactKind = (typeof FACT_KINDS)[number];
 
-/** A fact holds as long as it is told again within a day; then nobody relies on it any more. */
+/** A fact holds as long as it is reported again within a day; then nobody relies on it any more. */
 export const FACT_LIFE_MS = 24 * 3_600_000;
 
 /** Bytes of UTF-8. */
 export const NAME_BYTES_MAX = 255;
 
 export interface FactRow {
-  /** When the exporter told it last. */
+  /** When the exporter reported it last. */
   readonly receivedAtMs: number;
   /** Address of the exporter as text. */
   readonly exporter: string;
@@ -25,7 +25,7 @@ export interface FactRow {
   readonly index: number;
   /** 48 bits, 0 none. */
   readonly mac: number;
-  /** UUID as 32 hexadecimal digits, empty when not told: of the station, of a host fact the host's own. */
+  /** UUID as 32 hexadecimal digits, empty when not reported: of the station, of a host fact the host's own. */
   readonly stationId: string;
   readonly name: string;
   /** UUID of the machine that runs the station. */

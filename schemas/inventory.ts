@@ -179,120 +179,168 @@ export type InventoryEndpoint = Static<typeof Endpoint>;
 export const inventoryChecker = documentChecker(Inventory, inventoryFaults);
 
 function inventoryFaults(inventory: Inventory): Fault[] {
-  const faults: Fault[] = [];
-  const fault = (path: string, message: string) => faults.push({ path, message });
-  const ids = (kind: 'sites' | 'racks' | 'segments' | 'switches' | 'hosts' | 'vms' | 'endpoints') => {
-    const seen = new Map<string, number>();
-    inventory[kind].forEach((entity, i) => {
-      const first = seen.get(entity.id);
-      if (first === undefined) seen.set(entity.id, i);
-      else fault(`/${kind}/${i}/id`, `"${entity.id}" is the id of /${kind}/${first} already`);
-    });
-    return seen;
-  };
-  const known = {
-    sites: ids('sites'),
-    racks: ids('racks'),
-    segments: ids('segments'),
-    switches: ids('switches'),
-    hosts: ids('hosts'),
-    vms: ids('vms'),
-    endpoints: ids('endpoints'),
-  };
-  // A document that tells nothing of a kind may speak of what an earlier one, or another source, has told.
-  const tells = (kind: keyof typeof known) => known[kind].size > 0 || inventory.complete.some(name => name === kind);
-  const reference = (kind: keyof typeof known, id: string | undefined, path: string) => {
-    if (id !== undefined && tells(kind) && !known[kind].has(id)) fault(path, `"${id}" is no id of /${kind}`);
-  };
-  const address = (text: string, path: string) => {
-    if (!parseAddress(text)) fault(path, `"${text}" is no IPv4 or IPv6 address`);
-  };
-  const macs = new Map<string, string>();
-  const mac = (text: string | undefined, path: string) => {
-    if (text === undefined) return;
-    const words = parseMac(text);
-    if (!words) return fault(path, `"${text}" is no MAC address (aa:bb:cc:dd:ee:ff)`);
-    const name = `${words.high}:${words.low}`;
-    const first = macs.get(name);
-    if (first === undefined) macs.set(name, path);
-    else fault(path, `"${text}" is the MAC address of ${first} already`);
-  };
+  return new InventoryCheck(inventory).faults();
+}
 
-  inventory.racks.forEach((rack, i) => reference('sites', rack.site, `/racks/${i}/site`));
-  inventory.segments.forEach((segment, i) => {
-    reference('sites', segment.site, `/segments/${i}/site`);
+type Referable = 'sites' | 'racks' | 'segments' | 'switches' | 'hosts' | 'vms' | 'endpoints';
+
+/** What a schema cannot say: ids and MAC addresses are there once, references and texts lead somewhere. */
+class InventoryCheck {
+  readonly #inventory: Inventory;
+  readonly #faults: Fault[] = [];
+  readonly #ids: Readonly<Record<Referable, ReadonlyMap<string, number>>>;
+  readonly #macs = new Map<string, string>();
+
+  constructor(inventory: Inventory) {
+    this.#inventory = inventory;
+    this.#ids = {
+      sites: this.#idsOf('sites'),
+      racks: this.#idsOf('racks'),
+      segments: this.#idsOf('segments'),
+      switches: this.#idsOf('switches'),
+      hosts: this.#idsOf('hosts'),
+      vms: this.#idsOf('vms'),
+      endpoints: this.#idsOf('endpoints'),
+    };
+  }
+
+  faults(): Fault[] {
+    const { racks, segments, switches, hosts, endpoints } = this.#inventory;
+    racks.forEach((rack, i) => this.#reference('sites', rack.site, `/racks/${i}/site`));
+    segments.forEach((segment, i) => this.#segment(segment, `/segments/${i}`));
+    switches.forEach((entity, i) => this.#switch(entity, `/switches/${i}`));
+    hosts.forEach((host, i) => this.#host(host, `/hosts/${i}`));
+    this.#vms();
+    endpoints.forEach((endpoint, i) => this.#endpoint(endpoint, `/endpoints/${i}`));
+    return this.#faults;
+  }
+
+  #segment(segment: Inventory['segments'][number], at: string): void {
+    this.#reference('sites', segment.site, `${at}/site`);
     segment.prefixes.forEach((text, j) => {
-      if (!parsePrefix(text)) fault(`/segments/${i}/prefixes/${j}`, `"${text}" is no prefix (10.0.0.0/24, fd00::/64)`);
+      if (!parsePrefix(text)) this.#fault(`${at}/prefixes/${j}`, `"${text}" is no prefix (10.0.0.0/24, fd00::/64)`);
     });
-  });
-  inventory.switches.forEach((entity, i) => {
-    reference('racks', entity.rack, `/switches/${i}/rack`);
-    entity.ports.forEach((port, j) => {
-      reference('hosts', port.connectsTo?.host, `/switches/${i}/ports/${j}/connectsTo/host`);
-      reference('switches', port.connectsTo?.switch, `/switches/${i}/ports/${j}/connectsTo/switch`);
+  }
+
+  #switch(entity: Inventory['switches'][number], at: string): void {
+    this.#reference('racks', entity.rack, `${at}/rack`);
+    entity.ports.forEach(({ connectsTo }, j) => {
+      this.#reference('hosts', connectsTo?.host, `${at}/ports/${j}/connectsTo/host`);
+      this.#reference('switches', connectsTo?.switch, `${at}/ports/${j}/connectsTo/switch`);
     });
-  });
-  inventory.hosts.forEach((host, i) => {
-    const at = `/hosts/${i}`;
-    reference('racks', host.rack, `${at}/rack`);
-    host.addresses.forEach((text, j) => address(text, `${at}/addresses/${j}`));
+  }
+
+  #host(host: InventoryHost, at: string): void {
+    this.#reference('racks', host.rack, `${at}/rack`);
+    this.#addresses(host.addresses, at);
     host.pnics.forEach((pnic, j) => {
-      mac(pnic.mac, `${at}/pnics/${j}/mac`);
-      reference('switches', pnic.switch, `${at}/pnics/${j}/switch`);
+      this.#mac(pnic.mac, `${at}/pnics/${j}/mac`);
+      this.#reference('switches', pnic.switch, `${at}/pnics/${j}/switch`);
     });
-    host.vswitches.forEach((vswitch, j) => {
-      vswitch.uplinks.forEach((id, k) => {
+    host.vswitches.forEach(({ uplinks, portGroups, exporter }, j) => {
+      const own = `${at}/vswitches/${j}`;
+      uplinks.forEach((id, k) => {
         if (!host.pnics.some(pnic => pnic.id === id))
-          fault(`${at}/vswitches/${j}/uplinks/${k}`, `"${id}" is no pNIC of this host`);
+          this.#fault(`${own}/uplinks/${k}`, `"${id}" is no pNIC of this host`);
       });
-      vswitch.portGroups.forEach((group, k) =>
-        reference('segments', group.segment, `${at}/vswitches/${j}/portGroups/${k}/segment`),
-      );
-      if (vswitch.exporter) address(vswitch.exporter.address, `${at}/vswitches/${j}/exporter/address`);
+      portGroups.forEach((group, k) => this.#reference('segments', group.segment, `${own}/portGroups/${k}/segment`));
+      if (exporter) this.#address(exporter.address, `${own}/exporter/address`);
     });
     host.vmkernelNics.forEach((nic, j) => {
-      mac(nic.mac, `${at}/vmkernelNics/${j}/mac`);
-      nic.addresses.forEach((text, k) => address(text, `${at}/vmkernelNics/${j}/addresses/${k}`));
+      this.#mac(nic.mac, `${at}/vmkernelNics/${j}/mac`);
+      this.#addresses(nic.addresses, `${at}/vmkernelNics/${j}`);
     });
-  });
-  const hosts = new Map(inventory.hosts.map(host => [host.id, host]));
-  const portGroups = new Set(
-    inventory.hosts.flatMap(host => host.vswitches.flatMap(vswitch => vswitch.portGroups.map(group => group.id))),
-  );
-  inventory.vms.forEach((vm, i) => {
-    reference('hosts', vm.host, `/vms/${i}/host`);
-    const vswitches = vm.host === undefined ? undefined : hosts.get(vm.host)?.vswitches;
-    vm.vnics.forEach((vnic, j) => {
-      const at = `/vms/${i}/vnics/${j}`;
-      mac(vnic.mac, `${at}/mac`);
-      vnic.addresses.forEach((text, k) => address(text, `${at}/addresses/${k}`));
-      reference('segments', vnic.segment, `${at}/segment`);
-      if (!vswitches) {
-        if (vm.host === undefined && vnic.portGroup !== undefined && tells('hosts') && !portGroups.has(vnic.portGroup))
-          fault(`${at}/portGroup`, `"${vnic.portGroup}" is no port group of any host`);
-        return;
-      }
-      const candidates =
-        vnic.vswitch === undefined ? vswitches : vswitches.filter(vswitch => vswitch.id === vnic.vswitch);
-      if (vnic.vswitch !== undefined && candidates.length === 0)
-        fault(`${at}/vswitch`, `"${vnic.vswitch}" is no vSwitch of host "${vm.host}"`);
-      else if (
-        vnic.portGroup !== undefined &&
-        !candidates.some(vswitch => vswitch.portGroups.some(group => group.id === vnic.portGroup))
-      ) {
-        fault(`${at}/portGroup`, `"${vnic.portGroup}" is no port group of host "${vm.host}"`);
-      }
+  }
+
+  #vms(): void {
+    const hosts = new Map(this.#inventory.hosts.map(host => [host.id, host]));
+    const groups = new Set(
+      this.#inventory.hosts.flatMap(host => host.vswitches.flatMap(vswitch => vswitch.portGroups.map(({ id }) => id))),
+    );
+    this.#inventory.vms.forEach((vm, i) => {
+      this.#reference('hosts', vm.host, `/vms/${i}/host`);
+      const vswitches = vm.host === undefined ? undefined : hosts.get(vm.host)?.vswitches;
+      vm.vnics.forEach((vnic, j) => {
+        const at = `/vms/${i}/vnics/${j}`;
+        this.#mac(vnic.mac, `${at}/mac`);
+        this.#addresses(vnic.addresses, at);
+        this.#reference('segments', vnic.segment, `${at}/segment`);
+        if (vswitches) this.#attachment(vnic, vswitches, vm.host!, at);
+        else if (vm.host === undefined && vnic.portGroup !== undefined && !groups.has(vnic.portGroup)) {
+          if (this.#lists('hosts')) this.#fault(`${at}/portGroup`, `"${vnic.portGroup}" is no port group of any host`);
+        }
+      });
     });
-  });
-  inventory.endpoints.forEach((endpoint, i) => {
-    const at = `/endpoints/${i}`;
-    mac(endpoint.mac, `${at}/mac`);
-    endpoint.addresses.forEach((text, j) => address(text, `${at}/addresses/${j}`));
+  }
+
+  #attachment(
+    { vswitch: named, portGroup }: InventoryVm['vnics'][number],
+    vswitches: InventoryHost['vswitches'],
+    host: string,
+    at: string,
+  ): void {
+    const candidates = named === undefined ? vswitches : vswitches.filter(({ id }) => id === named);
+    if (named !== undefined && candidates.length === 0)
+      this.#fault(`${at}/vswitch`, `"${named}" is no vSwitch of host "${host}"`);
+    else if (
+      portGroup !== undefined &&
+      !candidates.some(({ portGroups }) => portGroups.some(({ id }) => id === portGroup))
+    )
+      this.#fault(`${at}/portGroup`, `"${portGroup}" is no port group of host "${host}"`);
+  }
+
+  #endpoint(endpoint: InventoryEndpoint, at: string): void {
+    this.#mac(endpoint.mac, `${at}/mac`);
+    this.#addresses(endpoint.addresses, at);
     if (endpoint.port !== undefined && !parsePortRange(endpoint.port))
-      fault(`${at}/port`, `"${endpoint.port}" is no port or range (tcp/443, udp/8000-8100, icmp)`);
-    reference('segments', endpoint.segment, `${at}/segment`);
-    reference('racks', endpoint.rack, `${at}/rack`);
-    reference('switches', endpoint.switch, `${at}/switch`);
-  });
-  return faults;
+      this.#fault(`${at}/port`, `"${endpoint.port}" is no port or range (tcp/443, udp/8000-8100, icmp)`);
+    this.#reference('segments', endpoint.segment, `${at}/segment`);
+    this.#reference('racks', endpoint.rack, `${at}/rack`);
+    this.#reference('switches', endpoint.switch, `${at}/switch`);
+  }
+
+  #idsOf(kind: Referable): ReadonlyMap<string, number> {
+    const seen = new Map<string, number>();
+    this.#inventory[kind].forEach(({ id }, i) => {
+      const first = seen.get(id);
+      if (first === undefined) seen.set(id, i);
+      else this.#fault(`/${kind}/${i}/id`, `"${id}" is the id of /${kind}/${first} already`);
+    });
+    return seen;
+  }
+
+  /** A document that lists nothing of a kind may refer to what an earlier one, or another source, has listed. */
+  #lists(kind: Referable): boolean {
+    return this.#ids[kind].size > 0 || this.#inventory.complete.some(name => name === kind);
+  }
+
+  #reference(kind: Referable, id: string | undefined, path: string): void {
+    if (id !== undefined && this.#lists(kind) && !this.#ids[kind].has(id))
+      this.#fault(path, `"${id}" is no id of /${kind}`);
+  }
+
+  #addresses(texts: readonly string[], at: string): void {
+    texts.forEach((text, i) => this.#address(text, `${at}/addresses/${i}`));
+  }
+
+  #address(text: string, path: string): void {
+    if (!parseAddress(text)) this.#fault(path, `"${text}" is no IPv4 or IPv6 address`);
+  }
+
+  #mac(text: string | undefined, path: string): void {
+    if (text === undefined) return;
+    const words = parseMac(text);
+    if (!words) {
+      this.#fault(path, `"${text}" is no MAC address (aa:bb:cc:dd:ee:ff)`);
+      return;
+    }
+    const name = `${words.high}:${words.low}`;
+    const first = this.#macs.get(name);
+    if (first === undefined) this.#macs.set(name, path);
+    else this.#fault(path, `"${text}" is the MAC address of ${first} already`);
+  }
+
+  #fault(path: string, message: string): void {
+    this.#faults.push({ path, message });
+  }
 }

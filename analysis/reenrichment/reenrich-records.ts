@@ -30,6 +30,7 @@ const STORED_AT = {
   name: 'storedAt',
   kind: 'u32',
   stage: 'enriched',
+  reveals: 'nothing',
   about: 'when it was inserted, seconds',
   source: 'ClickHouse',
 } as const satisfies Column;

@@ -1,16 +1,13 @@
-// What all protocols of one decoder share: the datagram at hand, the batch that records go to, the exporters known and
-// the faults counted.
+// What all protocols of one decoder share: the datagram at hand, the batch that records go to and the faults counted.
+// What one family of protocols keeps beside it is in a state of its own.
 
 import type { Domain } from './exporters/domain.ts';
-import { PendingSets } from './exporters/pending.ts';
-import type { Knowledge } from './exporters/template-store.ts';
 import { type FactSink, NO_FACTS } from './facts.ts';
 import { FAULT, FAULT_SLOTS, faultSlot } from './faults.ts';
 import type { FlowBatch } from './flow-batch.ts';
-import { type InterfaceSink, NO_INTERFACES } from './interface-counters.ts';
 import { TWO_32 } from './kernels.ts';
-import { ELEMENT_RULES, type ElementRule } from './templated/elements.ts';
-import type { Template } from './templated/template.ts';
+import { SflowState } from './sflow/state.ts';
+import { TemplatedState } from './templated/state.ts';
 
 /** Where records go. `flush` hands the batch over and puts an empty one in its place. */
 export interface Output {
@@ -31,9 +28,6 @@ export const RECORDS_PER_DATAGRAM_MAX = 16384;
 /** Steps one datagram may take: a field copied, a template field read, a layer or a record walked past is a step. */
 export const STEPS_PER_DATAGRAM_MAX = 1_000_000;
 
-/** The records lie between `start` and `end` of the datagram. */
-export type SetInspector = (domain: Domain, template: Template, start: number, end: number) => void;
-
 export class DatagramContext {
   readonly output: Output;
   readonly limits: Limits;
@@ -51,34 +45,18 @@ export class DatagramContext {
   uptimeMs = 0;
   /** Records this datagram has become so far. */
   records = 0;
-  /** NetFlow v9 and IPFIX: sets walked, and templates announced in them. */
-  sets = 0;
-  templates = 0;
-  /** sFlow: where the rows of this datagram begin in the batch. */
-  firstRow = 0;
   /** Steps taken for this datagram; every loop over what the datagram says of itself counts here. */
   steps = 0;
   /** Gets what exporters tell of interfaces, stations and hosts. */
   facts: FactSink = NO_FACTS;
-  /** Gets the counters of interfaces. */
-  interfaces: InterfaceSink = NO_INTERFACES;
-  /** Which elements fill which columns; templates are compiled with it. */
-  elementRules: readonly ElementRule[] = ELEMENT_RULES;
-  /** Gets every set of records before it is decoded, options included; for people who want to see all of it. */
-  inspect: SetInspector | undefined;
-  /** sFlow: data sources of all agents together. */
-  readonly sampleSources = { count: 0 };
-
-  /** Data sets that wait for their template. */
-  readonly pending: PendingSets;
-  /** What outlives this decoder; undefined where nothing does. */
-  knowledge: Knowledge | undefined;
+  readonly templated: TemplatedState;
+  readonly sflow = new SflowState();
 
   constructor(output: Output, limits: Limits, faults: Float64Array = new Float64Array(FAULT_SLOTS)) {
     this.output = output;
     this.limits = limits;
     this.faults = faults;
-    this.pending = new PendingSets(faults);
+    this.templated = new TemplatedState(faults);
   }
 
   /** Counts steps before they are taken; false, and a fault, when the datagram has used up its own. */

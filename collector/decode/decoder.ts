@@ -3,9 +3,10 @@
 
 import { parseAddress, swap32 } from '../../schemas/address.ts';
 import { PROTOCOL } from '../../schemas/codes.ts';
+import { type DatagramProtocol, PROTOCOL_ROWS, protocolRow } from '../../schemas/protocols.ts';
 import { DatagramContext, type Limits, type Output } from './context.ts';
 import type { Domain } from './exporters/domain.ts';
-import { ExporterTable } from './exporters/exporters.ts';
+import { ExporterTable, type Session } from './exporters/exporters.ts';
 import type { Change, Knowledge } from './exporters/template-store.ts';
 import { FAULT } from './faults.ts';
 import { decodeNetflow1 } from './fixed/netflow1.ts';
@@ -23,6 +24,35 @@ import { wakePending } from './templated/template-set.ts';
 /** The largest payload UDP can carry over IPv4. */
 export const DATAGRAM_BYTES_MAX = 65535;
 
+type Decode = (context: DatagramContext, exporters: ExporterTable, session: Session) => Domain | undefined;
+
+const DECODERS: Readonly<Record<DatagramProtocol, Decode>> = {
+  netflow1: decodeNetflow1,
+  netflow5: decodeNetflow5,
+  netflow6: decodeNetflow6,
+  netflow7: decodeNetflow7,
+  netflow8: decodeNetflow8,
+  netflow9: decodeNetflow9,
+  ipfix: decodeIpfix,
+  sflow2: decodeSflow,
+  sflow4: decodeSflow,
+  sflow5: decodeSflow,
+};
+const BY_CODE = PROTOCOL_ROWS.map(row => ('opens' in row ? DECODERS[row.name] : undefined));
+
+const VERSION_MAX = 15;
+const VERSIONS = codesByVersion(4);
+const WIDE_VERSIONS = codesByVersion(8);
+
+/** Code of a protocol by its version, where the version has this many hexadecimal digits. */
+function codesByVersion(digits: number): Uint8Array {
+  const codes = new Uint8Array(VERSION_MAX + 1);
+  PROTOCOL_ROWS.forEach((row, code) => {
+    if ('opens' in row && row.opens.length === digits) codes[Number.parseInt(row.opens, 16)] = code;
+  });
+  return codes;
+}
+
 export class Decoder {
   readonly context: DatagramContext;
   readonly exporters: ExporterTable;
@@ -30,8 +60,8 @@ export class Decoder {
   /** `knowledge` is what outlives this decoder: a restart, or the move of an exporter to another thread. */
   constructor(output: Output, limits: Limits, faults?: Float64Array, knowledge?: Knowledge) {
     this.context = new DatagramContext(output, limits, faults);
-    this.context.knowledge = knowledge;
-    this.exporters = new ExporterTable(limits.exportersMax, this.context.pending, knowledge);
+    this.context.templated.knowledge = knowledge;
+    this.exporters = new ExporterTable(limits.exportersMax, this.context.templated.pending, knowledge);
   }
 
   /**
@@ -45,19 +75,19 @@ export class Decoder {
       context.fault(FAULT['too-short']);
       return 0;
     }
-    const decode = protocolOf(context.view);
-    if (!decode) {
+    const protocol = protocolOf(context.view);
+    if (protocol === PROTOCOL.unknown) {
       context.fault(FAULT['unknown-version']);
       return 0;
     }
     const session = exporters.session(address, port, receivedAtMs, addressColumnWords);
-    if (!session.admitted && (decode === decodeNetflow9 || decode === decodeIpfix)) {
-      context.protocol = decode === decodeIpfix ? PROTOCOL.ipfix : PROTOCOL.netflow9;
+    if (!session.admitted && protocolRow(protocol).templates) {
+      context.protocol = protocol;
       context.fault(FAULT['exporter-limit']);
       return 0;
     }
     context.exporter.set(session.address);
-    const domain: Domain | undefined = decode(context, exporters, session);
+    const domain = BY_CODE[protocol]!(context, exporters, session);
     if (!domain) return context.records;
     domain.seen(length, receivedAtMs);
     let { records } = context;
@@ -67,7 +97,7 @@ export class Decoder {
       domain.sflow?.release();
     }
     if (domain.hasRival && exporters.retryTakeOver(session, domain, receivedAtMs)) wakePending(context, domain);
-    if (context.pending.hasReady) records += this.#decodeReady(receivedAtMs);
+    if (context.templated.pending.hasReady) records += this.#decodeReady(receivedAtMs);
     return records;
   }
 
@@ -111,7 +141,7 @@ export class Decoder {
   learn(changes: readonly Change[], nowMs: number): number {
     const { context, exporters } = this;
     for (const change of changes) {
-      if (!context.knowledge?.store.apply(change)) continue;
+      if (!context.templated.knowledge?.store.apply(change)) continue;
       const domain = exporters.learn(change);
       if (!domain || domain.pendingSets === 0) continue;
       context.receivedAtMs = nowMs;
@@ -129,7 +159,7 @@ export class Decoder {
   #decodeReady(nowMs: number): number {
     const { context } = this;
     let records = 0;
-    for (const { domain, template, sets } of context.pending.takeReady()) {
+    for (const { domain, template, sets } of context.templated.pending.takeReady()) {
       context.protocol = domain.protocol;
       context.exporter.set(domain.exporter);
       for (const { bytes, receivedAtMs, exportMs, uptimeMs } of sets) {
@@ -150,32 +180,11 @@ export class Decoder {
   }
 }
 
-function protocolOf(view: DataView) {
-  switch (view.getUint16(0)) {
-    case 0:
-      return isSflow(view.getUint16(2)) ? decodeSflow : undefined;
-    case 1:
-      return decodeNetflow1;
-    case 5:
-      return decodeNetflow5;
-    case 6:
-      return decodeNetflow6;
-    case 7:
-      return decodeNetflow7;
-    case 8:
-      return decodeNetflow8;
-    case 9:
-      return decodeNetflow9;
-    case 10:
-      return decodeIpfix;
-    default:
-      return undefined;
-  }
-}
-
-/** Version 3 was never in use. */
-function isSflow(version: number): boolean {
-  return version === 5 || version === 4 || version === 2;
+/** Code of the protocol whose version opens the datagram: 16 bits, or 32 for sFlow. */
+function protocolOf(view: DataView): number {
+  const word = view.getUint16(0);
+  const version = word === 0 ? view.getUint16(2) : word;
+  return version > VERSION_MAX ? PROTOCOL.unknown : (word === 0 ? WIDE_VERSIONS : VERSIONS)[version]!;
 }
 
 /** An address as the four words of its column; what is no address (a UNIX path, say) is ::. */

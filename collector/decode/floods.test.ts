@@ -93,7 +93,7 @@ describe('a flood of', () => {
       expect(domains.reduce((sum, { templates }) => sum + templates.size, 0)).toBeLessThanOrEqual(
         Math.max(LIMITS.templatesMax, 4 * LIMITS.exportersMax) + 1,
       );
-      expect(context.pending.bytes).toBeLessThanOrEqual(PENDING_BYTES_MAX);
+      expect(context.templated.pending.bytes).toBeLessThanOrEqual(PENDING_BYTES_MAX);
       expect(store.bytes).toBeLessThanOrEqual(STORE_BYTES_MAX);
       expect(heapBytes() / settledBytes).toBeLessThan(1.1);
     },

@@ -63,7 +63,7 @@ class StrictDecoder {
       return type === 'heard' ? this.changes : ++this.changes;
     };
     this.#decoder = new Decoder(output, { templatesMax: 1000, exportersMax: 1000 }, undefined, { store, sink });
-    const { pending } = this.#decoder.context;
+    const { pending } = this.#decoder.context.templated;
     const takeReady = pending.takeReady.bind(pending);
     pending.takeReady = () => takeReady().map(ready => ({ ...ready, sets: this.#eachBound(ready.sets) as never }));
   }

@@ -2,13 +2,16 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import type { Column } from '../../schemas/columns.ts';
 import { DocumentError } from '../../schemas/documents.ts';
+import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { Bench, type FieldSpec, hex, ipfix, set, template, u16, u32 } from '../../testing/data/datagrams.ts';
 import {
   ELEMENT_RULES,
+  elementKey,
   elementOf,
   MAPPABLE_COLUMNS,
-  OPPOSITE_ENDS,
+  OPPOSITE_ELEMENTS,
   rulesWith,
   VLAN_ELEMENTS,
 } from '../decode/templated/elements.ts';
@@ -22,6 +25,24 @@ function write(name: string, text: string): string {
   const file = join(folder, name);
   writeFileSync(file, text);
   return file;
+}
+
+/** Elements that code of their own reads: sections of packets, options, counters of firewalls, the layer of a VLAN tag. */
+const READ_BY_HAND: ReadonlySet<number> = new Set([
+  315, 313, 104, 316, 317, 312, 103, 311, 309, 310, 232, 299, 233, 245, 255,
+]);
+
+const ENTERPRISES = { VMware: 6876, Cisco: 9 } as const;
+
+/** `VMware 881 or 883, 8`: 6876/881, 6876/883, 0/8. */
+function elementsIn(source: string): { readonly pen: number; readonly id: number }[] {
+  const found = source.replaceAll(/RFC \d+/g, '').matchAll(/\b(?:(VMware|Cisco) )?(\d+(?: (?:or|and) \d+)*)\b/g);
+  return [...found].flatMap(([, enterprise, ids = '']) =>
+    ids.split(/ or | and /).map(id => ({
+      pen: enterprise === undefined ? 0 : ENTERPRISES[enterprise as keyof typeof ENTERPRISES],
+      id: Number(id),
+    })),
+  );
 }
 
 function faultsOf(name: string, text: string) {
@@ -49,11 +70,34 @@ describe('the elements that come with Hairpin', () => {
   test('include every one that fills a column', () => {
     const keys = [
       ...ELEMENT_RULES.flatMap(rule => [...rule.elements, ...(rule.second ? [rule.second.element] : [])]),
-      ...OPPOSITE_ENDS.flat(),
+      ...[...OPPOSITE_ELEMENTS].flat(),
       ...Object.values(VLAN_ELEMENTS).flatMap(ids => Object.values(ids)),
     ];
     const missing = keys.map(elementOf).filter(({ pen, id }) => !registry.find(pen, id));
     expect(missing).toEqual([]);
+  });
+
+  test('are those that the columns name as their source, and decoding fills columns from no others', () => {
+    const columns: readonly Column[] = DECODED_COLUMNS;
+    for (const { name, source } of columns) {
+      const named = elementsIn(source);
+      const unknown = named.filter(({ pen, id }) => !registry.find(pen, id));
+      expect(unknown, `${name}: the source names elements that no registry has`).toEqual([]);
+      const keys = new Set(named.map(({ pen, id }) => elementKey(pen, id)));
+      const filling = new Set(
+        ELEMENT_RULES.filter(({ column }) => column === name).flatMap(({ elements }) => elements),
+      );
+      for (const tags of Object.values(VLAN_ELEMENTS))
+        if (name === 'vlan') for (const id of Object.values(tags)) filling.add(id);
+        else if (name === 'sVlan') filling.add(tags.outer);
+      expect(
+        [...filling].filter(key => !keys.has(key)),
+        `${name}: fills from elements that its source leaves out`,
+      ).toEqual([]);
+      const seconds = ELEMENT_RULES.filter(({ column }) => column === name).map(({ second }) => second?.element ?? -1);
+      const idle = [...keys].filter(key => !filling.has(key) && !seconds.includes(key) && !READ_BY_HAND.has(key));
+      expect(idle, `${name}: the source names elements that fill nothing`).toEqual([]);
+    }
   });
 
   test.each([
@@ -159,7 +203,7 @@ describe('a file of the installation', () => {
 describe('mapped elements', () => {
   test('fill their column where no built-in element does', () => {
     const bench = new Bench();
-    bench.decoder.context.elementRules = rulesWith([
+    bench.decoder.context.templated.elementRules = rulesWith([
       { pen: 12356, id: 77, type: 'unsigned64', column: 'bytes' },
       { pen: 12356, id: 78, type: 'ipv4Address', column: 'srcAddr' },
       { pen: 12356, id: 79, type: 'dateTimeSeconds', column: 'flowEnd' },
@@ -201,7 +245,9 @@ describe('mapped elements', () => {
   test('can fill every column that says so', () => {
     for (const column of MAPPABLE_COLUMNS) {
       const bench = new Bench();
-      bench.decoder.context.elementRules = rulesWith([{ pen: 9, id: 1, type: 'dateTimeMilliseconds', column }]);
+      bench.decoder.context.templated.elementRules = rulesWith([
+        { pen: 9, id: 1, type: 'dateTimeMilliseconds', column },
+      ]);
       const sizes = [1, 2, 4, 6, 8, 16];
       const filled = sizes.some(size => {
         const rows = bench.decode(

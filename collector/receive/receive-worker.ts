@@ -116,13 +116,13 @@ const outbox =
   });
 const knowledge = store && outbox && { store, sink: outbox };
 const decoder = new Decoder(output, configuration, new Float64Array(faults), knowledge);
-decoder.context.elementRules = rulesWith(mapped);
+decoder.context.templated.elementRules = rulesWith(mapped);
 const takenOverBefore = counters.get('exportersTakenOver');
 const changesDroppedBefore = counters.get('changesDropped');
 const facts = createFactTable();
 decoder.context.facts = facts;
 const interfaces = createInterfaceTable();
-decoder.context.interfaces = interfaces;
+decoder.context.sflow.interfaces = interfaces;
 
 /** Returns whether there were any. */
 function handOverFacts(nowMs: number): boolean {
@@ -265,8 +265,8 @@ function keepKnowledge(now: number): void {
   outbox?.flush();
   counters.set('exportersTakenOver', takenOverBefore + decoder.exporters.takenOver);
   counters.set('changesDropped', changesDroppedBefore + (outbox?.dropped ?? 0));
-  counters.set('pendingSets', decoder.context.pending.sets);
-  counters.set('pendingBytes', decoder.context.pending.bytes);
+  counters.set('pendingSets', decoder.context.templated.pending.sets);
+  counters.set('pendingBytes', decoder.context.templated.pending.bytes);
 }
 
 /** What another worker has learned: data that wait here may have waited for it. */

@@ -1,13 +1,13 @@
 // The health of exporters since the last report, as a batch of EXPORTER_COLUMNS; the counters start again at zero.
 
 import { type Batch, createBatch } from '../../schemas/batch.ts';
-import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
+import { EXPORTER_COLUMNS, type ExporterCounter } from '../../schemas/exporter-minute.ts';
 import type { Domain } from '../decode/exporters/domain.ts';
 import { fillTime } from '../decode/kernels.ts';
 
 const TWO_32 = 4294967296;
 
-/** Counters of a domain by the column that shows them. */
+/** Counters of a domain by the column that holds them. */
 const DELTAS = {
   datagrams: 'datagrams',
   datagramBytes: 'datagramBytes',
@@ -20,7 +20,7 @@ const DELTAS = {
   malformedSets: 'malformedSets',
   unknownRateRecords: 'unknownRateRecords',
   rateChanges: 'rateChanges',
-} as const;
+} as const satisfies Readonly<Record<ExporterCounter, keyof Domain>>;
 
 /** Undefined when no exporter sent or lost anything since the last report. */
 export function exporterReport(domains: Iterable<Domain>): Batch<typeof EXPORTER_COLUMNS> | undefined {

@@ -49,7 +49,7 @@ class Switch {
   readonly table: ReturnType<typeof createInterfaceTable>;
   constructor(...bounds: Parameters<typeof createInterfaceTable>) {
     this.table = createInterfaceTable(...bounds);
-    this.bench.decoder.context.interfaces = this.table;
+    this.bench.decoder.context.sflow.interfaces = this.table;
   }
   read(atS: number, sequence: number, reading: Reading, uptimeMs = 1_000_000 + 1000 * atS, subAgent = 0): void {
     const datagram = sflow([sample(sequence, ifCounters(reading))], { uptimeMs, subAgent });
@@ -251,7 +251,7 @@ test.skipIf(!ready).each(['tcpdump/sflow_multiple_counter_30_pdus.pcap', 'tcpdum
   file => {
     const told: string[][] = [];
     const bench = new Bench();
-    bench.decoder.context.interfaces = {
+    bench.decoder.context.sflow.interfaces = {
       tell: ({ ifIndex, ifType, speedBps, direction, inOctets, outOctets, counters }, exporter) => {
         expect(formatAddress(wordsOfRow(exporter, 0))).toMatch(/[.:]/);
         told.push([ifIndex, ifType, speedBps, direction, inOctets, outOctets, ...counters].map(String));

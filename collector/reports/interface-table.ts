@@ -5,8 +5,9 @@
 
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
 import { type Batch, createBatch } from '../../schemas/batch.ts';
+import { namesWith } from '../../schemas/columns.ts';
 import { createFactMap } from '../../schemas/fact-map.ts';
-import { INTERFACE_COLUMNS } from '../../schemas/interface-minute.ts';
+import { INTERFACE_COLUMNS, type InterfaceCounter } from '../../schemas/interface-minute.ts';
 import {
   COUNTERS_32,
   type InterfaceCounters,
@@ -37,17 +38,8 @@ const OCTETS_PER_MS_MAX = 200_000_000;
 const PACKET_BYTES_MIN = 20;
 
 const TWO_32 = 2 ** 32;
-const SUMS = [
-  'inOctets',
-  'outOctets',
-  'inPackets',
-  'outPackets',
-  'inDiscards',
-  'outDiscards',
-  'inErrors',
-  'outErrors',
-] as const;
-type Sums = Record<(typeof SUMS)[number], number>;
+type Sums = Record<InterfaceCounter, number>;
+const SUMS = namesWith(INTERFACE_COLUMNS, { merge: 'sum', kind: 'u64' });
 
 /** Which sum a 32-bit counter adds to. */
 const SUM_OF: Readonly<Record<(typeof COUNTERS_32)[number], keyof Sums>> = {

@@ -14,10 +14,10 @@ import {
   ELECTION_RULE as ELECTION_RULE_CODES,
   IDENTITY as IDENTITY_CODES,
   MARKS as MARK_BITS,
-  PROTOCOL as PROTOCOL_CODES,
   RULE as RULE_CODES,
 } from '../../schemas/codes.ts';
 import type { FlowColumns } from '../../schemas/flow.ts';
+import { PROTOCOL_ROWS } from '../../schemas/protocols.ts';
 import { autoRuleIn, ENTRY as ENTRY_WORDS, identityIn } from '../entries/endpoint-table.ts';
 import {
   isHiddenPair,
@@ -34,8 +34,8 @@ const DIRECTION = DIRECTION_CODES;
 const ELECTION_RULE = ELECTION_RULE_CODES;
 const IDENTITY = IDENTITY_CODES;
 const MARKS = MARK_BITS;
-const PROTOCOL = PROTOCOL_CODES;
 const RULE = RULE_CODES;
+const SAMPLED_HEADER = Uint8Array.from(PROTOCOL_ROWS, ({ sampledHeader }) => Number(sampledHeader));
 const ATTACHED = ATTACHED_BITS;
 const ATTACHMENT = ATTACHMENT_WORDS;
 const PASSED = PASSED_BITS;
@@ -282,7 +282,7 @@ function isOneCable(ports: Uint32Array, a: number, b: number): boolean {
 
 /** Whether tags are those of the frame at the place where it was metered; other records tell those it arrived with. */
 function isSampledHeader(protocol: number): boolean {
-  return protocol === PROTOCOL.sflow5 || protocol === PROTOCOL.sflow4 || protocol === PROTOCOL.sflow2;
+  return SAMPLED_HEADER[protocol] === 1;
 }
 
 function isOwnMac(identity: number): boolean {

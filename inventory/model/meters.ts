@@ -7,8 +7,10 @@
 // them, so that no packet can count under two names.
 
 import { formatAddress, parseAddress } from '../../schemas/address.ts';
+import { PROTOCOL } from '../../schemas/codes.ts';
 import type { ExporterRegistry, PORT_ROLES, RegisteredExporter } from '../../schemas/exporters.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
+import { protocolRow } from '../../schemas/protocols.ts';
 import type { Wiring } from './wiring.ts';
 
 /** Classes of traffic that a meter may or may not see: any, inside host-made tunnels, within one host. */
@@ -176,7 +178,7 @@ export function compileMeters(
 
 function readsTunnels({ tunnels, protocol }: RegisteredExporter): boolean {
   if (tunnels !== undefined) return tunnels === 'inner';
-  return protocol !== undefined && (protocol.startsWith('sflow') || protocol === 'mirror');
+  return protocol !== undefined && protocolRow(PROTOCOL[protocol]).readsTunnels;
 }
 
 function rankOf(exporter: RegisteredExporter): number {

@@ -13,7 +13,7 @@ import type { Storage } from '../../storage/storage.ts';
 import { createQueryApi } from '../app.ts';
 import { QUERY_API_SERVICE } from '../configuration.ts';
 import { COLUMN_NAMES, PAIR_NAMES } from '../sql/dimensions.ts';
-import { rightFor } from './rights.ts';
+import { rightForColumns } from './rights.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-tokens-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -252,10 +252,34 @@ test('answers tell a browser to take them for what they are', async () => {
   });
 });
 
-test('every route under /api/v1 needs a right, also those that come later', () => {
-  expect(rightFor({ method: 'GET', route: '/api/v1/anything', query: {} })).toBe('read');
-  expect(rightFor({ method: 'DELETE', route: '/api/v1/anything', query: {} })).toBe('inventory');
-  expect(rightFor({ method: 'POST', route: '/api/v1/reenrichments', query: {} })).toBe('admin');
+test('every route states the right it needs; one that does not is closed to all but an administrator', async () => {
+  const { app, ask } = create({ tokens: tokensFile() });
+  const stated: [string, string, unknown][] = [];
+  // The documentation states its rights once, for all that its plugin registers.
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (!url.startsWith('/docs')) stated.push([String(method), url, config?.right]);
+  });
+  app.get('/api/v1/anything', () => 'seen');
+  await app.ready();
+  expect(stated.filter(([, , right]) => right === undefined)).toEqual([
+    ['GET', '/api/v1/anything', undefined],
+    ['HEAD', '/api/v1/anything', undefined],
+  ]);
+  const rights = (wanted: unknown) =>
+    new Set(
+      stated.flatMap(([method, url, right]) => (right === wanted && method !== 'HEAD' ? [`${method} ${url}`] : [])),
+    );
+  expect(rights('admin')).toEqual(
+    new Set(['reenrichments', 'erasures'].flatMap(name => ['POST', 'GET', 'DELETE'].map(m => `${m} /api/v1/${name}`))),
+  );
+  expect(rights('records')).toEqual(new Set(['GET /api/v1/flows']));
+  expect(rights(rightForColumns)).toEqual(new Set(['matrix', 'series', 'top'].map(name => `GET /api/v1/${name}`)));
+  for (const route of rights('nothing')) expect(route).not.toContain('/api/v1/');
+  for (const [method, url, right] of stated.filter(([method]) => !['GET', 'HEAD'].includes(method)))
+    expect(right, `${method} ${url}`).toBe(/reenrichments|erasures/.test(url) ? 'admin' : 'inventory');
+  expect(await ask('/docs/json')).toBe(200);
+  expect(await ask('/api/v1/anything', 'inventory')).toBe(403);
+  expect(await ask('/api/v1/anything', 'admin')).toBe(200);
 });
 
 test('1,000 clients that send their request by the byte do not hold up one that does not', async () => {

@@ -9,8 +9,9 @@ import { HairpinError } from '../../service/errors.ts';
 import type { Log } from '../../service/log.ts';
 import type { ProcessConfiguration } from '../../service/process-keys.ts';
 import { HttpProblem, PROBLEM_TYPE, type ProblemDocument } from '../http/problem.ts';
+import type {} from '../routes.ts';
 import type { Caller, Callers } from './callers.ts';
-import { may, type Right, rightFor } from './rights.ts';
+import { may, type Right } from './rights.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 const WINDOW_MS = 60_000;
@@ -59,11 +60,7 @@ export function registerProtection(
   app.decorateRequest('caller', undefined);
   app.addHook('onRequest', async (request, reply) => {
     refuseOtherSites(request, callers.required);
-    const right = rightFor({
-      method: request.method,
-      route: request.is404 ? undefined : request.routeOptions.url,
-      query: request.query as Readonly<Record<string, unknown>>,
-    });
+    const right = rightOf(request);
     const caller = callers.identify(request.headers.authorization, nowMs());
     if (caller) request.caller = caller;
     if (right === 'nothing') return;
@@ -83,6 +80,13 @@ export function registerProtection(
       message: `more than ${max} requests a minute; try again in ${after}`,
     }),
   });
+}
+
+/** What is not there tells nothing of the traffic; a route that states no right is closed to all but an administrator. */
+function rightOf({ is404, routeOptions, query }: FastifyRequest): Right {
+  if (is404) return 'nothing';
+  const { right = 'admin' } = routeOptions.config;
+  return typeof right === 'function' ? right(query as Readonly<Record<string, unknown>>) : right;
 }
 
 /**

@@ -3,6 +3,7 @@
 // Sums are JSON numbers: exact up to 2^53 (9 petabytes), to 15 digits beyond.
 
 import { type Static, Type } from 'typebox';
+import { protocolTitles } from '../../schemas/protocols.ts';
 import { METHODS } from '../estimates/interval.ts';
 import { METRICS } from './metric.ts';
 
@@ -103,7 +104,7 @@ export const Quality = Type.Object(
 export type Quality = Static<typeof Quality>;
 
 const lossAdjusted = NullableNumber(
-  'the estimate with what NetFlow and IPFIX lost on the way added, by exporter and minute; sFlow absorbs its loss. null where it is not computed',
+  `the estimate with what ${protocolTitles(({ lossAdjusted }) => lossAdjusted)} lost on the way added, by exporter and minute; the sample pool of sFlow has its loss already. null where it is not computed`,
 );
 const Cell = Type.Object(
   {
@@ -265,8 +266,16 @@ export const ExportersAnswer = Type.Object(
     live: Type.Integer(),
     silent: Type.Integer(),
     receiving: Type.Object(
-      { udpPorts: Type.Array(Type.Integer()), udpHost: Type.String() },
-      { ...closed, description: 'where to point an exporter; empty where collectors are processes of their own' },
+      {
+        udpPorts: Type.Array(Type.Integer()),
+        udpHost: Type.String(),
+        protocols: Type.String({ description: 'taken on each of these ports, in words' }),
+        templateProtocols: Type.String({ description: 'those whose records need a template first' }),
+      },
+      {
+        ...closed,
+        description: 'where to point an exporter; ports are empty where collectors are processes of their own',
+      },
     ),
     inventory: Type.Boolean({ description: 'whether an inventory document is configured' }),
     applications: Type.Boolean({ description: 'whether an applications document is configured' }),

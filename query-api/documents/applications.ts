@@ -21,6 +21,7 @@ import {
   suggestNodes,
   suggestServices,
 } from '../questions/suggestions.ts';
+import type { Routes } from '../routes.ts';
 import { compileFilter, parseFilter } from '../sql/filter.ts';
 import { askTables, type Context, type Statement } from '../sql/tables.ts';
 import { nodeResolver } from '../sql/values.ts';
@@ -150,7 +151,7 @@ export function registerApplications(app: FastifyInstance, dependencies: Applica
   });
 }
 
-function registerRoutes(app: FastifyInstance, { storage, nowMs, documents, previews }: ApplicationsDependencies): void {
+function registerRoutes(app: Routes, { storage, nowMs, documents, previews }: ApplicationsDependencies): void {
   // What is decided by the version in force and then recorded: one after the other.
   let last: Promise<unknown> = Promise.resolve();
   const oneByOne = <T>(work: () => Promise<T>): Promise<T> => {
@@ -196,6 +197,7 @@ function registerRoutes(app: FastifyInstance, { storage, nowMs, documents, previ
   app.get(
     '/api/v1/applications',
     {
+      config: { right: 'read' },
       schema: {
         summary: 'The applications document in force, and its versions',
         tags: ['documents'],
@@ -213,6 +215,7 @@ function registerRoutes(app: FastifyInstance, { storage, nowMs, documents, previ
   app.put(
     '/api/v1/applications',
     {
+      config: { right: 'inventory' },
       schema: {
         summary: 'Put another document in force, or tell what it would change',
         tags: ['documents'],
@@ -231,6 +234,7 @@ function registerRoutes(app: FastifyInstance, { storage, nowMs, documents, previ
   app.post(
     '/api/v1/applications/preview',
     {
+      config: { right: 'inventory' },
       schema: {
         summary: 'What a document would change: bytes that go from node to node',
         tags: ['documents'],
@@ -253,6 +257,7 @@ function registerRoutes(app: FastifyInstance, { storage, nowMs, documents, previ
   app.get(
     '/api/v1/applications/suggestions',
     {
+      config: { right: 'read' },
       schema: {
         summary: 'The largest automatic nodes and services as ready-made rules',
         tags: ['documents'],
@@ -278,6 +283,7 @@ function registerRoutes(app: FastifyInstance, { storage, nowMs, documents, previ
   app.post(
     '/api/v1/applications/adopt',
     {
+      config: { right: 'inventory' },
       schema: {
         summary: 'Turn an automatic node into an application, the last of the document',
         description: 'Body: `{"node": "auto:lab"}`, with `id`, `name` and `ports` in place of the suggested ones',

@@ -2,11 +2,11 @@
 // that lists the kind in full, with what later ones that do not list it in full say besides. The server looks through
 // the bodies; only what is asked for travels.
 
-import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Inventory } from '../../schemas/inventory.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { ProblemDocument } from '../http/problem.ts';
+import type { Routes } from '../routes.ts';
 import { parseTime } from '../sql/window.ts';
 import { ENTITY_KINDS, type EntityKind } from './check.ts';
 import { inventoryVersions, type RecordedVersion } from './recorded.ts';
@@ -52,10 +52,11 @@ const InventoryAnswer = Type.Object(
   closed,
 );
 
-export function registerEntities(app: FastifyInstance, { storage, nowMs }: DocumentDependencies): void {
+export function registerEntities(app: Routes, { storage, nowMs }: DocumentDependencies): void {
   app.get<{ Querystring: InventoryParameters }>(
     '/api/v1/inventory',
     {
+      config: { right: 'read' },
       schema: {
         summary: 'What the inventory says holds at a time',
         tags: ['documents'],

@@ -1,12 +1,12 @@
 // The exporter registry by API: read, replaced whole, and filled with roles that cabling and MACs suggest, once somebody
 // confirms them.
 
-import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { DIRECTIONS, IDENTITY, PROTOCOLS, RULE } from '../../schemas/codes.ts';
 import { type ExporterRegistry, exporterRegistryChecker } from '../../schemas/exporters.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { ProblemDocument } from '../http/problem.ts';
+import type { Routes } from '../routes.ts';
 import { addressText } from '../sql/values.ts';
 import { parseTime } from '../sql/window.ts';
 import { switchesOf } from './entities.ts';
@@ -81,10 +81,11 @@ const SuggestionAnswer = Type.Object(
   closed,
 );
 
-export function registerRegistry(app: FastifyInstance, { storage, nowMs }: DocumentDependencies, write: Write): void {
+export function registerRegistry(app: Routes, { storage, nowMs }: DocumentDependencies, write: Write): void {
   app.get(
     '/api/v1/exporters/registry',
     {
+      config: { right: 'read' },
       schema: {
         summary: 'The exporter registry',
         tags: ['documents'],
@@ -104,6 +105,7 @@ export function registerRegistry(app: FastifyInstance, { storage, nowMs }: Docum
   app.put<{ Body: Buffer<ArrayBuffer> }>(
     '/api/v1/exporters/registry',
     {
+      config: { right: 'inventory' },
       schema: {
         summary: 'The exporter registry, replaced whole (JSON or YAML)',
         tags: ['documents'],
@@ -120,6 +122,7 @@ export function registerRegistry(app: FastifyInstance, { storage, nowMs }: Docum
   app.get<{ Querystring: SuggestionParameters }>(
     '/api/v1/exporters/suggestions',
     {
+      config: { right: 'read' },
       schema: {
         summary: 'Roles of ports, suggested by cabling and by the MACs seen as source',
         tags: ['documents'],
@@ -133,6 +136,7 @@ export function registerRegistry(app: FastifyInstance, { storage, nowMs }: Docum
   app.post<{ Querystring: SuggestionParameters }>(
     '/api/v1/exporters/suggestions/confirm',
     {
+      config: { right: 'inventory' },
       schema: {
         summary: 'The suggestions become part of the registry',
         tags: ['documents'],

@@ -2,10 +2,10 @@
 // it describes (`asOf`) and the one it came. Told again unchanged, as of a later time, it is a heartbeat: the version in
 // force is confirmed, and no new one made.
 
-import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { DocumentError } from '../../schemas/documents.ts';
 import { ProblemDocument } from '../http/problem.ts';
+import type { Routes } from '../routes.ts';
 import { ENTITY_KINDS } from './check.ts';
 import { createCheck } from './checking.ts';
 import { confirmations, inventoryVersions, newestVersion, type RecordedVersion } from './recorded.ts';
@@ -88,16 +88,13 @@ const ListParameters = Type.Object(
   closed,
 );
 
-export function registerSnapshots(
-  app: FastifyInstance,
-  { storage, nowMs, config }: DocumentDependencies,
-  write: Write,
-): void {
+export function registerSnapshots(app: Routes, { storage, nowMs, config }: DocumentDependencies, write: Write): void {
   const check = createCheck();
 
   app.put<{ Querystring: Static<typeof PutParameters>; Body: Buffer<ArrayBuffer> }>(
     '/api/v1/inventory/snapshots',
     {
+      config: { right: 'inventory' },
       bodyLimit: config.snapshotBytesMax,
       schema: {
         summary: 'An inventory snapshot (JSON or YAML, gzip where Content-Encoding says so)',
@@ -141,6 +138,7 @@ export function registerSnapshots(
   app.get<{ Querystring: Static<typeof ListParameters> }>(
     '/api/v1/inventory/snapshots',
     {
+      config: { right: 'read' },
       schema: {
         summary: 'What each source of the inventory told, and when',
         tags: ['documents'],

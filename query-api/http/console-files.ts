@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire, stripTypeScriptTypes } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FastifyInstance } from 'fastify';
+import type { Routes } from '../routes.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FOLDER = join(ROOT, 'console');
@@ -37,13 +37,13 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-export function registerConsole(app: FastifyInstance): void {
+export function registerConsole(app: Routes): void {
   const page = readFileSync(join(FOLDER, 'index.html'), 'utf8');
-  app.get('/', { schema: { hide: true } }, (_request, reply) =>
+  app.get('/', { config: { right: 'nothing' }, schema: { hide: true } }, (_request, reply) =>
     reply.headers(HEADERS).type('text/html; charset=utf-8').send(page),
   );
   for (const [name, body] of consoleFiles()) {
-    app.get(`/${name}`, { schema: { hide: true } }, (_request, reply) =>
+    app.get(`/${name}`, { config: { right: 'nothing' }, schema: { hide: true } }, (_request, reply) =>
       reply.headers(HEADERS).type(TYPES[extname(name)]!).send(body),
     );
   }

@@ -1,10 +1,10 @@
 // Erasing an address over the API: begin it, look at it, stop it. It runs like a re-enrichment, and instead of one. The
 // address comes in the body, which no log shows.
 
-import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { parseAddress } from '../../schemas/address.ts';
 import { ProblemDocument, refuse } from '../http/problem.ts';
+import type { Routes } from '../routes.ts';
 import {
   Beside,
   DAY_MS,
@@ -36,12 +36,13 @@ const Request = Type.Object(
   { additionalProperties: false },
 );
 
-export function registerErasures(app: FastifyInstance, reenrichments: Reenrichments, nowMs: () => number): void {
+export function registerErasures(app: Routes, reenrichments: Reenrichments, nowMs: () => number): void {
   const url = ROUTES.erasure;
   const tags = ['re-enrichment'];
   app.post<{ Body: Static<typeof Request> }>(
     url,
     {
+      config: { right: 'admin' },
       schema: {
         summary: 'Makes an address nobody in the stored records of whole days, in records and roll-ups alike',
         tags,
@@ -63,12 +64,16 @@ export function registerErasures(app: FastifyInstance, reenrichments: Reenrichme
   );
   app.get(
     url,
-    { schema: { summary: 'The newest erasure of this process', tags, response: { 200: ErasureAnswer } } },
+    {
+      config: { right: 'admin' },
+      schema: { summary: 'The newest erasure of this process', tags, response: { 200: ErasureAnswer } },
+    },
     () => newest(reenrichments, 'erasure'),
   );
   app.delete(
     url,
     {
+      config: { right: 'admin' },
       schema: {
         summary: 'Stops it where nothing is half done; days that are done stay done',
         tags,

@@ -1,9 +1,9 @@
 // Re-enrichment over the API: begin one, look at it, stop it. The work is done elsewhere in the process; here are its
 // routes and its words. Days are days of receipt, in UTC, because that is how records are partitioned.
 
-import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { ProblemDocument, refuse } from '../http/problem.ts';
+import type { Routes } from '../routes.ts';
 import { parseTime } from '../sql/window.ts';
 
 export const DAY_MS = 86_400_000;
@@ -82,12 +82,13 @@ const Request = Type.Object(
 
 const SUMMARY = 'Applies what is known today to stored records of whole days, in records and roll-ups alike';
 
-export function registerReenrichments(app: FastifyInstance, reenrichments: Reenrichments, nowMs: () => number): void {
+export function registerReenrichments(app: Routes, reenrichments: Reenrichments, nowMs: () => number): void {
   const url = ROUTES.reenrichment;
   const tags = ['re-enrichment'];
   app.post<{ Body: Static<typeof Request> }>(
     url,
     {
+      config: { right: 'admin' },
       schema: {
         summary: SUMMARY,
         tags,
@@ -107,12 +108,16 @@ export function registerReenrichments(app: FastifyInstance, reenrichments: Reenr
   );
   app.get(
     url,
-    { schema: { summary: 'The newest re-enrichment of this process', tags, response: { 200: ReenrichmentAnswer } } },
+    {
+      config: { right: 'admin' },
+      schema: { summary: 'The newest re-enrichment of this process', tags, response: { 200: ReenrichmentAnswer } },
+    },
     () => newest(reenrichments, 'reenrichment'),
   );
   app.delete(
     url,
     {
+      config: { right: 'admin' },
       schema: {
         summary: 'Stops it where nothing is half done; begun again, it goes on from there',
         tags,

@@ -1,13 +1,13 @@
 // What was noticed in flows: moves of MACs before the inventory tells them, and MACs that two ports send. Several
 // enrichers notice one event; rows whose times meet are one.
 
-import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { formatMac } from '../../schemas/address.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { EVENT_KINDS } from '../../storage/tables/events.ts';
 import { CONTENT_TYPES, FORMATS, formatTable } from '../http/format-table.ts';
 import { ProblemDocument } from '../http/problem.ts';
+import type { Routes } from '../routes.ts';
 import { pairOf } from '../sql/dimensions.ts';
 import { addressText, nameValues } from '../sql/values.ts';
 import { parseAsked } from '../sql/window.ts';
@@ -76,13 +76,11 @@ const KINDS = Object.fromEntries(
   Object.keys(Event.properties).map(name => [name, name.endsWith('IfIndex') ? 'number' : 'text'] as const),
 );
 
-export function registerEvents(
-  app: FastifyInstance,
-  { storage, nowMs }: { storage: Storage; nowMs: () => number },
-): void {
+export function registerEvents(app: Routes, { storage, nowMs }: { storage: Storage; nowMs: () => number }): void {
   app.get<{ Querystring: EventsParameters }>(
     '/api/v1/events',
     {
+      config: { right: 'read' },
       schema: {
         summary: 'What was noticed in flows: moves before the inventory tells them',
         tags: ['questions'],

@@ -1,7 +1,8 @@
 // Health of each exporter: when it was last heard, what it sent, what was lost on the way, what could not be decoded.
 
-import { PROTOCOL, PROTOCOLS } from '../../schemas/codes.ts';
 import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
+import { EXPORTER_COUNTERS, type ExporterCounter } from '../../schemas/exporter-minute.ts';
+import { protocolRow } from '../../schemas/protocols.ts';
 import type { Exporter } from '../answers/answers.ts';
 import type { Statement } from '../sql/tables.ts';
 import { addressText } from '../sql/values.ts';
@@ -12,22 +13,7 @@ import { interfacesOf, type TellerRow } from './interfaces.ts';
 const RATE_MS = 300_000;
 export const EXPORTERS_MAX = 10_000;
 
-const COUNTERS = [
-  'datagrams',
-  'datagramBytes',
-  'records',
-  'lost',
-  'restarts',
-  'templates',
-  'unknownTemplateSets',
-  'lostSets',
-  'malformedSets',
-  'unknownRateRecords',
-  'rateChanges',
-] as const;
-type Counter = (typeof COUNTERS)[number];
-
-export interface ExporterRow extends Readonly<Record<Counter, string>> {
+export interface ExporterRow extends Readonly<Record<ExporterCounter, string>> {
   readonly address: string;
   readonly domain: number;
   readonly code: number;
@@ -42,7 +28,7 @@ export function exportersStatement({ fromMs, toMs }: Asked, nowMs: number): Stat
   const sql = `
 SELECT toString(e.exporter) AS address, e.observationDomain AS domain, e.protocol AS code, toUnixTimestamp64Milli(max(e.lastSeen)) AS seen,
   toUnixTimestamp64Milli(min(e.minute)) AS first, argMax(e.samplingRate, e.lastSeen) AS rate, argMax(e.waitingSets, e.lastSeen) AS waiting, sumIf(e.records, e.minute >= fromUnixTimestamp64Milli({recent:Int64})) AS recent,
-  ${COUNTERS.map(name => `sum(e.${name}) AS ${name}`).join(', ')}
+  ${EXPORTER_COUNTERS.map(name => `sum(e.${name}) AS ${name}`).join(', ')}
 FROM exporters AS e
 WHERE e.minute >= fromUnixTimestamp64Milli({from:Int64}) AND e.minute < fromUnixTimestamp64Milli({to:Int64})
 GROUP BY e.exporter, e.observationDomain, e.protocol
@@ -57,33 +43,28 @@ function recentFrom(nowMs: number): number {
   return Math.floor((nowMs - RATE_MS) / 60_000) * 60_000;
 }
 
-const DATAGRAM_COUNTERS: ReadonlySet<number> = new Set([
-  PROTOCOL.netflow9,
-  PROTOCOL.sflow5,
-  PROTOCOL.sflow4,
-  PROTOCOL.sflow2,
-  PROTOCOL.mirror,
-]);
-
-/** Sequence numbers count records in NetFlow v5 to v8 and IPFIX, datagrams in NetFlow v9, sFlow and ERSPAN. */
+/** What the sequence number of the protocol counts. */
 function lostUnit(code: number): 'records' | 'datagrams' {
-  return DATAGRAM_COUNTERS.has(code) ? 'datagrams' : 'records';
+  return protocolRow(code).sequence === 'datagrams' ? 'datagrams' : 'records';
 }
 
-/** NetFlow v1 numbers nothing: what is lost of it cannot be known. */
+/** Where nothing is numbered, what is lost cannot be known. */
 function isNumbered(code: number): boolean {
-  return code !== PROTOCOL.netflow1;
+  return protocolRow(code).sequence !== 'nothing';
 }
 
 export function shapeExporter(row: ExporterRow, teller: TellerRow | undefined, nowMs: number): Exporter {
   const unit = lostUnit(row.code);
-  const counters = Object.fromEntries(COUNTERS.map(name => [name, Number(row[name])])) as Record<Counter, number>;
+  const counters = Object.fromEntries(EXPORTER_COUNTERS.map(name => [name, Number(row[name])])) as Record<
+    ExporterCounter,
+    number
+  >;
   const expected = counters.lost + counters[unit];
   const observedMs = Math.max(1000, nowMs - Math.max(recentFrom(nowMs), Number(row.first)));
   return {
     exporter: addressText(row.address),
     observationDomain: row.domain,
-    protocol: PROTOCOLS[row.code] ?? 'unknown',
+    protocol: protocolRow(row.code).name,
     lastSeen: new Date(Number(row.seen)).toISOString(),
     silent: nowMs - Number(row.seen) > SILENT_AFTER_MS,
     samplingRate: row.rate === 0 ? null : row.rate,

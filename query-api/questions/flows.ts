@@ -56,9 +56,9 @@ ORDER BY f.receivedAt DESC`;
 export type FlowRow = Readonly<Record<string, string>>;
 
 /** Columns whose values are nodes, for naming them all at once. */
-export const FLOW_NODE_COLUMNS: readonly DimensionColumn[] = COLUMNS.filter(
-  column => column.kind === 'u64' && column.stage === 'enriched' && column.dimension && column.name !== 'service',
-).map(column => ({ name: column.name, kind: 'node', codes: [], clickhouse: 'UInt64' }));
+export const FLOW_NODE_COLUMNS: readonly DimensionColumn[] = COLUMNS.filter(column => column.shows === 'node').map(
+  column => ({ name: column.name, kind: 'node', codes: [], clickhouse: 'UInt64' }),
+);
 const NODES = new Map(FLOW_NODE_COLUMNS.map(column => [column.name, column]));
 
 export function shapeFlow(row: FlowRow, name: NameValue): Record<string, string | number | null> {
@@ -68,9 +68,9 @@ export function shapeFlow(row: FlowRow, name: NameValue): Record<string, string 
 function tell(column: Column, raw: string, name: NameValue): string | number | null {
   const node = NODES.get(column.name);
   if (node) return raw === '0' ? '' : name(node, raw).name;
-  if (column.name === 'service') return serviceName(wordsOf(raw));
-  if (column.name === 'batch') return keyToHex(wordsOf(raw));
-  if (column.name === 'srcMac' || column.name === 'dstMac')
+  if (column.shows === 'service') return serviceName(wordsOf(raw));
+  if (column.shows === 'digest') return keyToHex(wordsOf(raw));
+  if (column.shows === 'mac')
     return raw === '0' ? '' : name({ name: column.name, kind: 'mac', codes: [], clickhouse: 'UInt64' }, raw).name;
   if (column.codes) return column.codes[Number(raw)] ?? raw;
   if (column.kind === 'time') return Number(raw) === 0 ? '' : new Date(Number(raw)).toISOString();

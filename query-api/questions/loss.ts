@@ -1,5 +1,5 @@
 // What NetFlow and IPFIX lost on the way to the collector, added to what arrived. Their sequence numbers tell how many
-// records (v5 to v8, IPFIX) or datagrams (v9) are missing, and the record that arrived stands for expected / received
+// records or datagrams are missing (schemas/protocols.ts), and the record that arrived stands for expected / received
 // of its kind. The factor is that of the exporter, domain and protocol in the minute the record arrived. sFlow needs
 // none: its sample pool counts lost samples too.
 //
@@ -7,7 +7,7 @@
 // variance grows by 1 / p^2. Both need the records themselves: they are read where there are at most RECORDS_MAX of
 // them; beyond that the total alone is scaled by the share that all exporters lost.
 
-import { PROTOCOL } from '../../schemas/codes.ts';
+import { protocolCodes } from '../../schemas/protocols.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { LossAdjusted } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
@@ -20,8 +20,8 @@ import type { Rows } from '../sql/tables.ts';
 /** Records of a window that are read again to scale them one by one. */
 export const RECORDS_MAX = 20_000_000;
 
-const DATAGRAMS = [PROTOCOL.netflow9];
-const RECORDS = [PROTOCOL.netflow5, PROTOCOL.netflow6, PROTOCOL.netflow7, PROTOCOL.netflow8, PROTOCOL.ipfix];
+const ADJUSTED = protocolCodes(({ lossAdjusted }) => lossAdjusted);
+const DATAGRAMS = protocolCodes(({ lossAdjusted, sequence }) => lossAdjusted && sequence === 'datagrams');
 
 /** Expected / received of each exporter and minute; 1 where nothing is missing or nothing was received. */
 export const FACTORS_SQL = `
@@ -30,7 +30,7 @@ SELECT e.exporter AS exporter, e.observationDomain AS observationDomain, e.proto
   if(received = 0, 1, (received + lost) / received) AS factor
 FROM exporters AS e
 WHERE e.minute >= toDateTime({windowFrom:UInt32} - 3600, 'UTC') AND e.minute < toDateTime({windowTo:UInt32} + 3600, 'UTC')
-  AND e.protocol IN (${[...DATAGRAMS, ...RECORDS].join(', ')})
+  AND e.protocol IN (${ADJUSTED.join(', ')})
 GROUP BY exporter, observationDomain, protocol, arrived`;
 
 export interface LossQuestion {

@@ -1,14 +1,20 @@
 // The questions as routes under /api/v1: parameters in, statement, rows, answer out.
 
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import type { TSchema } from 'typebox';
+import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { INTERFACE_COLUMNS } from '../../schemas/interface-minute.ts';
+import { protocolTitles } from '../../schemas/protocols.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { rightForColumns, rightToSee } from '../access/rights.ts';
 import { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from '../answers/answers.ts';
 import { CoverageAnswer } from '../answers/coverage-answer.ts';
 import { type Metric, UNITS } from '../answers/metric.ts';
 import type { QueryApiConfiguration } from '../configuration.ts';
 import { CONTENT_TYPES, type FlatRow, type Format, formatTable } from '../http/format-table.ts';
 import { ProblemDocument, refuse } from '../http/problem.ts';
+import type { RouteRight, Routes } from '../routes.ts';
 import { columnsOf, type DimensionColumn, pairOf } from '../sql/dimensions.ts';
 import { type Condition, compileFilter, equals, parseFilter, parseValues, type Term } from '../sql/filter.ts';
 import { askTables, type Question, type Rows } from '../sql/tables.ts';
@@ -55,7 +61,9 @@ export interface ApiDependencies {
 }
 
 /** What `hairpin start` knows of collector and enricher, which run in its process. */
-export type Installation = Pick<ExportersAnswer, 'receiving' | 'inventory' | 'applications'>;
+export type Installation = Pick<ExportersAnswer, 'inventory' | 'applications'> & {
+  readonly receiving: Pick<ExportersAnswer['receiving'], 'udpPorts' | 'udpHost'>;
+};
 
 /** Collectors and enrichers are other processes. */
 const UNKNOWN_INSTALLATION: Installation = {
@@ -64,11 +72,46 @@ const UNKNOWN_INSTALLATION: Installation = {
   applications: false,
 };
 
-export function registerApi(app: FastifyInstance, dependencies: ApiDependencies): void {
+/** Answers of records and of exporters hold every column of their tables. */
+const ROUTES = {
+  matrix: {
+    right: rightForColumns,
+    summary: 'Who sent how much to whom',
+    querystring: MatrixParameters,
+    answer: MatrixAnswer,
+  },
+  series: { right: rightForColumns, summary: 'Traffic over time', querystring: SeriesParameters, answer: SeriesAnswer },
+  top: {
+    right: rightForColumns,
+    summary: 'The largest groups of a dimension',
+    querystring: TopParameters,
+    answer: TopAnswer,
+  },
+  flows: {
+    right: rightToSee(FLOW_COLUMNS.map(({ reveals }) => reveals)),
+    summary: 'The newest records, every column in words',
+    querystring: FlowsParameters,
+    answer: FlowsAnswer,
+  },
+  exporters: {
+    right: rightToSee([...EXPORTER_COLUMNS, ...INTERFACE_COLUMNS].map(({ reveals }) => reveals)),
+    summary: 'Who reports, and how well',
+    querystring: ExportersParameters,
+    answer: ExportersAnswer,
+  },
+  coverage: {
+    right: 'read',
+    summary: 'What is seen, what is not, and why',
+    querystring: CoverageParameters,
+    answer: CoverageAnswer,
+  },
+} satisfies Readonly<Record<string, QuestionRoute<TSchema>>>;
+
+export function registerApi(app: Routes, dependencies: ApiDependencies): void {
   const { storage, config, nowMs, advisor, installation = UNKNOWN_INSTALLATION } = dependencies;
   const resolve = nodeResolver(storage, 'filter');
 
-  get(app, 'matrix', 'Who sent how much to whom', MatrixParameters, MatrixAnswer, async (params, reply) => {
+  get(app, 'matrix', ROUTES.matrix, async (params, reply) => {
     const started = performance.now();
     refuseLayer2(params.layer);
     const now = nowMs();
@@ -150,7 +193,7 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
     );
   });
 
-  get(app, 'series', 'Traffic over time', SeriesParameters, SeriesAnswer, async (params, reply) => {
+  get(app, 'series', ROUTES.series, async (params, reply) => {
     const started = performance.now();
     refuseLayer2(params.layer);
     const now = nowMs();
@@ -187,7 +230,7 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
     );
   });
 
-  get(app, 'top', 'The largest groups of a dimension', TopParameters, TopAnswer, async (params, reply) => {
+  get(app, 'top', ROUTES.top, async (params, reply) => {
     const started = performance.now();
     refuseLayer2(params.layer);
     const now = nowMs();
@@ -214,44 +257,37 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
     return send(reply, params.format, answer, { ...textColumns(question.columns), ...ESTIMATE, share: 'number' }, flat);
   });
 
-  get(
-    app,
-    'flows',
-    'The newest records, every column in words',
-    FlowsParameters,
-    FlowsAnswer,
-    async (params, reply) => {
-      const started = performance.now();
-      const asked = parseAsked(params.from, params.to, nowMs());
-      const condition = await compileFilter('filter', parseFilter('filter', params.filter), resolve);
-      const { sql, params: bound } = flowsStatement(
-        { ...asked, limit: params.limit, ...receiptBounds(config) },
-        condition,
-      );
-      const rows = await storage.select<FlowRow>(sql, bound);
-      const name = await nameValues(
-        storage,
-        rows.flatMap(row => FLOW_NODE_COLUMNS.map(column => [column, row[column.name] ?? '0'] as const)),
-      );
-      const flows = rows.map(row => shapeFlow(row, name));
-      const answer: FlowsAnswer = {
-        from: iso(asked.fromMs),
-        to: iso(asked.toMs),
-        columns: FLOW_NAMES,
-        flows,
-        elapsedMs: elapsed(started),
-      };
-      return send(
-        reply,
-        params.format,
-        answer,
-        Object.fromEntries(FLOW_NAMES.map(column => [column, 'text'])),
-        () => flows,
-      );
-    },
-  );
+  get(app, 'flows', ROUTES.flows, async (params, reply) => {
+    const started = performance.now();
+    const asked = parseAsked(params.from, params.to, nowMs());
+    const condition = await compileFilter('filter', parseFilter('filter', params.filter), resolve);
+    const { sql, params: bound } = flowsStatement(
+      { ...asked, limit: params.limit, ...receiptBounds(config) },
+      condition,
+    );
+    const rows = await storage.select<FlowRow>(sql, bound);
+    const name = await nameValues(
+      storage,
+      rows.flatMap(row => FLOW_NODE_COLUMNS.map(column => [column, row[column.name] ?? '0'] as const)),
+    );
+    const flows = rows.map(row => shapeFlow(row, name));
+    const answer: FlowsAnswer = {
+      from: iso(asked.fromMs),
+      to: iso(asked.toMs),
+      columns: FLOW_NAMES,
+      flows,
+      elapsedMs: elapsed(started),
+    };
+    return send(
+      reply,
+      params.format,
+      answer,
+      Object.fromEntries(FLOW_NAMES.map(column => [column, 'text'])),
+      () => flows,
+    );
+  });
 
-  get(app, 'exporters', 'Who reports, and how well', ExportersParameters, ExportersAnswer, async (params, reply) => {
+  get(app, 'exporters', ROUTES.exporters, async (params, reply) => {
     const started = performance.now();
     const now = nowMs();
     const asked = parseAsked(params.from, params.to, now);
@@ -271,6 +307,11 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
       live: exporters.length - silent,
       silent,
       ...installation,
+      receiving: {
+        ...installation.receiving,
+        protocols: protocolTitles(),
+        templateProtocols: protocolTitles(({ templates }) => templates),
+      },
       elapsedMs: elapsed(started),
     };
     return send(reply, params.format, answer, EXPORTER_KINDS, () =>
@@ -278,27 +319,20 @@ export function registerApi(app: FastifyInstance, dependencies: ApiDependencies)
     );
   });
 
-  get(
-    app,
-    'coverage',
-    'What is seen, what is not, and why',
-    CoverageParameters,
-    CoverageAnswer,
-    async (params, reply) => {
-      const started = performance.now();
-      const now = nowMs();
-      const asked = parseAsked(params.from, params.to, now);
-      const found = await answerCoverage({ storage, config, advisor }, asked, params, now);
-      const answer: CoverageAnswer = { ...found, elapsedMs: elapsed(started) };
-      return send(reply, params.format, answer, SPOT_KINDS, () =>
-        answer.spots.map(({ ports, remedies, sinceOrEarlier: _, ...spot }) => ({
-          ...spot,
-          ports: ports.map(port => `${port.switch} ${port.name || port.ifIndex}`).join(', '),
-          remedies: remedies.join('; '),
-        })),
-      );
-    },
-  );
+  get(app, 'coverage', ROUTES.coverage, async (params, reply) => {
+    const started = performance.now();
+    const now = nowMs();
+    const asked = parseAsked(params.from, params.to, now);
+    const found = await answerCoverage({ storage, config, advisor }, asked, params, now);
+    const answer: CoverageAnswer = { ...found, elapsedMs: elapsed(started) };
+    return send(reply, params.format, answer, SPOT_KINDS, () =>
+      answer.spots.map(({ ports, remedies, sinceOrEarlier: _, ...spot }) => ({
+        ...spot,
+        ports: ports.map(port => `${port.switch} ${port.name || port.ifIndex}`).join(', '),
+        remedies: remedies.join('; '),
+      })),
+    );
+  });
 }
 
 async function askMatrix(
@@ -339,17 +373,24 @@ const EXPORTER_KINDS: Kinds = Object.fromEntries(
     .map(name => [name, TEXTS.has(name) ? 'text' : 'number']),
 );
 
-function get<P extends TSchema, A extends TSchema>(
-  app: FastifyInstance,
+interface QuestionRoute<P extends TSchema> {
+  readonly right: RouteRight;
+  readonly summary: string;
+  readonly querystring: P;
+  readonly answer: TSchema;
+}
+
+function get<P extends TSchema>(
+  app: Routes,
   name: string,
-  summary: string,
-  querystring: P,
-  answer: A,
+  { right, summary, querystring, answer }: QuestionRoute<P>,
   handler: (params: Parameters<P>, reply: FastifyReply) => Promise<unknown>,
 ): void {
   const response = { 200: answer, 400: ProblemDocument, 409: ProblemDocument, 503: ProblemDocument };
-  app.get(`/api/v1/${name}`, { schema: { summary, tags: ['questions'], querystring, response } }, (request, reply) =>
-    handler(request.query as Parameters<P>, reply),
+  app.get(
+    `/api/v1/${name}`,
+    { config: { right }, schema: { summary, tags: ['questions'], querystring, response } },
+    (request, reply) => handler(request.query as Parameters<P>, reply),
   );
 }
 

@@ -1,6 +1,7 @@
 // Traffic over time, in one series or in one per group with the rest made explicit. Buckets before the first stored
 // record are null, later ones without traffic are zero.
 
+import { SUMS } from '../../storage/tables/spread.ts';
 import type { SeriesAnswer } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
 import { unseenInterval } from '../estimates/interval.ts';
@@ -46,8 +47,7 @@ export function seriesStatement(question: SeriesQuestion, { relation, window }: 
   const columns = question.split.map(column => column.name);
   const keys = columns.map((_, i) => `k${i}`);
   const group = (table: string) => keys.map(key => `, ${table}${key}`).join('');
-  const sums = (table: string) =>
-    ['bytes', 'packets', 'varBytes', 'samples', 'records'].map(name => `sum(${table}.${name}) AS ${name}`).join(', ');
+  const sums = (table: string) => SUMS.map(name => `sum(${table}.${name}) AS ${name}`).join(', ');
   const sql = `
 WITH stepped AS (
   SELECT intDiv(toUnixTimestamp(bucket), {step:UInt32}) * {step:UInt32} AS at${columns.map((name, i) => `, toString(r.${name}) AS k${i}`).join('')}, ${sums('r')}

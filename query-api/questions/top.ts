@@ -1,5 +1,6 @@
 // The largest groups of one dimension or a few, with everything beyond the limit as an explicit rest.
 
+import { SUMS } from '../../storage/tables/spread.ts';
 import type { TopAnswer } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
 import type { DimensionColumn } from '../sql/dimensions.ts';
@@ -26,7 +27,7 @@ export function topStatement(
   const ranked = rankedSql(metric, window, covered);
   const bucket = isRanked(metric) ? 'bucket, ' : '';
   const keys = columns.map((_, i) => `k${i}`).join(', ');
-  const sums = ['bytes', 'packets', 'varBytes', 'samples', 'records'];
+  const sums = SUMS;
   const order = orderColumn(metric);
   const sql = `
 WITH named AS (

@@ -19,11 +19,9 @@ export interface DimensionColumn {
 const CLICKHOUSE = { u8: 'UInt8', u16: 'UInt16', u32: 'UInt32', u64: 'UInt64', address: 'IPv6' } as const;
 
 function valueKind(column: Column): ValueKind {
-  if (column.name === 'service') return 'service';
+  if (column.shows && column.shows !== 'digest') return column.shows;
   if (column.codes) return 'code';
-  if (column.kind === 'address') return 'address';
-  if (column.kind === 'u64') return column.stage === 'enriched' ? 'node' : 'mac';
-  return 'number';
+  return column.kind === 'address' ? 'address' : 'number';
 }
 
 const columns = new Map<string, DimensionColumn>(
@@ -42,9 +40,10 @@ const columns = new Map<string, DimensionColumn>(
 
 /** `app` -> srcApp, dstApp. */
 const pairs = new Map<string, readonly [DimensionColumn, DimensionColumn]>();
-for (const [name, src] of columns) {
-  const dst = name.startsWith('src') ? columns.get(`dst${name.slice(3)}`) : undefined;
-  if (dst) pairs.set(name.slice(3).toLowerCase(), [src, dst]);
+for (const { name, opposite } of FLOW_COLUMNS as readonly Column[]) {
+  const src = columns.get(name);
+  const dst = name.startsWith('src') && opposite !== undefined ? columns.get(opposite) : undefined;
+  if (src && dst) pairs.set(name.slice(3).toLowerCase(), [src, dst]);
 }
 
 /** What people ask for most comes first. */

@@ -18,15 +18,14 @@ function serviceNameSql(key: string): string {
 
 function namedSql(column: Column): string {
   const value = `f.${column.name}`;
-  if (column.name === 'service') return serviceNameSql(value);
+  if (column.shows === 'service') return serviceNameSql(value);
   if (column.codes) {
     const names = column.codes.map(name => `'${name}'`).join(', ');
     return `transform(${value}, [${column.codes.map((_, code) => code).join(', ')}], [${names}], toString(${value}))`;
   }
   if (column.kind === 'address') return `replaceOne(toString(${value}), '::ffff:', '')`;
-  if (column.name === 'srcMac' || column.name === 'dstMac') return `if(${value} = 0, '', MACNumToString(${value}))`;
-  if (column.kind === 'u64' && column.stage === 'enriched' && column.dimension)
-    return `transform(${value}, names.1, names.2, hex(${value}))`;
+  if (column.shows === 'mac') return `if(${value} = 0, '', MACNumToString(${value}))`;
+  if (column.shows === 'node') return `transform(${value}, names.1, names.2, hex(${value}))`;
   if (column.kind === 'bytes16') return `lower(hex(${value}))`;
   return value;
 }

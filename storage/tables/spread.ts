@@ -10,10 +10,12 @@
 // packets of sampled records only: exact records add no error to a sum, and exporters that multiply report N times too many.
 
 import { RATE_SOURCE } from '../../schemas/codes.ts';
+import { namesWith } from '../../schemas/columns.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 
 /** Columns a roll-up keeps, and what is summed for them. */
-export const TRAFFIC_KEYS = ['srcApp', 'dstApp', 'service', 'serverSide', 'locality'] as const;
-export const PAIR_KEYS = [...TRAFFIC_KEYS, 'srcVm', 'dstVm', 'srcHost', 'dstHost', 'srcRack', 'dstRack'] as const;
+export const TRAFFIC_KEYS = namesWith(FLOW_COLUMNS, { rollUp: 'traffic' });
+export const PAIR_KEYS = [...TRAFFIC_KEYS, ...namesWith(FLOW_COLUMNS, { rollUp: 'pairs' })];
 export const SUMS = ['bytes', 'packets', 'varBytes', 'samples', 'records'] as const;
 
 export interface Volume {

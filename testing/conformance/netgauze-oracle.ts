@@ -83,7 +83,7 @@ function readMessages({ datagrams }: Capture): ReadMessage[] {
   const bench = new Bench({ rowsMax: 4096 });
   const { context } = bench.decoder;
   let message: ReadMessage | undefined;
-  context.inspect = (domain, template, start, end) => {
+  context.templated.inspect = (domain, template, start, end) => {
     // Sets that waited for their template are decoded from the start of the buffer: they belong to another message.
     if (start > 0) message?.records.push(...inspectRecords(context.view, domain, template, start, end, names));
   };

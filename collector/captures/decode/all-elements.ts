@@ -40,7 +40,7 @@ export class ElementPrinter {
     this.#names = names;
     this.#text = ENTRY_TEXTS[format];
     this.#charsMax = charsMax;
-    decoder.context.inspect = (domain, template, start, end) => this.#tellSet(domain, template, start, end);
+    decoder.context.templated.inspect = (domain, template, start, end) => this.#tellSet(domain, template, start, end);
   }
 
   /** Decodes a datagram; returns the number of flow records, and the text. */

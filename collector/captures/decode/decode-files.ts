@@ -84,7 +84,7 @@ export async function decodeFiles(
     },
   };
   const decoder = new Decoder(output, LIMITS);
-  decoder.context.elementRules = rulesWith(elements.mapped);
+  decoder.context.templated.elementRules = rulesWith(elements.mapped);
   const printer = allElements
     ? new ElementPrinter(decoder, elements.registry, format === 'table' ? 'table' : 'jsonl')
     : undefined;

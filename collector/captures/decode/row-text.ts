@@ -43,7 +43,7 @@ function text(batch: Rows, column: Column, row: number): string {
 }
 
 function isMac(column: Column): boolean {
-  return column.name.endsWith('Mac');
+  return column.shows === 'mac';
 }
 
 function mac(array: ArrayLike<number>, row: number): string {

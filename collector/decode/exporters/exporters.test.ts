@@ -281,7 +281,7 @@ describe('exporters', () => {
     }
     expect(bench.decode(sflowOf(7), '192.0.2.3', 3)).toMatchObject([{ exporter: '192.0.2.7', samplingRate: 512 }]);
     expect(bench.decode(sflowOf(8), '192.0.2.3', 3)).toMatchObject([{ exporter: '192.0.2.8', samplingRate: 512 }]);
-    expect(bench.decoder.context.sampleSources.count).toBe(1);
+    expect(bench.decoder.context.sflow.sampleSources.count).toBe(1);
     expect(bench.faults('netflow5')).toEqual({ 'exporter-limit': 2 });
     expect(bench.faults('sflow5')).toEqual({ 'exporter-limit': 1 });
     expect(bench.domains().map(({ protocol, lost }) => [protocol, lost])).toEqual([

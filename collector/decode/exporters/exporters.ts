@@ -3,7 +3,7 @@
 // that deliver decodable data never give way to new ones (roster.ts). A newcomer that is refused is still decoded where
 // its protocol needs no state: its session and domain are not kept. What was let go and had not been reported still is.
 
-import { PROTOCOL } from '../../../schemas/codes.ts';
+import { protocolRow } from '../../../schemas/protocols.ts';
 import { Domain, type TemplateCount } from './domain.ts';
 import { restoreState, stateOf } from './domain-state.ts';
 import type { Holder, PendingSets } from './pending.ts';
@@ -311,7 +311,7 @@ export class ExporterTable {
   /** Where the journal keeps a domain; what has no templates or belongs to a connection is not kept. */
   #journalKey(session: Session, protocol: number, domain: number): DomainKey | undefined {
     if (!this.#knowledge || session.isConnection) return undefined;
-    if (protocol !== PROTOCOL.netflow9 && protocol !== PROTOCOL.ipfix) return undefined;
+    if (!protocolRow(protocol).templates) return undefined;
     return { address: session.addressText, port: session.port, protocol, domain };
   }
 

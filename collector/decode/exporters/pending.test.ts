@@ -122,7 +122,7 @@ describe('at their bounds', () => {
     const bench = new Bench();
     bench.decode(ipfix([waits(7)]), '192.0.2.9');
     for (let i = 0; i < 200; i++) bench.decode(ipfix([set(300 + i, zeros(60_000))], { domain: i % 3 }), '192.0.2.1');
-    const { pending } = bench.decoder.context;
+    const { pending } = bench.decoder.context.templated;
     expect(pending.bytes).toBeGreaterThan(PENDING_EXPORTER_BYTES_MAX - 70_000);
     expect(pending.bytes).toBeLessThanOrEqual(PENDING_EXPORTER_BYTES_MAX + 300);
     expect(bench.faults('ipfix')['pending-limit']).toBe(201 - pending.sets);
@@ -133,7 +133,7 @@ describe('at their bounds', () => {
     const bench = new Bench();
     bench.decode(ipfix([announce, waits(1)]), '192.0.2.9');
     for (let i = 0; i < 200; i++) bench.decode(ipfix([set(256, zeros(60_000))]), `192.0.2.${10 + (i % 20)}`);
-    const { pending } = bench.decoder.context;
+    const { pending } = bench.decoder.context.templated;
     expect(pending.bytes).toBeLessThanOrEqual(PENDING_UNPROVEN_BYTES_MAX);
     expect(pending.bytes).toBeGreaterThan(PENDING_UNPROVEN_BYTES_MAX - 70_000);
     const before = bench.faults('ipfix')['pending-limit'];
@@ -157,7 +157,7 @@ describe('at their bounds', () => {
     bench.decode(ipfix([waits(1), waits(2)]), '192.0.2.1');
     bench.decode(ipfix([announce]), '192.0.2.2');
     expect(bench.faults('ipfix')).toEqual({ 'unknown-template': 2, 'pending-limit': 2 });
-    expect(bench.decoder.context.pending).toMatchObject({ bytes: 0, sets: 0 });
+    expect(bench.decoder.context.templated.pending).toMatchObject({ bytes: 0, sets: 0 });
   });
 });
 

@@ -3,7 +3,6 @@
 // of an exporter, sets of a domain, age. At its own bound the oldest set of the same domain gives way, so nobody's flood
 // costs another exporter its data; exporters that have not proven themselves (roster.ts) share half the bytes.
 
-import type { DatagramContext } from '../context.ts';
 import { FAULT, faultSlot } from '../faults.ts';
 import type { Template } from '../templated/template.ts';
 import type { Domain } from './domain.ts';
@@ -25,6 +24,14 @@ export interface Holder {
   readonly provenMs: number;
   /** The domain is let go. */
   forget(domain: Domain): void;
+}
+
+/** The datagram that holds the set, and the times in its header. */
+export interface DatagramAtHand {
+  readonly bytes: Uint8Array;
+  readonly receivedAtMs: number;
+  readonly exportMs: number;
+  readonly uptimeMs: number;
 }
 
 export interface PendingSet {
@@ -54,7 +61,7 @@ export class PendingSets {
   }
 
   /** Keeps the set between `start` and `end` of the datagram at hand, which has no template. */
-  add(context: DatagramContext, domain: Domain, templateId: number, start: number, end: number): void {
+  add(datagram: DatagramAtHand, domain: Domain, templateId: number, start: number, end: number): void {
     const cost = end - start + OVERHEAD_BYTES;
     while (!this.#mayTake(domain, cost)) {
       if (!this.#giveUpOldest(domain)) {
@@ -62,8 +69,8 @@ export class PendingSets {
         return;
       }
     }
-    const { receivedAtMs, exportMs, uptimeMs } = context;
-    const set = { bytes: context.bytes.slice(start, end), receivedAtMs, exportMs, uptimeMs };
+    const { receivedAtMs, exportMs, uptimeMs } = datagram;
+    const set = { bytes: datagram.bytes.slice(start, end), receivedAtMs, exportMs, uptimeMs };
     const sets = domain.pending.get(templateId);
     if (sets) sets.push(set);
     else domain.pending.set(templateId, [set]);

@@ -171,7 +171,7 @@ function tellCounters(context: DatagramContext, domain: Domain, source: number, 
     outOctets: view.getBigUint64(at + 56),
     counters: [32, 36, 40, 44, 48, 64, 68, 72, 76, 80].map(word),
   };
-  context.interfaces.tell(
+  context.sflow.interfaces.tell(
     counters,
     context.exporter,
     domain.id,

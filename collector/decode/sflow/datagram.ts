@@ -60,10 +60,10 @@ export function decodeSflow(context: DatagramContext, exporters: ExporterTable, 
   context.uptimeMs = view.getUint32(offset + 4);
   const { lost } = domain;
   domain.checkSequence(view.getUint32(offset), 1, context.uptimeMs);
-  domain.sflow ??= new SflowAgent(context.sampleSources);
+  domain.sflow ??= new SflowAgent(context.sflow.sampleSources);
   if (domain.lost > lost) domain.sflow.gaps++;
   const samples = view.getUint32(offset + 8);
-  context.firstRow = context.output.batch.rows;
+  context.sflow.firstRow = context.output.batch.rows;
   if (is5) decodeSamples(context, domain, domain.sflow, samples, offset + 12);
   else decodeSamples4(context, domain, domain.sflow, samples, offset + 12);
   domain.sflow.endRun(context);

@@ -152,13 +152,13 @@ export function finishSample(
   if (batch.rows < batch.rowsMax) return;
   stampSamples(context, domain);
   context.output.flush();
-  context.firstRow = 0;
+  context.sflow.firstRow = 0;
 }
 
 /** Fills what all samples of the datagram share; before its rows leave, so at its end and when the batch is full. */
 export function stampSamples(context: DatagramContext, domain: Domain): void {
   const { columns, rows } = context.output.batch;
-  const { firstRow } = context;
+  const { firstRow } = context.sflow;
   const count = rows - firstRow;
   if (count === 0) return;
   context.stamp(domain, firstRow, count, TIME_SOURCE.received);

@@ -3,11 +3,10 @@
 // becomes a row of its own, with the ends swapped. Planned when the template arrives: the template is read once more
 // with its elements renamed as the other direction sees them.
 
-import type { FlowColumnName } from '../../../schemas/flow.ts';
-import { type ElementRule, elementKey, elementOf, OPPOSITE_ENDS, REVERSE_PEN } from './elements.ts';
+import { namesWith } from '../../../schemas/columns.ts';
+import { FLOW_COLUMNS, type FlowColumnName } from '../../../schemas/flow.ts';
+import { type ElementRule, elementKey, elementOf, OPPOSITE_ELEMENTS, REVERSE_PEN } from './elements.ts';
 import type { TemplateField } from './field.ts';
-
-const swapped = new Map(OPPOSITE_ENDS.flatMap(([a, b]) => [[a, b] as const, [b, a] as const]));
 
 /** The counters of the initiator and, as the other direction names them, of the responder. */
 const INITIATOR = new Map([
@@ -16,17 +15,7 @@ const INITIATOR = new Map([
 ]);
 
 /** What describes the packets of one direction only and is unknown of the other unless it has its own element. */
-const ONE_WAY_COLUMNS: ReadonlySet<FlowColumnName> = new Set([
-  'bytes',
-  'packets',
-  'l2Bytes',
-  'bytesSumOfSquares',
-  'packetBytesMax',
-  'direction',
-  'forwardingStatus',
-  'tcpFlags',
-  'tos',
-]);
+const ONE_WAY_COLUMNS: ReadonlySet<FlowColumnName> = new Set(namesWith(FLOW_COLUMNS, { oneWay: true }));
 const ICMP = [32, 139, 176, 177, 178, 179];
 const COUNTERS: ReadonlySet<FlowColumnName> = new Set(['bytes', 'packets']);
 
@@ -53,7 +42,7 @@ export function reverseView(fields: readonly TemplateField[], rules: readonly El
     const initiator = firewall ? INITIATOR.get(key) : undefined;
     if (initiator !== undefined) return { pen, id: initiator, length };
     if (oneWay.has(key) || (pen === 0 && own.has(id))) return { ...NOTHING, length };
-    return { ...elementOf(swapped.get(key) ?? key), length };
+    return { ...elementOf(OPPOSITE_ELEMENTS.get(key) ?? key), length };
   });
 
   const counting = elementsOf(rules, COUNTERS);

@@ -2,7 +2,8 @@
 // it carries an element with a usable length; rules with a layer add to what an earlier one gave. Names and types of
 // the elements are in ../elements; the test compares the two.
 
-import type { FlowColumnName } from '../../../schemas/flow.ts';
+import type { NamesWith } from '../../../schemas/columns.ts';
+import { FLOW_COLUMNS, type FlowColumnName } from '../../../schemas/flow.ts';
 import * as k from '../kernels.ts';
 import * as t from '../time-kernels.ts';
 
@@ -26,6 +27,8 @@ export interface ElementRule {
   readonly column: FlowColumnName;
   /** elementKey() of each, best first. */
   readonly elements: readonly number[];
+  /** The elements in the other direction of a conversation, each beside its own; none where it is the same there. */
+  readonly opposites?: readonly number[];
   /** The kernel for a field of `size` bytes; undefined when that size cannot be this element. */
   readonly kernel: (size: number) => k.Kernel | undefined;
   /** Another element of the same record that the kernel reads too, and the length it must have. */
@@ -68,6 +71,22 @@ const SYSTEM_INIT_FIELD = { element: SYSTEM_INIT, size: 8 };
 const TENANT_PROTOCOL = vmware(880);
 const tenant = { element: TENANT_PROTOCOL, size: 1 };
 
+/** Rules for both ends: the source of one direction of a conversation is the destination of the other (RFC 5103 6). */
+function bothEnds(
+  source: NamesWith<typeof FLOW_COLUMNS, { opposite: string }>,
+  pairs: readonly (readonly [number, number])[],
+  kernel: ElementRule['kernel'],
+  more: Pick<ElementRule, 'second' | 'layer'> = {},
+): ElementRule[] {
+  const destination = FLOW_COLUMNS.find(column => 'opposite' in column && column.opposite === source)!.name;
+  const elements = pairs.map(([element]) => element);
+  const opposites = pairs.map(([, element]) => element);
+  return [
+    { column: source, elements, opposites, kernel, ...more },
+    { column: destination, elements: opposites, opposites: elements, kernel, ...more },
+  ];
+}
+
 export const ELEMENT_RULES: readonly ElementRule[] = [
   // 23 and 24 count what leaves: the same packets, seen where 1 and 2 are absent or 0. A total (85) must not stand in
   // for a delta of 0: it would count again what was counted before.
@@ -80,14 +99,10 @@ export const ELEMENT_RULES: readonly ElementRule[] = [
   { column: 'l2Bytes', elements: [352, 353], kernel: counter },
   { column: 'bytesSumOfSquares', elements: [198], kernel: counter },
   { column: 'packetBytesMax', elements: [26], kernel: u32 },
-  { column: 'srcAddr', elements: [27], kernel: only(16, k.copy16) },
-  { column: 'dstAddr', elements: [28], kernel: only(16, k.copy16) },
-  { column: 'srcAddr', elements: [8], kernel: only(4, k.copyAddress4), layer: 'set' },
-  { column: 'dstAddr', elements: [12], kernel: only(4, k.copyAddress4), layer: 'set' },
-  { column: 'inIf', elements: [10], kernel: u32 },
-  { column: 'inIf', elements: [252], kernel: u32, layer: 'unset' },
-  { column: 'outIf', elements: [14], kernel: u32 },
-  { column: 'outIf', elements: [253], kernel: u32, layer: 'unset' },
+  ...bothEnds('srcAddr', [[27, 28]], only(16, k.copy16)),
+  ...bothEnds('srcAddr', [[8, 12]], only(4, k.copyAddress4), { layer: 'set' }),
+  ...bothEnds('inIf', [[10, 14]], u32),
+  ...bothEnds('inIf', [[252, 253]], u32, { layer: 'unset' }),
   { column: 'direction', elements: [61], kernel: direction },
   { column: 'forwardingStatus', elements: [89], kernel: u8 },
   { column: 'samplingRate', elements: [34], kernel: u32 },
@@ -98,15 +113,12 @@ export const ELEMENT_RULES: readonly ElementRule[] = [
     second: { element: 306, size: 4 },
   },
   { column: 'samplingRate', elements: [50], kernel: u32 },
-  { column: 'vrf', elements: [234, 235], kernel: u32 },
+  { column: 'vrf', elements: [234, 235], opposites: [235, 234], kernel: u32 },
   { column: 'etherType', elements: [256], kernel: u16 },
   { column: 'proto', elements: [PROTOCOL_IDENTIFIER], kernel: u8 },
-  { column: 'srcPort', elements: [7], kernel: u16 },
-  { column: 'srcPort', elements: [180], kernel: u16, layer: 'unset' },
-  { column: 'srcPort', elements: [182], kernel: u16, layer: 'unset' },
-  { column: 'dstPort', elements: [11], kernel: u16 },
-  { column: 'dstPort', elements: [181], kernel: u16, layer: 'unset' },
-  { column: 'dstPort', elements: [183], kernel: u16, layer: 'unset' },
+  ...bothEnds('srcPort', [[7, 11]], u16),
+  ...bothEnds('srcPort', [[180, 181]], u16, { layer: 'unset' }),
+  ...bothEnds('srcPort', [[182, 183]], u16, { layer: 'unset' }),
   // ICMP type and code; zero in the records that are no ICMP.
   { column: 'dstPort', elements: [32], kernel: only(2, k.copyU16), layer: 'set' },
   { column: 'dstPort', elements: [139], kernel: only(2, k.copyU16), layer: 'set' },
@@ -115,26 +127,26 @@ export const ELEMENT_RULES: readonly ElementRule[] = [
   { column: 'tcpFlags', elements: [6], kernel: u8 },
   { column: 'tos', elements: [5], kernel: u8 },
   { column: 'tos', elements: [195], kernel: only(1, k.copyDscp) },
-  { column: 'srcMac', elements: [56, 81], kernel: mac },
-  { column: 'dstMac', elements: [80, 57], kernel: mac },
+  ...bothEnds(
+    'srcMac',
+    [
+      [56, 80],
+      [81, 57],
+    ],
+    mac,
+  ),
   { column: 'vni', elements: [351], kernel: segment },
   { column: 'vni', elements: [vmware(892)], kernel: segment, layer: 'unset' },
   { column: 'stationId', elements: [349, 347, vmware(951), vmware(960)], kernel: only(16, k.copy16) },
   // Application visibility: the client opened the connection, as the initiator of 231 did.
-  { column: 'srcAddr', elements: [cisco(12238)], kernel: only(16, k.copy16) },
-  { column: 'dstAddr', elements: [cisco(12239)], kernel: only(16, k.copy16) },
-  { column: 'srcAddr', elements: [cisco(12236)], kernel: only(4, k.copyAddress4) },
-  { column: 'dstAddr', elements: [cisco(12237)], kernel: only(4, k.copyAddress4) },
-  { column: 'srcPort', elements: [cisco(12240)], kernel: u16 },
-  { column: 'dstPort', elements: [cisco(12241)], kernel: u16 },
+  ...bothEnds('srcAddr', [[cisco(12238), cisco(12239)]], only(16, k.copy16)),
+  ...bothEnds('srcAddr', [[cisco(12236), cisco(12237)]], only(4, k.copyAddress4)),
+  ...bothEnds('srcPort', [[cisco(12240), cisco(12241)]], u16),
   // The tenant's packet inside a VXLAN segment of a vSphere switch.
   { column: 'proto', elements: [TENANT_PROTOCOL], kernel: only(1, k.copyU8), layer: 'set' },
-  { column: 'srcAddr', elements: [vmware(881)], kernel: only(4, k.copyAddress4), layer: 'set' },
-  { column: 'dstAddr', elements: [vmware(882)], kernel: only(4, k.copyAddress4), layer: 'set' },
-  { column: 'srcAddr', elements: [vmware(883)], kernel: only(16, k.copy16), layer: 'set' },
-  { column: 'dstAddr', elements: [vmware(884)], kernel: only(16, k.copy16), layer: 'set' },
-  { column: 'srcPort', elements: [vmware(886)], kernel: u16, layer: 'inner', second: tenant },
-  { column: 'dstPort', elements: [vmware(887)], kernel: u16, layer: 'inner', second: tenant },
+  ...bothEnds('srcAddr', [[vmware(881), vmware(882)]], only(4, k.copyAddress4), { layer: 'set' }),
+  ...bothEnds('srcAddr', [[vmware(883), vmware(884)]], only(16, k.copy16), { layer: 'set' }),
+  ...bothEnds('srcPort', [[vmware(886), vmware(887)]], u16, { layer: 'inner', second: tenant }),
   { column: 'flowStart', elements: [152], kernel: milliseconds },
   { column: 'flowStart', elements: [150], kernel: seconds },
   { column: 'flowStart', elements: [154, 156], kernel: ntp },
@@ -161,25 +173,12 @@ export const ELEMENT_RULES: readonly ElementRule[] = [
   { column: 'flowEnd', elements: [258], kernel: milliseconds },
 ];
 
-/** What is the source of one direction of a conversation is the destination of the other (RFC 5103 6). */
-export const OPPOSITE_ENDS: readonly (readonly [number, number])[] = [
-  [7, 11],
-  [8, 12],
-  [27, 28],
-  [10, 14],
-  [252, 253],
-  [56, 80],
-  [81, 57],
-  [180, 181],
-  [182, 183],
-  [234, 235],
-  [cisco(12236), cisco(12237)],
-  [cisco(12238), cisco(12239)],
-  [cisco(12240), cisco(12241)],
-  [vmware(881), vmware(882)],
-  [vmware(883), vmware(884)],
-  [vmware(886), vmware(887)],
-];
+/** Each element that names an end, and the one that names the other end of the same conversation. */
+export const OPPOSITE_ELEMENTS: ReadonlyMap<number, number> = new Map(
+  ELEMENT_RULES.flatMap(
+    ({ elements, opposites }) => opposites?.map((other, i) => [elements[i]!, other] as const) ?? [],
+  ),
+);
 
 /**
  * VLAN tags, for templates that carry any of these; RFC 7133: 243 is the outer tag where 245 stands beside it. Those

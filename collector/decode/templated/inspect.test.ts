@@ -29,7 +29,7 @@ function inspecting(): { readonly bench: Bench; readonly records: InspectedField
   const bench = new Bench();
   const records: InspectedField[][] = [];
   const { context } = bench.decoder;
-  context.inspect = (domain, plan, start, end) =>
+  context.templated.inspect = (domain, plan, start, end) =>
     records.push(...inspectRecords(context.view, domain, plan, start, end, names));
   return { bench, records };
 }
@@ -134,7 +134,7 @@ describe('records', () => {
 
   test("are nobody's business in production: nothing is called", () => {
     const { bench, records } = inspecting();
-    bench.decoder.context.inspect = undefined;
+    bench.decoder.context.templated.inspect = undefined;
     expect(bench.decode(ipfix([set(2, template(300, [[1, 1]])), set(300, [5])])).length).toBe(1);
     expect(records).toEqual([]);
   });

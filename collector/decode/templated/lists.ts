@@ -149,7 +149,7 @@ function readBasicList(
   const fields = [{ pen, id, length }];
   let offset = start + (enterprise ? 8 : 4);
   for (let first = true; offset < end; first = false) {
-    if (!context.mayTake(first ? context.elementRules.length : 1, domain)) return false;
+    if (!context.mayTake(first ? context.templated.elementRules.length : 1, domain)) return false;
     const next = locateFields(view, { fields }, offset, end, offsets, lengths);
     if (next < 0) return false;
     if (nested && !readList(context, domain, id, offsets[0]!, next, row, depth + 1)) return false;
@@ -162,7 +162,7 @@ function readBasicList(
 }
 
 function fillFromValue(context: DatagramContext, element: number, offset: number, size: number, row: number): void {
-  for (const rule of context.elementRules) {
+  for (const rule of context.templated.elementRules) {
     if (rule.second || filled.has(rule.column) || !rule.elements.includes(element)) continue;
     const kernel = rule.kernel(size);
     if (!kernel) continue;

@@ -36,11 +36,11 @@ export function decodeNetflow9(
   // The sequence number counts datagrams.
   domain.checkSequence(view.getUint32(12), 1, context.uptimeMs);
   const { unknownTemplateSets, malformedSets } = domain;
-  context.sets = 0;
-  context.templates = 0;
+  context.templated.sets = 0;
+  context.templated.templates = 0;
   const records = decodeSets(context, domain, HEADER_BYTES, length);
   const count = view.getUint16(2);
-  if (count !== context.sets && count !== records + context.templates) {
+  if (count !== context.templated.sets && count !== records + context.templated.templates) {
     // Records of an unknown template or a broken set cannot be counted.
     const isCounted = domain.unknownTemplateSets === unknownTemplateSets && domain.malformedSets === malformedSets;
     if (isCounted) context.fault(FAULT['count-mismatch']);

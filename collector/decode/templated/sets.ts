@@ -37,7 +37,7 @@ export function decodeSets(context: DatagramContext, domain: Domain, start: numb
       return records;
     }
     if (!context.mayTake(1, domain)) return records;
-    context.sets++;
+    context.templated.sets++;
     records += decodeSet(context, domain, id, offset + SET_HEADER_BYTES, offset + length);
     offset += length;
   }
@@ -50,7 +50,7 @@ function decodeSet(context: DatagramContext, domain: Domain, id: number, start: 
     if (template) return decodeRecords(context, domain, template, start, end);
     context.fault(FAULT['unknown-template']);
     domain.unknownTemplateSets++;
-    if (start < end && domain.listed) context.pending.add(context, domain, id, start, end);
+    if (start < end && domain.listed) context.templated.pending.add(context, domain, id, start, end);
     return 0;
   }
   if (isTemplateSet(context.protocol, id)) readTemplateSet(context, domain, id, start, end);
@@ -71,13 +71,13 @@ export function decodeRecords(
     context.fault(FAULT['record-malformed'], domain);
     return 0;
   }
-  context.inspect?.(domain, template, start, end);
+  context.templated.inspect?.(domain, template, start, end);
   if (template.scopeCount < 0) return decodeDataSet(context, domain, template, start, end);
   const { stateRevision } = domain;
   const records = readOptionsSet(context, domain, template, start, end);
   const { key } = domain;
   if (key && domain.stateRevision !== stateRevision)
-    tell(context.knowledge, { type: 'state', key, atMs: context.receivedAtMs, state: stateOf(domain) });
+    tell(context.templated.knowledge, { type: 'state', key, atMs: context.receivedAtMs, state: stateOf(domain) });
   return records;
 }
 

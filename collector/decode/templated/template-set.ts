@@ -33,7 +33,7 @@ export function readTemplateSet(
   while (end - offset >= 4) {
     const id = context.view.getUint16(offset);
     if (id === 0) return;
-    context.templates++;
+    context.templated.templates++;
     const next = readTemplate(context, domain, setId, offset, end);
     if (next < 0) {
       forget(context, domain, id);
@@ -97,7 +97,15 @@ function readTemplate(context: DatagramContext, domain: Domain, setId: number, s
   }
   domain.templatesLearned++;
   const { key } = domain;
-  if (key) tell(context.knowledge, { type: 'template', key, atMs: context.receivedAtMs, setId, templateId: id, raw });
+  if (key)
+    tell(context.templated.knowledge, {
+      type: 'template',
+      key,
+      atMs: context.receivedAtMs,
+      setId,
+      templateId: id,
+      raw,
+    });
   return layout.end;
 }
 
@@ -135,7 +143,7 @@ function compile(
   ipfix: boolean,
 ): Template | undefined {
   const fields = readFields(view, layout.fieldsStart, layout.fieldCount, ipfix);
-  return compileTemplate(id, fields, layout.scopeCount, raw, ipfix, context.elementRules);
+  return compileTemplate(id, fields, layout.scopeCount, raw, ipfix, context.templated.elementRules);
 }
 
 function readFields(view: DataView, start: number, count: number, ipfix: boolean): TemplateField[] {
@@ -159,7 +167,7 @@ function readFields(view: DataView, start: number, count: number, ipfix: boolean
 function learn(context: DatagramContext, domain: Domain, template: Template): boolean {
   if (!domain.learn(template, context.limits.templatesMax, context.exportMs)) return false;
   template.usedMs = context.receivedAtMs;
-  context.pending.release(domain, template);
+  context.templated.pending.release(domain, template);
   return true;
 }
 
@@ -175,7 +183,11 @@ function wakeSame(
   return dormant && sameBytes(dormant.raw, context.bytes, start, end) ? wakeTemplate(context, domain, id) : undefined;
 }
 
-function dormantOf({ knowledge }: DatagramContext, { key }: Domain, id: number): DormantTemplate | undefined {
+function dormantOf(
+  { templated: { knowledge } }: DatagramContext,
+  { key }: Domain,
+  id: number,
+): DormantTemplate | undefined {
   return knowledge && key && knowledge.store.get(key)?.templates.get(id);
 }
 
@@ -188,14 +200,14 @@ function withdraw(context: DatagramContext, domain: Domain, id: number, setId: n
   for (const template of domain.templates.values()) {
     if (template.scopeCount >= 0 === (setId === IPFIX_OPTIONS)) forget(context, domain, template.id);
   }
-  const dormant = domain.key && context.knowledge?.store.get(domain.key)?.templates;
+  const dormant = domain.key && context.templated.knowledge?.store.get(domain.key)?.templates;
   for (const [templateId, template] of dormant ?? []) if (template.setId === setId) forget(context, domain, templateId);
 }
 
 function forget(context: DatagramContext, domain: Domain, templateId: number): void {
   domain.forget(templateId);
   const { key } = domain;
-  if (key) tell(context.knowledge, { type: 'withdrawn', key, atMs: context.receivedAtMs, templateId });
+  if (key) tell(context.templated.knowledge, { type: 'withdrawn', key, atMs: context.receivedAtMs, templateId });
 }
 
 function sameBytes(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {

@@ -1,0 +1,38 @@
+// How routes are registered: with the right that a request needs, which nothing grants by default. Parts of the API are
+// handed `Routes` instead of the server, so that a route without a statement does not compile; one that comes about
+// otherwise needs the role admin (protection.ts).
+
+import type {
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+  RouteGenericInterface,
+  RouteHandlerMethod,
+  RouteShorthandOptions,
+} from 'fastify';
+import type { Right } from './access/rights.ts';
+
+/** What a request needs; of some routes this depends on the columns that it names. */
+export type RouteRight = Right | ((query: Readonly<Record<string, unknown>>) => Right);
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    right?: RouteRight;
+  }
+}
+
+type Register = <R extends RouteGenericInterface = RouteGenericInterface>(
+  url: string,
+  options: RouteShorthandOptions<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, R> & {
+    config: { right: RouteRight };
+  },
+  handler: RouteHandlerMethod<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, R>,
+) => unknown;
+
+/** The part of the server that registers routes. */
+export interface Routes {
+  readonly get: Register;
+  readonly put: Register;
+  readonly post: Register;
+  readonly delete: Register;
+}
