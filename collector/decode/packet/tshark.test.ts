@@ -149,19 +149,19 @@ function columnsOf(d: Dissection): Record<string, unknown> {
   if (network <= frame) return columns;
   const version = layers[network];
   const transport = layers.slice(network + 1).find(layer => TRANSPORTS[layer] !== undefined);
-  columns.etherType = version === 'ip' ? 0x0800 : 0x86dd;
-  columns.srcAddr = last(version === 'ip' ? d['ip.src'] : d['ipv6.src']);
-  columns.dstAddr = last(version === 'ip' ? d['ip.dst'] : d['ipv6.dst']);
-  columns.tos = Number(last(version === 'ip' ? d['ip.dsfield'] : d['ipv6.tclass']));
-  columns.bytes = version === 'ip' ? Number(last(d['ip.len'])) : Number(last(d['ipv6.plen'])) + 40;
+  columns['etherType'] = version === 'ip' ? 0x0800 : 0x86dd;
+  columns['srcAddr'] = last(version === 'ip' ? d['ip.src'] : d['ipv6.src']);
+  columns['dstAddr'] = last(version === 'ip' ? d['ip.dst'] : d['ipv6.dst']);
+  columns['tos'] = Number(last(version === 'ip' ? d['ip.dsfield'] : d['ipv6.tclass']));
+  columns['bytes'] = version === 'ip' ? Number(last(d['ip.len'])) : Number(last(d['ipv6.plen'])) + 40;
   if (transport === undefined) return columns;
-  columns.proto = TRANSPORTS[transport];
-  if (transport === 'icmp') columns.dstPort = Number(last(d['icmp.type'])) * 256 + Number(last(d['icmp.code']));
+  columns['proto'] = TRANSPORTS[transport];
+  if (transport === 'icmp') columns['dstPort'] = Number(last(d['icmp.type'])) * 256 + Number(last(d['icmp.code']));
   else {
-    columns.srcPort = Number(last(transport === 'tcp' ? d['tcp.srcport'] : d['udp.srcport']));
-    columns.dstPort = Number(last(transport === 'tcp' ? d['tcp.dstport'] : d['udp.dstport']));
+    columns['srcPort'] = Number(last(transport === 'tcp' ? d['tcp.srcport'] : d['udp.srcport']));
+    columns['dstPort'] = Number(last(transport === 'tcp' ? d['tcp.dstport'] : d['udp.dstport']));
   }
-  if (transport === 'tcp') columns.tcpFlags = Number(last(d['tcp.flags'])) & 0xff;
+  if (transport === 'tcp') columns['tcpFlags'] = Number(last(d['tcp.flags'])) & 0xff;
   return columns;
 }
 
