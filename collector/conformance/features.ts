@@ -332,7 +332,7 @@ const STATE: readonly Feature[] = [
         'opened again knows what was told, and serves a decoder with it',
         'cut off at any byte knows every whole change before, and goes on',
       ),
-      ...testsOf('commands/templates.integration.test.ts', 'kill -9 and a start lose no template and no rate'),
+      ...testsOf('commands/templates.slow.test.ts', 'kill -9 and a start lose no template and no rate'),
     ],
   },
   {

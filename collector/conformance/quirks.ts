@@ -30,7 +30,7 @@ export const QUIRKS: readonly Quirk[] = [
     quirk: 'templates every 30 minutes: data wait, templates are kept over a restart',
     tests: [
       ...decode('exporters/pending', 'become the rows they would have been, with the times of their own datagrams'),
-      ...testsOf('commands/templates.integration.test.ts', 'kill -9 and a start lose no template and no rate'),
+      ...testsOf('commands/templates.slow.test.ts', 'kill -9 and a start lose no template and no rate'),
     ],
   },
   {
@@ -298,7 +298,7 @@ export const QUIRKS: readonly Quirk[] = [
         'exporters/sequence',
         'in every capture of the corpus what is lost is what is missing, and nobody started again',
       ),
-      ...testsOf('commands/softflowd.integration.test.ts', 'softflowd exports to a Hairpin without documents'),
+      ...testsOf('commands/softflowd.slow.test.ts', 'softflowd exports to a Hairpin without documents'),
     ],
   },
   {
