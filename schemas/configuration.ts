@@ -428,6 +428,9 @@ const checker = documentChecker(Configuration, configuration => {
   });
   return faults;
 });
+/** Variables that tests read, not services. */
+const OF_TESTS = /^HAIRPIN_(?:TEST_|CORPUS$)/;
+
 export const CONFIGURATION_KEYS = Object.keys(key) as (keyof Configuration)[];
 
 export function flagOf(name: string): string {
@@ -493,7 +496,7 @@ export function loadConfiguration({ flags = {}, environment = {}, file }: Source
   const faults: Fault[] = [];
   const variables = new Map(CONFIGURATION_KEYS.map(name => [variableOf(name), name]));
   for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith('HAIRPIN_') || text === undefined || variable.startsWith('HAIRPIN_TEST_')) continue;
+    if (!variable.startsWith('HAIRPIN_') || text === undefined || OF_TESTS.test(variable)) continue;
     const name = variables.get(variable);
     if (!name) faults.push({ path: variable, message: 'is no known variable; --help lists them' });
     else {

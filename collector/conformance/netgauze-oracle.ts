@@ -2,9 +2,10 @@
 // included. Compared are all elements, by name and value, and the columns of the flow records that follow from them.
 
 import { readFileSync } from 'node:fs';
+import { pathOf } from '../../testing/corpus/folder.ts';
 import { type Capture, readCapture } from '../capture.ts';
 import { type InspectedField, inspectRecords } from '../decode/templated/inspect.ts';
-import { Bench, CORPUS, type Row } from '../decode/testdata.ts';
+import { Bench, type Row } from '../decode/testdata.ts';
 import { builtInElements } from '../element-registry.ts';
 import { Agreement } from './agreement.ts';
 
@@ -40,11 +41,8 @@ export function captureOf(golden: string): string {
 export function compareNetGauze(golden: string): Agreement {
   const file = captureOf(golden);
   const agreement = new Agreement('NetGauze', [file], golden);
-  const ours = Map.groupBy(readMessages(readCapture(CORPUS + file)), message => message.key);
-  const told = readFileSync(CORPUS + golden, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map(parseMessage);
+  const ours = Map.groupBy(readMessages(readCapture(pathOf(file))), message => message.key);
+  const told = readFileSync(pathOf(golden), 'utf8').trimEnd().split('\n').map(parseMessage);
   /** 160 systemInitTimeMilliseconds of a domain, from its options. */
   const systemInit = new Map<number, number>();
   let record = 0;

@@ -3,8 +3,9 @@
 
 import { readFileSync } from 'node:fs';
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
+import { pathOf } from '../../testing/corpus/folder.ts';
 import { type CapturedDatagram, readCapture } from '../capture.ts';
-import { Bench, CORPUS, type Row } from '../decode/testdata.ts';
+import { Bench, type Row } from '../decode/testdata.ts';
 import { ElementPrinter } from '../decode-command/all-elements.ts';
 import { builtInElements } from '../element-registry.ts';
 import { Agreement } from './agreement.ts';
@@ -30,8 +31,8 @@ const names = builtInElements();
 export function compareTcpdump(golden: string): Agreement {
   const file = golden.replace(/(-nv)?\.out$/, '.pcap');
   const agreement = new Agreement('tcpdump', [file], golden);
-  const { datagrams } = readCapture(CORPUS + file);
-  const printed = readFileSync(CORPUS + golden, 'utf8').split(DATAGRAM);
+  const { datagrams } = readCapture(pathOf(file));
+  const printed = readFileSync(pathOf(golden), 'utf8').split(DATAGRAM);
   agreement.compareCount('datagrams', datagrams.length, printed.length);
   for (const [i, text] of printed.entries()) {
     const datagram = datagrams[i]!;

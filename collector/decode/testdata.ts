@@ -13,9 +13,6 @@ import { type Change, createTemplateStore, type Knowledge } from './exporters/te
 import { FAULTS, type Fault, faultSlot } from './faults.ts';
 import type { FlowBatch } from './flow-batch.ts';
 
-/** Captures of other projects, read where they are present. */
-export const CORPUS = new URL('../../../shared/corpus/', import.meta.url).pathname;
-
 export type Bytes = readonly number[];
 
 export const u8 = (value: number): Bytes => [value & 0xff];

@@ -60,6 +60,7 @@ const packetOf = ({ srcAddr, dstAddr, srcMac, dstMac, bytes, tos, etherType, vla
   direction,
 });
 
+// proves: innermost-packet, bad-tunnels
 describe('cut at any byte describes a whole outer packet or a whole inner one:', () => {
   test.each(CASES)('$name', item => {
     const whole = decode(item)!;
@@ -145,6 +146,7 @@ test('noise neither throws nor costs more steps than a header may', () => {
 });
 
 describe('link layers', () => {
+  // proves: link-layers
   test.each([0, 2, 3, 4, 5, 6, 8, 16, 18, 0xffffffff])('number %i counts by volume', protocol => {
     expect(decodeHeader(ethernet(0x0800, ipv4(tcp())), 1000, protocol)).toMatchObject({
       bytes: 1000,
@@ -194,6 +196,7 @@ const budgetFaults = (): number => context.faults[faultSlot(context.protocol, FA
 
 const nested = (depth: number): Bytes => (depth === 0 ? inner4 : ipv4(nested(depth - 1), { proto: 4 }));
 
+// proves: innermost-packet, bad-ip
 describe('bounds', () => {
   test(`${TUNNELS_MAX} tunnels are followed, 50 are not`, () => {
     expect(decodeHeader(nested(TUNNELS_MAX), 1500, 11)).toMatchObject({ ...INNER, bytes: 44 });
@@ -232,6 +235,7 @@ describe('bounds', () => {
     }
   });
 
+  // proves: geneve, bad-tunnels
   test('a Geneve header whose options lead outside leaves the outer packet', () => {
     const frame = innerFrame(0x0800, inner4);
     const header = overUdp(6081, [0x3f, ...geneve(70, 0x6558, frame).slice(1)]);
@@ -247,6 +251,7 @@ describe('bounds', () => {
       expect(decodeHeader(extended(bytes))).toMatchObject({ ...OUTER, dstPort: 2152 });
   });
 
+  // proves: bad-ip
   test('GRE routing entries too many or outside leave the outer packet', () => {
     const routed = (entries: Bytes): Bytes => over4(47, gre(0x4000, 0x0800, [...u32(0), ...entries], inner4));
     const many = (count: number): Bytes =>

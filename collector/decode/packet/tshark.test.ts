@@ -2,13 +2,14 @@
 // keep of encapsulated traffic. tshark gives every layer it finds; the last one is the packet the columns describe.
 
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { onPath, requireTool } from '../../../service/test-requirements.ts';
-import { type Bytes, CORPUS, type Row, u16, u32, zeros } from '../testdata.ts';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
+import { type Bytes, type Row, u16, u32, zeros } from '../testdata.ts';
 import { HEADER_PROTOCOL } from './header.ts';
 import { CASES } from './testcases.ts';
 import { decodeHeader } from './testdata.ts';
@@ -233,8 +234,8 @@ describe.skipIf(!ready)('tshark agrees on', () => {
   });
 });
 
-const INNER_PACKETS = `${CORPUS}akvorado/inner-packets/`;
-const corpus = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const INNER_PACKETS = pathOf(`akvorado/inner-packets/`);
+const corpus = requireCorpus();
 
 describe.skipIf(!ready || !corpus)('tshark agrees on encapsulated packets of the corpus:', () => {
   const packets = (corpus ? readdirSync(INNER_PACKETS) : []).flatMap(file =>
