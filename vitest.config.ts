@@ -12,6 +12,9 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // A test that asserts nothing cannot fail, and one that needs another before it cannot be run alone.
+    expect: { requireAssertions: true },
+    sequence: { shuffle: true },
     // Many tests start Hairpin itself, which then need not be compiled each time.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') },
     projects: [
