@@ -128,6 +128,7 @@ describe.runIf(present)('IPFIX over TLS', () => {
     const options = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
     await gone(dial(port, options));
     await until(() => counters.get('handshake') === 1 && counters.get('open') === 0, 'the refusal');
+    expect(counters.get('messages')).toBe(0);
   });
 
   test('waits without losing anything when there is no room', async () => {

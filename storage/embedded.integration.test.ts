@@ -133,7 +133,7 @@ describe('the embedded server', () => {
     parent.kill('SIGKILL');
     while (alive(pid)) await sleep(10);
     const successor = createEmbeddedServer({ folder: path, port: 0, log });
-    await successor.start();
+    expect((await successor.start()).url).toMatch(/^http:/);
     await successor.stop();
   });
 });

@@ -141,8 +141,7 @@ function probeRow(): string {
 const expectedProbe = probeRow();
 
 function checkProbe(): void {
-  const row = probeRow();
-  check(row === expectedProbe, `the next datagram became ${row}`);
+  expect(probeRow(), 'the next datagram').toBe(expectedProbe);
 }
 
 const options = ipfix([
