@@ -188,7 +188,7 @@ describe.skipIf(!ready)('captures', () => {
       ({ payload, source, sourcePort, timeMs }) => bench.decode(payload, source, sourcePort, timeMs),
     );
     expect(rows.length).toBe(42);
-    // The second packet of the traffic; the third left in the same millisecond as none other.
+    // The first packet of the second conversation that make.ts invents.
     expect(rows[2]).toMatchObject({
       srcAddr: '10.0.0.2',
       dstAddr: '10.0.1.2',
