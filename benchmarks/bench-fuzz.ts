@@ -15,7 +15,7 @@ import { createBatch } from '../schemas/batch.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { HairpinError } from '../service/errors.ts';
 import { readCorpus } from '../testing/conformance/corpus.ts';
-import { CORPUS } from '../testing/data/datagrams.ts';
+import { pathOf } from '../testing/corpus/folder.ts';
 import { DECODE_VARIANTS } from './decode-variants.ts';
 import { createMutants, FLOODS, honestExporter, type NextDatagram, type Source } from './fuzz-inputs.ts';
 import type { Results } from './results.ts';
@@ -55,7 +55,7 @@ interface Measured {
 
 /** `named`: files whose datagrams are mutated besides the built-in ones. */
 export function benchFuzz(smoke: boolean, named: readonly string[] = []): Results {
-  const captures = named.length > 0 || smoke ? named : corpusFiles();
+  const captures = named.length > 0 || smoke ? named : captureFiles();
   const names = [MUTANTS, ...Object.keys(FLOODS)];
   const rows = names.map(name => {
     const count = (name === MUTANTS ? 10_000_000 : 1_000_000) / (smoke ? 100 : 1);
@@ -111,9 +111,9 @@ function judge(name: string, told: Measured, smoke: boolean): void {
 }
 
 /** Captures of the corpus, each content once; what is too short for one is left out. */
-function corpusFiles(): string[] {
+function captureFiles(): string[] {
   const { captures, twins } = readCorpus();
-  return captures.filter(file => !twins.has(file) && statSync(CORPUS + file).size >= 4).map(file => CORPUS + file);
+  return captures.filter(file => !twins.has(file) && statSync(pathOf(file)).size >= 4).map(file => pathOf(file));
 }
 
 function seedsAre(named: readonly string[], captures: readonly string[]): string {

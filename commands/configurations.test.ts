@@ -93,6 +93,7 @@ describe('the configuration', () => {
         HAIRPIN_WORKER: '2',
         HAIRPIN_DURABLE: 'perhaps',
         HAIRPIN_TEST_REQUIRE: 'all',
+        HAIRPIN_CORPUS: '/captures',
       },
       flags: { 'log-level': 'loud', udp: '2055,http,70000' },
     });

@@ -80,6 +80,7 @@ describe.runIf(softflowd && openssl)('a running Hairpin with ports for IPFIX ove
     expect(JSON.stringify(await hairpin.get('/readyz'))).toContain(`TCP ${tcpPort}; TLS ${tlsPort}`);
   });
 
+  // proves: ipfix-tcp
   test('stores what softflowd exports over TCP: flows, packets and bytes are those of the packets', async () => {
     const traffic = packets(Date.now());
     writeFileSync(file('traffic.pcap'), pcapOf(traffic));
@@ -95,6 +96,7 @@ describe.runIf(softflowd && openssl)('a running Hairpin with ports for IPFIX ove
     expect(await hairpin.metric('collector_decode_faults_total')).toBe(0);
   });
 
+  // proves: ipfix-tls
   test('stores what comes over TLS from an exporter with a certificate, and nothing from one without', async () => {
     const before = await stored();
     const records = Array.from({ length: 50 }, (_, i) => [...u32(0x0a000001), ...u32(0x0a000101), ...u64(1000 + i)]);

@@ -177,6 +177,7 @@ async function createHouse(database: string, inventory = '') {
 const cellsOf = (matrix: MatrixAnswer) =>
   matrix.cells.map(({ src, dst, value }) => [src.name, dst.name, value]).toSorted();
 
+// proves: counters-sample
 test('sFlow host structures name VMs and their host without any document, and again after a start', async () => {
   const house = await createHouse('in_band');
   house.decode(HOSTS, AGENT);
@@ -225,6 +226,7 @@ test('an inventory document that names a MAC differently wins', async () => {
   rmSync(file);
 });
 
+// proves: in-band
 test('IPFIX interface names show beside the exporter, by ifIndex, also in its other domains', async () => {
   const house = await createHouse('in_band_ports');
   const minute = Math.floor(Date.now() / 60_000) * 60_000;

@@ -95,10 +95,11 @@ function parseText(name: string, text: string): unknown {
   }
   const document = parseDocument(text);
   const [error] = document.errors;
-  if (error)
-    throw new DocumentError(name, [
-      { path: '', message: error.message.split('\n')[0]!, line: error.linePos?.[0].line },
-    ]);
+  if (error) {
+    const fault = { path: '', message: error.message.split('\n')[0]! };
+    const line = error.linePos?.[0].line;
+    throw new DocumentError(name, [line === undefined ? fault : { ...fault, line }]);
+  }
   try {
     return document.toJS();
   } catch (cause) {

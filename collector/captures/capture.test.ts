@@ -207,6 +207,7 @@ describe('a file without a capture around it', () => {
     });
   });
 
+  // proves: ipfix-files
   test('of IPFIX messages one after the other is split, and the rest is kept', () => {
     const message = [...ipfix([], { sequence: 5 })];
     expect(payloads(parseCapture(datagramOf(message, message, ip4('1.2.3.4'))))).toEqual([

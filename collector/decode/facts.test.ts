@@ -5,6 +5,7 @@ import { cleanName, NAME_BYTES_MAX } from './facts.ts';
 const name = (bytes: Bytes | Uint8Array): string => cleanName(Uint8Array.from(bytes), 0, bytes.length);
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+// proves: odd-strings
 test.each([
   ['eth0', 'eth0'],
   ['  Gi1/0/1 ', 'Gi1/0/1'],
@@ -15,6 +16,7 @@ test.each([
   ['', ''],
 ])('the name %j is kept as %j', (sent, kept) => expect(name(utf8(sent))).toBe(kept));
 
+// proves: odd-strings
 test('what is no UTF-8 is replaced', () => {
   expect(name([0x61, 0xff, 0x62])).toBe('a\ufffdb');
   expect(name([0xc3])).toBe('\ufffd');

@@ -56,6 +56,7 @@ function counting() {
 }
 
 describe('a flood of', () => {
+  // proves: state-bounds, floods
   test.each<readonly [FloodOf, boolean]>([
     ['templates', false],
     ['templates', true],

@@ -38,12 +38,14 @@ describe('unsigned integers of every width', () => {
   const value = 0x1122334455667788n;
   const bytes = hex('1122334455667788');
 
+  // proves: reduced-size, odd-lengths
   test.each([1, 2, 3, 4, 5, 6, 7, 8])('a counter of %i bytes keeps all of them', size => {
     const expected = value & ((1n << BigInt(8 * size)) - 1n);
     const decoded = decodeField(1, bytes.slice(8 - size));
     expect(BigInt(decoded['bytes']!)).toBe(expected);
   });
 
+  // proves: wide-integers, odd-lengths
   test.each([9, 16])('a counter of %i bytes keeps its low 64 bits', size => {
     expect(decodeField(1, [...new Array<number>(size - 8).fill(0xee), ...bytes])['bytes']).toBe(value);
   });
@@ -52,6 +54,7 @@ describe('unsigned integers of every width', () => {
     expect(decodeField(2, u64(2n ** 64n - 1n))['packets']).toBe(2n ** 64n - 1n);
   });
 
+  // proves: odd-lengths
   test.each([1, 2, 3, 4, 5, 8])('an interface of %i bytes keeps its low 32 bits', size => {
     expect(decodeField(10, bytes.slice(8 - size))['inIf']).toBe(
       Number(value & 0xffffffffn & ((1n << BigInt(8 * size)) - 1n)),
@@ -72,6 +75,7 @@ describe('unsigned integers of every width', () => {
     expect(decodeField(89, bytes.slice(8 - size))['forwardingStatus']).toBe(0x88);
   });
 
+  // proves: virtual-networks
   test.each([1, 2, 3, 4, 8])('a layer-2 segment of %i bytes keeps its low 24 bits', size => {
     expect(decodeField(351, bytes.slice(8 - size))['vni']).toBe(
       Number(value & 0xffffffn & ((1n << BigInt(8 * size)) - 1n)),
@@ -89,6 +93,7 @@ test('addresses, MAC addresses and identifiers are copied byte by byte', () => {
   );
 });
 
+// proves: direction-absent
 test.each([
   [0, 'ingress'],
   [1, 'egress'],
@@ -175,10 +180,12 @@ describe('times', () => {
     expect(decode(fields, [...startBytes, ...endBytes])).toMatchObject({ flowStart, flowEnd });
   });
 
+  // proves: times-absolute
   test('an NTP time before 1970 is 1970', () => {
     expect(decode([[154, 8]], [...u32(1), ...u32(0)])).toMatchObject({ flowStart: 0 });
   });
 
+  // proves: times-absolute
   test('milliseconds win over seconds and uptime, in whatever order they stand', () => {
     const fields: FieldSpec[] = [
       [22, 4],

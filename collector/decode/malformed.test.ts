@@ -48,6 +48,7 @@ const sane = (v9: boolean): Bytes => [...set(v9 ? 0 : 2, template(999, BYTES_PAC
 const saneRow = { bytes: 1000, packets: 2 };
 
 describe('any datagram', () => {
+  // proves: bad-version
   test.each([0, 1, 2, 3])('of %i bytes is too-short', length => {
     const bench = new Bench();
     expect(bench.decode(new Uint8Array(length))).toEqual([]);
@@ -55,6 +56,7 @@ describe('any datagram', () => {
     expect(bench.domains()).toEqual([]);
   });
 
+  // proves: bad-version
   test.each([
     [1, 'netflow1'],
     [5, 'netflow5'],
@@ -75,6 +77,7 @@ describe('any datagram', () => {
     expect(bench.faults('sflow5')).toEqual({ 'too-short': 1 });
   });
 
+  // proves: bad-version
   test.each([
     ['NetFlow v2, which nobody released', [0, 2, 0, 1]],
     ['sFlow v3', u32(3)],
@@ -87,6 +90,7 @@ describe('any datagram', () => {
     expect(bench.decoder.exporters.size).toBe(0);
   });
 
+  // proves: bad-version
   test('is told by its version, whatever the port: sFlow and NetFlow from one socket', () => {
     const bench = new Bench();
     expect(bench.decode(netflow5([record5()])).length).toBe(1);
@@ -97,6 +101,7 @@ describe('any datagram', () => {
 });
 
 describe('NetFlow v5', () => {
+  // proves: bad-fixed-count
   test.each([
     ['0 for 2 records', 0, 2, 'count-mismatch', 0],
     ['1 for 2 records', 1, 2, 'count-mismatch', 1],
@@ -110,12 +115,14 @@ describe('NetFlow v5', () => {
     expect(bench.domain().malformedSets).toBe(1);
   });
 
+  // proves: bad-fixed-count
   test('trailing bytes that are no record are padding', () => {
     const bench = new Bench();
     expect(bench.decode(datagramOf([...netflow5([record5()])], zeros(47))).length).toBe(1);
     expect(bench.faults('netflow5')).toEqual({});
   });
 
+  // proves: bad-fixed-count
   test('a record cut off is length-mismatch, the whole ones before it are read', () => {
     const bench = new Bench();
     const whole = netflow5([record5(1), record5(2)]);
@@ -149,6 +156,7 @@ describe('the malformed cases', () => {
 });
 
 describe('headers', () => {
+  // proves: bad-netflow9-count
   test.each([0, 1, 7, 65535])(
     'a NetFlow v9 count of %i is count-mismatch and changes nothing: sets are walked by their lengths',
     count => {
@@ -160,6 +168,7 @@ describe('headers', () => {
     },
   );
 
+  // proves: bad-netflow9-count
   test.each([
     ['sets', 2],
     ['records and templates', 3],
@@ -170,12 +179,14 @@ describe('headers', () => {
     expect(bench.faults('netflow9')).toEqual({});
   });
 
+  // proves: bad-ipfix-length
   test.each([0, 4, 15, 65535])('an IPFIX length of %i is length-mismatch', length => {
     const bench = new Bench();
     expect(bench.decode(ipfix([sane(false)], { length }))).toEqual([]);
     expect(bench.faults('ipfix')).toEqual({ 'length-mismatch': 1 });
   });
 
+  // proves: ipfix, bad-ipfix-length
   test('an IPFIX message shorter than its datagram is followed by another one', () => {
     const bench = new Bench();
     const first = ipfix([set(2, template(999, BYTES_PACKETS))], { sequence: 0 });
@@ -184,6 +195,7 @@ describe('headers', () => {
     expect(bench.faults('ipfix')).toEqual({});
   });
 
+  // proves: bad-ipfix-length
   test('what follows an IPFIX message and is none is length-mismatch, the message counts', () => {
     const bench = new Bench();
     expect(bench.decode(datagramOf([...ipfix([sane(false)])], [...netflow9([sane(true)])]))).toMatchObject([saneRow]);
@@ -200,24 +212,28 @@ describe.each([
   const optionsSet = (...list: readonly Bytes[]) => set(v9 ? 1 : 3, ...list);
   const options = v9 ? v9Options : ipfixOptions;
 
+  // proves: bad-set-length
   test.each([0, 1, 3])('a set of length %i is set-length and ends the walk', length => {
     const bench = new Bench();
     expect(bench.decode(message(sane(v9), [...u16(999), ...u16(length)], set(999, good)))).toMatchObject([saneRow]);
     expect(bench.faults(protocol)).toEqual({ 'set-length': 1 });
   });
 
+  // proves: bad-set-length
   test('a set longer than the message is set-length', () => {
     const bench = new Bench();
     expect(bench.decode(message(sane(v9), [...u16(999), ...u16(200), ...good]))).toMatchObject([saneRow]);
     expect(bench.faults(protocol)).toEqual({ 'set-length': 1 });
   });
 
+  // proves: bad-set-length
   test('an empty set (length 4) is no fault', () => {
     const bench = new Bench();
     expect(bench.decode(message(templates(), sane(v9), set(999), set(999, good)))).toMatchObject([saneRow, saneRow]);
     expect(bench.faults(protocol)).toEqual({});
   });
 
+  // proves: padding, zero-sets
   test('zeros behind the last set, or behind the header, are padding', () => {
     const bench = new Bench();
     expect(bench.decode(message(sane(v9), zeros(1364)))).toMatchObject([saneRow]);
@@ -225,12 +241,14 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({});
   });
 
+  // proves: reserved-sets
   test.each(v9 ? [2, 3, 4, 255] : [0, 1, 4, 255])('set id %i is reserved-set, the sets around it count', id => {
     const bench = new Bench();
     expect(bench.decode(message(set(id, zeros(8)), sane(v9)))).toMatchObject([saneRow]);
     expect(bench.faults(protocol)).toEqual({ 'reserved-set': 1 });
   });
 
+  // proves: bad-field-count
   test.each([1000, 65535])('a template that claims %i fields and has 2 is template-malformed', count => {
     const bench = new Bench();
     const claims = [...u16(300), ...u16(count), ...template(300, BYTES_PACKETS).slice(4)];
@@ -238,6 +256,7 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({ 'template-malformed': 1 });
   });
 
+  // proves: bad-field-count
   test('a template of more fields than the bound is template-malformed, one at the bound is not', () => {
     const bench = new Bench();
     const fields = (count: number) => Array.from({ length: count }, (): FieldSpec => [1, 4]);
@@ -247,6 +266,7 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({ 'template-malformed': 1 });
   });
 
+  // proves: empty-template
   test('a template whose fields are all empty is template-malformed: its records would never end', () => {
     const bench = new Bench();
     const empty: FieldSpec[] = [
@@ -259,12 +279,14 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({ 'template-malformed': 1, 'unknown-template': 1 });
   });
 
+  // proves: empty-template
   test('a template of padding only gives records without values', () => {
     const bench = new Bench();
     const rows = bench.decode(message(templates(template(300, [[210, 4]])), set(300, zeros(8))));
     expect(rows).toMatchObject([{ bytes: 0 }, { bytes: 0 }]);
   });
 
+  // proves: long-template
   test.each([
     ['16 bits', 2],
     ['32 bits', FIELDS_PER_TEMPLATE_MAX],
@@ -277,12 +299,14 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({ 'record-malformed': 1 });
   });
 
+  // proves: bad-template-id
   test('a template id below 256 is template-malformed', () => {
     const bench = new Bench();
     bench.decode(message(templates(template(255, BYTES_PACKETS)), sane(v9)));
     expect(bench.faults(protocol)).toEqual({ 'template-malformed': 1 });
   });
 
+  // proves: padding, bad-template-id
   test('zeros behind the last template of a set are padding', () => {
     const bench = new Bench();
     expect(bench.decode(message(templates(template(300, BYTES_PACKETS), zeros(7)), set(300, good)))).toMatchObject([
@@ -291,6 +315,7 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({});
   });
 
+  // proves: bad-template-id
   test('the same id twice in one set: the last layout holds', () => {
     const bench = new Bench();
     const swapped: FieldSpec[] = [
@@ -301,6 +326,7 @@ describe.each([
     expect(rows).toMatchObject([{ bytes: 2, packets: 1000 }]);
   });
 
+  // proves: bad-template-id
   test('the same id as data and then as options template: its records stop being flows, and come back', () => {
     const bench = new Bench();
     const asData = templates(template(300, BYTES_PACKETS));
@@ -311,6 +337,7 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({});
   });
 
+  // proves: redefinition
   test('a redefinition in the middle of a datagram holds from there on', () => {
     const bench = new Bench();
     const narrow: FieldSpec[] = [[1, 2]];
@@ -327,6 +354,7 @@ describe.each([
     expect(bench.domain().templatesLearned).toBe(2);
   });
 
+  // proves: redefinition
   test('a malformed redefinition removes the layout that is out of date', () => {
     const bench = new Bench();
     bench.decode(message(templates(template(300, BYTES_PACKETS))));
@@ -336,6 +364,7 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({ 'template-malformed': 1, 'unknown-template': 1 });
   });
 
+  // proves: cisco-options-order, template-behind-data
   test('data before its template, in the same datagram or an earlier one, is unknown-template and read when it comes', () => {
     const bench = new Bench();
     expect(bench.decode(message(set(300, good)))).toEqual([]);
@@ -349,12 +378,14 @@ describe.each([
     expect(bench.decode(message(set(300, good)))).toMatchObject([saneRow]);
   });
 
+  // proves: short-options
   test('options data shorter than their scope are record-malformed', () => {
     const bench = new Bench();
     bench.decode(message(optionsSet(options(300, [[v9 ? 1 : 149, 4]], [[34, 4]])), set(300, u16(1)), sane(v9)));
     expect(bench.faults(protocol)).toEqual({ 'record-malformed': 1 });
   });
 
+  // proves: bad-variable-length
   test('an option of variable length that points past its set is record-malformed; the records before it count', () => {
     const bench = new Bench();
     const rateAndName: FieldSpec[] = [
@@ -374,6 +405,7 @@ describe.each([
     expect(bench.domain().malformedSets).toBe(1);
   });
 
+  // proves: bad-variable-length
   test.each([
     ['the length byte', [...u32(9), 0, ...u32(7), 200]],
     ['the marker 255 with one byte behind it', [...u32(9), 0, ...u32(7), 255, 1]],
@@ -392,6 +424,7 @@ describe.each([
     },
   );
 
+  // proves: variable-length, bad-variable-length
   test('the three-byte form of a short length is read', () => {
     const bench = new Bench();
     const fields: FieldSpec[] = [
@@ -405,6 +438,7 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({});
   });
 
+  // proves: variable-length, variable-only
   test('what is shorter than the shortest record behind variable-length records is padding', () => {
     const bench = new Bench();
     const fields: FieldSpec[] = [
@@ -417,6 +451,7 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({});
   });
 
+  // proves: odd-strings
   test('a string of 65,000 bytes, NUL and broken UTF-8 among them, is passed over', () => {
     const bench = new Bench();
     const fields: FieldSpec[] = [
@@ -429,6 +464,7 @@ describe.each([
     ).toMatchObject([{ bytes: 9 }]);
   });
 
+  // proves: zero-length-fields, odd-lengths
   test.each([
     ['an address of 2 bytes', [8, 2], 'srcAddr', '::'],
     ['an address of 5 bytes', [8, 5], 'srcAddr', '::'],
@@ -447,6 +483,7 @@ describe.each([
     expect(rows).toMatchObject([{ bytes: 77, [column]: value }]);
   });
 
+  // proves: record-bomb
   test('one-byte records of a full datagram stop at the bound, output-budget', () => {
     const bench = new Bench({ rowsMax: 65536 });
     bench.decode(message(templates(template(300, [[4, 1]]))));
@@ -456,6 +493,7 @@ describe.each([
     expect(bench.decode(message(set(300, zeros(5)))).length).toBe(5);
   });
 
+  // proves: variable-only
   test('variable-length records stop at the same bound', () => {
     const bench = new Bench({ rowsMax: 65536 });
     const rows = bench.decode(message(templates(template(300, [[82, 65535]])), set(300, zeros(60_000))));
@@ -463,6 +501,7 @@ describe.each([
     expect(bench.faults(protocol)).toEqual({ 'output-budget': 1 });
   });
 
+  // proves: floods
   test('a flood of unknown template ids keeps the newest sets up to the bound, pending-limit', () => {
     const bench = new Bench();
     for (let id = 256; id < 65536; id += 16) bench.decode(message(set(id, good)));
@@ -478,6 +517,7 @@ describe.each([
     expect(bench.decode(message(templates(template(65520, BYTES_PACKETS))))).toMatchObject([saneRow]);
   });
 
+  // proves: floods
   test('a flood of domains of one exporter stops at the bound, domain-limit', () => {
     const bench = new Bench({ templatesMax: 10 * DOMAINS_PER_SESSION_MAX });
     const from = (domain: number) => (v9 ? netflow9([sane(v9)], { sourceId: domain }) : ipfix([sane(v9)], { domain }));
@@ -511,12 +551,14 @@ describe.each([
 });
 
 describe('options templates', () => {
+  // proves: bad-options-scope
   test('IPFIX with more scope fields than fields is template-malformed', () => {
     const bench = new Bench();
     bench.decode(ipfix([set(3, [...u16(300), ...u16(1), ...u16(2), ...u16(149), ...u16(4)]), sane(false)]));
     expect(bench.faults('ipfix')).toEqual({ 'template-malformed': 1 });
   });
 
+  // proves: bad-options-scope
   test('IPFIX without scope, which the standard forbids, is read all the same', () => {
     const bench = new Bench();
     bench.decode(ipfix([set(3, ipfixOptions(300, [], [[34, 4]])), set(300, u32(64))]));
@@ -524,12 +566,14 @@ describe('options templates', () => {
     expect(bench.faults('ipfix')).toEqual({});
   });
 
+  // proves: short-options
   test('NetFlow v9 with neither scope nor options is template-malformed', () => {
     const bench = new Bench();
     bench.decode(netflow9([set(1, [...u16(300), ...u16(0), ...u16(0)]), sane(true)]));
     expect(bench.faults('netflow9')).toEqual({ 'template-malformed': 1 });
   });
 
+  // proves: srx-totals, bad-options-scope
   test('NetFlow v9 with a scope of length 0 (Juniper SRX) and with scope only are read', () => {
     const bench = new Bench();
     bench.decode(
@@ -544,6 +588,7 @@ describe('options templates', () => {
     expect(bench.faults('netflow9')).toEqual({});
   });
 
+  // proves: padding
   test.each([1, 2, 3, 6])('NetFlow v9 with %i bytes of padding behind it', padding => {
     const bench = new Bench();
     bench.decode(netflow9([set(1, v9Options(300, [[1, 4]], [[34, 4]]), zeros(padding)), set(300, u32(0), u32(64))]));
@@ -551,6 +596,7 @@ describe('options templates', () => {
     expect(bench.faults('netflow9')).toEqual({});
   });
 
+  // proves: bad-options-scope
   test('NetFlow v9 whose lengths are no multiple of four stops at its set, without reading the next', () => {
     const bench = new Bench();
     const odd = [...u16(300), ...u16(5), ...u16(7), ...u16(1), ...u16(4), ...u16(34), ...u16(4)];
@@ -561,12 +607,14 @@ describe('options templates', () => {
 });
 
 describe('sampling', () => {
+  // proves: odd-rates
   test.each([0, 0xffffffff])('a rate of %i in options is none', rate => {
     const bench = new Bench();
     bench.decode(ipfix([set(3, ipfixOptions(300, [[149, 4]], [[34, 4]])), set(300, u32(0), u32(rate))]));
     expect(bench.domain()).toMatchObject({ samplingRate: 0, rateSource: 0 });
   });
 
+  // proves: odd-rates
   test('a population smaller than the sample says nothing', () => {
     const bench = new Bench();
     const fields: FieldSpec[] = [
@@ -577,6 +625,7 @@ describe('sampling', () => {
     expect(bench.domain().samplingRate).toBe(0);
   });
 
+  // proves: odd-rates
   test('the mode bits of NetFlow v5 are no part of the rate', () => {
     const bench = new Bench();
     expect(bench.decode(netflow5([record5()], { sampling: 0xc000 | 100 }))).toMatchObject([
@@ -589,6 +638,7 @@ describe('sFlow', () => {
   const header = sampledHeader(ethernet(0x0800, ipv4(tcp())));
   const goodSample = flowSample([header]);
 
+  // proves: bad-sflow-samples
   test.each([0, 3, 0xffffffff])('an agent address of type %i is address-family', family => {
     const bench = new Bench();
     const datagram = sflow([goodSample]);
@@ -597,18 +647,21 @@ describe('sFlow', () => {
     expect(bench.faults('sflow5')).toEqual({ 'address-family': 1 });
   });
 
+  // proves: bad-sflow-samples
   test('4,294,967,295 samples of which one is there: that one counts, sample-malformed', () => {
     const bench = new Bench();
     expect(bench.decode(sflow([goodSample], { samples: 0xffffffff })).length).toBe(1);
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
   });
 
+  // proves: bad-sflow-samples
   test('a sample longer than the datagram is sample-malformed, those before it count', () => {
     const bench = new Bench();
     expect(bench.decode(sflow([goodSample, [...u32(1), ...u32(4000), ...zeros(40)]])).length).toBe(1);
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
   });
 
+  // proves: bad-sflow-samples
   test.each([1, 2, 3, 5])('a sample of %i bytes is walked by that length, padded or not', length => {
     for (const padding of [0, -length & 3]) {
       const bench = new Bench();
@@ -618,6 +671,7 @@ describe('sFlow', () => {
     }
   });
 
+  // proves: bad-sampled-header
   test.each([1, 2, 3, 5])('a record of %i bytes is walked by that length, padded or not', length => {
     for (const padding of [0, -length & 3]) {
       const record = [...typed(1038, Array<number>(length).fill(0x61)), ...zeros(padding)];
@@ -633,6 +687,7 @@ describe('sFlow', () => {
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
   });
 
+  // proves: bad-sflow-samples
   test.each([
     ['flow_sample', flowSample([header], { records: 0xffffffff })],
     ['expanded', typed(3, ...[1, 0, 3, 512, 1, 0, 0, 3, 0, 4, 0xffffffff].map(u32), header)],
@@ -644,6 +699,7 @@ describe('sFlow', () => {
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1, 'sample-unknown': 1 });
   });
 
+  // proves: bad-sflow-samples
   test.each([
     [2, 12],
     [4, 16],
@@ -664,6 +720,7 @@ describe('sFlow', () => {
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
   });
 
+  // proves: bad-sampled-header
   test('a sampled header longer than its record is sample-malformed', () => {
     const bench = new Bench();
     const record = typed(1, u32(1), u32(64), u32(4), u32(200), zeros(60));
@@ -671,6 +728,7 @@ describe('sFlow', () => {
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
   });
 
+  // proves: bad-sampled-header, bad-ethernet
   test.each(Array.from({ length: 14 }, (_, i) => i))(
     'a sampled Ethernet header of %i bytes is header-malformed',
     length => {
@@ -681,6 +739,7 @@ describe('sFlow', () => {
     },
   );
 
+  // proves: bad-sampled-header
   test.each([
     [11, 19],
     [12, 39],
@@ -692,6 +751,7 @@ describe('sFlow', () => {
   });
 
   // What the others hold is in packet/header.test.ts.
+  // proves: bad-sampled-header
   test.each([2, 3, 4, 5, 6, 7, 8, 9, 14, 15, 16])(
     'a header of link layer %i that cannot be read has a volume and no ends',
     protocol => {
@@ -702,6 +762,7 @@ describe('sFlow', () => {
     },
   );
 
+  // proves: bad-sampled-header
   test('more bytes stripped than the frame has leave no negative length', () => {
     const bench = new Bench();
     expect(bench.decode(sflow([flowSample([sampledHeader(ethernet(0x88cc, zeros(20)), 60, 1, 900)])]))).toMatchObject([
@@ -719,6 +780,7 @@ describe('sFlow', () => {
     expect(bytes(frame.length + 4, 4)).toBe(114);
   });
 
+  // proves: bad-sampled-header
   test('a frame shorter than its header is told by its IP length', () => {
     const bench = new Bench();
     expect(bench.decode(sflow([flowSample([sampledHeader(ethernet(0x0800, ipv4(tcp())), 10)])]))).toMatchObject([
@@ -726,6 +788,7 @@ describe('sFlow', () => {
     ]);
   });
 
+  // proves: bad-sampled-header
   test('an odd header without padding behind it is read', () => {
     const bench = new Bench();
     const frame = ethernet(0x0800, ipv4([...tcp(), 1]));
@@ -734,6 +797,7 @@ describe('sFlow', () => {
     expect(bench.faults('sflow5')).toEqual({});
   });
 
+  // proves: structure-names, other-structures, bad-sflow-counts
   test.each([
     [
       'extended_gateway with 4,294,967,295 AS path segments',
@@ -764,6 +828,7 @@ describe('sFlow', () => {
     expect(bench.faults('sflow5')).toEqual({});
   });
 
+  // proves: bad-sflow-samples
   test.each([6, 4095 * 4096 + 1, 0xffffffff])('a sample of type %i is sample-unknown', type => {
     const bench = new Bench();
     expect(bench.decode(sflow([typed(type, zeros(32)), goodSample])).length).toBe(1);
@@ -778,6 +843,7 @@ describe('sFlow', () => {
 });
 
 describe('sizes', () => {
+  // proves: large-datagrams
   test('a datagram of 65,507 bytes is read to its end', () => {
     const bench = new Bench({ rowsMax: 65536 });
     const records = Math.floor((65507 - 16 - 16 - 4) / 8);
@@ -787,6 +853,7 @@ describe('sizes', () => {
     expect(rows.at(-1)).toMatchObject({ bytes: records - 1 });
   });
 
+  // proves: large-datagrams
   test('what no datagram can hold is cut, not read outside', () => {
     const bench = new Bench();
     const large = new Uint8Array(100_000);
@@ -795,6 +862,7 @@ describe('sizes', () => {
     expect(bench.faults('netflow5')).toEqual({ 'count-mismatch': 1 });
   });
 
+  // proves: odd-uptimes
   test('times before 1970 and in 2106 stay in range', () => {
     const bench = new Bench();
     expect(bench.decode(netflow5([record5(1, 1, 0, 0)], { unixSecs: 0 }))).toMatchObject([

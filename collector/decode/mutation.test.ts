@@ -1,15 +1,15 @@
 // Every datagram of the corpus, cut at every offset and with every byte changed in 16 seeded ways, by a decoder that knows
 // the templates of the file and of the files of its exporter. It reads through a view that ends where the datagram ends,
-// so that a read beyond it throws. All of it takes minutes and runs with HAIRPIN_TEST_REQUIRE=all; without, a seeded sample.
+// so that a read beyond it throws. All of it takes minutes and runs in the gate (HAIRPIN_TEST_REQUIRE); elsewhere, a seeded sample.
 
-import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { createBatch } from '../../schemas/batch.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { readCorpus, type Unit } from '../../testing/conformance/corpus.ts';
 import { reasonWithoutRecords } from '../../testing/conformance/without-records.ts';
-import { CORPUS, CORPUS_GROUPS, memory } from '../../testing/data/datagrams.ts';
-import { requireTool } from '../../testing/requirements.ts';
+import { requireCorpus } from '../../testing/corpus/folder.ts';
+import { CORPUS_GROUPS, memory } from '../../testing/data/datagrams.ts';
+import { exhaustive } from '../../testing/requirements.ts';
 import type { CapturedDatagram } from '../captures/capture.ts';
 import { RECORDS_PER_DATAGRAM_MAX, STEPS_PER_DATAGRAM_MAX } from './context.ts';
 import { Decoder } from './decoder.ts';
@@ -23,8 +23,7 @@ const RESTORE_EVERY = 1024;
 /** Without the gate: datagrams of an exporter, and places of a datagram, that are attacked. */
 const SAMPLE = { datagrams: 4, places: 32 };
 
-const exhaustive = process.env['HAIRPIN_TEST_REQUIRE'] === 'all';
-const corpusReady = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const corpusReady = requireCorpus();
 if (corpusReady && !exhaustive) {
   console.log(
     `${SAMPLE.datagrams} datagrams of each exporter of the corpus are attacked at ${SAMPLE.places} places each, seed ${SEED}; ` +
@@ -166,6 +165,7 @@ function attack(target: Target, announcers: readonly Target[], random: () => num
   return records;
 }
 
+// proves: bad-tunnels
 describe.runIf(corpusReady)('no cut and no changed byte throws, reads beyond the datagram or exceeds a bound', () => {
   const units = corpusReady ? readCorpus().units : [];
   const attacked = new Set<string>();

@@ -40,8 +40,10 @@ describe.each([
 ])('%s', (_, datagram) => {
   test.each([
     ['before the export', 100_000, 40_000, 99_000, -60_000, -1000],
+    // proves: times-uptime, odd-uptimes
     ['across the rollover of the uptime', 2000, 2 ** 32 - 3000, 1000, -5000, -1000],
     ['at the rollover', 0, 2 ** 32 - 1, 0, -1, 0],
+    // proves: times-uptime
     ['a little after the export, as some exporters write them', 100_000, 100_500, 101_000, 500, 1000],
     ['with the end before the start, as they are', 100_000, 99_000, 98_000, -1000, -2000],
   ])('times %s', (__, uptime, first, last, start, end) => {
@@ -67,6 +69,7 @@ describe('IPFIX', () => {
   const known = { flowStart: EXPORT_MS - 9000, flowEnd: EXPORT_MS - 2000 };
   const unknown = { flowStart: EXPORT_MS, flowEnd: EXPORT_MS };
 
+  // proves: times-init
   test('with 160 in the record, before or behind the times', () => {
     for (const fields of [
       [[160, 8], ...RELATIVE],
@@ -83,6 +86,7 @@ describe('IPFIX', () => {
     }
   });
 
+  // proves: times-init, xr-times
   test('with 160 from options: unknown before, known after, even in the same message', () => {
     const bench = new Bench();
     expect(bench.decode(ipfix(data))).toMatchObject([unknown]);
@@ -218,11 +222,13 @@ describe.each([
       netflow9([set(0, template(300, RELATIVE)), set(300, u32(first), u32(last))], header),
   ],
 ])('a clock nobody believes in %s', (_, datagram) => {
+  // proves: times-absurd, odd-uptimes
   test.each([
     ['seconds of 0', { unixSecs: 0, uptime: 10_000 }, 4000, 9000, 0, 0],
     ['the year 2106', { unixSecs: 2 ** 32 - 1, uptime: 10_000 }, 4000, 9000, 4_294_967_289_000, 4_294_967_294_000],
     ['an uptime of 0', { uptime: 0 }, 4000, 9000, EXPORT_MS + 4000, EXPORT_MS + 9000],
     ['first and last of 0', { uptime: 1_000_000_000 }, 0, 0, EXPORT_MS - 1_000_000_000, EXPORT_MS - 1_000_000_000],
+    // proves: odd-uptimes
     ['first behind last', { uptime: 10_000 }, 9000, 4000, EXPORT_MS - 1000, EXPORT_MS - 6000],
   ])('%s gives what it says, within the range of time', (__, header, first, last, flowStart, flowEnd) => {
     expect(new Bench().decode(datagram(header, first, last))).toMatchObject([

@@ -60,6 +60,7 @@ describe('the elements that come with Hairpin', () => {
   const registry = builtInElements();
   const elements = [...registry];
 
+  // proves: enterprise-elements
   test('have a known type and a name that stands once per enterprise', () => {
     expect(elements.length).toBeGreaterThan(950);
     expect(elements.filter(({ type }) => !ELEMENT_TYPES.includes(type))).toEqual([]);
@@ -201,6 +202,7 @@ describe('a file of the installation', () => {
 });
 
 describe('mapped elements', () => {
+  // proves: enterprise-elements
   test('fill their column where no built-in element does', () => {
     const bench = new Bench();
     bench.decoder.context.templated.elementRules = rulesWith([

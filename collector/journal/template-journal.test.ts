@@ -59,6 +59,7 @@ function changesOf(port: number): Change[] {
 }
 
 describe('a journal', () => {
+  // proves: state-kept
   test('opened again knows what was told, and serves a decoder with it', () => {
     const journal = open();
     expect(journal.append(changesOf(1), RECEIVED_MS)).toHaveLength(4);
@@ -72,6 +73,7 @@ describe('a journal', () => {
     again.close();
   });
 
+  // proves: state-kept
   test('cut off at any byte knows every whole change before, and goes on', () => {
     const changes = changesOf(1);
     const journal = open();

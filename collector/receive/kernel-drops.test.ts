@@ -39,6 +39,7 @@ test('a table that is empty, cut or missing has no drops', () => {
 
 const linux = requireTool('/proc/net/udp', process.platform === 'linux', 'the kernel tells drops on Linux only');
 
+// proves: large-datagrams
 test.runIf(linux)('what the kernel drops at a full receive buffer is counted', async () => {
   // A process that opens a socket and is stopped: nobody reads.
   const program = `

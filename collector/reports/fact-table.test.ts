@@ -39,6 +39,7 @@ function begin(table = createFactTable()) {
   return { table, tell };
 }
 
+// proves: in-band
 test('a fact is handed over as a row, once', () => {
   const { table, tell } = begin();
   for (let i = 0; i < 10; i++) tell(station(0xfe000001, 'web-01', 'cd'.repeat(16)), START + i);

@@ -1,19 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
-import {
-  Bench,
-  type Bytes,
-  CORPUS,
-  type Row,
-  rowOf,
-  sflow,
-  typed,
-  u32,
-  u64,
-  zeros,
-} from '../../testing/data/datagrams.ts';
+import { pathOf, requireCorpus } from '../../testing/corpus/folder.ts';
+import { Bench, type Bytes, type Row, rowOf, sflow, typed, u32, u64, zeros } from '../../testing/data/datagrams.ts';
 import { onPath, requireTool } from '../../testing/requirements.ts';
 import { readCapture } from '../captures/capture.ts';
 import { COUNTERS_32, type InterfaceCounters } from '../decode/interface-counters.ts';
@@ -237,8 +226,7 @@ test('a record cut short is a fault and tells nothing', () => {
 });
 
 const ready =
-  requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`) &&
-  requireTool('tshark', onPath('tshark'), 'no such program on PATH (Debian package tshark)');
+  requireCorpus() && requireTool('tshark', onPath('tshark'), 'no such program on PATH (Debian package tshark)');
 
 const TSHARK_FIELDS = [
   ...['ifindex', 'iftype', 'ifspeed', 'ifdirection', 'ifinoct', 'ifoutoct'],
@@ -257,8 +245,8 @@ test.skipIf(!ready).each(['tcpdump/sflow_multiple_counter_30_pdus.pcap', 'tcpdum
         told.push([ifIndex, ifType, speedBps, direction, inOctets, outOctets, ...counters].map(String));
       },
     };
-    for (const { payload } of readCapture(CORPUS + file).datagrams) bench.decode(payload);
-    const args = ['-r', CORPUS + file, '-d', 'udp.port==6343,sflow', '-T', 'fields', '-E', 'aggregator=,'];
+    for (const { payload } of readCapture(pathOf(file)).datagrams) bench.decode(payload);
+    const args = ['-r', pathOf(file), '-d', 'udp.port==6343,sflow', '-T', 'fields', '-E', 'aggregator=,'];
     const fields = TSHARK_FIELDS.flatMap(name => ['-e', `sflow_245.${name}`]);
     const text = execFileSync('tshark', [...args, ...fields], {
       encoding: 'utf8',

@@ -134,6 +134,7 @@ test('what came over TCP is in the spool like what came over UDP, by a worker of
   expect(await collector.metric('collector_connections ')).toBe(0);
 });
 
+// proves: ipfix-tcp
 test.each([
   ['no larger than a message', 60, { batchRowsMax: 16, batchesMax: 2 }],
   ['smaller than the largest message', 300, { batchRowsMax: 1000, batchesMax: 3 }],

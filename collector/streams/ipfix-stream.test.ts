@@ -2,25 +2,13 @@
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openCounters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
-import {
-  Bench,
-  type Bytes,
-  CORPUS,
-  ipfix,
-  type Row,
-  set,
-  template,
-  u16,
-  u32,
-  zeros,
-} from '../../testing/data/datagrams.ts';
-import { requireTool } from '../../testing/requirements.ts';
+import { corpusFiles, pathOf, requireCorpus } from '../../testing/corpus/folder.ts';
+import { Bench, type Bytes, ipfix, type Row, set, template, u16, u32, zeros } from '../../testing/data/datagrams.ts';
 import { parseCapture, readCapture } from '../captures/capture.ts';
 import { COLLECTOR_SERVICE, type CollectorConfiguration } from '../configuration.ts';
 import { createSourceGate } from '../gate/source-gate.ts';
@@ -131,6 +119,7 @@ describe('a connection', () => {
     expect(bytesOf(rows)).toEqual(upTo(5000));
   });
 
+  // proves: ipfix-tcp
   test('gives messages of 65,535 bytes', async () => {
     const { port, counters } = await open();
     const longest = ipfix([set(256, zeros(65_535 - 20))]);
@@ -184,6 +173,7 @@ describe('what is no IPFIX', () => {
 const zeros16 = Buffer.alloc(16);
 
 describe('a session', () => {
+  // proves: ipfix-tcp
   test('has its own templates: the same id and domain on two connections do not mix', async () => {
     const { port, rows, sessions } = await open();
     const [first, second] = [await dial(port), await dial(port)];
@@ -344,8 +334,9 @@ test('at a stop no more connections are taken, and what exporters had sent is re
   expect(closed()).toEqual({ exporter: 1 });
 });
 
-const ipfixFiles = existsSync(CORPUS)
-  ? readdirSync(CORPUS, { recursive: true, encoding: 'utf8' })
+const ready = requireCorpus();
+const ipfixFiles = ready
+  ? corpusFiles()
       .filter(name => /\.(ipfix|dat|pcap|bin)$/.test(name))
       .filter(name => {
         const { payload } = firstOf(name);
@@ -356,7 +347,7 @@ const ipfixFiles = existsSync(CORPUS)
 
 function firstOf(name: string) {
   try {
-    return readCapture(join(CORPUS, name)).datagrams[0] ?? { payload: undefined };
+    return readCapture(pathOf(name)).datagrams[0] ?? { payload: undefined };
   } catch {
     return { payload: undefined };
   }
@@ -387,11 +378,11 @@ async function overTcp(bytes: Uint8Array): Promise<Awaited<ReturnType<typeof ope
   return streams;
 }
 
-describe.runIf(requireTool('the corpus', ipfixFiles.length > 0, 'captures of other projects'))('the corpus', () => {
+describe.runIf(ready)('the corpus', () => {
   test.each(ipfixFiles.filter(name => name.endsWith('.ipfix')))(
     '%s over TCP gives the rows it gives over UDP, datagram by datagram',
     async name => {
-      const bytes = readFileSync(join(CORPUS, name));
+      const bytes = readFileSync(pathOf(name));
       const datagrams = parseCapture(bytes).datagrams.map(({ payload }) => payload);
       const whole = datagrams.filter(isMessage);
       const udp = await overUdp(datagrams);
@@ -407,11 +398,12 @@ describe.runIf(requireTool('the corpus', ipfixFiles.length > 0, 'captures of oth
     },
   );
 
+  // proves: ipfix-tcp
   test('every other IPFIX capture over TCP gives the rows it gives over UDP', async () => {
     const rows = { tcp: 0, udp: 0 };
     let captures = 0;
     for (const name of ipfixFiles.filter(file => !file.endsWith('.ipfix'))) {
-      const { datagrams } = readCapture(join(CORPUS, name));
+      const { datagrams } = readCapture(pathOf(name));
       const messages = datagrams.map(({ payload }) => payload).filter(isMessage);
       if (messages.length === 0 || messages.length > 500) continue;
       const udp = await overUdp(messages);

@@ -113,6 +113,7 @@ const numbered = (count: number) =>
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 describe.runIf(present)('IPFIX over TLS', () => {
+  // proves: ipfix-tls
   test.each(['TLSv1.2', 'TLSv1.3'] as const)('%s gives every message and ends with the exporter', async version => {
     const { port, rows, counters } = await open();
     dial(port, { minVersion: version, maxVersion: version }).end(numbered(3000));
@@ -121,11 +122,13 @@ describe.runIf(present)('IPFIX over TLS', () => {
     expect([counters.get('exporter'), counters.get('handshake'), counters.get('messages')]).toEqual([1, 0, 3000]);
   });
 
+  // proves: ipfix-tls
   test('older than 1.2 is refused', async () => {
     const { port, counters } = await open();
     const options = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
     await gone(dial(port, options));
     await until(() => counters.get('handshake') === 1 && counters.get('open') === 0, 'the refusal');
+    expect(counters.get('messages')).toBe(0);
   });
 
   test('waits without losing anything when there is no room', async () => {
@@ -167,6 +170,7 @@ describe.runIf(present)('IPFIX over TLS', () => {
 });
 
 describe.runIf(present)('with an authority for exporters', () => {
+  // proves: ipfix-tls
   test('a certificate of it is taken', async () => {
     const { port, rows, counters } = await open(files('collector', 'exporters'));
     dial(port, identity('exporter')).end(numbered(5));

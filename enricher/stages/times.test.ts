@@ -26,6 +26,7 @@ test('times within the limits stay as they are', () => {
   });
 });
 
+// proves: times-absurd, frozen-times, odd-uptimes
 test('a flow that ended outside the limits has a clock nobody believes: both times become receivedAt', () => {
   for (const flowEnd of [NOW + 86_400_000, NOW - 86_400_000]) {
     expect(mended({ flowStart: 0, flowEnd })).toEqual({

@@ -49,6 +49,7 @@ const source = (facts: readonly StoredFact[], row: Row, documents = NO_DOCUMENTS
   return [srcVm, srcHost, srcIdentity, srcApp];
 };
 
+// proves: in-band
 test('without any document, the MACs of told stations are VMs with name, host and automatic node', () => {
   expect(enrich(STATIONS, ROW)).toMatchObject({
     srcVm: 'web-01',
@@ -136,6 +137,7 @@ const DOCUMENTS = documentsOf({
   },
 });
 
+// proves: in-band
 test('a document wins: its MAC keeps its VM and its host', () => {
   expect(source(STATIONS, ROW, DOCUMENTS)).toEqual(['shop-01', 'esx-1', 'mac', 'auto:shop']);
 });

@@ -115,11 +115,13 @@ test('automatic nodes and services are ready-made rules, with their share of the
     },
   ]);
   expect(
-    answer.services.map(({ node: { name }, bytes, rule }: Record<string, never>) => [
-      name,
-      bytes,
-      (rule as { ports: string[] }).ports,
-    ]),
+    answer.services.map(
+      ({ node, bytes, rule }: { node: { name: string }; bytes: number; rule: { ports: string[] } }) => [
+        node.name,
+        bytes,
+        rule.ports,
+      ],
+    ),
   ).toEqual([
     ['tcp/5432', 600, ['tcp/5432']],
     ['tcp/443', 197, ['tcp/443']],

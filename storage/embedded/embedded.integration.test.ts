@@ -134,7 +134,7 @@ describe('the embedded server', () => {
     parent.kill('SIGKILL');
     while (alive(pid)) await sleep(10);
     const successor = new EmbeddedServer({ folder: path, port: 0, log });
-    await successor.start();
+    expect((await successor.start()).url).toMatch(/^http:/);
     await successor.stop();
   });
 });

@@ -21,7 +21,13 @@ const MAVEN_MS_MAX = 300_000;
 
 /** Whether a real Kafka can be started here; prints why not. */
 export function kafkaPresent(): boolean {
-  return requireTool('Kafka', onPath('java') && onPath('mvn'), 'needs java and mvn on the PATH');
+  if (!requireTool('Kafka', onPath('java') && onPath('mvn'), 'needs java and mvn on the PATH')) return false;
+  try {
+    fetchArchives();
+    return true;
+  } catch (error) {
+    return requireTool('Kafka', false, `Maven cannot fetch it: ${(error as Error).message.split('\n')[0]}`);
+  }
 }
 
 export interface KafkaNode {

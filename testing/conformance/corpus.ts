@@ -2,9 +2,10 @@
 // several files once.
 
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { type CapturedDatagram, readCapture } from '../../collector/captures/capture.ts';
-import { Bench, CORPUS, CORPUS_GROUPS, type Row } from '../data/datagrams.ts';
+import { corpusFiles, corpusThere, pathOf } from '../corpus/folder.ts';
+import { Bench, CORPUS_GROUPS, type Row } from '../data/datagrams.ts';
 
 /** Expected values of other decoders and descriptions of the files; everything else is export datagrams or packets. */
 const NO_CAPTURE = /\.(json|yaml|tsv|txt|out)$/;
@@ -25,11 +26,11 @@ export interface Corpus {
 }
 
 export function readCorpus(): Corpus {
-  const all = existsSync(CORPUS) ? filesUnder('').sort() : [];
+  const all = corpusThere ? corpusFiles().sort() : [];
   const captures = all.filter(file => !NO_CAPTURE.test(file));
   const byBytes = Map.groupBy(captures, file =>
     createHash('sha256')
-      .update(readFileSync(CORPUS + file))
+      .update(readFileSync(pathOf(file)))
       .digest('hex'),
   );
   const grouped = new Set(CORPUS_GROUPS.flat());
@@ -46,20 +47,14 @@ export function readCorpus(): Corpus {
   return { all, captures, twins, units: units.map(unitOf) };
 }
 
-function filesUnder(folder: string): string[] {
-  return readdirSync(CORPUS + folder, { withFileTypes: true }).flatMap(entry =>
-    entry.isDirectory() ? filesUnder(`${folder}${entry.name}/`) : [`${folder}${entry.name}`],
-  );
-}
-
 function unitOf(files: readonly string[]): Unit {
   return { files, datagrams: files.flatMap(datagramsOf) };
 }
 
 /** A file too short for a capture is a datagram all the same. */
 export function datagramsOf(file: string): readonly CapturedDatagram[] {
-  if (statSync(CORPUS + file).size >= 4) return readCapture(CORPUS + file).datagrams;
-  return [{ payload: readFileSync(CORPUS + file), source: '0.0.0.0', sourcePort: 0, destinationPort: 0, timeMs: 0 }];
+  if (statSync(pathOf(file)).size >= 4) return readCapture(pathOf(file)).datagrams;
+  return [{ payload: readFileSync(pathOf(file)), source: '0.0.0.0', sourcePort: 0, destinationPort: 0, timeMs: 0 }];
 }
 
 /** The rows of one exporter's datagrams. */

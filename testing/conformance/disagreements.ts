@@ -108,7 +108,7 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
   },
   {
     oracle: 'tshark',
-    subjects: ['softflowd-generated/softflowd-psamp.pcap'],
+    subjects: ['made/softflowd-psamp.pcap'],
     fields: [BARE],
     right: 'both',
     reason: 'a record is a packet (313, 315), which tshark shows as bytes; `sections.test.ts` looks into them',

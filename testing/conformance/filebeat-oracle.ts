@@ -3,12 +3,12 @@
 
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { CORPUS } from '../data/datagrams.ts';
+import { pathOf } from '../corpus/folder.ts';
 import { Agreement, type Untold } from './agreement.ts';
 import { datagramsOf, decodeAll } from './corpus.ts';
 import { splitReverse } from './directions.ts';
 
-const BEATS = `${CORPUS}beats/`;
+const BEATS = pathOf(`beats/`);
 
 interface Event {
   readonly Fields: {
@@ -75,7 +75,7 @@ export function compareFilebeat(
 }
 
 function eventsOf(golden: string): Event[] {
-  const { events = [] } = JSON.parse(readFileSync(CORPUS + golden, 'utf8')) as { events?: Event[] };
+  const { events = [] } = JSON.parse(readFileSync(pathOf(golden), 'utf8')) as { events?: Event[] };
   return events.filter(event => event.Fields.netflow.type === 'netflow_flow');
 }
 

@@ -11,11 +11,6 @@ export function code(text: string): string {
   return `\`${text}\``;
 }
 
-/** Lines of one cell. */
-export function lines(...texts: readonly string[]): string {
-  return texts.join('<br>');
-}
-
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

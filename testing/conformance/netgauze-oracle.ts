@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 import { type Capture, readCapture } from '../../collector/captures/capture.ts';
 import { type InspectedField, inspectRecords } from '../../collector/decode/templated/inspect.ts';
 import { builtInElements } from '../../collector/elements/element-registry.ts';
-import { Bench, CORPUS, type Row } from '../data/datagrams.ts';
+import { pathOf } from '../corpus/folder.ts';
+import { Bench, type Row } from '../data/datagrams.ts';
 import { Agreement } from './agreement.ts';
 
 type Json = string | number | boolean | readonly Json[] | { readonly [name: string]: Json };
@@ -40,11 +41,8 @@ export function captureOf(golden: string): string {
 export function compareNetGauze(golden: string): Agreement {
   const file = captureOf(golden);
   const agreement = new Agreement('NetGauze', [file], golden);
-  const ours = Map.groupBy(readMessages(readCapture(CORPUS + file)), message => message.key);
-  const told = readFileSync(CORPUS + golden, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map(parseMessage);
+  const ours = Map.groupBy(readMessages(readCapture(pathOf(file))), message => message.key);
+  const told = readFileSync(pathOf(golden), 'utf8').trimEnd().split('\n').map(parseMessage);
   /** 160 systemInitTimeMilliseconds of a domain, from its options. */
   const systemInit = new Map<number, number>();
   let record = 0;

@@ -4,7 +4,8 @@
 
 import { readFileSync } from 'node:fs';
 import { readCapture } from '../../collector/captures/capture.ts';
-import { Bench, CORPUS, type Row } from '../data/datagrams.ts';
+import { pathOf } from '../corpus/folder.ts';
+import { Bench, type Row } from '../data/datagrams.ts';
 import { Agreement } from './agreement.ts';
 
 interface Aggregate {
@@ -37,9 +38,9 @@ export function comparePmacct(golden: string, files: readonly string[]): Agreeme
   const agreement = new Agreement('pmacct', files, golden);
   const bench = new Bench({ rowsMax: 4096 });
   const rows = files
-    .flatMap(file => readCapture(CORPUS + file).datagrams)
+    .flatMap(file => readCapture(pathOf(file)).datagrams)
     .flatMap(({ payload, source, sourcePort, timeMs }) => bench.decode(payload, source, sourcePort, timeMs));
-  const told = readFileSync(CORPUS + golden, 'utf8')
+  const told = readFileSync(pathOf(golden), 'utf8')
     .trimEnd()
     .split('\n')
     .map(line => JSON.parse(line) as Aggregate);

@@ -6,7 +6,8 @@ import { type CapturedDatagram, readCapture } from '../../collector/captures/cap
 import { ElementPrinter } from '../../collector/captures/decode/all-elements.ts';
 import { builtInElements } from '../../collector/elements/element-registry.ts';
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
-import { Bench, CORPUS, type Row } from '../data/datagrams.ts';
+import { pathOf } from '../corpus/folder.ts';
+import { Bench, type Row } from '../data/datagrams.ts';
 import { Agreement } from './agreement.ts';
 
 type Members = { readonly [name: string]: string | number | Members };
@@ -30,8 +31,8 @@ const names = builtInElements();
 export function compareTcpdump(golden: string): Agreement {
   const file = golden.replace(/(-nv)?\.out$/, '.pcap');
   const agreement = new Agreement('tcpdump', [file], golden);
-  const { datagrams } = readCapture(CORPUS + file);
-  const printed = readFileSync(CORPUS + golden, 'utf8').split(DATAGRAM);
+  const { datagrams } = readCapture(pathOf(file));
+  const printed = readFileSync(pathOf(golden), 'utf8').split(DATAGRAM);
   agreement.compareCount('datagrams', datagrams.length, printed.length);
   for (const [i, text] of printed.entries()) {
     const datagram = datagrams[i]!;

@@ -13,9 +13,6 @@ import { PROTOCOL, PROTOCOLS, type Protocol } from '../../schemas/codes.ts';
 import type { Column } from '../../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 
-/** Captures of other projects, read where they are present. */
-export const CORPUS = new URL('../../../shared/corpus/', import.meta.url).pathname;
-
 export type Bytes = readonly number[];
 
 export const u8 = (value: number): Bytes => [value & 0xff];

@@ -60,26 +60,31 @@ export const PLAIN: readonly Case[] = [
     expected: { ...OUTER, ...OUTER_MACS, ...plainTcp, tos: 0xb8, bytes: 40 },
   },
   {
+    // proves: ipv4-options
     name: 'IPv4 options',
     header: ethernet(0x0800, ipv4(tcp(), { options: [1, 1, 1, 0] })),
     expected: { ...OUTER, ...plainTcp, bytes: 44 },
   },
   {
+    // proves: ipv6-headers
     name: 'IPv4 authentication header',
     header: ethernet(0x0800, ipv4([6, 4, ...zeros(22), ...tcp()], { proto: 51 })),
     expected: { ...OUTER, ...plainTcp },
   },
   {
+    // proves: ipv6-headers
     name: 'IPv6 extension headers',
     header: over6(0, [43, 0, 1, 4, ...zeros(4), 60, 0, ...zeros(6), 17, 0, 1, 4, ...zeros(4), ...udp()]),
     expected: { ...OUTER6, proto: 17, srcPort: 5000, dstPort: 53 },
   },
   {
+    // proves: tag-vlan, tag-stacked, arista-interfaces
     name: '802.1ad, two tags with priority',
     header: ethernet(0x0800, ipv4(tcp()), [0x88a8, 0xf12c], [0x8100, 0x7064]),
     expected: { ...OUTER, ...plainTcp, sVlan: 300, vlan: 100 },
   },
   {
+    // proves: tag-etag
     name: 'E-TAG and 802.1Q',
     header: ethernet(0x893f, [
       ...u16(0x6000),
@@ -94,36 +99,43 @@ export const PLAIN: readonly Case[] = [
     expected: { ...OUTER, ...OUTER_MACS, ...plainTcp, ecid: (1 << 20) | (0x45 << 12) | 0x123, vlan: 100 },
   },
   {
+    // proves: tag-vntag
     name: 'VN-Tag from the interface',
     header: ethernet(0x8926, [...u32(0x00000123), ...u16(0x0800), ...ipv4(tcp())]),
     expected: { ...OUTER, ...OUTER_MACS, ...plainTcp, ecid: 0x123 },
   },
   {
+    // proves: tag-vntag
     name: 'VN-Tag from the bridge',
     header: ethernet(0x8926, [...u32(0x95550123), ...u16(0x8100), ...u16(5), ...u16(0x0800), ...ipv4(tcp())]),
     expected: { ...OUTER, ...plainTcp, ecid: 0x1555, vlan: 5 },
   },
   {
+    // proves: llc-snap
     name: '802.3, LLC and SNAP',
     header: ethernet(48, snap(ipv4(tcp()))),
     expected: { ...OUTER, ...OUTER_MACS, ...plainTcp, etherType: 0x0800, bytes: 40 },
   },
   {
+    // proves: pppoe
     name: 'PPPoE, IPv4',
     header: ethernet(0x8864, pppoe([...u16(0x0021), ...ipv4(tcp())])),
     expected: { ...OUTER, ...OUTER_MACS, ...plainTcp, etherType: 0x0800, bytes: 40 },
   },
   {
+    // proves: pppoe
     name: 'PPPoE, IPv6, behind two tags',
     header: ethernet(0x8864, pppoe([...u16(0x0057), ...ipv6(6, tcp())]), [0x88a8, 7], [0x8100, 8]),
     expected: { ...OUTER6, ...plainTcp, sVlan: 7, vlan: 8, bytes: 60 },
   },
   {
+    // proves: mpls
     name: 'MPLS, one label, IPv4',
     header: ethernet(0x8847, mpls(ipv4(tcp()), 16)),
     expected: { ...OUTER, ...OUTER_MACS, ...plainTcp, etherType: 0x0800, bytes: 40 },
   },
   {
+    // proves: mpls
     name: 'MPLS, three labels, IPv6',
     header: ethernet(0x8847, mpls(ipv6(6, tcp()), 16, 18, 19), [0x8100, 9]),
     expected: { ...OUTER6, ...plainTcp, vlan: 9, etherType: 0x86dd, bytes: 60 },
@@ -137,43 +149,59 @@ export const PLAIN: readonly Case[] = [
 
 export const TUNNELS: readonly Case[] = [
   {
+    // proves: mpls
     name: 'MPLS, control word, frame',
     header: ethernet(0x8847, mpls([...u32(1), ...tagged4], 16, 1000), [0x88a8, 300]),
     expected: { ...frame4In, vlan: 100, sVlan: 300 },
   },
   {
+    // proves: mpls
     name: 'MPLS, frame without control word',
     header: ethernet(0x8847, mpls(frame6, 1001)),
     expected: { ...frame6In, vlan: 0 },
   },
   {
+    // proves: fabricpath-pbb
     name: 'FabricPath',
     header: ethernet(0x8903, [...u16(0x0041), ...tagged4]),
     expected: { ...frame4In, vlan: 100 },
   },
   {
+    // proves: fabricpath-pbb
     name: 'provider backbone bridge',
     header: ethernet(0x88e7, [...u32(0x00123456), ...tagged4], [0x88a8, 300]),
     expected: { ...frame4In, vni: 0x123456, sVlan: 300, vlan: 100 },
   },
+  // proves: ip-in-ip
   { name: 'IPv4 in IPv4', header: over4(4, inner4), expected: packet4In },
+  // proves: ip-in-ip
   { name: 'IPv6 in IPv4', header: over4(41, inner6), expected: packet6In },
+  // proves: ip-in-ip
   { name: 'IPv4 in IPv6', header: over6(4, inner4), expected: packet4In },
   { name: 'IPv6 in IPv6', header: over6(41, inner6), expected: packet6In },
+  // proves: srv6
   { name: 'SRv6, IPv4', header: over6(43, srh(4, inner4)), expected: packet4In },
+  // proves: srv6
   { name: 'SRv6, IPv6', header: over6(43, srh(41, inner6)), expected: packet6In },
+  // proves: srv6
   { name: 'SRv6, frame', header: over6(43, srh(143, tagged4)), expected: { ...frame4In, vlan: 100 } },
+  // proves: ip-in-ip
   { name: 'EtherIP', header: over4(97, [...u16(0x3000), ...tagged4]), expected: { ...frame4In, vlan: 100 } },
+  // proves: ip-in-ip
   { name: 'MPLS in IP', header: over4(137, mpls(inner4, 16)), expected: packet4In },
+  // proves: ip-in-ip
   { name: 'MPLS in UDP', header: overUdp(6635, mpls(inner6, 16, 18)), expected: packet6In },
+  // proves: gre
   { name: 'GRE, IPv4', header: over4(47, gre(0, 0x0800, [], inner4)), expected: packet4In },
   { name: 'GRE over IPv6, IPv6', header: over6(47, gre(0, 0x86dd, [], inner6)), expected: packet6In },
   {
+    // proves: gre, bad-ip
     name: 'GRE with checksum, key and sequence',
     header: over4(47, gre(0xb000, 0x0800, [...u32(0), ...u32(99), ...u32(1)], inner4)),
     expected: { ...packet4In, vni: 0 },
   },
   {
+    // proves: gre, bad-ip
     name: 'GRE with routing',
     header: over4(47, gre(0xc000, 0x0800, [...u32(0), ...u16(0x0800), 4, 8, ...zeros(8), ...u32(0)], inner4)),
     expected: packet4In,
@@ -185,11 +213,13 @@ export const TUNNELS: readonly Case[] = [
     expected: { ...frame4In, vlan: 100, vni: 0 },
   },
   {
+    // proves: gre
     name: 'NVGRE',
     header: over4(47, gre(0x2000, 0x6558, u32(0x12345678), frame4)),
     expected: { ...frame4In, vni: 0x123456 },
   },
   {
+    // proves: gre
     name: 'GRE for PPTP',
     header: over4(
       47,
@@ -202,8 +232,10 @@ export const TUNNELS: readonly Case[] = [
     header: over4(47, gre(0x2001, 0x880b, [...u16(45), ...u16(7)], [0x21, ...inner4])),
     expected: packet4In,
   },
+  // proves: erspan
   { name: 'ERSPAN type I', header: over4(47, gre(0, 0x88be, [], tagged4)), expected: { ...frame4In, vlan: 100 } },
   {
+    // proves: erspan
     name: 'ERSPAN type II, frame without tag',
     header: over4(47, gre(0x1000, 0x88be, u32(1), erspan2(200, frame4))),
     expected: { ...frame4In, vlan: 200, direction: 'unknown' },
@@ -214,17 +246,21 @@ export const TUNNELS: readonly Case[] = [
     expected: { ...frame4In, vlan: 100 },
   },
   {
+    // proves: erspan
     name: 'ERSPAN type III, in',
     header: over4(47, gre(0x1000, 0x22eb, u32(1), erspan3(200, 0x8000, frame6))),
     expected: { ...frame6In, vlan: 200, direction: 'ingress' },
   },
   {
+    // proves: erspan
     name: 'ERSPAN type III, out, platform header',
     header: over4(47, gre(0x1000, 0x22eb, u32(1), erspan3(200, 0x8009, frame4))),
     expected: { ...frame4In, vlan: 200, direction: 'egress' },
   },
+  // proves: vxlan
   { name: 'VXLAN', header: overUdp(4789, vxlan(0xabcdef, frame4)), expected: { ...frame4In, vni: 0xabcdef } },
   {
+    // proves: vxlan
     name: 'VXLAN on the port of Linux, tags inside and outside',
     header: ethernet(0x0800, ipv4(datagram(8472, vxlan(70, tagged4)), { proto: 17 }), [0x88a8, 300], [0x8100, 4]),
     expected: { ...frame4In, vni: 70, vlan: 100, sVlan: 300 },
@@ -240,6 +276,7 @@ export const TUNNELS: readonly Case[] = [
     expected: { ...frame4In, vni: 70 },
   },
   {
+    // proves: vxlan
     name: 'VXLAN-GPE, IPv4',
     header: overUdp(4790, vxlan(70, inner4, 0x0c000001)),
     expected: { ...packet4In, vni: 70 },
@@ -250,6 +287,7 @@ export const TUNNELS: readonly Case[] = [
     expected: { ...packet6In, vni: 70 },
   },
   {
+    // proves: vxlan
     name: 'VXLAN-GPE, frame',
     header: overUdp(4790, vxlan(70, tagged4, 0x0c000003)),
     expected: { ...frame4In, vlan: 100, vni: 70 },
@@ -260,17 +298,21 @@ export const TUNNELS: readonly Case[] = [
     expected: { ...packet4In, vni: 70 },
   },
   {
+    // proves: geneve
     name: 'Geneve, frame',
     header: overUdp(6081, geneve(0x123456, 0x6558, frame4)),
     expected: { ...frame4In, vni: 0x123456 },
   },
   {
+    // proves: geneve
     name: 'Geneve with options, IPv4',
     header: overUdp(6081, geneve(70, 0x0800, inner4, [...u16(0x0102), 0x80, 1, ...zeros(4), ...u16(0x0102), 1, 0])),
     expected: { ...packet4In, vni: 70 },
   },
+  // proves: gtp-u
   { name: 'GTP-U', header: overUdp(2152, gtp(0, [], inner4)), expected: { ...packet4In, vni: 0 } },
   {
+    // proves: gtp-u
     name: 'GTP-U with sequence and extension headers',
     header: overUdp(2152, gtp(6, [...u16(1), 0, 0x85, 1, 0, 9, 0xc0, 1, 0, 1, 0], inner6)),
     expected: packet6In,
@@ -280,13 +322,16 @@ export const TUNNELS: readonly Case[] = [
     header: overUdp(2152, gtp(2, [...u16(1), 0, 0x85], inner4)),
     expected: packet4In,
   },
+  // proves: teredo
   { name: 'Teredo', header: overUdp(3544, inner6), expected: packet6In },
   {
+    // proves: teredo
     name: 'Teredo with origin indication',
     header: overUdp(3544, [...u16(0), ...u16(0x1234), ...u32(0x01020304), ...inner6]),
     expected: packet6In,
   },
   {
+    // proves: ipv4-options
     name: 'first fragment of a tunnel',
     header: ethernet(0x0800, ipv4(datagram(4789, vxlan(70, frame4)), { proto: 17, fragment: 0x2000 })),
     expected: { ...frame4In, vni: 70 },
@@ -307,6 +352,7 @@ export const TUNNELS: readonly Case[] = [
     },
   },
   {
+    // proves: innermost-packet
     name: 'VXLAN, GRE, IPv6 in IPv6: three tunnels',
     header: overUdp(4789, vxlan(70, innerFrame(0x0800, ipv4(gre(0, 0x86dd, [], ipv6(41, inner6)), { proto: 47 })))),
     expected: { ...packet6In, ...INNER_MACS, vni: 70 },
@@ -324,12 +370,14 @@ const wlan = (flags: number, addresses: Bytes, rest: Bytes, control = 0x08): Byt
 
 export const OTHER_LINKS: readonly Case[] = [
   {
+    // proves: link-layers
     name: 'IPv4 alone',
     header: ipv4(tcp()),
     headerProtocol: HEADER_PROTOCOL.ipv4,
     expected: { ...OUTER, ...plainTcp, bytes: 40, srcMac: '00:00:00:00:00:00', etherType: 0x0800 },
   },
   {
+    // proves: link-layers
     name: 'IPv6 alone, a tunnel in it',
     header: ipv6(4, inner4),
     headerProtocol: HEADER_PROTOCOL.ipv6,
@@ -348,12 +396,14 @@ export const OTHER_LINKS: readonly Case[] = [
     expected: { ...OUTER6, ...plainTcp },
   },
   {
+    // proves: link-layers
     name: 'MPLS',
     header: mpls(ipv4(tcp()), 16, 18),
     headerProtocol: HEADER_PROTOCOL.mpls,
     expected: { ...OUTER, ...plainTcp, etherType: 0x0800, bytes: 40 },
   },
   {
+    // proves: link-layers
     name: 'PPP',
     header: [0xff, 3, ...u16(0x21), ...ipv4(tcp())],
     headerProtocol: HEADER_PROTOCOL.ppp,
@@ -366,12 +416,14 @@ export const OTHER_LINKS: readonly Case[] = [
     expected: { ...OUTER6, ...plainTcp, bytes: 60 },
   },
   {
+    // proves: link-layers
     name: 'AAL5 with LLC and SNAP',
     header: snap(ipv4(tcp())),
     headerProtocol: HEADER_PROTOCOL.aal5,
     expected: { ...OUTER, ...plainTcp, bytes: 40 },
   },
   {
+    // proves: link-layers
     name: '802.11 to the access point',
     header: wlan(1, macs80211(AP, STATION, PEER), snap(ipv4(tcp()))),
     headerProtocol: HEADER_PROTOCOL.ieee80211,

@@ -2,12 +2,13 @@
 // a field read at the wrong place has a wrong value, and captures) and for sFlow 5, NetGauze for v9 and IPFIX. Of what the
 // oracle tells of a record nothing may be left over.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createBatch } from '../../../schemas/batch.ts';
 import { DECODED_COLUMNS } from '../../../schemas/flow.ts';
 import { all, dissect, type Tree } from '../../../testing/conformance/tshark.ts';
-import { type Bytes, CORPUS, fixedNetflow, RECEIVED_MS, rest8 } from '../../../testing/data/datagrams.ts';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
+import { type Bytes, fixedNetflow, RECEIVED_MS, rest8 } from '../../../testing/data/datagrams.ts';
 import { onPath, requireTool } from '../../../testing/requirements.ts';
 import { Decoder } from '../../decode/decoder.ts';
 import type { FlowBatch } from '../../decode/flow-batch.ts';
@@ -17,7 +18,7 @@ import { ElementPrinter } from './all-elements.ts';
 
 const ready = [
   requireTool('tshark', onPath('tshark'), 'no such program on PATH (Debian package tshark)'),
-  requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`),
+  requireCorpus(),
 ].every(Boolean);
 
 type Value = string | number | boolean | readonly Value[] | { readonly [name: string]: Value };
@@ -58,6 +59,7 @@ function plain(text: string): string | number {
   return text;
 }
 
+// proves: all-elements
 describe.skipIf(!ready)('tshark agrees on every field of NetFlow', () => {
   const FIELDS: Readonly<Record<string, string>> = {
     inputint: 'input',
@@ -117,13 +119,13 @@ describe.skipIf(!ready)('tshark agrees on every field of NetFlow', () => {
     },
   ];
   const V8_BYTES = [28, 28, 32, 32, 40, 32, 40, 44, 32, 32, 32, 32, 40, 40];
-  const CAPTURES = ['softflowd-generated/softflowd-v1.pcap', 'softflowd-generated/softflowd-v5.pcap'];
+  const CAPTURES = ['made/softflowd-v1.pcap', 'made/softflowd-v5.pcap'];
   const cases: readonly (readonly [name: string, datagrams: readonly CapturedDatagram[]])[] = [
     ['version 1', random(1, [], 48)],
     ['version 5', random(5, randomBytes(8), 48)],
     ['version 7', random(7, randomBytes(8), 52)],
     ...V8_BYTES.map((bytes, i) => [`version 8, aggregation ${i + 1}`, random(8, rest8(i + 1), bytes)] as const),
-    ...(ready ? CAPTURES : []).map(file => [file, readCapture(CORPUS + file).datagrams] as const),
+    ...(ready ? CAPTURES : []).map(file => [file, readCapture(pathOf(file)).datagrams] as const),
   ];
   /** Where tshark reads fields elsewhere. */
   const TSHARK_ERRS: Readonly<Record<string, { readonly fields: readonly string[]; readonly reason: string }>> = {
@@ -161,6 +163,7 @@ describe.skipIf(!ready)('tshark agrees on every field of NetFlow', () => {
   });
 });
 
+// proves: structure-names
 describe.skipIf(!ready)('tshark agrees on every field of sFlow samples', () => {
   const NAMES: Readonly<Record<string, string>> = {
     'sampled_header.protocol': 'header_protocol',
@@ -277,7 +280,7 @@ describe.skipIf(!ready)('tshark agrees on every field of sFlow samples', () => {
   const isHost = (line: Line) => Object.keys(line.elements).some(name => name.startsWith('host_'));
   /** One capture holds NetFlow too. */
   const isSflow = ({ payload }: CapturedDatagram) => payload[0] === 0 && payload[1] === 0;
-  const captures = ready ? FILES.map(file => readCapture(CORPUS + file).datagrams.filter(isSflow)) : [];
+  const captures = ready ? FILES.map(file => readCapture(pathOf(file)).datagrams.filter(isSflow)) : [];
   let frames: Tree[][] = [];
   beforeAll(async () => {
     frames = await dissect(captures);
@@ -301,6 +304,7 @@ describe.skipIf(!ready)('tshark agrees on every field of sFlow samples', () => {
   });
 });
 
+// proves: all-elements
 describe.skipIf(!ready)('NetGauze agrees on every element of v9 and IPFIX', () => {
   /** Values that it tells by their names. */
   const CODES: Readonly<Record<string, Readonly<Record<string, number>>>> = {
@@ -357,8 +361,10 @@ describe.skipIf(!ready)('NetGauze agrees on every element of v9 and IPFIX', () =
     ],
     ['NetGauze/flow/srv6/srv6.pcap', 'flow/srv6/srv6-flow.json'],
   ])('%s', (capture, golden) => {
-    const lines = linesOf(readCapture(CORPUS + capture).datagrams).flat();
-    const messages = readFileSync(`${CORPUS}NetGauze/${golden}`, 'utf8').trimEnd().split('\n');
+    const lines = linesOf(readCapture(pathOf(capture)).datagrams).flat();
+    const messages = readFileSync(pathOf(`NetGauze/${golden}`), 'utf8')
+      .trimEnd()
+      .split('\n');
     const records = messages.flatMap(message => {
       const [{ sets }] = Object.values(JSON.parse(message)) as [{ sets: readonly Members[] }];
       return sets.flatMap(

@@ -1,16 +1,16 @@
 // `hairpin decode --all-elements`: lines and blocks from datagrams of our own, and the whole corpus, where every file ends
 // and every line is JSON. Values are held against other decoders in all-elements.oracle.test.ts.
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createBatch } from '../../../schemas/batch.ts';
 import { DECODED_COLUMNS } from '../../../schemas/flow.ts';
+import { corpusFiles, pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
 import {
   type Bytes,
-  CORPUS,
   CORPUS_GROUPS,
   datagramOf,
   ethernet,
@@ -42,7 +42,6 @@ import {
   v9Options,
   zeros,
 } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
 import { Decoder } from '../../decode/decoder.ts';
 import type { FlowBatch } from '../../decode/flow-batch.ts';
 import { builtInElements, loadElements } from '../../elements/element-registry.ts';
@@ -52,7 +51,7 @@ import { decodeFiles } from './decode-files.ts';
 import type { ElementFormat } from './element-text.ts';
 import { COUNTER_LAYOUTS, FLOW_LAYOUTS } from './sflow-layouts.ts';
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 const names = builtInElements();
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-all-elements-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -561,11 +560,7 @@ test('the example of the documentation is what comes out', async () => {
 });
 
 describe.skipIf(!ready)('the whole corpus', () => {
-  const under = (path: string): string[] =>
-    readdirSync(CORPUS + path, { withFileTypes: true }).flatMap(entry =>
-      entry.isDirectory() ? under(`${path}${entry.name}/`) : [`${path}${entry.name}`],
-    );
-  const files = ready ? under('').filter(file => !/\.(json|yaml|tsv|txt|out)$/.test(file)) : [];
+  const files = ready ? corpusFiles().filter(file => !/\.(json|yaml|tsv|txt|out)$/.test(file)) : [];
   const grouped = new Set(CORPUS_GROUPS.flat());
   const groups = [...CORPUS_GROUPS, ...files.filter(file => !grouped.has(file)).map(file => [file])];
 
@@ -573,7 +568,7 @@ describe.skipIf(!ready)('the whole corpus', () => {
     const kinds = new Map<string, number>();
     for (const group of groups) {
       const startedAt = performance.now();
-      const { out } = await decodeAll(group.map(file => CORPUS + file));
+      const { out } = await decodeAll(group.map(file => pathOf(file)));
       expect(performance.now() - startedAt).toBeLessThan(2000);
       for (const line of out.split('\n').slice(0, -1)) {
         const { protocol, kind, elements } = JSON.parse(line) as Line;
@@ -591,13 +586,13 @@ describe.skipIf(!ready)('the whole corpus', () => {
   });
 
   test.each([
-    'softflowd-generated/softflowd-v1.pcap',
-    'softflowd-generated/softflowd-v5.pcap',
-    'softflowd-generated/softflowd-v9.pcap',
-    'softflowd-generated/softflowd-ipfix.pcap',
+    'made/softflowd-v1.pcap',
+    'made/softflowd-v5.pcap',
+    'made/softflowd-v9.pcap',
+    'made/softflowd-ipfix.pcap',
     'akvorado/sflow/data-1140.pcap',
   ])('%s has as many lines as flow records', async file => {
-    const { out, err } = await decodeAll([CORPUS + file]);
+    const { out, err } = await decodeAll([pathOf(file)]);
     const told = out
       .split('\n')
       .filter(line => line.includes('"kind":"data"') || line.includes('"structure":"flow_sample'));
@@ -614,7 +609,7 @@ describe.skipIf(!ready)('the whole corpus', () => {
     'beats/extracted/v8_TosPrefix.bin',
     'tcpdump/sflow_multiple_counter_30_pdus.pcap',
   ])('%s cut at any byte, or with any byte at its largest, is told in whole lines', file => {
-    const { datagrams } = readCapture(CORPUS + file);
+    const { datagrams } = readCapture(pathOf(file));
     for (const { payload } of datagrams.slice(0, 3)) {
       const { lines } = printer();
       expect(lines(payload)[0]).toMatchObject({ kind: 'header' });

@@ -118,6 +118,7 @@ describe('a sequence number', () => {
     expect(lostIn(steps)).toBe(lost);
   });
 
+  // proves: loss-flows
   test('counts flows in NetFlow v5', () => {
     const bench = new Bench();
     bench.decode(netflow5([record5(), record5()], { sequence: 100 }));
@@ -127,6 +128,7 @@ describe('a sequence number', () => {
     expect(bench.domain().lost).toBe(30);
   });
 
+  // proves: loss-datagrams
   test('counts datagrams in NetFlow v9 and sFlow', () => {
     const bench = new Bench();
     for (const sequence of [7, 8, 12]) bench.decode(netflow9([], { sequence }));
@@ -260,6 +262,7 @@ describe('exporters', () => {
     expect(bench.faults('ipfix')).toEqual({ 'unknown-template': 1 });
   });
 
+  // proves: state-bounds
   test('that delivered decodable data never give way to new ones; after half an hour without they do', () => {
     const bench = new Bench({ exportersMax: 2 });
     for (const port of [1, 2]) bench.decode(ipfix(flow), '192.0.2.1', port, 0);
@@ -271,6 +274,7 @@ describe('exporters', () => {
     expect(bench.decoder.exporters.evicted).toBe(1);
   });
 
+  // proves: floods
   test('that find no room are decoded where no state is needed: NetFlow v5 and sFlow, without accounting', () => {
     const bench = new Bench({ exportersMax: 1 });
     bench.decode(netflow5([record5()], { sequence: 1 }), '192.0.2.1', 1);

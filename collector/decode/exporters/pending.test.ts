@@ -32,6 +32,7 @@ const waits = (bytes: number, id = 300) => set(id, u32(bytes), u32(UPTIME_MS));
 const bytesOf = (rows: readonly { readonly bytes?: unknown }[]) => rows.map(row => row.bytes);
 
 describe('data before their template', () => {
+  // proves: early-data, netstream-templates
   test('become the rows they would have been, with the times of their own datagrams', () => {
     const bench = new Bench();
     const v9 = (sets: readonly (readonly number[])[], later: number) =>
@@ -109,6 +110,7 @@ describe('data before their template', () => {
 });
 
 describe('at their bounds', () => {
+  // proves: early-data, template-behind-data
   test('the oldest sets of the domain give way, counted', () => {
     const bench = new Bench({ rowsMax: 4096 });
     for (let i = 0; i < PENDING_DOMAIN_SETS_MAX + 3; i++) bench.decode(ipfix([waits(i)]));
@@ -118,6 +120,7 @@ describe('at their bounds', () => {
     expect(bench.domain().lostSets).toBe(3);
   });
 
+  // proves: early-data
   test('an exporter has PENDING_EXPORTER_BYTES_MAX, whatever the size of its sets; others lose nothing', () => {
     const bench = new Bench();
     bench.decode(ipfix([waits(7)]), '192.0.2.9');
@@ -142,6 +145,7 @@ describe('at their bounds', () => {
     expect(bytesOf(bench.decode(ipfix([set(2, template(301, COUNTERS))]), '192.0.2.9'))).toEqual([9]);
   });
 
+  // proves: early-data, template-behind-data
   test('what has waited too long is given up, the rest stays', () => {
     const bench = new Bench();
     bench.decode(ipfix([waits(1)]), undefined, undefined, RECEIVED_MS);
@@ -165,6 +169,7 @@ describe('data that were overtaken', () => {
   const narrow = set(2, template(300, [[1, 2]]));
   const at = (seconds: number) => ({ exportTime: EXPORT_S + seconds });
 
+  // proves: template-versions, redefinition
   test('by a redefinition are read with the layout of their time, for a minute', () => {
     const bench = new Bench();
     bench.decode(ipfix([announce], at(0)));
@@ -176,6 +181,7 @@ describe('data that were overtaken', () => {
     expect(bench.faults('ipfix')).toEqual({});
   });
 
+  // proves: redefinition
   test('an older announcement does not take the place of a newer one; one of a clock set back does', () => {
     const bench = new Bench();
     bench.decode(ipfix([announce], at(0)));

@@ -1,12 +1,11 @@
 // The sequence meter against exporters that are simulated: in either convention of IPFIX, with losses, overtaking,
 // repeats and restarts. What is lost is known by construction.
 
-import { existsSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { corpusFiles, pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
 import {
   Bench,
-  CORPUS,
   ipfix,
   ipfixOptions,
   netflow5,
@@ -18,7 +17,6 @@ import {
   UPTIME_MS,
   u32,
 } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
 import { readCapture } from '../../captures/capture.ts';
 import { GAPS_MAX, SequenceMeter, UNCOUNTED } from './sequence.ts';
 
@@ -27,6 +25,7 @@ function meter() {
   return { tally, meter: new SequenceMeter(tally) };
 }
 
+// proves: odd-sequences
 describe('numbers that count what was sent before', () => {
   const after = (steps: readonly (readonly [sequence: number, advance: number])[]) => {
     const { tally, meter: m } = meter();
@@ -130,6 +129,7 @@ describe('numbers that count what was sent before', () => {
     expect(after(steps)).toEqual(expected);
   });
 
+  // proves: loss-datagrams
   test('any order within the gaps remembered: what never came is what is lost', () => {
     fc.assert(
       fc.property(
@@ -182,6 +182,7 @@ describe('numbers of IPFIX', () => {
     maxLength: 200,
   });
 
+  // proves: loss-ipfix, vmware-sequence
   test.each(['before', 'with'] as const)('that count the records sent up to and %s the message', convention => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), MESSAGES, (first, messages) => {
@@ -203,6 +204,7 @@ describe('numbers of IPFIX', () => {
     );
   });
 
+  // proves: loss-ipfix
   test('one message whose numbers fit the other convention by chance does not turn the meter', () => {
     const { tally, meter: m } = meter();
     for (const [sequence, records] of [
@@ -219,6 +221,7 @@ describe('numbers of IPFIX', () => {
     expect(tally).toEqual({ lost: 3, restarts: 0 });
   });
 
+  // proves: loss-ipfix
   test('around records that cannot be counted no loss is invented, and what is known to be lost is counted', () => {
     const before = meter();
     for (const [sequence, records] of [
@@ -287,6 +290,7 @@ describe('a lower uptime', () => {
     return tally.restarts;
   };
 
+  // proves: exporter-restart, odd-sequences
   test('is a restart', () => {
     expect(restarts(9_000_000, 5000, 6000)).toBe(1);
   });
@@ -295,6 +299,7 @@ describe('a lower uptime', () => {
     expect(restarts(9_000_000, 8_990_000, 9_001_000)).toBe(0);
   });
 
+  // proves: exporter-restart
   test('is the rollover after 49 days where both sides are near it', () => {
     expect(restarts(2 ** 32 - 5000, 3000, 8000)).toBe(0);
     expect(restarts(2 ** 31, 3000)).toBe(1);
@@ -304,6 +309,7 @@ describe('a lower uptime', () => {
     expect(restarts(9_000_000, 0, 9_000_100, 0)).toBe(0);
   });
 
+  // proves: exporter-restart, odd-sequences
   test.each([
     ['NetFlow v5', (sequence: number, uptime: number) => netflow5([record5()], { sequence, uptime })],
     ['NetFlow v9', (sequence: number, uptime: number) => netflow9([], { sequence, uptime })],
@@ -318,6 +324,7 @@ describe('a lower uptime', () => {
   });
 });
 
+// proves: shared-address, odd-sequences
 test('two exporters behind one translated address are two sequences', () => {
   const bench = new Bench();
   for (let i = 0; i < 50; i++) {
@@ -330,6 +337,7 @@ test('two exporters behind one translated address are two sequences', () => {
   ]);
 });
 
+// proves: loss-datagrams
 test('sFlow counts datagrams of each sub-agent', () => {
   const bench = new Bench();
   for (const sequence of [1, 2, 4, 3, 9]) bench.decode(sflow([], { sequence }));
@@ -350,20 +358,21 @@ const LOSSES: Readonly<Record<string, { readonly lost: readonly number[]; readon
   'pmacct/400-IPFIXv10-BMP-CISCO-SRv6-multiple-sources/traffic-01.pcap': { lost: [507], reason: CUT },
   'pmacct/403-IPFIXv10-BMP-IPv6-CISCO-locrib-peerdown-vrf/traffic-00.pcap': { lost: [11], reason: CUT },
   'pmacct/500-IPFIXv10-BGP-CISCO-SRv6/traffic-00.pcap': { lost: [30], reason: CUT },
-  'softflowd-generated/softflowd-psamp.pcap': {
-    lost: [220],
-    reason: '8 gaps of a receive buffer that overflowed: 556 datagrams in 3 ms',
+  'made/softflowd-psamp.pcap': {
+    lost: [5],
+    reason: 'every eighth datagram was left out when the capture was made',
   },
 };
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
+// proves: loss-flows, softflowd-interface-0
 test.runIf(ready)('in every capture of the corpus what is lost is what is missing, and nobody started again', () => {
   const found: Record<string, readonly number[]> = {};
-  const files = readdirSync(CORPUS, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.pcap'));
+  const files = corpusFiles().filter(file => file.endsWith('.pcap'));
   for (const file of files) {
     const bench = new Bench({ rowsMax: 4096 });
-    for (const { payload, source, sourcePort, timeMs } of readCapture(CORPUS + file).datagrams)
+    for (const { payload, source, sourcePort, timeMs } of readCapture(pathOf(file)).datagrams)
       bench.decode(payload, source, sourcePort, timeMs);
     const lost = bench.domains().flatMap(domain => (domain.lost > 0 ? [domain.lost] : []));
     if (lost.length > 0) found[file] = lost;

@@ -32,6 +32,7 @@ function exporter(options: BenchOptions = {}, startMs = RECEIVED_MS) {
 }
 
 describe('an exporter that comes back from another port', () => {
+  // proves: state-moved
   test('takes over templates, rate and sequence of the only session of its address, when that one is silent', () => {
     const { bench, at, takenOver } = exporter();
     at(0, 1000, ipfix([announce, ...rate, set(300, u32(1))], { sequence: 10 }));
@@ -62,6 +63,7 @@ describe('an exporter that comes back from another port', () => {
     ]);
   });
 
+  // proves: template-scope, shared-address
   test('never mixes with another that is live, as two behind one NAT are', () => {
     const { bench, at, takenOver } = exporter();
     const other = ipfix([set(2, template(300, [[2, 4]]))]);
@@ -152,6 +154,7 @@ describe('a collector that was started again', () => {
 });
 
 describe('a decoder in another thread', () => {
+  // proves: state-moved
   test('hears of templates and rates, and reads what waited for them', () => {
     const first = memory();
     const one = exporter({ knowledge: first });
@@ -171,6 +174,7 @@ describe('a decoder in another thread', () => {
 });
 
 describe('templates', () => {
+  // proves: templates-forgotten
   test('that nobody announced or used for a day are forgotten; those in use are not', () => {
     const knowledge = memory();
     const { bench, at } = exporter({ knowledge });
@@ -194,6 +198,7 @@ describe('templates', () => {
     expect(knowledge.store.expire(RECEIVED_MS + 2 * TEMPLATE_IDLE_MS + DORMANT_MS_MAX + 1).length).toBe(1);
   });
 
+  // proves: template-scope
   test('of a connection live as long as it does: no journal, no take-over, no end before its end', () => {
     const knowledge = memory();
     const { bench, at, takenOver } = exporter({ knowledge, exportersMax: 1 });

@@ -102,6 +102,7 @@ describe.each(VERSIONS.map(version => [version.protocol, version] as const))('%s
     expect(bench.domains()).toEqual([]);
   });
 
+  // proves: bad-fixed-count
   test.each([
     ['0 for 2 records', 0, 2, 'count-mismatch', 0],
     ['1 for 2 records', 1, 2, 'count-mismatch', 1],
@@ -128,6 +129,7 @@ describe.each(VERSIONS.map(version => [version.protocol, version] as const))('%s
     expect(bench.faults(protocol)).toEqual({});
   });
 
+  // proves: bad-fixed-count
   test('cut anywhere, it gives its whole records and one fault', () => {
     const whole = build(version, [record(1), record(2), record(3)]);
     for (let length = headerBytes; length < whole.length; length++) {

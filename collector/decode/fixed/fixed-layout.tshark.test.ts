@@ -123,6 +123,7 @@ function expectedRow(record: Tree): Row {
 /** A time as the 32 bits of uptime it was made from. */
 const uptimeOf = (ms: unknown): number => (((Number(ms) - EXPORT_S * 1000 + UPTIME_MS) % UINT32) + UINT32) % UINT32;
 
+// proves: netflow8
 describe.skipIf(!ready)('tshark agrees', () => {
   const told = ready ? dissect(CASES.map(({ datagram }) => datagram)) : [];
 

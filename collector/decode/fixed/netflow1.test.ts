@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { Bench, CORPUS, EXPORT_S, fixedNetflow, hex, RECEIVED_MS, type Row } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
+import { Bench, EXPORT_S, fixedNetflow, hex, RECEIVED_MS, type Row } from '../../../testing/data/datagrams.ts';
 import { readCapture } from '../../captures/capture.ts';
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
+// proves: netflow1
 test('a record fills every column it can, and no other', () => {
   const record = hex(`c0a80001 c0a80102 c0a80001 0003 0004 00000007 00000bb8 3b9aa3a0 3b9ac618
     9c40 01bb 0000 06 10 1b ff ff ff ffffffff`);
@@ -58,13 +58,14 @@ test('has no sequence number: nothing is lost, whatever comes', () => {
 describe.skipIf(!ready)('captures', () => {
   const decode = (file: string): Row[] => {
     const bench = new Bench();
-    const rows = readCapture(CORPUS + file).datagrams.flatMap(({ payload, timeMs }) =>
+    const rows = readCapture(pathOf(file)).datagrams.flatMap(({ payload, timeMs }) =>
       bench.decode(payload, '192.0.2.1', 50000, timeMs),
     );
     expect(bench.faults('netflow1')).toEqual({});
     return rows;
   };
 
+  // proves: netflow1
   test("filebeat's vector gives what its own test expects", () => {
     // 2018-11-22T10:50:30.093614Z, uptime 1 ms: the flows began before the uptime rolled over.
     const exportMs = Date.parse('2018-11-22T10:50:30.093Z');
@@ -89,8 +90,8 @@ describe.skipIf(!ready)('captures', () => {
       decode(file)
         .map(row => ({ ...row, flow: `${row['srcAddr']} ${row['srcPort']} ${row['dstAddr']} ${row['dstPort']}` }))
         .sort((a, b) => (a.flow < b.flow ? -1 : 1));
-    const v5 = sorted('softflowd-generated/softflowd-v5.pcap');
-    const v1 = sorted('softflowd-generated/softflowd-v1.pcap');
+    const v5 = sorted('made/softflowd-v5.pcap');
+    const v1 = sorted('made/softflowd-v1.pcap');
     expect(v1.length).toBe(68);
     const told = ({ flow, proto, tcpFlags, tos, packets, bytes, inIf, outIf }: Row) =>
       [flow, proto, tcpFlags, tos, packets, bytes, inIf, outIf].join(' ');

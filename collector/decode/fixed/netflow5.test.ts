@@ -1,20 +1,11 @@
-import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import {
-  Bench,
-  CORPUS,
-  EXPORT_S,
-  fixedNetflow,
-  hex,
-  netflow5,
-  RECEIVED_MS,
-  record5,
-} from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
+import { Bench, EXPORT_S, fixedNetflow, hex, netflow5, RECEIVED_MS, record5 } from '../../../testing/data/datagrams.ts';
 import { readCapture } from '../../captures/capture.ts';
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
+// proves: netflow5
 test('a record fills every column it can, and no other', () => {
   const [row] = new Bench().decode(
     netflow5([record5(3, 4_000_000_000)], { engine: 0x0102, sampling: 0x4064 }),
@@ -59,6 +50,7 @@ test('a record fills every column it can, and no other', () => {
   });
 });
 
+// proves: sampling-netflow5
 describe('the sampling interval', () => {
   test.each([
     ['of mode 0, which some exporters leave so', 0x0064, 100],
@@ -72,7 +64,9 @@ describe('the sampling interval', () => {
     expect(bench.domain().unknownRateRecords).toBe(0);
   });
 
+  // proves: sampling-netflow5
   test.each([
+    // proves: huawei-rate
     ['reserved, as NetStream of Huawei has it although it samples', 0],
     ['without an interval in a mode', 0x4000],
   ])('%s is unknown, and counted', (_, sampling) => {
@@ -85,6 +79,7 @@ describe('the sampling interval', () => {
   });
 });
 
+// proves: netflow5, netstream-fixed
 test('a datagram as a NetStream board sends it: engine by slot, interfaces of 16 bits, ICMP in the destination port', () => {
   // Slot 3, the third datagram of two records each; an echo request and a flow of a VLAN interface.
   const rest = hex('00000004 0003 0000');
@@ -128,7 +123,7 @@ test('a datagram as a NetStream board sends it: engine by slot, interfaces of 16
 });
 
 test.skipIf(!ready)("filebeat's vector gives what its own test expects", () => {
-  const [datagram] = readCapture(`${CORPUS}beats/extracted/v5_TestNetflowProtocol_OnPacket_0.bin`).datagrams;
+  const [datagram] = readCapture(pathOf(`beats/extracted/v5_TestNetflowProtocol_OnPacket_0.bin`)).datagrams;
   // 2018-11-22T11:05:47.905755Z, uptime 1 ms.
   const exportMs = Date.parse('2018-11-22T11:05:47.905Z');
   const common = {

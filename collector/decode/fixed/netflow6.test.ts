@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
 import {
   Bench,
-  CORPUS,
   fixedNetflow,
   netflow5,
   type Row,
@@ -11,13 +11,13 @@ import {
   u16,
   u32,
 } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
 /** in_encaps 4, out_encaps 14, and a next hop inside. */
 const longer = (packets: number) => [...record5(packets).slice(0, 46), 4, 14, 192, 0, 2, 9];
 
+// proves: netflow6
 test('a record is one of version 5 with encapsulation sizes and a next hop behind it', () => {
   const rest = [...u32(7), ...u16(0x0102), ...u16(0x4064)];
   const shown = ({ protocol, ...row }: Row) => row;
@@ -36,10 +36,11 @@ test('a record is one of version 5 with encapsulation sizes and a next hop behin
 });
 
 describe.skipIf(!ready)('captures', () => {
+  // proves: netflow6
   test("filebeat's vector gives what its own test expects", () => {
     // The corpus holds each record of the datagram in a file of its own.
     const datagram = Buffer.concat(
-      [0, 1].map(i => readFileSync(`${CORPUS}beats/extracted/v6_TestNetflowProtocol_OnPacket_${i}.bin`)),
+      [0, 1].map(i => readFileSync(pathOf(`beats/extracted/v6_TestNetflowProtocol_OnPacket_${i}.bin`))),
     );
     // 2018-11-22T11:05:47.905755Z, uptime 1 ms.
     const exportMs = Date.parse('2018-11-22T11:05:47.905Z');

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
 import {
   Bench,
-  CORPUS,
   fixedNetflow,
   hex,
   netflow5,
@@ -11,13 +11,13 @@ import {
   UPTIME_MS,
   zeros,
 } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
 /** flags, router_sc */
 const longer = (packets: number, flags = '0000') => [...record5(packets).slice(0, 46), ...hex(`${flags} c0000209`)];
 
+// proves: netflow7
 test('a record is one of version 5 with flags and the router passed by behind it; there is no engine and no rate', () => {
   // The four bytes that are engine and sampling in version 5 are reserved here.
   const rest = [...hex('00000007'), ...hex('01020064')];
@@ -44,7 +44,7 @@ describe.skipIf(!ready)('captures', () => {
   test("filebeat's vector gives what its own test expects", () => {
     // The corpus holds each record of the datagram in a file of its own.
     const datagram = Buffer.concat(
-      [0, 1].map(i => readFileSync(`${CORPUS}beats/extracted/v7_TestNetflowProtocol_OnPacket_${i}.bin`)),
+      [0, 1].map(i => readFileSync(pathOf(`beats/extracted/v7_TestNetflowProtocol_OnPacket_${i}.bin`))),
     );
     // 2018-11-22T11:05:47.905755Z, uptime 1 ms.
     const exportMs = Date.parse('2018-11-22T11:05:47.905Z');

@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
 import {
   Bench,
   type Bytes,
-  CORPUS,
   EXPORT_S,
   fixedNetflow,
   hex,
@@ -14,9 +14,8 @@ import {
   u16,
   u32,
 } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
 /** A row of an aggregate that tells nothing; what its scheme tells is written over it. */
 const NOTHING_TOLD: Row = {
@@ -103,6 +102,7 @@ const NETSTREAM: readonly (readonly [name: string, aggregation: number, key: str
   ],
 ];
 
+// proves: netflow8, netstream-fixed
 test.each(NETSTREAM)('mode %s is a row a record, with what it tells and nothing else', (_, aggregation, key, told) => {
   const bench = new Bench();
   const records = [aggregate(key), aggregate(key, 1, 40), aggregate(key)];
@@ -126,6 +126,7 @@ test.each([0, 15, 255])('aggregation %i is unknown: counted by exporter, and no 
   expect(bench.domain()).toMatchObject({ datagrams: 1, malformedSets: 1, records: 0, lost: 0 });
 });
 
+// proves: loss-flows
 test('each cache of each engine numbers its records on its own', () => {
   const bench = new Bench();
   const records = [aggregate('fde8fde900030004')];
@@ -209,8 +210,9 @@ const FILEBEAT: Readonly<Record<string, Row>> = {
   },
 };
 
+// proves: netflow8
 describe.skipIf(!ready)("filebeat's vectors give what its own test expects", () => {
-  const read = (name: string) => readFileSync(`${CORPUS}beats/extracted/v8_${name}.bin`);
+  const read = (name: string) => readFileSync(pathOf(`beats/extracted/v8_${name}.bin`));
   const exportMs = Date.parse('2018-11-22T20:53:03.987Z');
   const uptimeMs = 0x10002;
 

@@ -109,17 +109,20 @@ describe('Ethernet', () => {
     });
   });
 
+  // proves: tag-stacked, bad-ethernet
   test('with 20 tags keeps the outer two and the volume', () => {
     const tags = Array.from({ length: 20 }, (_, i) => [0x88a8, i + 1] as const);
     expect(decode(ethernet(0x0800, ipv4(tcp()), ...tags))).toMatchObject({ sVlan: 1, vlan: 2, srcAddr: '::' });
   });
 
+  // proves: llc-snap
   test('in 802.3 form with LLC and SNAP has the type behind them', () => {
     const snap = [0xaa, 0xaa, 3, 0, 0, 0, ...u16(0x0800)];
     expect(decode(ethernet(48, [...snap, ...ipv4(tcp())]))).toMatchObject({ ...macs, ...ends4, ...tcpEnds });
     expect(decode(ethernet(48, [...snap, ...ipv4(tcp())], [0x8100, 9]))).toMatchObject({ ...ends4, vlan: 9 });
   });
 
+  // proves: bad-ethernet
   test('in 802.3 form without SNAP (spanning tree) has no type', () => {
     expect(decode(ethernet(38, [0x42, 0x42, 3, ...zeros(35)]), 64)).toMatchObject({
       ...macs,
@@ -134,6 +137,7 @@ describe('Ethernet', () => {
     expect(decode(ethernet(50, pvst))).toMatchObject({ ...macs, etherType: 0, bytes: 44 });
   });
 
+  // proves: macsec
   test('encrypted by MACsec keeps its addresses, tags in front and volume', () => {
     const header = ethernet(0x88e5, [0x2c, 0, ...u32(1), ...zeros(60)], [0x8100, 5]);
     expect(decode(header, 300)).toMatchObject({
@@ -145,6 +149,7 @@ describe('Ethernet', () => {
     });
   });
 
+  // proves: bad-ethernet
   test.each([0, 1, 2, 6, 13])('of %i bytes is none', length => {
     expect(decode(ethernet(0x0800, ipv4(tcp())).slice(0, length), 64)).toBeUndefined();
   });
@@ -169,6 +174,7 @@ describe('Ethernet', () => {
     expect(decode(ethernet(type, [...rest, ...ipv4(tcp())]))).toMatchObject({ ...macs, ...ends4, ...tcpEnds, ecid });
   });
 
+  // proves: tag-etag
   test('with an E-TAG behind an S-tag has both', () => {
     const header = ethernet(0x893f, [...zeros(3), 9, 0, 0, ...u16(0x0800), ...ipv4(tcp())], [0x88a8, 300]);
     expect(decode(header)).toMatchObject({ ...ends4, sVlan: 300, ecid: 9 });
@@ -176,6 +182,7 @@ describe('Ethernet', () => {
 });
 
 describe('A label stack', () => {
+  // proves: bad-ethernet
   test('of 300 labels without a bottom, or cut off, leaves the frame', () => {
     const labels = Array.from({ length: 300 }, (_, i) => u32((i + 16) * 4096)).flat();
     for (const length of [0, 3, 4, 50, 1200])
@@ -187,12 +194,14 @@ describe('A label stack', () => {
       });
   });
 
+  // proves: mpls
   test('of 16 labels is read, of 17 not', () => {
     const labels = Array.from({ length: 17 }, (_, i) => i + 16);
     expect(decode(ethernet(0x8847, mpls(inner4, ...labels.slice(1))))).toMatchObject(INNER);
     expect(decode(ethernet(0x8847, mpls(inner4, ...labels)))).toMatchObject({ etherType: 0x8847, srcAddr: '::' });
   });
 
+  // proves: bad-ethernet
   test.each([
     ['a control word and nothing', zeros(4)],
     ['a control word and no frame', zeros(60)],

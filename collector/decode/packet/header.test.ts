@@ -55,8 +55,8 @@ describe('describes the innermost packet:', () => {
 });
 
 const NONE = '::>::';
-const endsOf = (row: Row): string => `${row.srcAddr}>${row.dstAddr}`;
-const ports = (row: Row): string => `${row.srcPort}>${row.dstPort}`;
+const endsOf = (row: Row): string => `${row['srcAddr']}>${row['dstAddr']}`;
+const ports = (row: Row): string => `${row['srcPort']}>${row['dstPort']}`;
 /** Columns that belong together with the addresses: all of them are those of one packet. */
 const packetOf = ({ srcAddr, dstAddr, srcMac, dstMac, bytes, tos, etherType, vlan, vni, direction }: Row) => ({
   srcAddr,
@@ -71,6 +71,7 @@ const packetOf = ({ srcAddr, dstAddr, srcMac, dstMac, bytes, tos, etherType, vla
   direction,
 });
 
+// proves: innermost-packet, bad-tunnels
 describe('cut at any byte describes a whole outer packet or a whole inner one:', () => {
   test.each(CASES)('$name', item => {
     const whole = decode(item)!;
@@ -96,14 +97,14 @@ describe('cut at any byte describes a whole outer packet or a whole inner one:',
       if (ends === endsOf(whole) && ends !== NONE) {
         expect(packetOf(row)).toEqual(packetOf(whole));
         expect(['0>0', ports(whole)]).toContain(ports(row));
-        expect([0, whole.tcpFlags]).toContain(row.tcpFlags);
+        expect([0, whole['tcpFlags']]).toContain(row['tcpFlags']);
       } else {
-        expect(row.tcpFlags).toBe(0);
+        expect(row['tcpFlags']).toBe(0);
         // The outer packet's own, or none.
         if (ends === NONE) expect(ports(row)).toBe('0>0');
         else expect(ports(row)).toMatch(/^(0>0|50000>(2152|3544|4789|4790|6081|6635|8472))$/);
         // A segment goes with the MAC addresses of its frame.
-        if (row.vni !== 0) expect(row).toMatchObject(INNER_MACS);
+        if (row['vni'] !== 0) expect(row).toMatchObject(INNER_MACS);
       }
     }
     expect(packetOf(states.get(last)!)).toEqual(packetOf(whole));
@@ -156,6 +157,7 @@ test('noise neither throws nor costs more steps than a header may', () => {
 });
 
 describe('link layers', () => {
+  // proves: link-layers
   test.each([0, 2, 3, 4, 5, 6, 8, 16, 18, 0xffffffff])('number %i counts by volume', protocol => {
     expect(decodeHeader(ethernet(0x0800, ipv4(tcp())), 1000, protocol)).toMatchObject({
       bytes: 1000,
@@ -205,6 +207,7 @@ const budgetFaults = (): number => context.faults[faultSlot(context.protocol, FA
 
 const nested = (depth: number): Bytes => (depth === 0 ? inner4 : ipv4(nested(depth - 1), { proto: 4 }));
 
+// proves: innermost-packet, bad-ip
 describe('bounds', () => {
   test(`${TUNNELS_MAX} tunnels are followed, 50 are not`, () => {
     expect(decodeHeader(nested(TUNNELS_MAX), 1500, 11)).toMatchObject({ ...INNER, bytes: 44 });
@@ -243,6 +246,7 @@ describe('bounds', () => {
     }
   });
 
+  // proves: geneve, bad-tunnels
   test('a Geneve header whose options lead outside leaves the outer packet', () => {
     const frame = innerFrame(0x0800, inner4);
     const header = overUdp(6081, [0x3f, ...geneve(70, 0x6558, frame).slice(1)]);
@@ -258,6 +262,7 @@ describe('bounds', () => {
       expect(decodeHeader(extended(bytes))).toMatchObject({ ...OUTER, dstPort: 2152 });
   });
 
+  // proves: bad-ip
   test('GRE routing entries too many or outside leave the outer packet', () => {
     const routed = (entries: Bytes): Bytes => over4(47, gre(0x4000, 0x0800, [...u32(0), ...entries], inner4));
     const many = (count: number): Bytes =>

@@ -26,6 +26,7 @@ const decode = (header: Bytes, frameLength = header.length + 4, protocol?: numbe
   decodeHeader(header, frameLength - 4, protocol);
 
 describe('IPv4', () => {
+  // proves: ipv4-options
   test('with options has its ports behind them', () => {
     for (let words = 1; words <= 10; words++) {
       const options = new Array<number>(4 * words).fill(1);
@@ -46,6 +47,7 @@ describe('IPv4', () => {
     expect(decode(ethernet(0x0800, ipv4(tcp(), { fragment })))).toMatchObject({ ...ends4, ...expected });
   });
 
+  // proves: bad-ip
   test.each([0, 1, 2, 3, 4])('with a header length of %i words is no IPv4; the volume counts', words => {
     const packet = [0x40 | words, ...ipv4(tcp()).slice(1)];
     expect(decode(ethernet(0x0800, packet))).toMatchObject({ etherType: 0x0800, srcAddr: '::', proto: 0, bytes: 40 });
@@ -55,6 +57,7 @@ describe('IPv4', () => {
     expect(decode(ethernet(0x0800, ipv6(6, tcp())))).toMatchObject({ etherType: 0x0800, srcAddr: '::', dstAddr: '::' });
   });
 
+  // proves: bad-ip
   test.each([0, 19])('with a total length of %i counts the frame less its header', totalLength => {
     expect(decode(ethernet(0x0800, ipv4(tcp(), { totalLength })), 1518)).toMatchObject({
       ...ends4,
@@ -98,11 +101,13 @@ describe('IPv6', () => {
     expect(decode(ethernet(0x86dd, ipv6(next, [...headers, ...tcp()])))).toMatchObject({ ...ends6, ...tcpEnds });
   });
 
+  // proves: ipv4-options, bad-ip
   test('of a later fragment has the protocol and no ports', () => {
     const packet = ipv6(44, [17, 0, ...u16(8), ...u32(1), ...udp()]);
     expect(decode(ethernet(0x86dd, packet))).toMatchObject({ ...ends6, proto: 17, srcPort: 0, dstPort: 0 });
   });
 
+  // proves: ipv6-headers, bad-ip
   test('with 100 extension headers, or one that leads outside, is walked a bounded way', () => {
     const many = Array.from({ length: 100 }, () => extension(60)).flat();
     expect(decode(ethernet(0x86dd, ipv6(60, [...many, ...tcp()])))).toMatchObject({ ...ends6, srcPort: 0 });
@@ -119,6 +124,7 @@ describe('IPv6', () => {
     expect(decode(ethernet(0x86dd, ipv6(135, [...mobility(6), ...tcp()])))).toMatchObject({ ...ends6, ...tcpEnds });
   });
 
+  // proves: ipv6-headers
   test('with 16 extension headers is read, with 17 not', () => {
     const headers = (count: number): Bytes => [
       ...Array.from({ length: count - 1 }, () => extension(60)).flat(),

@@ -2,12 +2,13 @@
 // keep of encapsulated traffic. tshark gives every layer it finds; the last one is the packet the columns describe.
 
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Bytes, CORPUS, type Row, u16, u32, zeros } from '../../../testing/data/datagrams.ts';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
+import { type Bytes, type Row, u16, u32, zeros } from '../../../testing/data/datagrams.ts';
 import { CASES } from '../../../testing/data/packet-cases.ts';
 import { decodeHeader } from '../../../testing/data/packets.ts';
 import { onPath, requireTool } from '../../../testing/requirements.ts';
@@ -149,19 +150,19 @@ function columnsOf(d: Dissection): Record<string, unknown> {
   if (network <= frame) return columns;
   const version = layers[network];
   const transport = layers.slice(network + 1).find(layer => TRANSPORTS[layer] !== undefined);
-  columns.etherType = version === 'ip' ? 0x0800 : 0x86dd;
-  columns.srcAddr = last(version === 'ip' ? d['ip.src'] : d['ipv6.src']);
-  columns.dstAddr = last(version === 'ip' ? d['ip.dst'] : d['ipv6.dst']);
-  columns.tos = Number(last(version === 'ip' ? d['ip.dsfield'] : d['ipv6.tclass']));
-  columns.bytes = version === 'ip' ? Number(last(d['ip.len'])) : Number(last(d['ipv6.plen'])) + 40;
+  columns['etherType'] = version === 'ip' ? 0x0800 : 0x86dd;
+  columns['srcAddr'] = last(version === 'ip' ? d['ip.src'] : d['ipv6.src']);
+  columns['dstAddr'] = last(version === 'ip' ? d['ip.dst'] : d['ipv6.dst']);
+  columns['tos'] = Number(last(version === 'ip' ? d['ip.dsfield'] : d['ipv6.tclass']));
+  columns['bytes'] = version === 'ip' ? Number(last(d['ip.len'])) : Number(last(d['ipv6.plen'])) + 40;
   if (transport === undefined) return columns;
-  columns.proto = TRANSPORTS[transport];
-  if (transport === 'icmp') columns.dstPort = Number(last(d['icmp.type'])) * 256 + Number(last(d['icmp.code']));
+  columns['proto'] = TRANSPORTS[transport];
+  if (transport === 'icmp') columns['dstPort'] = Number(last(d['icmp.type'])) * 256 + Number(last(d['icmp.code']));
   else {
-    columns.srcPort = Number(last(transport === 'tcp' ? d['tcp.srcport'] : d['udp.srcport']));
-    columns.dstPort = Number(last(transport === 'tcp' ? d['tcp.dstport'] : d['udp.dstport']));
+    columns['srcPort'] = Number(last(transport === 'tcp' ? d['tcp.srcport'] : d['udp.srcport']));
+    columns['dstPort'] = Number(last(transport === 'tcp' ? d['tcp.dstport'] : d['udp.dstport']));
   }
-  if (transport === 'tcp') columns.tcpFlags = Number(last(d['tcp.flags'])) & 0xff;
+  if (transport === 'tcp') columns['tcpFlags'] = Number(last(d['tcp.flags'])) & 0xff;
   return columns;
 }
 
@@ -233,8 +234,8 @@ describe.skipIf(!ready)('tshark agrees on', () => {
   });
 });
 
-const INNER_PACKETS = `${CORPUS}akvorado/inner-packets/`;
-const corpus = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const INNER_PACKETS = pathOf(`akvorado/inner-packets/`);
+const corpus = requireCorpus();
 
 describe.skipIf(!ready || !corpus)('tshark agrees on encapsulated packets of the corpus:', () => {
   const packets = (corpus ? readdirSync(INNER_PACKETS) : []).flatMap(file =>

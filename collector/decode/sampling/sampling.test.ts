@@ -1,11 +1,10 @@
 // Where a record's sampling rate comes from: the record, its selector, its interface, its template, its domain, the header.
 
-import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
 import {
   Bench,
   type Bytes,
-  CORPUS,
   type FieldSpec,
   ipfix,
   ipfixOptions,
@@ -21,7 +20,6 @@ import {
   v9Options,
   zeros,
 } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
 import { readCapture } from '../../captures/capture.ts';
 import {
   INTERFACES_PER_DOMAIN_MAX,
@@ -40,6 +38,7 @@ function options(fields: readonly FieldSpec[], ...records: readonly Bytes[]): By
 }
 
 describe('a record', () => {
+  // proves: sampling-record
   test('with 34 has that rate, whatever the options say', () => {
     const bench = new Bench();
     bench.decode(ipfix([options([[34, 4]], u32(1000))]));
@@ -55,6 +54,7 @@ describe('a record', () => {
     expect(rows).toMatchObject([{ samplingRate: 64, rateSource: 'record' }]);
   });
 
+  // proves: h3c-rate-0
   test('with 0 in 34 has the rate of its domain', () => {
     const bench = new Bench();
     bench.decode(ipfix([options([[34, 4]], u32(1000))]));
@@ -65,6 +65,7 @@ describe('a record', () => {
     ]);
   });
 
+  // proves: sampling-nearest
   test('of which nobody says a rate has 0, is unknown and is counted', () => {
     const bench = new Bench();
     expect(bench.decode(ipfix([PLAIN, set(300, u32(1), u32(2)), data]))).toMatchObject(
@@ -97,6 +98,7 @@ describe('options', () => {
     expect(bench.decode(netflow9(flows, { sourceId: 2 }))).toMatchObject([{ samplingRate: 0, rateSource: 'unknown' }]);
   });
 
+  // proves: fortinet-counters
   test('of a later datagram change the rate; the change is counted, saying the same again is not', () => {
     const bench = new Bench();
     for (const rate of [100, 100, 200, 200]) bench.decode(ipfix([options([[34, 4]], u32(rate))]));
@@ -104,6 +106,7 @@ describe('options', () => {
     expect(bench.domain().rateChanges).toBe(1);
   });
 
+  // proves: sampling-selector
   test('48 and 50 give rates by sampler, for the sampler each record names, in whatever width', () => {
     const bench = new Bench();
     bench.decode(
@@ -136,6 +139,7 @@ describe('options', () => {
     expect(bench.domain().rateChanges).toBe(0);
   });
 
+  // proves: sampling-selector
   test('305 and 306 with selector 302: one in (interval + space) / interval', () => {
     const bench = new Bench();
     const fields: FieldSpec[] = [
@@ -150,6 +154,7 @@ describe('options', () => {
     ]);
   });
 
+  // proves: sampling-selector
   test('309 and 310: population over size', () => {
     const bench = new Bench();
     bench.decode(
@@ -331,6 +336,7 @@ describe('a data record without a column for what it states', () => {
       [u32(64), u32(32)],
       record(32),
     ],
+    // proves: odd-rates
     ['34 of all ones, which is no rate', [[34, 4]], [u32(0xffffffff)], unknown],
     [
       '34 and 35 of 0, as H3C sends them',
@@ -418,6 +424,7 @@ describe('selectorAlgorithm (304)', () => {
       [u8(4), [0x3f, 0xa0, 0, 0, 0, 0, 0, 0]],
       32,
     ],
+    // proves: odd-rates
     ['an algorithm nobody knows', counts, [u16(99), u32(1), u32(9)], 10],
     [
       'time spans without an algorithm say nothing of packets',
@@ -448,6 +455,7 @@ describe('rates of interfaces', () => {
     { samplingRate: 0, rateSource: 'unknown' },
   ];
 
+  // proves: sampling-scope
   test('scope 2 of NetFlow v9, for the interface at which the packets were seen', () => {
     const bench = new Bench();
     bench.decode(
@@ -461,6 +469,7 @@ describe('rates of interfaces', () => {
     expect(bench.domain().unknownRateRecords).toBe(1);
   });
 
+  // proves: sampling-scope
   test.each([10, 14, 252])('scope %i of IPFIX', element => {
     const bench = new Bench();
     bench.decode(
@@ -473,6 +482,7 @@ describe('rates of interfaces', () => {
     expect(bench.decode(ipfix([set(300, ...flows)]))).toMatchObject(expected);
   });
 
+  // proves: softflowd-interface-0
   test('interface 0, as softflowd names it, is every interface', () => {
     const bench = new Bench();
     bench.decode(
@@ -491,6 +501,7 @@ describe('rates of interfaces', () => {
 });
 
 describe('rates of templates', () => {
+  // proves: sampling-scope
   test.each([
     [
       'scope 145 of IPFIX',
@@ -526,6 +537,7 @@ describe('rates of templates', () => {
   });
 });
 
+// proves: sampling-nearest
 test('the nearest statement holds: record, selector, interface, template, domain', () => {
   const bench = new Bench();
   const FLOWS: readonly FieldSpec[] = [
@@ -602,6 +614,7 @@ describe('an exporter that has multiplied already', () => {
     [1, 8],
   ];
 
+  // proves: sampling-prescaled, vmware-prescaled
   test('is known by the elements of VMware', () => {
     const bench = new Bench();
     const rows = bench.decode(ipfix([set(2, template(300, VDS)), set(300, u64(1025), u16(2), u16(0))]));
@@ -609,6 +622,7 @@ describe('an exporter that has multiplied already', () => {
     expect(bench.domain().unknownRateRecords).toBe(0);
   });
 
+  // proves: sampling-prescaled, ovs-prescaled
   test('is known by the start of the templates of Open vSwitch, which name no enterprise without a tunnel', () => {
     const record = [...zeros(20), ...u64(640)];
     const rows = new Bench().decode(ipfix([set(2, template(300, OVS)), set(300, record)]));
@@ -626,19 +640,23 @@ describe('an exporter that has multiplied already', () => {
   });
 });
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
 describe.runIf(ready)('captures of real exporters', () => {
   const logstash = (name: string) => `logstash-codec-netflow/${name}.dat`;
   const akvorado = (name: string) => `akvorado/netflow/${name}.pcap`;
   test.each<[string, readonly string[], Readonly<Record<string, number>>]>([
+    // proves: sampling-selector, xr-selectors
     [
       'IOS-XR: 309 and 310 of selector 302',
       ['pmacct/104-IPFIXv10-IPv6-CISCO-sampling_option/traffic-00.pcap'],
       { '256 selector': 3 },
     ],
+    // proves: xr-selectors
     ['IOS-XR: 1 of 1', ['pmacct/501-IPFIXv10-BGP-IPv6-CISCO-MPLS/traffic-00.pcap'], { '1 selector': 74 }],
+    // proves: xr-selectors
     ['IOS-XR: 305 alone', ['pmacct/500-IPFIXv10-BGP-CISCO-SRv6/traffic-00.pcap'], { '0 unknown': 43 }],
+    // proves: sampling-selector
     [
       'IOS: 50 of samplers 1 and 2',
       ['options-template', 'options-data', 'template', 'data'].map(part => akvorado(`multiplesamplingrates-${part}`)),
@@ -649,39 +667,48 @@ describe.runIf(ready)('captures of real exporters', () => {
       ['options-template', 'options-data', 'template', 'data'].map(akvorado),
       { '30000 selector': 4 },
     ],
+    // proves: sampling-record
     ['34 in each record', ['samplingrate-template', 'samplingrate-data'].map(akvorado), { '2048 record': 6 }],
+    // proves: sampling-scope
     ['305 and 306 of a template (145)', [akvorado('mpls')], { '10 template': 2 }],
     ['305 and 306 of a template (145), physical interfaces', [akvorado('physicalinterfaces')], { '1000 template': 8 }],
+    // proves: sampling-scope
     ['34 of scope System, length 0', [akvorado('data+templates')], { '100 domain': 21 }],
     ['34 of interface 0', [logstash('netflow9_test_invalid01')], { '100 domain': 2 }],
+    // proves: fortinet-counters
     [
       'FortiGate: 34 of scope System',
       ['tpl', 'data256', 'data257'].map(part => logstash(`netflow9_test_fortigate_fortios_521_${part}`)),
       { '1 domain': 1 },
     ],
+    // proves: h3c-rate-0
     [
       'H3C: 34 of 0',
       [logstash('netflow9_test_h3c_tpl3281'), logstash('netflow9_test_h3c_data3281')],
       { '0 unknown': 16 },
     ],
+    // proves: huawei-rate
     [
       'Huawei: nothing',
       [logstash('netflow9_test_huawei_netstream_tpl'), logstash('netflow9_test_huawei_netstream_data')],
       { '0 unknown': 1 },
     ],
     ['Juniper MX: the header of NetFlow v5', [logstash('netflow5_test_juniper_mx80')], { '1000 header': 29 }],
-    ['softflowd, unsampled', ['softflowd-generated/softflowd-ipfix.pcap'], { '1 domain': 68 }],
+    ['softflowd, unsampled', ['made/softflowd-ipfix.pcap'], { '1 domain': 68 }],
+    // proves: vmware-prescaled
     [
       'vSphere switch',
       ['tpl', 'data264', 'data266', 'data266_267'].map(part => logstash(`ipfix_test_vmware_vds_${part}`)),
       { '0 prescaled': 5 },
     ],
-    ['Open vSwitch 3.1', ['openvswitch-generated/ovs-ipfix.pcap'], { '0 prescaled': 24 }],
+    // proves: ovs-prescaled
+    ['Open vSwitch 3.1', ['made/ovs-ipfix.pcap'], { '0 prescaled': 24 }],
+    // proves: ovs-prescaled
     ['Open vSwitch 2', ['vflow/extracted/decoder_test__init_2.bin'], { '0 prescaled': 2 }],
   ])('%s', (_, files, expected) => {
     const bench = new Bench({ rowsMax: 4096 });
     for (const file of files) {
-      for (const { payload, source, sourcePort, timeMs } of readCapture(`${CORPUS}${file}`).datagrams)
+      for (const { payload, source, sourcePort, timeMs } of readCapture(pathOf(file)).datagrams)
         bench.decode(payload, source, sourcePort, timeMs);
     }
     const found: Record<string, number> = {};
@@ -694,10 +721,11 @@ describe.runIf(ready)('captures of real exporters', () => {
     expect(unknown).toBe(expected['0 unknown'] ?? 0);
   });
 
+  // proves: juniper-domain-rate
   test('Juniper MX: 34 of an observation domain that is not the one of the header belongs to that of the header', () => {
     const bench = new Bench();
     for (const part of ['opttpl512', 'data512']) {
-      const file = `${CORPUS}${logstash(`ipfix_test_juniper_mx240_junos151r6s3_${part}`)}`;
+      const file = pathOf(logstash(`ipfix_test_juniper_mx240_junos151r6s3_${part}`));
       for (const { payload } of readCapture(file).datagrams) bench.decode(payload);
     }
     expect(bench.domain()).toMatchObject({ id: 524288, samplingRate: 1000 });

@@ -1,20 +1,20 @@
 // Captures of other projects against what other decoders printed of them: tcpdump's own expectations, and for Open
 // vSwitch the configuration of the bridge. The packets inside are compared with tshark in collector/conformance.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { Bench, CORPUS } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
+import { corpusFiles, pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
+import { Bench } from '../../../testing/data/datagrams.ts';
 import { readCapture } from '../../captures/capture.ts';
 import type { Fact } from '../facts.ts';
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
 function decodeFile(file: string) {
   const bench = new Bench({ rowsMax: 1024 });
   const facts: Fact[] = [];
   bench.decoder.context.facts = { tell: fact => void facts.push(fact) };
-  const rows = readCapture(CORPUS + file).datagrams.flatMap(({ payload, source, sourcePort, timeMs }) =>
+  const rows = readCapture(pathOf(file)).datagrams.flatMap(({ payload, source, sourcePort, timeMs }) =>
     bench.decode(payload, source, sourcePort, timeMs),
   );
   return { bench, rows, facts };
@@ -25,11 +25,12 @@ const FLOW_SAMPLE =
 const FRAME = /^\t {6}protocol Ethernet \(1\), length (\d+), /gm;
 
 describe.skipIf(!ready)('captures', () => {
+  // proves: arista-interfaces
   test.each([
     ['sflow-print-v6', 13],
     ['sflow_expanded', 1],
   ])('of tcpdump: %s has the %i samples that tcpdump prints', (name, count) => {
-    const text = readFileSync(`${CORPUS}tcpdump/${name}.out`, 'utf8');
+    const text = readFileSync(pathOf(`tcpdump/${name}.out`), 'utf8');
     const printed = [...text.matchAll(FLOW_SAMPLE)].map(([, , rate, input, , output]) => ({
       samplingRate: Number(rate),
       inIf: Number(input),
@@ -44,8 +45,9 @@ describe.skipIf(!ready)('captures', () => {
     expect(bench.faults('sflow5')).toEqual({});
   });
 
+  // proves: counters-sample
   test('of tcpdump: counters samples give no rows and no faults, and the two hosts among them are told', () => {
-    const text = readFileSync(`${CORPUS}tcpdump/sflow_multiple_counter_30_pdus.out`, 'utf8');
+    const text = readFileSync(pathOf(`tcpdump/sflow_multiple_counter_30_pdus.out`), 'utf8');
     expect([...text.matchAll(/enterprise 0, Unknown \(2000\)/g)].length).toBe(2);
     const { bench, rows, facts } = decodeFile('tcpdump/sflow_multiple_counter_30_pdus.pcap');
     expect(rows.filter(row => row['protocol'] === 'sflow5')).toEqual([]);
@@ -56,8 +58,9 @@ describe.skipIf(!ready)('captures', () => {
     ]);
   });
 
+  // proves: ovs-source
   test('of Open vSwitch: the data source is the bridge, which sees each packet once, as it arrives', () => {
-    const { rows, bench } = decodeFile('openvswitch-generated/ovs-sflow.pcap');
+    const { rows, bench } = decodeFile('made/ovs-sflow.pcap');
     expect(rows.length).toBe(8);
     expect(new Set(rows.map(row => row['direction']))).toEqual(new Set(['ingress']));
     expect(bench.faults('sflow5')).toEqual({});
@@ -85,7 +88,7 @@ describe.skipIf(!ready)('captures', () => {
 
   test('have no fault but those of datagrams made by hand', () => {
     const folders = ['akvorado/sflow', 'cistern-sflow', 'goflow2/extracted', 'gopacket/extracted', 'vflow/extracted'];
-    const files = folders.flatMap(folder => readdirSync(CORPUS + folder).map(file => `${folder}/${file}`));
+    const files = folders.flatMap(folder => corpusFiles(`${folder}/`));
     const faults = files.flatMap(file => {
       const found = decodeFile(file).bench.faults('sflow5');
       const known = FAULTS[/SFlowTestPacket\d+_\d+/.exec(file)?.[0] ?? ''];

@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { formatAddress, formatMac, wordsOfRow } from '../../../schemas/address.ts';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
 import {
   Bench,
   type Bytes,
-  CORPUS,
   ethernet,
   flowSample,
   hex,
@@ -14,12 +13,11 @@ import {
   u32,
   zeros,
 } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
 import { readCapture } from '../../captures/capture.ts';
 import { type Fact, NAME_BYTES_MAX } from '../facts.ts';
 import { HOSTS_PER_AGENT_MAX } from './agent.ts';
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
 interface Told extends Fact {
   readonly exporter: string;
@@ -90,6 +88,7 @@ describe('host structures', () => {
     expect(bench.faults('sflow5')).toEqual({});
   });
 
+  // proves: counters-sample
   test('a guest tells its adapters and the host that runs it, as soon as the host was heard', () => {
     const bench = new FactBench();
     expect(bench.tell(sflow([guest]))).toEqual([guestFact]);
@@ -97,6 +96,7 @@ describe('host structures', () => {
     expect(bench.tell(sflow([guest]))).toEqual([guestFact + uuidOf(1)]);
   });
 
+  // proves: counters-sample
   test.each([2101, 2102, 2103, 2104])(
     'counters of a virtual machine (%i) make a data source of any class a station, and no host',
     type => {
@@ -163,6 +163,7 @@ describe('host structures', () => {
 });
 
 describe('port_name', () => {
+  // proves: counters-sample
   test('names the interface that is the data source', () => {
     const bench = new FactBench();
     const none = '00:00:00:00:00:00';
@@ -209,6 +210,7 @@ describe('malformed', () => {
   });
 });
 
+// proves: discarded-packet
 test('discarded packets are counted, are no fault and no traffic', () => {
   const bench = new FactBench();
   const discarded = typed(5, zeros(28), u32(1), sampledHeader(ethernet(0x88cc, zeros(40))));
@@ -220,10 +222,11 @@ test('discarded packets are counted, are no fault and no traffic', () => {
 describe.skipIf(!ready)('captures', () => {
   const tellFile = (file: string) => {
     const bench = new FactBench();
-    const told = readCapture(CORPUS + file).datagrams.flatMap(({ payload }) => bench.tell(payload));
+    const told = readCapture(pathOf(file)).datagrams.flatMap(({ payload }) => bench.tell(payload));
     return { bench, told };
   };
 
+  // proves: counters-sample
   test('a Linux host: hostname, UUID and MACs as they stand in the datagram', () => {
     const { bench, told } = tellFile('cistern-sflow/host_sample.dump');
     const rest = '20d11d01515011cb957d990521365ba3 fractal ';

@@ -58,10 +58,12 @@ describe('effective rate', () => {
     expect(port.rateSource).toBe('pool');
   });
 
+  // proves: effective-rate
   test('of a lossless source is the nominal rate', () => {
     expect(new Set(new Port().run(500))).toEqual(new Set([100]));
   });
 
+  // proves: effective-rate
   test('holds the loss of the agent too: packets counted for samples it dropped', () => {
     expect(new Port().run(200, { packets: 150, drops: 1 }).at(-1)).toBe(150);
   });
@@ -267,6 +269,7 @@ describe('simulated ports', () => {
     return { truth, effective, nominal, received, squares };
   }
 
+  // proves: effective-rate
   test('the effective rate finds the true bytes within its error, the nominal one misses what was lost', () => {
     const lost = 1 - 0.95 * 0.9;
     const errors: number[] = [];

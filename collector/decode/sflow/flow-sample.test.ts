@@ -28,6 +28,7 @@ const packet = sampledHeader(frame, 1518);
 const decodeSample = (head: SampleHead) => new Bench().decode(sflow([flowSample([packet], head)]))[0];
 const decodeExpanded = (head: ExpandedHead) => new Bench().decode(sflow([expandedSample([packet], head)]))[0];
 
+// proves: sflow5, flow-sample
 test('a flow sample fills every column it can', () => {
   const [row] = new Bench().decode(sflow([flowSample([packet])], { subAgent: 9 }), '198.51.100.99');
   expect(row).toEqual({
@@ -69,6 +70,7 @@ test('a flow sample fills every column it can', () => {
   });
 });
 
+// proves: flow-sample
 test('an expanded sample says the same, with interfaces of 32 bits', () => {
   const [row] = new Bench().decode(sflow([flowSample([packet])]));
   expect(new Bench().decode(sflow([expandedSample([packet])]))).toEqual([row]);
@@ -80,12 +82,14 @@ test('an expanded sample says the same, with interfaces of 32 bits', () => {
 });
 
 describe('interfaces', () => {
+  // proves: interface-formats
   test('discarded packets (format 1) have no output and are marked dropped', () => {
     const dropped = { inIf: 3, outIf: 0, forwardingStatus: 128 };
     expect(decodeSample({ output: 0x40000100 })).toMatchObject(dropped);
     expect(decodeExpanded({ output: [1, 256] })).toMatchObject(dropped);
   });
 
+  // proves: interface-formats
   test('several outputs (format 2), known or unknown in number, are no output', () => {
     const several = { inIf: 3, outIf: 0, forwardingStatus: 0 };
     for (const count of [0, 1, 7]) {
@@ -98,6 +102,7 @@ describe('interfaces', () => {
     expect(decodeSample({ input: 0, output: 0x3fffffff })).toMatchObject({ inIf: 0, outIf: 0x3fffffff });
   });
 
+  // proves: agents
   test.each([
     ['source is the input', { source: 3 }, 'ingress'],
     ['source is the output', { source: 4 }, 'egress'],
@@ -133,6 +138,7 @@ describe('rate', () => {
 });
 
 describe('agents', () => {
+  // proves: agents
   test('are known by agent address and sub-agent, from whatever address they send', () => {
     const bench = new Bench();
     const from = (source: string, agent: Bytes, subAgent: number) =>
@@ -159,6 +165,7 @@ describe('agents', () => {
 describe('records', () => {
   const extendedSwitch = (vlan: number) => typed(1001, u32(vlan), u32(0), u32(99), u32(0));
 
+  // proves: switch-structures
   test.each([
     ['before the header', [extendedSwitch(100), packet], 100],
     ['behind the header', [packet, extendedSwitch(100)], 100],
@@ -183,6 +190,7 @@ describe('records', () => {
   const untagged = sampledHeader(ethernet(0x0800, ipv4(tcp())));
   const tagged = sampledHeader(ethernet(0x0800, ipv4(tcp()), [0x8100, 7]));
 
+  // proves: switch-structures
   test.each([
     ['one tag, none in the header', [vlanTunnel(tag(0x8100, 100)), untagged], 100, 0],
     ['one service tag, none in the header', [untagged, vlanTunnel(tag(0x88a8, 100))], 0, 100],
@@ -207,6 +215,7 @@ describe('records', () => {
     200,
   );
 
+  // proves: switch-structures
   test.each([
     ['egress', [untagged, vni(1029, 9)], 9],
     ['ingress', [vni(1030, 8), untagged], 8],
@@ -223,6 +232,7 @@ describe('records', () => {
     ]);
   });
 
+  // proves: other-structures
   test('tunnel, decapsulation and NAT records describe another packet than the columns', () => {
     const others = [1007, 1020, 1021, 1022, 1023, 1024, 1025, 1026, 1027, 1028].map(format =>
       typed(format, ...Array.from({ length: 14 }, () => u32(0x01010101))),
@@ -258,16 +268,19 @@ describe('records', () => {
     bytes: 900,
   };
 
+  // proves: sampled-addresses
   test('sampled_ethernet', () => {
     expect(new Bench().decode(sflow([flowSample([sampledEthernet])]))).toMatchObject([
       { ...layer2, etherType: 0x0800, bytes: 986, srcAddr: '::' },
     ]);
   });
 
+  // proves: sampled-addresses
   test('sampled_ipv4', () => {
     expect(new Bench().decode(sflow([flowSample([sampledIpv4])]))).toMatchObject([{ ...layer3, l2Bytes: 0 }]);
   });
 
+  // proves: sampled-addresses
   test('sampled_ipv6', () => {
     expect(new Bench().decode(sflow([flowSample([sampledIpv6])]))).toMatchObject([
       {
@@ -284,12 +297,14 @@ describe('records', () => {
     ]);
   });
 
+  // proves: sampled-addresses
   test('sampled_ethernet and sampled_ipv4 of one sample complete each other', () => {
     expect(new Bench().decode(sflow([flowSample([sampledEthernet, sampledIpv4])]))).toMatchObject([
       { ...layer2, ...layer3 },
     ]);
   });
 
+  // proves: sampled-header
   test('a sampled header wins over what stands behind it', () => {
     expect(new Bench().decode(sflow([flowSample([packet, sampledIpv4, sampledEthernet])]))).toMatchObject([
       { srcAddr: '10.1.0.1', l2Bytes: 1518 },

@@ -1,12 +1,11 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { CORPUS } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
+import { corpusFiles, pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
 import { readCapture } from '../../captures/capture.ts';
 import { type StructureKind, sflowStructureName } from './structures.ts';
 
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
+// proves: structure-names
 test.each([
   ['sample', 0, range(1, 5)],
   ['flow', 0, [...range(1, 4), ...range(1001, 1043), ...range(2100, 2103), ...range(2200, 2210)]],
@@ -28,17 +27,18 @@ test('a number means something else in another place', () => {
 });
 
 const FOLDERS = ['akvorado/sflow', 'cistern-sflow', 'goflow2/extracted', 'gopacket/extracted', 'vflow/extracted'];
-const CAPTURES = ['openvswitch-generated/ovs-sflow.pcap', 'tcpdump/sflow-print-v6.pcap', 'tcpdump/sflow_expanded.pcap'];
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const CAPTURES = ['made/ovs-sflow.pcap', 'tcpdump/sflow-print-v6.pcap', 'tcpdump/sflow_expanded.pcap'];
+const ready = requireCorpus();
 
+// proves: structure-names
 test.skipIf(!ready)('everything in the captures of the corpus has a name', () => {
   const files = [
-    ...FOLDERS.flatMap(folder => readdirSync(CORPUS + folder).map(file => `${folder}/${file}`)),
+    ...FOLDERS.flatMap(folder => corpusFiles(`${folder}/`)),
     ...CAPTURES,
     'tcpdump/sflow_multiple_counter_30_pdus.pcap',
   ];
   const seen = new Map<string, string | undefined>();
-  for (const { payload } of files.flatMap(file => readCapture(CORPUS + file).datagrams)) walk(payload, seen);
+  for (const { payload } of files.flatMap(file => readCapture(pathOf(file)).datagrams)) walk(payload, seen);
   expect([...seen].filter(([, name]) => name === undefined)).toEqual([]);
   expect(seen.size).toBeGreaterThan(30);
 });

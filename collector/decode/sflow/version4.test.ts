@@ -83,6 +83,7 @@ const frame = ethernet(0x0800, ipv4(tcp()));
 const plain = flow(header(frame, 1518));
 const row = { srcAddr: '10.1.0.1', dstPort: 443, inIf: 3, outIf: 4, direction: 'ingress', samplingRate: 512 };
 
+// proves: sflow2-4
 test.each([
   [4, 'sflow4'],
   [2, 'sflow2'],
@@ -170,6 +171,7 @@ describe('what has no length costs the rest of the datagram', () => {
     expect(bench.faults('sflow4')).toEqual({ [fault]: 1 });
   });
 
+  // proves: bad-sflow-samples
   test('4,294,967,295 samples of which one is there', () => {
     const bench = new Bench();
     expect(bench.decode(datagram([plain], { samples: 0xffffffff })).length).toBe(1);
@@ -197,6 +199,7 @@ test('a header cut before its addresses costs its sample only', () => {
 const ready = requireTool('tshark', onPath('tshark'), 'no such program on PATH (Debian package tshark)');
 
 // tshark 4.0 names extended user and URL data and does not read them: what follows them is lost to it.
+// proves: sflow2-4
 test.skipIf(!ready)('tshark agrees', () => {
   const samples = (gateway: Bytes) => [
     flow(header(ethernet(0x0800, ipv4(tcp(1000, 2000))), 1000), [extendedSwitch, router, gateway]),

@@ -65,6 +65,7 @@ describe('a record with reverse elements (RFC 5103)', () => {
   ];
   const announce = set(2, template(300, fields));
 
+  // proves: biflow
   test('becomes two rows: the second has its ends swapped, its own counters, flags and start', () => {
     const rows = new Bench().decode(ipfix([announce, set(300, record(5000, 8))]));
     expect(rows).toMatchObject([
@@ -195,6 +196,7 @@ describe('a record with reverse elements (RFC 5103)', () => {
 });
 
 describe('initiator and responder counters', () => {
+  // proves: firewall-directions
   test('231 and 298 are the row, 232 and 299 the row of the other direction', () => {
     const fields: FieldSpec[] = [
       [8, 4],

@@ -56,6 +56,7 @@ describe('a firewall', () => {
     ]);
   });
 
+  // proves: firewall-directions, asa-events
   test('that sends updates has the teardown of an updated flow count nothing', () => {
     const rows = decode(event(UPDATED, 61_000, 100, 200), event(UPDATED, 75_000, 10), event(DELETED, 75_000, 110, 200));
     expect(bytes(rows)).toEqual([100, 200, 10, 0]);
@@ -82,6 +83,7 @@ describe('a firewall', () => {
     expect(rows[1]).toMatchObject({ flowEnd: NOW, flowStart: NOW - 61_000 });
   });
 
+  // proves: firewall-directions, asa-events
   test('denies a flow: dropped, without bytes', () => {
     expect(decode(event(DENIED, 0))).toMatchObject([{ forwardingStatus: 128, bytes: 0, packets: 0 }]);
     expect(decode(event(CREATED, 0))).toMatchObject([{ forwardingStatus: 0 }]);
@@ -111,6 +113,7 @@ describe('a firewall', () => {
     expect(bytes(rows)).toEqual([7, 8, 7, 8, 0]);
   });
 
+  // proves: firewall-directions, asa-elements
   test('of software before 8.4 tells its event in 40005', () => {
     const fields: FieldSpec[] = [
       [40005, 1],

@@ -102,6 +102,7 @@ describe('every type', () => {
 });
 
 describe('records', () => {
+  // proves: all-elements
   test('of options are told too, their scope marked', () => {
     const [record] = inspect(set(3, ipfixOptions(310, [[149, 4]], [[34, 4]])), set(310, u32(7), u32(100)));
     expect(record).toMatchObject([
@@ -120,6 +121,7 @@ describe('records', () => {
     );
   });
 
+  // proves: all-elements
   test('of unknown lists stay octets, of known ones become their entries', () => {
     const list = [3, ...u16(400), 17, 6];
     const sets = (id: number) => [set(2, template(300, [[292, 5]]), template(id, [[4, 1]])), set(300, list)];

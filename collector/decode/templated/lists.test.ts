@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
 import {
   Bench,
   type Bytes,
-  CORPUS,
   type FieldSpec,
   ip4,
   ipfix,
@@ -14,7 +13,6 @@ import {
   u32,
   zeros,
 } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
 import { readCapture } from '../../captures/capture.ts';
 import { LIST_DEPTH_MAX } from './lists.ts';
 
@@ -66,6 +64,7 @@ function decode(list: number, bytes: Bytes, bench = new Bench()) {
 }
 
 describe('a list in a record (RFC 6313) fills columns that the record itself does not fill', () => {
+  // proves: structured-data
   test('subTemplateList: the first entry wins', () => {
     const { rows, faults } = decode(SUB, subTemplateList(FIRST, macs(1), macs(2)));
     expect(rows).toMatchObject([
@@ -75,11 +74,13 @@ describe('a list in a record (RFC 6313) fills columns that the record itself doe
     expect(faults).toEqual({});
   });
 
+  // proves: structured-data
   test('subTemplateMultiList: entries of several templates; what the record says itself stays', () => {
     const list = [ALL_OF, ...multiEntry(401, [17, ...u32(999), ...u16(100)]), ...multiEntry(FIRST, macs(1))];
     expect(decode(MULTI, list).rows[0]).toMatchObject({ bytes: 7, proto: 17, vlan: 100, srcMac: '02:00:00:00:00:01' });
   });
 
+  // proves: structured-data
   test('basicList: of fixed and of variable length', () => {
     expect(decode(BASIC, basicList(58, 2, u16(100), u16(200))).rows[0]).toMatchObject({ vlan: 0, bytes: 7 });
     expect(decode(BASIC, basicList(351, 8, zeros(5), [1, 2, 3])).rows[0]).toMatchObject({ vni: 0x010203 });
@@ -91,6 +92,7 @@ describe('a list in a record (RFC 6313) fills columns that the record itself doe
     });
   });
 
+  // proves: structured-data
   test('lists in lists, and fields of variable length in them', () => {
     const bench = new Bench();
     bench.decode(
@@ -136,15 +138,18 @@ describe('a list in a record (RFC 6313) fills columns that the record itself doe
   });
 });
 
+// proves: bad-lists
 describe('a malformed list costs the list, not the record', () => {
   const cases: readonly (readonly [string, number, Bytes])[] = [
     ['a basicList shorter than its header', BASIC, [ALL_OF, 0, 58]],
     ['a basicList of an enterprise element shorter than its header', BASIC, [ALL_OF, ...u16(0x8001), ...u16(1), 0, 0]],
+    // proves: bad-lists
     ['a basicList with element length 0', BASIC, basicList(58, 0, [1, 2, 3])],
     ['a basicList that ends within an element', BASIC, basicList(58, 2, u16(1), u8(2))],
     ['a basicList whose only element does not fit', BASIC, basicList(8, 4, [1, 2])],
     ['a basicList of variable length beyond its end', BASIC, basicList(82, 65535, [9, 65])],
     ['a subTemplateList without a template id', SUB, [ALL_OF, 1]],
+    // proves: bad-lists
     ['a subTemplateList of an unknown template', SUB, subTemplateList(999, macs(1))],
     ['a subTemplateList that ends within a record', SUB, subTemplateList(FIRST, macs(1), [1, 2, 3])],
     ['a subTemplateMultiList entry of length 0', MULTI, [ALL_OF, ...u16(FIRST), ...u16(0)]],
@@ -159,6 +164,7 @@ describe('a malformed list costs the list, not the record', () => {
     expect(faults).toEqual({ 'list-malformed': 1 });
   });
 
+  // proves: bad-lists
   test('a template whose list names the template itself ends at the depth that is followed', () => {
     const self = (depth: number): Bytes =>
       depth === 0 ? [...u32(1), 0] : [...u32(1), ...variable(subTemplateList(300, self(depth - 1)))];
@@ -184,6 +190,7 @@ describe('a malformed list costs the list, not the record', () => {
     }
   });
 
+  // proves: bad-lists
   test('a list that reaches beyond its set is a malformed record', () => {
     const bench = new Bench();
     bench.decode(
@@ -201,6 +208,7 @@ describe('a malformed list costs the list, not the record', () => {
     expect(bench.faults('ipfix')).toEqual({ 'record-malformed': 1 });
   });
 
+  // proves: bad-lists
   test('entries of many fields use up the steps of a datagram, and no more', () => {
     const bench = new Bench();
     const wide: FieldSpec[] = [[4, 1], ...Array.from({ length: 1000 }, (): FieldSpec => [82, 0])];
@@ -225,15 +233,16 @@ describe('a malformed list costs the list, not the record', () => {
   });
 });
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
 describe.skipIf(!ready)('captures', () => {
   const LOGSTASH = 'logstash-codec-netflow/';
 
+  // proves: yaf-lists
   test('YAF tells MAC addresses in a subTemplateMultiList', () => {
     const bench = new Bench();
     const rows = ['tpls_option_tpl', 'tpl45841', 'data45841', 'data45873', 'data53248'].flatMap(part =>
-      readCapture(`${CORPUS}${LOGSTASH}ipfix_test_yaf_${part}.dat`).datagrams.flatMap(({ payload }) =>
+      readCapture(pathOf(`${LOGSTASH}ipfix_test_yaf_${part}.dat`)).datagrams.flatMap(({ payload }) =>
         bench.decode(payload),
       ),
     );
@@ -242,12 +251,13 @@ describe.skipIf(!ready)('captures', () => {
     expect(bench.faults('ipfix')).toEqual({});
   });
 
+  // proves: ixia-padding
   test.each([
     [`${LOGSTASH}ipfix_test_ixia_tpldata256.dat`, 1],
     [`${LOGSTASH}ipfix_test_ixia_tpldata271.dat`, 2],
   ])('%s is read without a fault', (file, records) => {
     const bench = new Bench();
-    const rows = readCapture(CORPUS + file).datagrams.flatMap(({ payload }) => bench.decode(payload));
+    const rows = readCapture(pathOf(file)).datagrams.flatMap(({ payload }) => bench.decode(payload));
     expect(rows.length).toBe(records);
     expect(bench.faults('ipfix')).toEqual({});
   });

@@ -1,11 +1,10 @@
 // What options records tell of interfaces, VRFs and stations, and when the origin of uptimes is learnt.
 
-import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
 import {
   Bench,
   type Bytes,
-  CORPUS,
   type FieldSpec,
   hex,
   ipfix,
@@ -20,7 +19,6 @@ import {
   v9Options,
   zeros,
 } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
 import { readCapture } from '../../captures/capture.ts';
 import type { Fact } from '../facts.ts';
 
@@ -81,6 +79,7 @@ describe('names of interfaces', () => {
     expect(sources).toMatchObject([{ observationDomain: 9, protocol: 5, receivedAtMs: RECEIVED_MS }]);
   });
 
+  // proves: asr9k-interfaces
   test('scope 1 of NetFlow v9 with 10 behind it, as ASR 9000 sends', () => {
     const { bench, facts } = listening();
     const announce = v9Options(
@@ -100,6 +99,7 @@ describe('names of interfaces', () => {
     expect(factsOf([[10, 4]], fields, [...u32(0), ...text('eth3')], [...u32(3), ...zeros(4)])).toEqual([]);
   });
 
+  // proves: juniper-options
   test('of data records tell nothing', () => {
     const { bench, facts } = listening();
     const fields: readonly FieldSpec[] = [
@@ -123,6 +123,7 @@ test('names of VRFs', () => {
 });
 
 describe('stations', () => {
+  // proves: in-band
   test('UUID, name, port and MAC address', () => {
     const fields: readonly FieldSpec[] = [
       [349, 16],
@@ -206,16 +207,17 @@ test('what options change is told to whoever keeps it, what they repeat is not',
   expect(bench.domain().stateRevision).toBe(stateRevision + 2);
 });
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
 describe.runIf(ready)('captures', () => {
   const told = (file: string) => {
     const { bench, facts } = listening();
-    for (const { payload, source, sourcePort, timeMs } of readCapture(CORPUS + file).datagrams)
+    for (const { payload, source, sourcePort, timeMs } of readCapture(pathOf(file)).datagrams)
       bench.decode(payload, source, sourcePort, timeMs);
     return new Map(facts.map(({ kind, index, name }) => [`${kind} ${index}`, name]));
   };
 
+  // proves: in-band, xr-ids
   test('IOS-XR names interfaces and VRFs, and gives ids anew', () => {
     const names = told('pmacct/112-IPFIXv10-CISCO-options-map-reassignment/traffic-00.pcap');
     expect(names.get('vrf 1610612738')).toBe('A2');
@@ -227,6 +229,7 @@ describe.runIf(ready)('captures', () => {
     });
   });
 
+  // proves: in-band, huawei-vrf
   test('Huawei names a VRF', () => {
     expect(told('pmacct/106-IPFIXv10-HUAWEI-vrf_name/traffic-00.pcap')).toEqual(new Map([['vrf 1', 'A4']]));
   });

@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
 import {
   Bench,
   type Bytes,
-  CORPUS,
   EXPORT_S,
   ethernet,
   type FieldSpec,
@@ -20,7 +19,6 @@ import {
   udp,
   zeros,
 } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
 import { readCapture } from '../../captures/capture.ts';
 
 function decode(fields: readonly FieldSpec[], ...records: readonly Bytes[]): Row[] {
@@ -29,6 +27,7 @@ function decode(fields: readonly FieldSpec[], ...records: readonly Bytes[]): Row
 const FRAME = ethernet(0x0800, ipv4(tcp(), { totalLength: 1400 }), [0x8100, 100]);
 
 describe('315 dataLinkFrameSection', () => {
+  // proves: frames-in-records
   test('fills the columns of one packet: ends, tags, IP length, and the frame with 312', () => {
     const rows = decode(
       [
@@ -149,6 +148,7 @@ describe('315 dataLinkFrameSection', () => {
 });
 
 describe('other sections', () => {
+  // proves: packets-in-records
   test('313 ipHeaderPacketSection begins with an IP header of either version', () => {
     const [v4, v6] = [ipv4(udp(), { proto: 17 }), ipv6(6, tcp())];
     expect(decode([[313, 65535]], [v4.length, ...v4], [v6.length, ...v6])).toMatchObject([
@@ -157,6 +157,7 @@ describe('other sections', () => {
     ]);
   });
 
+  // proves: frames-in-records
   test('104 layer2packetSectionData of NetFlow v9, with its size in 103', () => {
     const fields: FieldSpec[] = [
       [102, 2],
@@ -169,6 +170,7 @@ describe('other sections', () => {
     expect(rows).toMatchObject([{ srcAddr: '10.1.0.1', l2Bytes: 1418, bytes: 1400, packets: 1 }]);
   });
 
+  // proves: packets-in-records
   test('316 mplsLabelStackSection leads through its labels to the packet', () => {
     const labels = [0x00, 0x01, 0x00, 0x40, 0x00, 0x02, 0x01, 0x40];
     expect(decode([[316, 65535]], [labels.length + 40, ...labels, ...ipv4(tcp())])).toMatchObject([
@@ -177,36 +179,38 @@ describe('other sections', () => {
   });
 });
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
 describe.skipIf(!ready)('captures', () => {
   test('softflowd PSAMP gives one packet a record, at the time it was observed', () => {
     const bench = new Bench({ rowsMax: 4096 });
-    const rows = readCapture(`${CORPUS}softflowd-generated/softflowd-psamp.pcap`).datagrams.flatMap(
+    const rows = readCapture(pathOf(`made/softflowd-psamp.pcap`)).datagrams.flatMap(
       ({ payload, source, sourcePort, timeMs }) => bench.decode(payload, source, sourcePort, timeMs),
     );
-    expect(rows.length).toBe(335);
-    expect(rows[0]).toMatchObject({
-      srcAddr: '10.0.0.1',
-      dstAddr: '139.99.222.72',
-      srcPort: 53674,
+    expect(rows.length).toBe(42);
+    // The first packet of the second conversation that make.ts invents.
+    expect(rows[2]).toMatchObject({
+      srcAddr: '10.0.0.2',
+      dstAddr: '10.0.1.2',
+      srcPort: 40001,
       dstPort: 443,
-      bytes: 323,
+      bytes: 70,
       packets: 1,
     });
-    expect(rows[0]).toMatchObject({
-      srcMac: '66:66:66:66:66:66',
-      dstMac: '44:44:44:44:44:44',
-      flowStart: Date.parse('2000-01-01T15:08:18.533Z'),
+    expect(rows[2]).toMatchObject({
+      srcMac: '02:00:00:00:01:02',
+      dstMac: '02:00:00:00:00:02',
+      flowStart: Date.parse('2026-01-01T12:00:00.040Z'),
     });
     expect(rows.filter(row => row['srcAddr'] === '::')).toEqual([]);
     expect(bench.faults('ipfix')).toEqual({});
   });
 
+  // proves: frames-in-records
   test('every conversation of the PSAMP packets is one that softflowd metered of the same traffic, and no larger', () => {
     const conversations = (file: string) => {
       const bench = new Bench({ rowsMax: 4096 });
-      const { datagrams } = readCapture(`${CORPUS}softflowd-generated/${file}`);
+      const { datagrams } = readCapture(pathOf(`made/${file}`));
       const sums = new Map<string, number>();
       for (const { payload, source, sourcePort, timeMs } of datagrams) {
         for (const row of bench.decode(payload, source, sourcePort, timeMs)) {
@@ -229,7 +233,7 @@ describe.skipIf(!ready)('captures', () => {
   ])('akvorado %s', (name, expected) => {
     const bench = new Bench();
     const rows = ['template', 'data'].flatMap(part =>
-      readCapture(`${CORPUS}akvorado/netflow/${name}-${part}.pcap`).datagrams.flatMap(({ payload }) =>
+      readCapture(pathOf(`akvorado/netflow/${name}-${part}.pcap`)).datagrams.flatMap(({ payload }) =>
         bench.decode(payload),
       ),
     );

@@ -32,6 +32,7 @@ function decode(fields: readonly FieldSpec[], ...records: readonly Bytes[]): Row
 }
 
 describe('a template', () => {
+  // proves: netflow9
   test('announced again unchanged is not learnt again', () => {
     const bench = new Bench();
     for (let i = 0; i < 5; i++)
@@ -47,6 +48,7 @@ describe('a template', () => {
     expect(bench.domain().templatesLearned).toBe(2);
   });
 
+  // proves: template-withdrawal, bad-withdrawal
   test('is withdrawn alone; the others stay, an unknown one is no fault', () => {
     const bench = new Bench();
     bench.decode(ipfix([set(2, template(300, FIELDS), template(301, FIELDS))]));
@@ -55,6 +57,7 @@ describe('a template', () => {
     expect(bench.faults('ipfix')).toEqual({ 'unknown-template': 1 });
   });
 
+  // proves: template-withdrawal, bad-withdrawal
   test('is withdrawn with all of its kind: data by id 2, options by id 3', () => {
     const bench = new Bench();
     const announce = [
@@ -68,6 +71,7 @@ describe('a template', () => {
     expect(bench.faults('ipfix')).toEqual({});
   });
 
+  // proves: template-scope
   test('belongs to its address, port, domain and protocol', () => {
     const bench = new Bench();
     bench.decode(ipfix([set(2, template(300, FIELDS))], { domain: 7 }), '192.0.2.1', 1000);
@@ -92,6 +96,7 @@ describe('a template', () => {
     expect(bench.faults('ipfix')).toEqual({ 'template-limit': 2 });
   });
 
+  // proves: enterprise-elements
   test('with enterprise elements, fixed and variable, is read around them', () => {
     const fields: FieldSpec[] = [
       [1, 2, 6876],
@@ -104,6 +109,7 @@ describe('a template', () => {
     expect(rows).toMatchObject([{ bytes: 10, packets: 20, srcAddr: '::' }]);
   });
 
+  // proves: netflow9-high-ids
   test('of NetFlow v9 with element ids above 32767 has no enterprise numbers', () => {
     const rows = new Bench().decode(
       netflow9([
@@ -120,6 +126,7 @@ describe('a template', () => {
     expect(rows).toMatchObject([{ bytes: 10 }]);
   });
 
+  // proves: options-templates
   test('of options with scope fields, fixed and variable, is read to the option behind them', () => {
     const bench = new Bench();
     const scope: FieldSpec[] = [
@@ -149,6 +156,7 @@ describe('a template', () => {
 });
 
 describe('columns that several elements may fill', () => {
+  // proves: bytes-packets
   test('bytes: 1, then 85, then 352, then 231; packets: 2, then 86, then 298', () => {
     const all: FieldSpec[] = [
       [231, 4],
@@ -173,6 +181,7 @@ describe('columns that several elements may fill', () => {
     expect(decode([[298, 4]], u32(8))).toMatchObject([{ packets: 8 }]);
   });
 
+  // proves: sampling-squares
   test('sum of squared lengths: 198, never the total of 199; longest packet: 26', () => {
     const fields: FieldSpec[] = [
       [199, 8],
@@ -204,6 +213,7 @@ describe('columns that several elements may fill', () => {
     ).toMatchObject([{ bytes: 6 }]);
   });
 
+  // proves: repeated-elements
   test('the first of two equal elements counts where the record is no tunnel', () => {
     expect(
       decode(
@@ -238,6 +248,7 @@ describe('columns that several elements may fill', () => {
     ).toMatchObject([{ inIf: 1, outIf: 2 }]);
   });
 
+  // proves: xr-families
   test('IPv4 and IPv6 in one template: the one that is set, and its EtherType', () => {
     const fields: FieldSpec[] = [
       [8, 4],
@@ -271,6 +282,7 @@ describe('columns that several elements may fill', () => {
     expect(decode([[1, 4]], u32(1))).toMatchObject([{ etherType: 0 }]);
   });
 
+  // proves: repeated-elements
   test('elements that stand twice describe a tunnel: the inner layer, where there is one', () => {
     const fields: FieldSpec[] = [
       [8, 4],
@@ -324,6 +336,7 @@ describe('columns that several elements may fill', () => {
     expect(decode([[57, 6]], [1, 1, 1, 1, 1, 1])).toMatchObject([{ dstMac: '01:01:01:01:01:01' }]);
   });
 
+  // proves: icmp-elements
   test.each([
     ['32', 32],
     ['139', 139],
@@ -349,10 +362,13 @@ describe('VLAN', () => {
     ['243 alone is the C-VID', [243], [100], { vlan: 100, sVlan: 0 }],
     ['58 alone is the C-VID', [58], [100], { vlan: 100, sVlan: 0 }],
     ['243 wins over 58', [58, 243], [5, 100], { vlan: 100, sVlan: 0 }],
+    // proves: vlan-0
     ['58 fills in where 243 is zero', [243, 58], [0, 100], { vlan: 100, sVlan: 0 }],
+    // proves: vlan-elements
     ['243 beside 245 is the S-VID', [243, 245], [100, 200], { vlan: 200, sVlan: 100 }],
     ['245 alone is the C-VID', [245], [200], { vlan: 200, sVlan: 0 }],
     ['58 fills in where 245 is zero', [243, 245, 58], [100, 0, 7], { vlan: 7, sVlan: 100 }],
+    // proves: vlan-0
     ['0 is no VLAN', [58], [0], { vlan: 0, sVlan: 0 }],
   ] as const)('%s', (_, elements, vids, expected) => {
     const fields = elements.map((element): FieldSpec => [element, 2]);
@@ -364,6 +380,7 @@ describe('VLAN', () => {
     ).toMatchObject([expected]);
   });
 
+  // proves: vlan-elements
   test('priority and drop eligibility are no part of it', () => {
     expect(
       decode(

@@ -1,11 +1,10 @@
 // What particular exporters send that others do not: a hand-written datagram for each, and captures where there are some.
 
-import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
 import {
   Bench,
   type Bytes,
-  CORPUS,
   dst6,
   EXPORT_S,
   type FieldSpec,
@@ -23,7 +22,6 @@ import {
   u64,
   zeros,
 } from '../../../testing/data/datagrams.ts';
-import { requireTool } from '../../../testing/requirements.ts';
 import { readCapture } from '../../captures/capture.ts';
 
 const VMWARE = 6876;
@@ -50,6 +48,7 @@ describe('counters', () => {
     ...u32(values[3]!),
   ];
 
+  // proves: bytes-packets, huawei-zero-counters, fortinet-counters, opnsense-counters
   test('Fortinet, OPNsense and Huawei: 23 and 24 count only where 1 and 2 are 0', () => {
     expect(decode9(fields, record([100, 2, 999, 9]), record([100, 2, 0, 0]), record([0, 0, 32, 1]))).toMatchObject([
       { bytes: 100, packets: 2 },
@@ -67,6 +66,7 @@ describe('counters', () => {
     ).toMatchObject([{ bytes: 32, packets: 1 }]);
   });
 
+  // proves: srx-totals
   test('SRX: the totals 85 and 86 where there is nothing else, never for a delta of 0', () => {
     expect(
       decode(
@@ -111,6 +111,7 @@ describe('counters', () => {
 });
 
 describe('ends', () => {
+  // proves: physical-interfaces
   test('physical interfaces 252 and 253 where 10 and 14 are 0', () => {
     expect(
       decode(
@@ -159,6 +160,7 @@ describe('ends', () => {
     ).toMatchObject([{ dstPort: 443 }, { dstPort: 0x0301 }]);
   });
 
+  // proves: odd-lengths
   test('an address of 2, 5 or 20 bytes and a MAC address of 8 leave their column empty', () => {
     for (const size of [2, 5, 20]) {
       expect(
@@ -183,6 +185,7 @@ describe('ends', () => {
     ).toMatchObject([{ srcMac: '00:00:00:00:00:00', bytes: 9 }]);
   });
 
+  // proves: mac-addresses
   test('81 and 57 where 56 and 80 are absent, 195 where 5 is', () => {
     expect(
       decode(
@@ -209,6 +212,7 @@ describe('ends', () => {
     expect(decode([[235, 4]], u32(7))).toMatchObject([{ vrf: 7 }]);
   });
 
+  // proves: vlan-elements
   test('VLAN: 254, 255 and 59 tell of it where 243, 245 and 58 are absent', () => {
     expect(
       decode(
@@ -232,6 +236,7 @@ describe('ends', () => {
     expect(decode([[58, 4]], [0, 0, 0xe0, 0x64])).toMatchObject([{ vlan: 100 }]);
   });
 
+  // proves: odd-lengths
   test('the direction in more than one byte', () => {
     expect(decode([[61, 4]], u32(1), u32(0), u32(256))).toMatchObject([
       { direction: 'egress' },
@@ -245,6 +250,7 @@ describe('times', () => {
   const at = (...rows: readonly Row[]) =>
     rows.map(({ flowStart, flowEnd }) => [Number(flowStart) - NOW, Number(flowEnd) - NOW]);
 
+  // proves: times-wide, nxos-wide-times
   test('NX-OS: 21 and 22 in 8 bytes, of uptime or since the epoch', () => {
     const fields: FieldSpec[] = [
       [21, 8],
@@ -260,6 +266,7 @@ describe('times', () => {
     ]);
   });
 
+  // proves: huawei-times, mikrotik-times
   test('Huawei and Mikrotik: 160 in the record, before or after 21 and 22', () => {
     const init = u64(NOW - 1_000_000);
     expect(
@@ -300,6 +307,7 @@ describe('times', () => {
     ).toEqual([[-2000, -1000]]);
   });
 
+  // proves: times-absolute, nokia-nat
   test('one of start and end stands for both', () => {
     for (const element of [21, 22]) expect(at(...decode9([[element, 4]], u32(UPTIME_MS - 5)))).toEqual([[-5, -5]]);
     for (const element of [152, 153, 323, 258]) expect(at(...decode([[element, 8]], u64(NOW - 7)))).toEqual([[-7, -7]]);
@@ -307,6 +315,7 @@ describe('times', () => {
       expect(at(...decode([[element, 4]], u32(EXPORT_S - 7)))).toEqual([[-7000, -7000]]);
   });
 
+  // proves: times-absolute
   test('a duration (161, 162) from the start or before the end', () => {
     expect(
       at(
@@ -344,6 +353,7 @@ describe('times', () => {
     ).toEqual([[-5000, -1]]);
   });
 
+  // proves: times-before-export, ovs-templates
   test('Open vSwitch: microseconds before the export (158, 159), of any size', () => {
     expect(
       at(
@@ -358,6 +368,7 @@ describe('times', () => {
     ).toEqual([[-3000, -2]]);
   });
 
+  // proves: netscaler-fraction
   test('NTP (154 to 157, 324, 325), and Netscaler, whose fraction is a number of microseconds', () => {
     const ntp = (fraction: number) => [...u32(EXPORT_S + 2208988800), ...u32(fraction)];
     for (const element of [154, 155, 156, 157, 324, 325])
@@ -375,6 +386,7 @@ describe('times', () => {
     ).toEqual([[546, 0]]);
   });
 
+  // proves: odd-lengths
   test('milliseconds in 4 bytes and seconds in 8 fill no column', () => {
     expect(
       at(
@@ -422,6 +434,7 @@ describe('tunnels', () => {
   ];
   const vni = [1, 0, 0, 0, 0, 0, 0x13, 0x89];
 
+  // proves: nsx-tenant
   test('VMware: the tenant elements describe the inner packet', () => {
     const fields: FieldSpec[] = [
       ...OUTER,
@@ -442,6 +455,7 @@ describe('tunnels', () => {
     ]);
   });
 
+  // proves: nsx-tenant
   test('VMware: tenants of IPv6 in IPv4, and of IPv4 in IPv6', () => {
     const v6: FieldSpec[] = [...OUTER, [883, 16, VMWARE], [884, 16, VMWARE], [880, 1, VMWARE]];
     expect(decode(v6, [...outer4, ...vni, ...src6, ...dst6, 6])).toMatchObject([
@@ -458,6 +472,7 @@ describe('tunnels', () => {
     ]);
   });
 
+  // proves: ovs-templates
   test('Open vSwitch: the key of its tunnel (892, variable) is the segment; its addresses stay the inner ones', () => {
     const fields: FieldSpec[] = [
       [8, 4],
@@ -486,6 +501,7 @@ describe('tunnels', () => {
     ]);
   });
 
+  // proves: virtual-networks, nsx-tenant
   test('NSX: the UUID of the VM is the station', () => {
     expect(decode([[951, 16, VMWARE]], src6)).toMatchObject([{ stationId: '20010db8000000000000000000000001' }]);
     expect(decode([[349, 65535]], [16, ...src6], [3, 1, 2, 3])).toMatchObject([
@@ -494,6 +510,7 @@ describe('tunnels', () => {
     ]);
   });
 
+  // proves: label-elements
   test('MPLS labels and SRv6 segments are skipped by their length', () => {
     expect(
       decode(
@@ -511,6 +528,7 @@ describe('tunnels', () => {
 });
 
 describe('NetFlow v9 of others', () => {
+  // proves: h3c-element-0, h3c-vrf-name
   test('H3C: element 0, element 43 in 2 bytes and a VRF name of variable length', () => {
     const fields: FieldSpec[] = [
       [8, 4],
@@ -526,6 +544,7 @@ describe('NetFlow v9 of others', () => {
     ).toMatchObject([{ srcAddr: '10.0.0.1', bytes: 77, samplingRate: 0, rateSource: 'unknown' }]);
   });
 
+  // proves: huawei-232
   test('Huawei: interfaces of 2 bytes, 232 as a plain field', () => {
     expect(
       decode9(
@@ -540,6 +559,7 @@ describe('NetFlow v9 of others', () => {
     ).toMatchObject([{ inIf: 3, outIf: 4, bytes: 9 }]);
   });
 
+  // proves: asa-elements
   test('ASA: access lists, user names and ids above 32767 are passed over', () => {
     expect(
       decode9(
@@ -554,6 +574,7 @@ describe('NetFlow v9 of others', () => {
     ).toMatchObject([{ inIf: 7 }]);
   });
 
+  // proves: paloalto-elements, zero-sets
   test('Palo Alto: application and user names of v9, then zeros to the end of the packet', () => {
     const bench = new Bench();
     const record = [...ip4('10.0.0.1'), ...u32(9), ...Buffer.from('web-browsing'.padEnd(32, '\0')), ...zeros(64)];
@@ -574,6 +595,7 @@ describe('NetFlow v9 of others', () => {
     expect(bench.faults('netflow9')).toEqual({});
   });
 
+  // proves: forwarding-status
   test('a forwarding status of 1 or 4 bytes', () => {
     expect(
       decode9(
@@ -596,19 +618,20 @@ describe('NetFlow v9 of others', () => {
   });
 });
 
-const ready = requireTool('corpus', existsSync(CORPUS), `no folder ${CORPUS}`);
+const ready = requireCorpus();
 
 describe.skipIf(!ready)('captures', () => {
   function rowsOf(...files: readonly string[]): { readonly bench: Bench; readonly rows: Row[] } {
     const bench = new Bench({ rowsMax: 8192 });
     const rows = files.flatMap(file =>
-      readCapture(CORPUS + file).datagrams.flatMap(({ payload, source, sourcePort, timeMs }) =>
+      readCapture(pathOf(file)).datagrams.flatMap(({ payload, source, sourcePort, timeMs }) =>
         bench.decode(payload, source, sourcePort, timeMs),
       ),
     );
     return { bench, rows };
   }
 
+  // proves: firewall-directions, asa-events
   test('ASA: each flow is told once, both ways', () => {
     const asa = (part: string) => `logstash-codec-netflow/netflow9_test_cisco_asa_2_${part}.dat`;
     const { rows } = rowsOf(asa('tpl_26x'), asa('tpl_27x'), asa('data'));
@@ -622,16 +645,18 @@ describe.skipIf(!ready)('captures', () => {
     expect(flows.get('192.168.0.17:80 192.168.0.2:61776')).toEqual([6207]);
   });
 
+  // proves: times-before-export, ovs-templates
   test('Open vSwitch: totals and deltas of a record agree, times lie before the export', () => {
-    const { bench, rows } = rowsOf('openvswitch-generated/ovs-ipfix.pcap');
+    const { bench, rows } = rowsOf('made/ovs-ipfix.pcap');
     expect(rows.length).toBeGreaterThan(20);
     expect(rows.filter(row => Number(row['flowStart']) > Number(row['receivedAt']))).toEqual([]);
     expect(rows.filter(row => row['bytes'] === 0 || row['packets'] === 0)).toEqual([]);
     expect(bench.faults('ipfix')).toEqual({});
   });
 
+  // proves: sampling-squares
   test('Open vSwitch: the sum of squares is that of its packets, which are all of one length', () => {
-    const { rows } = rowsOf('openvswitch-generated/ovs-ipfix.pcap');
+    const { rows } = rowsOf('made/ovs-ipfix.pcap');
     expect(rows.length).toBeGreaterThan(20);
     for (const { bytes, packets, bytesSumOfSquares, packetBytesMax } of rows as unknown as Record<string, number>[]) {
       expect(packetBytesMax).toBe(bytes! / packets!);
@@ -639,6 +664,7 @@ describe.skipIf(!ready)('captures', () => {
     }
   });
 
+  // proves: huawei-times
   test('Huawei SRv6: the inner IPv4 of the record that has both', () => {
     const { rows } = rowsOf('pmacct/106-IPFIXv10-HUAWEI-vrf_name/traffic-00.pcap');
     expect(rows).toContainEqual(

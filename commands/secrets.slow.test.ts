@@ -6,12 +6,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { createLog } from '../service/log.ts';
 import { EmbeddedServer } from '../storage/embedded/embedded.ts';
-import { startHairpin } from '../testing/spawned.ts';
+import { startHairpin, until } from '../testing/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
 const SECRETS = {
@@ -84,9 +83,13 @@ test('not when Kafka cannot be talked to, in logs of every level, health and met
     answers: '/healthz',
     args: ['--kafka', kafka, '--kafka-sasl', 'plain', '--kafka-user', 'hairpin', '--log-level', 'debug'],
   });
-  await sleep(3000);
-  const health = await (await fetch(`${collector.api}/readyz`)).text();
-  const metrics = await (await fetch(`${collector.api}/metrics`)).text();
+  const read = async (path: string) => (await fetch(`${collector.api}${path}`)).text();
+  await until(
+    async () => /kafka/i.test(collector.stderr()) && (await read('/metrics')).includes('hairpin_kafka_up 0'),
+    20_000,
+    'Kafka noticed as away, and logged',
+  );
+  const [health, metrics] = [await read('/readyz'), await read('/metrics')];
   expect(health).toContain('kafka');
   expect(metrics).toContain('hairpin_kafka_up 0');
   expect(await collector.stop()).toBe(0);

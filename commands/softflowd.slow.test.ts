@@ -5,7 +5,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -85,6 +85,17 @@ async function send(datagrams: readonly Buffer[], port: number, from: string): P
   socket.close();
 }
 
+/** Bytes that wait in the socket of a local UDP port, from /proc/net/udp: `sl local_address rem_address st tx:rx ...`. */
+function receiveQueueOf(port: number): number {
+  const address = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const fields = readFileSync('/proc/net/udp', 'utf8')
+    .split('\n')
+    .map(line => line.trim().split(/\s+/))
+    .find(([, local]) => local?.endsWith(address));
+  if (!fields) throw new Error(`no socket has the UDP port ${port}`);
+  return Number.parseInt(fields[4]!.split(':')[1]!, 16);
+}
+
 /** Totals that nfdump reports of the same datagrams. */
 async function nfdumpTotals(datagrams: readonly Buffer[]): Promise<{ flows: number; packets: number; bytes: number }> {
   const files = mkdtempSync(join(folder, 'nfcapd-'));
@@ -95,7 +106,7 @@ async function nfdumpTotals(datagrams: readonly Buffer[]): Promise<{ flows: numb
   });
   await until(() => readdirSync(files).length > 0, 5000, 'nfcapd opening its file');
   await send(datagrams, port, '127.0.0.1');
-  await new Promise(resolve => setTimeout(resolve, 300));
+  await until(() => receiveQueueOf(port) === 0, 5000, 'nfcapd reading every datagram');
   nfcapd.kill('SIGTERM');
   await once(nfcapd, 'exit');
   const [file] = readdirSync(files).filter(name => name.startsWith('nfcapd.'));
@@ -105,6 +116,7 @@ async function nfdumpTotals(datagrams: readonly Buffer[]): Promise<{ flows: numb
   return { flows: Number(match[1]), bytes: Number(match[2]), packets: Number(match[3]) };
 }
 
+// proves: softflowd-interface-0
 describe.runIf(present)('softflowd exports to a Hairpin without documents', () => {
   let hairpin: RunningHairpin;
   const traffic = packets(Date.now());

@@ -87,8 +87,13 @@ describe.runIf(present)('an installation of several processes', () => {
 
   test('loses nothing while Kafka is away', async () => {
     const collector = running.find(hairpin => hairpin.process.spawnargs.includes('collector'))!;
+    const before = await collector.metric('collector_datagrams_total');
     const loading = load(collector, 'netflow5', 8);
-    await new Promise(resolve => setTimeout(resolve, 1500));
+    await until(
+      async () => (await collector.metric('collector_datagrams_total')) > before + 10,
+      10_000,
+      'datagrams of the load',
+    );
     await kafka.nodes[0]!.kill();
     await until(async () => (await collector.metric('kafka_up')) === 0, 60_000, 'Kafka noticed as away');
     expect((await fetch(`${collector.api}/readyz`)).status).toBe(503);

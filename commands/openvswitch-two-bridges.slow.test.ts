@@ -5,11 +5,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MARKS } from '../../schemas/codes.ts';
-import { onPath, requireTool } from '../requirements.ts';
-import { type RunningHairpin, startHairpin, until } from '../spawned.ts';
-import { labPossible } from './openvswitch-lab.ts';
-import { openTwoBridges, type TwoBridges } from './openvswitch-two-bridges.ts';
+import { MARKS } from '../schemas/codes.ts';
+import { labPossible } from '../testing/labs/openvswitch-lab.ts';
+import { openTwoBridges, type TwoBridges } from '../testing/labs/openvswitch-two-bridges.ts';
+import { onPath, requireTool } from '../testing/requirements.ts';
+import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 process.env['PATH'] = `${process.env['PATH']}:/usr/sbin:/sbin`;
 const present =

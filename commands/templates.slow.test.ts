@@ -16,6 +16,7 @@ import { freeUdpPort, type RunningHairpin, startHairpin, until } from '../testin
 const data = mkdtempSync(join(tmpdir(), 'hairpin-templates-'));
 afterAll(() => rmSync(data, { recursive: true, force: true }));
 
+// proves: state-kept, netstream-templates
 test('kill -9 and a start lose no template and no rate', async () => {
   const udpPort = await freeUdpPort();
   const sender = createSocket('udp4');
