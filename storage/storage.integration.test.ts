@@ -241,7 +241,7 @@ describe('spreading a flow over its buckets', () => {
   });
 });
 
-describe('the client', () => {
+describe('tables and client', () => {
   test('finds a batch by its key and day', async () => {
     const storage = await fresh();
     const now = Date.now();
@@ -251,7 +251,7 @@ describe('the client', () => {
     expect(await hasBatch(storage, batchKeyOf('c'), now)).toBe(false);
   });
 
-  test('tells the newest name of a node, however often names are told', async () => {
+  test('has the newest name of a node, however often names are announced', async () => {
     const storage = await fresh();
     const shop = { key: (0x20n << 56n) + 1n, identity: 'shop' };
     for (const name of ['shop', 'store', 'store', 'shop']) await insertNodes(storage, [{ ...shop, name }]);
@@ -261,7 +261,7 @@ describe('the client', () => {
     ).toEqual([{ name: 'shop', class: 0x20, n: '2' }]);
   });
 
-  test('keeps of a fact what was told last, and reads back what was told lately', async () => {
+  test('keeps the last report of a fact, and reads back recent ones', async () => {
     const storage = await fresh();
     const now = Date.now();
     const fact = (given: Partial<StoredFact>): StoredFact => ({
@@ -294,7 +294,7 @@ describe('the client', () => {
     expect(await count(storage, 'facts FINAL')).toBe(3);
   });
 
-  test('records a document once until another version comes', async () => {
+  test('records a document once until another version arrives', async () => {
     const storage = await fresh();
     const version = { kind: 'inventory' as const, asOfMs: 1_700_000_000_000, source: 'test', body: '{"a":1}' };
     await insertDocument(storage, { ...version, recordedAtMs: 1000 });
@@ -317,7 +317,7 @@ describe('the client', () => {
     expect(await storage.select('SELECT length({keys:Array(UInt64)}) AS n', { keys })).toEqual([{ n: '100000' }]);
   });
 
-  test('ends a question that takes too long', async () => {
+  test('ends a query that takes too long', async () => {
     const hasty = createStorage({ ...house.address, database: 'system', queryTimeoutMs: 1000 });
     await expect(hasty.select('SELECT max(sipHash64(number)) FROM numbers(100000000000)')).rejects.toMatchObject({
       failure: 'passing',
@@ -347,7 +347,7 @@ describe('the client', () => {
     await reader.close();
   });
 
-  test('questions end at their limits, whoever asks: the reading user or one that may write', async () => {
+  test('queries end at their limits, for the reading user and for one that may write', async () => {
     const { url, user, password, readUser, readPassword } = house.address;
     // 164: READONLY; 497: ACCESS_DENIED.
     for (const [who, refusal] of [
@@ -409,9 +409,9 @@ describe('migration', () => {
     expect(await count(storage, 'flows')).toBe(1);
   });
 
-  test('keeps each table as long as it is told, from the start on, and moves no column of a large part for it', async () => {
+  test('keeps each table as long as it is configured to, from the start on, and moves no column of a large part for it', async () => {
     const storage = await fresh();
-    // By days, for the clock must not pass midnight in between.
+    // By days, because the clock may cross midnight in between.
     const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
     const ages = [0, 5, 20, 28];
     // A file for each column, as parts beyond a gigabyte have.
@@ -475,7 +475,7 @@ describe('migration', () => {
     const settled = await state();
     await migrate(storage, shorter);
     expect(await state()).toEqual(settled);
-    // What comes late, of a day that is gone, is taken like any other and goes with it.
+    // Late records of an expired day are stored like any other, and expire with it.
     await insertFlows(storage, flowsArrow('late', [{ receivedAt: today - 20 * DAY_MS }]), 'late');
     await migrate(storage, shorter);
     expect(await days('flows')).toEqual([0, 5]);
@@ -497,8 +497,8 @@ describe('migration', () => {
     expect(await age()).toEqual(before);
   });
 
-  test('has an age for each table that may be told one, and for no other', () => {
-    // Who may pass is a matter of seconds, and nobody's to keep.
+  test('has an age for each table that the configuration may name, and for no other', () => {
+    // Candidates for the roll-up leader matter for seconds, and no configuration keeps them.
     expect(TABLES.filter(({ expiry }) => expiry).map(({ name }) => name)).toEqual([...RETAINED_TABLES, 'passers']);
     const [flows] = TABLES;
     expect(retainedDays(flows!, CONFIG)).toBe(30);
@@ -513,7 +513,7 @@ describe('migration', () => {
     expect(await count(storage, 'facts')).toBe(0);
   });
 
-  test('refuses a view of an earlier version, and makes it anew when it is dropped', async () => {
+  test('refuses a view of an earlier version, and creates it again when it is dropped', async () => {
     const storage = await fresh();
     await storage.command('DROP VIEW traffic_1m_view');
     await storage.command('CREATE MATERIALIZED VIEW traffic_1m_view TO traffic_1m AS SELECT 1 AS records FROM flows');
