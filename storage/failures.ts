@@ -1,6 +1,6 @@
-// Whether a failure passes. What is wrong with the server, the network or the set-up passes: the batch is fine and waits.
-// What is wrong with the batch lasts. A failure that nobody listed is taken as lasting, because the enricher tries those
-// several times before it puts the batch aside, while a passing one holds up the batches behind it for ever.
+// Whether a failure is passing or lasting. A fault of the server, the network or the set-up is passing: the batch is fine
+// and waits. A fault of the batch is lasting. An error that is not listed here counts as lasting, because the enricher tries
+// such a batch several times and then quarantines it, while a passing error blocks the batches behind it for ever.
 
 import { ClickHouseError } from '@clickhouse/client';
 import { StorageError } from './storage.ts';
@@ -43,19 +43,19 @@ const PASSING: ReadonlySet<number> = new Set([
   1001, // STD_EXCEPTION: file system errors arrive so
 ]);
 
-/** Code 252 has two meanings: merges do not keep up (passes), or one insert of rows of too many days (lasts). */
+/** Code 252 has two meanings: merges do not keep up (passing), or one insert has rows of too many days (lasting). */
 const TOO_MANY_PARTITIONS = /Too many partitions for single INSERT/;
 
 /** VIOLATED_CONSTRAINT */
 const VIOLATED = 469;
-/** The constraint before a day that is being re-enriched (fence.ts), which is taken away within seconds. */
+/** The constraint that fences a day while it is rewritten (fence.ts); it is removed within seconds. */
 const FENCE = /`reenrich_[0-9a-f]+`/;
 
 export function isFenced(error: unknown): boolean {
   return error instanceof StorageError && error.clickhouseCode === VIOLATED && FENCE.test(error.message);
 }
 
-/** Whatever a client call threw, classed. What is no answer of ClickHouse (refused, reset, timed out) passes. */
+/** An error of a client call, classed. A missing answer of ClickHouse (refused, reset, timed out) is passing. */
 export function storageErrorOf(error: unknown): StorageError {
   if (error instanceof StorageError) return error;
   const message = error instanceof Error ? error.message : String(error);

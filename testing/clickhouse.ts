@@ -60,14 +60,14 @@ export function batchKeyOf(token: string): bigint {
   return createHash('sha256').update(token).digest().readBigUInt64BE(0);
 }
 
-/** What goes with a repetition of `flowsArrow(token, rows)`. */
+/** What accompanies a repetition of `flowsArrow(token, rows)`. */
 export function insertedBefore(token: string, rows: readonly FlowRow[]): InsertedBefore {
   const times = rows.map(({ receivedAt = 0 }) => Number(receivedAt));
   const days = [...new Set(times.map(dayOf))];
   return { batch: batchKeyOf(token), fromMs: Math.min(...times), toMs: Math.max(...times), days };
 }
 
-/** Several embedded servers that ask each other over TCP, as the cluster `hairpin`; no Keeper, so no replicas. */
+/** Several embedded servers that query each other over TCP, as the cluster `hairpin`; no Keeper, so no replicas. */
 export interface TestShards {
   readonly servers: readonly EmbeddedServer[];
   readonly addresses: readonly EmbeddedAddress[];

@@ -224,7 +224,7 @@ describe('killed during inserts', () => {
   test('records that are gone while their token is known are put back by a repetition, beside the roll-ups', async () => {
     const path = folder();
     const { before, parts } = await fill(path);
-    // Not the newest: the token stays, as on a server that nobody mended before it started.
+    // Not the newest: the token stays, as on a server whose logs were not repaired before it started.
     const [first] = parts.get('flows')!;
     rmSync(first!, { recursive: true });
     await withServer(path, async storage => {
@@ -237,7 +237,7 @@ describe('killed during inserts', () => {
     });
   });
 
-  test('a part that could not be put in place leaves its token too, and the repetition puts the records in', async () => {
+  test('a part that could not be renamed into place leaves its token too, and the repetition stores the records', async () => {
     const path = folder();
     await withServer(path, async storage => {
       await migrate(storage, CONFIG);
@@ -282,10 +282,10 @@ describe('killed during inserts', () => {
         const startedAt = performance.now();
         await insertFlows(storage, arrow, `before ${kill}`);
         const elapsedMs = performance.now() - startedAt;
-        const died = insertFlows(storage, arrow, `killed ${kill}`).catch(() => {});
+        const killed = insertFlows(storage, arrow, `killed ${kill}`).catch(() => {});
         await sleep(elapsedMs * (0.25 + 0.9 * Math.random()));
         process.kill(server.pid()!, 'SIGKILL');
-        await Promise.all([died, storage.close(), server.stop()]);
+        await Promise.all([killed, storage.close(), server.stop()]);
         await withServer(path, async again => {
           await insertFlows(again, arrow, `killed ${kill}`);
           const records = String((kill % 20) * 800 + 800);
@@ -310,7 +310,7 @@ describe('killed during inserts', () => {
     expect(revokeTokens(db)).toBe(0);
   });
 
-  test('it comes back under the same address, and retries of the same tokens give the exact count', async () => {
+  test('the server restarts under the same address, and retries of the same tokens give the exact count', async () => {
     const path = folder();
     const server = new EmbeddedServer({ folder: path, port: 0, log: quiet });
     const address = await server.start();

@@ -1,4 +1,4 @@
-// Roll-ups that somebody damaged, against their records: the audit finds each difference and the day is rebuilt.
+// Damaged roll-ups against their records: the audit finds each difference and the day is rebuilt.
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { COUNT_REASON } from '../../schemas/codes.ts';
@@ -110,14 +110,14 @@ test('a rebuild that crashed starts again before its swap, and is completed in i
   const storage = await filled();
   const before = await sums(storage);
   await storage.command(DAMAGES['rows there twice']);
-  const dieAt = (step: string) => ({
+  const crashAt = (step: string) => ({
     reached: async (reached: string) => {
       if (reached === step) throw new Error('killed');
     },
   });
-  await expect(audit(storage, dieAt('checked'))).rejects.toThrow('killed');
+  await expect(audit(storage, crashAt('checked'))).rejects.toThrow('killed');
   expect(await fencesInPlace(storage)).toEqual([]);
-  await expect(audit(storage, dieAt('pairs_5m'))).rejects.toThrow('left to the next run or enricher');
+  await expect(audit(storage, crashAt('pairs_5m'))).rejects.toThrow('left to the next run or enricher');
   const [fence] = await fencesInPlace(storage);
   await recoverRun(storage, fence!.run);
   await storage.command('DROP TABLE reenriching SYNC');

@@ -1,5 +1,5 @@
 // Scheduled roll-ups by two processes at once, each killed again and again at moments drawn from a seed, while batches
-// come in. Whatever was half done, the roll-ups equal the records in the end, to the byte and each record once.
+// arrive. Whatever was half done, the roll-ups equal the records in the end, to the byte and each record once.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// The steps of runs that rewrite days (rewrite/runs.ts), and their heartbeats.
+// The steps of runs that rewrite days (rewrite/recovery.ts), and their heartbeats.
 
 import type { Storage } from '../storage.ts';
 import { column, DATETIME_US, type Table } from './table.ts';

@@ -1,32 +1,27 @@
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { encodeArrow } from '../schemas/arrow.ts';
-import { createBatch } from '../schemas/batch.ts';
-import { COUNT_REASON, PROTOCOL } from '../schemas/codes.ts';
-import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
-import { FLOW_COLUMNS } from '../schemas/flow.ts';
-import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
-import { keyToBigint, OTHER_SERVICE, serviceKey, serviceName } from '../schemas/keys.ts';
-import { DAYS_MAX, RETAINED_TABLES } from '../schemas/retention.ts';
-import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../testing/clickhouse.ts';
-import { type ClickHouse, createStorage } from './client.ts';
-import { checkVersion, migrate } from './migrations/migrate.ts';
-import { StorageError } from './storage.ts';
-import { TABLES } from './tables/all.ts';
-import { insertDocument } from './tables/documents.ts';
-import { insertExporterMinutes } from './tables/exporters.ts';
-import { insertFacts, recentFacts, type StoredFact } from './tables/facts.ts';
-import { hasBatch, insertFlows } from './tables/flows.ts';
-import { insertInterfaceMinutes } from './tables/interfaces.ts';
-import { insertNodes } from './tables/nodes.ts';
-import { retainedDays } from './tables/table.ts';
+import { encodeArrow } from '../../schemas/arrow.ts';
+import { createBatch } from '../../schemas/batch.ts';
+import { COUNT_REASON, PROTOCOL } from '../../schemas/codes.ts';
+import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { INTERFACE_COLUMNS } from '../../schemas/interface-minute.ts';
+import { keyToBigint, OTHER_SERVICE, serviceKey, serviceName } from '../../schemas/keys.ts';
+import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../../testing/clickhouse.ts';
+import { type ClickHouse, createStorage } from '../client.ts';
+import { DAY_MS } from '../days.ts';
+import { migrate } from '../migrations/migrate.ts';
+import { StorageError } from '../storage.ts';
+import { insertDocument } from './documents.ts';
+import { insertExporterMinutes } from './exporters.ts';
+import { insertFacts, recentFacts, type StoredFact } from './facts.ts';
+import { hasBatch, insertFlows } from './flows.ts';
+import { insertInterfaceMinutes } from './interfaces.ts';
+import { insertNodes } from './nodes.ts';
 
 const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
 const ROLLUPS = ['traffic_1m', 'traffic_5m', 'traffic_1h'];
-const DAY_MS = 86_400_000;
 
 let house: TestServer;
 let databases = 0;
@@ -36,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => house.close());
 
 async function fresh(): Promise<ClickHouse> {
-  const storage = house.connect(`storage${databases++}`);
+  const storage = house.connect(`tables${databases++}`);
   await migrate(storage, CONFIG);
   return storage;
 }
@@ -241,7 +236,7 @@ describe('spreading a flow over its buckets', () => {
   });
 });
 
-describe('the client', () => {
+describe('tables', () => {
   test('finds a batch by its key and day', async () => {
     const storage = await fresh();
     const now = Date.now();
@@ -251,7 +246,7 @@ describe('the client', () => {
     expect(await hasBatch(storage, batchKeyOf('c'), now)).toBe(false);
   });
 
-  test('tells the newest name of a node, however often names are told', async () => {
+  test('has the newest name of a node, however often names are announced', async () => {
     const storage = await fresh();
     const shop = { key: (0x20n << 56n) + 1n, identity: 'shop' };
     for (const name of ['shop', 'store', 'store', 'shop']) await insertNodes(storage, [{ ...shop, name }]);
@@ -261,7 +256,7 @@ describe('the client', () => {
     ).toEqual([{ name: 'shop', class: 0x20, n: '2' }]);
   });
 
-  test('keeps of a fact what was told last, and reads back what was told lately', async () => {
+  test('keeps the last report of a fact, and reads back recent ones', async () => {
     const storage = await fresh();
     const now = Date.now();
     const fact = (given: Partial<StoredFact>): StoredFact => ({
@@ -294,7 +289,7 @@ describe('the client', () => {
     expect(await count(storage, 'facts FINAL')).toBe(3);
   });
 
-  test('records a document once until another version comes', async () => {
+  test('records a document once until another version arrives', async () => {
     const storage = await fresh();
     const version = { kind: 'inventory' as const, asOfMs: 1_700_000_000_000, source: 'test', body: '{"a":1}' };
     await insertDocument(storage, { ...version, recordedAtMs: 1000 });
@@ -306,246 +301,6 @@ describe('the client', () => {
         'SELECT toUnixTimestamp64Milli(recordedAt) AS at, toUnixTimestamp64Milli(asOf) AS asOf FROM documents ORDER BY at',
       ),
     ).toEqual(['1000', '3000', '4000'].map(at => ({ at, asOf: '1700000000000' })));
-  });
-
-  test('keeps 64-bit integers and takes parameters longer than a URL', async () => {
-    const storage = await fresh();
-    expect(await storage.select('SELECT {n:UInt64} AS n', { n: 2n ** 64n - 1n })).toEqual([
-      { n: '18446744073709551615' },
-    ]);
-    const keys = Array.from({ length: 100_000 }, (_, i) => 2n ** 60n + BigInt(i));
-    expect(await storage.select('SELECT length({keys:Array(UInt64)}) AS n', { keys })).toEqual([{ n: '100000' }]);
-  });
-
-  test('ends a question that takes too long', async () => {
-    const hasty = createStorage({ ...house.address, database: 'system', queryTimeoutMs: 1000 });
-    await expect(hasty.select('SELECT max(sipHash64(number)) FROM numbers(100000000000)')).rejects.toMatchObject({
-      failure: 'passing',
-      clickhouseCode: 159,
-    });
-    await hasty.close();
-  });
-
-  test('the reading user reads every table and nothing else', async () => {
-    const owner = await fresh();
-    const { url, readUser, readPassword } = house.address;
-    const reader = createStorage({
-      url,
-      user: readUser,
-      password: readPassword,
-      database: owner.database,
-      queryTimeoutMs: 5000,
-    });
-    expect(await reader.select('SELECT count() AS n FROM flows')).toEqual([{ n: '0' }]);
-    await expect(reader.command('DROP TABLE flows')).rejects.toMatchObject({ clickhouseCode: 497 });
-    await expect(insertFlows(reader, flowsArrow('r', [{}]), 'r')).rejects.toMatchObject({
-      clickhouseCode: 497,
-    });
-    await expect(reader.select("SELECT * FROM file('/etc/passwd', LineAsString)")).rejects.toMatchObject({
-      clickhouseCode: 497,
-    });
-    await reader.close();
-  });
-
-  test('questions end at their limits, whoever asks: the reading user or one that may write', async () => {
-    const { url, user, password, readUser, readPassword } = house.address;
-    // 164: READONLY; 497: ACCESS_DENIED.
-    for (const [who, refusal] of [
-      [{ user, password }, 164],
-      [{ user: readUser, password: readPassword }, 497],
-    ] as const) {
-      const limits = { rowsMax: 1000, memoryBytesMax: 64 * 1024 ** 2 };
-      const reader = createStorage({ url, ...who, database: 'system', queryTimeoutMs: 5000, limits });
-      expect(await reader.select('SELECT toUInt8(max(number) = 999) AS n FROM numbers(1000)')).toEqual([{ n: 1 }]);
-      await expect(reader.select('SELECT max(number) FROM numbers(1001)')).rejects.toMatchObject({
-        clickhouseCode: 158,
-      });
-      const large = "SELECT length(groupArray(repeat('x', 1000000))) AS n FROM numbers(1000)";
-      await expect(reader.select(large)).rejects.toMatchObject({ clickhouseCode: 241 });
-      await expect(reader.select('CREATE DATABASE by_a_question')).rejects.toMatchObject({
-        clickhouseCode: refusal,
-      });
-      await reader.close();
-    }
-  });
-});
-
-describe('migration', () => {
-  test('run twice, and by two processes at once, leaves the same tables', async () => {
-    const database = `storage${databases++}`;
-    await Promise.all([migrate(house.connect(database), CONFIG), migrate(house.connect(database), CONFIG)]);
-    const storage = house.connect(database);
-    const state = () =>
-      storage.select(
-        'SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY name',
-      );
-    const before = await state();
-    await migrate(storage, CONFIG);
-    expect(await state()).toEqual(before);
-    expect(await storage.select('SELECT DISTINCT id FROM migrations ORDER BY id')).toEqual([
-      { id: 1 },
-      { id: 2 },
-      { id: 3 },
-      { id: 5 },
-      { id: 6 },
-      { id: 7 },
-    ]);
-    expect(before.length).toBeGreaterThan(14);
-  });
-
-  test('follows changed retention and durability, and keeps rows', async () => {
-    const storage = await fresh();
-    await insertFlows(storage, flowsArrow('m', [{ receivedAt: Date.now() }]), 'm');
-    const query = async () =>
-      (
-        await storage.select<{ q: string }>(
-          "SELECT create_table_query AS q FROM system.tables WHERE database = currentDatabase() AND name = 'flows'",
-        )
-      )[0]?.q;
-    await migrate(storage, { retentionDays: 7, rollupRetentionDays: 800, durable: true });
-    expect(await query()).toMatch(/toIntervalDay\(7\).*fsync_after_insert = 1, fsync_part_directory = 1/s);
-    await migrate(storage, CONFIG);
-    expect(await query()).toMatch(/toIntervalDay\(30\).*fsync_after_insert = 0, fsync_part_directory = 0/s);
-    expect(await count(storage, 'flows')).toBe(1);
-  });
-
-  test('keeps each table as long as it is told, from the start on, and moves no column of a large part for it', async () => {
-    const storage = await fresh();
-    // By days, for the clock must not pass midnight in between.
-    const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
-    const ages = [0, 5, 20, 28];
-    // A file for each column, as parts beyond a gigabyte have.
-    await storage.command('ALTER TABLE flows MODIFY SETTING min_bytes_for_wide_part = 0, min_rows_for_wide_part = 0');
-    for (const age of ages)
-      await insertFlows(storage, flowsArrow(`age ${age}`, [{ receivedAt: today - age * DAY_MS }]), `${age}`);
-    const days = async (table: string) =>
-      (
-        await storage.select<{ age: number }>(
-          `SELECT DISTINCT toUInt32(toDate('${new Date(today).toISOString().slice(0, 10)}') - YYYYMMDDToDate(toUInt32(partition))) AS age
-           FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND active ORDER BY age`,
-          { table },
-        )
-      ).map(({ age }) => age);
-    const mutated = async () => {
-      while (await count(storage, 'system.mutations WHERE database = currentDatabase() AND NOT is_done'))
-        await new Promise(done => setTimeout(done, 10));
-    };
-    /** Of each active part of `flows`: the file of a column, and until when it stays. */
-    const parts = async () => {
-      await mutated();
-      const rows = await storage.select<{ partition: string; path: string; until: string }>(
-        `SELECT partition, path, toString(toUInt32(delete_ttl_info_max)) AS until FROM system.parts
-         WHERE database = currentDatabase() AND table = 'flows' AND active ORDER BY partition DESC`,
-      );
-      return rows.map(({ partition, path, until }) => ({
-        partition,
-        inode: statSync(join(path, 'bytes.bin')).ino,
-        days: Math.round((Number(until) * 1000 - today) / DAY_MS),
-      }));
-    };
-    expect([await days('flows'), await days('traffic_1h'), await days('traffic_1m')]).toEqual([ages, ages, ages]);
-    const before = await parts();
-    expect(before.map(({ days: left }) => left)).toEqual([30, 25, 10, 2]);
-
-    // Longer: everything stays where it is, for longer.
-    await migrate(storage, { ...CONFIG, retention: ['flows=60', 'events=9'] });
-    const longer = await parts();
-    expect(longer.map(({ days: left }) => left)).toEqual([60, 55, 40, 32]);
-    expect(longer.map(({ inode }) => inode)).toEqual(before.map(({ inode }) => inode));
-
-    // Shorter: whole days are gone at once, of the tables that were named.
-    const shorter = { ...CONFIG, retention: ['flows=10', 'traffic_1m=25'] };
-    await migrate(storage, shorter);
-    expect([await days('flows'), await days('traffic_1h'), await days('traffic_1m')]).toEqual([
-      [0, 5],
-      ages,
-      [0, 5, 20],
-    ]);
-    expect((await parts()).map(({ inode, days: left }) => [inode, left])).toEqual([
-      [before[0]!.inode, 10],
-      [before[1]!.inode, 5],
-    ]);
-    expect(await count(storage, 'flows')).toBe(2);
-
-    const state = () =>
-      storage.select(
-        `SELECT t.name AS name, create_table_query, (SELECT count() FROM system.mutations WHERE database = currentDatabase()) AS mutations
-         FROM system.tables AS t WHERE database = currentDatabase() ORDER BY name`,
-      );
-    const settled = await state();
-    await migrate(storage, shorter);
-    expect(await state()).toEqual(settled);
-    // What comes late, of a day that is gone, is taken like any other and goes with it.
-    await insertFlows(storage, flowsArrow('late', [{ receivedAt: today - 20 * DAY_MS }]), 'late');
-    await migrate(storage, shorter);
-    expect(await days('flows')).toEqual([0, 5]);
-  });
-
-  test('keeps everything under the longest retention there may be, and a reader leaves retention alone', async () => {
-    const storage = await fresh();
-    await insertFlows(storage, flowsArrow('kept', [{ receivedAt: Date.now() }]), 'kept');
-    const longest = { ...CONFIG, retentionDays: 3650, rollupRetentionDays: DAYS_MAX };
-    for (let starts = 0; starts < 2; starts++) await migrate(storage, longest);
-    await storage.command('OPTIMIZE TABLE traffic_1h FINAL');
-    expect(await storage.select('SELECT sum(records) AS n FROM traffic_1h')).toEqual([{ n: '1' }]);
-    const age = () =>
-      storage.select(
-        "SELECT extract(create_table_query, 'TTL .*') AS ttl FROM system.tables WHERE database = currentDatabase() AND name = 'flows'",
-      );
-    const before = await age();
-    await migrate(storage, CONFIG, { keepsAges: true });
-    expect(await age()).toEqual(before);
-  });
-
-  test('has an age for each table that may be told one, and for no other', () => {
-    // Who may pass is a matter of seconds, and nobody's to keep.
-    expect(TABLES.filter(({ expiry }) => expiry).map(({ name }) => name)).toEqual([...RETAINED_TABLES, 'passers']);
-    const [flows] = TABLES;
-    expect(retainedDays(flows!, CONFIG)).toBe(30);
-    expect(retainedDays(flows!, { ...CONFIG, retention: ['events=3', 'flows=4'] })).toBe(4);
-  });
-
-  test('adds the table of facts to a database that was made before it', async () => {
-    const storage = await fresh();
-    await storage.command('DROP TABLE facts');
-    await storage.command('ALTER TABLE migrations DELETE WHERE id = 2 SETTINGS mutations_sync = 1');
-    await migrate(storage, CONFIG);
-    expect(await count(storage, 'facts')).toBe(0);
-  });
-
-  test('refuses a view of an earlier version, and makes it anew when it is dropped', async () => {
-    const storage = await fresh();
-    await storage.command('DROP VIEW traffic_1m_view');
-    await storage.command('CREATE MATERIALIZED VIEW traffic_1m_view TO traffic_1m AS SELECT 1 AS records FROM flows');
-    const { database } = storage;
-    await expect(migrate(storage, CONFIG)).rejects.toThrow(
-      `SCHEMA_MISMATCH: ${database}.traffic_1m_view is of an earlier version; stop the collectors, let spools and Kafka run empty, stop everything else, drop it with DROP VIEW ${database}.traffic_1m_view on each server, and start again`,
-    );
-    await storage.command(`DROP VIEW ${database}.traffic_1m_view`);
-    await migrate(storage, CONFIG);
-    await insertFlows(storage, flowsArrow('v', [{ receivedAt: Date.now() }]), 'v');
-    expect(await sums(storage, 'traffic_1h')).toMatchObject([{ records: '1' }]);
-  });
-
-  test('adds a column the schema has and the table lacks; a wrong type is refused by name', async () => {
-    const storage = await fresh();
-    await storage.command('ALTER TABLE flows DROP COLUMN tcpFlags');
-    await migrate(storage, CONFIG);
-    await insertFlows(storage, flowsArrow('c', [{ receivedAt: Date.now(), tcpFlags: 18 }]), 'c');
-    expect(await storage.select('SELECT tcpFlags FROM flows')).toEqual([{ tcpFlags: 18 }]);
-    await storage.command('ALTER TABLE flows MODIFY COLUMN tcpFlags UInt32');
-    await expect(migrate(storage, CONFIG)).rejects.toThrow(
-      /^SCHEMA_MISMATCH: flows.tcpFlags is UInt32, expected UInt8/,
-    );
-  });
-
-  test('refuses a server that is too old, and says when there is none', async () => {
-    expect(() => checkVersion('24.12.1.1')).toThrow(/^STORAGE_TOO_OLD: the ClickHouse server is 24.12.1.1/);
-    expect(() => checkVersion('25.8.0.1')).not.toThrow();
-    expect(() => checkVersion('26.1')).not.toThrow();
-    const nowhere = createStorage({ ...house.address, url: 'http://127.0.0.1:1', database: 'x', queryTimeoutMs: 1000 });
-    await expect(migrate(nowhere, CONFIG)).rejects.toThrow(/^STORAGE_UNREACHABLE/);
-    await nowhere.close();
   });
 });
 
