@@ -4,5 +4,5 @@ import { answerRequests } from '../../service/answer-requests.ts';
 import { threadData } from '../../service/compile-cache.ts';
 import { checkSnapshot } from './check.ts';
 
-threadData();
+threadData<undefined>();
 answerRequests((bytes: Uint8Array) => checkSnapshot(bytes));
