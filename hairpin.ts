@@ -98,16 +98,9 @@ function help(): string {
   return `Hairpin shows who talks to whom inside a virtualised data centre.\n\nnpx hairpin COMMAND\n\n${lines.join('\n')}\n\nnpx hairpin COMMAND --help tells the flags of a command.\n`;
 }
 
-const MINIMUM_NODE = 24;
 const EXIT_MS_MAX = 3000;
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
-  if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE) {
-    process.stderr.write(
-      `Hairpin needs Node ${MINIMUM_NODE}; it comes with npm install: run it as npm start, or as npx hairpin\n`,
-    );
-    return 1;
-  }
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     process.stdout.write(help());
     return 0;

@@ -29,6 +29,7 @@ const SLOW = [
   'enricher/privacy.integration.test.ts',
   'enricher/rebuild.integration.test.ts',
   'enricher/reenrich.integration.test.ts',
+  'package.integration.test.ts',
   'query-api/previews.integration.test.ts',
   'query-api/sharded.integration.test.ts',
   'storage/pass-kill.integration.test.ts',

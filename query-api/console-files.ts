@@ -8,8 +8,6 @@ import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 
 const FOLDER = fileURLToPath(new URL('./console/', import.meta.url));
-/** What the console shares with the API; next to the folder there as here. */
-const SHARED = ['metric.ts'];
 
 const POLICY = [
   "default-src 'none'",
@@ -59,7 +57,8 @@ function consoleFiles(): Map<string, string> {
     const text = readFileSync(join(FOLDER, name), 'utf8');
     files.set(`console/${name}`, name.endsWith('.ts') ? browserModule(text) : text);
   }
-  for (const name of SHARED) files.set(name, browserModule(readFileSync(join(FOLDER, '..', name), 'utf8')));
+  // The console shares this one with the API; it is next to the folder there as here.
+  files.set('metric.ts', browserModule(readFileSync(new URL('./metric.ts', import.meta.url), 'utf8')));
   // A plain script, since it must run before the page is drawn; modules wait.
   files.set('console/theme-start.js', files.get('console/theme-start.ts')!);
   return files;

@@ -4,8 +4,8 @@
 // (compile.ts); where it does not fit (another user, processor or version of Node), Node compiles as ever, and writes at
 // its end what the next start finds, if it may write there.
 
-import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
+import { enableCompileCache, findPackageJSON } from 'node:module';
+import { dirname, join } from 'node:path';
 import { workerData } from 'node:worker_threads';
 
 /** What compile.ts gives to a thread. */
@@ -13,7 +13,10 @@ export const COMPILE_ONLY = 'compile only';
 
 /** For this process, its threads and its children; another folder by NODE_COMPILE_CACHE. */
 export function useCompileCache(): void {
-  process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, '../node_modules/.cache/compiled');
+  process.env['NODE_COMPILE_CACHE'] ??= join(
+    dirname(findPackageJSON(import.meta.url)!),
+    'node_modules/.cache/compiled',
+  );
   enableCompileCache(process.env['NODE_COMPILE_CACHE']);
 }
 
