@@ -31,13 +31,16 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 let buildMs: number;
 let packed: string[];
 beforeAll(() => {
-  const from = performance.now();
-  const own = {
-    ...ENVIRONMENT,
-    PATH: `${join(import.meta.dirname, 'node_modules/.bin')}${delimiter}${ENVIRONMENT['PATH']}`,
-  };
-  execFileSync('npm', ['run', '--silent', 'build'], { cwd: import.meta.dirname, env: own });
-  buildMs = performance.now() - from;
+  // CPU time, which no neighbour changes; npm run puts Node 24 on the path.
+  const times = execFileSync('sh', ['-c', 'npm run --silent build && times'], {
+    cwd: import.meta.dirname,
+    env: ENVIRONMENT,
+    encoding: 'utf8',
+  });
+  const [, minutes, seconds, systemMinutes, systemSeconds] = /(\d+)m([\d.]+)s (\d+)m([\d.]+)s\s*$/
+    .exec(times)!
+    .map(Number);
+  buildMs = 1000 * (60 * (minutes! + systemMinutes!) + seconds! + systemSeconds!);
   execFileSync('npm', ['pack', '--silent', '--pack-destination', folder], {
     cwd: import.meta.dirname,
     env: ENVIRONMENT,
@@ -95,7 +98,7 @@ async function status(url: string): Promise<number | undefined> {
   return (await fetch(url).catch(() => undefined))?.status;
 }
 
-test('the bundle is built within 10 s', () => {
+test('the bundle is built within 10 s of CPU time', () => {
   expect(buildMs).toBeLessThan(BUILD_MS_MAX);
 });
 
