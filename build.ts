@@ -19,6 +19,9 @@ const COMMAND_LINE = 'hairpin.ts';
 
 const OWN_URL = /(readFileSync\(\s*)?new URL\(\s*'(\.[^']*)',\s*import\.meta\.url,?\s*\)/g;
 
+/** What means the same in the bundle: a name that was replaced, and a search from here upwards. */
+const UNDERSTOOD = /new URL\('[^']*', import\.meta\.url\)|(createRequire|findPackageJSON)\(import\.meta\.url\)/g;
+
 /** Sources by their path below the root, with what they were when they were bundled. */
 type Sources = Map<string, string>;
 
@@ -70,10 +73,6 @@ function ownUrls(programs: Set<string>, sources: Sources): Plugin {
       filter: { id: /\.ts$/ },
       handler(code, id) {
         addSource(sources, id);
-        if (/import\.meta\.(dirname|filename)/.test(code))
-          this.error(
-            `${id}: import.meta.dirname is another folder in the bundle; use new URL('./NAME', import.meta.url)`,
-          );
         const bundled = code.replace(OWN_URL, (_, read: string | undefined, name: string) => {
           const file = fileURLToPath(new URL(name, pathToFileURL(id)));
           const isProgram = read === undefined && name.endsWith('.ts');
@@ -81,6 +80,10 @@ function ownUrls(programs: Set<string>, sources: Sources): Plugin {
           const path = isProgram ? `./${outputName(file)}` : copied(sources, file);
           return `${read ?? ''}new URL('${path}', import.meta.url)`;
         });
+        if (bundled.replace(UNDERSTOOD, '').includes('import.meta'))
+          this.error(
+            `${id}: the bundle is another file in another folder; name files as new URL('./NAME', import.meta.url)`,
+          );
         // Only columns of the lines with such a name move, which no source map is worth.
         return bundled === code ? null : { code: bundled, map: null };
       },
