@@ -2,7 +2,6 @@
 // The command line. Each command is a file in commands/, loaded when it is asked for.
 
 import { DocumentError } from './schemas/documents.ts';
-import { useCompileCache } from './service/compile-cache.ts';
 import { HairpinError } from './service/errors.ts';
 import { inlineFurther } from './service/inlining.ts';
 
@@ -121,7 +120,6 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
 }
 
 inlineFurther();
-useCompileCache();
 process.exitCode = await main(process.argv.slice(2));
 // Everything has been stopped. What holds the process all the same, such as a question to a server that hangs, may not
 // hold it for long.

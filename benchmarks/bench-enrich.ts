@@ -63,8 +63,6 @@ interface Measured {
 
 export function benchEnrich(smoke: boolean): Results {
   const size = smoke ? SIZES.smoke : SIZES.full;
-  // Fills the compile cache for the others: an enricher's thread is in it (service/compile.ts).
-  if (!smoke) measureApart(true);
   const processes = Array.from({ length: smoke ? 1 : PROCESSES }, () => measureApart(smoke));
   const [{ share, stages }] = processes as [Measured];
   return {

@@ -1,7 +1,6 @@
 // One re-enrichment or erasure, as a thread with a ClickHouse client of its own.
 
-import { parentPort } from 'node:worker_threads';
-import { threadData } from '../service/compile-cache.ts';
+import { parentPort, workerData } from 'node:worker_threads';
 import { HairpinError } from '../service/errors.ts';
 import { createLog } from '../service/log.ts';
 import { createStorage } from '../storage/client.ts';
@@ -9,7 +8,7 @@ import { countBeside, eraseBeside, toldOf } from './erase.ts';
 import { reenrich } from './reenrich.ts';
 import type { ReenrichData, ReenrichMessage } from './reenrichments.ts';
 
-const { configuration, storage: address, request } = threadData<ReenrichData>();
+const { configuration, storage: address, request } = workerData as ReenrichData;
 const log = createLog('reenrich', configuration.logLevel);
 const storage = createStorage({
   ...address,

@@ -1,7 +1,6 @@
 // Checks one snapshot and ends.
 
-import { parentPort } from 'node:worker_threads';
-import { threadData } from '../../service/compile-cache.ts';
+import { parentPort, workerData } from 'node:worker_threads';
 import { checkSnapshot } from './check.ts';
 
-parentPort!.postMessage(checkSnapshot(threadData<Uint8Array>()));
+parentPort!.postMessage(checkSnapshot(workerData as Uint8Array));
