@@ -2,7 +2,6 @@
 // The command line. Each command is a file in commands/, loaded when it runs.
 
 import { DocumentError } from './schemas/documents.ts';
-import { useCompileCache } from './service/compile-cache.ts';
 import { HairpinError } from './service/errors.ts';
 import { inlineFurther } from './service/inlining.ts';
 
@@ -98,16 +97,9 @@ function help(): string {
   return `Hairpin shows who talks to whom inside a virtualised data centre.\n\nnpx hairpin COMMAND\n\n${lines.join('\n')}\n\nnpx hairpin COMMAND --help lists the flags of a command.\n`;
 }
 
-const MINIMUM_NODE = 24;
 const EXIT_MS_MAX = 3000;
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
-  if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE) {
-    process.stderr.write(
-      `Hairpin needs Node ${MINIMUM_NODE}; it comes with npm install: run it as npm start, or as npx hairpin\n`,
-    );
-    return 1;
-  }
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     process.stdout.write(help());
     return 0;
@@ -128,7 +120,6 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
 }
 
 inlineFurther();
-useCompileCache();
 process.exitCode = await main(process.argv.slice(2));
 // Everything has been stopped. A request to a server that hangs may still hold the process, but not for long.
 setTimeout(() => process.exit(), EXIT_MS_MAX).unref();

@@ -13,6 +13,9 @@ import { inlineFurther } from '../service/inlining.ts';
 import { DECODE_VARIANTS, type DecodeVariant, type VariantName } from './decode-variants.ts';
 import type { Results } from './results.ts';
 
+/** In the bundle, a file with all that it imports, as threads are. */
+const PROGRAM = fileURLToPath(new URL('./bench-decode.ts', import.meta.url));
+
 interface Measured {
   readonly recordsPerDatagram: number;
   /** Records per second of CPU. */
@@ -24,7 +27,7 @@ interface Measured {
 export async function benchDecode(smoke: boolean): Promise<Results> {
   const rows = (Object.keys(DECODE_VARIANTS) as VariantName[]).map(name => {
     const { recordsPerDatagram, p50, p99, checksum }: Measured = JSON.parse(
-      execFileSync(process.execPath, [fileURLToPath(import.meta.url), name, String(smoke)], { encoding: 'utf8' }),
+      execFileSync(process.execPath, [PROGRAM, name, String(smoke)], { encoding: 'utf8' }),
     );
     return [
       DECODE_VARIANTS[name].about,
@@ -88,7 +91,7 @@ async function measure({ datagrams, records, advance }: DecodeVariant, smoke: bo
   return { recordsPerDatagram: records, p50: rate(latency.latency.p50), p99: rate(latency.latency.p99), checksum };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (process.argv[1] === PROGRAM) {
   const [, , name, smoke] = process.argv;
   // As the receive workers do.
   inlineFurther();

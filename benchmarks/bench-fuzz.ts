@@ -20,6 +20,9 @@ import { DECODE_VARIANTS } from './decode-variants.ts';
 import { createMutants, FLOODS, honestExporter, type NextDatagram, type Source } from './fuzz-inputs.ts';
 import type { Results } from './results.ts';
 
+/** In the bundle, a file with all that it imports, as threads are. */
+const PROGRAM = fileURLToPath(new URL('./bench-fuzz.ts', import.meta.url));
+
 const MUTANTS = 'mutants';
 const MUTANTS_SEED = 20200101;
 const MiB = 1024 * 1024;
@@ -62,7 +65,7 @@ export function benchFuzz(smoke: boolean, named: readonly string[] = []): Result
     const told: Measured = JSON.parse(
       execFileSync(
         process.execPath,
-        ['--expose-gc', fileURLToPath(import.meta.url), name, String(count), ...(name === MUTANTS ? captures : [])],
+        ['--expose-gc', PROGRAM, name, String(count), ...(name === MUTANTS ? captures : [])],
         {
           encoding: 'utf8',
           maxBuffer: 16 * MiB,
@@ -189,7 +192,7 @@ function measure(name: string, count: number, captures: readonly string[]): Meas
   };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (process.argv[1] === PROGRAM) {
   const [, , name, count, ...captures] = process.argv;
   console.log(JSON.stringify(measure(name!, Number(count), captures)));
 }

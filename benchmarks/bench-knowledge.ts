@@ -24,6 +24,9 @@ import { applicationsDocument } from './bench-applications.ts';
 import { batchesOf, documentsOf, LIMITS } from './bench-enrich.ts';
 import type { Results } from './results.ts';
 
+/** In the bundle, a file with all that it imports, as threads are. */
+const PROGRAM = fileURLToPath(new URL('./bench-knowledge.ts', import.meta.url));
+
 const VMS = { vms: 100_000, hosts: 2500, switches: 100, rules: 2000 };
 const SIZES = {
   full: { ...VMS, prefixes: 1_000_000, rows: 65_536, batches: 4, colds: 3, warms: 6, swaps: 12 },
@@ -55,9 +58,7 @@ interface Compiled {
 export async function benchKnowledge(smoke: boolean): Promise<Results> {
   const size = smoke ? SIZES.smoke : SIZES.full;
   const run = (what: string): Compiled[] =>
-    JSON.parse(
-      execFileSync(process.execPath, [fileURLToPath(import.meta.url), what, String(smoke)], { encoding: 'utf8' }),
-    );
+    JSON.parse(execFileSync(process.execPath, [PROGRAM, what, String(smoke)], { encoding: 'utf8' }));
   const colds = Array.from({ length: size.colds }, () => run('cold')[0]!);
   const warms = run('warm').slice(1);
   const swaps = await measureSwaps(size, smoke);
@@ -168,7 +169,7 @@ async function measureSwaps(size: Size, smoke: boolean): Promise<Swap[]> {
     },
   };
   const enrichment = createEnrichment(knowledge, createNodeNames(), LIMITS);
-  const worker = new Worker(new URL(import.meta.url), { workerData: { smoke } });
+  const worker = new Worker(PROGRAM, { workerData: { smoke } });
   let taken = 0;
   let arrivedAtMs: number | undefined;
   // As the feed does it (inventory/snapshot/feed.ts).
@@ -238,7 +239,7 @@ function cpuMs(): number {
 }
 
 if (!isMainThread && workerData && 'smoke' in workerData) await handOver(workerData.smoke ? SIZES.smoke : SIZES.full);
-else if (process.argv[1] === fileURLToPath(import.meta.url)) {
+else if (process.argv[1] === PROGRAM) {
   const [, , what, smoke] = process.argv;
   const size = smoke === 'true' ? SIZES.smoke : SIZES.full;
   const given = documents(size);

@@ -3,11 +3,13 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import { cpus, release } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { replaceText } from '../service/replace-file.ts';
 
-const RESULTS = fileURLToPath(new URL('./RESULTS.md', import.meta.url));
+/** Below the root of the clone, whether the sources run or the bundle. */
+const RESULTS = join(dirname(findPackageJSON(import.meta.url)!), 'benchmarks/RESULTS.md');
 const HEAD = '# Measured results\n\nWritten by `npm run bench -- NAME`; each run replaces its own section.\n';
 
 export interface Results {
@@ -27,7 +29,9 @@ export function resultsTable({ columns, rows }: Results): string {
   return [line(columns), line(columns.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
+/** An installed package has no such file, and keeps none. */
 export function writeResults(results: Results): void {
+  if (!existsSync(dirname(RESULTS))) return;
   const section = `## ${results.name}\n\n${results.about}\n\n${resultsTable(results)}\n\n${machine()}\n`;
   const text = existsSync(RESULTS) ? readFileSync(RESULTS, 'utf8') : HEAD;
   const parts = text.split(/^(?=## )/m).filter(part => !part.startsWith(`## ${results.name}\n`));

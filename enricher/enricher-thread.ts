@@ -1,13 +1,12 @@
 // The enricher as a thread of its own: the spool as source, a ClickHouse client of its own, and the scheduled roll-up.
 
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { createThreadFeed } from '../inventory/snapshot/feed.ts';
 import type { Snapshot } from '../inventory/snapshot/snapshot.ts';
 import { FACTS_MAX } from '../inventory/sources/exporter-facts.ts';
 import { DocumentError } from '../schemas/documents.ts';
 import { FACT_LIFE_MS } from '../schemas/facts.ts';
 import { createClock } from '../service/clock.ts';
-import { threadData } from '../service/compile-cache.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
 import { auditDays } from '../storage/rewrite/rebuild.ts';
@@ -34,7 +33,7 @@ const AUDIT_INTERVAL_MS = 600_000;
 const DAY_QUESTION_MS = 300_000;
 const EXIT_MS_MAX = 500;
 
-const { configuration, storage: address, counters, carrier, restarted } = threadData<EnricherData>();
+const { configuration, storage: address, counters, carrier, restarted } = workerData as EnricherData;
 const log = createLog('enricher', configuration.logLevel);
 const { nowMs } = createClock(configuration.clock);
 const storage = openStorage({ ...address, form: configuration, queryTimeoutMs: configuration.queryTimeoutMs });

@@ -2,6 +2,7 @@
 // stop has a deadline: a part that has not ended by then is named in the log, and the stop goes on with the next.
 
 import type { Log } from './log.ts';
+import { onNpmEnd } from './npm-process.ts';
 
 export interface Part {
   readonly name: string;
@@ -54,8 +55,11 @@ export function createLifecycle(log: Log, deadlineMs = STOP_DEADLINE_MS): Lifecy
   };
 }
 
-/** Resolves at SIGINT or SIGTERM; a second signal ends the process at once. */
-export function stopSignal(): Promise<NodeJS.Signals> {
+/** Why a process stops, for people. */
+export type StopReason = NodeJS.Signals | 'npm has ended';
+
+/** Resolves at SIGINT or SIGTERM, and when npm, which started the process, has ended. A second signal ends it at once. */
+export function stopSignal(): Promise<StopReason> {
   return new Promise(resolve => {
     let first = true;
     const on = (signal: NodeJS.Signals) => {
@@ -65,5 +69,6 @@ export function stopSignal(): Promise<NodeJS.Signals> {
     };
     process.on('SIGINT', on);
     process.on('SIGTERM', on);
+    onNpmEnd(() => resolve('npm has ended'));
   });
 }

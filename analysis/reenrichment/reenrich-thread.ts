@@ -1,7 +1,7 @@
 // Re-enrichments and erasures, one at a time, as a thread with a ClickHouse client of its own.
 
+import { workerData } from 'node:worker_threads';
 import { answerRequests } from '../../service/answer-requests.ts';
-import { threadData } from '../../service/compile-cache.ts';
 import { HairpinError } from '../../service/errors.ts';
 import { createLog } from '../../service/log.ts';
 import { createStorage } from '../../storage/client.ts';
@@ -9,7 +9,7 @@ import { countBeside, eraseBeside, toldOf } from '../erasure/erase.ts';
 import { type ReenrichRequest, reenrich } from './reenrich.ts';
 import type { ReenrichData, ReenrichProgress } from './reenrichments.ts';
 
-const { configuration, storage: address } = threadData<ReenrichData>();
+const { configuration, storage: address } = workerData as ReenrichData;
 const log = createLog('reenrich', configuration.logLevel);
 
 answerRequests<ReenrichRequest, void, ReenrichProgress>(async (request, { signal, report }) => {

@@ -1,7 +1,7 @@
 // The encoder thread: column buffers from the receive workers become Arrow, the transport makes them durable, and the
 // buffers go back zeroed. Encoding 65,536 rows takes 5 to 28 ms, in which a receive worker must not stand still.
 
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { type ArrowBytes, encodePieces, piecesOf } from '../../schemas/arrow.ts';
 import { type BatchIdentity, batchOver, clearBatch } from '../../schemas/batch.ts';
 import type { Column } from '../../schemas/columns.ts';
@@ -9,7 +9,6 @@ import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
 import { encodeFacts } from '../../schemas/fact-batch.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { INTERFACE_COLUMNS } from '../../schemas/interface-minute.ts';
-import { threadData } from '../../service/compile-cache.ts';
 import { openCounters } from '../../service/counters.ts';
 import { createLog, createThrottle } from '../../service/log.ts';
 import { bytesOf } from '../../transport/batch-file.ts';
@@ -17,7 +16,7 @@ import { SpoolSink } from '../../transport/spool/sink.ts';
 import { ENCODER_COUNTERS } from '../threads/counters.ts';
 import type { EncoderData, EncoderMessage, FilledBatch, FilledFacts, FreeBuffers } from '../threads/messages.ts';
 
-const { configuration, counters: countersBuffer, spool, announce } = threadData<EncoderData>();
+const { configuration, counters: countersBuffer, spool, announce } = workerData as EncoderData;
 const counters = openCounters(ENCODER_COUNTERS, countersBuffer);
 const log = createLog('encoder', configuration.logLevel);
 const throttle = createThrottle();

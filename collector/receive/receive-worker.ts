@@ -4,12 +4,11 @@
 // column buffers, a connection can wait for one instead of losing rows.
 
 import { createSocket, type Socket } from 'node:dgram';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { type Batch, batchOver, buffersOf, clearBatch, createBatch } from '../../schemas/batch.ts';
 import type { Column } from '../../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { createClock } from '../../service/clock.ts';
-import { threadData } from '../../service/compile-cache.ts';
 import { openCounters } from '../../service/counters.ts';
 import { inlineFurther } from '../../service/inlining.ts';
 import { createLog } from '../../service/log.ts';
@@ -58,7 +57,7 @@ const {
   known,
   mapped,
   toEncoder,
-} = threadData<WorkerData>();
+} = workerData as WorkerData;
 const { batchRowsMax, batchAgeMsMax, batchesMax } = configuration;
 const counters = openCounters(WORKER_COUNTERS, countersBuffer);
 /** What datagrams are stamped with and all that is compared with it; batches and stops go by the wall clock. */

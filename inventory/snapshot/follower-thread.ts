@@ -1,11 +1,10 @@
 // The keeper of the knowledge as a thread of its own, with a ClickHouse client of its own. What it compiles lies in shared
 // memory, so that handing it over takes no time that grows with the inventory.
 
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { DocumentError } from '../../schemas/documents.ts';
 import { FACT_LIFE_MS } from '../../schemas/facts.ts';
 import { createClock } from '../../service/clock.ts';
-import { threadData } from '../../service/compile-cache.ts';
 import { openCounters } from '../../service/counters.ts';
 import { createLog } from '../../service/log.ts';
 import { openStorage } from '../../storage/sharded.ts';
@@ -20,7 +19,7 @@ import { share } from './share.ts';
 /** What is on its way to be recorded at a stop has so long. */
 const STOP_MS_MAX = 5000;
 
-const { configuration, storage: address, counters, restarted } = threadData<KnowledgeData>();
+const { configuration, storage: address, counters, restarted } = workerData as KnowledgeData;
 const log = createLog('knowledge', configuration.logLevel);
 const { nowMs } = createClock(configuration.clock);
 const storage = openStorage({ ...address, form: configuration, queryTimeoutMs: configuration.queryTimeoutMs });

@@ -7,10 +7,7 @@ import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Routes } from '../routes.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const FOLDER = join(ROOT, 'console');
-/** Modules that the console shares with the API, by their path in the project, which is also their address. */
-const SHARED = ['query-api/answers/metric.ts'];
+const FOLDER = fileURLToPath(new URL('../../console/', import.meta.url));
 
 const POLICY = [
   "default-src 'none'",
@@ -60,7 +57,9 @@ function consoleFiles(): Map<string, string> {
     const text = readFileSync(join(FOLDER, name), 'utf8');
     files.set(`console/${name}`, name.endsWith('.ts') ? browserModule(text) : text);
   }
-  for (const name of SHARED) files.set(name, browserModule(readFileSync(join(ROOT, name), 'utf8')));
+  // The console shares this one with the API; its address is its path in the project.
+  const metric = readFileSync(new URL('../answers/metric.ts', import.meta.url), 'utf8');
+  files.set('query-api/answers/metric.ts', browserModule(metric));
   // A plain script, since it must run before the page is drawn; modules wait.
   files.set('console/theme-start.js', files.get('console/theme-start.ts')!);
   return files;

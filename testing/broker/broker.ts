@@ -9,6 +9,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { onPath, requireTool } from '../requirements.ts';
 
 const ARCHIVES = join(tmpdir(), 'hairpin-kafka-4.1.1');
@@ -182,7 +183,7 @@ function fetchArchives(): string {
       '-q',
       '-B',
       '-f',
-      join(import.meta.dirname, 'pom.xml'),
+      fileURLToPath(new URL('./pom.xml', import.meta.url)),
       'dependency:copy-dependencies',
       '-DincludeScope=runtime',
       `-DoutputDirectory=${filling}`,
