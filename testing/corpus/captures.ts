@@ -26,20 +26,24 @@ export interface Capture {
 }
 
 export function readRepositories(): Repository[] {
-  return readTable('repositories.tsv').map(([folder = '', repository = '', commit = '']) => ({
-    folder,
-    repository,
-    commit,
-  }));
+  return readTable(readFileSync(new URL('./repositories.tsv', import.meta.url), 'utf8')).map(
+    ([folder = '', repository = '', commit = '']) => ({
+      folder,
+      repository,
+      commit,
+    }),
+  );
 }
 
 export function readCaptures(): Capture[] {
-  return readTable('captures.tsv').map(([file = '', origin = '', path = '', sha256 = '']) => ({
-    file,
-    origin: origin as Origin,
-    path,
-    sha256,
-  }));
+  return readTable(readFileSync(new URL('./captures.tsv', import.meta.url), 'utf8')).map(
+    ([file = '', origin = '', path = '', sha256 = '']) => ({
+      file,
+      origin: origin as Origin,
+      path,
+      sha256,
+    }),
+  );
 }
 
 export function folderOf(file: string): string {
@@ -47,8 +51,7 @@ export function folderOf(file: string): string {
 }
 
 /** Lines of fields; the first line names them. */
-function readTable(name: string): string[][] {
-  const text = readFileSync(new URL(name, import.meta.url), 'utf8');
+function readTable(text: string): string[][] {
   return text
     .trimEnd()
     .split('\n')

@@ -10,6 +10,7 @@ const named = process.env['HAIRPIN_CORPUS'];
 /** Ends with a slash; empty without a corpus. */
 const FOLDER = named ? `${resolve(named)}/` : '';
 const MADE = 'made/';
+const MADE_FOLDER = new URL('./made/', import.meta.url);
 
 export const corpusThere = FOLDER !== '' && existsSync(FOLDER);
 
@@ -21,7 +22,7 @@ export function requireCorpus(): boolean {
 
 /** Where a file of the list lies. */
 export function pathOf(file: string): string {
-  return file.startsWith(MADE) ? new URL(file, import.meta.url).pathname : FOLDER + file;
+  return file.startsWith(MADE) ? new URL(file.slice(MADE.length), MADE_FOLDER).pathname : FOLDER + file;
 }
 
 /** Every file of the list that can be read, in order; those below a folder where it is named. */
