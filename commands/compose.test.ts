@@ -1,5 +1,5 @@
-// docker-compose.yml and the Dockerfile, as far as they can be judged without a container engine: Debian's docker-compose
-// reads the file, and what Compose cannot know is compared with the program: keys, ports, versions, users, variables.
+// docker-compose.yml and the Dockerfile, as far as they can be judged without running them, which .ci/image does: Debian's
+// docker-compose reads the file, and what Compose cannot know is compared with the program: keys, ports, versions, users.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -19,13 +19,18 @@ const read = (name: string) => readFileSync(join(ROOT, name), 'utf8');
 const TEXT = read('docker-compose.yml');
 const DOCKERFILE = read('Dockerfile');
 
+interface HealthCheck {
+  readonly test: readonly string[];
+  readonly retries: number;
+}
+
 interface Service {
   readonly image: string;
-  readonly build?: string;
+  readonly build?: { readonly context: string; readonly target: string };
   readonly user?: string;
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  readonly healthcheck?: { readonly test: readonly string[]; readonly retries: number };
+  readonly healthcheck?: HealthCheck;
   readonly volumes?: readonly string[];
   readonly ports?: readonly string[];
   readonly secrets?: readonly string[];
@@ -51,6 +56,18 @@ const compose = parse(
 ) as Compose;
 const services = Object.entries(compose.services);
 const own = services.filter(([, service]) => service.build !== undefined);
+
+/** What stands behind each use of an instruction in the Dockerfile, in order. */
+const instructions = DOCKERFILE.replaceAll('\\\n', '')
+  .split('\n')
+  .filter(line => /^[A-Z]+ /.test(line));
+const valuesOf = (instruction: string) =>
+  instructions.filter(line => line.startsWith(`${instruction} `)).map(line => line.slice(instruction.length + 1));
+/** The health check of Hairpin's services, which the image brings. */
+const imageHealthCheck = (): HealthCheck => {
+  const [options, command] = valuesOf('HEALTHCHECK')[0]!.split(/ CMD /);
+  return { test: JSON.parse(command!) as string[], retries: Number(/--retries=(\d+)/.exec(options!)![1]) };
+};
 
 /** Images that name a user other than root themselves: https://hub.docker.com/r/apache/kafka. */
 const UNPRIVILEGED_IMAGES = ['apache/kafka'];
@@ -82,10 +99,13 @@ describe.each(services)('%s', (name, service) => {
   test('has a pinned image, a health check and no root', () => {
     const [image, tag] = service.image.split(':');
     if (service.build === undefined) expect(tag, service.image).toMatch(/^\d+\.\d+/);
-    expect(service.healthcheck?.test.length).toBeGreaterThan(1);
-    expect(service.healthcheck?.retries).toBeGreaterThan(1);
+    const healthCheck = service.build === undefined ? service.healthcheck : imageHealthCheck();
+    expect(healthCheck?.test.length).toBeGreaterThan(1);
+    expect(healthCheck?.retries).toBeGreaterThan(1);
     const isUnprivileged =
-      service.build === '.' || UNPRIVILEGED_IMAGES.includes(image!) || /^[1-9]\d*:[1-9]\d*$/.test(service.user ?? '');
+      service.build?.context === '.' ||
+      UNPRIVILEGED_IMAGES.includes(image!) ||
+      /^[1-9]\d*:[1-9]\d*$/.test(service.user ?? '');
     expect(isUnprivileged, `${name} runs as root`).toBe(true);
   });
 
@@ -134,7 +154,8 @@ test.each(own)(
     if ('clickhouse' in configuration)
       expect(compose.services[new URL(configuration.clickhouse).hostname], configuration.clickhouse).toBeDefined();
     const { host, port } = parseHostPort(configuration.http);
-    expect(service.healthcheck!.test.join(' ')).toContain(`http://127.0.0.1:${port}/readyz`);
+    expect(service.healthcheck, 'the image brings it').toBeUndefined();
+    expect(imageHealthCheck().test.join(' ')).toContain(`http://127.0.0.1:${port}/readyz`);
     // Beyond loopback it refuses to start without tokens (API_UNPROTECTED).
     if (host !== '127.0.0.1') expect(configuration.tokens).toBe(`/run/secrets/${service.secrets![0]}`);
     for (const published of service.ports ?? []) {
@@ -158,13 +179,17 @@ test('the password is the same on both sides, and the server is new enough', () 
 });
 
 test('the image is pinned, runs as a user of its own and has what it copies and starts', () => {
-  const lines = DOCKERFILE.split('\n').filter(line => /^[A-Z]+ /.test(line));
-  const valuesOf = (instruction: string) =>
-    lines.filter(line => line.startsWith(`${instruction} `)).map(line => line.slice(instruction.length + 1));
-  expect(valuesOf('FROM')).toEqual([expect.stringMatching(/^node:\d+\.\d+\.\d+-\w+-slim$/)]);
+  const stages = valuesOf('FROM').map(value => /^(?<base>\S+)(?: AS (?<name>\w+))?$/.exec(value)!.groups!);
+  const names = stages.flatMap(({ name }) => name ?? []);
+  const bases = stages.map(({ base }) => base!);
+  for (const base of bases.filter(name => !names.includes(name))) {
+    expect(base).toMatch(/^node:\d+\.\d+\.\d+-\w+-slim$/);
+    expect(base).toBe(bases[0]);
+  }
+  for (const [name, { build }] of own) expect(names, name).toContain(build!.target);
   expect(valuesOf('USER')).toEqual(['node']);
-  expect(lines.findIndex(line => line.startsWith('USER'))).toBeLessThan(
-    lines.findIndex(line => line.startsWith('ENTRYPOINT')),
+  expect(instructions.findIndex(line => line.startsWith('USER'))).toBeLessThan(
+    instructions.findIndex(line => line.startsWith('ENTRYPOINT')),
   );
   const [copied] = valuesOf('COPY');
   for (const file of copied!.split(' ').slice(0, -1)) expect(existsSync(join(ROOT, file)), file).toBe(true);
