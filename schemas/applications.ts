@@ -1,5 +1,5 @@
 // The applications document: a list in order of precedence. An application is a group of servers and a group of
-// layer-4 ports; design: docs/ARCHITECTURE.md, "Applications".
+// layer-4 ports; design: docs/INVENTORY.md, "Applications".
 
 import { type Static, Type } from 'typebox';
 import { parseAddress, parseMac, parsePrefix } from './address.ts';

@@ -1,7 +1,7 @@
 // Counting once: which observation of a packet counts. A pure function of the two ends, the record, the topology and the
 // registry, so that it needs no state, no order of arrival, and a replay gives the same answer. The rule for the pair
 // (election-rule.ts) names one point; the record that stems from it counts, every other one does not and says why
-// (docs/ARCHITECTURE.md, "Counting once"). Where no rule finds a covered point, records stay unelected.
+// (docs/COUNTING.md, "Counting once"). Where no rule finds a covered point, records stay unelected.
 
 import { PORT_FLAG as PORT_BITS, PORT as PORT_WORDS } from '../../inventory/lookup/port-table.ts';
 import type { AccessTable } from '../../inventory/model/access.ts';

@@ -1,4 +1,4 @@
-// Who an end of a record is, by what is known best (docs/ARCHITECTURE.md, "Who is it?"): the id of a station that the record
+// Who an end of a record is, by what is known best (docs/COUNTING.md, "Identity"): the id of a station that the record
 // tells; access port and MAC; segment and MAC; a MAC that one machine alone has; segment and address; VRF and address; an
 // address that one owner alone has. A MAC or a station decides only where no other known owner has the record's address,
 // or a VM that routes, filters or balances would be blamed for all that it passes on.

@@ -159,7 +159,7 @@ export class EmbeddedServer {
       if (performance.now() - startedAt > STEADY_MS) this.#backoff.reset();
       this.#log.error(
         { code, signal, pauseMs: this.#backoff.nextMs },
-        'the embedded ClickHouse crashed and is restarted; see docs/TROUBLESHOOTING.md, "ClickHouse dies"',
+        'the embedded ClickHouse crashed and is restarted; see docs/TROUBLESHOOTING.md, "ClickHouse crashes"',
       );
       void this.#restart();
     });

@@ -159,7 +159,7 @@ export class Outbox {
       this.#throttle('send', heldBack =>
         this.#log.warn(
           { heldBack },
-          `Kafka accepts no batch, it waits in the spool: ${(error as Error).message}; see docs/TROUBLESHOOTING.md, "Kafka away"`,
+          `Kafka accepts no batch, it waits in the spool: ${(error as Error).message}; see docs/TROUBLESHOOTING.md, "Kafka unreachable"`,
         ),
       );
     };

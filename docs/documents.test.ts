@@ -1,0 +1,67 @@
+// The documents and the code name each other: files, sections and links that are named exist.
+
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '..');
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const find = (pattern: string) => globSync(pattern, { cwd: ROOT, exclude: ['**/node_modules', '**/dist'] }).sort();
+
+const DOCUMENTS = find('**/*.md');
+
+/** Titles of the sections of a document. */
+function titles(path: string): string[] {
+  return [...read(path).matchAll(/^#+ (.+)$/gm)].map(([, title]) => title!);
+}
+
+/** The anchor that a forge makes of a title. */
+function anchor(title: string): string {
+  return title
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+}
+
+test('every section that a log line or a comment names is in its document', () => {
+  const named = find('**/*.ts').flatMap(file =>
+    [...read(file).matchAll(/(docs\/[A-Z]+\.md)[,;] "([^"]+)"/g)].map(([, path, title]) => ({ file, path, title })),
+  );
+  expect(named.length).toBeGreaterThan(5);
+  expect(named.filter(({ path, title }) => !existsSync(join(ROOT, path!)) || !titles(path!).includes(title!))).toEqual(
+    [],
+  );
+});
+
+test('every section that a row of TROUBLESHOOTING.md names is there', () => {
+  const named = [...read('docs/TROUBLESHOOTING.md').matchAll(/ see ((?:"[^"]+"(?:, )?)+)/g)].flatMap(([, list]) =>
+    [...list!.matchAll(/"([^"]+)"/g)].map(([, title]) => title!),
+  );
+  expect(named.length).toBeGreaterThan(3);
+  expect(named.filter(title => !titles('docs/TROUBLESHOOTING.md').includes(title))).toEqual([]);
+});
+
+test.each(DOCUMENTS)('the links of %s lead to files and sections that exist', document => {
+  const links = [...read(document).matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, link]) => link!)
+    .filter(link => !/^[a-z]+:/.test(link));
+  const broken = links.filter(link => {
+    const [file = '', section] = link.split('#');
+    const path = file === '' ? document : join(dirname(document), file);
+    if (!existsSync(join(ROOT, path))) return true;
+    return section !== undefined && !titles(path).map(anchor).includes(section);
+  });
+  expect(broken).toEqual([]);
+});
+
+describe.each(['ARCHITECTURE', 'COUNTING', 'INVENTORY'])('docs/%s.md', name => {
+  test('names files and folders that exist', () => {
+    const text = read(`docs/${name}.md`);
+    const folders = new Set(find('*/').map(path => basename(path)));
+    const named = [...text.matchAll(/`([a-z-]+)\/[\w./-]*`/g)]
+      .filter(([path, folder]) => folders.has(folder!) && !path.includes('NAME'))
+      .map(([path]) => path.slice(1, -1));
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter(path => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+});
