@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Recorded, record } from '../../../testing/data/load.ts';
+import { pcapOf } from '../../../testing/data/pcap-writer.ts';
 import { onPath, requireTool } from '../../../testing/requirements.ts';
-import { pcapOf } from '../../pcap-writer.ts';
 import { type ExportProtocol, FABRIC_IF_INDEX, VLAN } from '../data-centre.ts';
 import { DATAGRAM_BYTES_MAX } from './exporter.ts';
 

@@ -3,7 +3,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Truth, truthChecker } from './load/truth.ts';
+import { type Truth, truthChecker } from '../load/truth.ts';
+import { type TruthV2, truthV2Checker } from '../simulation/truth.ts';
 import {
   type CoverageAnswer,
   judgeCoverage,
@@ -12,8 +13,7 @@ import {
   judgeTotal,
   matrixTruthOf,
   type Verdict,
-} from './simulation/judge.ts';
-import { type TruthV2, truthV2Checker } from './simulation/truth.ts';
+} from './judge.ts';
 
 /** What a matrix is compared with, of either version. */
 export type MatrixTruth = Pick<Truth, 'from' | 'to' | 'applications'> & {

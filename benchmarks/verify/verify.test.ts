@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { record } from '../testing/data/load.ts';
-import type { Truth } from './load/truth.ts';
+import { record } from '../../testing/data/load.ts';
+import type { Truth } from '../load/truth.ts';
 import { type MatrixAnswer, verify } from './verify.ts';
 
 type Cell = MatrixAnswer['cells'][number];
