@@ -18,7 +18,7 @@ import { compareRollUps, storedNumbers } from '../chaos/verdict.ts';
 import { type Watch, watchCollector } from '../chaos/watch.ts';
 import { runLoad } from '../load/load.ts';
 import { parseLoadOptions } from '../load/options.ts';
-import { createRandom } from '../load/random.ts';
+import { createRandom } from '../random.ts';
 import type { Results } from './results.ts';
 
 export interface ChaosOptions {

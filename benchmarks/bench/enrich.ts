@@ -30,7 +30,7 @@ import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { inlineFurther } from '../../service/inlining.ts';
-import { createRandom } from '../load/random.ts';
+import { createRandom } from '../random.ts';
 import type { Results } from './results.ts';
 
 /** In the bundle, a file with all that it imports, as threads are. */

@@ -13,8 +13,8 @@ import { COUNT_REASON } from '../../schemas/codes.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import { keyToBigint } from '../../schemas/keys.ts';
 import { type Recorded, record, START_MS } from '../../testing/data/load.ts';
-import { EXPORT_PROTOCOLS, type ExportProtocol } from './data-centre.ts';
 import { documentsOf } from './documents.ts';
+import { EXPORT_PROTOCOLS, type ExportProtocol } from './model/data-centre.ts';
 
 interface Outcome {
   readonly matrix: Record<string, number>;

@@ -11,7 +11,7 @@ import { createBatch } from '../../schemas/batch.ts';
 import { RATE_SOURCE } from '../../schemas/codes.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
-import { createRandom, type Random } from '../load/random.ts';
+import { createRandom, type Random } from '../random.ts';
 
 const SEEDS = 500;
 const CELLS = 32;

@@ -2,7 +2,7 @@
 // names of each minute around a change, and the pairs that coverage must name as invisible. Pure: verify.ts asks.
 
 import type { TruthV2 } from '../simulation/truth.ts';
-import type { Comparison, MatrixAnswer, MatrixTruth } from './verify.ts';
+import type { Comparison, MatrixAnswer, MatrixTruth } from './comparison.ts';
 
 /** The part of the truth that a matrix is compared with: what some live exporter was passed. */
 export function matrixTruthOf(truth: TruthV2): MatrixTruth {

@@ -1,10 +1,10 @@
-// `hairpin verify`: asks a running Hairpin for the application matrix of a load and compares it with the truth. Cells
-// that nobody samples must agree to the byte, sampled ones must lie in the interval the API states for them.
+// `hairpin verify`: requests the application matrix of a load from a running Hairpin and compares it with the truth.
 
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Truth, truthChecker } from '../load/truth.ts';
 import { type TruthV2, truthV2Checker } from '../simulation/truth.ts';
+import { type Comparison, compare, type MatrixAnswer, type MatrixTruth, report } from './comparison.ts';
 import {
   type CoverageAnswer,
   judgeCoverage,
@@ -15,24 +15,18 @@ import {
   type Verdict,
 } from './judge.ts';
 
-/** What a matrix is compared with, of either version. */
-export type MatrixTruth = Pick<Truth, 'from' | 'to' | 'applications'> & {
-  /** Bytes told by records that were lost on the way: so much may be missing. */
-  readonly lostBytes?: number;
-};
-
 export interface VerifyOptions {
   /** File written by `hairpin load --truth`, or the truth itself, of either version. */
   readonly truth: string | Truth | TruthV2;
-  /** Where Hairpin answers: http://127.0.0.1:8080 */
+  /** URL of the query API: http://127.0.0.1:8080 */
   readonly api: string;
-  /** Sent with each question: `authorization`, where tokens are needed. */
+  /** Sent with each request: `authorization`, where tokens are needed. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Relative difference allowed to unsampled cells, for loads that lose datagrams on purpose. */
   readonly tolerance?: number;
-  /** How long answers may go on changing. */
+  /** How long the answers may change before the last one counts. */
   readonly settleMsMax?: number;
-  /** Time between two questions; longer than a batch may wait. */
+  /** Time between two requests; longer than a batch may wait. */
   readonly pollMs?: number;
   /** Takes each line of the report. */
   readonly print?: (line: string) => void;
@@ -47,54 +41,15 @@ export interface VerifyResult {
   readonly comparison: Comparison | undefined;
 }
 
-/** The part of the API's matrix answer that is compared. */
-export interface MatrixAnswer {
-  readonly cells: readonly {
-    readonly src: { readonly name: string };
-    readonly dst: { readonly name: string };
-    readonly value: number;
-    readonly ciLow: number | null;
-    readonly ciHigh: number | null;
-  }[];
-}
-
-export interface ComparedCell {
-  readonly src: string;
-  readonly dst: string;
-  /** Bytes sent; 0 for a surplus cell. */
-  readonly truth: number;
-  /** Bytes in the answer; 0 for a missing cell. */
-  readonly measured: number;
-  readonly ciLow: number;
-  readonly ciHigh: number;
-  readonly samplingRate: number;
-  readonly holds: boolean;
-}
-
-export interface Comparison {
-  readonly cells: readonly ComparedCell[];
-  readonly missing: number;
-  readonly surplus: number;
-  readonly sampledInside: number;
-  readonly sampled: number;
-  readonly holds: boolean;
-}
-
 const POLL_MS = 1500;
 const SETTLE_MS_MAX = 30_000;
-/** So many equal answers in a row, once everything decoded is accounted for, are the last word. */
+/** After so many equal answers in a row, once everything decoded is accounted for, the answer is final. */
 const EQUAL_ANSWERS_MIN = 3;
-/** The most the API tells; a load has at most 190 applications. */
+/** The maximum of the API; a load has at most 190 applications. */
 const NODES_MAX = 200;
-const CELLS_SHOWN_MAX = 15;
-/** Questions about single minutes, and pairs asked for. */
+/** Requests for single minutes, and pairs in one request. */
 const MINUTES_MAX = 60;
 const PAIRS_MAX = 10_000;
-/** The API states 95 % intervals. */
-const OUTSIDE_SHARE = 0.05;
-/** Nothing sampled of so many packets over N is no fault: the one-sided 95 % limit (rule of three). */
-const UNSEEN_PACKETS_MAX = 3;
-
 export async function verify({
   truth: given,
   api,
@@ -133,7 +88,7 @@ function parseTruth(file: string, text: string): Truth | TruthV2 {
     : truthChecker.parse(file, text);
 }
 
-/** What version 2 says beyond the matrix. */
+/** Judges what version 2 of the truth holds beyond the matrix. */
 async function judge(
   truth: TruthV2,
   matrixTruth: MatrixTruth,
@@ -147,10 +102,10 @@ async function judge(
   if (isComplete && isExact) {
     for (const start of [...new Set(truth.minutes.map(minute => minute.start))].slice(0, MINUTES_MAX)) {
       const to = new Date(Date.parse(start) + 60_000).toISOString();
-      verdicts.push(judgeMinute(truth, start, await ask({ from: start, to }, get)));
+      verdicts.push(judgeMinute(truth, start, await requestMatrix({ from: start, to }, get)));
     }
   }
-  // As it was when the load ended: in the time that receipt may take on a fast clock all exporters fall silent.
+  // Until the load ended: on a fast clock all exporters count as silent while the last datagrams are received.
   const ends = [...truth.invisible, ...truth.unreachable].map(pair => Date.parse(pair.to));
   const to = ends.length > 0 ? new Date(Math.max(...ends)).toISOString() : truth.to;
   const question = new URLSearchParams({ from: truth.from, to, pairs: String(PAIRS_MAX) });
@@ -160,7 +115,7 @@ async function judge(
   return verdicts;
 }
 
-/** Batches arrive late, a stalled one very late: asks until all holds to the byte or the answer stands still. */
+/** Batches arrive late, a stalled one very late: repeats the request until all holds to the byte or nothing changes. */
 async function compareSettled(
   truth: MatrixTruth,
   get: Get,
@@ -171,7 +126,7 @@ async function compareSettled(
   let previous = '';
   let equal = 0;
   for (;;) {
-    const answer = await ask(truth, get);
+    const answer = await requestMatrix(truth, get);
     const comparison = compare(truth, answer, tolerance);
     const cells = JSON.stringify(answer.cells);
     equal = cells === previous ? equal + 1 : 1;
@@ -183,7 +138,7 @@ async function compareSettled(
   }
 }
 
-/** Whether every record decoded is stored, refused or dropped, as /metrics has it; true where that does not tell. */
+/** Whether every record decoded is stored, refused or dropped according to /metrics; true where /metrics has no such counters. */
 async function isAllAccounted(get: Get): Promise<boolean> {
   const response = await get('/metrics').catch(() => undefined);
   const text = response?.ok ? await response.text() : '';
@@ -204,7 +159,7 @@ function counter(text: string, name: string, label = ''): number | undefined {
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
-async function ask(truth: Pick<MatrixTruth, 'from' | 'to'>, get: Get): Promise<MatrixAnswer> {
+async function requestMatrix(truth: Pick<MatrixTruth, 'from' | 'to'>, get: Get): Promise<MatrixAnswer> {
   const question = new URLSearchParams({
     from: truth.from,
     to: truth.to,
@@ -221,116 +176,4 @@ async function ask(truth: Pick<MatrixTruth, 'from' | 'to'>, get: Get): Promise<M
   if (typeof answer !== 'object' || answer === null || !Array.isArray((answer as MatrixAnswer).cells))
     throw new Error(`${response.url} answers without cells`);
   return answer as MatrixAnswer;
-}
-
-export function compare(truth: MatrixTruth, answer: MatrixAnswer, tolerance: number): Comparison {
-  // What is lost on the way is missing in some cells; never is there too much.
-  const isLost = (bytes: number) => bytes > 0 && bytes <= (truth.lostBytes ?? 0);
-  const measured = new Map(answer.cells.map(cell => [nameOf(cell.src.name, cell.dst.name), cell]));
-  const cells = truth.applications.map((cell): ComparedCell => {
-    const name = nameOf(cell.src, cell.dst);
-    const found = measured.get(name);
-    measured.delete(name);
-    const value = Number(found?.value ?? 0);
-    // Without an interval nothing is claimed, and nothing holds; a cell that is not told claims zero.
-    const ciLow = Number(found ? (found.ciLow ?? Number.NaN) : value);
-    const ciHigh = Number(found ? (found.ciHigh ?? Number.NaN) : value);
-    const { src, dst, bytes, packets, samplingRate } = cell;
-    const holds =
-      samplingRate === 1
-        ? Math.abs(value - bytes) <= tolerance * bytes || isLost(bytes - value)
-        : found
-          ? ciLow <= bytes && bytes <= ciHigh
-          : packets <= UNSEEN_PACKETS_MAX * samplingRate;
-    return { src, dst, truth: bytes, measured: value, ciLow, ciHigh, samplingRate, holds };
-  });
-  const missing = cells.filter(cell => cell.measured === 0 && !cell.holds).length;
-  const surplus = [...measured.values()].filter(cell => Number(cell.value) !== 0);
-  for (const { src, dst, value } of surplus) {
-    cells.push({
-      src: src.name,
-      dst: dst.name,
-      truth: 0,
-      measured: Number(value),
-      ciLow: Number(value),
-      ciHigh: Number(value),
-      samplingRate: 1,
-      holds: false,
-    });
-  }
-  const sampled = cells.filter(cell => cell.samplingRate > 1);
-  const sampledInside = sampled.filter(cell => cell.holds).length;
-  return {
-    cells,
-    missing,
-    surplus: surplus.length,
-    sampled: sampled.length,
-    sampledInside,
-    holds:
-      cells.every(cell => cell.holds || cell.samplingRate > 1) &&
-      sampled.length - sampledInside <= outsideMax(sampled.length),
-  };
-}
-
-const nameOf = (src: string, dst: string) => `${src}\n${dst}`;
-
-/** How many of `cells` 95 % intervals may miss: the mean and three standard deviations of a binomial. */
-function outsideMax(cells: number): number {
-  return Math.floor(OUTSIDE_SHARE * cells + 3 * Math.sqrt(OUTSIDE_SHARE * (1 - OUTSIDE_SHARE) * cells));
-}
-
-function report({ cells, missing, surplus, sampled, sampledInside, holds }: Comparison): string[] {
-  const lines: string[] = [];
-  const wrong = cells
-    .filter(cell => !cell.holds)
-    .sort((a, b) => Math.abs(b.measured - b.truth) - Math.abs(a.measured - a.truth));
-  if (wrong.length > 0) {
-    const rows = wrong
-      .slice(0, CELLS_SHOWN_MAX)
-      .map(cell => [
-        cell.src,
-        cell.dst,
-        String(cell.truth),
-        String(cell.measured),
-        String(cell.measured - cell.truth),
-        remarkOf(cell),
-      ]);
-    lines.push(...table([['source', 'destination', 'truth', 'measured', 'difference', ''], ...rows]));
-    if (wrong.length > rows.length) lines.push(`and ${wrong.length - rows.length} more cells`);
-  }
-  if (sampled > 0)
-    lines.push(
-      `verify: ${sampledInside} of ${sampled} sampled cells lie in their interval, ${sampled - sampledInside} outside (at most ${outsideMax(sampled)} allowed)`,
-    );
-  const unsampled = cells.filter(cell => cell.samplingRate === 1);
-  const bytes = unsampled.reduce((sum, cell) => sum + cell.truth, 0);
-  const exact = unsampled.filter(cell => cell.measured === cell.truth).length;
-  if (exact === unsampled.length && (exact > 0 || sampled === 0))
-    lines.push(`verify: every unsampled cell equals the truth to the byte (${exact} cells, ${bytes} B)`);
-  else if (unsampled.length > 0)
-    lines.push(
-      `verify: ${exact} of ${unsampled.length} unsampled cells equal the truth to the byte; ${missing} missing, ${surplus} surplus`,
-    );
-  if (!holds) lines.push('verify: does not hold');
-  return lines;
-}
-
-function remarkOf(cell: ComparedCell): string {
-  if (cell.truth === 0) return 'surplus';
-  if (cell.measured === 0) return 'missing';
-  return cell.samplingRate > 1
-    ? `interval ${cell.ciLow} to ${cell.ciHigh}`
-    : `${(((cell.measured - cell.truth) / cell.truth) * 100).toFixed(3)} %`;
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)));
-  return rows.map(row =>
-    row
-      .map((text, column) =>
-        column >= 2 && column <= 4 ? text.padStart(widths[column]!) : text.padEnd(widths[column]!),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
 }
