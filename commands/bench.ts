@@ -1,6 +1,6 @@
 // `hairpin bench NAME`
 
-import { type Results, resultsTable, writeResults } from '../benchmarks/results.ts';
+import { type Results, resultsTable, writeResults } from '../benchmarks/bench/results.ts';
 import { numberFlag, parseCommand, usageError } from './command-line.ts';
 
 interface Chosen {
@@ -14,47 +14,47 @@ const BENCHMARKS: Readonly<
 > = {
   applications: {
     about: 'applications, prefixes and learned services: compiling, new endpoints, classifying records',
-    run: async smoke => (await import('../benchmarks/bench-applications.ts')).benchApplications(smoke),
+    run: async smoke => (await import('../benchmarks/bench/applications.ts')).benchApplications(smoke),
   },
   chaos: {
     about:
       'kills and stops every process between UDP and ClickHouse at random for an hour, and accounts for every flow',
     run: async (smoke, _files, { minutes = smoke ? 0.5 : 60, seed }) =>
-      (await import('../benchmarks/bench-chaos.ts')).benchChaos({ minutes, seed, smoke }),
+      (await import('../benchmarks/bench/chaos.ts')).benchChaos({ minutes, seed, smoke }),
   },
   decode: {
     about: 'datagrams to columns, CPU time per record',
-    run: async smoke => (await import('../benchmarks/bench-decode.ts')).benchDecode(smoke),
+    run: async smoke => (await import('../benchmarks/bench/decode.ts')).benchDecode(smoke),
   },
   enrich: {
     about: 'decoded to enriched columns, CPU time per record by stage',
-    run: async smoke => (await import('../benchmarks/bench-enrich.ts')).benchEnrich(smoke),
+    run: async smoke => (await import('../benchmarks/bench/enrich.ts')).benchEnrich(smoke),
   },
   enrichers: {
     about: 'one enricher, two, and one again on the same load: rows stored per second of CPU',
-    run: async smoke => (await import('../benchmarks/bench-enrichers.ts')).benchEnrichers(smoke),
+    run: async smoke => (await import('../benchmarks/bench/enrichers.ts')).benchEnrichers(smoke),
   },
   fuzz: {
     about:
       'hostile datagrams and floods; FILE... are captures to mutate besides the built-in ones, the corpus without them',
-    run: async (smoke, files) => (await import('../benchmarks/bench-fuzz.ts')).benchFuzz(smoke, files),
+    run: async (smoke, files) => (await import('../benchmarks/bench/fuzz.ts')).benchFuzz(smoke, files),
   },
   knowledge: {
     about: 'documents compiled, and handed over while batches are enriched',
-    run: async smoke => (await import('../benchmarks/bench-knowledge.ts')).benchKnowledge(smoke),
+    run: async smoke => (await import('../benchmarks/bench/knowledge.ts')).benchKnowledge(smoke),
   },
   outage: {
     about: 'ten minutes without Kafka at 50,000 flows/s: loss, memory, and how fast the backlog shrinks',
     run: async (smoke, _files, { minutes = smoke ? 0.2 : 10, seed }) =>
-      (await import('../benchmarks/bench-outage.ts')).benchOutage({ minutes, seed, smoke }),
+      (await import('../benchmarks/bench/outage.ts')).benchOutage({ minutes, seed, smoke }),
   },
   pipeline: {
     about: 'highest rate from UDP to ClickHouse without loss',
-    run: async smoke => (await import('../benchmarks/bench-pipeline.ts')).benchPipeline(smoke),
+    run: async smoke => (await import('../benchmarks/bench/pipeline.ts')).benchPipeline(smoke),
   },
   storage: {
     about: 'bytes and CPU of a record in spool, Kafka and ClickHouse',
-    run: async smoke => (await import('../benchmarks/bench-storage.ts')).benchStorage(smoke),
+    run: async smoke => (await import('../benchmarks/bench/storage.ts')).benchStorage(smoke),
   },
 };
 

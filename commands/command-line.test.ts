@@ -12,11 +12,11 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, describe, expect, test } from 'vitest';
-import { pcapOf } from '../benchmarks/pcap-writer.ts';
 import { DocumentError } from '../schemas/documents.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { flagOf } from '../service/configuration.ts';
 import { netflow5, record5 } from '../testing/data/datagrams.ts';
+import { pcapOf } from '../testing/data/pcap-writer.ts';
 import { numberFlag, parseCommand } from './command-line.ts';
 import { START_SERVICE } from './configurations.ts';
 

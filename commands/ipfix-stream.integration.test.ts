@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { pcapOf } from '../benchmarks/pcap-writer.ts';
 import { ipfix, set, template, u32, u64 } from '../testing/data/datagrams.ts';
+import { pcapOf } from '../testing/data/pcap-writer.ts';
 import { onPath, requireTool } from '../testing/requirements.ts';
 import { freeTcpPort, type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
-import { createRandom } from '../benchmarks/load/random.ts';
+import { createRandom } from '../benchmarks/random.ts';
 import { createLog } from '../service/log.ts';
 import { EmbeddedServer } from '../storage/embedded/embedded.ts';
 import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';

@@ -9,7 +9,7 @@ import { afterAll, expect, test } from 'vitest';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
 import { runSimulation } from '../benchmarks/simulation/run.ts';
 import type { TruthV2 } from '../benchmarks/simulation/truth.ts';
-import { verify } from '../benchmarks/verify.ts';
+import { verify } from '../benchmarks/verify/verify.ts';
 import type { CoverageAnswer } from '../query-api/answers/coverage-answer.ts';
 import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 

@@ -9,7 +9,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { pcapOf } from '../benchmarks/pcap-writer.ts';
+import { pcapOf } from '../testing/data/pcap-writer.ts';
 import { onPath, requireTool } from '../testing/requirements.ts';
 import { freeUdpPort, type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 

@@ -1,6 +1,6 @@
 // `hairpin verify`
 
-import { verify as compareWithTruth } from '../benchmarks/verify.ts';
+import { verify as compareWithTruth } from '../benchmarks/verify/verify.ts';
 import { authorization, readToken, TOKEN_FILE } from './api-token.ts';
 import { numberFlag, parseCommand, usageError } from './command-line.ts';
 

@@ -1,6 +1,5 @@
 // Asks the API. A problem document becomes an error with its own words.
 
-import type { ProblemDocument } from '../query-api/http/problem.ts';
 import { token } from './token.ts';
 
 export class ApiError extends Error {
@@ -32,7 +31,8 @@ export async function ask<T>(
   }
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok) return body as T;
-  const problem = body as Partial<ProblemDocument> | undefined;
+  // An RFC 9457 problem document, if the answer comes from the API itself.
+  const problem = body as { title?: string; detail?: string } | undefined;
   throw new ApiError(
     response.status,
     problem?.detail ?? problem?.title ?? `The query API answered ${response.status}.`,

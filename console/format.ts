@@ -1,7 +1,7 @@
 // Numbers, shares and times as people read them. Decimal prefixes throughout, as interfaces and link speeds have them.
 
+import type { MatrixAnswer } from '../query-api/answers/answers.ts';
 import type { Metric } from '../query-api/answers/metric.ts';
-import type { Method } from '../query-api/estimates/interval.ts';
 
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E'] as const;
 const SUFFIX: Readonly<Record<Metric, string>> = {
@@ -58,7 +58,7 @@ export interface Uncertain {
   readonly value: number;
   readonly ciLow: number | null;
   readonly ciHigh: number | null;
-  readonly method?: Method;
+  readonly method?: MatrixAnswer['cells'][number]['method'];
 }
 
 /** The half width of an interval as a share of the value: `± 4 %`; `± ?` when it is not known, empty when the value is exact. */

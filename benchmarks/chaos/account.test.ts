@@ -2,7 +2,7 @@
 // tells of more or less than is missing.
 
 import { expect, test } from 'vitest';
-import { createRandom } from '../load/random.ts';
+import { createRandom } from '../random.ts';
 import { accountFor, type Window } from './account.ts';
 import { createLedger } from './ledger.ts';
 import { FAULTS, planRound } from './schedule.ts';

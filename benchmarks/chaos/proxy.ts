@@ -4,7 +4,7 @@
 
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Random } from '../load/random.ts';
+import type { Random } from '../random.ts';
 
 export const PROXY_FAULTS = ['refused', 'failed', 'hung', 'cut when delivered', 'cut when stored'] as const;
 export type ProxyFault = (typeof PROXY_FAULTS)[number];

@@ -1,6 +1,6 @@
 // Which faults come, in which order and how long: a round has every fault once, in an order that the seed decides.
 
-import type { Random } from '../load/random.ts';
+import type { Random } from '../random.ts';
 
 export const FAULTS = [
   'collector-1 kill',

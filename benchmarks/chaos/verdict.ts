@@ -5,7 +5,7 @@ import { PROTOCOL } from '../../schemas/codes.ts';
 import type { ClickHouse } from '../../storage/client.ts';
 import { ELECTED_SQL, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../../storage/tables/elections.ts';
 import { PAIR_KEYS, TRAFFIC_KEYS } from '../../storage/tables/spread.ts';
-import { NUMBERED_BYTES_BASE } from '../load/traffic.ts';
+import { NUMBERED_BYTES_BASE } from '../load/model/traffic.ts';
 
 export interface StoredNumbers {
   readonly records: number;

@@ -7,9 +7,9 @@
 
 import type { Log } from '../../service/log.ts';
 import { replaceText } from '../../service/replace-file.ts';
-import { type Bridge, buildDataCentre, type ExportProtocol } from './data-centre.ts';
 import { type Documents, documentsOf } from './documents.ts';
 import { createFeed, type Feed } from './feed.ts';
+import { type Bridge, buildDataCentre, type ExportProtocol } from './model/data-centre.ts';
 import { pace } from './pace.ts';
 import { openSender } from './sender.ts';
 import type { Truth } from './truth.ts';

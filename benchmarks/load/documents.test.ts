@@ -6,8 +6,8 @@ import { applicationsChecker } from '../../schemas/applications.ts';
 import type { DocumentError } from '../../schemas/documents.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
-import { buildDataCentre } from './data-centre.ts';
 import { documentsOf, writeDocuments } from './documents.ts';
+import { buildDataCentre } from './model/data-centre.ts';
 import { LOAD_OPTIONS, parseLoadOptions } from './options.ts';
 
 test('written documents pass the checkers, and every VM stands behind an access port of a registered exporter', async () => {

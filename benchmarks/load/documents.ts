@@ -8,8 +8,8 @@ import { applicationsChecker } from '../../schemas/applications.ts';
 import { type ExporterRegistry, exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { type Inventory, inventoryChecker } from '../../schemas/inventory.ts';
 import { replaceText } from '../../service/replace-file.ts';
-import { TCP } from './applications.ts';
-import { type DataCentre, EXTERNAL_IF_INDEX, FABRIC_IF_INDEX, PREFIX4, PREFIX6, VLAN } from './data-centre.ts';
+import { TCP } from './model/applications.ts';
+import { type DataCentre, EXTERNAL_IF_INDEX, FABRIC_IF_INDEX, PREFIX4, PREFIX6, VLAN } from './model/data-centre.ts';
 
 export interface Documents {
   readonly inventory: Inventory;

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { record, START_MS } from '../../testing/data/load.ts';
-import { buildDataCentre, EXPORT_PROTOCOLS } from './data-centre.ts';
-import { createFlowTable, packetsBefore } from './flow-table.ts';
-import { createRandom, createWeightedChoice, samplePackets } from './random.ts';
-import { CONVERSATIONS_MAX, createTraffic } from './traffic.ts';
+import { createRandom, createWeightedChoice, samplePackets } from '../random.ts';
+import { buildDataCentre, EXPORT_PROTOCOLS } from './model/data-centre.ts';
+import { createFlowTable, packetsBefore } from './model/flow-table.ts';
+import { CONVERSATIONS_MAX, createTraffic } from './model/traffic.ts';
 import { createTruthBook, truthChecker } from './truth.ts';
 
 const digest = (datagrams: readonly { payload: Uint8Array }[]) =>

@@ -2,11 +2,11 @@
 // Every bridge meters what comes in by any of its ports, so a flow between two bridges is reported twice: by the access
 // port of its source and by the fabric port of its destination. No clock and no socket: the same calls give the same bytes.
 
-import { type DataCentre, FABRIC_IF_INDEX } from './data-centre.ts';
+import { createRandom } from '../random.ts';
 import { createExporter } from './exporters/create-exporter.ts';
-import { createFlowTable } from './flow-table.ts';
-import { createRandom } from './random.ts';
-import { createTraffic, NUMBERED_BYTES_BASE, type TrafficOptions } from './traffic.ts';
+import { type DataCentre, FABRIC_IF_INDEX } from './model/data-centre.ts';
+import { createFlowTable } from './model/flow-table.ts';
+import { createTraffic, NUMBERED_BYTES_BASE, type TrafficOptions } from './model/traffic.ts';
 import { createTruthBook, type Truth } from './truth.ts';
 
 export interface FeedOptions extends TrafficOptions {

@@ -3,9 +3,9 @@
 import { parseHostPort } from '../../schemas/host-port.ts';
 import type { Log } from '../../service/log.ts';
 import { replaceText } from '../../service/replace-file.ts';
-import { buildDataCentre, type DataCentre } from './data-centre.ts';
 import { type Documents, documentsOf, writeDocuments } from './documents.ts';
 import { createFeed, type FeedCounts } from './feed.ts';
+import { buildDataCentre, type DataCentre } from './model/data-centre.ts';
 import type { LoadOptions } from './options.ts';
 import { pace } from './pace.ts';
 import { openSender } from './sender.ts';

@@ -6,7 +6,7 @@ import { CLOCK_PATTERN } from '../../schemas/clock.ts';
 import { DocumentError, documentChecker, type Fault } from '../../schemas/documents.ts';
 import { parseHostPort } from '../../schemas/host-port.ts';
 import { SIMULATED } from '../simulation/scenarios/scenarios.ts';
-import { EXPORT_PROTOCOLS } from './data-centre.ts';
+import { EXPORT_PROTOCOLS } from './model/data-centre.ts';
 
 /** Made of flows, at any rate; the others are simulated packet by packet. */
 export const FLOW_SCENARIOS = ['steady', 'numbered'] as const;

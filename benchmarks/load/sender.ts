@@ -4,7 +4,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import type { Bridge } from './data-centre.ts';
+import type { Bridge } from './model/data-centre.ts';
 
 /** What a socket needs to know of its exporter. */
 export type Sending = Pick<Bridge, 'agentAddress'> & { readonly protocol: string };

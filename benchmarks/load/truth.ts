@@ -3,10 +3,10 @@
 
 import { type Static, Type } from 'typebox';
 import { documentChecker } from '../../schemas/documents.ts';
-import { TCP } from './applications.ts';
-import { type DataCentre, FABRIC_IF_INDEX } from './data-centre.ts';
-import { bytesOfPackets, type FlowTable, packetsBefore } from './flow-table.ts';
-import type { Conversations } from './traffic.ts';
+import { TCP } from './model/applications.ts';
+import { type DataCentre, FABRIC_IF_INDEX } from './model/data-centre.ts';
+import { bytesOfPackets, type FlowTable, packetsBefore } from './model/flow-table.ts';
+import type { Conversations } from './model/traffic.ts';
 
 const closed = { additionalProperties: false } as const;
 const Count = Type.Integer({ minimum: 0 });

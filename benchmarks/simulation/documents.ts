@@ -5,8 +5,8 @@ import { formatIPv4, formatMac } from '../../schemas/address.ts';
 import { type Applications, applicationsChecker } from '../../schemas/applications.ts';
 import { type ExporterRegistry, exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { type Inventory, inventoryChecker } from '../../schemas/inventory.ts';
+import { EXTERNAL_PORT, type Host, type Mac, type Switch, UPLINK_PORT, type Vm, type World } from './network/world.ts';
 import { timeText } from './truth-book.ts';
-import { EXTERNAL_PORT, type Host, type Mac, type Switch, UPLINK_PORT, type Vm, type World } from './world.ts';
 
 const PORT_SPEED_BPS = 25e9;
 export const SOURCE = 'simulation';

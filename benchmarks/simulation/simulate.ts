@@ -5,19 +5,19 @@
 import type { Applications } from '../../schemas/applications.ts';
 import type { ExporterRegistry } from '../../schemas/exporters.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
-import { createRandom } from '../load/random.ts';
+import { createRandom } from '../random.ts';
 import { applicationsOf, inventoryOf, registryOf } from './documents.ts';
 import type { Exporter, Observation } from './exporters/exporter.ts';
 import { createFlowCache } from './exporters/flow-cache.ts';
 import { createSflowAgent } from './exporters/sflow-agent.ts';
-import { type Path, trace } from './path.ts';
-import type { Control, Scenario, ScenarioOptions } from './plan.ts';
-import { createTraffic, type Direction } from './traffic.ts';
-import { arrivalOf, type Datagram } from './transit.ts';
+import { type Path, trace } from './network/path.ts';
+import { createTraffic, type Direction } from './network/traffic.ts';
+import { plug, type World } from './network/world.ts';
+import type { Control, Scenario, ScenarioOptions } from './scenarios/plan.ts';
+import { arrivalOf, type Datagram } from './scenarios/transit.ts';
 import type { TruthV2 } from './truth.ts';
 import { type Change, createTruthBook, timeText } from './truth-book.ts';
 import { createVisibility } from './visibility.ts';
-import { plug, type World } from './world.ts';
 
 /** An inventory and when it becomes known. */
 export interface KnownInventory {

@@ -2,10 +2,10 @@
 // of which observation anybody counts: "first seen" is the first meter on the way, whatever it is.
 
 import type { Observation } from './exporters/exporter.ts';
-import type { Path } from './path.ts';
-import { type Direction, type Train, trainBytes } from './traffic.ts';
+import type { Path } from './network/path.ts';
+import { type Direction, type Train, trainBytes } from './network/traffic.ts';
+import { type Device, nodeOf } from './network/world.ts';
 import type { CHANGE_KINDS, TruthV2 } from './truth.ts';
-import { type Device, nodeOf } from './world.ts';
 
 const MINUTE_MS = 60_000;
 const BUCKET_MS = 300_000;

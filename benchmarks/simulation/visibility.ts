@@ -2,9 +2,9 @@
 // Found by sending a packet down every way, not by any rule about who should see whom.
 
 import type { Exporter } from './exporters/exporter.ts';
-import { trace } from './path.ts';
+import { trace } from './network/path.ts';
+import { addressOf, type Vm, type World } from './network/world.ts';
 import { timeText } from './truth-book.ts';
-import { addressOf, type Vm, type World } from './world.ts';
 
 type Kind = 'invisible' | 'unreachable';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { pcapOf } from '../../benchmarks/pcap-writer.ts';
+import { pcapOf } from '../../testing/data/pcap-writer.ts';
 import { replayCapture } from './replay.ts';
 
 vi.mock('node:timers/promises', async original => {

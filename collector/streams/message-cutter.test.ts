@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createRandom } from '../../benchmarks/load/random.ts';
+import { createRandom } from '../../benchmarks/random.ts';
 import { ipfix, set, zeros } from '../../testing/data/datagrams.ts';
 import { MessageCutter } from './message-cutter.ts';
 

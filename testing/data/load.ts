@@ -1,8 +1,8 @@
 // A load without clock and socket, for tests: the datagrams of a data centre, kept.
 
-import { buildDataCentre, type DataCentre, type DataCentreOptions } from '../../benchmarks/load/data-centre.ts';
 import { createFeed, type Feed, type FeedOptions } from '../../benchmarks/load/feed.ts';
-import type { CapturedDatagram } from '../../benchmarks/pcap-writer.ts';
+import { buildDataCentre, type DataCentre, type DataCentreOptions } from '../../benchmarks/load/model/data-centre.ts';
+import type { CapturedDatagram } from './pcap-writer.ts';
 
 export const START_MS = Date.parse('2026-03-01T12:04:30.250Z');
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { runLoad } from '../../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../../benchmarks/load/options.ts';
-import { verify } from '../../benchmarks/verify.ts';
+import { verify } from '../../benchmarks/verify/verify.ts';
 import { exitCodeOf, looseEnds, podman, untilHealthy } from './containers.ts';
 
 const LOAD = { to: '127.0.0.1:2055', protocol: 'netflow9', rate: 2000 };

@@ -1,6 +1,6 @@
 // The exporter of a bridge, by the protocol it speaks.
 
-import type { ExportProtocol } from '../data-centre.ts';
+import type { ExportProtocol } from '../model/data-centre.ts';
 import type { ExporterContext, FlowExporter } from './exporter.ts';
 import { createIpfixExporter } from './ipfix.ts';
 import { createNetflow5Exporter } from './netflow5.ts';

@@ -1,10 +1,10 @@
 // What every simulated exporter is given and does. An exporter meters packets that come in by a port of its bridge and
 // writes flow records or samples into one datagram after the other; it knows no socket and no clock.
 
-import type { Bridge, DataCentre } from '../data-centre.ts';
-import type { FlowTable } from '../flow-table.ts';
-import type { Random } from '../random.ts';
-import type { Conversations } from '../traffic.ts';
+import type { Random } from '../../random.ts';
+import type { Bridge, DataCentre } from '../model/data-centre.ts';
+import type { FlowTable } from '../model/flow-table.ts';
+import type { Conversations } from '../model/traffic.ts';
 
 export interface ExporterContext {
   readonly bridge: Bridge;

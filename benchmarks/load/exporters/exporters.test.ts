@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Recorded, record } from '../../../testing/data/load.ts';
+import { pcapOf } from '../../../testing/data/pcap-writer.ts';
 import { onPath, requireTool } from '../../../testing/requirements.ts';
-import { pcapOf } from '../../pcap-writer.ts';
-import { type ExportProtocol, FABRIC_IF_INDEX, VLAN } from '../data-centre.ts';
+import { type ExportProtocol, FABRIC_IF_INDEX, VLAN } from '../model/data-centre.ts';
 import { DATAGRAM_BYTES_MAX } from './exporter.ts';
 
 const hasTshark = requireTool('tshark', onPath('tshark'), 'it decodes what the load generator encodes');

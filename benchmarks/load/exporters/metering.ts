@@ -1,7 +1,7 @@
 // The metering of NetFlow and IPFIX: which of a flow's packets a sampler takes, as the counts a record carries.
 
-import type { FlowTable } from '../flow-table.ts';
-import { type Random, samplePackets } from '../random.ts';
+import { type Random, samplePackets } from '../../random.ts';
+import type { FlowTable } from '../model/flow-table.ts';
 
 /** The counts of the flow last metered. One object for all flows, so that metering makes none. */
 export interface Metered {

@@ -4,7 +4,7 @@
 //   record 48: srcaddr 4 | dstaddr 4 | nexthop 4 | input 2 | output 2 | dPkts 4 | dOctets 4 | first 4 | last 4 |
 //              srcport 2 | dstport 2 | pad 1 | tcp_flags 1 | prot 1 | tos 1 | src_as 2 | dst_as 2 | masks 2 | pad 2
 
-import { TCP } from '../applications.ts';
+import { TCP } from '../model/applications.ts';
 import { DATAGRAM_BYTES_MAX, type ExporterContext, type FlowExporter } from './exporter.ts';
 import { type Metered, meter } from './metering.ts';
 

@@ -7,9 +7,9 @@
 //                header length 4 | header, padded to 4
 
 import { parseAddress } from '../../../schemas/address.ts';
-import { TCP } from '../applications.ts';
-import { EXTERNAL_IF_INDEX, VLAN } from '../data-centre.ts';
-import type { FlowTable } from '../flow-table.ts';
+import { TCP } from '../model/applications.ts';
+import { EXTERNAL_IF_INDEX, VLAN } from '../model/data-centre.ts';
+import type { FlowTable } from '../model/flow-table.ts';
 import { DATAGRAM_BYTES_MAX, type ExporterContext, type FlowExporter } from './exporter.ts';
 import { type Metered, meter } from './metering.ts';
 

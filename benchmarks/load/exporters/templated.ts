@@ -3,8 +3,8 @@
 //
 //   datagram: header | [template set] | data set ... ;  set: id 2 | length 2 | records, a multiple of 4 bytes
 
-import { TCP } from '../applications.ts';
-import { VLAN } from '../data-centre.ts';
+import { TCP } from '../model/applications.ts';
+import { VLAN } from '../model/data-centre.ts';
 import { DATAGRAM_BYTES_MAX, type ExporterContext, type FlowExporter } from './exporter.ts';
 import { type Metered, meter } from './metering.ts';
 

@@ -1,25 +1,11 @@
 // A flow cache, as NetFlow and IPFIX exporters have it: packets that a sampler takes are added to the record of their
 // flow, which is sent when it has lasted for the active timeout, or nothing was added for the inactive one.
 
-import { OUTER_BYTES } from '../frame.ts';
-import { packetBytes, packetMs, type Train, trainBytes } from '../traffic.ts';
+import { OUTER_BYTES } from '../network/frame.ts';
+import { packetBytes, packetMs, type Train, trainBytes } from '../network/traffic.ts';
 import { createPoints, type Exporter, type ExporterContext, type Observation, passSampler } from './exporter.ts';
+import type { Counted, FlowEntry } from './flow-entry.ts';
 import { createRecordWriter } from './record-writer.ts';
-
-export interface Counted {
-  bytes: number;
-  packets: number;
-  /** Sum over packets of their length squared. */
-  squares: number;
-  startMs: number;
-  endMs: number;
-}
-
-export interface FlowEntry extends Counted {
-  readonly observation: Observation;
-  /** What went the other way, in a bidirectional record. */
-  reverse: Counted | undefined;
-}
 
 export function createFlowCache(context: ExporterContext): Exporter {
   const { spec, random } = context;

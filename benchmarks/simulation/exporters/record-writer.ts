@@ -5,9 +5,9 @@
 //   IPFIX 16:      version 2 | length 2 | export time 4 | sequence 4 | observation domain 4
 //   set: id 2 | length 2 | records, or templates (id 2 | fields 2 | element 2, length 2, with an enterprise bit and 4)
 
-import { UDP, writeMac } from '../frame.ts';
+import { UDP, writeMac } from '../network/frame.ts';
 import { DATAGRAM_BYTES_MAX, type ExporterContext } from './exporter.ts';
-import type { FlowEntry } from './flow-cache.ts';
+import type { FlowEntry } from './flow-entry.ts';
 
 interface Field {
   readonly id: number;

@@ -7,9 +7,9 @@
 //   counters_sample: tag 4 | length 4 | sequence 4 | source_id 4 | records 4 | if_counters 8 + 88
 
 import { parseAddress } from '../../../schemas/address.ts';
-import { type Header, headerOf } from '../frame.ts';
-import type { Hop } from '../path.ts';
-import { packetBytes, packetMs, type Train, trainBytes } from '../traffic.ts';
+import { type Header, headerOf } from '../network/frame.ts';
+import type { Hop } from '../network/path.ts';
+import { packetBytes, packetMs, type Train, trainBytes } from '../network/traffic.ts';
 import {
   createPoints,
   DATAGRAM_BYTES_MAX,

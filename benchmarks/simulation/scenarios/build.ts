@@ -1,17 +1,6 @@
 // Shorthand of the scenarios: a plan from a function that builds its data centre.
 
-import type { ExporterSpec } from '../exporters/exporter.ts';
-import {
-  type Call,
-  calls,
-  exporting,
-  leafSpine,
-  type Plan,
-  type PlannedEvent,
-  type Scenario,
-  type ScenarioOptions,
-} from '../plan.ts';
-import { SMOOTH, type TransitOptions } from '../transit.ts';
+import type { ExporterSpec } from '../network/exporter-spec.ts';
 import {
   addHost,
   addOutside,
@@ -21,8 +10,19 @@ import {
   type HostOptions,
   type Switch,
   type World,
-} from '../world.ts';
+} from '../network/world.ts';
+import {
+  type Call,
+  calls,
+  exporting,
+  leafSpine,
+  type Plan,
+  type PlannedEvent,
+  type Scenario,
+  type ScenarioOptions,
+} from './plan.ts';
 import { placeShop, type Shop, shopCalls } from './shop.ts';
+import { SMOOTH, type TransitOptions } from './transit.ts';
 
 export interface Built {
   readonly calls: readonly Call[];

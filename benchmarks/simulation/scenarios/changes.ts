@@ -1,8 +1,8 @@
 // What changes while packets flow, and what goes wrong on the way.
 
-import { exporting, type PlannedEvent } from '../plan.ts';
-import { addVm } from '../world.ts';
+import { addVm } from '../network/world.ts';
 import { racked, scenario } from './build.ts';
+import { exporting, type PlannedEvent } from './plan.ts';
 
 const VEPA = { switching: 'vepa' } as const;
 const LONG = { connectionMs: 3_600_000 } as const;

@@ -1,8 +1,8 @@
 // How devices meter: directions, bidirectional records, several meters on one port, dropped packets.
 
-import { exporting, leafSpine } from '../plan.ts';
-import { addHost, addSegment, addVm } from '../world.ts';
+import { addHost, addSegment, addVm } from '../network/world.ts';
 import { racked, scenario } from './build.ts';
+import { exporting, leafSpine } from './plan.ts';
 import { placeShop, shopCalls } from './shop.ts';
 
 const VEPA = { switching: 'vepa' } as const;

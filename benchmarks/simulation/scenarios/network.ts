@@ -1,6 +1,5 @@
 // What stands between the machines: routers, balancers, tunnels, the outside, groups.
 
-import { exporting, leafSpine } from '../plan.ts';
 import {
   addForwarder,
   addHost,
@@ -11,8 +10,9 @@ import {
   addVm,
   type Group,
   type Vip,
-} from '../world.ts';
+} from '../network/world.ts';
 import { racked, scenario } from './build.ts';
+import { exporting, leafSpine } from './plan.ts';
 import { placeShop, shopCalls } from './shop.ts';
 
 const VEPA = { switching: 'vepa' } as const;

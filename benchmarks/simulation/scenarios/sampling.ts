@@ -1,10 +1,10 @@
 // Sampled traffic, with small and large cells, none of which has much of its port; and everything at
 // once.
 
-import type { Call, ScenarioOptions } from '../plan.ts';
-import { exporting } from '../plan.ts';
-import { addVm, type World } from '../world.ts';
+import { addVm, type World } from '../network/world.ts';
 import { type Built, racked, scenario } from './build.ts';
+import type { Call, ScenarioOptions } from './plan.ts';
+import { exporting } from './plan.ts';
 
 const VEPA = { switching: 'vepa' } as const;
 const APPS = ['crm', 'erp', 'mail', 'wiki', 'hr', 'build'] as const;

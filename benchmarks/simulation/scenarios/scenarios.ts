@@ -1,9 +1,9 @@
 // Every scenario by name: one for each quirk of exporters, of switching and of failure.
 
-import type { Scenario } from '../plan.ts';
 import { CHANGES } from './changes.ts';
 import { METERS } from './meters.ts';
 import { NETWORK } from './network.ts';
+import type { Scenario } from './plan.ts';
 import { SAMPLING } from './sampling.ts';
 import { SWITCHING } from './switching.ts';
 import { VSWITCHES } from './vswitches.ts';

@@ -1,7 +1,7 @@
 // The tenant that most scenarios share: a shop of three tiers and a VM that no application selects, spread over hosts.
 
-import type { Call } from '../plan.ts';
-import { addVm, type Host, type Segment, type Vm, type VmOptions, type World } from '../world.ts';
+import { addVm, type Host, type Segment, type Vm, type VmOptions, type World } from '../network/world.ts';
+import type { Call } from './plan.ts';
 
 export interface Shop {
   readonly web: readonly Vm[];

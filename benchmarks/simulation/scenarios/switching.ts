@@ -1,8 +1,8 @@
 // How hosts are switched and where the bridges stand.
 
-import { exporting, leafSpine } from '../plan.ts';
-import { addHost, addRouter, addSegment } from '../world.ts';
+import { addHost, addRouter, addSegment } from '../network/world.ts';
 import { racked, scenario } from './build.ts';
+import { exporting, leafSpine } from './plan.ts';
 import { placeShop, shopCalls } from './shop.ts';
 
 const VEPA = { switching: 'vepa' } as const;

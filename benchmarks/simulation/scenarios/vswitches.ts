@@ -1,8 +1,8 @@
 // Virtual switches that export what they see, each in the manner of its product.
 
-import { exporting, leafSpine } from '../plan.ts';
-import { addHost, addSegment, addSwitch, addVm } from '../world.ts';
+import { addHost, addSegment, addSwitch, addVm } from '../network/world.ts';
 import { racked, scenario } from './build.ts';
+import { exporting, leafSpine } from './plan.ts';
 import { placeShop, shopCalls } from './shop.ts';
 
 export const VSWITCHES = [

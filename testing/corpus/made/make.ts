@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pcapOf } from '../../../benchmarks/pcap-writer.ts';
+import { pcapOf } from '../../data/pcap-writer.ts';
 
 const FROM_MS = Date.parse('2026-01-01T12:00:00Z');
 const CONVERSATIONS = 34;

@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
-const RESULTS = fileURLToPath(new URL('./RESULTS.md', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../hairpin.ts', import.meta.url));
+const RESULTS = fileURLToPath(new URL('../RESULTS.md', import.meta.url));
 
 test.each([
   ['applications', 10],

@@ -1,6 +1,6 @@
 // The way from exporters to the collector: every datagram takes a few milliseconds, some are lost, some overtake others.
 
-import type { Random } from '../load/random.ts';
+import type { Random } from '../../random.ts';
 
 export interface Datagram {
   /** Number of its exporter in the world. */

@@ -10,31 +10,31 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Bench } from 'tinybench';
-import { elect } from '../enricher/election/election.ts';
-import { createSeenPorts } from '../enricher/election/seen-ports.ts';
-import { createEndpoints } from '../enricher/endpoints/endpoints.ts';
-import { createNodeNames } from '../enricher/endpoints/node-names.ts';
-import { createClassifier } from '../enricher/stages/classification.ts';
-import { createEnrichment, type FlowBatch } from '../enricher/stages/enrich.ts';
-import { estimate } from '../enricher/stages/estimate.ts';
-import { fillPlaces } from '../enricher/stages/location-columns.ts';
-import { mendTimes, setTime } from '../enricher/stages/times.ts';
-import type { Documents } from '../inventory/model/documents.ts';
-import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
-import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
-import { parseAddress, parseMac, swap32 } from '../schemas/address.ts';
-import { applicationsChecker } from '../schemas/applications.ts';
-import { createBatch } from '../schemas/batch.ts';
-import { COUNT_REASON, DIRECTION, PROTOCOL } from '../schemas/codes.ts';
-import { exporterRegistryChecker } from '../schemas/exporters.ts';
-import { FLOW_COLUMNS } from '../schemas/flow.ts';
-import { inventoryChecker } from '../schemas/inventory.ts';
-import { inlineFurther } from '../service/inlining.ts';
-import { createRandom } from './load/random.ts';
+import { elect } from '../../enricher/election/election.ts';
+import { createSeenPorts } from '../../enricher/election/seen-ports.ts';
+import { createEndpoints } from '../../enricher/endpoints/endpoints.ts';
+import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
+import { createClassifier } from '../../enricher/stages/classification.ts';
+import { createEnrichment, type FlowBatch } from '../../enricher/stages/enrich.ts';
+import { estimate } from '../../enricher/stages/estimate.ts';
+import { fillPlaces } from '../../enricher/stages/location-columns.ts';
+import { mendTimes, setTime } from '../../enricher/stages/times.ts';
+import type { Documents } from '../../inventory/model/documents.ts';
+import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
+import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
+import { parseAddress, parseMac, swap32 } from '../../schemas/address.ts';
+import { applicationsChecker } from '../../schemas/applications.ts';
+import { createBatch } from '../../schemas/batch.ts';
+import { COUNT_REASON, DIRECTION, PROTOCOL } from '../../schemas/codes.ts';
+import { exporterRegistryChecker } from '../../schemas/exporters.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { inventoryChecker } from '../../schemas/inventory.ts';
+import { inlineFurther } from '../../service/inlining.ts';
+import { createRandom } from '../random.ts';
 import type { Results } from './results.ts';
 
 /** In the bundle, a file with all that it imports, as threads are. */
-const PROGRAM = fileURLToPath(new URL('./bench-enrich.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./enrich.ts', import.meta.url));
 
 const SIZES = {
   full: { vms: 100_000, hosts: 2500, switches: 100, rules: 2000, rows: 65_536, batches: 4, timeMs: 1000 },

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 
 test('every figure of the README is one that a benchmark wrote', () => {
   const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
-  const results = new Set(read('./RESULTS.md').match(/\d+(?:\.\d+)?/g));
-  const section = read('../README.md').split('## Measured')[1]!.split('## ')[0]!;
+  const results = new Set(read('../RESULTS.md').match(/\d+(?:\.\d+)?/g));
+  const section = read('../../README.md').split('## Measured')[1]!.split('## ')[0]!;
   const figures = section
     .split('\n')
     .filter(line => /^\| .*\d/.test(line))
@@ -16,8 +16,8 @@ test('every figure of the README is one that a benchmark wrote', () => {
 
 test('every measured figure that docs/SCALING.md multiplies is one that a benchmark wrote', () => {
   const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
-  const results = new Set(read('./RESULTS.md').match(/\d+(?:\.\d+)?/g));
-  const section = read('../docs/SCALING.md').split('## Measured')[1]!.split('## ')[0]!;
+  const results = new Set(read('../RESULTS.md').match(/\d+(?:\.\d+)?/g));
+  const section = read('../../docs/SCALING.md').split('## Measured')[1]!.split('## ')[0]!;
   const figures = section
     .split('\n')
     .filter(line => /^\| .*\d/.test(line))

@@ -3,10 +3,10 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Installation, isStoredUpTo, openInstallation, PARTITIONS } from './chaos/installation.ts';
-import type { Service } from './chaos/service.ts';
-import { startStream } from './chaos/stream.ts';
-import { storedNumbers } from './chaos/verdict.ts';
+import { type Installation, isStoredUpTo, openInstallation, PARTITIONS } from '../chaos/installation.ts';
+import type { Service } from '../chaos/service.ts';
+import { startStream } from '../chaos/stream.ts';
+import { storedNumbers } from '../chaos/verdict.ts';
 import type { Results } from './results.ts';
 
 const DATABASE = 'enrichers';

@@ -5,20 +5,20 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLog } from '../service/log.ts';
-import { replaceText } from '../service/replace-file.ts';
-import { ScheduledRollup } from '../storage/rollup/scheduled-rollup.ts';
-import { type Account, accountFor } from './chaos/account.ts';
-import { type Installation, isStoredUpTo, openInstallation } from './chaos/installation.ts';
-import { type FaultyProxy, PROXY_FAULTS, startFaultyProxy } from './chaos/proxy.ts';
-import { type Fault, type FaultName, planRound } from './chaos/schedule.ts';
-import type { Service } from './chaos/service.ts';
-import { type Stream, startStream } from './chaos/stream.ts';
-import { compareRollUps, storedNumbers } from './chaos/verdict.ts';
-import { type Watch, watchCollector } from './chaos/watch.ts';
-import { runLoad } from './load/load.ts';
-import { parseLoadOptions } from './load/options.ts';
-import { createRandom } from './load/random.ts';
+import { createLog } from '../../service/log.ts';
+import { replaceText } from '../../service/replace-file.ts';
+import { ScheduledRollup } from '../../storage/rollup/scheduled-rollup.ts';
+import { type Account, accountFor } from '../chaos/account.ts';
+import { type Installation, isStoredUpTo, openInstallation } from '../chaos/installation.ts';
+import { type FaultyProxy, PROXY_FAULTS, startFaultyProxy } from '../chaos/proxy.ts';
+import { type Fault, type FaultName, planRound } from '../chaos/schedule.ts';
+import type { Service } from '../chaos/service.ts';
+import { type Stream, startStream } from '../chaos/stream.ts';
+import { compareRollUps, storedNumbers } from '../chaos/verdict.ts';
+import { type Watch, watchCollector } from '../chaos/watch.ts';
+import { runLoad } from '../load/load.ts';
+import { parseLoadOptions } from '../load/options.ts';
+import { createRandom } from '../random.ts';
 import type { Results } from './results.ts';
 
 export interface ChaosOptions {

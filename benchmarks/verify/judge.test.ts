@@ -1,10 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { verify } from '../verify.ts';
-import { scenarioOf } from './scenarios/scenarios.ts';
-import { simulate } from './simulate.ts';
-import type { TruthV2 } from './truth.ts';
+import { scenarioOf } from '../simulation/scenarios/scenarios.ts';
+import { simulate } from '../simulation/simulate.ts';
+import type { TruthV2 } from '../simulation/truth.ts';
+import { verify } from './verify.ts';
 
 let server: Server | undefined;
 afterEach(() => server?.close());

@@ -2,19 +2,19 @@
 // summed, must give the application matrix that the generator wrote down before any exporter saw the traffic.
 
 import { expect, test } from 'vitest';
-import { Decoder } from '../collector/decode/decoder.ts';
-import { createNodeNames } from '../enricher/endpoints/node-names.ts';
-import { createEnrichment, type FlowBatch } from '../enricher/stages/enrich.ts';
-import { timeAt } from '../enricher/stages/times.ts';
-import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
-import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
-import { createBatch } from '../schemas/batch.ts';
-import { COUNT_REASON } from '../schemas/codes.ts';
-import { FLOW_COLUMNS } from '../schemas/flow.ts';
-import { keyToBigint } from '../schemas/keys.ts';
-import { type Recorded, record, START_MS } from '../testing/data/load.ts';
-import { EXPORT_PROTOCOLS, type ExportProtocol } from './load/data-centre.ts';
-import { documentsOf } from './load/documents.ts';
+import { Decoder } from '../../collector/decode/decoder.ts';
+import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
+import { createEnrichment, type FlowBatch } from '../../enricher/stages/enrich.ts';
+import { timeAt } from '../../enricher/stages/times.ts';
+import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
+import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
+import { createBatch } from '../../schemas/batch.ts';
+import { COUNT_REASON } from '../../schemas/codes.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { keyToBigint } from '../../schemas/keys.ts';
+import { type Recorded, record, START_MS } from '../../testing/data/load.ts';
+import { documentsOf } from './documents.ts';
+import { EXPORT_PROTOCOLS, type ExportProtocol } from './model/data-centre.ts';
 
 interface Outcome {
   readonly matrix: Record<string, number>;

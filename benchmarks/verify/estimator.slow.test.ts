@@ -3,15 +3,15 @@
 // each port a seed of its own; the shares are printed by stratum of samples.
 
 import { expect, test } from 'vitest';
-import { SampleSource } from '../collector/decode/sflow/effective-rate.ts';
-import { estimate } from '../enricher/stages/estimate.ts';
-import { compileExporters } from '../inventory/model/exporter-table.ts';
-import { interval } from '../query-api/estimates/interval.ts';
-import { createBatch } from '../schemas/batch.ts';
-import { RATE_SOURCE } from '../schemas/codes.ts';
-import { exporterRegistryChecker } from '../schemas/exporters.ts';
-import { FLOW_COLUMNS } from '../schemas/flow.ts';
-import { createRandom, type Random } from './load/random.ts';
+import { SampleSource } from '../../collector/decode/sflow/effective-rate.ts';
+import { estimate } from '../../enricher/stages/estimate.ts';
+import { compileExporters } from '../../inventory/model/exporter-table.ts';
+import { interval } from '../../query-api/estimates/interval.ts';
+import { createBatch } from '../../schemas/batch.ts';
+import { RATE_SOURCE } from '../../schemas/codes.ts';
+import { exporterRegistryChecker } from '../../schemas/exporters.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { createRandom, type Random } from '../random.ts';
 
 const SEEDS = 500;
 const CELLS = 32;

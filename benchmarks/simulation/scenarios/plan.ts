@@ -1,8 +1,7 @@
 // What a scenario makes: a data centre with its traffic, and what happens to it while packets flow.
 
-import { DEFAULTS, type ExporterSpec } from './exporters/exporter.ts';
-import type { Conversation } from './traffic.ts';
-import type { TransitOptions } from './transit.ts';
+import { DEFAULTS, type ExporterSpec } from '../network/exporter-spec.ts';
+import type { Conversation } from '../network/traffic.ts';
 import {
   type Address,
   addSwitch,
@@ -13,7 +12,8 @@ import {
   type Switch,
   type Vm,
   type World,
-} from './world.ts';
+} from '../network/world.ts';
+import type { TransitOptions } from './transit.ts';
 
 export interface ScenarioOptions {
   readonly seed: number;

@@ -2,7 +2,7 @@
 // because machines move and addresses change hands while packets flow; `world.epoch` tells that paths are out of date.
 // Nothing here knows how Hairpin works: the documents are written from it (documents.ts), and so is the truth.
 
-import type { ExporterSpec } from './exporters/exporter.ts';
+import type { ExporterSpec } from './exporter-spec.ts';
 
 /** IPv4 as a word in host order. */
 export type Address = number;

@@ -2,7 +2,7 @@
 // follow a short cycle, so the size and the time of each packet is known without a list of them, and a sampler can jump
 // to the packets it takes. A train never crosses a minute.
 
-import type { Random } from '../load/random.ts';
+import type { Random } from '../../random.ts';
 import { type Flow5, TCP } from './frame.ts';
 import { addressOf, type End } from './world.ts';
 

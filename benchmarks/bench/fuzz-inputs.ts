@@ -1,7 +1,7 @@
 // Datagrams of `bench fuzz`: mutants of real ones and random bytes, and floods that fill every table of the decoder. All
 // from fixed seeds; each generator writes into one buffer that it uses again.
 
-import { createRandom, type Random } from './load/random.ts';
+import { createRandom, type Random } from '../random.ts';
 
 const DATAGRAM_BYTES_MAX = 65507;
 const MUTATIONS_MAX = 4;

@@ -1,10 +1,10 @@
 // Who talks to whom: the dependencies between applications spread over pairs of VMs. A conversation is one direction of
 // one pair on one server port; a turn makes one flow of the request and one of the reply, each with its own volume.
 
+import { createRandom, createWeightedChoice, type Random } from '../../random.ts';
 import { type Dependency, dependenciesOf, EXTERNAL, LAB, type Volume } from './applications.ts';
 import type { DataCentre } from './data-centre.ts';
 import type { FlowTable } from './flow-table.ts';
-import { createRandom, createWeightedChoice, type Random } from './random.ts';
 
 /** Directed conversations as columns; the reply of a request stands right behind it. */
 export interface Conversations {

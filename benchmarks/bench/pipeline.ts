@@ -5,9 +5,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
-import { runLoad } from './load/load.ts';
-import { parseLoadOptions } from './load/options.ts';
+import { type RunningHairpin, startHairpin, until } from '../../testing/spawned.ts';
+import { runLoad } from '../load/load.ts';
+import { parseLoadOptions } from '../load/options.ts';
 import type { Results } from './results.ts';
 
 interface Run {

@@ -8,24 +8,24 @@ import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { createNodeNames } from '../enricher/endpoints/node-names.ts';
-import { createEnrichment } from '../enricher/stages/enrich.ts';
-import { compileApplications } from '../inventory/applications/applications.ts';
-import type { Documents } from '../inventory/model/documents.ts';
-import { mergedOf } from '../inventory/model/merge.ts';
-import type { KnowledgeUpdate } from '../inventory/snapshot/follower.ts';
-import type { Knowledge } from '../inventory/snapshot/knowledge.ts';
-import { createReceived } from '../inventory/snapshot/received.ts';
-import { share } from '../inventory/snapshot/share.ts';
-import { compileSnapshotData } from '../inventory/snapshot/snapshot.ts';
-import { applicationsChecker } from '../schemas/applications.ts';
-import { inlineFurther } from '../service/inlining.ts';
-import { applicationsDocument } from './bench-applications.ts';
-import { batchesOf, documentsOf, LIMITS } from './bench-enrich.ts';
+import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
+import { createEnrichment } from '../../enricher/stages/enrich.ts';
+import { compileApplications } from '../../inventory/applications/applications.ts';
+import type { Documents } from '../../inventory/model/documents.ts';
+import { mergedOf } from '../../inventory/model/merge.ts';
+import type { KnowledgeUpdate } from '../../inventory/snapshot/follower.ts';
+import type { Knowledge } from '../../inventory/snapshot/knowledge.ts';
+import { createReceived } from '../../inventory/snapshot/received.ts';
+import { share } from '../../inventory/snapshot/share.ts';
+import { compileSnapshotData } from '../../inventory/snapshot/snapshot.ts';
+import { applicationsChecker } from '../../schemas/applications.ts';
+import { inlineFurther } from '../../service/inlining.ts';
+import { applicationsDocument } from './applications.ts';
+import { batchesOf, documentsOf, LIMITS } from './enrich.ts';
 import type { Results } from './results.ts';
 
 /** In the bundle, a file with all that it imports, as threads are. */
-const PROGRAM = fileURLToPath(new URL('./bench-knowledge.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./knowledge.ts', import.meta.url));
 
 const VMS = { vms: 100_000, hosts: 2500, switches: 100, rules: 2000 };
 const SIZES = {

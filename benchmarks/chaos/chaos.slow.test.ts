@@ -3,10 +3,10 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { kafkaPresent } from '../testing/broker/broker.ts';
-import { FAULTS } from './chaos/schedule.ts';
+import { kafkaPresent } from '../../testing/broker/broker.ts';
+import { FAULTS } from './schedule.ts';
 
-const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../hairpin.ts', import.meta.url));
 
 const bench = (...args: string[]) =>
   spawnSync(process.execPath, [PROGRAM, 'bench', ...args, '--smoke'], { encoding: 'utf8', timeout: 600_000 });

@@ -1,8 +1,8 @@
 // Judges answers of an API by the truth, version 2: the matrix with its intervals by number of samples, totals, the
 // names of each minute around a change, and the pairs that coverage must name as invisible. Pure: verify.ts asks.
 
-import type { Comparison, MatrixAnswer, MatrixTruth } from '../verify.ts';
-import type { TruthV2 } from './truth.ts';
+import type { TruthV2 } from '../simulation/truth.ts';
+import type { Comparison, MatrixAnswer, MatrixTruth } from './comparison.ts';
 
 /** The part of the truth that a matrix is compared with: what some live exporter was passed. */
 export function matrixTruthOf(truth: TruthV2): MatrixTruth {

@@ -1,18 +1,18 @@
 // What applications cost: compiling 2,000 rules with a million prefixes, opening them in the thread that enriches, giving
 // 100,000 new endpoints their sets, and classifying records with and without learned services.
 
-import { createEndpoints } from '../enricher/endpoints/endpoints.ts';
-import { createNodeNames } from '../enricher/endpoints/node-names.ts';
-import { createClassifier } from '../enricher/stages/classification.ts';
-import { createLearnedServices } from '../enricher/stages/learned-services.ts';
-import { ephemeralBits } from '../enricher/stages/server-side.ts';
-import { SET } from '../inventory/applications/application-sets.ts';
-import { compileApplications, openApplications, type Subject } from '../inventory/applications/applications.ts';
-import { NO_DOCUMENTS } from '../inventory/model/documents.ts';
-import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
-import { applicationsChecker } from '../schemas/applications.ts';
-import { createBatch } from '../schemas/batch.ts';
-import { FLOW_COLUMNS } from '../schemas/flow.ts';
+import { createEndpoints } from '../../enricher/endpoints/endpoints.ts';
+import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
+import { createClassifier } from '../../enricher/stages/classification.ts';
+import { createLearnedServices } from '../../enricher/stages/learned-services.ts';
+import { ephemeralBits } from '../../enricher/stages/server-side.ts';
+import { SET } from '../../inventory/applications/application-sets.ts';
+import { compileApplications, openApplications, type Subject } from '../../inventory/applications/applications.ts';
+import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
+import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
+import { applicationsChecker } from '../../schemas/applications.ts';
+import { createBatch } from '../../schemas/batch.ts';
+import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import type { Results } from './results.ts';
 
 const SIZES = {

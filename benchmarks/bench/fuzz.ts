@@ -7,21 +7,21 @@
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { readCapture } from '../collector/captures/capture.ts';
-import { type Limits, STEPS_PER_DATAGRAM_MAX } from '../collector/decode/context.ts';
-import { Decoder } from '../collector/decode/decoder.ts';
-import type { FlowBatch } from '../collector/decode/flow-batch.ts';
-import { createBatch } from '../schemas/batch.ts';
-import { DECODED_COLUMNS } from '../schemas/flow.ts';
-import { HairpinError } from '../service/errors.ts';
-import { readCorpus } from '../testing/conformance/corpus.ts';
-import { pathOf } from '../testing/corpus/folder.ts';
+import { readCapture } from '../../collector/captures/capture.ts';
+import { type Limits, STEPS_PER_DATAGRAM_MAX } from '../../collector/decode/context.ts';
+import { Decoder } from '../../collector/decode/decoder.ts';
+import type { FlowBatch } from '../../collector/decode/flow-batch.ts';
+import { createBatch } from '../../schemas/batch.ts';
+import { DECODED_COLUMNS } from '../../schemas/flow.ts';
+import { HairpinError } from '../../service/errors.ts';
+import { readCorpus } from '../../testing/conformance/corpus.ts';
+import { pathOf } from '../../testing/corpus/folder.ts';
 import { DECODE_VARIANTS } from './decode-variants.ts';
 import { createMutants, FLOODS, honestExporter, type NextDatagram, type Source } from './fuzz-inputs.ts';
 import type { Results } from './results.ts';
 
 /** In the bundle, a file with all that it imports, as threads are. */
-const PROGRAM = fileURLToPath(new URL('./bench-fuzz.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./fuzz.ts', import.meta.url));
 
 const MUTANTS = 'mutants';
 const MUTANTS_SEED = 20200101;

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
 import { cpus, release } from 'node:os';
 import { dirname, join } from 'node:path';
-import { replaceText } from '../service/replace-file.ts';
+import { replaceText } from '../../service/replace-file.ts';
 
 /** Below the root of the clone, whether the sources run or the bundle. */
 const RESULTS = join(dirname(findPackageJSON(import.meta.url)!), 'benchmarks/RESULTS.md');

@@ -3,8 +3,8 @@
 // of one host shows at the access port too. One VLAN spans everything: nothing is routed inside, MAC addresses are the
 // VMs' own at every bridge. The way out is a port of the first bridge.
 
+import { createRandom } from '../../random.ts';
 import { type App, applicationsOf, EDGE, EXTERNAL, LAB } from './applications.ts';
-import { createRandom } from './random.ts';
 
 export const EXPORT_PROTOCOLS = ['netflow5', 'netflow9', 'ipfix', 'sflow5'] as const;
 export type ExportProtocol = (typeof EXPORT_PROTOCOLS)[number];

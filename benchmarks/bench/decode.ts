@@ -5,16 +5,16 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Bench } from 'tinybench';
-import { Decoder } from '../collector/decode/decoder.ts';
-import type { FlowBatch } from '../collector/decode/flow-batch.ts';
-import { createBatch } from '../schemas/batch.ts';
-import { DECODED_COLUMNS } from '../schemas/flow.ts';
-import { inlineFurther } from '../service/inlining.ts';
+import { Decoder } from '../../collector/decode/decoder.ts';
+import type { FlowBatch } from '../../collector/decode/flow-batch.ts';
+import { createBatch } from '../../schemas/batch.ts';
+import { DECODED_COLUMNS } from '../../schemas/flow.ts';
+import { inlineFurther } from '../../service/inlining.ts';
 import { DECODE_VARIANTS, type DecodeVariant, type VariantName } from './decode-variants.ts';
 import type { Results } from './results.ts';
 
 /** In the bundle, a file with all that it imports, as threads are. */
-const PROGRAM = fileURLToPath(new URL('./bench-decode.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./decode.ts', import.meta.url));
 
 interface Measured {
   readonly recordsPerDatagram: number;
