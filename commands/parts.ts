@@ -7,7 +7,7 @@ import { createReenrichments } from '../analysis/reenrichment/reenrichments.ts';
 import { createQueryApi } from '../query-api/app.ts';
 import type { QueryApiConfiguration } from '../query-api/configuration.ts';
 import { createHealthApi, type Dependency } from '../query-api/health.ts';
-import type { Installation } from '../query-api/questions/routes.ts';
+import type { Installation } from '../query-api/questions/installation.ts';
 import { createClock } from '../service/clock.ts';
 import type { Lifecycle } from '../service/lifecycle.ts';
 import type { ProcessConfiguration } from '../service/process-keys.ts';

@@ -27,8 +27,8 @@ import {
 import { registerErasures } from './maintenance/erasures.ts';
 import { type Reenrichments, registerReenrichments } from './maintenance/reenrichments.ts';
 import { type Advisor, AdvisorError } from './questions/advisor.ts';
-import { registerEvents } from './questions/events.ts';
-import { type Installation, registerApi } from './questions/routes.ts';
+import { registerQuestions } from './questions/all.ts';
+import type { Installation } from './questions/installation.ts';
 
 export interface QueryApiDependencies {
   readonly storage: Storage;
@@ -144,10 +144,9 @@ export function createQueryApi(
     documentation.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   });
   app.register(async routes => {
-    registerApi(routes, { storage, config, nowMs, advisor, installation });
+    registerQuestions(routes, { storage, config, nowMs, advisor, installation });
     registerApplications(routes, { storage, config, nowMs, documents, previews });
     registerDocuments(routes, { storage, config, nowMs, documents });
-    registerEvents(routes, { storage, nowMs });
     if (reenrichments) registerReenrichments(routes, reenrichments, nowMs);
     if (reenrichments) registerErasures(routes, reenrichments, nowMs);
     registerHealth(routes, metrics, ready);
