@@ -284,10 +284,9 @@ function refuseWithoutInventory(advisor: Advisor | undefined): never {
   throw new HttpProblem(
     409,
     'inventory-missing',
-    'There is no inventory',
     advisor
-      ? 'which hosts and VMs are invisible is known from an inventory snapshot, and none was given yet; start with --inventory FILE or give one to /api/v1/inventory/snapshots'
-      : 'this process does not hold the inventory',
+      ? 'no inventory snapshot was recorded yet, and only an inventory names invisible hosts and VMs; start with --inventory FILE, or send a snapshot to /api/v1/inventory/snapshots'
+      : 'this process does not hold the inventory; send the request to one that does',
   );
 }
 
