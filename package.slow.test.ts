@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { MatrixAnswer } from './query-api/answers/answers.ts';
+import type { MatrixAnswer } from './query-api/questions/matrix.ts';
 import { freeTcpPort, freeUdpPort, until } from './testing/spawned.ts';
 
 const INSTALL_MS_MAX = 400_000;

@@ -1,7 +1,7 @@
 // ClickHouse as a part of a process: the embedded server, or one by URL, with its tables as this version expects them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DocumentWriter } from '../query-api/documents/routes.ts';
+import type { DocumentWriter } from '../query-api/documents/writer.ts';
 import type { Dependency } from '../query-api/health.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';

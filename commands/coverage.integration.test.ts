@@ -2,10 +2,10 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Advisor, createAdvisor } from '../analysis/coverage/advisor.ts';
-import type { MatrixAnswer } from '../query-api/answers/answers.ts';
-import type { CoverageAnswer } from '../query-api/answers/coverage-answer.ts';
 import { createQueryApi, type QueryApi } from '../query-api/app.ts';
 import { QUERY_API_SERVICE } from '../query-api/configuration.ts';
+import type { CoverageAnswer } from '../query-api/questions/coverage.ts';
+import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
 import { PROTOCOL } from '../schemas/codes.ts';
 import { hashedKey, keyToBigint } from '../schemas/keys.ts';
 import { createLog } from '../service/log.ts';

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
-import type { MatrixAnswer } from '../query-api/answers/answers.ts';
+import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
 import { freeTcpPort, freeUdpPort, startHairpin, until } from '../testing/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));

@@ -135,7 +135,7 @@ test('addresses outside are cut, exporters held to list and rate, questions logg
 
     // Of users' addresses the log has those that a logged question named.
     const lines = hairpin.stderr().split('\n');
-    const audit = lines.filter(line => line.includes('a question that is logged'));
+    const audit = lines.filter(line => line.includes('audited request'));
     expect(
       audit.some(line => line.includes('the records') && line.includes('/api/v1/flows?filter=addr%3D10.0.0.7')),
     ).toBe(true);

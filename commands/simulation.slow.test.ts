@@ -10,7 +10,7 @@ import { parseLoadOptions } from '../benchmarks/load/options.ts';
 import { runSimulation } from '../benchmarks/simulation/run.ts';
 import type { TruthV2 } from '../benchmarks/simulation/truth.ts';
 import { verify } from '../benchmarks/verify/verify.ts';
-import type { CoverageAnswer } from '../query-api/answers/coverage-answer.ts';
+import type { CoverageAnswer } from '../query-api/questions/coverage.ts';
 import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));

@@ -1,8 +1,8 @@
 // One rate over time with its interval as a band, drawn by uPlot. The chart is made once and fed new data.
 
 import uPlot from 'uplot';
-import type { SeriesAnswer } from '../query-api/answers/answers.ts';
 import type { Metric } from '../query-api/answers/metric.ts';
+import type { SeriesAnswer } from '../query-api/questions/series.ts';
 import { formatValue } from './format.ts';
 
 export interface Chart {

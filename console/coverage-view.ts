@@ -1,7 +1,7 @@
 // The third view: blind spots by host with what would make them visible, exporters with trouble, ports that count
 // otherwise than their interface.
 
-import type { CoverageAnswer, SpotAnswer } from '../query-api/answers/coverage-answer.ts';
+import type { CoverageAnswer, SpotAnswer } from '../query-api/questions/coverage.ts';
 import { el } from './dom.ts';
 import { formatAge, formatCount, formatShare, formatTime, formatValue } from './format.ts';
 

@@ -1,6 +1,6 @@
 // The second view: every exporter heard in the last day, the silent ones first.
 
-import type { Exporter, ExportersAnswer } from '../query-api/answers/answers.ts';
+import type { Exporter, ExportersAnswer } from '../query-api/questions/exporters.ts';
 import { el } from './dom.ts';
 import { formatAge, formatCount, formatShare, formatValue } from './format.ts';
 

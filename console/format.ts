@@ -1,7 +1,7 @@
 // Numbers, shares and times as people read them. Decimal prefixes throughout, as interfaces and link speeds have them.
 
-import type { MatrixAnswer } from '../query-api/answers/answers.ts';
 import type { Metric } from '../query-api/answers/metric.ts';
+import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
 
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E'] as const;
 const SUFFIX: Readonly<Record<Metric, string>> = {

@@ -1,8 +1,9 @@
 // The page: state in the address, one refresh at a time, everything drawn from the answers of the API.
 
-import type { ExportersAnswer, MatrixAnswer } from '../query-api/answers/answers.ts';
-import type { CoverageAnswer } from '../query-api/answers/coverage-answer.ts';
 import { METRICS } from '../query-api/answers/metric.ts';
+import type { CoverageAnswer } from '../query-api/questions/coverage.ts';
+import type { ExportersAnswer } from '../query-api/questions/exporters.ts';
+import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
 import { ApiError, ask, askIfAllowed } from './api.ts';
 import { drawCoverage } from './coverage-view.ts';
 import { byId, el, setText } from './dom.ts';

@@ -1,7 +1,8 @@
 // The matrix as an ARIA grid: rows send, columns receive. A refresh changes texts and colours in place; only when other
 // nodes appear is the table built again, and then focus and scroll stay where they were.
 
-import type { MatrixAnswer, Value } from '../query-api/answers/answers.ts';
+import type { Value } from '../query-api/answers/answers.ts';
+import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
 import { el, setText } from './dom.ts';
 import { formatError, formatShare, formatShort, formatValue, type Uncertain } from './format.ts';
 import { logScale, type Scale, type ThemeName } from './scale.ts';

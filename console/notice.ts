@@ -1,7 +1,8 @@
 // What the page says when there is no matrix to show, or when one could be better: the first start, an empty window,
 // an error, and how to give names to address blocks.
 
-import type { ExportersAnswer, MatrixAnswer } from '../query-api/answers/answers.ts';
+import type { ExportersAnswer } from '../query-api/questions/exporters.ts';
+import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
 import { el } from './dom.ts';
 import { isAutomatic } from './matrix.ts';
 

@@ -1,6 +1,9 @@
 // What lies behind a cell, a total, or everything: its rate over time, its services, its largest conversations.
 
-import type { MatrixAnswer, SeriesAnswer, TopAnswer, Value } from '../query-api/answers/answers.ts';
+import type { Value } from '../query-api/answers/answers.ts';
+import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
+import type { SeriesAnswer } from '../query-api/questions/series.ts';
+import type { TopAnswer } from '../query-api/questions/top.ts';
 import { ask, askIfAllowed } from './api.ts';
 import { createChart } from './chart.ts';
 import { el, icon, setText } from './dom.ts';

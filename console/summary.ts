@@ -1,6 +1,7 @@
 // The strip above the matrix: how much, how much of it is certain, and who reports.
 
-import type { ExportersAnswer, MatrixAnswer } from '../query-api/answers/answers.ts';
+import type { ExportersAnswer } from '../query-api/questions/exporters.ts';
+import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
 import { el, setText } from './dom.ts';
 import { formatAge, formatError, formatShare, formatTime, formatValue } from './format.ts';
 

@@ -111,17 +111,17 @@ test('a metric that a question does not have is refused with those it has', asyn
 
 test('what is not there is a problem document too', async () => {
   const response = await create().app.inject('/api/v1/nothing');
-  expect([response.statusCode, response.headers['content-type'], response.json().status]).toEqual([
+  expect([response.statusCode, response.headers['content-type'], response.json()]).toEqual([
     404,
     'application/problem+json; charset=utf-8',
-    404,
+    expect.objectContaining({ status: 404, title: 'Not Found' }),
   ]);
 });
 
 test.each([
   [new StorageError('passing', 0, 'connect ECONNREFUSED'), 503, 'try again'],
   [new StorageError('passing', 159, 'TIMEOUT_EXCEEDED'), 503, 'shorter window'],
-  [new StorageError('lasting', 47, 'UNKNOWN_IDENTIFIER secret_table'), 503, 'the log says why'],
+  [new StorageError('lasting', 47, 'UNKNOWN_IDENTIFIER secret_table'), 503, 'the log has the reason'],
   [new TypeError('secret'), 500, 'the log has it'],
 ])('%s is told without its inside', async (error, status, detail) => {
   const api = createQueryApi(config, {
@@ -131,7 +131,11 @@ test.each([
     ready: () => [],
   });
   const response = await api.app.inject('/api/v1/matrix');
-  expect([response.statusCode, response.json().detail]).toEqual([status, expect.stringContaining(detail)]);
+  expect([response.statusCode, response.json().title, response.json().detail]).toEqual([
+    status,
+    status === 500 ? 'Internal Server Error' : 'Service Unavailable',
+    expect.stringContaining(detail),
+  ]);
   expect(response.body).not.toContain('secret');
 });
 

@@ -44,9 +44,11 @@ import {
 import { LIMITS } from '../testing/data/enrichment.ts';
 import { encodeExporters } from '../testing/data/stored-rows.ts';
 import { createFakeSource, createSignal } from '../testing/fakes.ts';
-import type { ExportersAnswer, FlowsAnswer, MatrixAnswer } from './answers/answers.ts';
 import { createQueryApi } from './app.ts';
 import { QUERY_API_SERVICE } from './configuration.ts';
+import type { ExportersAnswer } from './questions/exporters.ts';
+import type { FlowsAnswer } from './questions/flows.ts';
+import type { MatrixAnswer } from './questions/matrix.ts';
 
 const config = QUERY_API_SERVICE.load({});
 const log = pino({ level: 'silent' });

@@ -24,7 +24,7 @@ const STARTS_TOOLS = /^commands\/(load|verify|demo|bench)\.ts$/;
 const ONLY: Readonly<Record<string, RegExp>> = {
   'collector/decode/': /^(schemas|collector\/decode)\//,
   'schemas/': /^(schemas\/|node:(crypto|net)$|(?!node:)[^/]+(\/[^/.]+)?$)/,
-  'console/': /^(schemas|query-api\/answers|console)\/|^uplot$/,
+  'console/': /^(schemas|query-api\/(answers|questions)|console)\/|^uplot$/,
   'query-api/': /^(?!collector\/|enricher\/)/,
   'build.ts': /^(node:|rolldown$)/,
   'vitest.config.ts': /^(node:|vitest\/)/,

@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { MatrixAnswer } from '../query-api/answers/answers.ts';
+import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
 const READY_MS_MAX = 30_000;

@@ -158,21 +158,21 @@ describe('with tokens', () => {
     await ask('matrix', 'GET', '/api/v1/matrix?by=app');
     await ask('read', 'GET', '/api/v1/matrix?by=vm');
     await ask('matrix', 'GET', '/api/v1/flows?filter=addr%3D203.0.113.9');
-    expect(lines.filter(({ msg }) => msg === 'a question that is logged')).toEqual([]);
+    expect(lines.filter(({ msg }) => msg === 'audited request')).toEqual([]);
     await ask('records', 'GET', '/api/v1/flows?filter=addr%3D10.0.0.1');
     const { statusCode } = await ask('admin', 'POST', '/api/v1/erasures', { address: '203.0.113.7' });
     expect(statusCode).toBe(202);
     expect((await ask('admin', 'POST', '/api/v1/erasures', { address: '203.0.113.0/24' })).statusCode).toBe(400);
     expect((await ask('inventory', 'POST', '/api/v1/erasures', { address: '203.0.113.7' })).statusCode).toBe(403);
     await ask('records', 'GET', `/api/v1/matrix?by=addr&filter=${'x'.repeat(8000)}`);
-    const audit = lines.filter(({ msg }) => msg === 'a question that is logged');
-    expect(audit.map(({ caller, role, right, method, question }) => [caller, role, right, method, question])).toEqual([
+    const audit = lines.filter(({ msg }) => msg === 'audited request');
+    expect(audit.map(({ caller, role, right, method, url }) => [caller, role, right, method, url])).toEqual([
       ['records', 'records', 'records', 'GET', '/api/v1/flows?filter=addr%3D10.0.0.1'],
       ['admin', 'admin', 'admin', 'POST', '/api/v1/erasures'],
       ['admin', 'admin', 'admin', 'POST', '/api/v1/erasures'],
       ['records', 'records', 'records', 'GET', expect.stringMatching(/^\/api\/v1\/matrix\?by=addr&filter=x+\.\.\.$/)],
     ]);
-    expect((audit[3]!['question'] as string).length).toBe(2048 + 3);
+    expect((audit[3]!['url'] as string).length).toBe(2048 + 3);
     // Neither a secret nor what a body or a refused question held.
     expect(JSON.stringify(lines)).not.toMatch(/secret-|203\.0\.113/);
   });

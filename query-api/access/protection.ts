@@ -1,5 +1,5 @@
-// What stands between the network and the questions: who asks, what they may ask, how often; limits on bodies, headers
-// and connections; headers that tell a browser what not to do. See docs/SECURITY.md.
+// Protects the API from the network: who sends a request, what the token allows, how many requests a minute; limits on
+// bodies, headers and connections; headers that restrict a browser. See docs/SECURITY.md.
 
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
@@ -8,7 +8,7 @@ import { parseHostPort } from '../../schemas/host-port.ts';
 import { HairpinError } from '../../service/errors.ts';
 import type { Log } from '../../service/log.ts';
 import type { ProcessConfiguration } from '../../service/process-keys.ts';
-import { HttpProblem, PROBLEM_TYPE, type ProblemDocument } from '../http/problem.ts';
+import { HttpProblem, PROBLEM_TYPE, type ProblemDocument, problem } from '../http/problem.ts';
 import type {} from '../routes.ts';
 import type { Caller, Callers } from './callers.ts';
 import { may, type Right } from './rights.ts';
@@ -18,8 +18,8 @@ const WINDOW_MS = 60_000;
 /** Callers whose requests are counted at once. */
 const COUNTED_MAX = 10_000;
 
-/** Of a question in the log; what is longer is cut. */
-const QUESTION_LENGTH_MAX = 2048;
+/** Of a URL in the log; what is longer is cut. */
+const URL_LENGTH_MAX = 2048;
 
 /** How long a client may take to send its head, and its whole request; idle connections go after the last. */
 export const SLOW_CLIENT_LIMITS = { headersMs: 10_000, requestMs: 120_000, idleMs: 30_000 } as const;
@@ -30,7 +30,7 @@ declare module 'fastify' {
   }
 }
 
-/** Throws API_UNPROTECTED when everybody on the network could ask, or change, everything. */
+/** Throws API_UNPROTECTED when everybody on the network could read and change everything. */
 export function refuseUnprotected({ http, tokens }: Pick<ProcessConfiguration, 'http' | 'tokens'>): void {
   const { host } = parseHostPort(http);
   if (tokens !== '' || LOOPBACK.test(host)) return;
@@ -99,22 +99,20 @@ function refuseOtherSites({ method, headers, host }: FastifyRequest, tokensRequi
     throw new HttpProblem(
       403,
       'other-site',
-      'Not from another site',
-      `a page of ${origin} may not change anything here`,
+      `a page of another site, ${origin}, may not change anything in this Hairpin`,
     );
   if (!tokensRequired && !LOOPBACK.test(host.replace(/:\d+$/, '')))
     throw new HttpProblem(
       403,
       'other-site',
-      'Not by this name',
       `without --tokens the API answers to localhost and 127.0.0.1 only, not to "${host}"; a proxy in front sends one of them as Host`,
     );
 }
 
-/** Who asked for addresses, handed something in or changed what is stored. Bodies are not told: some hold an address. */
+/** Requests that read addresses, send a document or change what is stored. Bodies are not logged: some hold an address. */
 function audit(log: Log, { name, role }: Caller, right: Right, { method, url, ip }: FastifyRequest): void {
-  const question = url.length > QUESTION_LENGTH_MAX ? `${url.slice(0, QUESTION_LENGTH_MAX)}...` : url;
-  log.info({ caller: name, role, right, from: ip, method, question }, 'a question that is logged');
+  const shown = url.length > URL_LENGTH_MAX ? `${url.slice(0, URL_LENGTH_MAX)}...` : url;
+  log.info({ caller: name, role, right, from: ip, method, url: shown }, 'audited request');
 }
 
 function keyOf(request: FastifyRequest): string {
@@ -122,23 +120,15 @@ function keyOf(request: FastifyRequest): string {
 }
 
 function refuseUnknown(reply: FastifyReply): FastifyReply {
-  return send(reply.header('www-authenticate', 'Bearer realm="hairpin"'), {
-    type: 'urn:hairpin:problem:unknown-caller',
-    title: 'Who asks?',
-    status: 401,
-    detail: 'send a token that is in force: Authorization: Bearer TOKEN',
-  });
+  const detail = 'send a token that is valid: Authorization: Bearer TOKEN';
+  return send(reply.header('www-authenticate', 'Bearer realm="hairpin"'), problem(401, 'unknown-caller', detail));
 }
 
 function refuseForbidden(reply: FastifyReply, { name, role }: Caller, right: string): FastifyReply {
-  return send(reply, {
-    type: 'urn:hairpin:problem:forbidden',
-    title: 'This token may not ask that',
-    status: 403,
-    detail: `"${name}" has the role ${role}; this needs the right "${right}"`,
-  });
+  const detail = `the token "${name}" has the role ${role}; this request needs the right "${right}"`;
+  return send(reply, problem(403, 'forbidden', detail));
 }
 
-function send(reply: FastifyReply, problem: ProblemDocument): FastifyReply {
-  return reply.status(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+function send(reply: FastifyReply, document: ProblemDocument): FastifyReply {
+  return reply.status(document.status).type(PROBLEM_TYPE).send(JSON.stringify(document));
 }

@@ -31,12 +31,7 @@ export function createCheck(): Check {
   return async bytes => {
     if (bytes.length <= INLINE_BYTES_MAX) return checkSnapshot(bytes);
     if (thread.pending >= CHECKS_MAX)
-      throw new HttpProblem(
-        503,
-        'busy',
-        'Too many snapshots at once',
-        `${CHECKS_MAX} are being checked; send it again`,
-      );
+      throw new HttpProblem(503, 'busy', `${CHECKS_MAX} snapshots are being checked; send it again`);
     const own = new Uint8Array(
       bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : Uint8Array.from(bytes).buffer,
     );

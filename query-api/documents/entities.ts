@@ -10,7 +10,7 @@ import type { Routes } from '../routes.ts';
 import { parseTime } from '../sql/window.ts';
 import { ENTITY_KINDS, type EntityKind } from './check.ts';
 import { inventoryVersions, type RecordedVersion } from './recorded.ts';
-import type { DocumentDependencies } from './routes.ts';
+import type { DocumentDependencies } from './writer.ts';
 
 /** Versions of a source looked back for one that lists a kind in full. */
 const LOOK_BACK_MAX = 50;

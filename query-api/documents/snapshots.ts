@@ -4,18 +4,18 @@
 
 import { type Static, Type } from 'typebox';
 import { DocumentError } from '../../schemas/documents.ts';
+import { closed } from '../answers/answers.ts';
 import { ProblemDocument } from '../http/problem.ts';
 import type { Routes } from '../routes.ts';
 import { ENTITY_KINDS } from './check.ts';
 import { createCheck } from './checking.ts';
 import { confirmations, inventoryVersions, newestVersion, type RecordedVersion } from './recorded.ts';
-import type { DocumentDependencies, Write } from './routes.ts';
+import type { DocumentDependencies, SerialWriter } from './writer.ts';
 
 /** Clocks of sources may be ahead by so much. */
 const AHEAD_MS_MAX = 300_000;
 const VERSIONS_MAX = 1000;
 
-const closed = { additionalProperties: false } as const;
 const Counts = Type.Object(Object.fromEntries(ENTITY_KINDS.map(kind => [kind, Type.Integer()])), {
   ...closed,
   description: 'entities of each kind',
@@ -88,64 +88,59 @@ const ListParameters = Type.Object(
   closed,
 );
 
-export function registerSnapshots(app: Routes, { storage, nowMs, config }: DocumentDependencies, write: Write): void {
-  const check = createCheck();
+export function registerSnapshots(app: Routes, dependencies: DocumentDependencies, writer: SerialWriter): void {
+  registerSend(app, dependencies, writer);
+  registerList(app, dependencies);
+}
 
+function registerSend(app: Routes, { storage, nowMs, config }: DocumentDependencies, writer: SerialWriter): void {
+  const check = createCheck();
+  const schema = {
+    summary: 'Send an inventory snapshot (JSON or YAML; gzip with Content-Encoding: gzip)',
+    tags: ['documents'],
+    querystring: PutParameters,
+    response: {
+      200: PutAnswer,
+      201: PutAnswer,
+      413: ProblemDocument,
+      415: ProblemDocument,
+      422: ProblemDocument,
+      503: ProblemDocument,
+    },
+  };
   app.put<{ Querystring: Static<typeof PutParameters>; Body: Buffer<ArrayBuffer> }>(
     '/api/v1/inventory/snapshots',
-    {
-      config: { right: 'inventory' },
-      bodyLimit: config.snapshotBytesMax,
-      schema: {
-        summary: 'An inventory snapshot (JSON or YAML, gzip where Content-Encoding says so)',
-        tags: ['documents'],
-        querystring: PutParameters,
-        response: {
-          200: PutAnswer,
-          201: PutAnswer,
-          413: ProblemDocument,
-          415: ProblemDocument,
-          422: ProblemDocument,
-          503: ProblemDocument,
-        },
-      },
-    },
+    { config: { right: 'inventory' }, bodyLimit: config.snapshotBytesMax, schema },
     async (request, reply) => {
       const checked = await check(request.body);
       if ('faults' in checked) throw new DocumentError('the snapshot', checked.faults);
       const { source, asOfMs, complete, counts, content, body } = checked.snapshot;
-      const answer = await write(async (writer): Promise<PutAnswer> => {
+      const answer = await writer.write(async (documents): Promise<PutAnswer> => {
         const now = nowMs();
         const newest = await newestVersion(storage, 'inventory', source);
         const step = stepOf(newest, { asOfMs, content }, { now, correction: request.query.correction, source });
         if (step.outcome === 'recorded')
-          await writer.insert({ kind: 'inventory', recordedAtMs: now, asOfMs, source, body });
+          await documents.insert({ kind: 'inventory', recordedAtMs: now, asOfMs, source, body });
         if (step.outcome === 'confirmed')
-          await writer.insertHeartbeat({ kind: 'inventory', source, asOfMs, recordedAtMs: now });
-        return {
-          ...step,
-          source,
-          asOf: iso(asOfMs),
-          recordedAt: iso(now),
-          complete: [...complete],
-          counts: { ...counts },
-        };
+          await documents.insertHeartbeat({ kind: 'inventory', source, asOfMs, recordedAtMs: now });
+        const times = { asOf: iso(asOfMs), recordedAt: iso(now) };
+        return { ...step, source, ...times, complete: [...complete], counts: { ...counts } };
       });
       return reply.status(answer.outcome === 'recorded' ? 201 : 200).send(answer);
     },
   );
+}
 
+function registerList(app: Routes, { storage, nowMs, config }: DocumentDependencies): void {
+  const schema = {
+    summary: 'Snapshots of each inventory source, with their times',
+    tags: ['documents'],
+    querystring: ListParameters,
+    response: { 200: Sources, 503: ProblemDocument },
+  };
   app.get<{ Querystring: Static<typeof ListParameters> }>(
     '/api/v1/inventory/snapshots',
-    {
-      config: { right: 'read' },
-      schema: {
-        summary: 'What each source of the inventory told, and when',
-        tags: ['documents'],
-        querystring: ListParameters,
-        response: { 200: Sources, 503: ProblemDocument },
-      },
-    },
+    { config: { right: 'read' }, schema },
     async request => {
       const now = nowMs();
       const ahead = now + AHEAD_MS_MAX;
@@ -155,9 +150,9 @@ export function registerSnapshots(app: Routes, { storage, nowMs, config }: Docum
       ]);
       const bySource = Map.groupBy(versions, ({ source }) => source);
       return {
-        sources: [...bySource].map(([source, told]) => {
-          const until = Math.max(confirmed.get(source) ?? 0, ...told.map(({ asOfMs }) => asOfMs));
-          return describe(source, told, until, now - until >= config.inventoryStaleMs);
+        sources: [...bySource].map(([source, own]) => {
+          const until = Math.max(confirmed.get(source) ?? 0, ...own.map(({ asOfMs }) => asOfMs));
+          return describe(source, own, until, now - until >= config.inventoryStaleMs);
         }),
       };
     },

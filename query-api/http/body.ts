@@ -32,8 +32,7 @@ export function readBodies(app: FastifyInstance, bytesMax: number): void {
       throw new HttpProblem(
         415,
         'encoding-unknown',
-        'The encoding is not known',
-        `"${encoding}" cannot be read; gzip or none is allowed`,
+        `the content encoding "${encoding}" is not supported; send gzip, or no content-encoding`,
       );
     let bytes = Buffer.alloc(0);
     try {
@@ -45,8 +44,7 @@ export function readBodies(app: FastifyInstance, bytesMax: number): void {
       throw new HttpProblem(
         400,
         'encoding-broken',
-        'The body is not what it says',
-        `no gzip stream: ${(error as Error).message}`,
+        `the body is no gzip stream, though content-encoding says so: ${(error as Error).message}`,
       );
     }
     return bytes;
@@ -60,8 +58,7 @@ function refuseType(header: string): void {
   throw new HttpProblem(
     415,
     'type-unknown',
-    'The content type is not known',
-    `${header === '' ? 'none is given' : `"${header}" cannot be read`}; send it with content-type: application/json or application/yaml, in UTF-8`,
+    `${header === '' ? 'the request has no content type' : `the content type "${header}" is not supported`}; send the document with content-type: application/json or application/yaml, in UTF-8`,
   );
 }
 
@@ -75,8 +72,7 @@ async function collect(stream: AsyncIterable<string | Buffer>, bytesMax: number)
       throw new HttpProblem(
         413,
         'document-too-large',
-        'The document is too large',
-        `it has more than ${bytesMax} bytes; raise --snapshot-bytes-max, or send it in parts that are not complete`,
+        `the document has more than ${bytesMax} bytes; raise --snapshot-bytes-max, or send it in parts that are not complete`,
       );
     pieces.push(buffer);
   }

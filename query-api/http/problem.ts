@@ -1,6 +1,8 @@
-// What the API answers when a question cannot be answered: an RFC 9457 problem document that names every parameter at
-// fault and says what is allowed there.
+// What the API answers when it cannot answer a request: an RFC 9457 problem document. Its title is the phrase of the HTTP
+// status, its type names the kind of problem, its detail says what happened and what to do; every parameter at fault is
+// named with what is allowed there.
 
+import { STATUS_CODES } from 'node:http';
 import { type Static, Type } from 'typebox';
 import type { DocumentError } from '../../schemas/documents.ts';
 
@@ -15,7 +17,7 @@ export interface ParameterFault {
 export const ProblemDocument = Type.Object(
   {
     type: Type.String({ description: 'stable name of the kind of problem' }),
-    title: Type.String(),
+    title: Type.String({ description: 'phrase of the HTTP status' }),
     status: Type.Integer(),
     detail: Type.String(),
     parameters: Type.Optional(Type.Array(Type.Object({ parameter: Type.String(), reason: Type.String() }))),
@@ -32,8 +34,8 @@ export type ProblemDocument = Static<typeof ProblemDocument>;
 /** Of the faults of a document in the text for people; all are in the list. */
 const DETAIL_LINES_MAX = 21;
 
-/** A question that cannot be answered as asked. */
-export class QuestionError extends Error {
+/** A request whose parameters cannot be used as they are. */
+export class ParameterError extends Error {
   readonly faults: readonly ParameterFault[];
   constructor(faults: readonly ParameterFault[]) {
     super(faults.map(fault => `${fault.parameter}: ${fault.reason}`).join('; '));
@@ -44,34 +46,55 @@ export class QuestionError extends Error {
 /** Anything else that ends in a problem document of its own. */
 export class HttpProblem extends Error {
   readonly document: ProblemDocument;
-  constructor(status: number, name: string, title: string, detail: string) {
+  constructor(status: ProblemStatus, name: string, detail: string) {
     super(detail);
-    this.document = { type: `urn:hairpin:problem:${name}`, title, status, detail };
+    this.document = problem(status, name, detail);
   }
+}
+
+/** Phrases of RFC 9110 and RFC 6585. */
+const TITLES = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+} as const;
+export type ProblemStatus = keyof typeof TITLES;
+
+export function problem(status: ProblemStatus, name: string, detail: string): ProblemDocument {
+  return { type: `urn:hairpin:problem:${name}`, title: TITLES[status], status, detail };
+}
+
+/** For a status that the server framework chose. */
+export function unnamedProblem(status: number, detail: string): ProblemDocument {
+  const title = TITLES[status as ProblemStatus] ?? STATUS_CODES[status] ?? 'Error';
+  return { type: 'about:blank', title, status, detail };
 }
 
 /** A document that is refused whole. */
 export function documentProblem(error: DocumentError): ProblemDocument {
   const { faults } = error;
   return {
-    type: 'urn:hairpin:problem:document-invalid',
-    title: 'The document is refused; nothing of it was applied',
-    status: 422,
-    detail: error.message.split('\n').slice(0, DETAIL_LINES_MAX).join('\n'),
+    ...problem(422, 'document-invalid', error.message.split('\n').slice(0, DETAIL_LINES_MAX).join('\n')),
     faults: faults.map(({ path, message, line }) => ({ path, message, ...(line !== undefined && { line }) })),
   };
 }
 
 export function refuse(parameter: string, reason: string): never {
-  throw new QuestionError([{ parameter, reason }]);
+  throw new ParameterError([{ parameter, reason }]);
 }
 
-export function questionProblem(faults: readonly ParameterFault[]): ProblemDocument {
+export function parameterProblem(faults: readonly ParameterFault[]): ProblemDocument {
+  const detail = faults.map(fault => `${fault.parameter}: ${fault.reason}`).join('; ');
   return {
-    type: 'urn:hairpin:problem:question-invalid',
-    title: 'The question cannot be answered as asked',
-    status: 400,
-    detail: faults.map(fault => `${fault.parameter}: ${fault.reason}`).join('; '),
+    ...problem(400, 'question-invalid', detail),
     parameters: faults.map(({ parameter, reason }) => ({ parameter, reason })),
   };
 }

@@ -2,7 +2,7 @@
 // routes and its words. Days are days of receipt, in UTC, because that is how records are partitioned.
 
 import { type Static, Type } from 'typebox';
-import { ProblemDocument, refuse } from '../http/problem.ts';
+import { ProblemDocument, problem, refuse } from '../http/problem.ts';
 import type { Routes } from '../routes.ts';
 import { parseTime } from '../sql/window.ts';
 
@@ -155,12 +155,9 @@ export function stop(reenrichments: Reenrichments, kind: Kind): boolean {
 }
 
 export function runningProblem(reenrichments: Reenrichments): ProblemDocument {
-  return {
-    type: 'urn:hairpin:problem:reenrichment-running',
-    title: 'A re-enrichment or an erasure is running',
-    status: 409,
-    detail: `wait for it, or stop it with DELETE ${ROUTES[kindOf(reenrichments.state())]}`,
-  };
+  const route = ROUTES[kindOf(reenrichments.state())];
+  const detail = `a re-enrichment or an erasure is running; wait for its end, or stop it with DELETE ${route}`;
+  return problem(409, 'reenrichment-running', detail);
 }
 
 export function dayOrTime(parameter: string, text: string, dayMs: number, nowMs: number): number {

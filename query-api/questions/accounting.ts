@@ -9,9 +9,7 @@ import type { Quality } from '../answers/answers.ts';
 import type { Statement } from '../sql/tables.ts';
 import { AMBIGUOUS_SQL, UNCLASSIFIED_SQL, unnamed } from '../sql/unclassified.ts';
 import { EXPORTERS_MAX } from './exporters.ts';
-import type { FlowsQuestion } from './flows.ts';
-
-export const ACCOUNTING_S_MAX = 6 * 3600;
+import type { EndedWindow } from './receipt.ts';
 
 /** Why an end has no application, the gravest first: the end that says most against a record decides. */
 export const UNCLASSIFIED_REASONS = [
@@ -40,7 +38,7 @@ export const UNKNOWN_RATE_SQL = `(samplingRate = 0 AND rateSource != ${RATE_SOUR
 const ENDED_SQL = `receivedAt >= fromUnixTimestamp64Milli({receivedFrom:Int64}) AND receivedAt < fromUnixTimestamp64Milli({receivedTo:Int64})
     AND flowEnd >= fromUnixTimestamp64Milli({from:Int64}) AND flowEnd < fromUnixTimestamp64Milli({to:Int64})`;
 
-function endedParams({ fromMs, toMs, lateMs, earlyMs }: Omit<FlowsQuestion, 'limit'>) {
+function endedParams({ fromMs, toMs, lateMs, earlyMs }: EndedWindow) {
   return { from: fromMs, to: toMs, receivedFrom: fromMs - earlyMs, receivedTo: toMs + lateMs };
 }
 
@@ -55,7 +53,7 @@ export interface AccountingRow {
   readonly unnamed: readonly string[];
 }
 
-export function accountingStatement(question: Omit<FlowsQuestion, 'limit'>): Statement {
+export function accountingStatement(question: EndedWindow): Statement {
   const sql = `
 SELECT countReason AS reason, count() AS records, toUnixTimestamp64Milli(max(inventoryAsOf)) AS inventoryMs,
   sum(volume) AS bytes, sumIf(volume, bitAnd(marks, ${MARKS.shared}) != 0) AS shared,
@@ -77,7 +75,7 @@ export interface RatelessRow {
 }
 
 /** Exporters with records whose sampling rate nobody tells. */
-export function ratelessStatement(question: Omit<FlowsQuestion, 'limit'>): Statement {
+export function ratelessStatement(question: EndedWindow): Statement {
   const sql = `
 SELECT toString(exporter) AS address, observationDomain AS domain, protocol AS code
 FROM flows

@@ -8,7 +8,7 @@ import type {
   CoverageReport,
   HeardExporter,
 } from '../../schemas/coverage.ts';
-import type { MatrixCell } from '../answers/answers.ts';
+import type { Value } from '../answers/answers.ts';
 import { addressText } from '../sql/values.ts';
 import type { ExporterRow } from './exporters.ts';
 
@@ -48,7 +48,7 @@ export async function coverageOfCells(
   by: string,
   heard: readonly HeardExporter[],
   atMs: number,
-  cells: readonly Pick<MatrixCell, 'src' | 'dst'>[],
+  cells: readonly { readonly src: Value; readonly dst: Value }[],
 ): Promise<CellsReport> {
   const unknown: CellsReport = { overall: null, cells: cells.map(() => null) };
   if (!advisor) return unknown;

@@ -1,17 +1,14 @@
 // What can be seen, what cannot and since when: the advisor's report on the inventory, the health of exporters, bytes
-// that nobody named, and ports that count otherwise than their interface does.
+// without an application, and ports that count otherwise than their interface does.
 
+import { type Static, Type } from 'typebox';
 import { PROTOCOLS } from '../../schemas/codes.ts';
-import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
-import type { Storage } from '../../storage/storage.ts';
-import type { Exporter } from '../answers/answers.ts';
-import type { CoverageAnswer } from '../answers/coverage-answer.ts';
-import type { QueryApiConfiguration } from '../configuration.ts';
+import { BLIND_REASONS, type CoverageReport, SILENT_AFTER_MS } from '../../schemas/coverage.ts';
+import { closed, NullableNumber } from '../answers/answers.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { addressText } from '../sql/values.ts';
-import type { Asked } from '../sql/window.ts';
+import { type Asked, parseAsked } from '../sql/window.ts';
 import {
-  ACCOUNTING_S_MAX,
   type AccountingRow,
   accountingStatement,
   type RatelessRow,
@@ -19,100 +16,227 @@ import {
   shapeAccounting,
 } from './accounting.ts';
 import { type Advisor, askCoverage, heardOf } from './advisor.ts';
-import { type ExporterRow, exportersStatement, lossRatioOf, shapeExporter } from './exporters.ts';
-import { accountedOf, receiptBounds } from './quality.ts';
-import { type PortRow, RECONCILED_S_MAX, reconciliationStatement, shapePort } from './reconciliation.ts';
+import { type Exporter, type ExporterRow, exportersStatement, lossRatioOf, shapeExporter } from './exporters.ts';
+import { iso } from './grouped.ts';
+import { format, Limit, window } from './parameters.ts';
+import { type ColumnKinds, defineQuestion, type QuestionContext } from './question.ts';
+import { ACCOUNTING_S_MAX, accountedOf, receiptBounds } from './receipt.ts';
+import {
+  PORTS_MAX,
+  Port,
+  type PortRow,
+  RECONCILED_S_MAX,
+  reconciliationStatement,
+  shapePort,
+} from './reconciliation.ts';
 
-export interface CoverageParameters {
-  readonly host: string;
-  readonly vm: string;
-  readonly limit: number;
-  readonly pairs: number;
-  readonly ports: number;
-}
+const Parameters = Type.Object(
+  {
+    ...window,
+    host: Type.String({ default: '', maxLength: 255, description: 'only blind spots of this host, by id or name' }),
+    vm: Type.String({ default: '', maxLength: 255, description: 'only those of VMs of this name or glob' }),
+    limit: Limit(100, 10_000, 'blind spots told, the largest first'),
+    pairs: Type.Integer({ default: 100, minimum: 0, maximum: 10_000, description: 'invisible VM pairs listed' }),
+    ports: Limit(100, PORTS_MAX, 'ports compared with their counters, those that agree least first'),
+    format,
+  },
+  closed,
+);
+type Parameters = Static<typeof Parameters>;
+
+const Count = (description: string) => Type.Number({ description });
+const Reason = Type.Enum([...BLIND_REASONS] as unknown as typeof BLIND_REASONS, {
+  description:
+    'veb: turned round inside the host by a bridge that exports nothing; relay-not-operational: a VEPA whose switch does not turn frames back; vswitch-not-metered: the exporter of the vSwitch is not registered or not heard; no-access-port: the inventory does not say where the host is cabled; not-metered: no registered exporter meters the access port; exporter-silent: it is not heard',
+});
+const Since = Type.String({ format: 'date-time', description: 'start of the unbroken time of which this holds' });
+
+const Spot = Type.Object(
+  {
+    reason: Reason,
+    site: Type.String(),
+    rack: Type.String(),
+    host: Type.String(),
+    vswitch: Type.String(),
+    segment: Type.String({ description: 'empty where the segment does not matter' }),
+    vms: Count('running VMs there'),
+    pairs: Count('ordered pairs of VMs that nobody sees, for this reason'),
+    since: Since,
+    sinceOrEarlier: Type.Boolean({ description: 'older inventories were not looked at' }),
+    ports: Type.Array(Type.Object({ switch: Type.String(), ifIndex: Type.Integer(), name: Type.String() }, closed), {
+      description: 'switch ports that the host hangs on',
+    }),
+    remedies: Type.Array(Type.String(), { description: 'what would make it visible, the likeliest first' }),
+  },
+  closed,
+);
+export type SpotAnswer = Static<typeof Spot>;
+
+const Pair = Type.Object(
+  { src: Type.String(), dst: Type.String(), reason: Reason, host: Type.String(), since: Since },
+  closed,
+);
+
+const Names = (description: string) => Type.Array(Type.String(), { description });
+
+export const CoverageAnswer = Type.Object(
+  {
+    from: Type.String({ format: 'date-time' }),
+    to: Type.String({ format: 'date-time' }),
+    coverage: NullableNumber(
+      'share of the ordered pairs of running VMs that have a live canonical point; null without inventory',
+    ),
+    doubtful: Type.Boolean({ description: 'coverage is below 0.95: sums of VM traffic miss more than a little' }),
+    inventoryAsOf: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'inventory in force at `to`' }),
+    vms: NullableNumber('running VMs with a vNIC'),
+    pairs: NullableNumber('ordered pairs of them'),
+    invisiblePairs: NullableNumber('pairs without a live canonical point; their bytes are not estimated'),
+    byReason: Type.Unsafe<Record<string, number> | null>({
+      type: ['object', 'null'],
+      additionalProperties: { type: 'number' },
+      description: 'invisible pairs by reason',
+    }),
+    spots: Type.Array(Spot, { description: 'the largest first; limit says how many are told' }),
+    spotCount: Count('blind spots there are'),
+    invisible: Type.Array(Pair, { description: 'the pairs themselves, spot by spot, as many as `pairs` allows' }),
+    exporters: Type.Object(
+      {
+        silent: Names('heard in the window, but not in its last three minutes'),
+        unheard: Names('registered and not heard for three minutes at the end of the window'),
+        unregistered: Names('heard, but in no registry: their ports are unknown'),
+        withoutTemplate: Names('with data sets that wait for their template or were given up'),
+        withoutRate: Names('with records whose sampling rate nobody tells, in the last six hours of the window'),
+        lossy: Names('that lost more than one in a hundred on the way'),
+      },
+      closed,
+    ),
+    lossRatio: NullableNumber('share of records lost before the collector'),
+    unknownRateShare: NullableNumber(
+      'share of records whose sampling rate neither exporter nor registry tells; of the last six hours of a longer window',
+    ),
+    unknownErrorShare: NullableNumber(
+      'share of bytes without a sampling rate to tell their error by; of the last six hours of a longer window',
+    ),
+    unclassifiedByReason: Type.Unsafe<Record<string, number> | null>({
+      type: ['object', 'null'],
+      additionalProperties: { type: 'number' },
+      description: 'share of bytes without an application, by reason; null beyond six hours',
+    }),
+    ports: Type.Union([Type.Array(Port), Type.Null()], {
+      description:
+        'ports with counters of their own (sFlow if_counters), those that agree least first; null beyond six hours',
+    }),
+    elapsedMs: Type.Number(),
+  },
+  closed,
+);
+export type CoverageAnswer = Static<typeof CoverageAnswer>;
 
 /** Worth naming: a hundredth of the records is lost. */
 const LOSSY_MIN = 0.01;
 /** Below this share of visible pairs, sums of VM traffic are doubtful. */
-export const COVERAGE_MIN = 0.95;
+const COVERAGE_MIN = 0.95;
 
-export interface CoverageDependencies {
-  readonly storage: Storage;
-  readonly config: QueryApiConfiguration;
-  readonly advisor: Advisor | undefined;
+const SPOT_KINDS: ColumnKinds = {
+  reason: 'text',
+  site: 'text',
+  rack: 'text',
+  host: 'text',
+  vswitch: 'text',
+  segment: 'text',
+  vms: 'number',
+  pairs: 'number',
+  since: 'text',
+  ports: 'text',
+  remedies: 'text',
+};
+
+export const coverage = defineQuestion({
+  name: 'coverage',
+  right: 'read',
+  summary: 'What is seen, what is not, and why',
+  parameters: Parameters,
+  answer: CoverageAnswer,
+  async respond(params, context) {
+    const asked = parseAsked(params.from, params.to, context.nowMs);
+    const atMs = Math.min(context.nowMs, asked.toMs);
+    const read = await readStored(context, asked, atMs, params.ports);
+    const report = await readReport(context.advisor, params, heardOf(read.health), atMs);
+    const answer = shapeCoverage(asked, atMs, read, report);
+    return { answer, kinds: SPOT_KINDS, rows: () => answer.spots.map(flatSpot) };
+  },
+});
+
+interface Stored {
+  readonly health: readonly ExporterRow[];
+  readonly records: readonly AccountingRow[];
+  readonly rateless: readonly RatelessRow[];
+  /** Undefined for windows too long to compare record by record. */
+  readonly ports: readonly PortRow[] | undefined;
 }
 
-export async function answerCoverage(
-  { storage, config, advisor }: CoverageDependencies,
+async function readStored(
+  { storage, config, nowMs }: QuestionContext,
   asked: Asked,
-  params: CoverageParameters,
-  nowMs: number,
-): Promise<Omit<CoverageAnswer, 'elapsedMs'>> {
+  atMs: number,
+  portsMax: number,
+): Promise<Stored> {
   const { fromMs, toMs } = asked;
-  const atMs = Math.min(nowMs, toMs);
-  const lengthS = (toMs - fromMs) / 1000;
   const exporters = exportersStatement({ fromMs: Math.min(fromMs, atMs - SILENT_AFTER_MS), toMs }, nowMs);
   const accounted = { ...accountedOf(asked), ...receiptBounds(config) };
   const accounting = accountingStatement(accounted);
   const rateless = ratelessStatement(accounted);
   const minutes = { fromS: Math.ceil(fromMs / 60_000) * 60, toS: Math.floor(atMs / 60_000) * 60 };
-  const reconciliation = reconciliationStatement(minutes, params.ports);
+  const reconciliation = reconciliationStatement(minutes, portsMax);
+  const isShort = lengthOf(asked) <= RECONCILED_S_MAX;
   const [health, records, ratelessRows, ports] = await Promise.all([
     storage.select<ExporterRow>(exporters.sql, exporters.params),
     storage.select<AccountingRow>(accounting.sql, accounting.params),
     storage.select<RatelessRow>(rateless.sql, rateless.params),
-    lengthS <= RECONCILED_S_MAX ? storage.select<PortRow>(reconciliation.sql, reconciliation.params) : undefined,
+    isShort ? storage.select<PortRow>(reconciliation.sql, reconciliation.params) : undefined,
   ]);
-  const heard = heardOf(health);
-  const report =
-    advisor &&
-    (await askCoverage(advisor, {
-      heard,
-      atMs,
-      host: params.host,
-      vm: params.vm,
-      spotsMax: params.limit,
-      pairsMax: params.pairs,
-    }));
-  if (!report && (params.host !== '' || params.vm !== '')) refuseWithoutInventory(advisor);
-  const shaped = health.map(row => shapeExporter(row, undefined, atMs));
+  return { health, records, rateless: ratelessRows, ports };
+}
+
+async function readReport(
+  advisor: Advisor | undefined,
+  { host, vm, limit, pairs }: Parameters,
+  heard: ReturnType<typeof heardOf>,
+  atMs: number,
+): Promise<CoverageReport | undefined> {
+  const report = advisor && (await askCoverage(advisor, { heard, atMs, host, vm, spotsMax: limit, pairsMax: pairs }));
+  if (!report && (host !== '' || vm !== '')) refuseWithoutInventory(advisor);
+  return report;
+}
+
+function shapeCoverage(
+  asked: Asked,
+  atMs: number,
+  { health, records, rateless, ports }: Stored,
+  report: CoverageReport | undefined,
+): Omit<CoverageAnswer, 'elapsedMs'> {
+  const exporters = health.map(row => shapeExporter(row, undefined, atMs));
   const { unclassifiedByReason, unknownRateShare, unknownErrorShare } = shapeAccounting(records);
-  const named = (fits: (exporter: Exporter) => boolean) => shaped.filter(fits).map(nameOf);
   const hosts = new Map(report?.accessPorts.map(({ exporter, ifIndex, host }) => [`${exporter} ${ifIndex}`, host]));
-  const coverage = report && report.pairs > 0 ? 1 - report.invisiblePairs / report.pairs : null;
+  const share = report && report.pairs > 0 ? 1 - report.invisiblePairs / report.pairs : null;
   return {
-    from: iso(fromMs),
-    to: iso(toMs),
-    coverage,
-    doubtful: coverage !== null && coverage < COVERAGE_MIN,
+    from: iso(asked.fromMs),
+    to: iso(asked.toMs),
+    coverage: share,
+    doubtful: share !== null && share < COVERAGE_MIN,
     inventoryAsOf: report ? iso(report.asOfMs) : null,
     vms: report?.vms ?? null,
     pairs: report?.pairs ?? null,
     invisiblePairs: report?.invisiblePairs ?? null,
     byReason: report?.byReason ?? null,
-    spots:
-      report?.spots.map(({ sinceMs, ports: at, remedies, ...spot }) => ({
-        ...spot,
-        ports: [...at],
-        remedies: [...remedies],
-        since: iso(sinceMs),
-      })) ?? [],
+    spots: report?.spots.map(shapeSpot) ?? [],
     spotCount: report?.spotCount ?? 0,
     invisible: report?.invisible.map(({ sinceMs, ...pair }) => ({ ...pair, since: iso(sinceMs) })) ?? [],
-    exporters: {
-      silent: named(exporter => exporter.silent),
-      unheard: [...(report?.unheard ?? [])],
-      unregistered: report ? [...report.unregistered] : shaped.map(nameOf),
-      withoutTemplate: named(exporter => exporter.waitingSets > 0 || exporter.lostSets > 0),
-      withoutRate: ratelessRows.map(({ address, domain, code }) =>
-        nameOf({ exporter: addressText(address), observationDomain: domain, protocol: PROTOCOLS[code] ?? 'unknown' }),
-      ),
-      lossy: named(exporter => (exporter.lossRatio ?? 0) > LOSSY_MIN),
-    },
+    exporters: shapeFaults(exporters, rateless, report),
     lossRatio: lossRatioOf(health),
     unknownRateShare,
     unknownErrorShare,
-    unclassifiedByReason: lengthS <= ACCOUNTING_S_MAX ? unclassifiedByReason : null,
+    unclassifiedByReason: lengthOf(asked) <= ACCOUNTING_S_MAX ? unclassifiedByReason : null,
     ports:
       ports?.map(row => {
         const port = shapePort(row);
@@ -121,14 +245,48 @@ export async function answerCoverage(
   };
 }
 
+/** Exporters by what is wrong with them. */
+function shapeFaults(
+  exporters: readonly Exporter[],
+  rateless: readonly RatelessRow[],
+  report: CoverageReport | undefined,
+): CoverageAnswer['exporters'] {
+  const named = (fits: (exporter: Exporter) => boolean) => exporters.filter(fits).map(nameOf);
+  return {
+    silent: named(exporter => exporter.silent),
+    unheard: [...(report?.unheard ?? [])],
+    unregistered: report ? [...report.unregistered] : exporters.map(nameOf),
+    withoutTemplate: named(exporter => exporter.waitingSets > 0 || exporter.lostSets > 0),
+    withoutRate: rateless.map(({ address, domain, code }) =>
+      nameOf({ exporter: addressText(address), observationDomain: domain, protocol: PROTOCOLS[code] ?? 'unknown' }),
+    ),
+    lossy: named(exporter => (exporter.lossRatio ?? 0) > LOSSY_MIN),
+  };
+}
+
+function shapeSpot({ sinceMs, ports, remedies, ...spot }: CoverageReport['spots'][number]): SpotAnswer {
+  return { ...spot, ports: [...ports], remedies: [...remedies], since: iso(sinceMs) };
+}
+
+function flatSpot({ ports, remedies, sinceOrEarlier: _, ...spot }: SpotAnswer) {
+  return {
+    ...spot,
+    ports: ports.map(port => `${port.switch} ${port.name || port.ifIndex}`).join(', '),
+    remedies: remedies.join('; '),
+  };
+}
+
+function lengthOf({ fromMs, toMs }: Asked): number {
+  return (toMs - fromMs) / 1000;
+}
+
 function refuseWithoutInventory(advisor: Advisor | undefined): never {
   throw new HttpProblem(
     409,
     'inventory-missing',
-    'There is no inventory',
     advisor
-      ? 'which hosts and VMs are invisible is known from an inventory snapshot, and none was given yet; start with --inventory FILE or give one to /api/v1/inventory/snapshots'
-      : 'this process does not hold the inventory',
+      ? 'no inventory snapshot was recorded yet, and only an inventory names invisible hosts and VMs; start with --inventory FILE, or send a snapshot to /api/v1/inventory/snapshots'
+      : 'this process does not hold the inventory; send the request to one that does',
   );
 }
 
@@ -139,5 +297,3 @@ function nameOf({
 }: Pick<Exporter, 'exporter' | 'protocol' | 'observationDomain'>): string {
   return `${exporter} ${protocol}${observationDomain === 0 ? '' : ` domain ${observationDomain}`}`;
 }
-
-const iso = (ms: number) => new Date(ms).toISOString();

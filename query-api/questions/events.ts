@@ -5,44 +5,32 @@ import { type Static, Type } from 'typebox';
 import { formatMac } from '../../schemas/address.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { EVENT_KINDS } from '../../storage/tables/events.ts';
-import { CONTENT_TYPES, FORMATS, formatTable } from '../http/format-table.ts';
-import { ProblemDocument } from '../http/problem.ts';
-import type { Routes } from '../routes.ts';
+import { closed, NullableTime } from '../answers/answers.ts';
 import { pairOf } from '../sql/dimensions.ts';
 import { addressText, nameValues } from '../sql/values.ts';
 import { parseAsked } from '../sql/window.ts';
+import { iso } from './grouped.ts';
+import { choice, format, Limit, window } from './parameters.ts';
+import { defineQuestion } from './question.ts';
 
 /** Evidence further apart is of two events: a VM that comes back the same way. The enricher tells one at least every minute. */
 export const EPISODE_GAP_S = 900;
 const EVENTS_MAX = 10_000;
 
-const closed = { additionalProperties: false } as const;
-const choice = <const L extends readonly string[]>(values: L, options: object) =>
-  Type.Unsafe<L[number]>({ type: 'string', enum: values, ...options });
-
-const EventsParameters = Type.Object(
+const Parameters = Type.Object(
   {
+    ...window,
     from: Type.String({
       default: 'now-24h',
       maxLength: 64,
       description: 'start: RFC 3339, `now`, `now-15m` (s m h d w)',
     }),
-    to: Type.String({ default: 'now', maxLength: 64, description: 'end, excluded' }),
     kind: Type.Optional(choice(EVENT_KINDS, { description: 'events of this kind only' })),
-    limit: Type.Integer({
-      default: 100,
-      minimum: 1,
-      maximum: EVENTS_MAX,
-      description: 'events told, the newest first',
-    }),
-    format: choice(FORMATS, { default: 'json', description: 'json, csv, or arrow (an Arrow IPC stream)' }),
+    limit: Limit(100, EVENTS_MAX, 'events listed, the newest first'),
+    format,
   },
   closed,
 );
-type EventsParameters = Static<typeof EventsParameters>;
-
-const NullableTime = (description: string) =>
-  Type.Unsafe<string | null>({ type: ['string', 'null'], description: `${description} (RFC 3339)` });
 
 const Event = Type.Object(
   {
@@ -76,41 +64,28 @@ const KINDS = Object.fromEntries(
   Object.keys(Event.properties).map(name => [name, name.endsWith('IfIndex') ? 'number' : 'text'] as const),
 );
 
-export function registerEvents(app: Routes, { storage, nowMs }: { storage: Storage; nowMs: () => number }): void {
-  app.get<{ Querystring: EventsParameters }>(
-    '/api/v1/events',
-    {
-      config: { right: 'read' },
-      schema: {
-        summary: 'What was noticed in flows: moves before the inventory tells them',
-        tags: ['questions'],
-        querystring: EventsParameters,
-        response: { 200: EventsAnswer, 400: ProblemDocument, 503: ProblemDocument },
-      },
-    },
-    async ({ query }, reply) => {
-      const started = performance.now();
-      const asked = parseAsked(query.from, query.to, nowMs());
-      const rows = await storage.select<EventRow>(EVENTS_SQL, {
-        from: asked.fromMs,
-        to: asked.toMs,
-        kinds: query.kind ? [query.kind] : [...EVENT_KINDS],
-        limit: query.limit,
-      });
-      const events = await shapeEvents(storage, rows);
-      reply.header('cache-control', 'no-store');
-      if (query.format === 'json') {
-        const elapsedMs = Math.round((performance.now() - started) * 10) / 10;
-        return { from: iso(asked.fromMs), to: iso(asked.toMs), events, elapsedMs };
-      }
-      const table = formatTable(query.format, KINDS, events);
-      return reply
-        .type(CONTENT_TYPES[query.format])
-        .serializer((payload: unknown) => payload as string)
-        .send(typeof table === 'string' ? table : Buffer.from(table));
-    },
-  );
-}
+export const events = defineQuestion({
+  name: 'events',
+  right: 'read',
+  summary: 'Events seen in flows: moves before the inventory reports them, MAC conflicts',
+  parameters: Parameters,
+  answer: EventsAnswer,
+  async respond({ from, to, kind, limit }, { storage, nowMs }) {
+    const asked = parseAsked(from, to, nowMs);
+    const rows = await storage.select<EventRow>(EVENTS_SQL, {
+      from: asked.fromMs,
+      to: asked.toMs,
+      kinds: kind ? [kind] : [...EVENT_KINDS],
+      limit,
+    });
+    const found = await shapeEvents(storage, rows);
+    return {
+      answer: { from: iso(asked.fromMs), to: iso(asked.toMs), events: found },
+      kinds: KINDS,
+      rows: () => found,
+    };
+  },
+});
 
 const MS = (sql: string) => `toString(toUnixTimestamp64Milli(${sql}))`;
 const THING = 'kind, mac, toExporter, toIfIndex';
@@ -186,5 +161,3 @@ async function shapeEvents(storage: Storage, rows: readonly EventRow[]): Promise
     };
   });
 }
-
-const iso = (ms: number) => new Date(ms).toISOString();

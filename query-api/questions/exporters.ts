@@ -1,13 +1,94 @@
 // Health of each exporter: when it was last heard, what it sent, what was lost on the way, what could not be decoded.
 
+import { type Static, Type } from 'typebox';
 import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
-import { EXPORTER_COUNTERS, type ExporterCounter } from '../../schemas/exporter-minute.ts';
-import { protocolRow } from '../../schemas/protocols.ts';
-import type { Exporter } from '../answers/answers.ts';
+import { EXPORTER_COLUMNS, EXPORTER_COUNTERS, type ExporterCounter } from '../../schemas/exporter-minute.ts';
+import { INTERFACE_COLUMNS } from '../../schemas/interface-minute.ts';
+import { protocolRow, protocolTitles } from '../../schemas/protocols.ts';
+import { rightToSee } from '../access/rights.ts';
+import { about, closed, NullableNumber, Sum, Time } from '../answers/answers.ts';
 import type { Statement } from '../sql/tables.ts';
 import { addressText } from '../sql/values.ts';
-import type { Asked } from '../sql/window.ts';
-import { interfacesOf, type TellerRow } from './interfaces.ts';
+import { type Asked, parseAsked } from '../sql/window.ts';
+import { iso } from './grouped.ts';
+import { UNKNOWN_INSTALLATION } from './installation.ts';
+import { ExporterInterface, INTERFACES_MAX, interfacesOf, type TellerRow, tellersStatement } from './interfaces.ts';
+import { format, window } from './parameters.ts';
+import { type ColumnKinds, defineQuestion } from './question.ts';
+
+const Parameters = Type.Object(
+  {
+    ...window,
+    from: Type.String({ default: 'now-24h', maxLength: 64, description: 'start; exporters heard since then are told' }),
+    interfaces: Type.Integer({
+      minimum: 0,
+      maximum: INTERFACES_MAX,
+      default: INTERFACES_MAX,
+      description: 'ports told of each exporter at most; only JSON tells them',
+    }),
+    format,
+  },
+  closed,
+);
+
+const Exporter = Type.Object(
+  {
+    exporter: Type.String(),
+    observationDomain: Type.Integer(),
+    protocol: Type.String(),
+    lastSeen: Time('newest datagram'),
+    silent: Type.Boolean({ description: 'no datagram for three minutes' }),
+    samplingRate: NullableNumber('N of 1 in N in force; null when unknown'),
+    recordsPerSecond: Type.Number({ description: 'over the last five minutes' }),
+    datagrams: Sum('datagrams received'),
+    datagramBytes: Sum('bytes of their payloads'),
+    records: Sum('flow records or samples'),
+    lost: Sum('lost before the collector, in the unit of the protocol'),
+    lostUnit: Type.Enum(['records', 'datagrams']),
+    lossRatio: NullableNumber('lost / (lost + received)'),
+    restarts: Sum('starts of the exporter: its sequence number or uptime went back'),
+    templates: Sum('templates learned or changed'),
+    unknownTemplateSets: Sum('data sets that came before their template'),
+    waitingSets: Type.Integer({ description: 'of them those that wait for it now', minimum: 0 }),
+    lostSets: Sum('of them those given up'),
+    malformedSets: Sum('sets, samples or datagrams with a fault'),
+    unknownRateRecords: Sum('records without a sampling rate as they came; the registry may tell one'),
+    rateChanges: Sum('changes of the sampling rate'),
+    facts: Sum('facts that this address told within the last day: names of ports, stations and hosts'),
+    interfaces: Type.Array(ExporterInterface, {
+      description: 'ports that this address named within the last day, by ifIndex',
+    }),
+  },
+  closed,
+);
+export type Exporter = Static<typeof Exporter>;
+
+export const ExportersAnswer = Type.Object(
+  {
+    from: about.from,
+    to: about.to,
+    exporters: Type.Array(Exporter),
+    live: Type.Integer(),
+    silent: Type.Integer(),
+    receiving: Type.Object(
+      {
+        udpPorts: Type.Array(Type.Integer()),
+        udpHost: Type.String(),
+        protocols: Type.String({ description: 'taken on each of these ports, in words' }),
+        templateProtocols: Type.String({ description: 'those whose records need a template first' }),
+      },
+      {
+        ...closed,
+        description: 'where to point an exporter; ports are empty where collectors are processes of their own',
+      },
+    ),
+    inventory: Type.Boolean({ description: 'whether an inventory document is configured' }),
+    applications: Type.Boolean({ description: 'whether an applications document is configured' }),
+    elapsedMs: about.elapsedMs,
+  },
+  closed,
+);
+export type ExportersAnswer = Static<typeof ExportersAnswer>;
 
 /** Rates are over the last five minutes. */
 const RATE_MS = 300_000;
@@ -23,6 +104,52 @@ export interface ExporterRow extends Readonly<Record<ExporterCounter, string>> {
   readonly waiting: number;
   readonly recent: string;
 }
+
+const TEXTS: ReadonlySet<string> = new Set(['exporter', 'protocol', 'lastSeen', 'lostUnit', 'silent']);
+/** What fits a row of a table. */
+const KINDS: ColumnKinds = Object.fromEntries(
+  Object.keys(Exporter.properties)
+    .filter(name => name !== 'interfaces')
+    .map(name => [name, TEXTS.has(name) ? 'text' : 'number']),
+);
+
+/** The answer holds every column of its tables. */
+export const exporters = defineQuestion({
+  name: 'exporters',
+  right: rightToSee([...EXPORTER_COLUMNS, ...INTERFACE_COLUMNS].map(({ reveals }) => reveals)),
+  summary: 'Exporters and their health: last seen, received, lost, not decoded',
+  parameters: Parameters,
+  answer: ExportersAnswer,
+  async respond(params, { storage, nowMs, installation = UNKNOWN_INSTALLATION }) {
+    const asked = parseAsked(params.from, params.to, nowMs);
+    const health = exportersStatement(asked, nowMs);
+    const telling = tellersStatement(params.interfaces, nowMs);
+    const [rows, told] = await Promise.all([
+      storage.select<ExporterRow>(health.sql, health.params),
+      storage.select<TellerRow>(telling.sql, telling.params),
+    ]);
+    const tellers = new Map(told.map(teller => [teller.address, teller]));
+    const found = rows.map(row => shapeExporter(row, tellers.get(row.address), nowMs));
+    const silent = found.filter(exporter => exporter.silent).length;
+    return {
+      answer: {
+        from: iso(asked.fromMs),
+        to: iso(asked.toMs),
+        exporters: found,
+        live: found.length - silent,
+        silent,
+        ...installation,
+        receiving: {
+          ...installation.receiving,
+          protocols: protocolTitles(),
+          templateProtocols: protocolTitles(({ templates }) => templates),
+        },
+      },
+      kinds: KINDS,
+      rows: () => found.map(({ interfaces: _, ...flat }) => flat),
+    };
+  },
+});
 
 export function exportersStatement({ fromMs, toMs }: Asked, nowMs: number): Statement {
   const sql = `

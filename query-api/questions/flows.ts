@@ -1,23 +1,78 @@
 // The newest flow records, every column in words. This is what a number is made of; it adds nothing up.
 
+import { type Static, Type } from 'typebox';
 import type { Column } from '../../schemas/columns.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import { keyToHex, serviceName } from '../../schemas/keys.ts';
+import { rightToSee } from '../access/rights.ts';
+import { about, closed } from '../answers/answers.ts';
 import type { DimensionColumn } from '../sql/dimensions.ts';
-import type { Condition } from '../sql/filter.ts';
+import { type Condition, compileFilter, parseFilter } from '../sql/filter.ts';
 import type { Statement } from '../sql/tables.ts';
-import { addressText, type NameValue, wordsOf } from '../sql/values.ts';
-import type { Asked } from '../sql/window.ts';
+import { addressText, type NameValue, nameValues, nodeResolver, wordsOf } from '../sql/values.ts';
+import { parseAsked } from '../sql/window.ts';
+import { iso } from './grouped.ts';
+import { filter, format, Limit, window } from './parameters.ts';
+import { defineQuestion } from './question.ts';
+import { type EndedWindow, receiptBounds } from './receipt.ts';
+
+const Parameters = Type.Object(
+  { ...window, filter, limit: Limit(100, 10_000, 'records told, the newest first'), format },
+  closed,
+);
+
+export const FlowsAnswer = Type.Object(
+  {
+    from: about.from,
+    to: about.to,
+    columns: Type.Array(Type.String()),
+    flows: Type.Array(
+      Type.Record(Type.String(), Type.Unsafe<string | number | null>({ type: ['string', 'number', 'null'] }), {
+        description: 'varBytes is null where the sampling rate is unknown',
+      }),
+    ),
+    elapsedMs: about.elapsedMs,
+  },
+  closed,
+);
+export type FlowsAnswer = Static<typeof FlowsAnswer>;
 
 const COLUMNS = FLOW_COLUMNS as readonly Column[];
 export const FLOW_NAMES = COLUMNS.map(column => column.name);
 
-/** Records whose last packet lies in the window; `lateMs` bounds how long after it they may have been received. */
-export interface FlowsQuestion extends Asked {
+interface FlowsQuestion extends EndedWindow {
   readonly limit: number;
-  readonly lateMs: number;
-  readonly earlyMs: number;
 }
+
+/** The answer holds every column of its table. */
+export const flows = defineQuestion({
+  name: 'flows',
+  right: rightToSee(FLOW_COLUMNS.map(({ reveals }) => reveals)),
+  summary: 'The newest records, every column in words',
+  parameters: Parameters,
+  answer: FlowsAnswer,
+  async respond(params, { storage, config, nowMs }) {
+    const asked = parseAsked(params.from, params.to, nowMs);
+    const condition = await compileFilter(
+      'filter',
+      parseFilter('filter', params.filter),
+      nodeResolver(storage, 'filter'),
+    );
+    const question = { ...asked, limit: params.limit, ...receiptBounds(config) };
+    const statement = flowsStatement(question, condition);
+    const rows = await storage.select<FlowRow>(statement.sql, statement.params);
+    const name = await nameValues(
+      storage,
+      rows.flatMap(row => FLOW_NODE_COLUMNS.map(column => [column, row[column.name] ?? '0'] as const)),
+    );
+    const found = rows.map(row => shapeFlow(row, name));
+    return {
+      answer: { from: iso(asked.fromMs), to: iso(asked.toMs), columns: FLOW_NAMES, flows: found },
+      kinds: Object.fromEntries(FLOW_NAMES.map(column => [column, 'text'])),
+      rows: () => found,
+    };
+  },
+});
 
 function readSql(column: Column): string {
   if (column.kind === 'time') return `toUnixTimestamp64Milli(f.${column.name}) AS ${column.name}`;

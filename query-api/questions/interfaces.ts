@@ -1,12 +1,19 @@
 // What exporters told of themselves: names of their ports, and how many facts of theirs are known.
 
+import { type Static, Type } from 'typebox';
 import { FACT_LIFE_MS } from '../../schemas/facts.ts';
-import type { ExporterInterface } from '../answers/answers.ts';
+import { closed } from '../answers/answers.ts';
 import type { Statement } from '../sql/tables.ts';
 
 /** Ports told of one exporter at most. */
 export const INTERFACES_MAX = 1000;
 const TELLERS_MAX = 10_000;
+
+export const ExporterInterface = Type.Object(
+  { ifIndex: Type.Integer(), name: Type.String({ description: 'as the exporter told it' }) },
+  closed,
+);
+export type ExporterInterface = Static<typeof ExporterInterface>;
 
 export interface TellerRow {
   readonly address: string;

@@ -7,9 +7,10 @@
 // variance grows by 1 / p^2. Both need the records themselves: they are read where there are at most RECORDS_MAX of
 // them; beyond that the total alone is scaled by the share that all exporters lost.
 
+import { type Static, Type } from 'typebox';
 import { protocolCodes } from '../../schemas/protocols.ts';
 import type { Storage } from '../../storage/storage.ts';
-import type { LossAdjusted } from '../answers/answers.ts';
+import { closed, estimate } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
 import { interval } from '../estimates/interval.ts';
 import type { Condition } from '../sql/filter.ts';
@@ -19,6 +20,20 @@ import type { Rows } from '../sql/tables.ts';
 
 /** Records of a window that are read again to scale them one by one. */
 export const RECORDS_MAX = 20_000_000;
+
+export const LossAdjusted = Type.Object(
+  {
+    value: estimate.value,
+    ciLow: estimate.ciLow,
+    ciHigh: estimate.ciHigh,
+    method: Type.Enum(['records', 'share'], {
+      description:
+        'records: every record by the loss of its exporter and minute; share: the total by the loss of all exporters, where there are too many records',
+    }),
+  },
+  closed,
+);
+export type LossAdjusted = Static<typeof LossAdjusted>;
 
 const ADJUSTED = protocolCodes(({ lossAdjusted }) => lossAdjusted);
 const DATAGRAMS = protocolCodes(({ lossAdjusted, sequence }) => lossAdjusted && sequence === 'datagrams');

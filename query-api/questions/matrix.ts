@@ -1,198 +1,181 @@
-// Who sent how much to whom. One statement reads the relation once and groups it by cell, by sender, by receiver, by
-// diagonal and altogether, so that cells, totals and rest speak of the same rows and add up exactly. A matrix with more
-// cells than are taken at once is asked twice: for its largest nodes, then for all figures of these.
+// Who sent how much to whom: cells of sender and receiver, their totals, and the rest that is beyond the limit.
 
-import type { MatrixCell, MatrixTotal } from '../answers/answers.ts';
-import type { Metric } from '../answers/metric.ts';
-import type { DimensionColumn } from '../sql/dimensions.ts';
-import { estimateOf, isRanked, orderColumn, rankedSql, type Sums } from '../sql/metrics-sql.ts';
-import type { Context, Statement } from '../sql/tables.ts';
-import { UNCLASSIFIED_SQL } from '../sql/unclassified.ts';
-import type { NameValue } from '../sql/values.ts';
+import { type Static, Type } from 'typebox';
+import type { Storage } from '../../storage/storage.ts';
+import { rightForColumns } from '../access/rights.ts';
+import { about, closed, estimate, NullableNumber, Quality } from '../answers/answers.ts';
+import type { FlatRow } from '../http/format-table.ts';
+import { pairOf } from '../sql/dimensions.ts';
+import { compileFilter, parseFilter } from '../sql/filter.ts';
+import { askTables, type Question, type Rows } from '../sql/tables.ts';
+import { nameValues, nodeResolver } from '../sql/values.ts';
+import { parseAsked } from '../sql/window.ts';
+import { coverageOfCells, heardOf } from './advisor.ts';
+import {
+  Cell,
+  type MatrixCell,
+  perSampleOf,
+  shapeMatrix,
+  Total,
+  unseenCells,
+  withCoverage,
+  withLoss,
+} from './cells.ts';
+import { aboutWindow, ESTIMATE_KINDS, secondsOf } from './grouped.ts';
+import { adjustForLoss, LossAdjusted } from './loss.ts';
+import {
+  largestNodes,
+  type MatrixQuestion,
+  type MatrixRow,
+  matrixAmong,
+  matrixColumns,
+  ORIENTATIONS,
+  ROWS_MAX,
+  rowsAmong,
+  wholeMatrix,
+} from './matrix-statement.ts';
+import { choice, filter, format, Limit, layer, metric, pairNames, refuseLayer2, window } from './parameters.ts';
+import { qualityOf } from './quality.ts';
+import { defineQuestion } from './question.ts';
 
-export const ORIENTATIONS = ['sender', 'client'] as const;
-export type Orientation = (typeof ORIENTATIONS)[number];
+const Parameters = Type.Object(
+  {
+    ...window,
+    by: Type.String({ default: 'app', maxLength: 64, description: pairNames }),
+    metric,
+    layer,
+    orientation: choice(ORIENTATIONS, {
+      default: 'sender',
+      description: 'sender: cell (A,B) is what A sent to B; client: rows are clients, columns servers',
+    }),
+    cells: choice(['seen', 'all'], {
+      default: 'seen',
+      description:
+        'all: pairs of the nodes told of which nothing was seen are cells too, with what may have been missed; null where nothing covers them',
+    }),
+    filter,
+    limit: Limit(30, 200, 'nodes told, the largest first; everything else is the rest'),
+    format,
+  },
+  closed,
+);
 
-export interface MatrixQuestion {
-  readonly pair: readonly [DimensionColumn, DimensionColumn];
-  readonly metric: Metric;
-  readonly orientation: Orientation;
-  /** Nodes told; the cells among them. */
-  readonly limit: number;
+export const MatrixAnswer = Type.Object(
+  {
+    ...about,
+    by: Type.String(),
+    orientation: Type.Enum(['sender', 'client']),
+    cells: Type.Array(Cell, {
+      description: 'cell (src, dst): sent by src to dst; with orientation=client between client src and server dst',
+    }),
+    rows: Type.Array(Total, {
+      description: 'totals of senders, largest node first; what is not among the cells included',
+    }),
+    columns: Type.Array(Total, { description: 'totals of receivers, in the order of their own size' }),
+    nodes: Type.Integer({ description: 'nodes there are; limit says how many are told' }),
+    total: Type.Object(estimate, closed),
+    lossAdjusted: Type.Union([LossAdjusted, Type.Null()], {
+      description: 'the total with what was lost on the way added; null for p95 and maximum',
+    }),
+    interTotal: Type.Object(estimate, { ...closed, description: 'the total without the diagonal' }),
+    rest: NullableNumber('total less the cells told; null for p95 and maximum, which do not add up'),
+    quality: Quality,
+  },
+  closed,
+);
+export type MatrixAnswer = Static<typeof MatrixAnswer>;
+
+export const matrix = defineQuestion({
+  name: 'matrix',
+  right: rightForColumns,
+  summary: 'Who sent how much to whom',
+  parameters: Parameters,
+  answer: MatrixAnswer,
+  async respond(params, { storage, config, advisor, nowMs }) {
+    refuseLayer2(params.layer);
+    const { by, metric, orientation, limit } = params;
+    const question: MatrixQuestion = { pair: pairOf('by', by), metric, orientation, limit };
+    const condition = await compileFilter(
+      'filter',
+      parseFilter('filter', params.filter),
+      nodeResolver(storage, 'filter'),
+    );
+    const asked = parseAsked(params.from, params.to, nowMs);
+    const needs = { asked, metric, columns: matrixColumns(question), condition };
+    const found = await readMatrix(storage, question, needs, nowMs);
+    const [src, dst] = question.pair;
+    const name = await nameValues(
+      storage,
+      found.rows.flatMap(row => [[src, row.src] as const, [dst, row.dst] as const]),
+    );
+    const seconds = secondsOf(found);
+    const { unclassifiedShare, unelectedShare, ...figures } = shapeMatrix(question, found.rows, seconds, name);
+    const swapped = orientation === 'client';
+    const [{ quality, exporters }, adjusted] = await Promise.all([
+      qualityOf(storage, config, found.window, nowMs, { unclassifiedShare, unelectedShare }),
+      adjustForLoss(
+        storage,
+        { src: src.name, dst: dst.name, swapped, metric, condition, seconds },
+        found,
+        figures.total,
+      ),
+    ]);
+    const seen = withLoss(figures.cells, found.rows, adjusted);
+    const listed = params.cells === 'all' ? [...seen, ...unseenCells(figures.rows, seen)] : seen;
+    const atMs = Math.min(nowMs, found.window.toS * 1000);
+    const coverage = await coverageOfCells(advisor, by, heardOf(exporters), atMs, listed);
+    const perSample = perSampleOf(found.rows, exporters, metric, seconds);
+    const cells = listed.map((cell, i) => withCoverage(cell, coverage.cells[i] ?? null, perSample));
+    return {
+      answer: {
+        ...aboutWindow(found, metric),
+        by,
+        orientation,
+        ...figures,
+        cells,
+        lossAdjusted: adjusted.total,
+        quality: { ...quality, coverage: coverage.overall },
+      },
+      kinds: KINDS,
+      rows: () => cells.map(flatCell),
+    };
+  },
+});
+
+async function readMatrix(
+  storage: Storage,
+  question: MatrixQuestion,
+  needs: Question,
+  nowMs: number,
+): Promise<Rows<MatrixRow>> {
+  const whole = await askTables<MatrixRow>(storage, needs, nowMs, context => wholeMatrix(question, context));
+  const nodes = largestNodes(question, whole.rows);
+  if (whole.rows.length <= ROWS_MAX) return { ...whole, rows: rowsAmong(whole.rows, nodes) };
+  return askTables<MatrixRow>(storage, needs, nowMs, context => matrixAmong(question, context, nodes));
 }
 
-export interface MatrixRow extends Sums {
-  readonly level: 'cell' | 'row' | 'column' | 'inter' | 'total';
-  readonly src: string;
-  readonly dst: string;
-  readonly toClientBytes: string;
-  readonly toClientPackets: string;
-  readonly unelectedBytes: string;
-  readonly unclassifiedBytes: string;
-  readonly nodes: string;
-}
+const KINDS = {
+  srcKey: 'text',
+  src: 'text',
+  dstKey: 'text',
+  dst: 'text',
+  ...ESTIMATE_KINDS,
+  lossAdjusted: 'number',
+  coverage: 'number',
+} as const;
 
-export function matrixColumns({ pair, orientation }: MatrixQuestion): string[] {
-  const columns = [pair[0].name, pair[1].name, 'srcApp', 'dstApp'];
-  return [...new Set(orientation === 'client' ? [...columns, 'serverSide'] : columns)];
-}
-
-function matrixStatement(question: MatrixQuestion, { relation, window, covered }: Context): Statement {
-  const [src, dst] = question.pair.map(column => column.name) as [string, string];
-  const swapped = question.orientation === 'client' ? 'serverSide = 1' : '0';
-  const ranked = rankedSql(question.metric, window, covered);
-  // Sums need no buckets; a rank is over the buckets of each group.
-  const bucket = isRanked(question.metric) ? 'bucket, ' : '';
-  const bucketSet = isRanked(question.metric) ? '(bucket)' : '()';
-  const sql = `
-WITH ends AS (
-  SELECT bucket, if(${swapped}, ${dst}, ${src}) AS sender, if(${swapped}, ${src}, ${dst}) AS receiver, sender = receiver AS diagonal,
-    bytes, packets, varBytes, samples, records, ${swapped} AS toClient, unelected, ${UNCLASSIFIED_SQL} AS unclassified
-  FROM (${relation.sql})
-), grouped AS (
-  SELECT ${bucket}sender, receiver, diagonal, grouping(sender) + 2 * grouping(receiver) + 4 * grouping(diagonal) AS left,
-    sum(ends.bytes) AS bytes, sum(ends.packets) AS packets, sum(ends.varBytes) AS varBytes, sum(ends.samples) AS samples, sum(ends.records) AS records,
-    sumIf(ends.bytes, toClient) AS toClientBytes, sumIf(ends.packets, toClient) AS toClientPackets,
-    sumIf(ends.bytes, unelected) AS unelectedBytes, sumIf(ends.bytes, unclassified) AS unclassifiedBytes
-  FROM ends
-  GROUP BY GROUPING SETS ((${bucket}sender, receiver), (${bucket}sender), (${bucket}receiver), (${bucket}diagonal), ${bucketSet})
-), summed AS (
-  SELECT left, sender, receiver, diagonal, sum(g.bytes) AS bytes, sum(g.packets) AS packets, sum(g.varBytes) AS varBytes, sum(g.samples) AS samples, sum(g.records) AS records,
-    sum(g.toClientBytes) AS toClientBytes, sum(g.toClientPackets) AS toClientPackets, sum(g.unelectedBytes) AS unelectedBytes,
-    sum(g.unclassifiedBytes) AS unclassifiedBytes, ${ranked.sql} AS ranked
-  FROM grouped AS g
-  GROUP BY left, sender, receiver, diagonal
-)
-SELECT multiIf(left = 4, 'cell', left = 6, 'row', left = 5, 'column', left = 3, 'inter', 'total') AS level,
-  s.sender AS sender, s.receiver AS receiver, toString(s.sender) AS src, toString(s.receiver) AS dst, bytes, packets, varBytes, samples, records, ranked,
-  toClientBytes, toClientPackets, unelectedBytes, unclassifiedBytes,
-  uniqExactIf(if(left = 6, s.sender, s.receiver), left IN (5, 6)) OVER () AS nodes
-FROM summed AS s
-WHERE left != 3 OR NOT diagonal
-ORDER BY left = 4, left IN (5, 6), ${orderColumn(question.metric)} DESC, s.sender, s.receiver`;
-  return { sql, params: { ...relation.params, ...ranked.params } };
-}
-
-/** Rows of one answer that are taken as they come: every cell of a hundred nodes, and their totals. */
-export const ROWS_MAX = 10_202;
-
-/**
- * The whole matrix as far as ROWS_MAX goes: the totals of all, those of senders and receivers together by size, then the
- * cells. What is cut off are never the largest nodes. One row more tells that there is more.
- */
-export function wholeMatrix(question: MatrixQuestion, context: Context): Statement {
-  const { sql, params } = matrixStatement(question, context);
-  return { sql: `${sql}\nLIMIT ${ROWS_MAX + 1}`, params };
-}
-
-/** The totals of the nodes given, and the cells among them, whatever the size of the matrix. */
-export function matrixAmong(question: MatrixQuestion, context: Context, nodes: readonly string[]): Statement {
-  const { sql, params } = matrixStatement(question, context);
-  const column = question.pair[0];
-  const told = `{nodes:Array(${column.clickhouse})}`;
-  const values = nodes.map(node => (column.kind === 'address' ? node : BigInt(node)));
+function flatCell(cell: MatrixCell): FlatRow {
   return {
-    sql: `SELECT * FROM (${sql}) WHERE (level NOT IN ('cell', 'row') OR sender IN ${told}) AND (level NOT IN ('cell', 'column') OR receiver IN ${told})`,
-    params: { ...params, nodes: values },
+    srcKey: cell.src.key,
+    src: cell.src.name,
+    dstKey: cell.dst.key,
+    dst: cell.dst.name,
+    value: cell.value,
+    ciLow: cell.ciLow,
+    ciHigh: cell.ciHigh,
+    samples: cell.samples,
+    method: cell.method,
+    lossAdjusted: cell.lossAdjusted,
+    coverage: cell.coverage,
   };
-}
-
-/** Raw keys of the nodes to tell: those with the largest total, sent or received. */
-export function largestNodes({ metric, limit }: MatrixQuestion, rows: readonly MatrixRow[]): string[] {
-  const order = orderColumn(metric);
-  const size = new Map<string, number>();
-  for (const row of rows) {
-    if (row.level !== 'row' && row.level !== 'column') continue;
-    const node = row.level === 'row' ? row.src : row.dst;
-    size.set(node, Math.max(size.get(node) ?? 0, Number(row[order])));
-  }
-  const sorted = [...size].sort(([a, sizeA], [b, sizeB]) => sizeB - sizeA || (a < b ? -1 : 1));
-  return sorted.slice(0, limit).map(([node]) => node);
-}
-
-/** Rows that speak of nodes told only. */
-export function rowsAmong(rows: readonly MatrixRow[], nodes: readonly string[]): MatrixRow[] {
-  const told = new Set(nodes);
-  return rows.filter(({ level, src, dst }) => {
-    const bySender = level === 'cell' || level === 'row';
-    const byReceiver = level === 'cell' || level === 'column';
-    return (!bySender || told.has(src)) && (!byReceiver || told.has(dst));
-  });
-}
-
-export interface MatrixFigures {
-  readonly cells: MatrixCell[];
-  readonly rows: MatrixTotal[];
-  readonly columns: MatrixTotal[];
-  readonly nodes: number;
-  readonly total: Omit<MatrixTotal, 'key' | 'name'>;
-  readonly interTotal: Omit<MatrixTotal, 'key' | 'name'>;
-  readonly rest: number | null;
-  readonly unelectedShare: number | null;
-  readonly unclassifiedShare: number | null;
-}
-
-const NOTHING: Sums = { bytes: 0, packets: 0, varBytes: 0, samples: 0, records: 0, ranked: 0 };
-
-/** `seconds`: the covered part of the window, which an average divides by. */
-export function shapeMatrix(
-  { pair, metric, orientation }: MatrixQuestion,
-  answer: readonly MatrixRow[],
-  seconds: number,
-  name: NameValue,
-): MatrixFigures {
-  const level = (wanted: MatrixRow['level']) => answer.filter(row => row.level === wanted);
-  const estimate = (sums: Sums) => estimateOf(sums, metric, seconds);
-  const cells = level('cell').map(row => ({
-    src: name(pair[0], row.src),
-    dst: name(pair[1], row.dst),
-    ...estimate(row),
-    lossAdjusted: null,
-    coverage: null,
-    ...directions(row, metric, orientation, seconds),
-  }));
-  const rows = level('row').map(row => ({ ...name(pair[0], row.src), ...estimate(row) }));
-  const columns = level('column').map(row => ({ ...name(pair[1], row.dst), ...estimate(row) }));
-  const [whole] = level('total');
-  const [inter] = level('inter');
-  const total = estimate(whole ?? NOTHING);
-  const bytes = Number(whole?.bytes ?? 0);
-  return {
-    cells,
-    rows: withPeers(rows, columns),
-    columns,
-    nodes: Number(whole?.nodes ?? 0),
-    total,
-    interTotal: estimate(inter ?? NOTHING),
-    rest: isRanked(metric) ? null : restOf(total.value, cells),
-    unelectedShare: whole && bytes > 0 ? Number(whole.unelectedBytes) / bytes : null,
-    unclassifiedShare: whole && bytes > 0 ? Number(whole.unclassifiedBytes) / bytes : null,
-  };
-}
-
-/** A node that only receives is a row too, of zero: rows name every node told. */
-function withPeers(rows: readonly MatrixTotal[], columns: readonly MatrixTotal[]): MatrixTotal[] {
-  const received = new Map(columns.map(column => [column.key, column.value]));
-  const sent = new Set(rows.map(row => row.key));
-  const silent = columns
-    .filter(column => !sent.has(column.key))
-    .map(({ key, name }) => ({ key, name, value: 0, ciLow: 0, ciHigh: 0, samples: 0, method: 'exact' as const }));
-  const size = (node: MatrixTotal) => Math.max(node.value, received.get(node.key) ?? 0);
-  return [...rows, ...silent].sort((a, b) => size(b) - size(a) || (a.key < b.key ? -1 : 1));
-}
-
-function restOf(total: number, cells: readonly MatrixCell[]): number {
-  return Math.max(0, total - cells.reduce((sum, cell) => sum + cell.value, 0));
-}
-
-function directions(
-  row: MatrixRow,
-  metric: Metric,
-  orientation: Orientation,
-  seconds: number,
-): Pick<MatrixCell, 'toServer' | 'toClient'> {
-  if (orientation === 'sender' || isRanked(metric)) return { toServer: null, toClient: null };
-  const scale = metric === 'avgBps' ? 8 / seconds : 1;
-  const [all, back] = metric === 'packets' ? [row.packets, row.toClientPackets] : [row.bytes, row.toClientBytes];
-  return { toServer: (Number(all) - Number(back)) * scale, toClient: Number(back) * scale };
 }

@@ -3,9 +3,10 @@
 import type { Storage } from '../../storage/storage.ts';
 import type { Quality } from '../answers/answers.ts';
 import type { QueryApiConfiguration } from '../configuration.ts';
-import type { Asked, Window } from '../sql/window.ts';
-import { ACCOUNTING_S_MAX, type AccountingRow, accountingStatement, shapeAccounting } from './accounting.ts';
+import type { Window } from '../sql/window.ts';
+import { type AccountingRow, accountingStatement, shapeAccounting } from './accounting.ts';
 import { type ExporterRow, exportersStatement, lossRatioOf } from './exporters.ts';
+import { ACCOUNTING_S_MAX, accountedOf, receiptBounds } from './receipt.ts';
 
 /** The active timeout that exporters are advised to use: flows longer than this are reported in pieces. */
 const ACTIVE_TIMEOUT_MS = 60_000;
@@ -41,16 +42,6 @@ export async function qualityOf(
     accounting: long ? null : shaped.accounting,
   };
   return { quality, exporters: health };
-}
-
-/** The part of a window that may be read record by record: its last six hours. */
-export function accountedOf({ fromMs, toMs }: Asked): Asked {
-  return { fromMs: Math.max(fromMs, toMs - ACCOUNTING_S_MAX * 1000), toMs };
-}
-
-/** How far from the end of a flow its record may have been received; the enricher cuts times beyond that. */
-export function receiptBounds(config: QueryApiConfiguration): { lateMs: number; earlyMs: number } {
-  return { lateMs: config.spanMsMax, earlyMs: config.skewMsMax };
 }
 
 /** The last bucket that ended an active timeout and a batch's age ago. */

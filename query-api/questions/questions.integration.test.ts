@@ -14,10 +14,14 @@ import { insertFlows } from '../../storage/tables/flows.ts';
 import { insertNodes } from '../../storage/tables/nodes.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from '../../testing/data/stored-rows.ts';
-import type { ExportersAnswer, FlowsAnswer, MatrixAnswer, SeriesAnswer, TopAnswer } from '../answers/answers.ts';
-import type { CoverageAnswer } from '../answers/coverage-answer.ts';
 import { createQueryApi, type QueryApi } from '../app.ts';
 import { QUERY_API_SERVICE } from '../configuration.ts';
+import type { CoverageAnswer } from './coverage.ts';
+import type { ExportersAnswer } from './exporters.ts';
+import type { FlowsAnswer } from './flows.ts';
+import type { MatrixAnswer } from './matrix.ts';
+import type { SeriesAnswer } from './series.ts';
+import type { TopAnswer } from './top.ts';
 
 const MINUTE = 60_000;
 /** Half past the last full hour but one: all times of the test lie in the past and within one day's retention. */

@@ -5,9 +5,11 @@
 // Interfaces count whole frames. A record tells the length of its frames or it does not; then 18 bytes a packet stand
 // for header and check sequence, 22 where the packet had a VLAN tag.
 
+import { type Static, Type } from 'typebox';
 import { DIRECTION } from '../../schemas/codes.ts';
 import { ELECTED_SQL } from '../../storage/tables/elections.ts';
 import { spreadSql } from '../../storage/tables/spread.ts';
+import { closed, NullableNumber } from '../answers/answers.ts';
 import type { Statement } from '../sql/tables.ts';
 import { addressText } from '../sql/values.ts';
 import type { Window } from '../sql/window.ts';
@@ -72,16 +74,23 @@ LIMIT {limit:UInt32}`;
   return { sql, params: { from: fromS, to: toS, limit } };
 }
 
-export interface Port {
-  readonly exporter: string;
-  readonly ifIndex: number;
-  readonly direction: 'ingress' | 'egress';
-  readonly minutes: number;
-  readonly countedBytes: number;
-  readonly octets: number;
-  readonly ratio: number | null;
-  readonly agrees: boolean | null;
-}
+export const Port = Type.Object(
+  {
+    exporter: Type.String(),
+    ifIndex: Type.Integer(),
+    host: Type.String({ description: 'the host cabled to the port, by inventory' }),
+    direction: Type.Enum(['ingress', 'egress']),
+    minutes: Type.Number({ description: 'whole minutes that the counters of the interface cover' }),
+    countedBytes: Type.Number({
+      description: 'layer-2 bytes of the records that count at this port, in these minutes',
+    }),
+    octets: Type.Number({ description: 'ifInOctets or ifOutOctets in these minutes' }),
+    ratio: NullableNumber('countedBytes / octets; 0.95 to 1.05 agrees'),
+    agrees: Type.Unsafe<boolean | null>({ type: ['boolean', 'null'] }),
+  },
+  closed,
+);
+export type Port = Omit<Static<typeof Port>, 'host'>;
 
 export function shapePort({ address, port, leaving, minutes, counted, octets }: PortRow): Port {
   const ratio = Number(octets) > 0 ? Number(counted) / Number(octets) : null;

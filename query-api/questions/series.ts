@@ -1,15 +1,76 @@
 // Traffic over time, in one series or in one per group with the rest made explicit. Buckets before the first stored
 // record are null, later ones without traffic are zero.
 
+import { type Static, Type } from 'typebox';
+import type { Storage } from '../../storage/storage.ts';
 import { SUMS } from '../../storage/tables/spread.ts';
-import type { SeriesAnswer } from '../answers/answers.ts';
+import { rightForColumns } from '../access/rights.ts';
+import { about, closed, NullableNumber, Sum, Value } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
 import { unseenInterval } from '../estimates/interval.ts';
-import type { DimensionColumn } from '../sql/dimensions.ts';
+import { columnsOf, type DimensionColumn, pairOf } from '../sql/dimensions.ts';
+import { type Condition, compileFilter, equals, parseFilter, parseValues, type Term } from '../sql/filter.ts';
 import { estimateOf, orderColumn, type Sums, varianceOf } from '../sql/metrics-sql.ts';
-import type { Context, Statement } from '../sql/tables.ts';
-import type { NameValue } from '../sql/values.ts';
-import type { Covered, Window } from '../sql/window.ts';
+import { askTables, type Context, type Statement } from '../sql/tables.ts';
+import { type NameValue, nameValues, nodeResolver } from '../sql/values.ts';
+import { type Covered, parseAsked, type Window } from '../sql/window.ts';
+import { aboutWindow, namesOf, rawValues, textColumns } from './grouped.ts';
+import { choice, columnNames, filter, format, Limit, layer, pairNames, refuseLayer2, window } from './parameters.ts';
+import { defineQuestion } from './question.ts';
+
+const Parameters = Type.Object(
+  {
+    ...window,
+    by: Type.String({ default: 'app', maxLength: 64, description: `what src and dst name: ${pairNames}` }),
+    src: Type.Optional(
+      Type.String({ maxLength: 1000, description: 'senders, by name or glob, in any case, or by key, joined by |' }),
+    ),
+    dst: Type.Optional(Type.String({ maxLength: 1000, description: 'receivers' })),
+    split: Type.Optional(
+      Type.String({
+        maxLength: 200,
+        description: `one series per value of ${columnNames}; left out: one series of all`,
+      }),
+    ),
+    metric: choice(['bytes', 'packets', 'avgBps'], { default: 'avgBps', description: 'per bucket' }),
+    layer,
+    step: Type.Optional(
+      Type.Integer({
+        minimum: 60,
+        maximum: 31_536_000,
+        description: 'seconds per bucket; raised to the resolution and to at most 2000 buckets',
+      }),
+    ),
+    filter,
+    limit: Limit(10, 100, 'series told when split; the others are one series, the rest'),
+    format,
+  },
+  closed,
+);
+
+const Series = Type.Object(
+  {
+    keys: Type.Array(Value, { description: 'values of the columns in `split`; empty for the one series of all' }),
+    rest: Type.Boolean({ description: 'true for the sum of what is beyond limit' }),
+    values: Type.Array(NullableNumber('null where nothing was observed yet, 0 where nothing flowed')),
+    ciLow: Type.Array(NullableNumber('')),
+    ciHigh: Type.Array(NullableNumber('')),
+    total: Sum('bytes or packets of the whole series; for rates bytes'),
+  },
+  closed,
+);
+
+export const SeriesAnswer = Type.Object(
+  {
+    ...about,
+    stepSec: Type.Integer(),
+    split: Type.Array(Type.String()),
+    times: Type.Array(Type.Integer({ description: 'starts of the buckets, seconds since the epoch' })),
+    series: Type.Array(Series),
+  },
+  closed,
+);
+export type SeriesAnswer = Static<typeof SeriesAnswer>;
 
 export const POINTS_MAX = 2000;
 const POINTS_WANTED = 360;
@@ -30,6 +91,63 @@ export interface SeriesRow extends Sums {
 }
 
 const STEPS_S = [60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800];
+
+export const series = defineQuestion({
+  name: 'series',
+  right: rightForColumns,
+  summary: 'Traffic over time',
+  parameters: Parameters,
+  answer: SeriesAnswer,
+  async respond(params, { storage, nowMs }) {
+    refuseLayer2(params.layer);
+    const { metric, limit, step: stepS } = params;
+    const split = params.split === undefined ? [] : columnsOf('split', params.split);
+    const question: SeriesQuestion = { split, metric, limit, stepS };
+    const condition = await seriesCondition(params, storage);
+    const asked = parseAsked(params.from, params.to, nowMs);
+    const columns = split.map(column => column.name);
+    const found = await askTables<SeriesRow>(storage, { asked, metric, columns, condition }, nowMs, context =>
+      seriesStatement(question, context),
+    );
+    const name = await nameValues(storage, rawValues(split, found.rows));
+    const shaped = shapeSeries(question, found.rows, found.window, found.covered, name);
+    return {
+      answer: { ...aboutWindow(found, metric), ...shaped },
+      kinds: { time: 'text', ...textColumns(split), value: 'number', ciLow: 'number', ciHigh: 'number' },
+      rows: () =>
+        shaped.series.flatMap(one =>
+          shaped.times.map((at, i) => ({
+            time: new Date(at * 1000).toISOString(),
+            ...namesOf(split, one.rest ? [] : one.keys),
+            value: one.values[i] ?? null,
+            ciLow: one.ciLow[i] ?? null,
+            ciHigh: one.ciHigh[i] ?? null,
+          })),
+        ),
+    };
+  },
+});
+
+/** src and dst of a series are terms of their own, joined with the filter. */
+async function seriesCondition(params: Static<typeof Parameters>, storage: Storage): Promise<Condition> {
+  const [srcColumn, dstColumn] = pairOf('by', params.by);
+  const end = async (parameter: 'src' | 'dst', column: DimensionColumn) => {
+    const text = params[parameter];
+    if (text === undefined) return undefined;
+    const term: Term = equals(column.name, [column], parseValues(parameter, text));
+    return compileFilter(parameter, [[term]], nodeResolver(storage, parameter), parameter);
+  };
+  const conditions = [
+    await end('src', srcColumn),
+    await end('dst', dstColumn),
+    await compileFilter('filter', parseFilter('filter', params.filter), nodeResolver(storage, 'filter')),
+  ].filter(condition => condition !== undefined);
+  return {
+    sql: conditions.map(condition => condition.sql).join(' AND '),
+    params: Object.assign({}, ...conditions.map(condition => condition.params)),
+    columns: [...new Set(conditions.flatMap(condition => condition.columns))],
+  };
+}
 
 /** The step in use: a multiple of the resolution with at most POINTS_MAX points. */
 export function stepOf(asked: number | undefined, window: Window): number {
@@ -89,7 +207,7 @@ export function shapeSeries(
     (a, b) => (a || Number.POSITIVE_INFINITY) - (b || Number.POSITIVE_INFINITY),
   );
   if (places.length === 0 && question.split.length === 0) places.push(1);
-  const series = places.map(place => {
+  const lines = places.map(place => {
     const own = rows.filter(row => Number(row.place) === place);
     const found = new Map(own.map(row => [Number(row.at), row]));
     const perSample = perSampleOf(question.metric, own, step);
@@ -104,7 +222,7 @@ export function shapeSeries(
       total: own.reduce((sum, row) => sum + Number(question.metric === 'packets' ? row.packets : row.bytes), 0),
     };
   });
-  return { stepSec: step, split: question.split.map(column => column.name), times, series };
+  return { stepSec: step, split: question.split.map(column => column.name), times, series: lines };
 }
 
 interface Point {

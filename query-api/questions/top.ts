@@ -1,12 +1,50 @@
 // The largest groups of one dimension or a few, with everything beyond the limit as an explicit rest.
 
+import { type Static, Type } from 'typebox';
 import { SUMS } from '../../storage/tables/spread.ts';
-import type { TopAnswer } from '../answers/answers.ts';
+import { rightForColumns } from '../access/rights.ts';
+import { about, closed, estimate, NullableNumber, Value } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
-import type { DimensionColumn } from '../sql/dimensions.ts';
+import { columnsOf, type DimensionColumn } from '../sql/dimensions.ts';
+import { compileFilter, parseFilter } from '../sql/filter.ts';
 import { estimateOf, isRanked, orderColumn, rankedSql, type Sums } from '../sql/metrics-sql.ts';
-import type { Context, Statement } from '../sql/tables.ts';
-import type { NameValue } from '../sql/values.ts';
+import { askTables, type Context, type Statement } from '../sql/tables.ts';
+import { type NameValue, nameValues, nodeResolver } from '../sql/values.ts';
+import { parseAsked } from '../sql/window.ts';
+import { aboutWindow, ESTIMATE_KINDS, namesOf, rawValues, secondsOf, textColumns } from './grouped.ts';
+import { columnNames, filter, format, Limit, layer, metric, refuseLayer2, window } from './parameters.ts';
+import { defineQuestion } from './question.ts';
+
+const Parameters = Type.Object(
+  {
+    ...window,
+    by: Type.String({ default: 'service', maxLength: 200, description: columnNames }),
+    metric,
+    layer,
+    filter,
+    limit: Limit(20, 10_000, 'groups told'),
+    format,
+  },
+  closed,
+);
+
+export const TopAnswer = Type.Object(
+  {
+    ...about,
+    by: Type.Array(Type.String()),
+    rows: Type.Array(
+      Type.Object(
+        { keys: Type.Array(Value), ...estimate, share: NullableNumber('share of the total; null for p95 and maximum') },
+        closed,
+      ),
+    ),
+    groups: Type.Integer({ description: 'groups there are' }),
+    rest: NullableNumber('total less the rows told; null for p95 and maximum'),
+    total: Type.Object(estimate, closed),
+  },
+  closed,
+);
+export type TopAnswer = Static<typeof TopAnswer>;
 
 export interface TopQuestion {
   readonly columns: readonly DimensionColumn[];
@@ -19,6 +57,35 @@ export interface TopRow extends Sums {
   readonly groups: string;
   readonly [group: `k${number}`]: string;
 }
+
+export const top = defineQuestion({
+  name: 'top',
+  right: rightForColumns,
+  summary: 'The largest groups of a dimension',
+  parameters: Parameters,
+  answer: TopAnswer,
+  async respond(params, { storage, nowMs }) {
+    refuseLayer2(params.layer);
+    const question: TopQuestion = { columns: columnsOf('by', params.by), metric: params.metric, limit: params.limit };
+    const condition = await compileFilter(
+      'filter',
+      parseFilter('filter', params.filter),
+      nodeResolver(storage, 'filter'),
+    );
+    const asked = parseAsked(params.from, params.to, nowMs);
+    const columns = question.columns.map(column => column.name);
+    const needs = { asked, metric: params.metric, columns, condition };
+    const found = await askTables<TopRow>(storage, needs, nowMs, context => topStatement(question, context));
+    const groups = found.rows.filter(row => Number(row.whole) === 0);
+    const name = await nameValues(storage, rawValues(question.columns, groups));
+    const shaped = shapeTop(question, found.rows, secondsOf(found), name);
+    return {
+      answer: { ...aboutWindow(found, params.metric), ...shaped },
+      kinds: { ...textColumns(question.columns), ...ESTIMATE_KINDS, share: 'number' },
+      rows: () => shaped.rows.map(({ keys, ...estimated }) => ({ ...namesOf(question.columns, keys), ...estimated })),
+    };
+  },
+});
 
 export function topStatement(
   { columns, metric, limit }: TopQuestion,
@@ -65,9 +132,9 @@ export function shapeTop(
     .filter(row => Number(row.whole) === 0)
     .slice(0, limit)
     .map(row => {
-      const estimate = estimateOf(row, metric, seconds);
+      const estimated = estimateOf(row, metric, seconds);
       const keys = columns.map((column, i) => name(column, row[`k${i}`] ?? ''));
-      return { keys, ...estimate, share: additive && total.value > 0 ? estimate.value / total.value : null };
+      return { keys, ...estimated, share: additive && total.value > 0 ? estimated.value / total.value : null };
     });
   const told = rows.reduce((sum, row) => sum + row.value, 0);
   return {

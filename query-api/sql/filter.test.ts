@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { explicitKey, keyToBigint, serviceKey } from '../../schemas/keys.ts';
-import { QuestionError } from '../http/problem.ts';
+import { ParameterError } from '../http/problem.ts';
 import { type Condition, compileFilter, parseFilter } from './filter.ts';
 
 const nodes = new Map([
@@ -19,8 +19,8 @@ async function faultOf(text: string): Promise<string> {
     () => undefined,
     (caught: unknown) => caught,
   );
-  expect(error).toBeInstanceOf(QuestionError);
-  return (error as QuestionError).faults[0]!.reason;
+  expect(error).toBeInstanceOf(ParameterError);
+  return (error as ParameterError).faults[0]!.reason;
 }
 
 test('terms are joined by and, clauses by or, values by in', async () => {

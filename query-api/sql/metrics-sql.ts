@@ -2,7 +2,7 @@
 // totals are those of the summed series. A rate divides by the seconds of the bucket, or of the window, that were
 // observed: from the first stored bucket until now.
 
-import type { MatrixTotal } from '../answers/answers.ts';
+import type { Estimate } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
 import { interval, methodOf } from '../estimates/interval.ts';
 import type { Covered, Window } from './window.ts';
@@ -55,8 +55,6 @@ export function rankedSql(
 export function orderColumn(metric: Metric): 'bytes' | 'packets' | 'ranked' {
   return metric === 'packets' ? 'packets' : isRanked(metric) ? 'ranked' : 'bytes';
 }
-
-type Estimate = Pick<MatrixTotal, 'value' | 'ciLow' | 'ciHigh' | 'samples' | 'method'>;
 
 /** The estimate of one group in the unit of the metric. `seconds` is what a rate divides by. */
 export function estimateOf(sums: Sums, metric: Metric, seconds: number): Estimate {

@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { runLoad } from '../../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../../benchmarks/load/options.ts';
-import type { MatrixAnswer } from '../../query-api/answers/answers.ts';
+import type { MatrixAnswer } from '../../query-api/questions/matrix.ts';
 import { PROTOCOLS } from '../../schemas/codes.ts';
 import type { ClickHouse } from '../../storage/client.ts';
 import { startKafka } from '../broker/broker.ts';

@@ -1,0 +1,101 @@
+// Parameters, bodies and answers of the routes of the applications document.
+
+import { type Static, Type } from 'typebox';
+import { DocumentWarning } from '../../schemas/applications-preview.ts';
+import { documentChecker } from '../../schemas/documents.ts';
+import { closed } from '../answers/answers.ts';
+
+const SUGGESTIONS_MAX = 100;
+
+export const Version = Type.Object(
+  {
+    version: Type.String({ format: 'date-time', description: 'when it was recorded' }),
+    source: Type.String({ description: '`api`, or the file it came from' }),
+    applications: Type.Integer(),
+    bytes: Type.Integer(),
+  },
+  closed,
+);
+const window = {
+  from: Type.String({ default: 'now-1h', maxLength: 64, description: 'start of the traffic examined' }),
+  to: Type.String({ default: 'now', maxLength: 64, description: 'end, excluded' }),
+};
+const replaces = Type.Optional(
+  Type.String({ maxLength: 64, description: 'the version that must be the active one, or nothing is recorded' }),
+);
+export const GetParameters = Type.Object(
+  { version: Type.Optional(Type.String({ maxLength: 64, description: 'an older version' })) },
+  closed,
+);
+export const PutParameters = Type.Object(
+  {
+    preview: Type.Boolean({ default: false, description: 'report what would change; record nothing' }),
+    replaces,
+    ...window,
+  },
+  closed,
+);
+export const WindowParameters = Type.Object(window, closed);
+export const SuggestionsParameters = Type.Object(
+  { ...window, limit: Type.Integer({ default: 20, minimum: 1, maximum: SUGGESTIONS_MAX }) },
+  closed,
+);
+export const ApplicationsAnswer = Type.Object(
+  {
+    version: Type.Union([Type.String(), Type.Null()], { description: 'null: none was ever recorded' }),
+    source: Type.Union([Type.String(), Type.Null()]),
+    document: Type.Unknown({ description: 'the document, whole' }),
+    warnings: Type.Array(DocumentWarning),
+    versions: Type.Array(Version, { description: 'the newest first' }),
+  },
+  closed,
+);
+export const PutAnswer = Type.Object(
+  {
+    outcome: Type.Enum(['recorded', 'unchanged']),
+    version: Type.String({ format: 'date-time' }),
+    applications: Type.Integer(),
+    warnings: Type.Array(DocumentWarning),
+  },
+  closed,
+);
+const Rule = Type.Unknown({ description: 'an application, as the document holds it; null where no selector fits' });
+const SuggestionAnswer = Type.Object(
+  {
+    node: Type.Object({ key: Type.String(), name: Type.String() }, closed),
+    bytes: Type.Number(),
+    share: Type.Number({ description: 'share of the bytes of the window with this node at an end' }),
+    rule: Rule,
+    about: Type.String(),
+  },
+  closed,
+);
+export const SuggestionsAnswer = Type.Object(
+  {
+    from: Type.String(),
+    to: Type.String(),
+    nodes: Type.Array(SuggestionAnswer, { description: 'automatic nodes, the largest first' }),
+    services: Type.Array(SuggestionAnswer, { description: 'services of automatic nodes, the largest first' }),
+  },
+  closed,
+);
+
+export type GetParameters = Static<typeof GetParameters>;
+export type PutParameters = Static<typeof PutParameters>;
+export type WindowParameters = Static<typeof WindowParameters>;
+export type SuggestionsParameters = Static<typeof SuggestionsParameters>;
+export type PutAnswer = Static<typeof PutAnswer>;
+export type Version = Static<typeof Version>;
+
+export const Adoption = Type.Object(
+  {
+    /** Key or name of an automatic node. */
+    node: Type.String({ minLength: 1, maxLength: 300 }),
+    id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+    name: Type.Optional(Type.String({ maxLength: 255 })),
+    ports: Type.Optional(Type.Array(Type.String())),
+  },
+  closed,
+);
+export type Adoption = Static<typeof Adoption>;
+export const adoptionChecker = documentChecker(Adoption);

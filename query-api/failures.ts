@@ -1,0 +1,80 @@
+// What a request that fails is answered with, and what of it is logged.
+
+import type { FastifyError, FastifyInstance } from 'fastify';
+import { DocumentError } from '../schemas/documents.ts';
+import type { Log } from '../service/log.ts';
+import { StorageError } from '../storage/storage.ts';
+import {
+  documentProblem,
+  HttpProblem,
+  ParameterError,
+  PROBLEM_TYPE,
+  type ProblemDocument,
+  parameterProblem,
+  problem,
+  unnamedProblem,
+  validationFaults,
+} from './http/problem.ts';
+import { AdvisorError } from './questions/advisor.ts';
+
+export function answerFailures(app: FastifyInstance, log: Log): void {
+  app.setErrorHandler((error: FastifyError | Error, request, reply) => {
+    const schema = request.routeOptions.schema?.querystring as { properties?: object } | undefined;
+    const document = problemOf(error, Object.keys(schema?.properties ?? {}));
+    if (document.status >= 500) logFailure(log, error, request.url);
+    return reply.status(document.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(document);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const detail = `${request.method} ${request.url.split('?')[0]} is not part of the API; /docs lists its routes`;
+    const document = problem(404, 'not-found', detail);
+    return reply.status(404).type(PROBLEM_TYPE).serializer(JSON.stringify).send(document);
+  });
+}
+
+/**
+ * The path alone: parameters hold addresses, and which of those are logged is decided in access/protection.ts. ClickHouse
+ * repeats the statement in its errors, so only their code is logged, but for the level debug.
+ */
+function logFailure(log: Log, error: Error, url: string): void {
+  const path = url.split('?')[0];
+  if (!(error instanceof StorageError)) {
+    log.warn({ err: error, path }, 'a request failed');
+    return;
+  }
+  log.warn(
+    { clickhouseCode: error.clickhouseCode, path },
+    'a request failed in ClickHouse; the level debug has the error',
+  );
+  log.debug({ err: error, url }, 'a request failed in ClickHouse');
+}
+
+function problemOf(error: FastifyError | Error, parameters: readonly string[]): ProblemDocument {
+  if (error instanceof HttpProblem) return error.document;
+  if (error instanceof DocumentError) return documentProblem(error);
+  if (error instanceof ParameterError) return parameterProblem(error.faults);
+  if ('validation' in error && error.validation)
+    return parameterProblem(validationFaults(error.validation as Parameters<typeof validationFaults>[0], parameters));
+  if (error instanceof AdvisorError) return problem(503, 'advisor', error.message);
+  if (error instanceof StorageError) return storageProblem(error);
+  const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500;
+  return unnamedProblem(status, status < 500 ? error.message : 'an unexpected error occurred; the log has it');
+}
+
+/** ClickHouse errors TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED, TOO_MANY_BYTES, TOO_MANY_ROWS_OR_BYTES. */
+const TOO_LARGE: ReadonlySet<number> = new Set([158, 159, 160, 241, 307, 396]);
+
+function storageProblem(error: StorageError): ProblemDocument {
+  if (TOO_LARGE.has(error.clickhouseCode))
+    return problem(
+      503,
+      'question-too-large',
+      'the query needs more time, memory or rows than allowed; choose a shorter window, fewer dimensions or a narrower filter',
+    );
+  return problem(
+    503,
+    'storage',
+    error.failure === 'passing'
+      ? 'ClickHouse is unavailable or overloaded; try again'
+      : 'ClickHouse refused the query; the log has the reason',
+  );
+}
