@@ -146,12 +146,12 @@ async function keepRollingUp(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** What exporters told within the last day; they tell it again within ten minutes where storage does not answer. */
+/** What exporters exported within the last day; they export it again within ten minutes where storage does not answer. */
 async function storedFacts(): Promise<StoredFact[]> {
   try {
     return await recentFacts(storage, nowMs() - FACT_LIFE_MS, FACTS_MAX);
   } catch (error) {
-    log.warn({ err: error }, 'the stored facts cannot be read; exporters tell them again');
+    log.warn({ err: error }, 'the stored facts cannot be read; exporters export them again');
     return [];
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import type { KnowledgeFeed } from '../inventory/snapshot/feed.ts';
-import { createHistory } from '../inventory/snapshot/history.ts';
+import { History } from '../inventory/snapshot/history.ts';
 import { createReceived } from '../inventory/snapshot/received.ts';
 import { decodeArrow, encodeArrow } from '../schemas/arrow.ts';
 import { createBatch, tokenOf } from '../schemas/batch.ts';
@@ -399,7 +399,7 @@ test('what is stored after the deadline is not acknowledged: the transport may b
 });
 
 test('a snapshot that comes while a batch waits for its states makes it ask again, and no row is joined with another time', async () => {
-  const history = createHistory({ inventorySources: [], inventoryStaleMs: HOUR_MS, inventoryUnknownMs: DAY_MS });
+  const history = new History({ inventorySources: [], inventoryStaleMs: HOUR_MS, inventoryUnknownMs: DAY_MS });
   const put = (asOfMs: number, name: string) =>
     history.putInventory(
       inventoryChecker.check('inventory', {
@@ -422,7 +422,7 @@ test('a snapshot that comes while a batch waits for its states makes it ask agai
   const feed: KnowledgeFeed = {
     knowledge,
     start: async () => {},
-    tell() {},
+    learnFacts() {},
     async need(moments) {
       if (asked.push(moments) === 1) put(NOW - 20_000, 'second');
       hand(moments);

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { createLocalFeed, type KnowledgeFeed } from '../inventory/snapshot/feed.ts';
-import type { KeeperConfiguration } from '../inventory/snapshot/follower.ts';
+import type { FollowerConfiguration } from '../inventory/snapshot/follower.ts';
 import { createKnownFacts } from '../inventory/sources/exporter-facts.ts';
 import { decodeArrow, encodePieces } from '../schemas/arrow.ts';
 import { type BatchKind, tokenOf } from '../schemas/batch.ts';
@@ -56,7 +56,7 @@ const SOURCE_PAUSES = { pauseMsMin: 1000, pauseMsMax: 1000 };
 const MOVES_EXPIRE_MS = 60_000;
 const DECODED = new Set<string>(FLOW_COLUMNS.filter(column => column.stage === 'decoded').map(column => column.name));
 
-export type EnricherConfiguration = KeeperConfiguration &
+export type EnricherConfiguration = FollowerConfiguration &
   Pick<EnricherThreadConfiguration, 'insertsMax' | 'spanMsMax' | 'skewMsMax'> &
   Partial<Pick<EnricherThreadConfiguration, 'ephemeralPorts'>>;
 
@@ -65,7 +65,7 @@ export interface EnricherDependencies {
   readonly storage: Storage;
   readonly log: Log;
   readonly counters: Counters<typeof ENRICHER_COUNTERS>;
-  /** Where the knowledge comes from; a keeper in this thread when left out. */
+  /** Where the knowledge comes from; a follower in this thread when left out. */
   readonly feed?: KnowledgeFeed;
   /** What is known of servers; none is learned when left out. */
   readonly services?: LearnedServices;
@@ -255,7 +255,7 @@ export function createEnricher(config: EnricherConfiguration, dependencies: Enri
   function prepareFacts(delivery: Delivery, token: string): Prepared {
     facts.expire(nowMs());
     const told = facts.learn(decodeFacts(delivery.arrow));
-    feed.tell(delivery.arrow);
+    feed.learnFacts(delivery.arrow);
     counters.set('facts', facts.size);
     counters.set('factsRefused', facts.refused);
     return { delivery, token, kind: 'facts', rows: told.length, names: [], insert: () => insertFacts(storage, told) };
