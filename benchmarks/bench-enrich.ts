@@ -18,7 +18,7 @@ import { createClassifier } from '../enricher/stages/classification.ts';
 import { createEnrichment, type FlowBatch } from '../enricher/stages/enrich.ts';
 import { estimate } from '../enricher/stages/estimate.ts';
 import { fillPlaces } from '../enricher/stages/location-columns.ts';
-import { mendTimes, setTime } from '../enricher/stages/times.ts';
+import { normaliseTimes, setTime } from '../enricher/stages/times.ts';
 import type { Documents } from '../inventory/model/documents.ts';
 import { fixedKnowledge } from '../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../inventory/snapshot/snapshot.ts';
@@ -101,7 +101,7 @@ async function measureStages(size: Size): Promise<Measured> {
   type Stage = (batch: FlowBatch, i: number) => void;
   const all: Stage = batch => enrichment.enrichBatch(batch, { low: 7, high: 9 });
   const stages: Record<string, Stage> = {
-    times: ({ columns }) => mendTimes(columns, rows, LIMITS, faults),
+    times: ({ columns }) => normaliseTimes(columns, rows, LIMITS, faults),
     exporters: ({ columns }, i) => snapshot.exporters.resolve(columns, 0, rows, exporterOf[i]!),
     estimate: ({ columns }, i) => estimate(columns, 0, rows, exporterOf[i]!, snapshot.exporters),
     endpoints: ({ columns }, i) => endpoints.resolve(columns, 0, rows, exporterOf[i]!, src[i]!, dst[i]!),

@@ -21,7 +21,7 @@ import { SpoolSource } from '../transport/spool/source.ts';
 import type { BatchSource } from '../transport/transport.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { isOutside } from './endpoints/endpoints.ts';
-import { createEnricher } from './enricher.ts';
+import { Enricher } from './enricher.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
 import { createServicesExchange } from './services-exchange.ts';
 import { createLearnedServices } from './stages/learned-services.ts';
@@ -42,7 +42,7 @@ const counted = openCounters(ENRICHER_COUNTERS, counters);
 const services = createLearnedServices({ ephemeral: ephemeralBits(configuration.ephemeralPorts) });
 const feed = createThreadFeed({ configuration, storage: address, counters });
 const privacy = openPrivacy(configuration);
-const enricher = createEnricher(configuration, {
+const enricher = new Enricher(configuration, {
   source,
   storage,
   log,

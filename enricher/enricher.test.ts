@@ -22,7 +22,8 @@ import { factRow, type StoredFact } from '../storage/tables/facts.ts';
 import { batchOf, LIMITS, NOW, type Row } from '../testing/data/enrichment.ts';
 import { createFakeSource, createFakeStorage, createSignal, decodedArrow } from '../testing/fakes.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
-import { batchKey, createEnricher, type Enricher } from './enricher.ts';
+import { Enricher } from './enricher.ts';
+import { batchKey } from './flow-preparation.ts';
 
 const enrichers: Enricher[] = [];
 afterEach(async () => {
@@ -53,7 +54,7 @@ function begin(
   const fakeSource = createFakeSource(signal);
   const fake = createFakeStorage(signal);
   const counters = openCounters(ENRICHER_COUNTERS);
-  const enricher = createEnricher(
+  const enricher = new Enricher(
     { ...CONFIG, ...config },
     {
       source: fakeSource.source,
@@ -453,7 +454,7 @@ test('an error of the transport is counted and does not end the enricher', async
 
 test('a refused document stops the start', async () => {
   const signal = createSignal();
-  const enricher = createEnricher(
+  const enricher = new Enricher(
     { ...CONFIG, inventory: '/nowhere/inventory.json' },
     {
       source: createFakeSource(signal).source,
