@@ -21,7 +21,7 @@ import { SpoolSource } from '../transport/spool/source.ts';
 import type { BatchSource } from '../transport/transport.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { isOutside } from './endpoints/endpoints.ts';
-import { createEnricher } from './enricher.ts';
+import { Enricher } from './enricher.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
 import { createServicesExchange } from './services-exchange.ts';
 import { createLearnedServices } from './stages/learned-services.ts';
@@ -42,7 +42,7 @@ const counted = openCounters(ENRICHER_COUNTERS, counters);
 const services = createLearnedServices({ ephemeral: ephemeralBits(configuration.ephemeralPorts) });
 const feed = createThreadFeed({ configuration, storage: address, counters });
 const privacy = openPrivacy(configuration);
-const enricher = createEnricher(configuration, {
+const enricher = new Enricher(configuration, {
   source,
   storage,
   log,
@@ -146,12 +146,12 @@ async function keepRollingUp(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** What exporters told within the last day; they tell it again within ten minutes where storage does not answer. */
+/** What exporters exported within the last day; they export it again within ten minutes where storage does not answer. */
 async function storedFacts(): Promise<StoredFact[]> {
   try {
     return await recentFacts(storage, nowMs() - FACT_LIFE_MS, FACTS_MAX);
   } catch (error) {
-    log.warn({ err: error }, 'the stored facts cannot be read; exporters tell them again');
+    log.warn({ err: error }, 'the stored facts cannot be read; exporters export them again');
     return [];
   }
 }

@@ -15,7 +15,8 @@ import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { batchOf, LIMITS, type Row } from '../testing/data/enrichment.ts';
 import { createFakeSource, createSignal, decodedArrow } from '../testing/fakes.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
-import { batchKey, createEnricher } from './enricher.ts';
+import { Enricher } from './enricher.ts';
+import { batchKey } from './flow-preparation.ts';
 
 let server: TestServer;
 let storage: ClickHouse;
@@ -68,7 +69,7 @@ test('batches, names and documents arrive; totals are equal, also after everythi
     const counters = openCounters(ENRICHER_COUNTERS);
     const registry = `${file}.exporters`;
     writeFileSync(registry, JSON.stringify({ exporters: [{ address: '192.0.2.1', switch: 'sw1' }] }));
-    const enricher = createEnricher(
+    const enricher = new Enricher(
       {
         inventory: file,
         applications: '',

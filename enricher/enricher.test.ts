@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import type { KnowledgeFeed } from '../inventory/snapshot/feed.ts';
-import { createHistory } from '../inventory/snapshot/history.ts';
+import { History } from '../inventory/snapshot/history.ts';
 import { createReceived } from '../inventory/snapshot/received.ts';
 import { decodeArrow, encodeArrow } from '../schemas/arrow.ts';
 import { createBatch, tokenOf } from '../schemas/batch.ts';
@@ -22,7 +22,8 @@ import { factRow, type StoredFact } from '../storage/tables/facts.ts';
 import { batchOf, LIMITS, NOW, type Row } from '../testing/data/enrichment.ts';
 import { createFakeSource, createFakeStorage, createSignal, decodedArrow } from '../testing/fakes.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
-import { batchKey, createEnricher, type Enricher } from './enricher.ts';
+import { Enricher } from './enricher.ts';
+import { batchKey } from './flow-preparation.ts';
 
 const enrichers: Enricher[] = [];
 afterEach(async () => {
@@ -53,7 +54,7 @@ function begin(
   const fakeSource = createFakeSource(signal);
   const fake = createFakeStorage(signal);
   const counters = openCounters(ENRICHER_COUNTERS);
-  const enricher = createEnricher(
+  const enricher = new Enricher(
     { ...CONFIG, ...config },
     {
       source: fakeSource.source,
@@ -399,7 +400,7 @@ test('what is stored after the deadline is not acknowledged: the transport may b
 });
 
 test('a snapshot that comes while a batch waits for its states makes it ask again, and no row is joined with another time', async () => {
-  const history = createHistory({ inventorySources: [], inventoryStaleMs: HOUR_MS, inventoryUnknownMs: DAY_MS });
+  const history = new History({ inventorySources: [], inventoryStaleMs: HOUR_MS, inventoryUnknownMs: DAY_MS });
   const put = (asOfMs: number, name: string) =>
     history.putInventory(
       inventoryChecker.check('inventory', {
@@ -422,7 +423,7 @@ test('a snapshot that comes while a batch waits for its states makes it ask agai
   const feed: KnowledgeFeed = {
     knowledge,
     start: async () => {},
-    tell() {},
+    learnFacts() {},
     async need(moments) {
       if (asked.push(moments) === 1) put(NOW - 20_000, 'second');
       hand(moments);
@@ -453,7 +454,7 @@ test('an error of the transport is counted and does not end the enricher', async
 
 test('a refused document stops the start', async () => {
   const signal = createSignal();
-  const enricher = createEnricher(
+  const enricher = new Enricher(
     { ...CONFIG, inventory: '/nowhere/inventory.json' },
     {
       source: createFakeSource(signal).source,

@@ -11,7 +11,7 @@ import { Decoder } from '../collector/decode/decoder.ts';
 import type { FlowBatch as DecodedBatch } from '../collector/decode/flow-batch.ts';
 import { createFactTable } from '../collector/reports/fact-table.ts';
 import { ENRICHER_COUNTERS } from '../enricher/counters.ts';
-import { createEnricher } from '../enricher/enricher.ts';
+import { Enricher } from '../enricher/enricher.ts';
 import { encodeArrow } from '../schemas/arrow.ts';
 import { createBatch } from '../schemas/batch.ts';
 import { encodeFacts } from '../schemas/fact-batch.ts';
@@ -132,7 +132,7 @@ async function createHouse(database: string, inventory = '') {
   decoder.context.facts = facts;
   const signal = createSignal();
   const source = createFakeSource(signal);
-  const enricher = createEnricher(
+  const enricher = new Enricher(
     {
       inventory,
       applications: '',

@@ -8,10 +8,10 @@ import {
   openApplications,
 } from '../../inventory/applications/applications.ts';
 import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
-import { createHistory, type Epochs, type History, type HistoryOptions } from '../../inventory/snapshot/history.ts';
+import { type Epochs, History, type HistoryOptions } from '../../inventory/snapshot/history.ts';
 import { epochAt } from '../../inventory/snapshot/knowledge.ts';
-import { readHistory } from '../../inventory/snapshot/read-history.ts';
 import { compileSnapshotData, openSnapshot } from '../../inventory/snapshot/snapshot.ts';
+import { readHistory } from '../../inventory/sources/read-history.ts';
 import { heartbeatsSince, type RecordedVersion, versionsSince } from '../../inventory/sources/recorded.ts';
 import { PROTOCOL } from '../../schemas/codes.ts';
 import type { AdvisorAnswer, AdvisorQuestion, HeardExporter } from '../../schemas/coverage.ts';
@@ -90,7 +90,7 @@ export class Advice {
     const name = `${versions.length} ${nameOf(versions.at(-1))} ${inventories.some(asOfMs => asOfMs > toMs) ? toMs : ''}`;
     if (this.#recorded?.name === name) return this.#confirm(this.#recorded);
     const fromMs = inventories.sort((a, b) => b - a)[Math.min(inventories.length, VERSIONS_MAX) - 1]!;
-    const history = createHistory(this.#options);
+    const history = new History(this.#options);
     const { applications } = await readHistory(this.#storage, history, { fromMs, toMs });
     const table = openApplications(compileApplications(applications ?? NO_DOCUMENTS.applications));
     this.#recorded = { name, history, epochs: history.epochs(), applications: table };
@@ -102,7 +102,7 @@ export class Advice {
   /** The same versions, and what their sources have confirmed since. */
   async #confirm(before: Recorded): Promise<Recorded> {
     for (const { source, asOfMs } of await heartbeatsSince(this.#storage, this.#nowMs() - HEARTBEATS_BACK_MS))
-      before.history.hear(source, asOfMs);
+      before.history.markSeen(source, asOfMs);
     this.#recorded = { ...before, epochs: before.history.epochs() };
     return this.#recorded;
   }

@@ -12,11 +12,11 @@ import { EPHEMERAL_PORTS, ephemeralBits } from '../../enricher/stages/server-sid
 import { setTime } from '../../enricher/stages/times.ts';
 import { compileApplications, openApplications } from '../../inventory/applications/applications.ts';
 import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
-import { createHistory, type HistoryOptions } from '../../inventory/snapshot/history.ts';
+import { History, type HistoryOptions } from '../../inventory/snapshot/history.ts';
 import type { Knowledge } from '../../inventory/snapshot/knowledge.ts';
 import { knowledgeOf } from '../../inventory/snapshot/load.ts';
-import { readHistory } from '../../inventory/snapshot/read-history.ts';
 import { FACTS_MAX } from '../../inventory/sources/exporter-facts.ts';
+import { readHistory } from '../../inventory/sources/read-history.ts';
 import { swap32 } from '../../schemas/address.ts';
 import { type Applications, parsePortRange, parsePortSpan, parseVip } from '../../schemas/applications.ts';
 import type { ApplicationsPreview, DocumentWarning, PreviewQuestion } from '../../schemas/applications-preview.ts';
@@ -140,7 +140,7 @@ export async function previewRecorded(
   history: HistoryOptions,
   options: PreviewOptions = {},
 ): Promise<ApplicationsPreview> {
-  const made = createHistory(history);
+  const made = new History(history);
   const { applications = NO_DOCUMENTS.applications } = await readHistory(storage, made, question);
   made.useFacts(await recentFacts(storage, question.fromMs - FACT_LIFE_MS, FACTS_MAX));
   const rows = await storage.select<{ body: string }>(

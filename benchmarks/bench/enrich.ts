@@ -15,7 +15,8 @@ import { createSeenPorts } from '../../enricher/election/seen-ports.ts';
 import { createEndpoints } from '../../enricher/endpoints/endpoints.ts';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import { createClassifier } from '../../enricher/stages/classification.ts';
-import { createEnrichment, type FlowBatch } from '../../enricher/stages/enrich.ts';
+import type { FlowBatch } from '../../enricher/stages/enrich.ts';
+import { createEnrichment } from '../../enricher/stages/enrich.ts';
 import { estimate } from '../../enricher/stages/estimate.ts';
 import { fillPlaces } from '../../enricher/stages/location-columns.ts';
 import { mendTimes, setTime } from '../../enricher/stages/times.ts';
@@ -30,6 +31,7 @@ import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { inlineFurther } from '../../service/inlining.ts';
+import { normaliseTimes } from '../enricher/stages/times.ts';
 import { createRandom } from '../random.ts';
 import type { Results } from './results.ts';
 
@@ -101,7 +103,7 @@ async function measureStages(size: Size): Promise<Measured> {
   type Stage = (batch: FlowBatch, i: number) => void;
   const all: Stage = batch => enrichment.enrichBatch(batch, { low: 7, high: 9 });
   const stages: Record<string, Stage> = {
-    times: ({ columns }) => mendTimes(columns, rows, LIMITS, faults),
+    times: ({ columns }) => normaliseTimes(columns, rows, LIMITS, faults),
     exporters: ({ columns }, i) => snapshot.exporters.resolve(columns, 0, rows, exporterOf[i]!),
     estimate: ({ columns }, i) => estimate(columns, 0, rows, exporterOf[i]!, snapshot.exporters),
     endpoints: ({ columns }, i) => endpoints.resolve(columns, 0, rows, exporterOf[i]!, src[i]!, dst[i]!),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
-import { createHistory } from '../../inventory/snapshot/history.ts';
+import { History } from '../../inventory/snapshot/history.ts';
 import { knowledgeOf } from '../../inventory/snapshot/load.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
@@ -162,7 +162,7 @@ test('the port towards an end is that of its direction', () => {
 });
 
 test('a MAC of two sources is ambiguous unless port, segment or address tells', () => {
-  const history = createHistory({
+  const history = new History({
     inventorySources: [],
     inventoryStaleMs: 3_600_000,
     inventoryUnknownMs: 86_400_000,

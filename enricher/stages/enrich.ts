@@ -23,7 +23,7 @@ import type { Moves } from './moves.ts';
 import type { Hide, Privacy } from './privacy.ts';
 import type { PortBits } from './server-side.ts';
 import { inSlices } from './slices.ts';
-import { fillTime, mendTimes, type TimeLimits } from './times.ts';
+import { fillTime, normaliseTimes, type TimeLimits } from './times.ts';
 
 export type FlowBatch = Batch<typeof FLOW_COLUMNS>;
 
@@ -37,17 +37,17 @@ export interface EnrichTallies {
   straddles: number;
 }
 
-export interface MendedBatch {
+export interface NormalisedBatch {
   readonly cut: number;
   readonly reversed: number;
   readonly epochs: RowEpochs;
 }
 
 export interface Enrichment {
-  /** Mends the times of a batch, and tells which epochs of the inventory its rows belong to. */
-  mend(batch: FlowBatch): MendedBatch;
+  /** Normalises the times of a batch, and finds which epochs of the inventory its rows belong to. */
+  normalise(batch: FlowBatch): NormalisedBatch;
   /** Fills the enriched columns of `batch` in place; `key` is what its rows say in column `batch`. */
-  enrichBatch(batch: FlowBatch, key: Key, mended?: MendedBatch): EnrichTallies;
+  enrichBatch(batch: FlowBatch, key: Key, normalised?: NormalisedBatch): EnrichTallies;
   /**
    * Makes ready for a snapshot that is about to be in force: fills in the ends that are likely to come, in slices between
    * batches, so that the first batch joined with it need not look up all of its ends at once. Ends early, which costs that
@@ -216,9 +216,9 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
     return were;
   }
 
-  function mend({ columns, rows }: FlowBatch): MendedBatch {
+  function normalise({ columns, rows }: FlowBatch): NormalisedBatch {
     const faults = { cut: 0, reversed: 0 };
-    mendTimes(columns, rows, options, faults);
+    normaliseTimes(columns, rows, options, faults);
     return { ...faults, epochs: epochs.find(columns, rows, knowledge.starts) };
   }
 
@@ -234,8 +234,8 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
   }
 
   return {
-    mend,
-    enrichBatch(given, key, mended = mend(given)) {
+    normalise,
+    enrichBatch(given, key, normalised = normalise(given)) {
       const { columns, rows } = given;
       if (src.length < rows) {
         src = new Uint32Array(rows);
@@ -245,7 +245,7 @@ export function createEnrichment(knowledge: Knowledge, names: NodeNames, options
         outPorts = new Uint32Array(rows);
       }
       resets = 0;
-      const { cut, reversed, epochs } = mended;
+      const { cut, reversed, epochs } = normalised;
       let unknownRate = 0;
       let straddles = 0;
       options.services?.learn(columns, 0, rows);

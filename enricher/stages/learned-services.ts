@@ -49,7 +49,7 @@ const KEY_WORDS = 6;
 const ANSWERED = 1 << 24;
 
 export interface LearnedServices {
-  /** Takes in the evidence of rows `from` to `to`, whose times are mended. */
+  /** Takes in the evidence of rows `from` to `to`, whose times are normalised. */
   learn(columns: FlowColumns, from: number, to: number): void;
   /** Ports at which any service was learned. */
   readonly ports: PortBits;

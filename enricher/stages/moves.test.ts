@@ -4,15 +4,7 @@ import { createBatch } from '../../schemas/batch.ts';
 import { COUNT_REASON, ELECTION_RULE, MARKS } from '../../schemas/codes.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import type { FlowBatch } from './enrich.ts';
-import {
-  CONFLICT_MS,
-  createMoves,
-  EPISODE_GAP_MS,
-  EVENT_INTERVAL_MS,
-  type Moves,
-  PORTS_PER_MAC_MAX,
-  REFRESH_MS,
-} from './moves.ts';
+import { CONFLICT_MS, EPISODE_GAP_MS, EVENT_INTERVAL_MS, Moves, PORTS_PER_MAC_MAX, REFRESH_MS } from './moves.ts';
 import { setTime } from './times.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -67,7 +59,7 @@ const old = (start: number, more: Seen = {}): Seen => ({
 
 describe('a MAC at a port where the inventory does not have it', () => {
   test('is one event, of the first evidence, with both hosts', () => {
-    const moves = createMoves();
+    const moves = new Moves();
     show(moves, [{ start: 3, end: 9 }, { start: -2, end: 1 }, { start: 4 }], NOW + 10_000);
     expect(moves.take(NOW + 10_000)).toEqual([
       {
@@ -81,7 +73,7 @@ describe('a MAC at a port where the inventory does not have it', () => {
   });
 
   test('is told again while evidence goes on, under the same time', () => {
-    const moves = createMoves();
+    const moves = new Moves();
     show(moves, [{ start: 0 }]);
     moves.take(NOW);
     show(moves, [{ start: -5, end: 29 }], NOW + REFRESH_MS);
@@ -90,7 +82,7 @@ describe('a MAC at a port where the inventory does not have it', () => {
   });
 
   test('is confirmed when the inventory has it there, and the old port is known once it was seen', () => {
-    const moves = createMoves();
+    const moves = new Moves();
     show(moves, [{ start: 0 }, old(-3)]);
     expect(moves.take(NOW)).toMatchObject([{ confirmedAtMs: 0, fromExporter: '192.0.2.1', fromIfIndex: 3 }]);
     show(moves, [{ start: 40, moved: false }], NOW + 41_000);
@@ -100,7 +92,7 @@ describe('a MAC at a port where the inventory does not have it', () => {
   });
 
   test('is another event after a pause, and for another port or MAC', () => {
-    const moves = createMoves();
+    const moves = new Moves();
     show(moves, [{ start: 0 }, { start: 0, mac: MAC + 1 }]);
     expect(told(moves)).toEqual(['move 7', 'move 7']);
     show(moves, [{ start: 20, ifIndex: 8 }], NOW + 20_000);
@@ -117,7 +109,7 @@ describe('two ports that go on sending', () => {
   const conflict = CONFLICT_MS / 1000;
 
   test('are a conflict after CONFLICT_MS, and not before', () => {
-    const moves = createMoves();
+    const moves = new Moves();
     show(moves, [{ start: 0 }, old(1)]);
     expect(told(moves)).toEqual(['move 7']);
     show(moves, [{ start: 10, end: conflict }, old(conflict - 1)], NOW + 1000);
@@ -127,7 +119,7 @@ describe('two ports that go on sending', () => {
   });
 
   test('are none where the old one only sends what began before the move', () => {
-    const moves = createMoves();
+    const moves = new Moves();
     show(moves, [{ start: 0, end: 2 * conflict }, old(-30, { end: 2 * conflict })]);
     show(moves, [old(-1, { end: 3 * conflict })]);
     expect(told(moves)).toEqual(['move 7']);
@@ -136,7 +128,7 @@ describe('two ports that go on sending', () => {
 
 describe('bounds', () => {
   test('a MAC that flaps begins an event every EVENT_INTERVAL_MS at most', () => {
-    const moves = createMoves();
+    const moves = new Moves();
     for (let ms = 0; ms < 60_000; ms += 100) show(moves, [{ start: ms / 1000, ifIndex: 1 + ms / 100 }], NOW + ms);
     expect(moves.begun).toBe(60_000 / EVENT_INTERVAL_MS);
     expect(moves.begun + moves.heldBack).toBe(600);
@@ -144,7 +136,7 @@ describe('bounds', () => {
   });
 
   test('MACs and the ports of one beyond the bound are refused and counted', () => {
-    const moves = createMoves(2);
+    const moves = new Moves(2);
     show(
       moves,
       [0, 1, 2].map(i => ({ mac: MAC + i })),
@@ -155,7 +147,7 @@ describe('bounds', () => {
   });
 
   test('what is not taken in one go is taken in the next', () => {
-    const moves = createMoves();
+    const moves = new Moves();
     show(
       moves,
       Array.from({ length: 1500 }, (_, i) => ({ mac: MAC + i })),

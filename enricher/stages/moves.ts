@@ -1,9 +1,9 @@
-// Moves noticed before the inventory tells them. The election marks a record whose source sends, under its own MAC, by an
+// Moves noticed before the inventory has them. The election marks a record whose source sends, under its own MAC, by an
 // access port where the inventory does not have it; here such records become events: one for each (MAC, port) as long as
 // evidence goes on. While one is open, records of that MAC at its old port are looked at too: when both ports go on
-// sending, two machines have one MAC. The election needs none of this: a second enricher, or a restart, only tells the
-// same event again (query-api/questions/events.ts makes it one). Bounded; a MAC that flaps tells at most an event in
-// EVENT_INTERVAL_MS.
+// sending, two machines have one MAC. The election needs none of this: a second enricher, or a restart, only reports
+// the same event again (query-api/questions/events.ts makes it one). Bounded; a MAC that flaps causes at most one event
+// in EVENT_INTERVAL_MS.
 
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
 import { COUNT_REASON, ELECTION_RULE, MARKS } from '../../schemas/codes.ts';
@@ -16,7 +16,7 @@ export const MOVING_MACS_MAX = 4096;
 export const PORTS_PER_MAC_MAX = 8;
 /** A MAC begins no further event for so long after it began one. */
 export const EVENT_INTERVAL_MS = 10_000;
-/** How often an event is told again while its evidence goes on. */
+/** How often an event is reported again while its evidence goes on. */
 export const REFRESH_MS = 30_000;
 /** Evidence after so long without any is of another event. */
 export const EPISODE_GAP_MS = 900_000;
@@ -44,10 +44,10 @@ interface MovedPort {
   oldExporter: Uint32Array | undefined;
   oldIfIndex: number;
   /** By this process's clock. */
-  heardAtMs: number;
-  toldAtMs: number;
+  evidenceAtMs: number;
+  reportedAtMs: number;
   isNews: boolean;
-  toldConflict: boolean;
+  isConflictReported: boolean;
 }
 
 interface MovingMac {
@@ -55,71 +55,153 @@ interface MovingMac {
   readonly ports: MovedPort[];
 }
 
-export interface Moves {
-  /** Rows `from` to `to` are elected, and `srcHost` still says where the inventory has their senders. */
-  elected(columns: FlowColumns, from: number, to: number): void;
-  /** The batch is enriched: `srcHost` of a marked row says what is cabled to its port. */
-  enriched(columns: FlowColumns, rows: number, nowMs: number): void;
-  /** What is to be told now, at most EVENTS_PER_TAKE. */
-  take(nowMs: number): NoticedEvent[];
-  /** Forgets what was not heard for EPISODE_GAP_MS. */
-  expire(nowMs: number): void;
-  /** MACs with an open event. */
-  readonly size: number;
-  /** Events begun, held back because their MAC flaps, and refused at a bound. */
-  readonly begun: number;
-  readonly heldBack: number;
-  readonly refused: number;
+/** Where and when a row was seen. */
+interface Sighting {
+  readonly row: number;
+  readonly mac: number;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** By this process's clock. */
+  readonly nowMs: number;
 }
 
-export function createMoves(macsMax = MOVING_MACS_MAX): Moves {
-  const macs = new Map<number, MovingMac>();
-  /** Most rows are of no MAC that moves: a byte tells most of those. */
-  const filter = new Uint8Array(FILTER_SIZE);
-  let fromHosts = new Uint32Array(0);
-  let marked = false;
-  const tallies = { begun: 0, heldBack: 0, refused: 0 };
+export class Moves {
+  readonly #macsMax: number;
+  readonly #macs = new Map<number, MovingMac>();
+  /** Most rows are of no MAC that moves: a byte says so for most of those. */
+  readonly #filter = new Uint8Array(FILTER_SIZE);
+  #fromHosts = new Uint32Array(0);
+  #marked = false;
+  #begun = 0;
+  #heldBack = 0;
+  #refused = 0;
 
-  function see(columns: FlowColumns, row: number, mac: number, nowMs: number): void {
-    const startMs = timeAt(columns.flowStart, row);
-    const endMs = timeAt(columns.flowEnd, row);
-    const moving = macs.get(mac);
+  constructor(macsMax = MOVING_MACS_MAX) {
+    this.#macsMax = macsMax;
+  }
+
+  /** MACs with an open event. */
+  get size(): number {
+    return this.#macs.size;
+  }
+
+  /** Events begun. */
+  get begun(): number {
+    return this.#begun;
+  }
+
+  /** Events held back because their MAC flaps. */
+  get heldBack(): number {
+    return this.#heldBack;
+  }
+
+  /** Events refused at a bound. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Rows `from` to `to` are elected, and `srcHost` still says where the inventory has their senders. */
+  elected({ marks, srcHost }: FlowColumns, from: number, to: number): void {
+    for (let row = from; row < to; row++) {
+      if ((marks[row]! & MARKS.moved) === 0) continue;
+      if (this.#fromHosts.length < 2 * to) this.#fromHosts = grown(this.#fromHosts, 2 * to);
+      this.#fromHosts[2 * row] = srcHost[2 * row]!;
+      this.#fromHosts[2 * row + 1] = srcHost[2 * row + 1]!;
+      this.#marked = true;
+    }
+  }
+
+  /** The batch is enriched: `srcHost` of a marked row says what is cabled to its port. */
+  enriched(columns: FlowColumns, rows: number, nowMs: number): void {
+    if (this.#marked) this.#seeMoved(columns, rows, nowMs);
+    if (this.#macs.size > 0) this.#compareOthers(columns, rows, nowMs);
+  }
+
+  /** What is to be reported now, at most EVENTS_PER_TAKE. */
+  take(nowMs: number): NoticedEvent[] {
+    const events: NoticedEvent[] = [];
+    for (const { ports } of this.#macs.values()) {
+      for (const port of ports) {
+        if (events.length >= EVENTS_PER_TAKE) return events;
+        const isDue = port.evidenceAtMs > port.reportedAtMs && nowMs - port.reportedAtMs >= REFRESH_MS;
+        if (!port.isNews && !isDue) continue;
+        port.isNews = false;
+        port.reportedAtMs = nowMs;
+        events.push(eventOf(port, 'move'));
+        if (!isConflict(port)) continue;
+        port.isConflictReported = true;
+        events.push(eventOf(port, 'mac-conflict'));
+      }
+    }
+    return events;
+  }
+
+  /** Forgets what had no evidence for EPISODE_GAP_MS. */
+  expire(nowMs: number): void {
+    for (const [mac, { ports }] of this.#macs) {
+      for (let i = ports.length - 1; i >= 0; i--)
+        if (nowMs - ports[i]!.evidenceAtMs > EPISODE_GAP_MS) ports.splice(i, 1);
+      if (ports.length === 0) this.#macs.delete(mac);
+    }
+    this.#filter.fill(0);
+    for (const mac of this.#macs.keys()) this.#filter[filterSlot(mac % TWO_32)] = 1;
+  }
+
+  #seeMoved(columns: FlowColumns, rows: number, nowMs: number): void {
+    const { marks, srcMac, flowStart, flowEnd } = columns;
+    for (let row = 0; row < rows; row++) {
+      if ((marks[row]! & MARKS.moved) === 0) continue;
+      const mac = srcMac[2 * row + 1]! * TWO_32 + srcMac[2 * row]!;
+      this.#see(columns, { row, mac, startMs: timeAt(flowStart, row), endMs: timeAt(flowEnd, row), nowMs });
+    }
+    this.#marked = false;
+  }
+
+  #compareOthers(columns: FlowColumns, rows: number, nowMs: number): void {
+    const { marks, srcMac, electionRule, countReason } = columns;
+    const macs = this.#macs;
+    const filter = this.#filter;
+    const own = ELECTION_RULE['source-ingress'];
+    for (let row = 0; row < rows; row++) {
+      if (filter[filterSlot(srcMac[2 * row]!)] === 0 || electionRule[row] !== own) continue;
+      if (countReason[row] !== COUNT_REASON.elected || (marks[row]! & MARKS.moved) !== 0) continue;
+      const moving = macs.get(srcMac[2 * row + 1]! * TWO_32 + srcMac[2 * row]!);
+      if (moving) compare(columns, row, moving, nowMs);
+    }
+  }
+
+  #see(columns: FlowColumns, sighting: Sighting): void {
+    const { row, mac, startMs, endMs, nowMs } = sighting;
+    const moving = this.#macs.get(mac);
     const port = moving && portOf(moving, columns, row);
     if (port && startMs - port.lastSeenMs <= EPISODE_GAP_MS) {
       port.lastSeenMs = Math.max(port.lastSeenMs, endMs);
-      // Before it was told, its beginning may still be found.
-      if (port.toldAtMs === 0) port.atMs = Math.min(port.atMs, startMs);
-      port.heardAtMs = nowMs;
+      // Before it was reported, its beginning may still be found.
+      if (port.reportedAtMs === 0) port.atMs = Math.min(port.atMs, startMs);
+      port.evidenceAtMs = nowMs;
       return;
     }
     if (moving && nowMs - moving.begunAtMs < EVENT_INTERVAL_MS) {
-      tallies.heldBack++;
+      this.#heldBack++;
       return;
     }
-    if (moving ? !port && moving.ports.length >= PORTS_PER_MAC_MAX : macs.size >= macsMax) {
-      tallies.refused++;
+    if (moving ? !port && moving.ports.length >= PORTS_PER_MAC_MAX : this.#macs.size >= this.#macsMax) {
+      this.#refused++;
       return;
     }
-    const begun = begin(columns, row, mac, startMs, endMs, nowMs);
+    const begun = this.#begin(columns, sighting);
     if (!moving) {
-      macs.set(mac, { begunAtMs: nowMs, ports: [begun] });
-      filter[filterSlot(mac % TWO_32)] = 1;
+      this.#macs.set(mac, { begunAtMs: nowMs, ports: [begun] });
+      this.#filter[filterSlot(mac % TWO_32)] = 1;
     } else {
       moving.begunAtMs = nowMs;
       if (port) moving.ports.splice(moving.ports.indexOf(port), 1);
       moving.ports.push(begun);
     }
-    tallies.begun++;
+    this.#begun++;
   }
 
-  function begin(
-    { exporter, inIf, srcVm, srcHost }: FlowColumns,
-    row: number,
-    mac: number,
-    startMs: number,
-    endMs: number,
-    nowMs: number,
-  ): MovedPort {
+  #begin({ exporter, inIf, srcVm, srcHost }: FlowColumns, { row, mac, startMs, endMs, nowMs }: Sighting): MovedPort {
     return {
       mac,
       exporter: exporter.slice(4 * row, 4 * row + 4),
@@ -129,107 +211,35 @@ export function createMoves(macsMax = MOVING_MACS_MAX): Moves {
       detectedAtMs: nowMs,
       confirmedAtMs: 0,
       vm: keyAt(srcVm, row),
-      fromHost: keyAt(fromHosts, row),
+      fromHost: keyAt(this.#fromHosts, row),
       toHost: keyAt(srcHost, row),
       oldSeenMs: 0,
       oldExporter: undefined,
       oldIfIndex: 0,
-      heardAtMs: nowMs,
-      toldAtMs: 0,
+      evidenceAtMs: nowMs,
+      reportedAtMs: 0,
       isNews: true,
-      toldConflict: false,
+      isConflictReported: false,
     };
   }
+}
 
-  /** A record of a MAC that moves, at a port where the inventory has it. */
-  function compare(columns: FlowColumns, row: number, { ports }: MovingMac, nowMs: number): void {
-    const startMs = timeAt(columns.flowStart, row);
-    for (const port of ports) {
-      if (isPort(port, columns, row)) {
-        if (port.confirmedAtMs !== 0) continue;
-        port.confirmedAtMs = nowMs;
-        port.isNews = true;
-        continue;
-      }
-      port.oldExporter ??= columns.exporter.slice(4 * row, 4 * row + 4);
-      port.oldIfIndex ||= columns.inIf[row]!;
-      if (port.confirmedAtMs !== 0 || startMs <= port.oldSeenMs) continue;
-      port.oldSeenMs = startMs;
-      if (!port.toldConflict && isConflict(port)) port.isNews = true;
+/** A record of a MAC that moves, at a port where the inventory has it. */
+function compare(columns: FlowColumns, row: number, { ports }: MovingMac, nowMs: number): void {
+  const startMs = timeAt(columns.flowStart, row);
+  for (const port of ports) {
+    if (isPort(port, columns, row)) {
+      if (port.confirmedAtMs !== 0) continue;
+      port.confirmedAtMs = nowMs;
+      port.isNews = true;
+      continue;
     }
+    port.oldExporter ??= columns.exporter.slice(4 * row, 4 * row + 4);
+    port.oldIfIndex ||= columns.inIf[row]!;
+    if (port.confirmedAtMs !== 0 || startMs <= port.oldSeenMs) continue;
+    port.oldSeenMs = startMs;
+    if (!port.isConflictReported && isConflict(port)) port.isNews = true;
   }
-
-  function rebuildFilter(): void {
-    filter.fill(0);
-    for (const mac of macs.keys()) filter[filterSlot(mac % TWO_32)] = 1;
-  }
-
-  return {
-    elected({ marks, srcHost }, from, to) {
-      for (let row = from; row < to; row++) {
-        if ((marks[row]! & MARKS.moved) === 0) continue;
-        if (fromHosts.length < 2 * to) fromHosts = grown(fromHosts, 2 * to);
-        fromHosts[2 * row] = srcHost[2 * row]!;
-        fromHosts[2 * row + 1] = srcHost[2 * row + 1]!;
-        marked = true;
-      }
-    },
-    enriched(columns, rows, nowMs) {
-      const { marks, srcMac, electionRule, countReason } = columns;
-      if (marked) {
-        for (let row = 0; row < rows; row++) {
-          if ((marks[row]! & MARKS.moved) !== 0)
-            see(columns, row, srcMac[2 * row + 1]! * TWO_32 + srcMac[2 * row]!, nowMs);
-        }
-        marked = false;
-      }
-      if (macs.size === 0) return;
-      const own = ELECTION_RULE['source-ingress'];
-      for (let row = 0; row < rows; row++) {
-        if (filter[filterSlot(srcMac[2 * row]!)] === 0 || electionRule[row] !== own) continue;
-        if (countReason[row] !== COUNT_REASON.elected || (marks[row]! & MARKS.moved) !== 0) continue;
-        const moving = macs.get(srcMac[2 * row + 1]! * TWO_32 + srcMac[2 * row]!);
-        if (moving) compare(columns, row, moving, nowMs);
-      }
-    },
-    take(nowMs) {
-      const events: NoticedEvent[] = [];
-      for (const { ports } of macs.values()) {
-        for (const port of ports) {
-          if (events.length >= EVENTS_PER_TAKE) return events;
-          const isDue = port.heardAtMs > port.toldAtMs && nowMs - port.toldAtMs >= REFRESH_MS;
-          if (!port.isNews && !isDue) continue;
-          port.isNews = false;
-          port.toldAtMs = nowMs;
-          events.push(eventOf(port, 'move'));
-          if (!isConflict(port)) continue;
-          port.toldConflict = true;
-          events.push(eventOf(port, 'mac-conflict'));
-        }
-      }
-      return events;
-    },
-    expire(nowMs) {
-      for (const [mac, { ports }] of macs) {
-        for (let i = ports.length - 1; i >= 0; i--)
-          if (nowMs - ports[i]!.heardAtMs > EPISODE_GAP_MS) ports.splice(i, 1);
-        if (ports.length === 0) macs.delete(mac);
-      }
-      rebuildFilter();
-    },
-    get size() {
-      return macs.size;
-    },
-    get begun() {
-      return tallies.begun;
-    },
-    get heldBack() {
-      return tallies.heldBack;
-    },
-    get refused() {
-      return tallies.refused;
-    },
-  };
 }
 
 function isConflict({ atMs, lastSeenMs, oldSeenMs, confirmedAtMs }: MovedPort): boolean {

@@ -20,7 +20,7 @@ import { createFakeSource, createSignal, decodedArrow } from '../../testing/fake
 import { ENRICHER_SERVICE } from '../configuration.ts';
 import { ENRICHER_COUNTERS } from '../counters.ts';
 import { isOutside } from '../endpoints/endpoints.ts';
-import { createEnricher } from '../enricher.ts';
+import { Enricher } from '../enricher.ts';
 import { createServicesExchange } from '../services-exchange.ts';
 import { createLearnedServices } from './learned-services.ts';
 import { openPrivacy } from './privacy.ts';
@@ -150,7 +150,7 @@ async function run(database: string, more: Readonly<Record<string, string>>) {
   const services = createLearnedServices({ ephemeral: ephemeralBits() });
   const feed = createLocalFeed(config, { storage, log, counters, signal: new AbortController().signal });
   const privacy = openPrivacy(config);
-  const enricher = createEnricher(config, { source: source.source, storage, log, counters, services, feed, privacy });
+  const enricher = new Enricher(config, { source: source.source, storage, log, counters, services, feed, privacy });
   await enricher.start();
   const exchange = createServicesExchange({
     services,

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { TIME_SOURCES } from '../../schemas/codes.ts';
 import { batchOf, LIMITS, NOW, type Row } from '../../testing/data/enrichment.ts';
-import { mendTimes, timeAt } from './times.ts';
+import { normaliseTimes, timeAt } from './times.ts';
 
-function mended(row: Row) {
+function normalised(row: Row) {
   const { columns } = batchOf([row]);
   const faults = { cut: 0, reversed: 0 };
-  mendTimes(columns, 1, LIMITS, faults);
+  normaliseTimes(columns, 1, LIMITS, faults);
   return {
     start: timeAt(columns.flowStart, 0),
     end: timeAt(columns.flowEnd, 0),
@@ -17,7 +17,7 @@ function mended(row: Row) {
 }
 
 test('times within the limits stay as they are', () => {
-  expect(mended({ flowStart: NOW - 3_600_000, flowEnd: NOW + 60_000 })).toEqual({
+  expect(normalised({ flowStart: NOW - 3_600_000, flowEnd: NOW + 60_000 })).toEqual({
     start: NOW - 3_600_000,
     end: NOW + 60_000,
     source: 'unknown',
@@ -29,7 +29,7 @@ test('times within the limits stay as they are', () => {
 // proves: times-absurd, frozen-times, odd-uptimes
 test('a flow that ended outside the limits has a clock nobody believes: both times become receivedAt', () => {
   for (const flowEnd of [NOW + 86_400_000, NOW - 86_400_000]) {
-    expect(mended({ flowStart: 0, flowEnd })).toEqual({
+    expect(normalised({ flowStart: 0, flowEnd })).toEqual({
       start: NOW,
       end: NOW,
       source: 'replaced',
@@ -40,7 +40,7 @@ test('a flow that ended outside the limits has a clock nobody believes: both tim
 });
 
 test('a start before the limits is cut to them', () => {
-  expect(mended({ flowStart: 0, flowEnd: NOW - 1000 })).toEqual({
+  expect(normalised({ flowStart: 0, flowEnd: NOW - 1000 })).toEqual({
     start: NOW - 3_600_000,
     end: NOW - 1000,
     source: 'unknown',
@@ -50,7 +50,7 @@ test('a start before the limits is cut to them', () => {
 });
 
 test('a start behind its end becomes the end', () => {
-  expect(mended({ flowStart: NOW, flowEnd: NOW - 5000 })).toEqual({
+  expect(normalised({ flowStart: NOW, flowEnd: NOW - 5000 })).toEqual({
     start: NOW - 5000,
     end: NOW - 5000,
     source: 'unknown',
@@ -66,7 +66,7 @@ test('whatever the exporter says, the result lies within the limits and in order
   );
   fc.assert(
     fc.property(time, time, fc.constantFrom(NOW, 0, 5), (flowStart, flowEnd, receivedAt) => {
-      const { start, end } = mended({ flowStart, flowEnd, receivedAt });
+      const { start, end } = normalised({ flowStart, flowEnd, receivedAt });
       expect(start).toBeGreaterThanOrEqual(Math.max(0, receivedAt - LIMITS.spanMsMax));
       expect(start).toBeLessThanOrEqual(end);
       expect(end).toBeLessThanOrEqual(receivedAt + LIMITS.skewMsMax);

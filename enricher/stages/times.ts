@@ -17,8 +17,8 @@ export interface TimeFaults {
   reversed: number;
 }
 
-/** Adds the rows it had to mend to `faults`; a row counts once for each kind. */
-export function mendTimes(
+/** Adds the rows that it had to change to `faults`; a row counts once for each kind. */
+export function normaliseTimes(
   columns: FlowColumns,
   rows: number,
   { spanMsMax, skewMsMax }: TimeLimits,

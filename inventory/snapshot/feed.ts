@@ -1,5 +1,5 @@
-// How the enricher comes by its knowledge: from a keeper in the same thread (tests, small tools), or from one in a thread
-// of its own, whose updates it only opens. The enricher asks for what it needs and goes on with what it has.
+// How the enricher comes by its knowledge: from a follower in the same thread (tests, small tools), or from one in a thread
+// of its own, whose updates it only opens. The enricher requests what it needs and goes on with what it has.
 
 import { Worker } from 'node:worker_threads';
 import { DocumentError } from '../../schemas/documents.ts';
@@ -8,7 +8,12 @@ import { SupervisedWorker } from '../../service/worker.ts';
 import type { StorageAddress } from '../../storage/storage-address.ts';
 import type { StoredFact } from '../../storage/tables/facts.ts';
 import type { InventoryThreadConfiguration } from '../configuration.ts';
-import { createKeeper, type KeeperConfiguration, type KeeperDependencies, type KnowledgeUpdate } from './follower.ts';
+import {
+  type FollowerConfiguration,
+  type FollowerDependencies,
+  InventoryFollower,
+  type KnowledgeUpdate,
+} from './follower.ts';
 import { createReceived, type Received } from './received.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -16,28 +21,28 @@ import type { Snapshot } from './snapshot.ts';
 export type Prepare = (snapshot: Snapshot, isStopped: () => boolean) => Promise<void>;
 
 export interface KnowledgeFeed {
-  /** Ends when the first knowledge is here. Throws a DocumentError where a file is refused; see Keeper.start. */
+  /** Ends when the first knowledge is here. Throws a DocumentError where a file is refused; see InventoryFollower.start. */
   start(restarted: boolean, facts: readonly StoredFact[], prepare?: Prepare): Promise<void>;
   readonly knowledge: Received;
   /** A batch of facts, as it came. */
-  tell(arrow: Uint8Array): void;
+  learnFacts(arrow: Uint8Array): void;
   /** Ends when what holds at these moments is here, or after a bounded time. */
   need(moments: readonly number[]): Promise<void>;
   stop(): Promise<void>;
 }
 
 export function createLocalFeed(
-  config: KeeperConfiguration,
-  dependencies: Omit<KeeperDependencies, 'onUpdate'>,
+  config: FollowerConfiguration,
+  dependencies: Omit<FollowerDependencies, 'onUpdate'>,
 ): KnowledgeFeed {
   const knowledge = createReceived();
-  const keeper = createKeeper(config, { ...dependencies, onUpdate: knowledge.take });
+  const follower = new InventoryFollower(config, { ...dependencies, onUpdate: knowledge.take });
   return {
     knowledge,
-    start: (restarted, facts) => keeper.start(restarted, facts),
-    tell: keeper.tell,
-    need: async moments => keeper.request(moments),
-    stop: keeper.stop,
+    start: (restarted, facts) => follower.start(restarted, facts),
+    learnFacts: arrow => follower.learnFacts(arrow),
+    need: async moments => follower.request(moments),
+    stop: () => follower.stop(),
   };
 }
 
@@ -109,7 +114,7 @@ export function createThreadFeed(data: Omit<KnowledgeData, 'restarted'>): Knowle
       await thread.start();
       await handled;
     },
-    tell(arrow) {
+    learnFacts(arrow) {
       // A copy, as the rest of its buffer would go along; not transferred, because a detached buffer makes V8 doubt all others.
       post({ type: 'facts', arrow: arrow.slice() });
     },

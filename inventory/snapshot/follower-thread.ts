@@ -1,4 +1,4 @@
-// The keeper of the knowledge as a thread of its own, with a ClickHouse client of its own. What it compiles lies in shared
+// The follower of the inventory as a thread of its own, with a ClickHouse client of its own. What it compiles lies in shared
 // memory, so that handing it over takes no time that grows with the inventory.
 
 import { parentPort, workerData } from 'node:worker_threads';
@@ -13,7 +13,7 @@ import { recentFacts } from '../../storage/tables/facts.ts';
 import { INVENTORY_COUNTERS } from '../counters.ts';
 import { FACTS_MAX } from '../sources/exporter-facts.ts';
 import type { KnowledgeData, KnowledgeMessage, KnowledgeRequest } from './feed.ts';
-import { createKeeper } from './follower.ts';
+import { InventoryFollower } from './follower.ts';
 import { share } from './share.ts';
 
 /** What is on its way to be recorded at a stop has so long. */
@@ -24,30 +24,30 @@ const log = createLog('knowledge', configuration.logLevel);
 const { nowMs } = createClock(configuration.clock);
 const storage = openStorage({ ...address, form: configuration, queryTimeoutMs: configuration.queryTimeoutMs });
 const deadline = new AbortController();
-const tell = (message: KnowledgeMessage) => parentPort!.postMessage(message);
-const keeper = createKeeper(configuration, {
+const post = (message: KnowledgeMessage) => parentPort!.postMessage(message);
+const follower = new InventoryFollower(configuration, {
   storage,
   log,
   counters: openCounters(INVENTORY_COUNTERS, counters),
   signal: deadline.signal,
   finish: share,
   nowMs,
-  onUpdate: update => tell({ type: 'update', update }),
+  onUpdate: update => post({ type: 'update', update }),
 });
 
-/** What exporters told within the last day; they tell it again within ten minutes where storage does not answer. */
+/** What exporters exported within the last day; they export it again within ten minutes where storage does not answer. */
 async function storedFacts(): Promise<StoredFact[]> {
   try {
     return await recentFacts(storage, nowMs() - FACT_LIFE_MS, FACTS_MAX);
   } catch (error) {
-    log.warn({ err: error }, 'the stored facts cannot be read; exporters tell them again');
+    log.warn({ err: error }, 'the stored facts cannot be read; exporters export them again');
     return [];
   }
 }
 
 async function stop(): Promise<void> {
   const timer = setTimeout(() => deadline.abort(), STOP_MS_MAX);
-  await keeper.stop();
+  await follower.stop();
   clearTimeout(timer);
   deadline.abort();
   await storage.close();
@@ -55,18 +55,18 @@ async function stop(): Promise<void> {
 }
 
 parentPort!.on('message', (message: KnowledgeRequest) => {
-  if (message.type === 'facts') keeper.tell(message.arrow);
+  if (message.type === 'facts') follower.learnFacts(message.arrow);
   else if (message.type === 'stop') void stop();
   else {
-    keeper.request(message.moments);
-    tell({ type: 'answered', number: message.number });
+    follower.request(message.moments);
+    post({ type: 'answered', number: message.number });
   }
 });
 
 try {
-  await keeper.start(restarted, await storedFacts());
-  tell({ type: 'started' });
+  await follower.start(restarted, await storedFacts());
+  post({ type: 'started' });
 } catch (error) {
   if (!(error instanceof DocumentError)) throw error;
-  tell({ type: 'refused', error: error.faults });
+  post({ type: 'refused', error: error.faults });
 }

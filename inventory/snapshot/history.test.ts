@@ -6,7 +6,7 @@ import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { batchOf, enrichRows, NOW, type Row } from '../../testing/data/enrichment.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
-import { createHistory, type HistoryOptions } from './history.ts';
+import { History, type HistoryOptions } from './history.ts';
 import { knowledgeOf } from './load.ts';
 import { COMPILED_MAX, dropOldest } from './share.ts';
 
@@ -16,7 +16,7 @@ const OPTIONS: HistoryOptions = { inventorySources: [], inventoryStaleMs: HOUR, 
 const ADDRESS = '10.0.0.1';
 
 function historyOf(documents: readonly object[], options: Partial<HistoryOptions> = {}) {
-  const history = createHistory({ ...OPTIONS, ...options });
+  const history = new History({ ...OPTIONS, ...options });
   for (const document of documents)
     history.putInventory(inventoryChecker.check('inventory', { source: 'vc', complete: ['vms'], ...document }));
   return history;

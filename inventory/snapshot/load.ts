@@ -8,9 +8,9 @@ import { recentFacts } from '../../storage/tables/facts.ts';
 import { compileApplications, openApplications } from '../applications/applications.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
 import { FACTS_MAX } from '../sources/exporter-facts.ts';
-import { createHistory, type History, type HistoryOptions } from './history.ts';
+import { readHistory } from '../sources/read-history.ts';
+import { History, type HistoryOptions } from './history.ts';
 import type { Knowledge } from './knowledge.ts';
-import { readHistory } from './read-history.ts';
 import { dropOldest } from './share.ts';
 import { openSnapshot, type Snapshot } from './snapshot.ts';
 
@@ -25,7 +25,7 @@ export async function loadKnowledge(
   { fromMs, toMs }: LoadRange,
   options: HistoryOptions,
 ): Promise<Knowledge> {
-  const history = createHistory(options);
+  const history = new History(options);
   const { applications } = await readHistory(storage, history, { fromMs, toMs });
   history.useFacts(await recentFacts(storage, fromMs - FACT_LIFE_MS, FACTS_MAX));
   return knowledgeOf(history, applications ?? NO_DOCUMENTS.applications);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Inventory, inventoryChecker } from '../../schemas/inventory.ts';
-import { createSourceTimeline } from './timeline.ts';
+import { SourceTimeline } from './timeline.ts';
 
 const HOUR = 3_600_000;
 const SILENCE = { inventoryStaleMs: HOUR, inventoryUnknownMs: 24 * HOUR };
@@ -17,7 +17,7 @@ function snapshot(atMs: number, vms: Record<string, string>, complete: string[] 
   });
 }
 
-const timeline = (snapshotsMax?: number) => createSourceTimeline('vc', SILENCE, snapshotsMax);
+const timeline = (snapshotsMax?: number) => new SourceTimeline('vc', SILENCE, snapshotsMax);
 const namesAt = (told: ReturnType<typeof timeline>, ms: number) =>
   told
     .at(ms)
@@ -67,7 +67,7 @@ test('a source that falls silent becomes stale, then unknown; one that is heard 
     undefined,
   ]);
   expect(told.boundaries()).toEqual([T0, T0 + HOUR, T0 + 24 * HOUR]);
-  told.hear(T0 + 30 * HOUR);
+  told.markSeen(T0 + 30 * HOUR);
   expect([state(T0 + 24 * HOUR), state(T0 + 31 * HOUR - 1), state(T0 + 31 * HOUR)]).toEqual([
     'fresh',
     'fresh',

@@ -1,8 +1,8 @@
 // One source of the inventory in time: its snapshots in the order of their `asOf`, whenever they were recorded. A kind
 // that a snapshot names in `complete` is replaced by what it lists, so that what it leaves out ends there; entities of
-// other kinds are added or changed, and nothing ends. A source is heard at each snapshot and, where it is watched, until the
-// moment it was seen unchanged last; from staleMs after that its facts are stale, from unknownMs on they are unknown.
-// All of it is a function of what was told and of the moment asked for, never of the clock or of the order of arrival.
+// other kinds are added or changed, and nothing ends. A source is seen at each snapshot and, where it is watched, until
+// the moment it was seen unchanged last; from staleMs after that its facts are stale, from unknownMs on they are unknown.
+// All of it is a function of what was put and of the requested moment, never of the clock or of the order of arrival.
 
 import type { Inventory } from '../../schemas/inventory.ts';
 import { type Entities, INVENTORY_KINDS, type InventoryKind, type SourceState } from '../model/merge.ts';
@@ -10,161 +10,170 @@ import { type Entities, INVENTORY_KINDS, type InventoryKind, type SourceState } 
 /** Snapshots kept of one source; the oldest are folded into one beyond that, and rows before it take that one. */
 export const SNAPSHOTS_MAX = 512;
 
-export interface Silence {
+export interface SilenceLimits {
   readonly inventoryStaleMs: number;
   readonly inventoryUnknownMs: number;
 }
 
-interface Told {
+interface SourceSnapshot {
   readonly asOfMs: number;
   readonly complete: ReadonlySet<InventoryKind>;
   readonly entities: Entities;
-  /** When the source was heard last before its next snapshot. */
-  heardMs: number;
+  /** When the source was seen last before its next snapshot. */
+  lastSeenAtMs: number;
   /** Names what holds from here on; undefined where that is what held before. */
   state: number | undefined;
 }
 
-export interface SourceTimeline {
-  readonly source: string;
-  /** Takes a snapshot; one of the same `asOf` is replaced. Returns whether anything changed. */
-  put(inventory: Inventory): boolean;
-  /** The source was reachable, and had nothing else to say since its snapshot before that. */
-  hear(atMs: number): void;
-  /** Moments at which what holds changes, ascending. */
-  boundaries(): number[];
-  /** What holds at a moment; undefined before the first snapshot and when unknown. */
-  at(ms: number): SourceState | undefined;
-  /** A name for what holds at a moment: equal names, equal state. */
-  nameAt(ms: number): string;
-  /** The newest snapshot up to a moment, -Infinity before the first. */
-  asOfAt(ms: number): number;
-  /** Folds what is older than a moment into one snapshot. */
-  forget(beforeMs: number): void;
-  readonly size: number;
-}
+type Silence = 'fresh' | 'stale' | 'unknown';
 
-export function createSourceTimeline(
-  source: string,
-  { inventoryStaleMs, inventoryUnknownMs }: Silence,
-  snapshotsMax = SNAPSHOTS_MAX,
-): SourceTimeline {
+export class SourceTimeline {
+  readonly source: string;
+  readonly #staleMs: number;
+  readonly #unknownMs: number;
+  readonly #snapshotsMax: number;
   /** In the order of asOfMs. */
-  const told: Told[] = [];
-  let nextState = 1;
-  const unknownMs = Math.max(inventoryStaleMs, inventoryUnknownMs);
+  readonly #snapshots: SourceSnapshot[] = [];
+  #nextState = 1;
+
+  constructor(source: string, { inventoryStaleMs, inventoryUnknownMs }: SilenceLimits, snapshotsMax = SNAPSHOTS_MAX) {
+    this.source = source;
+    this.#staleMs = inventoryStaleMs;
+    this.#unknownMs = Math.max(inventoryStaleMs, inventoryUnknownMs);
+    this.#snapshotsMax = snapshotsMax;
+  }
+
+  get size(): number {
+    return this.#snapshots.length;
+  }
+
+  /** Takes a snapshot; one of the same `asOf` is replaced. Returns whether anything changed. */
+  put(inventory: Inventory): boolean {
+    const snapshots = this.#snapshots;
+    const asOfMs = Date.parse(inventory.asOf);
+    const before = this.#lastAt(asOfMs);
+    const previous = snapshots[before];
+    const isReplaced = previous?.asOfMs === asOfMs;
+    const position = isReplaced ? before : before + 1;
+    // Before the oldest that is kept: it would change what was folded into that one.
+    if (position === 0 && snapshots[0]?.complete === ALL_KINDS && !isReplaced) return false;
+    const next = snapshots[position];
+    const entities = shared(inventory, [...(previous ? [this.#fold(before)] : []), ...(next ? [next.entities] : [])]);
+    const complete = new Set(inventory.complete as readonly InventoryKind[]);
+    if (isReplaced && isSameSnapshot(previous, entities, complete)) return false;
+    // Where the snapshot before it was seen after the time of this one, it was this one that was seen.
+    const lastSeenAtMs = Math.max(asOfMs, previous?.lastSeenAtMs ?? asOfMs);
+    if (previous && !isReplaced) previous.lastSeenAtMs = Math.min(previous.lastSeenAtMs, asOfMs);
+    snapshots.splice(position, isReplaced ? 1 : 0, { asOfMs, complete, entities, lastSeenAtMs, state: 0 });
+    this.#nameFrom(position);
+    if (snapshots.length > this.#snapshotsMax) this.#foldInto(snapshots.length - this.#snapshotsMax);
+    return true;
+  }
+
+  /** The source was reachable, and nothing had changed since its snapshot before that. */
+  markSeen(atMs: number): void {
+    const snapshot = this.#snapshots[this.#lastAt(atMs)];
+    if (snapshot) snapshot.lastSeenAtMs = Math.max(snapshot.lastSeenAtMs, atMs);
+  }
+
+  /** Moments at which what holds changes, ascending. */
+  boundaries(): number[] {
+    const moments: number[] = [];
+    this.#snapshots.forEach((snapshot, i) => {
+      const end = this.#snapshots[i + 1]?.asOfMs ?? Number.POSITIVE_INFINITY;
+      // Also where the same is published again after a silence.
+      const wasFresh = i > 0 && this.#silenceOf(i - 1, snapshot.asOfMs - 1) === 'fresh';
+      if (snapshot.state !== undefined || !wasFresh) moments.push(snapshot.asOfMs);
+      for (const silenceMs of new Set([this.#staleMs, this.#unknownMs]))
+        if (snapshot.lastSeenAtMs + silenceMs < end) moments.push(snapshot.lastSeenAtMs + silenceMs);
+    });
+    return moments;
+  }
+
+  /** What holds at a moment; undefined before the first snapshot and when unknown. */
+  at(ms: number): SourceState | undefined {
+    const position = this.#lastAt(ms);
+    const silence = this.#silenceOf(position, ms);
+    if (silence === 'unknown') return undefined;
+    const { asOfMs } = this.#snapshots[position]!;
+    return { ...this.#fold(position), source: this.source, asOfMs, isStale: silence === 'stale' };
+  }
+
+  /** A name for what holds at a moment: equal names, equal state. */
+  nameAt(ms: number): string {
+    const position = this.#lastAt(ms);
+    const silence = this.#silenceOf(position, ms);
+    return silence === 'unknown' ? '' : `${this.source}:${this.#stateNumberAt(position)}:${silence}`;
+  }
+
+  /** The newest snapshot up to a moment, -Infinity before the first. */
+  asOfAt(ms: number): number {
+    return this.#snapshots[this.#lastAt(ms)]?.asOfMs ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Folds what is older than a moment into one snapshot. */
+  forget(beforeMs: number): void {
+    this.#foldInto(this.#lastAt(beforeMs));
+  }
 
   /** Position of the newest snapshot up to a moment, -1 when there is none. */
-  const lastAt = (ms: number): number => {
+  #lastAt(ms: number): number {
     let low = -1;
-    let high = told.length;
+    let high = this.#snapshots.length;
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
-      if (told[middle]!.asOfMs <= ms) low = middle;
+      if (this.#snapshots[middle]!.asOfMs <= ms) low = middle;
       else high = middle;
     }
     return low;
-  };
+  }
 
-  const foldKind = (last: number, kind: InventoryKind): readonly { readonly id: string }[] => {
+  #silenceOf(position: number, ms: number): Silence {
+    if (position < 0) return 'unknown';
+    const silentMs = ms - this.#snapshots[position]!.lastSeenAtMs;
+    return silentMs >= this.#unknownMs ? 'unknown' : silentMs >= this.#staleMs ? 'stale' : 'fresh';
+  }
+
+  #stateNumberAt(position: number): number {
+    let at = position;
+    while (this.#snapshots[at]!.state === undefined) at--;
+    return this.#snapshots[at]!.state!;
+  }
+
+  #fold(last: number): Entities {
+    return Object.fromEntries(INVENTORY_KINDS.map(kind => [kind, this.#foldKind(last, kind)])) as Entities;
+  }
+
+  #foldKind(last: number, kind: InventoryKind): readonly { readonly id: string }[] {
+    const snapshots = this.#snapshots;
     let from = last;
-    while (from > 0 && !told[from]!.complete.has(kind)) from--;
+    while (from > 0 && !snapshots[from]!.complete.has(kind)) from--;
+    const parts = snapshots.slice(from, last + 1).map(snapshot => snapshot.entities[kind]);
+    const changing = parts.filter((list, i) => i === 0 || list.length > 0);
+    if (changing.length === 1) return changing[0]!;
     const entities = new Map<string, { readonly id: string }>();
-    const parts = told.slice(from, last + 1).map(entry => entry.entities[kind]);
-    const saying = parts.filter((list, i) => i === 0 || list.length > 0);
-    if (saying.length === 1) return saying[0]!;
-    for (const list of saying) for (const entity of list) entities.set(entity.id, entity);
+    for (const list of changing) for (const entity of list) entities.set(entity.id, entity);
     return [...entities.values()];
-  };
-
-  const fold = (last: number): Entities =>
-    Object.fromEntries(INVENTORY_KINDS.map(kind => [kind, foldKind(last, kind)])) as Entities;
+  }
 
   /** Gives names to the states from a position on. */
-  const nameFrom = (position: number) => {
-    let before = position > 0 ? fold(position - 1) : undefined;
-    for (let i = position; i < told.length; i++) {
-      const after = fold(i);
+  #nameFrom(position: number): void {
+    let before = position > 0 ? this.#fold(position - 1) : undefined;
+    for (let i = position; i < this.#snapshots.length; i++) {
+      const after = this.#fold(i);
       const changed = !before || INVENTORY_KINDS.some(kind => !sameEntities(before![kind], after[kind]));
-      told[i]!.state = changed ? nextState++ : undefined;
+      this.#snapshots[i]!.state = changed ? this.#nextState++ : undefined;
       before = after;
     }
-  };
-
-  const silenceOf = (position: number, ms: number): 'fresh' | 'stale' | 'unknown' => {
-    const silentMs = ms - told[position]!.heardMs;
-    return silentMs >= unknownMs ? 'unknown' : silentMs >= inventoryStaleMs ? 'stale' : 'fresh';
-  };
-
-  const stateNumberAt = (position: number): number => {
-    let at = position;
-    while (told[at]!.state === undefined) at--;
-    return told[at]!.state!;
-  };
+  }
 
   /** Folds snapshots 0 to `position` into the one at `position`. */
-  const foldInto = (position: number) => {
+  #foldInto(position: number): void {
     if (position < 1) return;
-    const state = stateNumberAt(position);
-    const base = { ...told[position]!, entities: fold(position), complete: ALL_KINDS, state };
-    told.splice(0, position + 1, base);
-  };
-
-  return {
-    source,
-    put(inventory) {
-      const asOfMs = Date.parse(inventory.asOf);
-      const before = lastAt(asOfMs);
-      const replaced = before >= 0 && told[before]!.asOfMs === asOfMs;
-      const position = replaced ? before : before + 1;
-      // Before the oldest that is kept: it would change what was folded into that one.
-      if (position === 0 && told[0]?.complete === ALL_KINDS && !replaced) return false;
-      const neighbours = [...(before >= 0 ? [fold(before)] : []), ...(told[position] ? [told[position].entities] : [])];
-      const entities = shared(inventory, neighbours);
-      const complete = new Set(inventory.complete as readonly InventoryKind[]);
-      if (replaced && sameTold(told[before]!, entities, complete)) return false;
-      const previous = told[before];
-      // What was heard of the snapshot before it, after its own time, was heard of this one.
-      const heardMs = Math.max(asOfMs, previous?.heardMs ?? asOfMs);
-      if (previous && !replaced) previous.heardMs = Math.min(previous.heardMs, asOfMs);
-      told.splice(position, replaced ? 1 : 0, { asOfMs, complete, entities, heardMs, state: 0 });
-      nameFrom(position);
-      if (told.length > snapshotsMax) foldInto(told.length - snapshotsMax);
-      return true;
-    },
-    hear(atMs) {
-      const entry = told[lastAt(atMs)];
-      if (entry) entry.heardMs = Math.max(entry.heardMs, atMs);
-    },
-    boundaries() {
-      const moments: number[] = [];
-      told.forEach((entry, i) => {
-        const end = told[i + 1]?.asOfMs ?? Number.POSITIVE_INFINITY;
-        // Also where the same is told again after a silence.
-        const wasFresh = i > 0 && silenceOf(i - 1, entry.asOfMs - 1) === 'fresh';
-        if (entry.state !== undefined || !wasFresh) moments.push(entry.asOfMs);
-        for (const silenceMs of new Set([inventoryStaleMs, unknownMs]))
-          if (entry.heardMs + silenceMs < end) moments.push(entry.heardMs + silenceMs);
-      });
-      return moments;
-    },
-    at(ms) {
-      const position = lastAt(ms);
-      const silence = position < 0 ? 'unknown' : silenceOf(position, ms);
-      if (silence === 'unknown') return undefined;
-      return { ...fold(position), source, asOfMs: told[position]!.asOfMs, isStale: silence === 'stale' };
-    },
-    nameAt(ms) {
-      const position = lastAt(ms);
-      const silence = position < 0 ? 'unknown' : silenceOf(position, ms);
-      return silence === 'unknown' ? '' : `${source}:${stateNumberAt(position)}:${silence}`;
-    },
-    asOfAt: ms => told[lastAt(ms)]?.asOfMs ?? Number.NEGATIVE_INFINITY,
-    forget: beforeMs => foldInto(lastAt(beforeMs)),
-    get size() {
-      return told.length;
-    },
-  };
+    const state = this.#stateNumberAt(position);
+    const base = { ...this.#snapshots[position]!, entities: this.#fold(position), complete: ALL_KINDS, state };
+    this.#snapshots.splice(0, position + 1, base);
+  }
 }
 
 const ALL_KINDS: ReadonlySet<InventoryKind> = new Set(INVENTORY_KINDS);
@@ -174,7 +183,7 @@ function sameEntities(a: readonly { readonly id: string }[], b: readonly { reado
   return a === b || (a.length === b.length && a.every((entity, i) => entity === b[i]));
 }
 
-function sameTold(entry: Told, entities: Entities, complete: ReadonlySet<InventoryKind>): boolean {
+function isSameSnapshot(entry: SourceSnapshot, entities: Entities, complete: ReadonlySet<InventoryKind>): boolean {
   return (
     entry.complete.size === complete.size &&
     [...complete].every(kind => entry.complete.has(kind)) &&

@@ -9,10 +9,10 @@ import { DocumentError } from '../../schemas/documents.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { DocumentVersion } from '../../storage/tables/documents.ts';
 import type { Documents } from '../model/documents.ts';
-import { createDocuments, type DocumentStore } from './files.ts';
+import { DocumentFiles } from './files.ts';
 
 let folder: string;
-let store: DocumentStore | undefined;
+let store: DocumentFiles | undefined;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'hairpin-documents-'));
 });
@@ -45,7 +45,7 @@ function open(given: { inventory?: string; applications?: string; exporters?: st
       given[kind as keyof typeof given] === undefined ? '' : join(folder, given[kind as keyof typeof given]!),
     ]),
   );
-  store = createDocuments(paths as { inventory: string; applications: string; exporters: string }, {
+  store = new DocumentFiles(paths as { inventory: string; applications: string; exporters: string }, {
     log,
     counters,
     pollMs,
@@ -68,7 +68,7 @@ test('without files nothing is read and private addresses are inside', () => {
   store.start();
   expect(changes).toHaveLength(1);
   expect(versions).toEqual([]);
-  expect(store.current().applications.internal).toContain('10.0.0.0/8');
+  expect(store.current.applications.internal).toContain('10.0.0.0/8');
 });
 
 test('every fault of every document stops the start, with file and line', () => {
@@ -105,7 +105,7 @@ test('a new version comes into force and is recorded, replaced in place or by re
   writeFileSync(`${file}.new`, good('third one'));
   renameSync(`${file}.new`, file);
   await until(() => changes.length === 3);
-  expect(store.current().inventory.vms[0]!.name).toBe('third one');
+  expect(store.current.inventory.vms[0]!.name).toBe('third one');
   expect(versions.map(version => JSON.parse(version.body).vms[0].name)).toEqual(['one', 'second', 'third one']);
   expect(versions[0]).toMatchObject({ kind: 'inventory', source: 'lab', asOfMs: Date.UTC(2026, 0, 2) });
   expect(counters.get('inventoryAccepted')).toBe(3);
@@ -133,13 +133,13 @@ test('a bad version is refused with file, line and reason while the old one stay
   const refusal = lines.find(line => line.msg.includes('/vms/0/name'))!;
   expect(refusal).toMatchObject({ file, line: 4 });
   expect(refusal.msg).toMatch(/line 4: \/vms\/0\/name .*\n.*version in force stays/);
-  expect(store.current().inventory.vms[0]!.name).toBe('one');
+  expect(store.current.inventory.vms[0]!.name).toBe('one');
   expect(counters.get('inventoryRefused')).toBe(1);
   expect(counters.get('inventoryStale')).toBe(1);
 
   unlinkSync(file);
   await until(() => lines.some(line => line.msg.includes('cannot be read')));
-  expect(store.current().inventory.vms[0]!.name).toBe('one');
+  expect(store.current.inventory.vms[0]!.name).toBe('one');
 
   writeFileSync(file, good('healed'));
   await until(() => changes.length === 2);
@@ -174,7 +174,7 @@ test('a path that can no longer be looked at is a refused document, once, and th
   unlinkSync(file);
   symlinkSync('inventory.json', file);
   await until(() => lines.some(line => line.msg.includes('ELOOP')));
-  expect(store.current().inventory.vms[0]!.name).toBe('one');
+  expect(store.current.inventory.vms[0]!.name).toBe('one');
   expect(counters.get('inventoryStale')).toBe(1);
   unlinkSync(file);
   writeFileSync(file, good('healed'));
@@ -192,8 +192,8 @@ test('after a restart a bad document is refused and its recorded version is in f
   const recorded = new Map([['inventory', first.versions[0]!.body]]);
   const { store, changes, counters, lines, until } = open({ inventory: 'inventory.json', exporters: 'gone.json' });
   store.start(recorded);
-  expect(store.current().inventory.vms[0]!.name).toBe('one');
-  expect(store.current().exporters.exporters).toEqual([]);
+  expect(store.current.inventory.vms[0]!.name).toBe('one');
+  expect(store.current.exporters.exporters).toEqual([]);
   expect([counters.get('inventoryRefused'), counters.get('inventoryStale')]).toEqual([1, 1]);
   expect(lines.map(line => line.msg.split('\n').at(-1)!.trim())).toEqual([
     'the version recorded last is in force',
@@ -201,7 +201,7 @@ test('after a restart a bad document is refused and its recorded version is in f
   ]);
   writeFileSync(file, good('healed'));
   await until(() => changes.length === 2);
-  expect(store.current().inventory.vms[0]!.name).toBe('healed');
+  expect(store.current.inventory.vms[0]!.name).toBe('healed');
   expect(counters.get('inventoryStale')).toBe(0);
 });
 

@@ -1,7 +1,7 @@
 // Inventory, applications and exporter registry from their files. Read at start, where a fault is fatal, and again when
 // they change, where it is not: the version in force stays until a good one comes. After a restart of the thread a fault
 // is not fatal either, and the version recorded last takes the place of the one that was in force. Editors replace files by rename and
-// network file systems tell nothing, so the folder is watched and each file is looked at once a second besides.
+// network file systems report nothing, so the folder is watched and each file is looked at once a second besides.
 
 import { hash } from 'node:crypto';
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
@@ -26,21 +26,10 @@ const CHECKERS: { readonly [K in DocumentKind]: Checker<Documents[K]> } = {
   exporters: exporterRegistryChecker,
 };
 const LOGGED_FAULTS_MAX = 20;
+const POLL_MS = 1000;
 
 /** Bodies of versions that were in force, by kind. */
 export type RecordedDocuments = ReadonlyMap<string, string>;
-
-export interface DocumentStore {
-  /**
-   * Reads every document and begins to watch; throws one DocumentError with every fault of all of them. With `recorded`
-   * it does not throw: a document that is refused is replaced by its recorded version, or left out.
-   */
-  start(recorded?: RecordedDocuments): void;
-  stop(): void;
-  current(): Documents;
-  /** Why the newest version of a document is not in force; undefined when it is. */
-  lastError(kind: DocumentKind): DocumentError | undefined;
-}
 
 export interface DocumentDependencies {
   readonly log: Log;
@@ -54,45 +43,114 @@ export interface DocumentDependencies {
   readonly nowMs?: () => number;
 }
 
-export function createDocuments(
-  paths: Pick<InventoryThreadConfiguration, DocumentKind>,
-  dependencies: DocumentDependencies,
-): DocumentStore {
-  const { log, counters, onVersion, onChange, pollMs = 1000, nowMs = Date.now } = dependencies;
-  const kinds = DOCUMENT_KINDS.filter(kind => paths[kind] !== '');
-  const errors = new Map<DocumentKind, DocumentError>();
+export class DocumentFiles {
+  readonly #paths: Pick<InventoryThreadConfiguration, DocumentKind>;
+  readonly #dependencies: DocumentDependencies;
+  readonly #kinds: readonly DocumentKind[];
+  readonly #nowMs: () => number;
+  readonly #errors = new Map<DocumentKind, DocumentError>();
   /** What stat said of the file last looked at, and the SHA-256 of the text in force. */
-  const stamps = new Map<DocumentKind, string>();
-  const inForce = new Map<DocumentKind, string>();
-  let documents = NO_DOCUMENTS;
-  let watchers: FSWatcher[] = [];
-  let timer: NodeJS.Timeout | undefined;
+  readonly #stamps = new Map<DocumentKind, string>();
+  readonly #inForce = new Map<DocumentKind, string>();
+  #documents = NO_DOCUMENTS;
+  #watchers: FSWatcher[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(paths: Pick<InventoryThreadConfiguration, DocumentKind>, dependencies: DocumentDependencies) {
+    this.#paths = paths;
+    this.#dependencies = dependencies;
+    this.#kinds = DOCUMENT_KINDS.filter(kind => paths[kind] !== '');
+    this.#nowMs = dependencies.nowMs ?? Date.now;
+  }
+
+  get current(): Documents {
+    return this.#documents;
+  }
+
+  /** Why the newest version of a document is not in force; undefined when it is. */
+  lastError(kind: DocumentKind): DocumentError | undefined {
+    return this.#errors.get(kind);
+  }
+
+  /**
+   * Reads every document and begins to watch; throws one DocumentError with every fault of all of them. With `recorded`
+   * it does not throw: a document that is refused is replaced by its recorded version, or left out.
+   */
+  start(recorded?: RecordedDocuments): void {
+    const { counters, onChange, pollMs = POLL_MS } = this.#dependencies;
+    const faults: Fault[] = [];
+    for (const kind of this.#kinds) {
+      try {
+        this.#read(kind);
+        counters.add(`${kind}Accepted`);
+      } catch (error) {
+        if (!(error instanceof DocumentError)) throw error;
+        if (recorded) this.#refuse(kind, error, this.#useRecorded(kind, recorded.get(kind)));
+        else
+          faults.push(...error.faults.map(fault => ({ ...fault, path: `${this.#paths[kind]} ${fault.path}`.trim() })));
+      }
+    }
+    if (faults.length > 0) throw new DocumentError('what is configured', faults);
+    onChange(this.#documents);
+    for (const folder of new Set(this.#kinds.map(kind => dirname(this.#paths[kind]))))
+      this.#watchers.push(...watchFolder(folder, () => this.#reread()));
+    if (this.#kinds.length > 0) this.#timer = setInterval(() => this.#reread(), pollMs).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    for (const watcher of this.#watchers) watcher.close();
+    this.#watchers = [];
+  }
+
+  #reread(): void {
+    const { log, counters, onChange } = this.#dependencies;
+    let changed = false;
+    for (const kind of this.#kinds) {
+      try {
+        const found = this.#read(kind);
+        if (found === 'untouched') continue;
+        this.#errors.delete(kind);
+        counters.set(`${kind}Stale`, 0);
+        if (found === 'same') continue;
+        changed = true;
+        counters.add(`${kind}Accepted`);
+        log.info({ file: this.#paths[kind] }, `a new version of the ${kind} document is in force`);
+      } catch (error) {
+        if (!(error instanceof DocumentError)) throw error;
+        this.#refuse(kind, error, 'the version in force stays');
+      }
+    }
+    if (changed) onChange(this.#documents);
+  }
 
   /** Reads a document if its file changed. Throws a DocumentError. */
-  const read = (kind: DocumentKind): 'untouched' | 'same' | 'new' => {
-    const path = paths[kind];
+  #read(kind: DocumentKind): 'untouched' | 'same' | 'new' {
+    const path = this.#paths[kind];
     const stamp = stampOf(path);
-    if (stamps.get(kind) === stamp) return 'untouched';
-    stamps.set(kind, stamp);
+    if (this.#stamps.get(kind) === stamp) return 'untouched';
+    this.#stamps.set(kind, stamp);
     const text = readText(kind, path);
     const digest = hash('sha256', text);
-    if (inForce.get(kind) === digest) return 'same';
+    if (this.#inForce.get(kind) === digest) return 'same';
     const document = parse(kind, path, text);
-    if (kind === 'inventory') refuseFuture(path, document as Documents['inventory'], nowMs());
-    documents = { ...documents, [kind]: document };
-    inForce.set(kind, digest);
-    onVersion({
+    if (kind === 'inventory') refuseFuture(path, document as Documents['inventory'], this.#nowMs());
+    this.#documents = { ...this.#documents, [kind]: document };
+    this.#inForce.set(kind, digest);
+    const { inventory } = this.#documents;
+    this.#dependencies.onVersion({
       kind,
-      recordedAtMs: nowMs(),
-      asOfMs: kind === 'inventory' ? Date.parse(documents.inventory.asOf) : 0,
-      source: kind === 'inventory' ? documents.inventory.source : path,
+      recordedAtMs: this.#nowMs(),
+      asOfMs: kind === 'inventory' ? Date.parse(inventory.asOf) : 0,
+      source: kind === 'inventory' ? inventory.source : path,
       body: JSON.stringify(document),
     });
     return 'new';
-  };
+  }
 
-  const refuse = (kind: DocumentKind, error: DocumentError, consequence: string) => {
-    errors.set(kind, error);
+  #refuse(kind: DocumentKind, error: DocumentError, consequence: string): void {
+    const { log, counters } = this.#dependencies;
+    this.#errors.set(kind, error);
     counters.add(`${kind}Refused`);
     counters.set(`${kind}Stale`, 1);
     const [first] = error.faults;
@@ -102,69 +160,21 @@ export function createDocuments(
       .split('\n')
       .slice(0, LOGGED_FAULTS_MAX + 1)
       .join('\n');
-    log.error({ file: paths[kind], line: first?.line }, `${message}${more}\n  ${consequence}`);
-  };
+    log.error({ file: this.#paths[kind], line: first?.line }, `${message}${more}\n  ${consequence}`);
+  }
 
-  /** Puts the recorded version in force, and says what is in force now. */
-  const takeRecorded = (kind: DocumentKind, body: string | undefined): string => {
+  /** Puts the recorded version in force, and returns what is in force now. */
+  #useRecorded(kind: DocumentKind, body: string | undefined): string {
     if (body !== undefined) {
       try {
-        documents = { ...documents, [kind]: parse(kind, 'recorded.json', body) };
+        this.#documents = { ...this.#documents, [kind]: parse(kind, 'recorded.json', body) };
         return 'the version recorded last is in force';
       } catch (error) {
         if (!(error instanceof DocumentError)) throw error;
       }
     }
     return `no ${kind} document is in force`;
-  };
-
-  const reread = () => {
-    let changed = false;
-    for (const kind of kinds) {
-      try {
-        const found = read(kind);
-        if (found === 'untouched') continue;
-        errors.delete(kind);
-        counters.set(`${kind}Stale`, 0);
-        if (found === 'same') continue;
-        changed = true;
-        counters.add(`${kind}Accepted`);
-        log.info({ file: paths[kind] }, `a new version of the ${kind} document is in force`);
-      } catch (error) {
-        if (!(error instanceof DocumentError)) throw error;
-        refuse(kind, error, 'the version in force stays');
-      }
-    }
-    if (changed) onChange(documents);
-  };
-
-  return {
-    start(recorded) {
-      const faults: Fault[] = [];
-      for (const kind of kinds) {
-        try {
-          read(kind);
-          counters.add(`${kind}Accepted`);
-        } catch (error) {
-          if (!(error instanceof DocumentError)) throw error;
-          if (recorded) refuse(kind, error, takeRecorded(kind, recorded.get(kind)));
-          else faults.push(...error.faults.map(fault => ({ ...fault, path: `${paths[kind]} ${fault.path}`.trim() })));
-        }
-      }
-      if (faults.length > 0) throw new DocumentError('what is configured', faults);
-      onChange(documents);
-      for (const folder of new Set(kinds.map(kind => dirname(paths[kind]))))
-        watchers.push(...watchFolder(folder, reread));
-      if (kinds.length > 0) timer = setInterval(reread, pollMs).unref();
-    },
-    stop() {
-      clearInterval(timer);
-      for (const watcher of watchers) watcher.close();
-      watchers = [];
-    },
-    current: () => documents,
-    lastError: kind => errors.get(kind),
-  };
+  }
 }
 
 /** Clocks of sources may be ahead by so much. */

@@ -7,7 +7,7 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ENRICHER_SERVICE } from '../../enricher/configuration.ts';
 import { ENRICHER_COUNTERS } from '../../enricher/counters.ts';
-import { createEnricher } from '../../enricher/enricher.ts';
+import { Enricher } from '../../enricher/enricher.ts';
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
 import { COUNT_REASON, ELECTION_RULE, MARKS } from '../../schemas/codes.ts';
 import type { FlowColumns } from '../../schemas/flow.ts';
@@ -134,7 +134,7 @@ async function enrich(storage: ClickHouse, shares: readonly (readonly number[])[
     shares.map(async share => {
       const signal = createSignal();
       const { source, deliver, acknowledged } = createFakeSource(signal);
-      const enricher = createEnricher(
+      const enricher = new Enricher(
         { ...ENRICHER_SERVICE.load(), ...files, ...LIMITS },
         {
           ...{ source, storage, log: pino({ level: 'silent' }), counters: openCounters(ENRICHER_COUNTERS) },

@@ -6,7 +6,7 @@ import type { PastConfiguration } from '../../analysis/reenrichment/past-knowled
 import { reenrich } from '../../analysis/reenrichment/reenrich.ts';
 import { ENRICHER_SERVICE } from '../../enricher/configuration.ts';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
-import { batchKey } from '../../enricher/enricher.ts';
+import { batchKey } from '../../enricher/flow-preparation.ts';
 import { createEnrichment } from '../../enricher/stages/enrich.ts';
 import { type Documents, NO_DOCUMENTS } from '../../inventory/model/documents.ts';
 import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';

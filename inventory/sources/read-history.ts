@@ -5,19 +5,19 @@ import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { INVENTORY_KINDS } from '../model/merge.ts';
-import { bodyOf, heartbeatsSince, inventoryOf, type RecordedVersion, versionsSince } from '../sources/recorded.ts';
-import type { History } from './history.ts';
+import { bodyOf, heartbeatsSince, inventoryOf, type RecordedVersion, versionsSince } from './recorded.ts';
+import type { HistorySink } from './source.ts';
 
 /** Snapshots of one source that are read back from before the span, at most. */
 const BACK_MAX = 256;
 
 /**
- * Tells `history` what held between two moments, as recorded: of each source the snapshots within, and before them as
+ * Puts into `history` what held between two moments, as recorded: of each source the snapshots within, and before them as
  * many as make a whole. Of equal `asOf` the one recorded last counts. Returns the newest applications, and what was read.
  */
 export async function readHistory(
   storage: Storage,
-  history: History,
+  history: HistorySink,
   { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
 ): Promise<{ applications: Applications | undefined; versions: readonly RecordedVersion[] }> {
   const versions = await versionsSince(storage, 0);
@@ -31,7 +31,7 @@ export async function readHistory(
     await readSource(storage, history, ordered, fromMs, toMs);
   }
   for (const { source, asOfMs } of await heartbeatsSince(storage, 0))
-    if (asOfMs < (ends.get(source) ?? 0)) history.hear(source, asOfMs);
+    if (asOfMs < (ends.get(source) ?? 0)) history.markSeen(source, asOfMs);
   let applications: Applications | undefined;
   for (const version of versions.filter(({ kind }) => kind === 'exporters')) {
     const body = await bodyOf(storage, version);
@@ -45,7 +45,7 @@ export async function readHistory(
 
 async function readSource(
   storage: Storage,
-  history: History,
+  history: HistorySink,
   ordered: readonly RecordedVersion[],
   fromMs: number,
   toMs: number,

@@ -1,0 +1,63 @@
+// What the follower of the inventory knows of a source: files, the documents recorded in ClickHouse, facts that exporters
+// export. A source puts what it learns into the state, and the follower compiles it. To add one: write its file beside
+// this one, add it to the list in sources.ts, and its key to ../configuration.ts.
+
+import type { ExporterRegistry } from '../../schemas/exporters.ts';
+import type { Inventory } from '../../schemas/inventory.ts';
+import type { Counters } from '../../service/counters.ts';
+import type { Log } from '../../service/log.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { StoredFact } from '../../storage/tables/facts.ts';
+import type { InventoryThreadConfiguration } from '../configuration.ts';
+import type { INVENTORY_COUNTERS } from '../counters.ts';
+import type { DocumentRecorder } from './document-recorder.ts';
+import type { DocumentsInForce } from './documents-in-force.ts';
+
+/** What is older is folded into one; flows that began before take the oldest that is kept. */
+export const HORIZON_MS = 48 * 3_600_000;
+
+/** Where sources put what holds in time: the history of ../snapshot. */
+export interface HistorySink {
+  /** Takes a snapshot; false when it changes nothing, or comes from one source too many. */
+  putInventory(inventory: Inventory): boolean;
+  /** The source was reachable, and what it had published last held then. */
+  markSeen(source: string, atMs: number): void;
+  /** Versions in the order they were recorded. One without `asOf` holds for all time, in place of all before it. */
+  putRegistry(registry: ExporterRegistry): void;
+  /** What exporters exported; it serves every epoch as the lowest source. */
+  useFacts(facts: readonly StoredFact[]): void;
+}
+
+export interface InventorySource {
+  /** For log lines. */
+  readonly name: string;
+  /**
+   * Reads what is there before the first update. Throws a DocumentError where what is configured is refused, unless
+   * `restarted`: then the version recorded last is in force.
+   */
+  start(restarted: boolean): Promise<void> | void;
+  /** Called every few seconds: puts what is new into the state, and returns whether anything was. */
+  poll(nowMs: number): Promise<boolean> | boolean;
+  stop(): Promise<void> | void;
+}
+
+export type SourceConfiguration = Pick<
+  InventoryThreadConfiguration,
+  'inventory' | 'applications' | 'exporters' | 'inventoryStaleMs'
+>;
+
+export interface SourceContext {
+  readonly config: SourceConfiguration;
+  readonly storage: Storage;
+  readonly log: Log;
+  readonly counters: Counters<typeof INVENTORY_COUNTERS>;
+  /** The clock of what flows carry and documents are recorded by. */
+  readonly nowMs: () => number;
+  readonly inForce: DocumentsInForce;
+  /** Stores versions and heartbeats for other processes and for later. */
+  readonly recorder: DocumentRecorder;
+  /** To be called when something is new between two polls. */
+  readonly onChange: () => void;
+  readonly documentPollMs?: number | undefined;
+  readonly factsIntervalMs?: number | undefined;
+}
