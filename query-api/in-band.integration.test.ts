@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { COLLECTOR_SERVICE } from '../collector/configuration.ts';
 import { Decoder } from '../collector/decode/decoder.ts';
 import type { FlowBatch as DecodedBatch } from '../collector/decode/flow-batch.ts';
-import { createFactTable } from '../collector/reports/fact-table.ts';
+import { FactTable } from '../collector/reports/fact-table.ts';
 import { ENRICHER_COUNTERS } from '../enricher/counters.ts';
 import { Enricher } from '../enricher/enricher.ts';
 import { encodeArrow } from '../schemas/arrow.ts';
@@ -128,7 +128,7 @@ async function createHouse(database: string, inventory = '') {
   await migrate(storage, config);
   const batch = createBatch(DECODED_COLUMNS, 256);
   const decoder = new Decoder({ batch: batch as unknown as DecodedBatch, flush() {} }, COLLECTOR_SERVICE.load());
-  const facts = createFactTable();
+  const facts = new FactTable();
   decoder.context.facts = facts;
   const signal = createSignal();
   const source = createFakeSource(signal);

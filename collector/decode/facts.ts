@@ -26,10 +26,10 @@ export { NAME_BYTES_MAX };
 
 /** The exporter is told as its column holds it; the sink copies what it keeps. */
 export interface FactSink {
-  tell(fact: Fact, exporter: Uint32Array, observationDomain: number, protocol: number, receivedAtMs: number): void;
+  report(fact: Fact, exporter: Uint32Array, observationDomain: number, protocol: number, receivedAtMs: number): void;
 }
 
-export const NO_FACTS: FactSink = { tell() {} };
+export const NO_FACTS: FactSink = { report() {} };
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();

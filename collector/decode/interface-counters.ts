@@ -1,10 +1,12 @@
-// Counters of interfaces that exporters tell beside their flows (sFlow if_counters). A few thousand a second at most, so
-// they travel as objects; who keeps them makes differences of them.
+// Counters of interfaces that exporters report beside their flows (sFlow if_counters). A few thousand arrive a second at
+// most, so they travel as objects; who keeps them computes the differences.
 
 export interface InterfaceCounters {
   /** Number of the counters sample within its data source: starts anew when counters do. */
   readonly sequence: number;
-  /** The data source that tells, see sourceKey(): an interface may be told by one only. */
+  /** The exporter's own uptime. */
+  readonly uptimeMs: number;
+  /** The data source that reports, see sourceKey(): an interface may be reported by one only. */
   readonly source: number;
   readonly ifIndex: number;
   /** IANAifType. */
@@ -38,16 +40,15 @@ export const COUNTERS_32 = [
   'outErrors',
 ] as const;
 
-/** The exporter is told as its column holds it; the sink copies what it keeps. `uptimeMs` is the exporter's own. */
+/** The exporter is given as its column holds it; the sink copies what it keeps. */
 export interface InterfaceSink {
-  tell(
+  report(
     counters: InterfaceCounters,
     exporter: Uint32Array,
     observationDomain: number,
     protocol: number,
     receivedAtMs: number,
-    uptimeMs: number,
   ): void;
 }
 
-export const NO_INTERFACES: InterfaceSink = { tell() {} };
+export const NO_INTERFACES: InterfaceSink = { report() {} };

@@ -6,7 +6,7 @@ import { Bench, type Bytes, type Row, rowOf, sflow, typed, u32, u64, zeros } fro
 import { onPath, requireTool } from '../../testing/requirements.ts';
 import { readCapture } from '../captures/capture.ts';
 import { COUNTERS_32, type InterfaceCounters } from '../decode/interface-counters.ts';
-import { createInterfaceTable, GAP_MS_MAX, HAND_OVER_ROWS_MAX } from './interface-table.ts';
+import { GAP_MS_MAX, HAND_OVER_ROWS_MAX, InterfaceTable } from './interface-table.ts';
 
 const START_MS = 1_577_836_800_000;
 const UNKNOWN_32 = 0xffffffff;
@@ -35,9 +35,9 @@ const sample = (sequence: number, ...records: readonly Bytes[]) =>
 /** A decoder with the table behind it; the agent's uptime goes with the time of receipt. */
 class Switch {
   readonly bench = new Bench();
-  readonly table: ReturnType<typeof createInterfaceTable>;
-  constructor(...bounds: Parameters<typeof createInterfaceTable>) {
-    this.table = createInterfaceTable(...bounds);
+  readonly table: InterfaceTable;
+  constructor(...bounds: ConstructorParameters<typeof InterfaceTable>) {
+    this.table = new InterfaceTable(...bounds);
     this.bench.decoder.context.sflow.interfaces = this.table;
   }
   read(atS: number, sequence: number, reading: Reading, uptimeMs = 1_000_000 + 1000 * atS, subAgent = 0): void {
@@ -196,14 +196,14 @@ describe('bounds', () => {
   });
 
   test('a batch has at most HAND_OVER_ROWS_MAX rows', () => {
-    const table = createInterfaceTable(HAND_OVER_ROWS_MAX + 1, HAND_OVER_ROWS_MAX + 1);
+    const table = new InterfaceTable(HAND_OVER_ROWS_MAX + 1, HAND_OVER_ROWS_MAX + 1);
     const reading = (ifIndex: number, sequence: number): InterfaceCounters => ({
-      ...{ sequence, source: ifIndex, ifIndex, ifType: 6, speedBps: 0, direction: 1, status: 3 },
+      ...{ sequence, uptimeMs: sequence, source: ifIndex, ifIndex, ifType: 6, speedBps: 0, direction: 1, status: 3 },
       ...{ inOctets: 0n, outOctets: 0n, counters: COUNTERS_32.map(() => 0) },
     });
     for (const sequence of [1, 2])
       for (let i = 0; i <= HAND_OVER_ROWS_MAX; i++)
-        table.tell(reading(i, sequence), new Uint32Array(4), 0, 7, START_MS + sequence, sequence);
+        table.report(reading(i, sequence), new Uint32Array(4), 0, 7, START_MS + sequence);
     expect([1, 2, 3].map(() => table.take(Number.POSITIVE_INFINITY)?.rows)).toEqual([HAND_OVER_ROWS_MAX, 1, undefined]);
   });
 
@@ -240,7 +240,7 @@ test.skipIf(!ready).each(['tcpdump/sflow_multiple_counter_30_pdus.pcap', 'tcpdum
     const told: string[][] = [];
     const bench = new Bench();
     bench.decoder.context.sflow.interfaces = {
-      tell: ({ ifIndex, ifType, speedBps, direction, inOctets, outOctets, counters }, exporter) => {
+      report: ({ ifIndex, ifType, speedBps, direction, inOctets, outOctets, counters }, exporter) => {
         expect(formatAddress(wordsOfRow(exporter, 0))).toMatch(/[.:]/);
         told.push([ifIndex, ifType, speedBps, direction, inOctets, outOctets, ...counters].map(String));
       },

@@ -1,12 +1,12 @@
 // Counters of interfaces become traffic a minute: the last reading of each interface is kept, and the difference to the
 // next one is spread over the minutes between them. Counters wrap at 32 or 64 bits, and start anew when the agent does:
-// then, and where an agent was silent or jumps, nothing is told for the time between. A minute is handed over when it is
+// then, and where an agent was silent or jumps, nothing is reported for the time between. A minute is handed over when it is
 // over; what comes for it later is a row of its own, and rows of one minute add up. Bounded in all and by exporter.
 
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
 import { type Batch, createBatch } from '../../schemas/batch.ts';
 import { namesWith } from '../../schemas/columns.ts';
-import { createFactMap } from '../../schemas/fact-map.ts';
+import { createFactMap, type FactMap } from '../../schemas/fact-map.ts';
 import { INTERFACE_COLUMNS, type InterfaceCounter } from '../../schemas/interface-minute.ts';
 import {
   COUNTERS_32,
@@ -21,7 +21,7 @@ export const INTERFACES_MAX = 131_072;
 export const EXPORTER_INTERFACES_MAX = 8192;
 /** Minutes of interfaces that wait for their end; at the bound readings are refused. */
 export const PENDING_ROWS_MAX = 2 * INTERFACES_MAX;
-/** Rows handed over at once: the receive worker fills them and must not stand still. */
+/** Rows handed over at once: the receive worker fills them and must not be held up. */
 export const HAND_OVER_ROWS_MAX = 8192;
 /** Agents are polled every 20 to 60 seconds, some every five minutes. */
 export const GAP_MS_MAX = 900_000;
@@ -62,7 +62,6 @@ interface Entry {
   readonly protocol: number;
   last: InterfaceCounters;
   atMs: number;
-  uptimeMs: number;
 }
 
 interface Row extends Sums {
@@ -71,46 +70,94 @@ interface Row extends Sums {
   speedBps: number;
 }
 
-export interface InterfaceTable extends InterfaceSink {
-  /** Minutes that are over at `nowMs`, as a batch of at most HAND_OVER_ROWS_MAX rows. */
-  take(nowMs: number): Batch<typeof INTERFACE_COLUMNS> | undefined;
-  readonly size: number;
-  /** Readings for which there was no room, or that a second data source told. */
-  readonly refused: number;
+export class InterfaceTable implements InterfaceSink {
+  readonly #entries: FactMap<Entry>;
+  readonly #pending = new Map<number, Map<string, Row>>();
+  readonly #pendingRowsMax: number;
+  #pendingRows = 0;
+  #forgottenAtMs = 0;
+  /** Readings for which there was no room, or that a second data source reported. */
+  refused = 0;
   /** Times the counters of an interface started anew. */
-  readonly anew: number;
-}
+  anew = 0;
 
-export function createInterfaceTable(
-  interfacesMax = INTERFACES_MAX,
-  exporterInterfacesMax = EXPORTER_INTERFACES_MAX,
-  pendingRowsMax = PENDING_ROWS_MAX,
-): InterfaceTable {
-  const entries = createFactMap<Entry>(interfacesMax, exporterInterfacesMax);
-  const pending = new Map<number, Map<string, Row>>();
-  let pendingRows = 0;
-  let refused = 0;
-  let anew = 0;
-  let forgottenAtMs = 0;
-
-  function rowOf(minute: number, entry: Entry): Row {
-    const rows = pending.get(minute) ?? new Map<string, Row>();
-    pending.set(minute, rows);
-    const known = rows.get(entry.key);
-    if (known) return known;
-    const row = { entry, coveredMs: 0, speedBps: 0, ...zeroSums() };
-    rows.set(entry.key, row);
-    pendingRows++;
-    return row;
+  constructor(
+    interfacesMax = INTERFACES_MAX,
+    exporterInterfacesMax = EXPORTER_INTERFACES_MAX,
+    pendingRowsMax = PENDING_ROWS_MAX,
+  ) {
+    this.#entries = createFactMap<Entry>(interfacesMax, exporterInterfacesMax);
+    this.#pendingRowsMax = pendingRowsMax;
   }
 
-  /** Whole shares by the cumulative floor, so that they add up to the difference. */
-  function spread(entry: Entry, { speedBps }: InterfaceCounters, sums: Sums, fromMs: number, toMs: number): void {
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  report(
+    counters: InterfaceCounters,
+    exporter: Uint32Array,
+    observationDomain: number,
+    protocol: number,
+    receivedAtMs: number,
+  ): void {
+    const address = formatAddress(wordsOfRow(exporter, 0));
+    const key = `${address} ${protocol} ${observationDomain} ${counters.ifIndex}`;
+    const known = this.#entries.get(address, key);
+    if (known && known.last.source !== counters.source && receivedAtMs - known.atMs <= GAP_MS_MAX) {
+      this.refused++;
+      return;
+    }
+    const order = known ? orderOf(known.last, counters) : 'anew';
+    if (order === 'late') return;
+    const sums = known && order === 'next' ? differences(known, counters, receivedAtMs) : undefined;
+    if (known && !sums) this.anew++;
+    const entry = known ?? {
+      key,
+      exporter: exporter.slice(0, 4),
+      observationDomain,
+      protocol,
+      last: counters,
+      atMs: receivedAtMs,
+    };
+    if (this.#pendingRows >= this.#pendingRowsMax || !this.#entries.put(address, key, entry, receivedAtMs)) {
+      // The reading kept stays, and the next one for which there is room covers all the time since.
+      this.refused++;
+      return;
+    }
+    if (sums) this.#spread(entry, counters.speedBps, sums, receivedAtMs);
+    entry.last = counters;
+    entry.atMs = receivedAtMs;
+  }
+
+  /** Minutes that are over at `nowMs`, as a batch of at most HAND_OVER_ROWS_MAX rows. */
+  take(nowMs: number): Batch<typeof INTERFACE_COLUMNS> | undefined {
+    if (nowMs - this.#forgottenAtMs >= FORGET_INTERVAL_MS && Number.isFinite(nowMs)) {
+      this.#forgottenAtMs = nowMs;
+      this.#entries.expire(nowMs - GAP_MS_MAX);
+    }
+    const over: { readonly minute: number; readonly row: Row }[] = [];
+    for (const [minute, rows] of this.#pending) {
+      if (minute + MINUTE_MS > nowMs) continue;
+      for (const [key, row] of rows) {
+        if (over.length === HAND_OVER_ROWS_MAX) break;
+        over.push({ minute, row });
+        rows.delete(key);
+      }
+      if (rows.size === 0) this.#pending.delete(minute);
+    }
+    this.#pendingRows -= over.length;
+    return over.length === 0 ? undefined : batchOf(over);
+  }
+
+  /** Spreads what came since the last reading, in whole shares by the cumulative floor, so that they add up to it. */
+  #spread(entry: Entry, speedBps: number, sums: Sums, toMs: number): void {
+    const fromMs = entry.atMs;
     const lengthMs = toMs - fromMs;
     for (let at = fromMs; at < toMs; ) {
       const minute = Math.floor(at / MINUTE_MS) * MINUTE_MS;
       const end = Math.min(toMs, minute + MINUTE_MS);
-      const row = rowOf(minute, entry);
+      const row = this.#rowOf(minute, entry);
       row.coveredMs += end - at;
       row.speedBps = speedBps;
       for (const name of SUMS)
@@ -119,66 +166,16 @@ export function createInterfaceTable(
     }
   }
 
-  return {
-    tell(counters, exporter, observationDomain, protocol, receivedAtMs, uptimeMs) {
-      const address = formatAddress(wordsOfRow(exporter, 0));
-      const key = `${address} ${protocol} ${observationDomain} ${counters.ifIndex}`;
-      const known = entries.get(address, key);
-      if (known && known.last.source !== counters.source && receivedAtMs - known.atMs <= GAP_MS_MAX) {
-        refused++;
-        return;
-      }
-      const order = known ? orderOf(known, counters, uptimeMs) : 'anew';
-      if (order === 'late') return;
-      const sums = known && order === 'next' ? differences(known, counters, receivedAtMs) : undefined;
-      if (known && !sums) anew++;
-      const entry = known ?? {
-        key,
-        exporter: exporter.slice(0, 4),
-        observationDomain,
-        protocol,
-        last: counters,
-        atMs: receivedAtMs,
-        uptimeMs,
-      };
-      if (pendingRows >= pendingRowsMax || !entries.put(address, key, entry, receivedAtMs)) {
-        // The reading kept stays, and the next one for which there is room tells of all the time since.
-        refused++;
-        return;
-      }
-      if (sums) spread(entry, counters, sums, entry.atMs, receivedAtMs);
-      entry.last = counters;
-      entry.atMs = receivedAtMs;
-      entry.uptimeMs = uptimeMs;
-    },
-    take(nowMs) {
-      if (nowMs - forgottenAtMs >= FORGET_INTERVAL_MS && Number.isFinite(nowMs)) {
-        forgottenAtMs = nowMs;
-        entries.expire(nowMs - GAP_MS_MAX);
-      }
-      const over: { readonly minute: number; readonly row: Row }[] = [];
-      for (const [minute, rows] of pending) {
-        if (minute + MINUTE_MS > nowMs) continue;
-        for (const [key, row] of rows) {
-          if (over.length === HAND_OVER_ROWS_MAX) break;
-          over.push({ minute, row });
-          rows.delete(key);
-        }
-        if (rows.size === 0) pending.delete(minute);
-      }
-      pendingRows -= over.length;
-      return over.length === 0 ? undefined : batchOf(over);
-    },
-    get size() {
-      return entries.size;
-    },
-    get refused() {
-      return refused;
-    },
-    get anew() {
-      return anew;
-    },
-  };
+  #rowOf(minute: number, entry: Entry): Row {
+    const rows = this.#pending.get(minute) ?? new Map<string, Row>();
+    this.#pending.set(minute, rows);
+    const known = rows.get(entry.key);
+    if (known) return known;
+    const row = { entry, coveredMs: 0, speedBps: 0, ...zeroSums() };
+    rows.set(entry.key, row);
+    this.#pendingRows++;
+    return row;
+  }
 }
 
 function zeroSums(): Sums {
@@ -190,9 +187,9 @@ function shareOf(sum: number, ms: number, lengthMs: number): number {
 }
 
 /** How a reading follows the last one. sFlow v5: an agent that starts its counters anew starts the sequence anew. */
-function orderOf({ last, uptimeMs: lastUptimeMs }: Entry, { sequence }: InterfaceCounters, uptimeMs: number) {
-  const forward = (sequence - last.sequence) >>> 0;
-  const backMs = lastUptimeMs - uptimeMs;
+function orderOf(last: InterfaceCounters, now: InterfaceCounters) {
+  const forward = (now.sequence - last.sequence) >>> 0;
+  const backMs = last.uptimeMs - now.uptimeMs;
   if (forward === 0) {
     // Some agents number nothing.
     if (backMs === 0) return 'late';

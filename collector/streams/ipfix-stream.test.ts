@@ -13,7 +13,7 @@ import { parseCapture, readCapture } from '../captures/capture.ts';
 import { COLLECTOR_SERVICE, type CollectorConfiguration } from '../configuration.ts';
 import { createSourceGate } from '../gate/source-gate.ts';
 import { STREAM_COUNTERS } from '../threads/counters.ts';
-import { createIpfixStreams } from './ipfix-stream.ts';
+import { IpfixStreams } from './ipfix-stream.ts';
 
 const HOST = '127.0.0.1';
 const CLOSED = ['exporter', 'truncated', 'malformed', 'idle', 'reset', 'handshake', 'stopped'] as const;
@@ -33,7 +33,7 @@ async function open(overrides: Partial<CollectorConfiguration> = {}) {
   const sessions: { address: string; session: number }[] = [];
   const ended: typeof sessions = [];
   const write = (values: Record<string, unknown>, message: string) => lines.push({ values, message });
-  const streams = createIpfixStreams(
+  const streams = new IpfixStreams(
     { ...COLLECTOR_SERVICE.load({}), ipfixTcp: [0], udpHost: HOST, ...overrides },
     {
       log: { warn: write, info: write } as unknown as Log,
@@ -51,11 +51,11 @@ async function open(overrides: Partial<CollectorConfiguration> = {}) {
       },
     },
   );
-  tidy.push(streams.close);
+  tidy.push(() => streams.close());
   const { TCP } = await streams.start();
   const closed = () =>
     Object.fromEntries(CLOSED.map(reason => [reason, counters.get(reason)]).filter(([, count]) => count !== 0));
-  return { ...streams, port: TCP[0]!, counters, bench, rows: bench.rows, state, lines, sessions, ended, closed };
+  return { streams, port: TCP[0]!, counters, bench, rows: bench.rows, state, lines, sessions, ended, closed };
 }
 
 async function dial(port: number, options: { localPort?: number } = {}): Promise<Socket> {
@@ -229,8 +229,7 @@ describe('a session', () => {
 
 describe('a collector that is slower than its exporters', () => {
   test('makes them wait: nothing is dropped, and little is held', async () => {
-    const streams = await open();
-    const { port, state, rows, counters, resume, waiting } = streams;
+    const { streams, port, state, rows, counters } = await open();
     state.room = 100;
     const count = 600;
     // A set of a template that nobody knows makes each message long.
@@ -244,14 +243,14 @@ describe('a collector that is slower than its exporters', () => {
     );
     const sockets = [await dial(port), await dial(port)];
     for (const socket of sockets) socket.end(all);
-    await until(() => waiting() === 2, 'both wait');
+    await until(() => streams.waiting === 2, 'both wait');
     expect(rows).toHaveLength(100);
     // What the exporters could not hand to the kernel yet is most of it.
     for (const socket of sockets) expect(socket.writableLength).toBeGreaterThan(all.length / 2);
     while (counters.get('exporter') < 2) {
-      if (waiting() > 0) {
+      if (streams.waiting > 0) {
         state.room = 10;
-        resume();
+        streams.resume();
       }
       await new Promise(resolve => setImmediate(resolve));
     }
@@ -262,16 +261,16 @@ describe('a collector that is slower than its exporters', () => {
   });
 
   test('still decodes what it had read when the exporter is gone', async () => {
-    const { port, state, rows, resume, waiting, closed, counters } = await open();
+    const { port, state, rows, streams, closed, counters } = await open();
     state.room = 1;
     const socket = await dial(port);
     socket.write(Buffer.concat(numbered(0, 50)));
-    await until(() => waiting() === 1, 'it waits');
+    await until(() => streams.waiting === 1, 'it waits');
     socket.resetAndDestroy();
     await until(() => counters.get('open') === 0, 'the socket is gone');
     expect([rows.length, closed()]).toEqual([1, {}]);
     state.room = 100;
-    resume();
+    streams.resume();
     await until(() => closed()['reset'] === 1, 'the end');
     expect(bytesOf(rows)).toEqual(upTo(50));
   });
@@ -293,19 +292,19 @@ describe('connections are bounded', () => {
   });
 
   test('in silence, but one that is made to wait is not silent', async () => {
-    const { port, state, rows, closed, waiting, resume } = await open({ ipfixIdleMsMax: 50 });
+    const { port, state, rows, closed, streams } = await open({ ipfixIdleMsMax: 50 });
     state.room = 1;
     const [silent, busy] = [await dial(port), await dial(port)];
     busy!.write(Buffer.concat(numbered(0, 2)));
-    await until(() => waiting() === 1, 'it waits');
+    await until(() => streams.waiting === 1, 'it waits');
     await once(silent!, 'close');
     await until(() => closed()['idle'] === 1, 'the end');
     // Another one, younger than the one that waits, comes and goes.
     await once(await dial(port), 'close');
     await until(() => closed()['idle'] === 2, 'its end');
-    expect(waiting()).toBe(1);
+    expect(streams.waiting).toBe(1);
     state.room = 10;
-    resume();
+    streams.resume();
     expect(rows).toHaveLength(2);
     await once(busy!, 'close');
     await until(() => closed()['idle'] === 3, 'the end of the one that waited');
@@ -318,11 +317,11 @@ test('a port that is taken is told with its transport, and none stays open', asy
 });
 
 test('at a stop no more connections are taken, and what exporters had sent is read', async () => {
-  const { port, rows, counters, stopAccepting, close, closed, ended } = await open();
+  const { port, rows, counters, streams, closed, ended } = await open();
   const socket = await dial(port);
   socket.write(Buffer.concat(numbered(0, 1000)));
   await until(() => rows.length > 0, 'the first rows');
-  stopAccepting();
+  streams.stopAccepting();
   socket.write(Buffer.concat(numbered(1000, 1000)));
   const refused = connect(port, HOST);
   await once(refused, 'error');
@@ -330,7 +329,7 @@ test('at a stop no more connections are taken, and what exporters had sent is re
   await once(socket, 'close');
   await until(() => ended.length === 1, 'the end');
   expect([rows.length, counters.get('open')]).toEqual([2000, 0]);
-  close();
+  streams.close();
   expect(closed()).toEqual({ exporter: 1 });
 });
 
@@ -448,7 +447,7 @@ describe('who may export', () => {
   });
 
   test('one above its rate is left unread, and nothing of it is lost', async () => {
-    const { port, counters, rows, resume, closed } = await open({
+    const { port, counters, rows, streams, closed } = await open({
       exporterAllow: ['127.0.0.0/8'],
       exporterRateMax: 50,
     });
@@ -457,7 +456,7 @@ describe('who may export', () => {
     socket.end();
     await until(() => counters.get('slowed') > 0, 'slowed');
     expect(rows.length).toBeLessThan(70);
-    const timer = setInterval(resume, 20);
+    const timer = setInterval(() => streams.resume(), 20);
     tidy.push(() => clearInterval(timer));
     await until(() => rows.length === 70, 'all messages');
     await until(() => closed().exporter === 1, 'the end');
@@ -465,7 +464,7 @@ describe('who may export', () => {
   });
 
   test('one that has used its rate up, or filled the room, does not wait as long as no whole message is there', async () => {
-    const { port, counters, rows, state, waiting, closed } = await open({ exporterRateMax: 1 });
+    const { port, counters, rows, state, streams, closed } = await open({ exporterRateMax: 1 });
     state.room = 1;
     const socket = await dial(port);
     const next = message(2);
@@ -473,6 +472,6 @@ describe('who may export', () => {
     await until(() => rows.length === 1, 'the first message');
     socket.end();
     await until(() => closed()['truncated'] === 1, 'the end, which is read without resuming');
-    expect([waiting(), counters.get('slowed'), counters.get('pauses')]).toEqual([0, 0, 0]);
+    expect([streams.waiting, counters.get('slowed'), counters.get('pauses')]).toEqual([0, 0, 0]);
   });
 });

@@ -1,13 +1,12 @@
-// IPFIX over TCP (RFC 7011 10.4) and over TLS (11.1 to 11.3): accepts connections, cuts each into messages and hands them
-// on with a session number of its own, so that templates live and end with their connection. TCP loses nothing by
-// itself, so nothing may be lost here: while `hasRoom` says no, a connection is not read beyond its next whole message, the
-// kernel's window closes and the exporter waits.
+// IPFIX over TCP (RFC 7011 10.4) and over TLS (tls-server.ts): accepts connections, cuts each into messages and hands
+// them on with a session number of its own, so that templates live and end with their connection. TCP loses nothing by
+// itself, so nothing may be lost here: while `hasRoom` says no, a connection is not read beyond its next whole message,
+// the kernel's window closes and the exporter waits.
 //
 // Bounds: connections, silence and time of a handshake per connection, 65,535 bytes of an unfinished message and one
 // piece of at most 64 KiB that waits. Not spoken: SCTP, DTLS, and compressed streams of other collectors.
 
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createSecureServer, type Server as SecureServer, type TLSSocket } from 'node:tls';
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
 import type { CollectorConfiguration } from '../configuration.ts';
@@ -16,13 +15,10 @@ import { createAddressLog } from '../gate/address-log.ts';
 import type { SourceGate } from '../gate/source-gate.ts';
 import type { STREAM_COUNTERS } from '../threads/counters.ts';
 import { MessageCutter } from './message-cutter.ts';
-import { readCredentials } from './tls-credentials.ts';
+import { TlsServer } from './tls-server.ts';
 
-/** The kernel asks a silent peer whether it is still there after this time. */
+/** The kernel probes a silent peer after this time. */
 const KEEPALIVE_MS = 60_000;
-const HANDSHAKE_MS_MAX = 10_000;
-/** How often the files of the certificates are compared with what is in use. */
-const CREDENTIALS_INTERVAL_MS = 10_000;
 
 export type CloseReason = 'exporter' | 'truncated' | 'malformed' | 'idle' | 'reset' | 'handshake' | 'stopped';
 
@@ -38,18 +34,6 @@ export interface IpfixStreamDependencies {
   ended(address: string, session: number): void;
 }
 
-export interface IpfixStreams {
-  /** Ports in the order of the configuration; rejects with `port` and `transport` of the one that cannot be bound. */
-  start(): Promise<{ TCP: readonly number[]; TLS: readonly number[] }>;
-  /** There is room again. */
-  resume(): void;
-  /** Connections that wait for room. */
-  waiting(): number;
-  /** Takes no more connections and tells exporters so; what they still send is read. */
-  stopAccepting(): void;
-  close(): void;
-}
-
 interface Connection {
   readonly stream: Socket;
   readonly address: string;
@@ -61,65 +45,161 @@ interface Connection {
   closed: boolean;
 }
 
-export function createIpfixStreams(
-  configuration: CollectorConfiguration,
-  { log, counters, hasRoom, gate, decode, ended }: IpfixStreamDependencies,
-): IpfixStreams {
-  const { ipfixTcp, ipfixTls, ipfixConnectionsMax, ipfixIdleMsMax, udpHost } = configuration;
-  const servers: Server[] = [];
-  const sockets = new Set<Socket>();
-  const connections = new Set<Connection>();
-  const waiting = new Set<Connection>();
-  const warn = createAddressLog(log);
-  const { values } = counters;
-  const MESSAGES = counters.slot('messages');
-  const BYTES = counters.slot('bytes');
-  let numbered = 0;
-  let secure: SecureServer | undefined;
-  let credentialsTimer: NodeJS.Timeout | undefined;
+export class IpfixStreams {
+  readonly #configuration: CollectorConfiguration;
+  readonly #dependencies: IpfixStreamDependencies;
+  readonly #warn: ReturnType<typeof createAddressLog>;
+  readonly #messages: number;
+  readonly #bytes: number;
+  readonly #servers: Server[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #connections = new Set<Connection>();
+  readonly #waiting = new Set<Connection>();
+  #tls: TlsServer | undefined;
+  #sessions = 0;
 
-  function accept(socket: Socket, take: (socket: Socket) => void): void {
-    const { remoteAddress } = socket;
-    if (gate && remoteAddress !== undefined && !gate.allows(remoteAddress)) {
-      counters.add('notAllowed');
+  constructor(configuration: CollectorConfiguration, dependencies: IpfixStreamDependencies) {
+    this.#configuration = configuration;
+    this.#dependencies = dependencies;
+    this.#warn = createAddressLog(dependencies.log);
+    this.#messages = dependencies.counters.slot('messages');
+    this.#bytes = dependencies.counters.slot('bytes');
+  }
+
+  /** Ports in the order of the configuration; rejects with `port` and `transport` of the one that cannot be bound. */
+  async start(): Promise<{ TCP: readonly number[]; TLS: readonly number[] }> {
+    const { ipfixTcp, ipfixTls } = this.#configuration;
+    this.#dependencies.counters.set('open', 0);
+    try {
+      const tls = ipfixTls.length > 0 ? this.#createTls() : undefined;
+      this.#tls = tls;
+      return {
+        TCP: await Promise.all(ipfixTcp.map(port => this.#listen(port, 'TCP', socket => this.#read(socket)))),
+        TLS: await Promise.all(ipfixTls.map(port => this.#listen(port, 'TLS', socket => tls?.take(socket)))),
+      };
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** There is room again. */
+  resume(): void {
+    // A copy: those that have to wait again are added anew.
+    for (const connection of [...this.#waiting]) {
+      if (!this.#dependencies.hasRoom()) return;
+      if (this.#isOverRate(connection)) continue;
+      this.#waiting.delete(connection);
+      this.#decodeAll(connection);
+      if (this.#waiting.has(connection)) continue;
+      if (connection.closed) this.#finish(connection);
+      else connection.stream.resume();
+    }
+  }
+
+  /** Connections that wait for room. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Takes no more connections and closes this end of those there are; what exporters still send is read. */
+  stopAccepting(): void {
+    this.#tls?.stop();
+    for (const server of this.#servers) server.close();
+    // RFC 7011 10.4.4: close this end, and read until the exporter has closed its own.
+    for (const { stream } of this.#connections) stream.end();
+  }
+
+  close(): void {
+    this.#tls?.stop();
+    for (const server of this.#servers) server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    for (const connection of this.#connections) {
+      end(connection, 'stopped');
+      this.#finish(connection);
+    }
+  }
+
+  #listen(port: number, transport: 'TCP' | 'TLS', take: (socket: Socket) => void): Promise<number> {
+    const server = createServer(socket => this.#accept(socket, take));
+    this.#servers.push(server);
+    return new Promise((resolve, reject) => {
+      server.once('error', error => reject(Object.assign(error, { port, transport })));
+      server.listen({ port, host: this.#configuration.udpHost, exclusive: true }, () => {
+        server.removeAllListeners('error');
+        // Such as too many open files: it concerns one connection; the server goes on.
+        server.on('error', error =>
+          this.#warn('', { err: error }, 'an IPFIX connection could not be accepted; the exporter has to try again'),
+        );
+        const address = server.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : port);
+      });
+    });
+  }
+
+  #accept(socket: Socket, take: (socket: Socket) => void): void {
+    if (this.#isRefused(socket.remoteAddress)) {
       socket.destroy();
-      warn(remoteAddress, {}, 'IPFIX connection refused: --exporter-allow does not name its source');
       return;
     }
-    if (sockets.size >= ipfixConnectionsMax || remoteAddress === undefined) {
-      counters.add('refused');
-      socket.destroy();
-      warn(remoteAddress ?? '', { connections: sockets.size }, 'IPFIX connection refused: as many as may be are open');
-      return;
-    }
-    sockets.add(socket);
+    const { counters } = this.#dependencies;
+    this.#sockets.add(socket);
     counters.add('accepted');
-    counters.set('open', sockets.size);
+    counters.set('open', this.#sockets.size);
     socket.setKeepAlive(true, KEEPALIVE_MS);
-    // Told by the connection, which has a listener of its own.
+    // The stream read from it has a listener that gives the reason.
     socket.on('error', () => {});
     socket.on('close', () => {
-      sockets.delete(socket);
-      counters.set('open', sockets.size);
+      this.#sockets.delete(socket);
+      counters.set('open', this.#sockets.size);
     });
     take(socket);
   }
 
-  function read(stream: Socket): void {
+  /** Whether a connection is not taken, which is counted and logged. */
+  #isRefused(address: string | undefined): boolean {
+    const { gate, counters } = this.#dependencies;
+    if (gate && address !== undefined && !gate.allows(address)) {
+      counters.add('notAllowed');
+      this.#warn(address, {}, 'IPFIX connection refused: --exporter-allow does not name its source');
+      return true;
+    }
+    if (this.#sockets.size < this.#configuration.ipfixConnectionsMax && address !== undefined) return false;
+    counters.add('refused');
+    this.#warn(
+      address ?? '',
+      { connections: this.#sockets.size },
+      'IPFIX connection refused: as many as --ipfix-connections-max are open',
+    );
+    return true;
+  }
+
+  #createTls(): TlsServer {
+    const { log, counters } = this.#dependencies;
+    return new TlsServer(this.#configuration, {
+      log,
+      warn: this.#warn,
+      connected: stream => this.#read(stream),
+      failed: () => counters.add('handshake'),
+    });
+  }
+
+  #read(stream: Socket): void {
+    const { ipfixIdleMsMax } = this.#configuration;
     const port = stream.remotePort!;
     const connection: Connection = {
       stream,
       address: stream.remoteAddress!,
       port,
-      session: connectionPort(port, ++numbered),
+      session: connectionPort(port, ++this.#sessions),
       cutter: new MessageCutter(),
       reason: undefined,
       closed: false,
     };
-    connections.add(connection);
+    this.#connections.add(connection);
     stream.on('data', piece => {
       connection.cutter.feed(piece);
-      decodeAll(connection);
+      this.#decodeAll(connection);
     });
     stream.on('end', () => {
       connection.reason ??= 'exporter';
@@ -129,161 +209,64 @@ export function createIpfixStreams(
     });
     stream.on('close', () => {
       connection.closed = true;
-      if (!waiting.has(connection)) finish(connection);
+      if (!this.#waiting.has(connection)) this.#finish(connection);
     });
     stream.on('timeout', () => {
       // Silent because it is not read: that is not the exporter's silence.
-      if (waiting.has(connection)) stream.setTimeout(ipfixIdleMsMax);
+      if (this.#waiting.has(connection)) stream.setTimeout(ipfixIdleMsMax);
       else end(connection, 'idle');
     });
     stream.setTimeout(ipfixIdleMsMax);
   }
 
   /** Decodes the messages that are there, as long as there is room; without, the connection waits. */
-  function decodeAll(connection: Connection): void {
+  #decodeAll(connection: Connection): void {
     const { cutter, address, session } = connection;
+    const { hasRoom, gate, decode, counters } = this.#dependencies;
+    const { values } = counters;
     while (cutter.hasNext()) {
       if (!hasRoom()) {
-        wait(connection, 'pauses');
+        this.#wait(connection, 'pauses');
         return;
       }
-      if (isOverRate(connection)) {
-        wait(connection, 'slowed');
+      if (this.#isOverRate(connection)) {
+        this.#wait(connection, 'slowed');
         return;
       }
       const message = cutter.next()!;
       gate?.admit(address, Date.now());
-      values[MESSAGES]! += 1;
-      values[BYTES]! += message.length;
+      values[this.#messages]! += 1;
+      values[this.#bytes]! += message.length;
       decode(message, address, session);
     }
     if (cutter.malformed) end(connection, 'malformed');
   }
 
-  function isOverRate({ address }: Connection): boolean {
+  #isOverRate({ address }: Connection): boolean {
+    const { gate } = this.#dependencies;
     return gate !== undefined && !gate.hasToken(address, Date.now());
   }
 
-  function wait(connection: Connection, why: 'pauses' | 'slowed'): void {
-    waiting.add(connection);
+  #wait(connection: Connection, why: 'pauses' | 'slowed'): void {
+    this.#waiting.add(connection);
     connection.stream.pause();
-    counters.add(why);
+    this.#dependencies.counters.add(why);
   }
 
-  function end(connection: Connection, reason: CloseReason): void {
-    connection.reason ??= reason;
-    connection.stream.destroy();
-  }
-
-  function finish(connection: Connection): void {
-    if (!connections.delete(connection)) return;
+  #finish(connection: Connection): void {
+    if (!this.#connections.delete(connection)) return;
     const { address, port, session, cutter } = connection;
     let { reason = 'reset' } = connection;
     if (reason === 'exporter' && cutter.unfinished) reason = 'truncated';
-    waiting.delete(connection);
-    counters.add(reason);
+    this.#waiting.delete(connection);
+    this.#dependencies.counters.add(reason);
     if (reason !== 'exporter' && reason !== 'stopped')
-      warn(address, { port, reason }, 'IPFIX connection closed; see docs/COLLECTOR.md, "IPFIX over TCP and TLS"');
-    ended(address, session);
+      this.#warn(address, { port, reason }, 'IPFIX connection closed; see docs/COLLECTOR.md, "IPFIX over TCP and TLS"');
+    this.#dependencies.ended(address, session);
   }
+}
 
-  /** TLS of a connection accepted elsewhere: this server never listens itself. */
-  function createSecure(): SecureServer {
-    let credentials = readCredentials(configuration);
-    const server = createSecureServer(
-      {
-        ...credentials,
-        minVersion: 'TLSv1.2',
-        handshakeTimeout: HANDSHAKE_MS_MAX,
-        requestCert: credentials.ca !== undefined,
-        rejectUnauthorized: true,
-      },
-      read,
-    );
-    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-      const why = socket.authorizationError ?? error.code ?? error.message;
-      counters.add('handshake');
-      warn(
-        socket.remoteAddress ?? '',
-        { why },
-        'TLS handshake failed; see docs/COLLECTOR.md, "IPFIX over TCP and TLS"',
-      );
-      socket.destroy();
-    });
-    credentialsTimer = setInterval(() => {
-      try {
-        const found = readCredentials(configuration);
-        if (found.cert === credentials.cert && found.key === credentials.key && found.ca === credentials.ca) return;
-        credentials = found;
-        server.setSecureContext({ ...credentials, minVersion: 'TLSv1.2' });
-        log.info('certificates of the TLS ports read again; new connections use them');
-      } catch (error) {
-        warn('', { err: error }, 'certificates of the TLS ports cannot be read again; those before stay in use');
-      }
-    }, CREDENTIALS_INTERVAL_MS);
-    return server;
-  }
-
-  function listen(port: number, transport: 'TCP' | 'TLS', take: (socket: Socket) => void): Promise<number> {
-    const server = createServer(socket => accept(socket, take));
-    servers.push(server);
-    return new Promise((resolve, reject) => {
-      server.once('error', error => reject(Object.assign(error, { port, transport })));
-      server.listen({ port, host: udpHost, exclusive: true }, () => {
-        server.removeAllListeners('error');
-        // Such as too many open files: it concerns one connection; the server goes on.
-        server.on('error', error => warn('', { err: error }, 'an IPFIX connection could not be accepted'));
-        const address = server.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : port);
-      });
-    });
-  }
-
-  function close(): void {
-    clearInterval(credentialsTimer);
-    for (const server of servers) server.close();
-    for (const socket of sockets) socket.destroy();
-    for (const connection of connections) {
-      end(connection, 'stopped');
-      finish(connection);
-    }
-  }
-
-  return {
-    async start() {
-      counters.set('open', 0);
-      try {
-        if (ipfixTls.length > 0) secure = createSecure();
-        return {
-          TCP: await Promise.all(ipfixTcp.map(port => listen(port, 'TCP', read))),
-          TLS: await Promise.all(
-            ipfixTls.map(port => listen(port, 'TLS', socket => void secure!.emit('connection', socket))),
-          ),
-        };
-      } catch (error) {
-        close();
-        throw error;
-      }
-    },
-    resume() {
-      // A copy: those that have to wait again are added anew.
-      for (const connection of [...waiting]) {
-        if (!hasRoom()) return;
-        if (isOverRate(connection)) continue;
-        waiting.delete(connection);
-        decodeAll(connection);
-        if (waiting.has(connection)) continue;
-        if (connection.closed) finish(connection);
-        else connection.stream.resume();
-      }
-    },
-    waiting: () => waiting.size,
-    stopAccepting() {
-      clearInterval(credentialsTimer);
-      for (const server of servers) server.close();
-      // RFC 7011 10.4.4: close this end, and read until the exporter has closed its own.
-      for (const { stream } of connections) stream.end();
-    },
-    close,
-  };
+function end(connection: Connection, reason: CloseReason): void {
+  connection.reason ??= reason;
+  connection.stream.destroy();
 }

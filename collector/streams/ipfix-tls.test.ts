@@ -14,7 +14,7 @@ import { Bench, ipfix, set, template, u32 } from '../../testing/data/datagrams.t
 import { onPath, requireTool } from '../../testing/requirements.ts';
 import { COLLECTOR_SERVICE, type CollectorConfiguration } from '../configuration.ts';
 import { STREAM_COUNTERS } from '../threads/counters.ts';
-import { createIpfixStreams } from './ipfix-stream.ts';
+import { IpfixStreams } from './ipfix-stream.ts';
 import { readCredentials } from './tls-credentials.ts';
 
 const HOST = '127.0.0.1';
@@ -63,7 +63,7 @@ async function open(overrides: Partial<CollectorConfiguration> = {}) {
   const state = { room: Number.POSITIVE_INFINITY };
   const lines: unknown[] = [];
   const write = (...line: unknown[]) => lines.push(line.at(-1));
-  const streams = createIpfixStreams(
+  const streams = new IpfixStreams(
     { ...COLLECTOR_SERVICE.load({}), ipfixTls: [0], udpHost: HOST, ...files('collector'), ...overrides },
     {
       log: { warn: write, info: write } as unknown as Log,
@@ -76,9 +76,9 @@ async function open(overrides: Partial<CollectorConfiguration> = {}) {
       ended: (address, session) => bench.decoder.exporters.endSession(address, session),
     },
   );
-  tidy.push(streams.close);
+  tidy.push(() => streams.close());
   const { TLS } = await streams.start();
-  return { ...streams, port: TLS[0]!, counters, rows: bench.rows, state, lines };
+  return { streams, port: TLS[0]!, counters, rows: bench.rows, state, lines };
 }
 
 function dial(port: number, options: ConnectionOptions = {}): TLSSocket {
@@ -132,14 +132,14 @@ describe.runIf(present)('IPFIX over TLS', () => {
   });
 
   test('waits without losing anything when there is no room', async () => {
-    const { port, rows, state, counters, waiting, resume } = await open();
+    const { port, rows, state, counters, streams } = await open();
     state.room = 10;
     dial(port).end(numbered(3000));
-    await until(() => waiting() === 1, 'it waits');
+    await until(() => streams.waiting === 1, 'it waits');
     expect(rows).toHaveLength(10);
     while (counters.get('exporter') === 0) {
       state.room = 100;
-      resume();
+      streams.resume();
       await new Promise(resolve => setImmediate(resolve));
     }
     expect(rows.map(row => row['bytes'])).toEqual(upTo(3000));
@@ -183,13 +183,13 @@ describe.runIf(present)('with an authority for exporters', () => {
     ['none', undefined],
   ])('%s is refused, counted, and nothing of it is decoded', async (_, name) => {
     for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-      const { port, rows, counters, close } = await open(files('collector', 'exporters'));
+      const { port, rows, counters, streams } = await open(files('collector', 'exporters'));
       const socket = dial(port, { ...(name && identity(name)), minVersion: version, maxVersion: version });
       socket.write(numbered(5));
       await gone(socket);
       await until(() => counters.get('handshake') === 1 && counters.get('open') === 0, 'the refusal');
       expect([rows.length, counters.get('messages'), counters.get('exporter')]).toEqual([0, 0, 0]);
-      close();
+      streams.close();
     }
   });
 });
@@ -208,10 +208,13 @@ describe.runIf(present)('certificates', () => {
     expect(await name()).toBe('collector');
     copyFileSync(file('renewed.pem'), file('live.pem'));
     vi.advanceTimersByTime(10_000);
-    expect([await name(), lines]).toEqual(['collector', [expect.stringContaining('those before stay in use')]]);
+    expect([await name(), lines]).toEqual(['collector', [expect.stringContaining('the old ones stay in use')]]);
     copyFileSync(file('renewed.key'), file('live.key'));
     vi.advanceTimersByTime(10_000);
-    expect([await name(), lines.at(-1)]).toEqual(['renewed', expect.stringContaining('read again')]);
+    expect([await name(), lines.at(-1)]).toEqual([
+      'renewed',
+      expect.stringContaining('new connections use the new ones'),
+    ]);
   });
 
   test('that cannot be used are refused by file and reason', () => {

@@ -14,7 +14,7 @@ import {
   type DomainKey,
   type DormantDomain,
   type Knowledge,
-  tell,
+  publish,
 } from './template-store.ts';
 
 const TWO_32 = 4294967296;
@@ -196,7 +196,7 @@ export class ExporterTable {
     this.#sessions.prove(session, nowMs);
     this.#domains.prove(domain, nowMs);
     this.#agents.prove(domain, nowMs);
-    if (first && domain.key) tell(this.#knowledge, { type: 'heard', key: domain.key, atMs: nowMs, proven: true });
+    if (first && domain.key) publish(this.#knowledge, { type: 'heard', key: domain.key, atMs: nowMs, proven: true });
   }
 
   /**
@@ -252,7 +252,7 @@ export class ExporterTable {
         if (usedMs >= before) continue;
         domain.forget(id);
         if (domain.key)
-          tell(this.#knowledge, { type: 'withdrawn', key: domain.key, atMs: domain.lastSeenMs, templateId: id });
+          publish(this.#knowledge, { type: 'withdrawn', key: domain.key, atMs: domain.lastSeenMs, templateId: id });
       }
     }
   }
@@ -371,11 +371,12 @@ export class ExporterTable {
     const known = this.#knowledge?.store.get(key)?.templates;
     const { heardMs: atMs } = dormant;
     for (const [templateId, { setId, raw }] of dormant.templates) {
-      if (!known?.has(templateId)) tell(this.#knowledge, { type: 'template', key, atMs, setId, templateId, raw });
+      if (!known?.has(templateId)) publish(this.#knowledge, { type: 'template', key, atMs, setId, templateId, raw });
     }
-    tell(this.#knowledge, { type: 'state', key, atMs, state: stateOf(domain) });
-    if (domain.provenMs !== NEVER) tell(this.#knowledge, { type: 'heard', key, atMs: domain.provenMs, proven: true });
-    tell(this.#knowledge, { type: 'forgotten', key: dormant.key });
+    publish(this.#knowledge, { type: 'state', key, atMs, state: stateOf(domain) });
+    if (domain.provenMs !== NEVER)
+      publish(this.#knowledge, { type: 'heard', key, atMs: domain.provenMs, proven: true });
+    publish(this.#knowledge, { type: 'forgotten', key: dormant.key });
   }
 
   #evictSession(session: Session): void {

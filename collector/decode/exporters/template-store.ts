@@ -57,7 +57,7 @@ export interface Knowledge {
   readonly sink: ChangeSink;
 }
 
-export function tell(knowledge: Knowledge | undefined, change: Change): void {
+export function publish(knowledge: Knowledge | undefined, change: Change): void {
   if (knowledge?.store.apply(change)) knowledge.sink.changed(change);
 }
 

@@ -13,7 +13,7 @@ const ready = requireCorpus();
 function decodeFile(file: string) {
   const bench = new Bench({ rowsMax: 1024 });
   const facts: Fact[] = [];
-  bench.decoder.context.facts = { tell: fact => void facts.push(fact) };
+  bench.decoder.context.facts = { report: fact => void facts.push(fact) };
   const rows = readCapture(pathOf(file)).datagrams.flatMap(({ payload, source, sourcePort, timeMs }) =>
     bench.decode(payload, source, sourcePort, timeMs),
   );

@@ -19,28 +19,28 @@ import { HOSTS_PER_AGENT_MAX } from './agent.ts';
 
 const ready = requireCorpus();
 
-interface Told extends Fact {
+interface Reported extends Fact {
   readonly exporter: string;
   readonly observationDomain: number;
   readonly mac: string;
 }
 
 class FactBench extends Bench {
-  readonly told: Told[] = [];
+  readonly reported: Reported[] = [];
   constructor() {
     super();
     this.decoder.context.facts = {
-      tell: (fact, exporter, observationDomain) => {
+      report: (fact, exporter, observationDomain) => {
         const mac = formatMac(fact.macLow, fact.macHigh);
-        this.told.push({ ...fact, mac, exporter: formatAddress(wordsOfRow(exporter, 0)), observationDomain });
+        this.reported.push({ ...fact, mac, exporter: formatAddress(wordsOfRow(exporter, 0)), observationDomain });
       },
     };
   }
-  /** What the datagram tells, as `kind index mac stationId name hostId`. */
-  tell(datagram: Uint8Array): string[] {
-    const before = this.told.length;
+  /** What the datagram reports, as `kind index mac stationId name hostId`. */
+  report(datagram: Uint8Array): string[] {
+    const before = this.reported.length;
     this.decode(datagram);
-    return this.told
+    return this.reported
       .slice(before)
       .map(({ kind, index, mac, stationId, name, hostId }) => [kind, index, mac, stationId, name, hostId].join(' '));
   }
@@ -83,17 +83,17 @@ const [hostFacts, guestFact] = [
 describe('host structures', () => {
   test('a host tells its adapters', () => {
     const bench = new FactBench();
-    expect(bench.tell(sflow([host], { subAgent: 5 }))).toEqual(hostFacts);
-    expect(bench.told[0]).toMatchObject({ exporter: '192.0.2.1', observationDomain: 5 });
+    expect(bench.report(sflow([host], { subAgent: 5 }))).toEqual(hostFacts);
+    expect(bench.reported[0]).toMatchObject({ exporter: '192.0.2.1', observationDomain: 5 });
     expect(bench.faults('sflow5')).toEqual({});
   });
 
   // proves: counters-sample
   test('a guest tells its adapters and the host that runs it, as soon as the host was heard', () => {
     const bench = new FactBench();
-    expect(bench.tell(sflow([guest]))).toEqual([guestFact]);
-    expect(bench.tell(sflow([host, guest]))).toEqual([...hostFacts, guestFact + uuidOf(1)]);
-    expect(bench.tell(sflow([guest]))).toEqual([guestFact + uuidOf(1)]);
+    expect(bench.report(sflow([guest]))).toEqual([guestFact]);
+    expect(bench.report(sflow([host, guest]))).toEqual([...hostFacts, guestFact + uuidOf(1)]);
+    expect(bench.report(sflow([guest]))).toEqual([guestFact + uuidOf(1)]);
   });
 
   // proves: counters-sample
@@ -102,26 +102,26 @@ describe('host structures', () => {
     type => {
       const bench = new FactBench();
       const machine = counters(2, 7, typed(type, zeros(40)), descr('db-1', uuidOf(8)), adapters([9, macOf(0x20)]));
-      expect(bench.tell(sflow([machine]))).toEqual([`station 9 ${macOf(0x20)} ${uuidOf(8)} db-1 `]);
+      expect(bench.report(sflow([machine]))).toEqual([`station 9 ${macOf(0x20)} ${uuidOf(8)} db-1 `]);
       const inside = counters(3, 8, descr('pod-1', uuidOf(9)), adapters([10, macOf(0x21)]), parent(2, 7));
-      expect(bench.tell(sflow([inside]))).toEqual([`station 10 ${macOf(0x21)} ${uuidOf(9)} pod-1 `]);
+      expect(bench.report(sflow([inside]))).toEqual([`station 10 ${macOf(0x21)} ${uuidOf(9)} pod-1 `]);
     },
   );
 
   test('counters of the machine that runs others (2100) leave a host a host', () => {
     const node = counters(2, 1, descr('kvm-7', uuidOf(1)), adapters([2, macOf(0xa)]), typed(2100, zeros(28)));
-    expect(new FactBench().tell(sflow([node]))).toEqual([hostFacts[0]]);
+    expect(new FactBench().report(sflow([node]))).toEqual([hostFacts[0]]);
   });
 
   test('a guest of another agent has another host', () => {
     const bench = new FactBench();
-    bench.tell(sflow([host]));
-    expect(bench.tell(sflow([guest], { agent: [192, 0, 2, 2] }))).toEqual([guestFact]);
+    bench.report(sflow([host]));
+    expect(bench.report(sflow([guest], { agent: [192, 0, 2, 2] }))).toEqual([guestFact]);
   });
 
   test('records may come in any order, in the expanded form, between others', () => {
     const bench = new FactBench();
-    bench.tell(sflow([host]));
+    bench.report(sflow([host]));
     const records = [
       parent(2, 1),
       ifCounters,
@@ -129,36 +129,38 @@ describe('host structures', () => {
       typed(2100, zeros(28)),
       descr('web-1', uuidOf(9)),
     ];
-    expect(bench.tell(sflow([countersExpanded(3, 100, ...records)]))).toEqual([guestFact + uuidOf(1)]);
+    expect(bench.report(sflow([countersExpanded(3, 100, ...records)]))).toEqual([guestFact + uuidOf(1)]);
   });
 
   test('a guest without adapters is told once, one with several MACs once for each', () => {
     const bench = new FactBench();
     const none = '00:00:00:00:00:00';
-    expect(bench.tell(sflow([counters(3, 1, descr('db', uuidOf(2)))]))).toEqual([`station 0 ${none} ${uuidOf(2)} db `]);
-    expect(bench.tell(sflow([counters(3, 1, adapters([7, macOf(1), none, macOf(2)]))]))).toEqual([
+    expect(bench.report(sflow([counters(3, 1, descr('db', uuidOf(2)))]))).toEqual([
+      `station 0 ${none} ${uuidOf(2)} db `,
+    ]);
+    expect(bench.report(sflow([counters(3, 1, adapters([7, macOf(1), none, macOf(2)]))]))).toEqual([
       `station 7 ${macOf(1)}   `,
       `station 7 ${macOf(2)}   `,
     ]);
-    expect(bench.tell(sflow([counters(3, 1, adapters([7, none]))]))).toEqual([]);
+    expect(bench.report(sflow([counters(3, 1, adapters([7, none]))]))).toEqual([]);
   });
 
   test('the nil UUID is none', () => {
     const bench = new FactBench();
-    expect(bench.tell(sflow([counters(3, 1, descr('db', '0'.repeat(32)), adapters([1, macOf(1)]))]))).toEqual([
+    expect(bench.report(sflow([counters(3, 1, descr('db', '0'.repeat(32)), adapters([1, macOf(1)]))]))).toEqual([
       `station 1 ${macOf(1)}  db `,
     ]);
   });
 
   test('hosts beyond HOSTS_PER_AGENT_MAX are told, but not remembered for their guests', () => {
     const bench = new FactBench();
-    for (let i = 1; i <= HOSTS_PER_AGENT_MAX + 1; i++) bench.tell(sflow([counters(2, i, descr(`h${i}`, uuidOf(i)))]));
+    for (let i = 1; i <= HOSTS_PER_AGENT_MAX + 1; i++) bench.report(sflow([counters(2, i, descr(`h${i}`, uuidOf(i)))]));
     const hostOf = (index: number) => {
-      bench.tell(sflow([counters(3, 1, descr('g', uuidOf(200)), parent(2, index))]));
-      return bench.told.at(-1)!.hostId;
+      bench.report(sflow([counters(3, 1, descr('g', uuidOf(200)), parent(2, index))]));
+      return bench.reported.at(-1)!.hostId;
     };
     expect([HOSTS_PER_AGENT_MAX, HOSTS_PER_AGENT_MAX + 1].map(hostOf)).toEqual([uuidOf(HOSTS_PER_AGENT_MAX), '']);
-    expect(bench.told.filter(fact => fact.kind === 'host').length).toBe(HOSTS_PER_AGENT_MAX + 1);
+    expect(bench.reported.filter(fact => fact.kind === 'host').length).toBe(HOSTS_PER_AGENT_MAX + 1);
   });
 });
 
@@ -167,20 +169,22 @@ describe('port_name', () => {
   test('names the interface that is the data source', () => {
     const bench = new FactBench();
     const none = '00:00:00:00:00:00';
-    expect(bench.tell(sflow([counters(0, 7, ifCounters, portName('swp7'))]))).toEqual([`interface 7 ${none}  swp7 `]);
-    expect(bench.tell(sflow([countersExpanded(0, 0x4ca40191, portName('Et1/1.7'))]))).toEqual([
+    expect(bench.report(sflow([counters(0, 7, ifCounters, portName('swp7'))]))).toEqual([`interface 7 ${none}  swp7 `]);
+    expect(bench.report(sflow([countersExpanded(0, 0x4ca40191, portName('Et1/1.7'))]))).toEqual([
       `interface ${0x4ca40191} ${none}  Et1/1.7 `,
     ]);
   });
 
   test('of a data source that is no interface, or of interface 0, names nothing', () => {
-    expect(new FactBench().tell(sflow([counters(2, 7, portName('br0')), counters(0, 0, portName('x'))]))).toEqual([]);
+    expect(new FactBench().report(sflow([counters(2, 7, portName('br0')), counters(0, 0, portName('x'))]))).toEqual([]);
   });
 
   test('is cleaned and cut', () => {
     const bench = new FactBench();
-    bench.tell(sflow([counters(0, 1, portName([0x65, 0x1b, 0xff, 0x30])), counters(0, 2, portName('x'.repeat(400)))]));
-    expect(bench.told.map(fact => fact.name)).toEqual(['e\ufffd\ufffd0', 'x'.repeat(NAME_BYTES_MAX)]);
+    bench.report(
+      sflow([counters(0, 1, portName([0x65, 0x1b, 0xff, 0x30])), counters(0, 2, portName('x'.repeat(400)))]),
+    );
+    expect(bench.reported.map(fact => fact.name)).toEqual(['e\ufffd\ufffd0', 'x'.repeat(NAME_BYTES_MAX)]);
   });
 });
 
@@ -198,7 +202,7 @@ describe('malformed', () => {
     const bench = new FactBench();
     expect(bench.decode(sflow([sample, packet])).length).toBe(1);
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
-    expect(bench.told).toEqual([]);
+    expect(bench.reported).toEqual([]);
   });
 
   test('what stands before the record that does not fit is told', () => {
@@ -206,7 +210,7 @@ describe('malformed', () => {
     const sample = typed(2, u32(1), u32(5), u32(2), portName('eth5'), u32(1), u32(4000));
     bench.decode(sflow([sample]));
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
-    expect(bench.told.map(fact => fact.name)).toEqual(['eth5']);
+    expect(bench.reported.map(fact => fact.name)).toEqual(['eth5']);
   });
 });
 
@@ -222,7 +226,7 @@ test('discarded packets are counted, are no fault and no traffic', () => {
 describe.skipIf(!ready)('captures', () => {
   const tellFile = (file: string) => {
     const bench = new FactBench();
-    const told = readCapture(pathOf(file)).datagrams.flatMap(({ payload }) => bench.tell(payload));
+    const told = readCapture(pathOf(file)).datagrams.flatMap(({ payload }) => bench.report(payload));
     return { bench, told };
   };
 

@@ -12,7 +12,7 @@
 //   host_parent 2002:           class and index of the data source that runs this one
 //   virt_cpu, virt_memory, virt_disk_io, virt_net_io 2101 to 2104: counters that only a virtual machine has
 //
-// Records come in any order, so a sample is read to its end before anything is told.
+// Records come in any order, so a sample is read to its end before anything is reported.
 
 import type { DatagramContext } from '../context.ts';
 import type { Domain } from '../exporters/domain.ts';
@@ -82,16 +82,16 @@ export function decodeCountersSample(
   }
   const count = view.getUint32(records - 4);
   if (!context.mayTake(walkSteps(count, end - records), domain)) return false;
-  // What stands before the fault is told all the same.
+  // What stands before the fault is reported all the same.
   if (!findRecords(view, count, records, end)) context.fault(FAULT['sample-malformed'], domain);
   const id = view.getUint32(start + 4);
   const sourceClass = expanded ? id : id >>> 24;
   const index = expanded ? view.getUint32(start + 8) : id & 0xffffff;
   if (found.interfaceCounters !== 0)
-    tellCounters(context, domain, sourceKey(sourceClass, index), view.getUint32(start));
-  if (found.portName !== 0 && sourceClass === CLASS_INTERFACE) tellPortName(context, domain, index);
+    reportCounters(context, domain, sourceKey(sourceClass, index), view.getUint32(start));
+  if (found.portName !== 0 && sourceClass === CLASS_INTERFACE) reportPortName(context, domain, index);
   if (found.descr === 0 && found.adapters === 0) return true;
-  return tellHost(context, domain, agent, sourceClass, index);
+  return reportHost(context, domain, agent, sourceClass, index);
 }
 
 /** A packet that the device dropped: counted, no traffic. False when the datagram has used up what it may cost. */
@@ -145,11 +145,11 @@ function findRecords(view: DataView, count: number, start: number, end: number):
 
 const NOTHING: Fact = { kind: 'interface', index: 0, macHigh: 0, macLow: 0, stationId: '', name: '', hostId: '' };
 
-function tell(context: DatagramContext, domain: Domain, fact: Fact): void {
-  context.facts.tell(fact, context.exporter, domain.id, context.protocol, context.receivedAtMs);
+function report(context: DatagramContext, domain: Domain, fact: Fact): void {
+  context.facts.report(fact, context.exporter, domain.id, context.protocol, context.receivedAtMs);
 }
 
-function tellCounters(context: DatagramContext, domain: Domain, source: number, sequence: number): void {
+function reportCounters(context: DatagramContext, domain: Domain, source: number, sequence: number): void {
   const { view } = context;
   const { interfaceCounters: at, interfaceCountersEnd } = found;
   if (interfaceCountersEnd - at < IF_COUNTERS_BYTES_MIN) {
@@ -160,6 +160,7 @@ function tellCounters(context: DatagramContext, domain: Domain, source: number, 
   const speed = view.getBigUint64(at + 8);
   const counters = {
     sequence,
+    uptimeMs: context.uptimeMs,
     source,
     ifIndex: word(0),
     ifType: word(4),
@@ -171,17 +172,10 @@ function tellCounters(context: DatagramContext, domain: Domain, source: number, 
     outOctets: view.getBigUint64(at + 56),
     counters: [32, 36, 40, 44, 48, 64, 68, 72, 76, 80].map(word),
   };
-  context.sflow.interfaces.tell(
-    counters,
-    context.exporter,
-    domain.id,
-    context.protocol,
-    context.receivedAtMs,
-    context.uptimeMs,
-  );
+  context.sflow.interfaces.report(counters, context.exporter, domain.id, context.protocol, context.receivedAtMs);
 }
 
-function tellPortName(context: DatagramContext, domain: Domain, index: number): void {
+function reportPortName(context: DatagramContext, domain: Domain, index: number): void {
   const { portName, portNameEnd } = found;
   const length = stringLength(context.view, portName, portNameEnd);
   if (length < 0) {
@@ -189,11 +183,11 @@ function tellPortName(context: DatagramContext, domain: Domain, index: number): 
     return;
   }
   const name = cleanName(context.bytes, portName + 4, length);
-  if (name !== '' && index !== 0) tell(context, domain, { ...NOTHING, kind: 'interface', index, name });
+  if (name !== '' && index !== 0) report(context, domain, { ...NOTHING, kind: 'interface', index, name });
 }
 
 /** A host or a guest, a fact for each of its MACs; false when the datagram has used up what it may cost. */
-function tellHost(
+function reportHost(
   context: DatagramContext,
   domain: Domain,
   agent: SflowAgent,
@@ -217,7 +211,7 @@ function tellHost(
   const isStation = parent !== 0 || machine || sourceClass === CLASS_LOGICAL;
   if (!isStation && id !== '') agent.rememberHost(sourceKey(sourceClass, index), id);
   const hostId = parent === 0 ? '' : agent.host(sourceKey(view.getUint32(parent), view.getUint32(parent + 4)));
-  return tellAdapters(context, domain, {
+  return reportAdapters(context, domain, {
     ...NOTHING,
     kind: isStation ? 'station' : 'host',
     stationId: id,
@@ -226,10 +220,10 @@ function tellHost(
   });
 }
 
-function tellAdapters(context: DatagramContext, domain: Domain, fact: Fact): boolean {
+function reportAdapters(context: DatagramContext, domain: Domain, fact: Fact): boolean {
   const { view } = context;
   const { adapters, adaptersEnd } = found;
-  let told = 0;
+  let reported = 0;
   let offset = adapters + 4;
   const count = adapters === 0 || offset > adaptersEnd ? 0 : view.getUint32(adapters);
   if (!context.mayTake(walkSteps(count, adaptersEnd - adapters), domain)) return false;
@@ -249,11 +243,11 @@ function tellAdapters(context: DatagramContext, domain: Domain, fact: Fact): boo
       const macHigh = view.getUint16(offset);
       const macLow = view.getUint32(offset + 2);
       if (macHigh === 0 && macLow === 0) continue;
-      tell(context, domain, { ...fact, index, macHigh, macLow });
-      told++;
+      report(context, domain, { ...fact, index, macHigh, macLow });
+      reported++;
     }
   }
-  if (told === 0 && (fact.name !== '' || fact.stationId !== '')) tell(context, domain, fact);
+  if (reported === 0 && (fact.name !== '' || fact.stationId !== '')) report(context, domain, fact);
   return true;
 }
 

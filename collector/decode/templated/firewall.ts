@@ -27,7 +27,7 @@ export interface Firewall extends Place {
   /** When the flow was created (152) and when the event happened (323), both told or neither. */
   readonly created: Place | undefined;
   readonly happened: Place | undefined;
-  readonly tellsStatus: boolean;
+  readonly hasStatus: boolean;
 }
 
 export function firewallOf(index: FieldIndex, columns: ReadonlySet<FlowColumnName>): Firewall | undefined {
@@ -36,13 +36,13 @@ export function firewallOf(index: FieldIndex, columns: ReadonlySet<FlowColumnNam
   if (event?.length !== 1) return undefined;
   const has = (element: number) => index.find(element) >= 0;
   const [created, happened] = [index.placeOf(152), index.placeOf(323)];
-  const tellsAge = created?.length === 8 && happened?.length === 8;
+  const hasAge = created?.length === 8 && happened?.length === 8;
   return {
     ...event,
     countsByEvent: has(231) && !has(1) && !has(85),
-    created: tellsAge ? created : undefined,
-    happened: tellsAge ? happened : undefined,
-    tellsStatus: columns.has('forwardingStatus'),
+    created: hasAge ? created : undefined,
+    happened: hasAge ? happened : undefined,
+    hasStatus: columns.has('forwardingStatus'),
   };
 }
 
@@ -60,7 +60,7 @@ export function applyFirewallEvents(
   const { columns } = context.output.batch;
   for (let i = row, at = start; i < row + count; i++, at += stride) {
     const event = view.getUint8(offsetOf(firewall, at));
-    if (event === DENIED && !firewall.tellsStatus) columns.forwardingStatus[i] = FORWARDING_DROPPED;
+    if (event === DENIED && !firewall.hasStatus) columns.forwardingStatus[i] = FORWARDING_DROPPED;
     if (!firewall.countsByEvent) continue;
     if (event === UPDATED) {
       const { firewallUpdateMs } = domain;

@@ -35,7 +35,7 @@ function listening() {
   const facts: Fact[] = [];
   const sources: object[] = [];
   bench.decoder.context.facts = {
-    tell(fact, exporter, observationDomain, protocol, receivedAtMs) {
+    report(fact, exporter, observationDomain, protocol, receivedAtMs) {
       facts.push(fact);
       sources.push({ exporter: [...exporter], observationDomain, protocol, receivedAtMs });
     },

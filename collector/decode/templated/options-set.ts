@@ -58,7 +58,7 @@ export function readOptionsSet(
     }
     readSystemInit(context, domain, plan);
     readRates(context, domain, plan);
-    tellFacts(context, domain, plan);
+    reportFacts(context, domain, plan);
     offset = next;
     count++;
   }
@@ -117,14 +117,14 @@ function readRates(context: DatagramContext, domain: Domain, plan: OptionsPlan):
   learnRate(context, domain, selector, uint(context, plan.interface), uint(context, plan.template), rate);
 }
 
-function tellFacts(context: DatagramContext, domain: Domain, plan: OptionsPlan): void {
-  if (plan.stationId >= 0 || plan.stationName >= 0) tellStation(context, domain, plan);
+function reportFacts(context: DatagramContext, domain: Domain, plan: OptionsPlan): void {
+  if (plan.stationId >= 0 || plan.stationName >= 0) reportStation(context, domain, plan);
   else if (plan.interface >= 0 && plan.interfaceName >= 0)
-    tellName(context, domain, 'interface', plan.interface, plan.interfaceName);
-  if (plan.vrf >= 0 && plan.vrfName >= 0) tellName(context, domain, 'vrf', plan.vrf, plan.vrfName);
+    reportName(context, domain, 'interface', plan.interface, plan.interfaceName);
+  if (plan.vrf >= 0 && plan.vrfName >= 0) reportName(context, domain, 'vrf', plan.vrf, plan.vrfName);
 }
 
-function tellName(
+function reportName(
   context: DatagramContext,
   domain: Domain,
   kind: Fact['kind'],
@@ -134,10 +134,10 @@ function tellName(
   const index = uint(context, indexField) ?? 0;
   const name = nameOf(context, nameField);
   if (index === 0 || name === '') return;
-  tell(context, domain, { kind, index, macHigh: 0, macLow: 0, stationId: '', name, hostId: '' });
+  report(context, domain, { kind, index, macHigh: 0, macLow: 0, stationId: '', name, hostId: '' });
 }
 
-function tellStation(context: DatagramContext, domain: Domain, plan: OptionsPlan): void {
+function reportStation(context: DatagramContext, domain: Domain, plan: OptionsPlan): void {
   const { stationId, stationMac } = plan;
   const id = stationId >= 0 && fieldLengths[stationId] === 16 ? fieldOffsets[stationId]! : -1;
   const mac = stationMac >= 0 && fieldLengths[stationMac] === 6 ? fieldOffsets[stationMac]! : -1;
@@ -150,15 +150,15 @@ function tellStation(context: DatagramContext, domain: Domain, plan: OptionsPlan
     name: nameOf(context, plan.stationName),
     hostId: '',
   };
-  if (fact.stationId !== '' || fact.name !== '') tell(context, domain, fact);
+  if (fact.stationId !== '' || fact.name !== '') report(context, domain, fact);
 }
 
 function nameOf(context: DatagramContext, field: number): string {
   return field < 0 ? '' : cleanName(context.bytes, fieldOffsets[field]!, fieldLengths[field]!);
 }
 
-function tell(context: DatagramContext, domain: Domain, fact: Fact): void {
-  context.facts.tell(fact, context.exporter, domain.id, context.protocol, context.receivedAtMs);
+function report(context: DatagramContext, domain: Domain, fact: Fact): void {
+  context.facts.report(fact, context.exporter, domain.id, context.protocol, context.receivedAtMs);
 }
 
 /** Empty when all of it is zero. */

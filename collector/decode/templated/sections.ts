@@ -32,7 +32,7 @@ export interface Section extends Place {
   readonly begin: Place | undefined;
   readonly frameType: Place | undefined;
   readonly countsPacket: boolean;
-  readonly tellsL2Bytes: boolean;
+  readonly fillsL2Bytes: boolean;
 }
 
 /** The section of a template's records, undefined when they have none. */
@@ -49,7 +49,7 @@ export function sectionOf(index: FieldIndex, columns: ReadonlySet<FlowColumnName
     begin: index.placeOf(409, 102),
     frameType: frame ? index.placeOf(408) : undefined,
     countsPacket: !columns.has('packets'),
-    tellsL2Bytes: !columns.has('l2Bytes'),
+    fillsL2Bytes: !columns.has('l2Bytes'),
   };
 }
 
@@ -70,7 +70,7 @@ export function decodeSections(
     const offset = offsetOf(section, at);
     const length = lengthOf(section, at);
     const size = numberAt(view, section.size, at, 0);
-    if (section.tellsL2Bytes) columns.l2Bytes[2 * (row + i)] = size;
+    if (section.fillsL2Bytes) columns.l2Bytes[2 * (row + i)] = size;
     if (numberAt(view, section.begin, at, 0) !== 0) continue;
     const held = Math.min(length, numberAt(view, section.exported, at, length), size || length);
     const wireless = numberAt(view, section.frameType, at, 0) === FRAME_80211;

@@ -6,7 +6,7 @@ import { PROTOCOL } from '../../../schemas/codes.ts';
 import type { DatagramContext } from '../context.ts';
 import type { Domain } from '../exporters/domain.ts';
 import { stateOf } from '../exporters/domain-state.ts';
-import { tell } from '../exporters/template-store.ts';
+import { publish } from '../exporters/template-store.ts';
 import { FAULT } from '../faults.ts';
 import { decodeDataSet } from './data-set.ts';
 import { readOptionsSet } from './options-set.ts';
@@ -77,7 +77,7 @@ export function decodeRecords(
   const records = readOptionsSet(context, domain, template, start, end);
   const { key } = domain;
   if (key && domain.stateRevision !== stateRevision)
-    tell(context.templated.knowledge, { type: 'state', key, atMs: context.receivedAtMs, state: stateOf(domain) });
+    publish(context.templated.knowledge, { type: 'state', key, atMs: context.receivedAtMs, state: stateOf(domain) });
   return records;
 }
 

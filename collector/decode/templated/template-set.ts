@@ -5,7 +5,7 @@
 import { PROTOCOL } from '../../../schemas/codes.ts';
 import type { DatagramContext } from '../context.ts';
 import type { Domain } from '../exporters/domain.ts';
-import { type DormantTemplate, tell } from '../exporters/template-store.ts';
+import { type DormantTemplate, publish } from '../exporters/template-store.ts';
 import { FAULT } from '../faults.ts';
 import { compileTemplate, type Template, type TemplateField } from './template.ts';
 
@@ -98,7 +98,7 @@ function readTemplate(context: DatagramContext, domain: Domain, setId: number, s
   domain.templatesLearned++;
   const { key } = domain;
   if (key)
-    tell(context.templated.knowledge, {
+    publish(context.templated.knowledge, {
       type: 'template',
       key,
       atMs: context.receivedAtMs,
@@ -207,7 +207,7 @@ function withdraw(context: DatagramContext, domain: Domain, id: number, setId: n
 function forget(context: DatagramContext, domain: Domain, templateId: number): void {
   domain.forget(templateId);
   const { key } = domain;
-  if (key) tell(context.templated.knowledge, { type: 'withdrawn', key, atMs: context.receivedAtMs, templateId });
+  if (key) publish(context.templated.knowledge, { type: 'withdrawn', key, atMs: context.receivedAtMs, templateId });
 }
 
 function sameBytes(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {

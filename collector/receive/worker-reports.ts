@@ -1,0 +1,75 @@
+// What a receive worker hands over beside flows: the health of exporters, facts, and the minutes of interfaces.
+
+import type { Counters } from '../../service/counters.ts';
+import type { Decoder } from '../decode/decoder.ts';
+import { exporterReport } from '../reports/exporter-report.ts';
+import { FactTable } from '../reports/fact-table.ts';
+import { InterfaceTable } from '../reports/interface-table.ts';
+import type { WORKER_COUNTERS } from '../threads/counters.ts';
+import type { ContinuedTotals } from './continued-totals.ts';
+import type { EncoderPort } from './encoder-port.ts';
+
+/** How often the health of exporters is reported. */
+const REPORT_INTERVAL_MS = 10_000;
+const MINUTE_MS = 60_000;
+
+export class WorkerReports {
+  readonly #decoder: Decoder;
+  readonly #encoder: EncoderPort;
+  readonly #facts = new FactTable();
+  readonly #interfaces = new InterfaceTable();
+  #reportedAtMs: number;
+
+  constructor(decoder: Decoder, encoder: EncoderPort, nowMs: number) {
+    this.#decoder = decoder;
+    this.#encoder = encoder;
+    this.#reportedAtMs = nowMs;
+    decoder.context.facts = this.#facts;
+    decoder.context.sflow.interfaces = this.#interfaces;
+  }
+
+  /** Hands over what is due. */
+  send(nowMs: number): void {
+    const isOtherMinute = Math.floor(nowMs / MINUTE_MS) !== Math.floor(this.#reportedAtMs / MINUTE_MS);
+    if (nowMs - this.#reportedAtMs >= REPORT_INTERVAL_MS || isOtherMinute) this.#sendExporters(nowMs);
+    this.#sendFacts(nowMs);
+    this.#sendInterfaces(nowMs);
+  }
+
+  publish(counters: Counters<typeof WORKER_COUNTERS>, totals: ContinuedTotals): void {
+    counters.set('facts', this.#facts.size);
+    totals.set('factsRefused', this.#facts.refused);
+    counters.set('interfaces', this.#interfaces.size);
+    totals.set('interfacesRefused', this.#interfaces.refused);
+    totals.set('interfacesAnew', this.#interfaces.anew);
+    counters.set('exporters', this.#decoder.exporters.size);
+    totals.set('exportersEvicted', this.#decoder.exporters.evicted);
+  }
+
+  /** Hands over everything. */
+  finish(nowMs: number): void {
+    this.#sendExporters(nowMs);
+    while (this.#sendFacts(Number.POSITIVE_INFINITY));
+    while (this.#sendInterfaces(Number.POSITIVE_INFINITY));
+  }
+
+  #sendExporters(nowMs: number): void {
+    this.#reportedAtMs = nowMs;
+    const batch = exporterReport(this.#decoder.exporters.domains());
+    if (batch) this.#encoder.send('exporters', batch);
+  }
+
+  /** Returns whether there were any. */
+  #sendFacts(nowMs: number): boolean {
+    const rows = this.#facts.take(nowMs);
+    if (rows.length > 0) this.#encoder.sendFacts(rows);
+    return rows.length > 0;
+  }
+
+  /** Hands over the minutes that ended before this; returns whether there were any. */
+  #sendInterfaces(beforeMs: number): boolean {
+    const batch = this.#interfaces.take(beforeMs);
+    if (batch) this.#encoder.send('interfaces', batch);
+    return batch !== undefined;
+  }
+}
