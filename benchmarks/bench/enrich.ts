@@ -19,7 +19,7 @@ import type { FlowBatch } from '../../enricher/stages/enrich.ts';
 import { createEnrichment } from '../../enricher/stages/enrich.ts';
 import { estimate } from '../../enricher/stages/estimate.ts';
 import { fillPlaces } from '../../enricher/stages/location-columns.ts';
-import { mendTimes, setTime } from '../../enricher/stages/times.ts';
+import { normaliseTimes, setTime } from '../../enricher/stages/times.ts';
 import type { Documents } from '../../inventory/model/documents.ts';
 import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
@@ -31,7 +31,6 @@ import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { inlineFurther } from '../../service/inlining.ts';
-import { normaliseTimes } from '../enricher/stages/times.ts';
 import { createRandom } from '../random.ts';
 import type { Results } from './results.ts';
 
