@@ -7,9 +7,9 @@ import type { ExporterRegistry } from '../../schemas/exporters.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
 import { createRandom } from '../random.ts';
 import { applicationsOf, inventoryOf, registryOf } from './documents.ts';
-import type { Exporter, Observation } from './exporters/exporter.ts';
+import type { Exporter, ExporterContext, Observation } from './exporters/exporter.ts';
 import { createFlowCache } from './exporters/flow-cache.ts';
-import { createSflowAgent } from './exporters/sflow-agent.ts';
+import { SflowAgent } from './exporters/sflow-agent.ts';
 import { type Path, trace } from './network/path.ts';
 import { createTraffic, type Direction } from './network/traffic.ts';
 import { plug, type World } from './network/world.ts';
@@ -108,8 +108,7 @@ export function createSimulation(scenario: Scenario, options: SimulationOptions 
   const silentFrom = new Map<string, number>();
 
   const exporters = world.exporters.map(({ spec, device }, i): Exporter => {
-    const create = spec.protocol === 'sflow5' ? createSflowAgent : createFlowCache;
-    return create({
+    const context: ExporterContext = {
       spec,
       device,
       world,
@@ -129,7 +128,8 @@ export function createSimulation(scenario: Scenario, options: SimulationOptions 
         }
         sent.push({ exporter: i, address: spec.address, port: EXPORTER_PORT_FIRST + i, payload, sentMs, receivedMs });
       },
-    });
+    };
+    return spec.protocol === 'sflow5' ? new SflowAgent(context) : createFlowCache(context);
   });
   const exporter = (name: string) => exporters.find(({ spec }) => spec.name === name)!;
   const visibility = pairs ? createVisibility(world, exporters) : undefined;
