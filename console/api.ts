@@ -1,4 +1,4 @@
-// Asks the API. A problem document becomes an error with its own words.
+// Requests to the API. A problem document becomes an error with its own words.
 
 import { token } from './token.ts';
 
@@ -39,7 +39,7 @@ export async function ask<T>(
   );
 }
 
-/** Undefined when the token may not ask that. */
+/** Undefined when the token has no right to it. */
 export async function askIfAllowed<T>(...question: Parameters<typeof ask>): Promise<T | undefined> {
   try {
     return await ask<T>(...question);

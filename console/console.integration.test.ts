@@ -338,14 +338,14 @@ describe.skipIf(!usable)('the console', () => {
     const { url: address } = await guarded.start();
     try {
       await page.goto(address);
-      await page.getByRole('heading', { name: 'Who asks?' }).waitFor();
+      await page.getByRole('heading', { name: 'Sign in' }).waitFor();
       expect(await page.locator('#matrix-view').isVisible()).toBe(false);
       const signIn = async (secret: string) => {
         await page.getByLabel('Token').fill(secret);
         await page.keyboard.press('Enter');
       };
       await signIn('hp_wrong');
-      await page.getByRole('alert').filter({ hasText: 'not in force' }).waitFor();
+      await page.getByRole('alert').filter({ hasText: 'not valid' }).waitFor();
 
       await signIn('hp_matrix');
       await cell(web, db).waitFor();
@@ -359,7 +359,7 @@ describe.skipIf(!usable)('the console', () => {
       await cell(web, db).waitFor();
 
       await page.getByRole('button', { name: 'Sign out' }).click();
-      await page.getByRole('heading', { name: 'Who asks?' }).waitFor();
+      await page.getByRole('heading', { name: 'Sign in' }).waitFor();
       expect(await cell(web, db).isVisible()).toBe(false);
       await signIn('hp_read');
       await cell(web, db).waitFor();

@@ -8,16 +8,16 @@ import { formatAge, formatCount, formatShare, formatTime, formatValue } from './
 const REASONS: Readonly<Record<SpotAnswer['reason'], string>> = {
   veb: 'switched inside the host, which exports nothing',
   'relay-not-operational': 'VEPA, but the switch does not turn frames back',
-  'vswitch-not-metered': 'exporter of the vSwitch not registered or not heard',
-  'no-access-port': 'nobody says where the host is cabled',
+  'vswitch-not-metered': 'exporter of the vSwitch not registered or not received',
+  'no-access-port': 'the access port of the host is not documented',
   'not-metered': 'no exporter meters the access port',
   'exporter-silent': 'the exporter at the access port is silent',
 };
 
 const TROUBLES: readonly (readonly [keyof CoverageAnswer['exporters'], string])[] = [
   ['silent', 'Silent'],
-  ['unheard', 'Registered, not heard'],
-  ['unregistered', 'Heard, not registered'],
+  ['unheard', 'Registered, not received'],
+  ['unregistered', 'Received, not registered'],
   ['withoutTemplate', 'Without template'],
   ['withoutRate', 'Without sampling rate'],
   ['lossy', 'Losing over 1 %'],

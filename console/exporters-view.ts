@@ -1,4 +1,4 @@
-// The second view: every exporter heard in the last day, the silent ones first.
+// The second view: every exporter seen in the last day, the silent ones first.
 
 import type { Exporter, ExportersAnswer } from '../query-api/questions/exporters.ts';
 import { el } from './dom.ts';
@@ -60,21 +60,21 @@ const COLUMNS: readonly ColumnOfView[] = [
   },
   {
     title: 'No template',
-    about: 'Data sets that wait for their template, or were given up without it',
+    about: 'Data sets that wait for their template, or were discarded without it',
     number: true,
     cell: ({ waitingSets, lostSets, unknownTemplateSets }) =>
       el(
         'span',
         {
           class: lostSets > 0 ? 'bad' : '',
-          title: `${formatCount(unknownTemplateSets)} came before their template, ${formatCount(lostSets)} given up`,
+          title: `${formatCount(unknownTemplateSets)} came before their template, ${formatCount(lostSets)} discarded`,
         },
         formatCount(waitingSets + lostSets),
       ),
   },
   {
     title: 'Facts',
-    about: 'Names of ports, stations and hosts told within the last day',
+    about: 'Names of ports, stations and hosts reported within the last day',
     number: true,
     cell: ({ facts }) => formatCount(facts),
   },
@@ -130,6 +130,6 @@ export function drawExporters(root: HTMLElement, answer: ExportersAnswer): void 
     head,
     rows.length > 0
       ? el('div', { class: 'scroll' }, table)
-      : el('p', { class: 'none' }, 'No exporter has been heard yet.'),
+      : el('p', { class: 'none' }, 'No exporter has sent data yet.'),
   );
 }

@@ -66,7 +66,7 @@ function select(selection: Selection | undefined): void {
   if (matrixAnswer) panel.announce(state, matrixAnswer);
 }
 
-/** Asks everything the view shows; a newer question gives up the one on its way. */
+/** Requests everything the view shows; a newer request cancels the one on its way. */
 async function refresh(): Promise<void> {
   clearTimeout(timer);
   asking?.abort();
@@ -162,8 +162,8 @@ function drawAbout(answer: MatrixAnswer): void {
   const { quality } = answer;
   const parts = [
     formatWindow(answer.from, answer.to),
-    `by the ${formatSpan(answer.resolutionSec)}`,
-    quality.settledUntil === null ? '' : `settled until ${formatTime(quality.settledUntil)}`,
+    `per ${formatSpan(answer.resolutionSec)}`,
+    quality.settledUntil === null ? '' : `complete until ${formatTime(quality.settledUntil)}`,
     quality.accounting
       ? `${quality.accounting.accepted.toLocaleString('en-GB')} records: ${Object.entries(quality.accounting.byReason)
           .filter(([, count]) => count > 0)

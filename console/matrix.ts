@@ -16,7 +16,7 @@ interface Figure extends Uncertain {
 }
 
 export interface MatrixEvents {
-  /** A cell, a total, or undefined when the selection is given up. */
+  /** A cell, a total, or undefined when the selection is cleared. */
   select(selection: Selection | undefined): void;
   /** The cell under the pointer or the focus, in words. */
   read(text: string): void;
@@ -41,7 +41,7 @@ export function isAutomatic(node: Value): boolean {
   return /^3[0-9a-f]{15}$/.test(node.key) || node.name.startsWith('auto:');
 }
 
-/** The name as headings show it: `auto:` is told by type and colour instead. */
+/** The name as headings show it: type and colour show `auto:` instead. */
 export function shortName(node: Value): string {
   return node.name.replace(/^auto:/, '');
 }

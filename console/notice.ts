@@ -29,16 +29,16 @@ export function firstStart({ receiving, exporters }: ExportersAnswer, host: stri
   const ports = receiving.udpPorts;
   const local = /^(localhost|127\.|\[?::1)/.test(host);
   const address = local ? 'ADDRESS' : host;
-  const heard = exporters.length > 0;
+  const received = exporters.length > 0;
   return el(
     'section',
     { class: 'card first-start' },
     el('div', { class: 'waiting', 'aria-hidden': 'true' }, el('i'), el('i'), el('i')),
-    el('h2', {}, heard ? 'Exporters are heard, the first flows are on their way' : 'Waiting for the first flow'),
+    el('h2', {}, received ? 'Exporters are sending; the first flows follow' : 'Waiting for the first flow'),
     el(
       'p',
       {},
-      heard
+      received
         ? `Records of ${receiving.templateProtocols} need a template first; it comes within minutes. The exporters view shows what has arrived.`
         : `Point a switch at this machine${local ? ' (ADDRESS: how the switch reaches it)' : ''}. Each port takes every protocol: ${receiving.protocols}; NetStream is one of the NetFlow versions.`,
     ),

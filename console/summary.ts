@@ -29,10 +29,10 @@ const TILES = {
   error: {
     label: 'Error unknown',
     about:
-      'Share of bytes without a sampling rate to tell their error by; sums that hold any of them have no interval. The coverage view names the exporters, the registry may tell their rate',
+      'Share of bytes without a sampling rate, so that their error is unknown; sums that hold any of them have no interval. The coverage view names the exporters; the registry can state their rate',
   },
   inventory: { label: 'Inventory', about: 'Age of the newest inventory behind this answer' },
-  exporters: { label: 'Exporters', about: 'Exporters heard within three minutes, and those that went silent' },
+  exporters: { label: 'Exporters', about: 'Exporters seen within three minutes, and those that went silent' },
 } as const;
 type Name = keyof typeof TILES;
 type Tone = '' | 'good' | 'warn' | 'bad';

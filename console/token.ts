@@ -1,4 +1,5 @@
-// The token a page sends with its questions, where the API asks for one: kept for this tab until it is closed or signed out.
+// The token that a page sends with its requests, where the API requires one. The tab keeps it until it is closed or
+// signed out.
 
 import { el } from './dom.ts';
 
@@ -12,14 +13,14 @@ export function forgetToken(): void {
   sessionStorage.removeItem(STORAGE_KEY);
 }
 
-/** Asks for a token; `refused` when the one that was sent is not in force. */
+/** Requests a token; `refused` when the one that was sent is not valid. */
 export function tokenForm(refused: boolean, given: () => void): HTMLElement {
   const input = el('input', {
     type: 'password',
     id: 'token',
     name: 'token',
     required: true,
-    // What a header can hold: a pasted ellipsis would fail in every question.
+    // What a header can hold: a pasted ellipsis would fail in every request.
     pattern: '[\\x21-\\x7e]+',
     title: 'letters, digits, - and _',
     autocomplete: 'current-password',
@@ -44,17 +45,17 @@ export function tokenForm(refused: boolean, given: () => void): HTMLElement {
   return el(
     'section',
     { class: 'card first-start' },
-    el('h2', {}, 'Who asks?'),
+    el('h2', {}, 'Sign in'),
     refused
-      ? el('p', { class: 'bad', role: 'alert' }, 'This token is not in force. It may be mistyped, or have expired.')
-      : el('p', {}, 'This Hairpin answers to those who have a token.'),
+      ? el('p', { class: 'bad', role: 'alert' }, 'This token is not valid. It may be mistyped or expired.')
+      : el('p', {}, 'This Hairpin requires a token.'),
     form,
     el(
       'p',
       { class: 'note' },
-      'Whoever runs Hairpin makes one: ',
+      'The operator of Hairpin creates one: ',
       el('code', {}, 'npx hairpin token NAME --role read'),
-      '. It is kept in this tab only.',
+      '. This tab alone keeps it.',
     ),
   );
 }

@@ -47,7 +47,7 @@ export class DatagramContext {
   records = 0;
   /** Steps taken for this datagram; every loop over what the datagram says of itself counts here. */
   steps = 0;
-  /** Gets what exporters tell of interfaces, stations and hosts. */
+  /** Gets what exporters report of interfaces, stations and hosts. */
   facts: FactSink = NO_FACTS;
   readonly templated: TemplatedState;
   readonly sflow = new SflowState();

@@ -1,4 +1,4 @@
-// One decoder: datagrams in, rows of columns and counters out. The protocol is told by the version word, whatever the
+// One decoder: datagrams in, rows of columns and counters out. The protocol follows from the version word, whatever the
 // port. A decoder belongs to one thread; it reads no clock and opens nothing.
 
 import { parseAddress, swap32 } from '../../schemas/address.ts';
@@ -167,7 +167,7 @@ export class Decoder {
         context.length = bytes.length;
         context.receivedAtMs = receivedAtMs;
         context.exportMs = exportMs;
-        // What IPFIX counts uptimes from may have been told while they waited.
+        // What IPFIX counts uptimes from may have arrived while they waited.
         context.uptimeMs = domain.protocol === PROTOCOL.ipfix ? (exportMs - domain.systemInitMs) >>> 0 : uptimeMs;
         context.records = 0;
         context.steps = 0;

@@ -1,4 +1,4 @@
-// Facts: inventory that exporters tell beside their flows, in options records (RFC 7011 3.4.2, RFC 7133 347-350) and in
+// Facts: inventory that exporters report beside their flows, in options records (RFC 7011 3.4.2, RFC 7133 347-350) and in
 // counter samples (sFlow host structures). Rare and small, so they travel as objects; who keeps them bounds and dedupes.
 
 import { type FactKind, NAME_BYTES_MAX } from '../../schemas/facts.ts';
@@ -14,17 +14,17 @@ export interface Fact {
   /** MAC address: upper 16 and lower 32 bits, 0 none. */
   readonly macHigh: number;
   readonly macLow: number;
-  /** UUID as 32 hex digits, empty when not told; of a `host` fact the host's own. */
+  /** UUID as 32 hex digits, empty when not reported; of a `host` fact the host's own. */
   readonly stationId: string;
-  /** At most NAME_BYTES_MAX bytes of UTF-8, control characters replaced; empty when not told. */
+  /** At most NAME_BYTES_MAX bytes of UTF-8, control characters replaced; empty when not reported. */
   readonly name: string;
-  /** UUID of the machine that runs a station, as 32 hex digits; empty when not told. */
+  /** UUID of the machine that runs a station, as 32 hex digits; empty when not reported. */
   readonly hostId: string;
 }
 
 export { NAME_BYTES_MAX };
 
-/** The exporter is told as its column holds it; the sink copies what it keeps. */
+/** The exporter is given as its column holds it; the sink copies what it keeps. */
 export interface FactSink {
   report(fact: Fact, exporter: Uint32Array, observationDomain: number, protocol: number, receivedAtMs: number): void;
 }

@@ -25,8 +25,8 @@ export const FAULTS = [
   'source-limit', // sFlow data sources of this agent are at their bound: its samples keep the nominal rate
   'list-malformed', // list in a record that does not fit, nests too deep or names an unknown template
   'exporter-limit', // exporters are at their bound, all of them proven: decoded only where no state is needed
-  'pending-limit', // data sets given up before their template came, for want of room
-  'pending-expired', // data sets given up before their template came, after PENDING_MS_MAX
+  'pending-limit', // data sets evicted before their template came, for want of room
+  'pending-expired', // data sets expired before their template came, after PENDING_MS_MAX
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];

@@ -1,4 +1,4 @@
-// The batch a decoder writes: the flow columns that a datagram can tell.
+// The batch a decoder writes: the flow columns that a datagram can fill.
 
 import type { Batch } from '../../schemas/batch.ts';
 import type { Column } from '../../schemas/columns.ts';

@@ -3,6 +3,9 @@
 // Kernels are monomorphic on purpose: one array type, one width. `second` is the offset of another field of the same
 // record, for values that take two. More for times are in time-kernels.ts, what layers one over another in
 // layers.ts.
+//
+// Kernels, and the functions that every record, sample or packet passes (data-set.ts, rates.ts, flow-sample.ts, packet/),
+// take more than five parameters on purpose: numbers in registers cost nothing, an object per record would.
 
 /** What the header of the datagram says about time. */
 export interface ExportTime {

@@ -1,7 +1,7 @@
 // Mirrored frames as a source: copies of whole frames that a switch or a cloud sends in ERSPAN (GRE) or in VXLAN (UDP).
-// Each frame becomes one record and stands for as many frames as its session samples one of, which nobody tells: the
+// Each frame becomes one record and stands for as many frames as its session samples one of, which no frame reports: the
 // rate is the receiver's to state. Sessions are domains: the ERSPAN session id, or the VNI of the mirror. GRE numbers
-// the packets of a session, so ERSPAN II and III tell their losses.
+// the packets of a session, so ERSPAN II and III show their losses.
 
 import { clearRow } from '../../schemas/batch.ts';
 import { PROTOCOL, RATE_SOURCE, TIME_SOURCE } from '../../schemas/codes.ts';

@@ -116,7 +116,7 @@ function readText(file: string): string {
 
 let builtIn: ElementRegistry | undefined;
 
-/** What the schema cannot say: an element stands once, is named unless it is known, and fits its column. */
+/** What the schema cannot say: an element is listed once, is named unless it is known, and fits its column. */
 function userFaults(elements: readonly UserElement[]): Fault[] {
   builtIn ??= builtInElements();
   const seen = new Set<number>();

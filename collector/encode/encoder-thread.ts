@@ -1,5 +1,5 @@
 // The encoder thread: column buffers from the receive workers become Arrow, the transport makes them durable, and the
-// buffers go back zeroed. Encoding 65,536 rows takes 5 to 28 ms, in which a receive worker must not stand still.
+// buffers go back zeroed. Encoding 65,536 rows takes 5 to 28 ms, in which a receive worker must not be held up.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { type ArrowBytes, encodePieces, piecesOf } from '../../schemas/arrow.ts';

@@ -1,14 +1,14 @@
 // Who may export, and how much: looked at before a datagram is decoded, so that what is refused costs no more than this.
-// Sources are told apart by address alone, because whoever floods can choose ports. What is known of a source is a place
+// Sources are distinguished by address alone, because whoever floods can choose ports. What is known of a source is a place
 // in typed arrays: nothing is made for a datagram. A refused datagram leaves a gap in the exporter's sequence, which its
-// loss ratio tells like any other loss.
+// loss ratio shows like any other loss.
 //
 // The limit is a token bucket of a second's worth, and one for each receive worker.
 
 import { type Prefix, parseAddress, parsePrefix } from '../../schemas/address.ts';
 import type { CollectorConfiguration } from '../configuration.ts';
 
-/** Sources remembered; beyond that the one that came first gives way, and has a full bucket when it comes again. */
+/** Sources remembered; beyond that the one that came first is evicted, and has a full bucket when it comes again. */
 export const SOURCES_MAX = 65_536;
 
 const TOKEN = 1000;
@@ -92,7 +92,7 @@ export function createSourceGate(
   };
 }
 
-/** Prefixes as words and masks, tried one after the other: they are few, and each source asks once. */
+/** Prefixes as words and masks, tried one after the other: they are few, and each source is looked up once. */
 function matcher(prefixes: readonly Prefix[]): (address: string) => boolean {
   if (prefixes.length === 0) return () => true;
   const words = Uint32Array.from(prefixes.flatMap(({ words }) => words));

@@ -1,9 +1,9 @@
-// The journal of what exporters have told, as bytes. Numbers are little-endian:
+// The journal of what exporters have announced, as bytes. Numbers are little-endian:
 //
 //   magic "HPTEMPL\n" | version 4 | 0 4,   then entries:   length 4 | CRC-32 4 | a change, JSON in UTF-8
 //
 // Writing is cut off anywhere by a kill, so an entry that ends with the file is no fault. Everything else that is wrong
-// is one, and ends the reading; what stands before it is good.
+// is one, and ends the reading; what precedes it is good.
 
 import { crc32 } from 'node:zlib';
 import type { DomainState } from '../decode/exporters/domain-state.ts';

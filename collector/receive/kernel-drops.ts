@@ -1,5 +1,5 @@
 // Datagrams that the kernel dropped because a receive buffer was full, from the `drops` column of /proc/net/udp and
-// udp6 (Linux; zero elsewhere). The kernel tells nobody else.
+// udp6 (Linux; zero elsewhere). The kernel reports them nowhere else.
 
 import { readFile } from 'node:fs/promises';
 

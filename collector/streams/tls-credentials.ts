@@ -1,5 +1,5 @@
 // Certificate, key and authorities of the TLS ports, read from the files that the configuration names. What cannot be
-// used is told by file and reason, at the start and when a file changes later.
+// used is reported by file and reason, at the start and when a file changes later.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ export function readCredentials({ ipfixTlsCert, ipfixTlsKey, ipfixTlsCa }: Files
       'CERTIFICATE_UNUSABLE',
       `the key ${ipfixTlsKey} does not belong to the certificate ${ipfixTlsCert}; check --ipfix-tls-key`,
     );
-  // What TLS itself asks beyond that, such as a key that is long enough.
+  // What TLS itself requires beyond that, such as a key that is long enough.
   parsed('--ipfix-tls-cert', ipfixTlsCert, 'certificate that TLS takes', () => createSecureContext({ cert, key, ca }));
   return { cert, key, ca };
 }

@@ -1,5 +1,5 @@
 // `hairpin decode --all-elements`: everything the exporters sent instead of the rows that it becomes. The decoder runs all
-// the same: it knows the templates, tells which records they lay out (also those that waited for their template), and
+// the same: it knows the templates, reports which records they lay out (also those that waited for their template), and
 // counts. sFlow 2 and 4 are counted only. What does not fit is left out.
 
 import { formatAddress, wordsOfRow } from '../../../schemas/address.ts';
@@ -55,7 +55,7 @@ export class ElementPrinter {
     return { records, text: this.#texts.join('') };
   }
 
-  /** What was not told, for the end. */
+  /** What was not printed, for the end. */
   notes(): string {
     return [
       this.#older > 0 ? `${this.#older} datagrams of sFlow 2 and 4 have rows only: leave --all-elements out\n` : '',
@@ -63,7 +63,7 @@ export class ElementPrinter {
     ].join('');
   }
 
-  /** What can be told without templates. */
+  /** What can be printed without templates. */
   #entriesOf(view: DataView, from: Pick<Entry, 'exporter' | 'port' | 'receivedAtMs'>): Iterable<Entry> {
     const version = view.getUint16(0);
     if (version === 0) {

@@ -1,7 +1,7 @@
 // `hairpin decode FILE...`: captures to rows on standard output, a summary on standard error. All files share one
 // decoder, in the order given, so that templates in one serve data in the next. Text is written a batch at a time and
 // waits for its reader; an Arrow stream is kept in memory until the last record, some 200 bytes each. Instead of the rows,
-// everything that was sent can be told (all-elements.ts), a datagram at a time.
+// everything that was sent can be printed (all-elements.ts), a datagram at a time.
 
 import type { Writable } from 'node:stream';
 import { encodePieces } from '../../../schemas/arrow.ts';
@@ -24,7 +24,7 @@ import { summary, templateList } from './summary.ts';
 
 export const DECODE_FORMATS = ['jsonl', 'csv', 'table', 'arrow'] as const;
 export type DecodeFormat = (typeof DECODE_FORMATS)[number];
-/** What everything that was sent can be told in. */
+/** Formats in which everything that was sent can be printed. */
 export const ELEMENT_FORMATS = ['jsonl', 'table'] as const;
 
 export interface DecodeOptions {
@@ -35,7 +35,7 @@ export interface DecodeOptions {
   readonly allElements?: boolean;
   /** Frames that the capture holds mirrored, in ERSPAN or VXLAN, count as one in so many; 0 passes them over. */
   readonly mirrorRate?: number;
-  /** Rows hold no whole address, MAC or station; not with `allElements`, which tells what was sent as it was. */
+  /** Rows hold no whole address, MAC or station; not with `allElements`, which prints what was sent as it was. */
   readonly redacted?: boolean;
   /** Names of elements, and columns for some of them, beside those that are built in. */
   readonly elements?: LoadedElements;

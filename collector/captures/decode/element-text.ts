@@ -108,7 +108,7 @@ function lines(members: Members, indent: string): string[] {
   });
 }
 
-/** What stands under a name; the entries of a list begin with a dash. */
+/** What is printed under a name; the entries of a list begin with a dash. */
 function nested(value: Shown, indent: string, entry: boolean): string[] {
   if (Array.isArray(value)) return value.flatMap(part => nested(part as Shown, indent, true));
   if (!(value instanceof Map)) return [`${indent}- ${plain(value as string | number)}\n`];
@@ -117,7 +117,7 @@ function nested(value: Shown, indent: string, entry: boolean): string[] {
   return [`${indent}- ${first.slice(indent.length + 2)}`, ...more];
 }
 
-/** A value as it stands in a line of its own. */
+/** A value as it is printed in a line of its own. */
 function plain(value: Exclude<Shown, object>): string {
   return String(value).replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, '\ufffd');
 }

@@ -9,7 +9,7 @@ import { type Column, KINDS } from '../../../schemas/columns.ts';
 export type Rows = Batch<readonly Column[]>;
 
 export interface RowFormat {
-  /** What stands before the first row. */
+  /** What precedes the first row. */
   head(columns: readonly Column[]): string;
   line(rows: Rows, row: number): string;
 }
@@ -110,7 +110,7 @@ const table: RowFormat = {
 
 export const TEXT_FORMATS = { jsonl, csv, table } as const;
 
-/** What a table shows unless other columns are asked for. */
+/** What a table shows unless other columns are requested. */
 export const TABLE_COLUMNS = [
   'flowStart', 'exporter', 'protocol', 'inIf', 'outIf', 'proto', 'srcAddr', 'srcPort', 'dstAddr', 'dstPort', 'vlan', 'packets', 'bytes', 'samplingRate',
 ] as const; // biome-ignore format: one list

@@ -1,5 +1,5 @@
 // The samples of an sFlow 5 datagram (collector/decode/sflow/datagram.ts has its layout), each with its head and every
-// record under the name of its structure. What is not in a table, and what stands behind the fields that are, is told as
+// record under the name of its structure. What is not in a table, and what follows the fields that are, is printed as
 // octets under `data`. Ends where the datagram no longer fits.
 
 import { nextStructure } from '../../decode/sflow/structure-walk.ts';

@@ -1,7 +1,7 @@
 // How the sFlow 5 structures are laid out: sFlow Version 5 and the specifications of 802.11, LAG, OpenFlow, host, HTTP,
 // memcache, application, tunnel, drop and transit structures at https://sflow.org/developers/specifications.php, the rest
 // as its users publish it (host-sflow, Broadcom, NVIDIA). A layout is what xdrLayout() reads. Structures that are named
-// (collector/decode/sflow/structures.ts) and stand not here are told as octets.
+// (collector/decode/sflow/structures.ts) and are not here are printed as octets.
 
 import { type Layout, xdrLayout } from './xdr.ts';
 
@@ -14,7 +14,7 @@ function layouts(texts: Readonly<Record<string, string>>): Layouts {
 /** Datagram header behind the version. */
 export const DATAGRAM_LAYOUT = xdrLayout('agent_address:address sub_agent_id sequence_number uptime samples');
 
-/** What stands in a sample before its records, by type; records follow. */
+/** What a sample holds before its records, by type; records follow. */
 export const SAMPLE_LAYOUTS: Layouts = layouts({
   '0.1': 'sequence_number source_id sampling_rate sample_pool drops input output records',
   '0.2': 'sequence_number source_id records',

@@ -12,9 +12,9 @@ import { type ElementNames, elementName } from '../../decode/templated/inspect.t
 import type { Template } from '../../decode/templated/template.ts';
 import { scopeName } from './scope.ts';
 
-/** Exporters told one by one; the rest is summed up. */
+/** Exporters listed one by one; the rest is summed up. */
 const EXPORTERS_MAX = 50;
-/** Templates told one by one, and fields of each. */
+/** Templates listed one by one, and fields of each. */
 const TEMPLATES_MAX = 200;
 const FIELDS_MAX = 100;
 
@@ -42,7 +42,7 @@ const COLUMNS: readonly Column[] = [
   counted('datagrams', domain => domain.datagrams),
   counted('records', domain => domain.records),
   counted('templates', domain => domain.templates.size),
-  // New ones and those that were told again with other fields.
+  // New ones and those that were announced again with other fields.
   rare('learned', domain => (domain.templatesLearned > domain.templates.size ? domain.templatesLearned : 0)),
   { head: 'sampling', cell: rateText },
   counted('lost', domain => domain.lost),

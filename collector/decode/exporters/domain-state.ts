@@ -1,4 +1,4 @@
-// What options records have told of a domain, in the form the journal keeps: small, plain, and good for JSON. Templates
+// What options records have reported of a domain, in the form the journal keeps: small, plain, and good for JSON. Templates
 // are kept one by one (template-store.ts). A field added later is optional, so that older journals can still be read.
 
 import type { RateTable } from '../sampling/rate-table.ts';

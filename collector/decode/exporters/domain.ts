@@ -1,4 +1,4 @@
-// A domain: what one observation domain of an exporter has told about itself, and how it does. Templates, sampling
+// A domain: what one observation domain of an exporter has reported about itself, and how it does. Templates, sampling
 // rates, sequence and health belong to (address, port, protocol, domain); RFC 7011 8. For sFlow a domain is an agent.
 
 import { RateTable, type RateTotal } from '../sampling/rate-table.ts';
@@ -12,7 +12,7 @@ import type { DomainKey } from './template-store.ts';
 /** Templates that all exporters together may have; some 3 KB each. */
 export const TEMPLATES_TOTAL_MAX = 131_072;
 
-/** Rates a domain may tell, by selector, by interface and by template each. */
+/** Rates a domain may report, by selector, by interface and by template each. */
 export const SELECTORS_PER_DOMAIN_MAX = 4096;
 export const INTERFACES_PER_DOMAIN_MAX = 4096;
 export const TEMPLATE_RATES_PER_DOMAIN_MAX = 1024;
@@ -24,7 +24,7 @@ export interface TemplateCount {
   readonly total: RateTotal & { count: number };
 }
 
-/** Data and announcements exported so long before a redefinition were overtaken by it; earlier ones tell of a clock. */
+/** Data and announcements exported so long before a redefinition were overtaken by it; earlier ones show a wrong clock. */
 const OVERTAKEN_MS = 60_000;
 
 /** The layout a template had before it was redefined, for data exported until then. */
@@ -81,7 +81,7 @@ export class Domain implements Member {
   rivalAskedMs = NEVER;
   /** False: there was no room for it, it serves the datagram at hand only. */
   listed = true;
-  /** Set when the table let it go: whoever still holds it must ask again. */
+  /** Set when the table let it go: whoever still holds it must look it up again. */
   evicted = false;
 
   /** Age of the youngest flow that a firewall sent an update of, ms; 0 when it has sent none. */
@@ -95,7 +95,7 @@ export class Domain implements Member {
   lost = 0;
   restarts = 0;
   templatesLearned = 0;
-  /** Data sets that came before their template, and those given up while they waited for it. */
+  /** Data sets that came before their template, and those evicted or expired while they waited for it. */
   unknownTemplateSets = 0;
   lostSets = 0;
   malformedSets = 0;
@@ -127,7 +127,7 @@ export class Domain implements Member {
     this.rateSource = source;
   }
 
-  /** Gives its rates back to the total; called when the domain itself gives way. */
+  /** Gives its rates back to the total; called when the domain itself is evicted. */
   releaseRates(): void {
     this.selectorRates.clear();
     this.interfaceRates.clear();

@@ -1,6 +1,6 @@
-// The exporters a decoder knows. A session is a source address and port and holds the domains that were heard from there;
+// The exporters a decoder knows. A session is a source address and port and holds the domains that were seen from there;
 // sFlow agents are kept apart, for an agent may send from any address. Sessions, domains and agents are bounded, and those
-// that deliver decodable data never give way to new ones (roster.ts). A newcomer that is refused is still decoded where
+// that deliver decodable data are never evicted for new ones (roster.ts). A newcomer that is refused is still decoded where
 // its protocol needs no state: its session and domain are not kept. What was let go and had not been reported still is.
 
 import { protocolRow } from '../../../schemas/protocols.ts';
@@ -25,7 +25,7 @@ export const DOMAINS_PER_SESSION_MAX = 1024;
 const TAKE_OVER_SESSIONS_MAX = 64;
 
 /**
- * A session that was not heard for so long is no longer live. Two live exporters behind one address send at least once a
+ * A session that was not seen for so long is no longer live. Two live exporters behind one address send at least once a
  * minute (the usual active timeout); meanwhile the data of the newcomer wait (pending.ts), so waiting loses nothing.
  */
 export const SILENT_MS = 60_000;
@@ -110,7 +110,7 @@ export class ExporterTable {
   #startedMs = NEVER;
   /** The session whose datagram is being decoded. */
   #current: Session | undefined;
-  /** Sessions, domains and agents that gave way at a bound. */
+  /** Sessions, domains and agents that were evicted at a bound. */
   evicted = 0;
   /** Domains that went on under another port. */
   takenOver = 0;
@@ -226,14 +226,14 @@ export class ExporterTable {
     const { key } = change;
     const domain = this.#byAddress.get(key.address)?.get(key.port)?.domains.get(keyOf(key.protocol, key.domain));
     if (!domain) return undefined;
-    // Its template wakes anew when data ask for it.
+    // Its template wakes anew when data need it.
     if (change.type === 'template' || change.type === 'withdrawn') domain.forget(change.templateId);
     else if (change.type === 'state') restoreState(domain, change.state);
     else if (change.type === 'forgotten') this.#removeDomain(domain);
     return domain;
   }
 
-  /** Domains of the journal that were heard since, as changes. */
+  /** Domains of the journal that were seen since, as changes. */
   *heardSince(sinceMs: number): Iterable<Change> {
     for (const { key, lastSeenMs, provenMs } of this.#domains) {
       if (key && lastSeenMs >= sinceMs)
@@ -241,7 +241,7 @@ export class ExporterTable {
     }
   }
 
-  /** Forgets templates, sessions and agents that nobody has used for TEMPLATE_IDLE_MS. */
+  /** Forgets templates, sessions and agents that have not been used for TEMPLATE_IDLE_MS. */
   expire(nowMs: number): void {
     this.#pending.expire(nowMs);
     const before = nowMs - TEMPLATE_IDLE_MS;
@@ -257,7 +257,7 @@ export class ExporterTable {
     }
   }
 
-  /** Every domain to report on; those that were let go are told once. */
+  /** Every domain to report on; those that were let go are reported once. */
   *domains(): Iterable<Domain> {
     for (const session of this.#sessions) yield* session.domains.values();
     for (const session of this.#connections) yield* session.domains.values();
@@ -315,7 +315,7 @@ export class ExporterTable {
     return { address: session.addressText, port: session.port, protocol, domain };
   }
 
-  /** What was known before a start, or learnt elsewhere: templates wake when data ask for them. */
+  /** What was known before a start, or learnt elsewhere: templates wake when data need them. */
   #wake(session: Session, domain: Domain, { state, provenMs }: DormantDomain): void {
     if (state) restoreState(domain, state);
     if (provenMs === NEVER) return;
@@ -334,7 +334,7 @@ export class ExporterTable {
     const key = this.#journalKey(session, protocol, id);
     for (const dormant of (key && this.#knowledge?.store.others(key)) ?? []) {
       const live = rivals.get(dormant.key.port);
-      // Nobody can tell whether it is silent before this decoder has listened for so long.
+      // It cannot be known to be silent before this decoder has listened for so long.
       const heardMs = Math.max(dormant.heardMs, live?.heardMs ?? this.#startedMs);
       rivals.set(dormant.key.port, { session: live?.session, domain: live?.domain, dormant, heardMs });
     }

@@ -1,6 +1,6 @@
 // Data sets that came before their template wait here: H3C announces templates every 20 packets or 30 minutes, vCenter
 // hardly ever. Each set keeps the header it came with and is decoded when its template comes. Bounds: bytes in all, bytes
-// of an exporter, sets of a domain, age. At its own bound the oldest set of the same domain gives way, so nobody's flood
+// of an exporter, sets of a domain, age. At its own bound the oldest set of the same domain is evicted, so no flood
 // costs another exporter its data; exporters that have not proven themselves (roster.ts) share half the bytes.
 
 import { FAULT, faultSlot } from '../faults.ts';

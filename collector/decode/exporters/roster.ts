@@ -1,5 +1,5 @@
 // A bounded table in two classes: who delivered decodable data within PROVEN_MS is proven, everybody else is not. At the
-// bound the oldest unproven member gives way, then the one whose proof is oldest, if that is out of date; otherwise the
+// bound the oldest unproven member is evicted, then the one whose proof is oldest, if that is out of date; otherwise the
 // newcomer is refused. A flood of new sources so ends where proven ones begin.
 
 /** How long a proof lasts: exporters with the longest usual active timeout (30 minutes) prove themselves once in it. */
@@ -9,7 +9,7 @@ export const PROVEN_MS = 30 * 60_000;
 export const RENEW_MS = 10_000;
 
 export interface Member {
-  /** When it was last moved to the young end for being heard. */
+  /** When it was last moved to the young end for being seen. */
   heardMs: number;
   /** When it last delivered decodable data, to the accuracy of RENEW_MS; NEVER before that. */
   provenMs: number;
@@ -38,7 +38,7 @@ export class Roster<M extends Member> {
     yield* this.#proven;
   }
 
-  /** The one that must give way before another may come: undefined when there is room, `null` when nobody must. */
+  /** The one to evict before another may come: undefined when there is room, `null` when none may be evicted. */
   givesWay(nowMs: number): M | undefined | null {
     return this.size < this.#membersMax ? undefined : (this.oldestUnproven() ?? this.#outOfDate(nowMs) ?? null);
   }

@@ -9,13 +9,13 @@ export interface SequenceTally {
   restarts: number;
 }
 
-/** A larger step forward is a restart that happened to land ahead; nobody sends so much between two datagrams. */
+/** A larger step forward is a restart that happened to land ahead; no exporter sends so much between two datagrams. */
 const GAP_MAX = 10_000_000;
 /** A step back within this may be a datagram that was overtaken or repeated; a larger one is a restart. */
 const REORDER_MAX = 100_000;
 /** So many steps back in their own order are no late ones: the exporter started again. */
 const LATE_RUN_MAX = 8;
-/** Gaps remembered, the newest, so that a late datagram is told from a repeated one. */
+/** Gaps remembered, the newest, so that a late datagram is distinguished from a repeated one. */
 export const GAPS_MAX = 8;
 
 /** An uptime lower by no more than this comes from a datagram that was overtaken. */
@@ -85,7 +85,7 @@ export class SequenceMeter {
       const start = isInclusive ? (sequence - records) >>> 0 : sequence;
       if (!this.check(start, records)) return;
     } else if (isInclusive) {
-      // Its own records are part of the number: what is missing before it cannot be told.
+      // Its own records are part of the number: what is missing before it cannot be known.
       this.#next = UNKNOWN;
     } else if (!this.check(sequence, 0)) return;
     this.#last = sequence;

@@ -1,7 +1,7 @@
-// What is known of the domains of all exporters, as bytes: templates as they were announced and what options have told.
+// What is known of the domains of all exporters, as bytes: templates as they were announced and what options have reported.
 // The main thread keeps one as the image of the journal, every receive worker one to wake its domains from: a template is
-// compiled when data ask for it. Fed by changes, which are also what threads tell each other and what the journal holds.
-// Bounds: domains, templates of a domain, bytes in all; who gives way is told by roster.ts.
+// compiled when data need it. Fed by changes, which are also what threads send each other and what the journal holds.
+// Bounds: domains, templates of a domain, bytes in all; roster.ts decides which is evicted.
 
 import { type DomainState, ratesIn } from './domain-state.ts';
 import { type Member, NEVER, RENEW_MS, Roster } from './roster.ts';
@@ -51,7 +51,7 @@ export interface ChangeSink {
   changed(change: Change): void;
 }
 
-/** What a decoder knows beyond its own memory, and who is told when it learns. */
+/** What a decoder knows beyond its own memory, and who is notified when it learns. */
 export interface Knowledge {
   readonly store: TemplateStore;
   readonly sink: ChangeSink;
@@ -86,7 +86,7 @@ export class TemplateStore {
   readonly #roster: Roster<DormantDomain>;
   readonly #templatesMax: number;
   bytes = 0;
-  /** Domains that gave way or were refused at a bound. */
+  /** Domains that were evicted or refused at a bound. */
   refused = 0;
 
   constructor(domainsMax: number, templatesMax: number) {
@@ -153,7 +153,7 @@ export class TemplateStore {
     }
   }
 
-  /** Forgets the domains that nobody has heard for DORMANT_MS_MAX; returns them. */
+  /** Forgets the domains that were not seen for DORMANT_MS_MAX; returns them. */
   expire(nowMs: number): DomainKey[] {
     const idle = [...this.#roster].filter(domain => nowMs - Math.max(domain.heardMs, domain.provenMs) > DORMANT_MS_MAX);
     for (const domain of idle) this.#delete(domain);

@@ -1,5 +1,5 @@
 // Export datagrams whose layout the version fixes (NetFlow v1 to v8): a header with a count, then records of one length.
-// All of these versions export IPv4 only, never tell the direction, and open alike:
+// All of these versions export IPv4 only, never export the direction, and open alike:
 //
 //   version 2 | count 2 | sysUptime 4 | unixSecs 4 | unixNsecs 4 | ...
 //
@@ -112,7 +112,7 @@ export function decodeFixed(
   if (domain.samplingRate === 0) domain.unknownRateRecords += count;
 }
 
-/** Fills what no record tells for itself. */
+/** Fills what no record has for itself. */
 function fillShared(context: DatagramContext, domain: Domain, count: number): void {
   const { columns, rows } = context.output.batch;
   context.stamp(domain, rows, count, TIME_SOURCE.uptime);

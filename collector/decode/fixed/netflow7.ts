@@ -5,7 +5,7 @@
 //
 // There is no engine and no sampling rate: one domain, 0, and an unknown rate. A switch that caches flows by destination,
 // or by source and destination, sends zeros for what it leaves out and says so in `flags`; zero is what these columns
-// hold for what is not told, so the flags are not needed. router_sc, the router passed by, fills no column.
+// hold for what is not exported, so the flags are not needed. router_sc, the router passed by, fills no column.
 
 import { PROTOCOL } from '../../../schemas/codes.ts';
 import type { DatagramContext } from '../context.ts';

@@ -5,8 +5,8 @@
 //                      engineType 1 | engineId 1 | aggregation 1 | aggVersion 1 | reserved 4
 //   record:            as the aggregation scheme says, see SCHEMES; a row each
 //
-// A record is a sum: only what its scheme keeps is told, and the rest stays zero (:: for an address, 0 for protocol, port
-// and interface). A scheme by prefix tells the network: its address stands in srcAddr or dstAddr, and the length of its
+// A record is a sum: only what its scheme keeps is exported, and the rest stays zero (:: for an address, 0 for protocol, port
+// and interface). A scheme by prefix exports the network: its address is in srcAddr or dstAddr, and the length of its
 // mask has no column. Neither have the number of flows summed up, autonomous systems, and what the schemes of Catalyst
 // switches (6 to 8) say of packets beyond a contract. Cisco's tables have first and last "in seconds"; like every other
 // reader this one takes them for milliseconds, as the header's uptime is.

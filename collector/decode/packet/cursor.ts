@@ -1,4 +1,4 @@
-// Where the walk through a packet stands: what comes next and where. A layer that leads to another one (a label stack,
+// Where the walk through a packet is: what comes next and where. A layer that leads to another one (a label stack,
 // a tunnel) leaves here the EtherType of what it carries, because that is how most of them name it; the walk of
 // header.ts goes on from there. One cursor for all, so that nothing is allocated for a packet.
 

@@ -14,7 +14,7 @@ import { decodePacket } from './ip.ts';
 import { LLC_SNAP_BYTES, llcEtherType } from './llc.ts';
 import { passShims } from './shims.ts';
 
-/** header_protocol of sFlow version 5, as far as the decoder tells them apart. */
+/** header_protocol of sFlow version 5, as far as the decoder distinguishes them. */
 export const HEADER_PROTOCOL = {
   ethernet: 1,
   ppp: 7,

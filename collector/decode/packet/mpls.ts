@@ -13,7 +13,7 @@ const BOTTOM = 0x01;
 const CONTROL_WORD_BYTES = 4;
 const ARP = 0x0806;
 
-/** Leads the cursor behind the label stack it stands at; false when what follows is not there or not known. */
+/** Leads the cursor behind the label stack it is at; false when what follows is not there or not known. */
 export function enterMpls(context: DatagramContext): boolean {
   const { view } = context;
   const { end, frameEnd } = cursor;

@@ -8,7 +8,7 @@ import { cursor, IPV4, IPV6, MPLS, MPLS_UPSTREAM, NOTHING, PPP } from './cursor.
 const SESSION_DATA = 0x1100;
 const ADDRESS_CONTROL = 0xff03;
 
-/** Leads the cursor to the PPP header of the session it stands at; false when there is none. */
+/** Leads the cursor to the PPP header of the session it is at; false when there is none. */
 export function enterPppoe(view: DataView): boolean {
   const { offset, end, frameEnd } = cursor;
   cursor.next = NOTHING;
@@ -17,7 +17,7 @@ export function enterPppoe(view: DataView): boolean {
   return true;
 }
 
-/** Leads the cursor behind the PPP header it stands at; false when that carries no packet. */
+/** Leads the cursor behind the PPP header it is at; false when that carries no packet. */
 export function enterPpp(view: DataView): boolean {
   const { end, frameEnd } = cursor;
   let { offset } = cursor;

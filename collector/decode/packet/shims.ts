@@ -12,7 +12,7 @@ import { enterPpp, enterPppoe } from './ppp.ts';
 const FABRICPATH = 0x8903;
 const SERVICE_INSTANCE = 0x88e7;
 
-/** Leads the cursor to the next packet or frame; false when something stands before it that cannot be read. */
+/** Leads the cursor to the next packet or frame; false when something before it cannot be read. */
 export function passShims(context: DatagramContext): boolean {
   const { view } = context;
   if (cursor.next === PPPOE_SESSION && !enterPppoe(view)) return false;

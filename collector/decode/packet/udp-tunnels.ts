@@ -135,7 +135,7 @@ function enterTeredo(view: DataView, start: number, end: number, frameEnd: numbe
   if (offset < end && view.getUint8(offset) >>> 4 === 6) cursor.lead(IPV6, offset, end, frameEnd);
 }
 
-/** IPv4 or IPv6, which only the first bits tell. */
+/** IPv4 or IPv6, which only the first bits distinguish. */
 function leadByVersion(view: DataView, offset: number, end: number, frameEnd: number): void {
   if (offset >= end) return;
   const version = view.getUint8(offset) >>> 4;

@@ -1,5 +1,5 @@
 // Exporters that multiply their counters by the sampling rate before they send them, known by their templates. What they
-// say must not be scaled again; the rate itself they do not tell.
+// say must not be scaled again; the rate itself they do not report.
 
 import type { TemplateField } from '../templated/field.ts';
 

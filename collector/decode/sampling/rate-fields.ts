@@ -1,6 +1,6 @@
 // The fields of a template that state a sampling rate, in options records and in data records alike, and the rate that
-// they come to. Rates are N of 1 in N; 0 is unknown: not told, told as 0 (H3C does where it does not know), told as all
-// ones, or told in a way that says nothing of packets.
+// they come to. Rates are N of 1 in N; 0 is unknown: not reported, reported as 0 (H3C does where it does not know), as all
+// ones, or in a way that says nothing of packets.
 
 import { readUint } from '../kernels.ts';
 import { elementKey } from '../templated/elements.ts';

@@ -1,10 +1,10 @@
 // Sampling rates by selector, by interface or by template. Bounded by itself and with all tables of all exporters
-// together; at that bound exporters that have proven nothing give way, as for templates.
+// together; at that bound exporters that have proven nothing are evicted, as for templates.
 
-/** Rates that all exporters together may have told; some 40 bytes each. */
+/** Rates that all exporters together may have reported; some 40 bytes each. */
 export const RATES_TOTAL_MAX = 262_144;
 
-/** What all exporters have in common; `makeRoom` is false when nobody gives way. */
+/** What all exporters have in common; `makeRoom` is false when none can be evicted. */
 export interface RateTotal {
   rates?: number;
   makeRoom?(): boolean;

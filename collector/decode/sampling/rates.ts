@@ -1,6 +1,6 @@
 // Which sampling rate a record has, from the nearest statement: the record itself, the selector (302) or sampler (48) it
 // names, its interface, its template, its domain; the exporter registry, which the enricher applies, comes before all.
-// What nobody states is 0, unknown, and counted, never taken as 1. Options records and headers tell the rates; tables
+// What nobody states is 0, unknown, and counted, never taken as 1. Options records and headers report the rates; tables
 // are bounded, and a rate beyond the bound is a fault.
 
 import { DIRECTION, RATE_SOURCE } from '../../../schemas/codes.ts';

@@ -1,6 +1,6 @@
-// What an sFlow agent (agent address and sub-agent) told about itself: its data sources with their effective rates, and
-// the UUIDs of the hosts it describes. All of it is bounded. At the bound a source that was not heard for SOURCE_IDLE_MS
-// gives way (interfaces of virtual machines come and go); samples of a source beyond the bound keep their nominal rate.
+// What an sFlow agent (agent address and sub-agent) reported about itself: its data sources with their effective rates, and
+// the UUIDs of the hosts it describes. All of it is bounded. At the bound a source not seen for SOURCE_IDLE_MS
+// is evicted (interfaces of virtual machines come and go); samples of a source beyond the bound keep their nominal rate.
 
 import type { DatagramContext } from '../context.ts';
 import type { SampleSource } from './effective-rate.ts';
@@ -74,7 +74,7 @@ export class SflowAgent {
     return true;
   }
 
-  /** Gives its sources back to the total; called when the agent itself gives way. */
+  /** Gives its sources back to the total; called when the agent itself is evicted. */
   release(): void {
     this.#total.count -= this.#sources.size;
     this.#sources.clear();

@@ -1,4 +1,4 @@
-// Counters samples tell of the agent's surroundings, and discarded packets of what did not become traffic.
+// Counters samples describe the agent's surroundings, and discarded packets of what did not become traffic.
 //
 //   counters_sample 2:          sequence | source_id class 1 byte, index 3 | number of records
 //   counters_sample_expanded 4: sequence | class | index | number of records
@@ -82,7 +82,7 @@ export function decodeCountersSample(
   }
   const count = view.getUint32(records - 4);
   if (!context.mayTake(walkSteps(count, end - records), domain)) return false;
-  // What stands before the fault is reported all the same.
+  // What precedes the fault is reported all the same.
   if (!findRecords(view, count, records, end)) context.fault(FAULT['sample-malformed'], domain);
   const id = view.getUint32(start + 4);
   const sourceClass = expanded ? id : id >>> 24;

@@ -5,13 +5,13 @@
 //
 // absorbs them all. It is measured over a window of at least WINDOW_SAMPLES samples, or WINDOW_MS of the agent's own uptime,
 // and scales the samples that come after it: a rate taken from the samples it scales would favour whatever came last, and
-// windows told by the agent's own sequence and time give the same answer when a capture is replayed. Windows follow each
+// windows given by the agent's own sequence and time give the same answer when a capture is replayed. Windows follow each
 // other without a gap, so the packets of all windows add up to the packets of the pool.
 //
 // Datagrams overtake each other. A window is measured SETTLE_MS after its end, and what came by then counts for the window
 // it was numbered in: a late sample is not a lost one. Two things keep that without bias. Every window waits, also one that
 // misses nothing: if only those with losses did, their rates would hold for fewer samples than the others' (-0.5 % of the
-// totals at a loss of 5 %, -3 % at 60 samples a second). And how many samples end a window is told when it begins, enough
+// totals at a loss of 5 %, -3 % at 60 samples a second). And how many samples end a window is decided when it begins, enough
 // that the one before is measured by then: a window that time ended would hold few samples where many were lost, and the
 // mean of pool / received is then too large.
 //
@@ -38,7 +38,7 @@ const POOL_RATIO_MAX = 4;
 export const SETTLE_MS = 1000;
 /** What a window is meant to last at least, at the pace of the one before: some more than the wait, as paces vary. */
 const WINDOW_MS_MIN = 1.5 * SETTLE_MS;
-/** Where the uptime stands still, a window waits for so many samples instead. */
+/** Where the uptime does not move, a window waits for so many samples instead. */
 const STILL_SAMPLES_MIN = 1000;
 /** A datagram is not overtaken by more; an uptime that falls back further is a restart. */
 export const LATE_MS_MAX = 10_000;
@@ -46,7 +46,7 @@ export const LATE_MS_MAX = 10_000;
 export const RESTART_RUN_MIN = 4;
 /** A larger step of the sequence is a restart. */
 const STEP_MAX = 10_000_000;
-/** An uptime that stands still tells nothing: a larger step back is a restart then. */
+/** An uptime that does not move proves nothing: a larger step back is a restart then. */
 const REORDER_MAX = 1000;
 
 const RATE_MAX = 0xffffffff;
@@ -82,7 +82,7 @@ export class SampleSource {
   #settlingDropped = 0;
   #settlingGapped = false;
   #restartRun = 0;
-  /** Of the last completed window: effective rate by nominal rate, and what told it. */
+  /** Of the last completed window: effective rate by nominal rate, and its source. */
   #factor = 1;
   #factorSource: number = RATE_SOURCE.sample;
   #carry = 0;
@@ -152,7 +152,7 @@ export class SampleSource {
     samplingRate[row] = kept;
   }
 
-  /** Counts for the window it was numbered in; of one that was measured already it tells nothing any more. */
+  /** Counts for the window it was numbered in; of one that was measured already it changes nothing any more. */
   #takeLate(sequence: number, samples: number): void {
     this.#restartRun = 0;
     if (((sequence - this.#windowSequence) | 0) > 0) this.#received += samples;

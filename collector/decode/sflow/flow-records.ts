@@ -80,7 +80,7 @@ export function decodeFlowRecords(
   return COMPLETE;
 }
 
-/** Stripped tags stand outside those of the header. */
+/** Stripped tags were outside those of the header. */
 function writeVlanTunnel(context: DatagramContext, row: number, start: number, bytes: number): void {
   const { view } = context;
   const { vlan, sVlan } = context.output.batch.columns;

@@ -216,7 +216,7 @@ function write(
   columns.inIf[row] = inIf;
   columns.outIf[row] = outIf;
   if (outFormat === FORMAT_DISCARDED) columns.forwardingStatus[row] = FORWARDING_DROPPED;
-  // Mirrored traffic (ERSPAN) tells its own.
+  // Mirrored traffic (ERSPAN) has its own.
   if (columns.direction[row] === DIRECTION.unknown)
     columns.direction[row] = directionOf(sourceClass, source, inIf, outIf);
 }

@@ -1,4 +1,4 @@
-// Samples stand behind each other in a datagram, and records in a sample, as type, length and content. XDR pads content
+// Samples follow each other in a datagram, and records in a sample, as type, length and content. XDR pads content
 // to 4 bytes and its length does not count the padding, but agents also count it, or leave it out.
 
 /** Where the next structure starts behind content of `length` bytes at `start`; nothing is read at or behind `limit`. */

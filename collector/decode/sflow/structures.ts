@@ -1,5 +1,5 @@
 // Names of the sFlow structures, from the catalogue at https://sflow.org/developers/structures.php and, where marked, from
-// the vendors that use them. A structure is told by what it is part of, an enterprise and a format; on the wire its type
+// the vendors that use them. A structure is identified by what it is part of, an enterprise and a format; on the wire its type
 // is enterprise << 12 | format. What the decoders read has a case of its own; all others are passed over by length.
 
 export type StructureKind = 'sample' | 'flow' | 'counter';
@@ -146,7 +146,7 @@ const COUNTERS: Names = {
 
 const KINDS: Readonly<Record<StructureKind, Names>> = { sample: SAMPLES, flow: FLOWS, counter: COUNTERS };
 
-/** The name of a structure; undefined when nobody gave it one. */
+/** The name of a structure; undefined when it has none. */
 export function sflowStructureName(kind: StructureKind, enterprise: number, format: number): string | undefined {
   return KINDS[kind][enterprise]?.[format];
 }

@@ -1,4 +1,4 @@
-// Records that tell both directions of a conversation: RFC 5103 (elements of enterprise 29305 are the reverse of the
+// Records that report both directions of a conversation: RFC 5103 (elements of enterprise 29305 are the reverse of the
 // IANA ones) and the initiator and responder counters of firewalls (231 and 298, 232 and 299). The reverse direction
 // becomes a row of its own, with the ends swapped. Planned when the template arrives: the template is read once more
 // with its elements renamed as the other direction sees them.
@@ -28,7 +28,7 @@ export interface ReverseView {
   readonly counters: readonly number[];
 }
 
-/** The other direction of a template's records; undefined when they tell only one. */
+/** The other direction of a template's records; undefined when they report only one. */
 export function reverseView(fields: readonly TemplateField[], rules: readonly ElementRule[]): ReverseView | undefined {
   const firewall = [231, 232].every(id => fields.some(field => field.pen === 0 && field.id === id));
   if (!firewall && !fields.some(field => field.pen === REVERSE_PEN)) return undefined;

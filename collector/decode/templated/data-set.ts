@@ -149,7 +149,7 @@ function hasReverse(context: DatagramContext, domain: Domain, reverse: Template,
   return false;
 }
 
-/** Swapped ends put ICMP type and code into the source port; those of the answer are not told. */
+/** Swapped ends put ICMP type and code into the source port; those of the answer are not exported. */
 function clearIcmpSource({ proto, srcPort }: DecodedColumns, row: number): void {
   if (proto[row] === ICMP || proto[row] === ICMP6) srcPort[row] = 0;
 }

@@ -182,7 +182,7 @@ export const OPPOSITE_ELEMENTS: ReadonlyMap<number, number> = new Map(
 
 /**
  * VLAN tags, for templates that carry any of these; RFC 7133: 243 is the outer tag where 245 stands beside it. Those
- * after the packet was handled (59, 254, 255) tell of it only where those before are absent.
+ * after the packet was handled (59, 254, 255) describe it only where those before are absent.
  */
 export const VLAN_ELEMENTS = {
   before: { outer: 243, inner: 245, plain: 58 },

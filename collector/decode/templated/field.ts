@@ -1,8 +1,8 @@
-// The fields of a template, and where the one that is looked for stands.
+// The fields of a template, and where the one that is looked for is.
 
 import { elementKey } from './elements.ts';
 
-/** RFC 7011 7: a length of 65535 marks a field whose length stands before its value. */
+/** RFC 7011 7: a length of 65535 marks a field whose length precedes its value. */
 export const VARIABLE_LENGTH = 65535;
 
 export interface TemplateField {

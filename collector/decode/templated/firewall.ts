@@ -1,6 +1,6 @@
 // Firewall events (233, Cisco NSEL): what a record's event says about its counters. A created (1) or denied (3) flow has
 // none; a denied one was dropped. A flow update (5) counts since the update before, a teardown (2) counts the whole flow
-// again, which updates have told already where the flow had any: software differs in whether flows that end before the
+// again, which updates have reported already where the flow had any: software differs in whether flows that end before the
 // first turn of the update timer have one. An update comes before the teardown of its flow, so a flow at least as old as
 // the youngest one that had an update had one itself.
 
@@ -24,7 +24,7 @@ const FORWARDING_DROPPED = 0x80;
 export interface Firewall extends Place {
   /** The counters are those of the initiator (231): their meaning depends on the event. */
   readonly countsByEvent: boolean;
-  /** When the flow was created (152) and when the event happened (323), both told or neither. */
+  /** When the flow was created (152) and when the event happened (323), both present or neither. */
   readonly created: Place | undefined;
   readonly happened: Place | undefined;
   readonly hasStatus: boolean;
@@ -76,7 +76,7 @@ export function applyFirewallEvents(
   }
 }
 
-/** The record is a teardown of a flow older than the update timer, or of one whose age nobody can tell. */
+/** The record is a teardown of a flow older than the update timer, or of one whose age is unknown. */
 export function countedByUpdates(
   { view }: DatagramContext,
   { firewallUpdateMs }: Domain,
@@ -88,7 +88,7 @@ export function countedByUpdates(
   return !firewall.created || ageOf(view, firewall, start) >= firewallUpdateMs;
 }
 
-/** Time from the creation of the flow to the event; 0 when it is not told. */
+/** Time from the creation of the flow to the event; 0 when it is not reported. */
 function ageOf(view: DataView, { created, happened }: Firewall, start: number): number {
   return created && happened ? Math.max(0, timeAt(view, happened, start) - timeAt(view, created, start)) : 0;
 }

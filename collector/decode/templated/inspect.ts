@@ -1,6 +1,6 @@
 // Everything an exporter sent, record by record: each element with its name, its type and its value, lists and unknown
 // elements included. For people and for tests; rows are made by data-set.ts and never pass here. Works on the sets that
-// DatagramContext.inspect is told of.
+// DatagramContext.inspect is called for.
 
 import { formatAddress } from '../../../schemas/address.ts';
 import { VARIABLE_LENGTH } from './field.ts';
@@ -131,7 +131,7 @@ class Inspector {
     return record;
   }
 
-  /** Length of the value at hand, whose own length stands before it where it is variable; -1 when it does not fit. */
+  /** Length of the value at hand, whose own length precedes it where it is variable; -1 when it does not fit. */
   #lengthOf(length: number, end: number): number {
     let actual = length;
     if (length === VARIABLE_LENGTH) {

@@ -1,6 +1,6 @@
-// Lists inside a record (RFC 6313). What stands in them fills the columns that the record's own template does not fill,
+// Lists inside a record (RFC 6313). Their values fill the columns that the record's own template does not fill,
 // first entry first; times and the sampling rate are those of the record. A list that is malformed or nested too deep is
-// given up at that place; what was read before and the record around it stay.
+// abandoned there; what was read before and the record around it stay.
 //
 //   basicList:             semantic 1 | element 2 | length 2 | enterprise 4, if the element says so | values
 //   subTemplateList:       semantic 1 | templateId 2 | records

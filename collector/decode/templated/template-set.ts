@@ -44,7 +44,7 @@ export function readTemplateSet(
   }
 }
 
-/** Compiles a template that is known from before or from elsewhere, when data ask for it. */
+/** Compiles a template that is known from before or from elsewhere, when data need it. */
 export function wakeTemplate(context: DatagramContext, domain: Domain, id: number): Template | undefined {
   const dormant = dormantOf(context, domain, id);
   if (!dormant) return undefined;
@@ -56,12 +56,12 @@ export function wakeTemplate(context: DatagramContext, domain: Domain, id: numbe
   return template && learn(context, domain, template) ? template : undefined;
 }
 
-/** Wakes what a domain's waiting data ask for. */
+/** Wakes the templates that a domain's waiting data need. */
 export function wakePending(context: DatagramContext, domain: Domain): void {
   for (const id of [...domain.pending.keys()]) if (!domain.templates.has(id)) wakeTemplate(context, domain, id);
 }
 
-/** Where the fields of a template stand. */
+/** Where the fields of a template are. */
 interface Layout {
   readonly fieldsStart: number;
   readonly fieldCount: number;

@@ -50,9 +50,9 @@ export interface Template {
   readonly selector: Place | undefined;
   /** EtherType that follows from the address fields, 0 when the template says it itself or has none. */
   readonly etherType: number;
-  /** The template has fields for both address families: each record's address tells its EtherType. */
+  /** The template has fields for both address families: each record's address determines its EtherType. */
   readonly etherTypeByAddress: boolean;
-  /** Times are relative to an uptime that only options (160) can tell. */
+  /** Times are relative to an uptime that only options (160) report. */
   readonly needsSystemInit: boolean;
   /** The start of a packet that is part of each record. */
   readonly section: Section | undefined;
