@@ -3,7 +3,7 @@
 
 import { createAdvisor } from '../analysis/coverage/advisor.ts';
 import { createPreviews } from '../analysis/previews/previews.ts';
-import { createReenrichments } from '../analysis/reenrichment/reenrichments.ts';
+import { ReenrichmentSupervisor } from '../analysis/reenrichment/reenrichments.ts';
 import { createQueryApi } from '../query-api/app.ts';
 import type { QueryApiConfiguration } from '../query-api/configuration.ts';
 import { createHealthApi, type Dependency } from '../query-api/health.ts';
@@ -49,7 +49,7 @@ export async function startQueryApi(
 ): Promise<string> {
   const { configuration, log, metrics, lifecycle } = process;
   const client = openReader(process, reader);
-  const reenrichments = createReenrichments(configuration, { storage: storage.address, log });
+  const reenrichments = new ReenrichmentSupervisor(configuration, { storage: storage.address, log });
   lifecycle.stopLater('re-enrichment', reenrichments.close);
   const recorded = {
     storage: reader,

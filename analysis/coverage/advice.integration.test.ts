@@ -7,7 +7,7 @@ import { migrate } from '../../storage/migrations/migrate.ts';
 import { insertDocument } from '../../storage/tables/documents.ts';
 import { insertHeartbeat } from '../../storage/tables/heartbeats.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
-import { createAdvice } from './advice.ts';
+import { Advice } from './advice.ts';
 
 const MINUTE = 60_000;
 const HISTORY = { inventorySources: [], inventoryStaleMs: 10 * MINUTE, inventoryUnknownMs: 30 * MINUTE };
@@ -29,7 +29,7 @@ test('what a source confirmed is heard, days ago by the wall clock', async () =>
   });
   const at = { kind: 'inventory', source: 'vc', recordedAtMs: now - 60 * MINUTE } as const;
   await insertDocument(storage, { ...at, asOfMs: now - 90 * MINUTE, body: JSON.stringify(inventory) });
-  const advice = createAdvice(storage, HISTORY, () => now);
+  const advice = new Advice(storage, HISTORY, () => now);
   const question: AdvisorQuestion = {
     ...{ question: 'coverage', heard: [], atMs: now, host: '', vm: '' },
     ...{ spotsMax: 1, pairsMax: 0 },

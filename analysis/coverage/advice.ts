@@ -1,6 +1,6 @@
-// Answers questions about the documents themselves, from the versions kept in ClickHouse: what held at the moment asked
-// about, compiled when it is first needed and kept until something else is. It runs in a thread of its own
-// (advisor-thread.ts): compiling 100,000 VMs takes seconds and must keep nobody waiting.
+// Answers queries about the documents themselves, from the versions kept in ClickHouse: what held at the requested moment,
+// compiled when it is first needed and kept until another state is. It runs in a thread of its own (advisor-thread.ts):
+// compiling 100,000 VMs takes seconds, and no request may wait for it.
 
 import {
   type ApplicationTable,
@@ -27,13 +27,13 @@ import {
   viewOf,
 } from './coverage.ts';
 
-/** Older states of the inventory looked at to tell since when a place is blind, and the time that may take. */
+/** Older states of the inventory examined to find since when a spot is blind, and the time that may take. */
 export const VERSIONS_MAX = 32;
 const SINCE_MS_MAX = 3000;
 const HEARTBEATS_BACK_MS = 3_600_000;
 
-/** Everything recorded, as far back as is looked. */
-interface Told {
+/** Everything recorded, as far back as is examined. */
+interface Recorded {
   readonly name: string;
   readonly history: History;
   readonly epochs: Epochs;
@@ -42,107 +42,131 @@ interface Told {
 
 type NamedKnown = Known & { readonly name: string };
 
-export interface Advice {
-  answer(question: AdvisorQuestion): Promise<AdvisorAnswer>;
+interface NamedView {
+  readonly name: string;
+  readonly view: View;
 }
 
-/** `nowMs` is the clock of what is recorded: that of the installation. */
-export function createAdvice(storage: Storage, options: HistoryOptions, nowMs: () => number = Date.now): Advice {
-  let told: Told | undefined;
-  let known: NamedKnown | undefined;
-  let view: { readonly name: string; readonly view: View } | undefined;
-  let since: { readonly name: string; readonly spots: ReadonlyMap<string, Since>; readonly oldest: Since } | undefined;
+/** Since when spots are blind; `oldest` is the start of the oldest state examined. */
+interface Ages {
+  readonly name: string;
+  readonly spots: ReadonlyMap<string, Since>;
+  readonly oldest: Since;
+}
+
+export class Advice {
+  readonly #storage: Storage;
+  readonly #options: HistoryOptions;
+  readonly #nowMs: () => number;
+  #recorded: Recorded | undefined;
+  #known: NamedKnown | undefined;
+  #view: NamedView | undefined;
+  #ages: Ages | undefined;
+
+  /** `nowMs` is the clock of what is recorded: that of the installation. */
+  constructor(storage: Storage, options: HistoryOptions, nowMs: () => number = Date.now) {
+    this.#storage = storage;
+    this.#options = options;
+    this.#nowMs = nowMs;
+  }
 
   /** Undefined when no inventory was recorded. */
-  async function readTold(toMs: number): Promise<Told | undefined> {
-    const versions = await versionsSince(storage, 0);
+  async answer(question: AdvisorQuestion): Promise<AdvisorAnswer> {
+    const all = await this.#read(question.atMs);
+    if (!all) return undefined;
+    const epoch = epochAt(all.epochs.starts, question.atMs);
+    const current = this.#knownAt(all, epoch);
+    if (!current) return undefined;
+    const seen = this.#viewOf(current, question.heard, question.atMs);
+    if (question.question === 'cells') return answerCells(question, seen);
+    const { spots, oldest } = this.#agesOf(all, current, epoch);
+    return answerCoverage(question, seen, id => spots.get(id) ?? oldest);
+  }
+
+  async #read(toMs: number): Promise<Recorded | undefined> {
+    const versions = await versionsSince(this.#storage, 0);
     const inventories = versions.filter(({ kind }) => kind === 'inventory').map(({ asOfMs }) => asOfMs);
     if (inventories.length === 0) return undefined;
     const name = `${versions.length} ${nameOf(versions.at(-1))} ${inventories.some(asOfMs => asOfMs > toMs) ? toMs : ''}`;
-    if (told?.name === name) return heardAgain(told);
+    if (this.#recorded?.name === name) return this.#confirm(this.#recorded);
     const fromMs = inventories.sort((a, b) => b - a)[Math.min(inventories.length, VERSIONS_MAX) - 1]!;
-    const history = createHistory(options);
-    const { applications } = await readHistory(storage, history, { fromMs, toMs });
+    const history = createHistory(this.#options);
+    const { applications } = await readHistory(this.#storage, history, { fromMs, toMs });
     const table = openApplications(compileApplications(applications ?? NO_DOCUMENTS.applications));
-    told = { name, history, epochs: history.epochs(), applications: table };
-    [known, view, since] = [undefined, undefined, undefined];
-    return told;
+    this.#recorded = { name, history, epochs: history.epochs(), applications: table };
+    this.#known = undefined;
+    this.#forgetKnown();
+    return this.#recorded;
   }
 
   /** The same versions, and what their sources have confirmed since. */
-  async function heardAgain(before: Told): Promise<Told> {
-    for (const { source, asOfMs } of await heartbeatsSince(storage, nowMs() - HEARTBEATS_BACK_MS))
+  async #confirm(before: Recorded): Promise<Recorded> {
+    for (const { source, asOfMs } of await heartbeatsSince(this.#storage, this.#nowMs() - HEARTBEATS_BACK_MS))
       before.history.hear(source, asOfMs);
-    told = { ...before, epochs: before.history.epochs() };
-    return told;
+    this.#recorded = { ...before, epochs: before.history.epochs() };
+    return this.#recorded;
   }
 
-  function knownIn({ history, epochs, applications, name }: Told, epoch: number): NamedKnown | undefined {
-    const documents = history.documentsAt(epochs.moments[epoch]!);
-    if (!documents) return undefined;
-    const data = compileSnapshotData(documents.inventory, documents.exporters);
-    return { name: `${name} ${epochs.names[epoch]}`, documents, snapshot: openSnapshot(data, applications) };
+  #forgetKnown(): void {
+    this.#view = undefined;
+    this.#ages = undefined;
   }
 
-  function knowledgeAt(all: Told, epoch: number): NamedKnown | undefined {
-    if (known?.name === `${all.name} ${all.epochs.names[epoch]}`) return known;
-    known = knownIn(all, epoch);
-    [view, since] = [undefined, undefined];
-    return known;
+  #knownAt(all: Recorded, epoch: number): NamedKnown | undefined {
+    if (this.#known?.name === `${all.name} ${all.epochs.names[epoch]}`) return this.#known;
+    this.#known = knownIn(all, epoch);
+    this.#forgetKnown();
+    return this.#known;
   }
 
-  /** What is seen changes with the documents and with who is silent, not with each question. */
-  function viewFor(current: NamedKnown, heard: readonly HeardExporter[], atMs: number): View {
+  /** What is seen changes with the documents and with the silent exporters, not with each query. */
+  #viewOf(current: NamedKnown, heard: readonly HeardExporter[], atMs: number): View {
     const silence = silenceOf(current.documents.exporters, heard, atMs);
     const name = current.documents.exporters.exporters
       .filter(silence.isSilent)
       .map(exporter => JSON.stringify(exporter))
       .join();
-    if (view?.name !== name) view = { name, view: viewOf(current, silence) };
-    return { ...view.view, ...silence };
+    if (this.#view?.name !== name) this.#view = { name, view: viewOf(current, silence) };
+    return { ...this.#view.view, ...silence };
   }
 
-  /** Walks back through older states until nothing blind today is left, or the bound is reached. */
-  function ages(all: Told, current: NamedKnown, epoch: number) {
-    if (since?.name === current.name) return since;
-    const startOf = (number: number) => all.epochs.moments[number]!;
-    const spots = new Map<string, Since>();
-    let oldest: Since = { ms: startOf(epoch), orEarlier: false };
-    let open = new Set(findSpots(viewAllHeard(current)).keys());
-    const deadline = performance.now() + SINCE_MS_MAX;
-    let at = epoch - 1;
-    while (open.size > 0 && at >= 0 && epoch - at <= VERSIONS_MAX && performance.now() < deadline) {
-      const before = knownIn(all, at);
-      const blind = before ? findSpots(viewAllHeard(before)) : new Map<string, never>();
-      const still = new Set<string>();
-      for (const id of open) {
-        if (blind.has(id)) still.add(id);
-        else spots.set(id, oldest);
-      }
-      oldest = { ms: startOf(at), orEarlier: false };
-      open = still;
-      at--;
+  #agesOf(all: Recorded, current: NamedKnown, epoch: number): Ages {
+    if (this.#ages?.name !== current.name) this.#ages = { name: current.name, ...agesOf(all, current, epoch) };
+    return this.#ages;
+  }
+}
+
+function knownIn({ history, epochs, applications, name }: Recorded, epoch: number): NamedKnown | undefined {
+  const documents = history.documentsAt(epochs.moments[epoch]!);
+  if (!documents) return undefined;
+  const data = compileSnapshotData(documents.inventory, documents.exporters);
+  return { name: `${name} ${epochs.names[epoch]}`, documents, snapshot: openSnapshot(data, applications) };
+}
+
+/** Walks back through older states until nothing blind today is left, or the bound is reached. */
+function agesOf(all: Recorded, current: NamedKnown, epoch: number): Omit<Ages, 'name'> {
+  const startOf = (number: number) => all.epochs.moments[number]!;
+  const spots = new Map<string, Since>();
+  let oldest: Since = { ms: startOf(epoch), orEarlier: false };
+  let open = new Set(findSpots(viewAllHeard(current)).keys());
+  const deadline = performance.now() + SINCE_MS_MAX;
+  let at = epoch - 1;
+  while (open.size > 0 && at >= 0 && epoch - at <= VERSIONS_MAX && performance.now() < deadline) {
+    const before = knownIn(all, at);
+    const blind = before ? findSpots(viewAllHeard(before)) : new Map<string, never>();
+    const still = new Set<string>();
+    for (const id of open) {
+      if (blind.has(id)) still.add(id);
+      else spots.set(id, oldest);
     }
-    // What was blind in the oldest state looked at may have been so before.
-    const first: Since = { ms: oldest.ms, orEarlier: at >= 0 };
-    for (const id of open) spots.set(id, first);
-    since = { name: current.name, spots, oldest: first };
-    return since;
+    oldest = { ms: startOf(at), orEarlier: false };
+    open = still;
+    at--;
   }
-
-  return {
-    async answer(question) {
-      const all = await readTold(question.atMs);
-      if (!all) return undefined;
-      const epoch = epochAt(all.epochs.starts, question.atMs);
-      const current = knowledgeAt(all, epoch);
-      if (!current) return undefined;
-      const seen = viewFor(current, question.heard, question.atMs);
-      if (question.question === 'cells') return answerCells(question, seen);
-      const { spots, oldest } = ages(all, current, epoch);
-      return answerCoverage(question, seen, id => spots.get(id) ?? oldest);
-    },
-  };
+  // What was blind in the oldest state examined may have been so before.
+  const first: Since = { ms: oldest.ms, orEarlier: at >= 0 };
+  for (const id of open) spots.set(id, first);
+  return { spots, oldest: first };
 }
 
 function nameOf(version: RecordedVersion | undefined): string {

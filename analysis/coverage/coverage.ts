@@ -20,7 +20,7 @@ import type { ExporterRegistry, RegisteredExporter } from '../../schemas/exporte
 import { globMatches } from '../../schemas/glob.ts';
 import type { InventoryHost, InventoryVm } from '../../schemas/inventory.ts';
 import { type Memberships, membershipsOf, type NodeKind, populationOf, sharedOf } from './memberships.ts';
-import { type Cabling, compileCabling, remediesFor } from './remedies.ts';
+import { Cabling, remediesFor } from './remedies.ts';
 import { canonical, compileVisibility, type Visibility } from './visibility.ts';
 import { type Census, countPairs, everyone, type Population, takeCensus } from './vm-classes.ts';
 
@@ -80,7 +80,7 @@ export function viewOf(known: Known, silence: Silence): View {
       memberships.set(kind, found);
       return found;
     },
-    cabling: compileCabling(inventory, exporters, silence.isSilent),
+    cabling: new Cabling(inventory, exporters, silence.isSilent),
   };
 }
 

@@ -1,5 +1,5 @@
-// Why a place is blind and what would help, in words that name the ports. It walks the documents, not compiled tables:
-// it is asked about a few hundred places at most.
+// Why a spot is blind and what would help, in words that name the ports. It walks the documents, not compiled tables: a
+// report has a few hundred spots at most.
 
 import type { Merged } from '../../inventory/model/merge.ts';
 import type { AccessPort, BlindReason, SwitchPortName } from '../../schemas/coverage.ts';
@@ -10,29 +10,92 @@ import { canonical } from './visibility.ts';
 type VSwitch = InventoryHost['vswitches'][number];
 type Vnic = InventoryVm['vnics'][number];
 
-export interface Cabling {
-  /** Switch ports that the vSwitch, or the whole host, hangs on. */
-  portsOf(host: InventoryHost, vswitch: VSwitch | undefined): SwitchPortName[];
-  /** Why packets between neighbours inside the host are not seen. */
-  internalReason(host: InventoryHost, vswitch: VSwitch, vnic: Vnic): BlindReason;
-  /** Why packets that leave the host are not seen at its access port. */
-  accessReason(host: InventoryHost, vswitch: VSwitch | undefined): BlindReason;
-  /** Registered exporters of the switches that the vSwitch hangs on. */
-  metersOf(host: InventoryHost, vswitch: VSwitch | undefined): readonly RegisteredExporter[];
-  /** Ports of hosts that a registered exporter meters. */
-  meteredPorts(inventory: Merged): AccessPort[];
+interface SwitchPort {
+  readonly switchId: string;
+  readonly ifIndex: number;
 }
 
-export function compileCabling(
-  inventory: Merged,
-  registry: ExporterRegistry,
-  isSilent: (exporter: RegisteredExporter) => boolean,
-): Cabling {
-  const names = new Map(
-    inventory.switches.map(({ id, ports }) => [id, new Map(ports.map(port => [port.ifIndex, port.name ?? '']))]),
-  );
-  const cabled = new Map<string, { switchId: string; ifIndex: number }[]>();
-  for (const { id, ports } of inventory.switches) {
+export class Cabling {
+  readonly #isSilent: (exporter: RegisteredExporter) => boolean;
+  /** Names of ports by switch and ifIndex. */
+  readonly #portNames: ReadonlyMap<string, ReadonlyMap<number, string>>;
+  /** Switch ports by `host pnic`, as the switches state them. */
+  readonly #cabled: ReadonlyMap<string, readonly SwitchPort[]>;
+  /** Exporters that meter something, by switch. */
+  readonly #metersBySwitch: ReadonlyMap<string | undefined, readonly RegisteredExporter[]>;
+
+  constructor(inventory: Merged, registry: ExporterRegistry, isSilent: (exporter: RegisteredExporter) => boolean) {
+    this.#isSilent = isSilent;
+    this.#portNames = new Map(
+      inventory.switches.map(({ id, ports }) => [id, new Map(ports.map(port => [port.ifIndex, port.name ?? '']))]),
+    );
+    this.#cabled = cabledPorts(inventory);
+    this.#metersBySwitch = Map.groupBy(
+      registry.exporters.filter(
+        ({ traffic, metering, ports }) => traffic === 'all' && (metering !== 'none' || ports.length > 0),
+      ),
+      exporter => exporter.switch,
+    );
+  }
+
+  /** Switch ports that the vSwitch, or the whole host, is cabled to. */
+  portsOf(host: InventoryHost, vswitch: VSwitch | undefined): SwitchPortName[] {
+    const uplinks = vswitch?.uplinks ?? [];
+    const pnics = uplinks.length > 0 ? host.pnics.filter(pnic => uplinks.includes(pnic.id)) : host.pnics;
+    const stated = pnics.flatMap(pnic => [
+      ...(pnic.switch !== undefined && pnic.ifIndex !== undefined
+        ? [{ switchId: pnic.switch, ifIndex: pnic.ifIndex }]
+        : []),
+      ...(this.#cabled.get(`${host.id} ${pnic.id}`) ?? []),
+    ]);
+    const ports = stated.length > 0 ? stated : (this.#cabled.get(`${host.id} `) ?? []);
+    return [
+      ...new Map(
+        ports.map(({ switchId, ifIndex }) => [
+          `${switchId} ${ifIndex}`,
+          { switch: switchId, ifIndex, name: this.#portNames.get(switchId)?.get(ifIndex) ?? '' },
+        ]),
+      ).values(),
+    ];
+  }
+
+  /** Why packets between neighbours inside the host are not seen. */
+  internalReason(host: InventoryHost, vswitch: VSwitch, vnic: Vnic): BlindReason {
+    if (vswitch.exporter) return 'vswitch-not-metered';
+    const channel = vswitch.channels.find(entry => vnic.sVlan !== undefined && entry.svid === vnic.sVlan);
+    const switching = vnic.ecid !== undefined || vnic.ifIndex !== undefined ? 'vsi' : (channel ?? vswitch).switching;
+    if (switching === 'veb') return 'veb';
+    if (switching === 'vepa' && vswitch.reflectiveRelay?.operational !== true) return 'relay-not-operational';
+    return this.accessReason(host, vswitch);
+  }
+
+  /** Why packets that leave the host are not seen at its access port. */
+  accessReason(host: InventoryHost, vswitch: VSwitch | undefined): BlindReason {
+    if (this.portsOf(host, vswitch).length === 0) return 'no-access-port';
+    const meters = this.metersOf(host, vswitch);
+    return meters.length > 0 && meters.every(this.#isSilent) ? 'exporter-silent' : 'not-metered';
+  }
+
+  /** Registered exporters of the switches that the vSwitch is cabled to. */
+  metersOf(host: InventoryHost, vswitch: VSwitch | undefined): readonly RegisteredExporter[] {
+    return this.portsOf(host, vswitch).flatMap(port => this.#metersBySwitch.get(port.switch) ?? []);
+  }
+
+  /** Ports of hosts that a registered exporter meters. */
+  meteredPorts({ hosts }: Merged): AccessPort[] {
+    return hosts.flatMap(host =>
+      this.portsOf(host, undefined).flatMap(({ switch: id, ifIndex }) =>
+        (this.#metersBySwitch.get(id) ?? [])
+          .slice(0, 1)
+          .map(({ address }) => ({ exporter: canonical(address), ifIndex, switch: id, host: host.name ?? host.id })),
+      ),
+    );
+  }
+}
+
+function cabledPorts({ switches }: Merged): Map<string, SwitchPort[]> {
+  const cabled = new Map<string, SwitchPort[]>();
+  for (const { id, ports } of switches) {
     for (const { ifIndex, connectsTo } of ports) {
       if (connectsTo?.host === undefined) continue;
       const end = `${connectsTo.host} ${connectsTo.pnic ?? ''}`;
@@ -41,61 +104,7 @@ export function compileCabling(
       else cabled.set(end, [{ switchId: id, ifIndex }]);
     }
   }
-  const bySwitch = Map.groupBy(
-    registry.exporters.filter(
-      ({ traffic, metering, ports }) => traffic === 'all' && (metering !== 'none' || ports.length > 0),
-    ),
-    exporter => exporter.switch,
-  );
-
-  const portsOf = (host: InventoryHost, vswitch: VSwitch | undefined): SwitchPortName[] => {
-    const uplinks = vswitch?.uplinks ?? [];
-    const pnics = uplinks.length > 0 ? host.pnics.filter(pnic => uplinks.includes(pnic.id)) : host.pnics;
-    const told = pnics.flatMap(pnic => [
-      ...(pnic.switch !== undefined && pnic.ifIndex !== undefined
-        ? [{ switchId: pnic.switch, ifIndex: pnic.ifIndex }]
-        : []),
-      ...(cabled.get(`${host.id} ${pnic.id}`) ?? []),
-    ]);
-    const ports = told.length > 0 ? told : (cabled.get(`${host.id} `) ?? []);
-    return [
-      ...new Map(
-        ports.map(({ switchId, ifIndex }) => [
-          `${switchId} ${ifIndex}`,
-          { switch: switchId, ifIndex, name: names.get(switchId)?.get(ifIndex) ?? '' },
-        ]),
-      ).values(),
-    ];
-  };
-  const metersAt = (host: InventoryHost, vswitch: VSwitch | undefined) =>
-    portsOf(host, vswitch).flatMap(port => bySwitch.get(port.switch) ?? []);
-  const accessReason = (host: InventoryHost, vswitch: VSwitch | undefined): BlindReason => {
-    if (portsOf(host, vswitch).length === 0) return 'no-access-port';
-    const meters = metersAt(host, vswitch);
-    return meters.length > 0 && meters.every(isSilent) ? 'exporter-silent' : 'not-metered';
-  };
-  return {
-    portsOf,
-    accessReason,
-    metersOf: metersAt,
-    internalReason(host, vswitch, vnic) {
-      if (vswitch.exporter) return 'vswitch-not-metered';
-      const channel = vswitch.channels.find(entry => vnic.sVlan !== undefined && entry.svid === vnic.sVlan);
-      const switching = vnic.ecid !== undefined || vnic.ifIndex !== undefined ? 'vsi' : (channel ?? vswitch).switching;
-      if (switching === 'veb') return 'veb';
-      if (switching === 'vepa' && vswitch.reflectiveRelay?.operational !== true) return 'relay-not-operational';
-      return accessReason(host, vswitch);
-    },
-    meteredPorts({ hosts }) {
-      return hosts.flatMap(host =>
-        portsOf(host, undefined).flatMap(({ switch: id, ifIndex }) =>
-          (bySwitch.get(id) ?? [])
-            .slice(0, 1)
-            .map(({ address }) => ({ exporter: canonical(address), ifIndex, switch: id, host: host.name ?? host.id })),
-        ),
-      );
-    },
-  };
+  return cabled;
 }
 
 /** The likeliest first. */

@@ -25,7 +25,7 @@ import { startTestServer, type TestServer, withCommand } from '../../testing/cli
 import type { Row } from '../../testing/data/enrichment.ts';
 import { faultsOf, ingest, LATE, numbered, PAST, recordDocuments, rollupOf } from '../../testing/data/reenrichment.ts';
 import { type ReenrichDependencies, reenrich } from '../reenrichment/reenrich.ts';
-import { createReenrichments } from '../reenrichment/reenrichments.ts';
+import { ReenrichmentSupervisor } from '../reenrichment/reenrichments.ts';
 import { countBeside, eraseBeside } from './erase.ts';
 
 const log = createLog('test', 'error');
@@ -374,7 +374,7 @@ test('what ClickHouse says of a failure repeats the address, and is neither told
   // The thread, and a database without tables.
   await expect(countBeside(house.connect('nothing'), VM)).rejects.toThrow();
   const configuration = { ...ENRICHER_SERVICE.load({}), clickhouseDatabase: 'nothing' };
-  const supervisor = createReenrichments(configuration, { storage: house.address, log });
+  const supervisor = new ReenrichmentSupervisor(configuration, { storage: house.address, log });
   supervisor.start({ ...range, dryRun: false, erase: VM });
   await vi.waitFor(() => expect(supervisor.state().running).toBe(false), { timeout: 30_000 });
   expect(supervisor.state().error).toMatch(/^ClickHouse error 81; /);

@@ -1,6 +1,6 @@
 // A re-enrichment: whole days of receipt, one after the other, under the lease that there is one of. It can be stopped
-// between two groups of records and killed anywhere; the next run takes up what is staged, if it is for the same day and
-// the same documents, and completes or undoes what was between fence and swap (storage/reenrichments.ts).
+// between two groups of records and killed anywhere; the next run adopts what is staged, if it is for the same day and the
+// same documents, and completes or undoes what was between fence and swap (storage/rewrite/recovery.ts).
 
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import type { Log } from '../../service/log.ts';
@@ -13,7 +13,7 @@ import { nextRevision } from '../../storage/rewrite/records.ts';
 import { newRun } from '../../storage/rewrite/recovery.ts';
 import { adoptRecords, dropStaged, recordsMatch } from '../../storage/rewrite/staging.ts';
 import { type RunRow, recentStates, recordHeartbeat, recordState } from '../../storage/tables/reenrichments.ts';
-import { createErasure, toldOf } from '../erasure/erase.ts';
+import { createErasure, type Erasure, toldOf } from '../erasure/erase.ts';
 import { loadPastKnowledge, type PastConfiguration } from './past-knowledge.ts';
 import { type Changes, previewChanges, stageRecords } from './reenrich-records.ts';
 
@@ -23,9 +23,9 @@ export interface ReenrichRequest {
   /** Every UTC day of receipt that [fromMs, toMs) touches. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** Tells what would change, and changes nothing. */
+  /** Reports what would change, and changes nothing. */
   readonly dryRun: boolean;
-  /** Nothing is enriched again: in the records of these days the address is nobody's (erase.ts). */
+  /** Nothing is enriched again: the address is erased from the records of these days (erase.ts). */
   readonly erase?: string;
 }
 
@@ -64,113 +64,197 @@ export async function reenrich(
   const { log, signal } = dependencies;
   const storage = new RetryingStorage(dependencies.storage);
   const run = newRun();
-  if (request.dryRun) return runDays(config, request, { ...dependencies, storage }, run);
+  if (request.dryRun) return new RewriteRun(config, request, { ...dependencies, storage }, run).rewrite();
   const holder = await takeLease(storage, run);
   if (holder !== undefined) throw new AnotherRun('another re-enrichment is running; wait for it, or stop it');
   const beating = setInterval(
-    () => recordHeartbeat(dependencies.storage, run).catch(error => log.warn({ err: error }, 'no sign of life')),
+    () =>
+      recordHeartbeat(dependencies.storage, run).catch(error =>
+        log.warn({ err: error }, 'the heartbeat of a re-enrichment could not be recorded'),
+      ),
     HEARTBEAT_MS,
   );
-  let leave = false;
+  let isSwapLeft = false;
   try {
-    const reports = await runDays(config, request, { ...dependencies, storage }, run);
-    return reports;
+    return await new RewriteRun(config, request, { ...dependencies, storage }, run).rewrite();
   } catch (error) {
-    leave = error instanceof SwapLeft;
+    isSwapLeft = error instanceof SwapLeft;
     throw error;
   } finally {
     clearInterval(beating);
-    if (!leave) await releaseLease(storage, run);
-    if (signal.aborted) log.info('stopped; the next run goes on from here');
+    if (!isSwapLeft) await releaseLease(storage, run);
+    if (signal.aborted) log.info('the re-enrichment is stopped; the next run continues from here');
   }
 }
 
-async function runDays(
-  config: PastConfiguration,
-  { fromMs, toMs, dryRun, erase }: ReenrichRequest,
-  dependencies: ReenrichDependencies,
-  run: string,
-): Promise<DayReport[]> {
-  const { storage, log, signal, onProgress } = dependencies;
-  const erasure = erase === undefined ? undefined : createErasure(storage, erase, config);
-  const stored = await storedDays(storage, fromMs, toMs);
-  const names = createNodeNames();
-  const knowledgeOf = (day: number) => {
-    const fromMs = dayStartS(day) * 1000;
-    return loadPastKnowledge(storage, { fromMs, toMs: fromMs + DAY_MS }, names, config);
-  };
-  const reports: DayReport[] = [];
-  const left = dryRun ? [] : (await recentStates(storage, STATES_MAX)).filter(({ state }) => state === 'left');
-  if (!dryRun) await dropStaged(storage, { keep: left.filter(row => stored.has(row.day)).map(row => row.run) });
-  for (const [day, recordsMax] of stored) {
-    if (signal.aborted) break;
-    const startedAt = performance.now();
-    let records = 0;
-    const report = (outcome: DayReport['outcome'], more: Partial<DayReport> = {}): DayReport => {
-      const elapsedMs = performance.now() - startedAt;
-      const recordsPerS = elapsedMs > 0 ? Math.round((records / elapsedMs) * 1000) : 0;
-      return { day, outcome, records, recordsMax, elapsedMs, recordsPerS, fencedMs: 0, detail: '', ...more };
-    };
-    const onRecords = (count: number) => {
-      records += count;
-      onProgress?.(report('working'));
-    };
-    const erased = await erasure?.count(day);
-    if (erased === 0 || (dryRun && erasure)) {
-      reports.push(report(dryRun ? 'previewed' : 'done', { erased: erased! }));
-    } else if (dryRun) {
-      const { enrichment } = await knowledgeOf(day);
-      const changes = await previewChanges({ storage, day, enrichment, names, signal, onRecords });
-      reports.push(report('previewed', { changes }));
-    } else {
-      const revision = await nextRevision(storage, day);
-      const past = erasure ? undefined : await knowledgeOf(day);
-      const knowledge = past?.id ?? erasure!.id;
-      await takeUp(storage, left, { run, day, revision, knowledge });
-      const shared = { storage, run, day, revision, onRecords };
-      const stage: DayContext['stage'] = (window, stop) =>
-        past
-          ? stageRecords({ ...shared, enrichment: past.enrichment, names, signal: stop }, window)
-          : erasure!.stage({ ...shared, signal: stop }, window);
-      const context = { ...dependencies, run, day, revision, knowledge, stage };
-      try {
-        const { outcome, fencedMs } = await rewriteDay(context);
-        // The state is written by whoever ends the swap, which may be another; a stop is the run's own word.
-        if (outcome === 'stopped') {
-          await dropStaged(storage, { run, keep: [run, ...left.map(row => row.run)] });
-          await recordState(storage, context, 'left', { records });
-        }
-        reports.push(report(outcome, { fencedMs, ...(erased !== undefined && { erased }) }));
-        const what = erasure ? 'an address is erased from a day' : 'a day is re-enriched';
-        log.info(reports.at(-1), outcome === 'done' ? what : 'a day is left half staged');
-      } catch (error) {
-        if (error instanceof SwapLeft) throw error;
-        const failed = (reason: unknown) =>
-          recordState(storage, context, 'failed', { detail: erasure ? toldOf(reason) : (reason as Error).message });
-        const inPlace = erasure !== undefined && error instanceof DayRefused;
-        if (!inPlace) await failed(error);
-        await dropStaged(storage, { run, keep: left.map(row => row.run) });
-        if (!(error instanceof DayRefused)) throw error;
-        if (inPlace) {
-          try {
-            await erasure.change(day, revision, signal);
-          } catch (reason) {
-            await failed(reason);
-            throw reason;
-          }
-          await recordState(storage, context, 'done', { records: erased!, detail: CHANGED_IN_PLACE });
-          reports.push(report('done', { erased: erased!, detail: CHANGED_IN_PLACE }));
-          log.info(reports.at(-1), 'an address is erased from a day');
-        } else {
-          log.warn(error.message);
-          reports.push(report('refused', { detail: error.message }));
-        }
-      }
-    }
-    onProgress?.(reports.at(-1)!);
+type Dependencies = ReenrichDependencies & { readonly storage: ClickHouse };
+
+/** One day while it is worked on: its report so far. */
+class DayProgress {
+  readonly day: number;
+  readonly #recordsMax: number;
+  readonly #onProgress: ReenrichDependencies['onProgress'];
+  readonly #startedAt = performance.now();
+  #records = 0;
+
+  constructor(day: number, recordsMax: number, onProgress: ReenrichDependencies['onProgress']) {
+    this.day = day;
+    this.#recordsMax = recordsMax;
+    this.#onProgress = onProgress;
   }
-  return reports;
+
+  get records(): number {
+    return this.#records;
+  }
+
+  readonly count = (records: number): void => {
+    this.#records += records;
+    this.#onProgress?.(this.report('working'));
+  };
+
+  report(outcome: DayReport['outcome'], more: Partial<DayReport> = {}): DayReport {
+    const elapsedMs = performance.now() - this.#startedAt;
+    const recordsPerS = elapsedMs > 0 ? Math.round((this.#records / elapsedMs) * 1000) : 0;
+    const counts = { records: this.#records, recordsMax: this.#recordsMax, elapsedMs, recordsPerS };
+    return { day: this.day, outcome, ...counts, fencedMs: 0, detail: '', ...more };
+  }
 }
+
+/** The days of one request, rewritten or previewed one after the other. */
+class RewriteRun {
+  readonly #config: PastConfiguration;
+  readonly #request: ReenrichRequest;
+  readonly #dependencies: Dependencies;
+  readonly #run: string;
+  readonly #erasure: Erasure | undefined;
+  readonly #names = createNodeNames();
+  /** Days that earlier runs left half staged. */
+  #left: readonly RunRow[] = [];
+
+  constructor(config: PastConfiguration, request: ReenrichRequest, dependencies: Dependencies, run: string) {
+    this.#config = config;
+    this.#request = request;
+    this.#dependencies = dependencies;
+    this.#run = run;
+    this.#erasure =
+      request.erase === undefined ? undefined : createErasure(dependencies.storage, request.erase, config);
+  }
+
+  async rewrite(): Promise<DayReport[]> {
+    const { storage, signal, onProgress } = this.#dependencies;
+    const { fromMs, toMs, dryRun } = this.#request;
+    const stored = await storedDays(storage, fromMs, toMs);
+    if (!dryRun) {
+      this.#left = (await recentStates(storage, STATES_MAX)).filter(({ state }) => state === 'left');
+      await dropStaged(storage, { keep: this.#left.filter(row => stored.has(row.day)).map(row => row.run) });
+    }
+    const reports: DayReport[] = [];
+    for (const [day, recordsMax] of stored) {
+      if (signal.aborted) break;
+      const report = await this.#rewriteDay(new DayProgress(day, recordsMax, onProgress));
+      reports.push(report);
+      onProgress?.(report);
+    }
+    return reports;
+  }
+
+  async #rewriteDay(progress: DayProgress): Promise<DayReport> {
+    const { dryRun } = this.#request;
+    const erased = await this.#erasure?.count(progress.day);
+    if (erased !== undefined && (erased === 0 || dryRun))
+      return progress.report(dryRun ? 'previewed' : 'done', { erased });
+    if (dryRun) return this.#preview(progress);
+    const context = await this.#prepare(progress);
+    try {
+      return await this.#swap(progress, context, erased);
+    } catch (error) {
+      return this.#recover(progress, context, erased, error);
+    }
+  }
+
+  async #preview(progress: DayProgress): Promise<DayReport> {
+    const { storage, signal } = this.#dependencies;
+    const { day, count: onRecords } = progress;
+    const { enrichment } = await this.#knowledgeOf(day);
+    const changes = await previewChanges({ storage, day, enrichment, names: this.#names, signal, onRecords });
+    return progress.report('previewed', { changes });
+  }
+
+  #knowledgeOf(day: number): ReturnType<typeof loadPastKnowledge> {
+    const fromMs = dayStartS(day) * 1000;
+    const window = { fromMs, toMs: fromMs + DAY_MS };
+    return loadPastKnowledge(this.#dependencies.storage, window, this.#names, this.#config);
+  }
+
+  async #prepare({ day, count: onRecords }: DayProgress): Promise<DayContext> {
+    const { storage } = this.#dependencies;
+    const erasure = this.#erasure;
+    const run = this.#run;
+    const revision = await nextRevision(storage, day);
+    const past = erasure ? undefined : await this.#knowledgeOf(day);
+    const knowledge = past?.id ?? erasure!.id;
+    await adoptStaged(storage, this.#left, { run, day, revision, knowledge });
+    const shared = { storage, run, day, revision, onRecords };
+    const stage: DayContext['stage'] = (window, signal) =>
+      past
+        ? stageRecords({ ...shared, enrichment: past.enrichment, names: this.#names, signal }, window)
+        : erasure!.stage({ ...shared, signal }, window);
+    return { ...this.#dependencies, run, day, revision, knowledge, stage };
+  }
+
+  async #swap(progress: DayProgress, context: DayContext, erased: number | undefined): Promise<DayReport> {
+    const { storage, log } = this.#dependencies;
+    const { outcome, fencedMs } = await rewriteDay(context);
+    // The state is written by the run that ends the swap, which may be another; only a stop is recorded here.
+    if (outcome === 'stopped') {
+      await dropStaged(storage, { run: this.#run, keep: [this.#run, ...this.#left.map(row => row.run)] });
+      await recordState(storage, context, 'left', { records: progress.records });
+    }
+    const report = progress.report(outcome, { fencedMs, ...(erased !== undefined && { erased }) });
+    const done = this.#erasure ? ERASED : 're-enriched a day';
+    log.info(report, outcome === 'done' ? done : 'left a day half staged; the next run continues it');
+    return report;
+  }
+
+  /** A refused day is reported, or changed in place where an address is erased; anything else ends the run. */
+  async #recover(
+    progress: DayProgress,
+    context: DayContext,
+    erased: number | undefined,
+    error: unknown,
+  ): Promise<DayReport> {
+    if (error instanceof SwapLeft) throw error;
+    const { storage, log } = this.#dependencies;
+    const isInPlace = this.#erasure !== undefined && error instanceof DayRefused;
+    if (!isInPlace) await this.#recordFailure(context, error);
+    await dropStaged(storage, { run: this.#run, keep: this.#left.map(row => row.run) });
+    if (!(error instanceof DayRefused)) throw error;
+    if (isInPlace) return this.#eraseInPlace(progress, context, erased!);
+    log.warn(error.message);
+    return progress.report('refused', { detail: error.message });
+  }
+
+  async #eraseInPlace(progress: DayProgress, context: DayContext, erased: number): Promise<DayReport> {
+    const { storage, log, signal } = this.#dependencies;
+    try {
+      await this.#erasure!.change(progress.day, context.revision, signal);
+    } catch (reason) {
+      await this.#recordFailure(context, reason);
+      throw reason;
+    }
+    await recordState(storage, context, 'done', { records: erased, detail: CHANGED_IN_PLACE });
+    const report = progress.report('done', { erased, detail: CHANGED_IN_PLACE });
+    log.info(report, ERASED);
+    return report;
+  }
+
+  #recordFailure(context: DayContext, reason: unknown): Promise<void> {
+    const detail = this.#erasure ? toldOf(reason) : (reason as Error).message;
+    return recordState(this.#dependencies.storage, context, 'failed', { detail });
+  }
+}
+
+const ERASED = 'erased an address from a day';
 
 /** Days that the request touches and that hold records, with how many, the oldest first. */
 async function storedDays(storage: ClickHouse, fromMs: number, toMs: number): Promise<Map<number, number>> {
@@ -184,7 +268,7 @@ async function storedDays(storage: ClickHouse, fromMs: number, toMs: number): Pr
 }
 
 /** What an earlier run staged of this day, if it applied the same documents. Anything else is dropped. */
-async function takeUp(
+async function adoptStaged(
   storage: ClickHouse,
   left: readonly RunRow[],
   { run, day, revision, knowledge }: { run: string; day: number; revision: number; knowledge: string },
@@ -197,7 +281,7 @@ async function takeUp(
       taken = await recordsMatch(storage, run);
       if (!taken) await dropStaged(storage, { run });
     } else await dropStaged(storage, { run: row.run });
-    await recordState(storage, row, 'failed', { detail: taken ? 'taken up by a later run' : 'begun anew' });
+    await recordState(storage, row, 'failed', { detail: taken ? 'adopted by a later run' : 'started again' });
   }
 }
 

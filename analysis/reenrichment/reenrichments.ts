@@ -27,68 +27,72 @@ export interface ReenrichmentState {
   readonly beside?: ErasedBeside;
 }
 
-export interface ReenrichmentSupervisor {
-  start(request: ReenrichRequest): boolean;
-  stop(): void;
-  state(): ReenrichmentState;
+export class ReenrichmentSupervisor {
+  readonly #thread: RequestThread<ReenrichRequest, void, ReenrichProgress>;
+  readonly #days = new Map<number, DayReport>();
+  #ended = Promise.resolve();
+  #dryRun = false;
+  #erasing = false;
+  #error = '';
+  #beside: ErasedBeside | undefined;
+
+  constructor(
+    configuration: ReenrichmentConfiguration,
+    { storage, log }: { readonly storage: StorageAddress; readonly log: Log },
+  ) {
+    const data: ReenrichData = { configuration, storage };
+    this.#thread = new RequestThread<ReenrichRequest, void, ReenrichProgress>({
+      log,
+      spawn: () => new Worker(new URL('./reenrich-thread.ts', import.meta.url), { workerData: data }),
+      requestsMax: 1,
+      endsWhenIdle: true,
+      words: {
+        name: 're-enrichment thread',
+        busy: 're-enrichment runs already',
+        late: 'the re-enrichment did not end within',
+        crashed: 'the re-enrichment crashed; started again, it continues where it was',
+      },
+    });
+  }
+
+  start(request: ReenrichRequest): boolean {
+    if (this.#thread.pending > 0) return false;
+    this.#dryRun = request.dryRun;
+    this.#erasing = request.erase !== undefined;
+    this.#error = '';
+    this.#beside = undefined;
+    this.#days.clear();
+    const onProgress = (progress: ReenrichProgress) => this.#onProgress(progress);
+    this.#ended = this.#thread.request(request, { onProgress }).catch((fault: Error) => {
+      this.#error = fault.cause instanceof Error ? fault.cause.message : fault.message;
+    });
+    return true;
+  }
+
+  stop(): void {
+    this.#thread.cancel();
+  }
+
+  state(): ReenrichmentState {
+    return {
+      running: this.#thread.pending > 0,
+      dryRun: this.#dryRun,
+      days: [...this.#days.values()],
+      error: this.#error,
+      erasing: this.#erasing,
+      ...(this.#beside && { beside: this.#beside }),
+    };
+  }
+
   /** Stops what runs, and waits for it. */
-  close(): Promise<void>;
-}
+  async close(): Promise<void> {
+    this.#thread.cancel();
+    await this.#ended;
+    await this.#thread.stop();
+  }
 
-export function createReenrichments(
-  configuration: ReenrichmentConfiguration,
-  { storage, log }: { readonly storage: StorageAddress; readonly log: Log },
-): ReenrichmentSupervisor {
-  const data: ReenrichData = { configuration, storage };
-  const thread = new RequestThread<ReenrichRequest, void, ReenrichProgress>({
-    log,
-    spawn: () => new Worker(new URL('./reenrich-thread.ts', import.meta.url), { workerData: data }),
-    requestsMax: 1,
-    endsWhenIdle: true,
-    words: {
-      name: 're-enrichment thread',
-      busy: 're-enrichment runs already',
-      late: 'the re-enrichment did not end within',
-      crashed: 'the re-enrichment died; begun again, it goes on',
-    },
-  });
-  let ended = Promise.resolve();
-  let dryRun = false;
-  let error = '';
-  let erasing = false;
-  let beside: ErasedBeside | undefined;
-  const days = new Map<number, DayReport>();
-  const onProgress = (progress: ReenrichProgress) => {
-    if (progress.type === 'day') days.set(progress.report.day, progress.report);
-    else beside = progress.beside;
-  };
-
-  return {
-    start(request) {
-      if (thread.pending > 0) return false;
-      dryRun = request.dryRun;
-      error = '';
-      erasing = request.erase !== undefined;
-      beside = undefined;
-      days.clear();
-      ended = thread.request(request, { onProgress }).catch((fault: Error) => {
-        error = fault.cause instanceof Error ? fault.cause.message : fault.message;
-      });
-      return true;
-    },
-    stop: () => thread.cancel(),
-    state: () => ({
-      running: thread.pending > 0,
-      dryRun,
-      days: [...days.values()],
-      error,
-      erasing,
-      ...(beside && { beside }),
-    }),
-    async close() {
-      thread.cancel();
-      await ended;
-      await thread.stop();
-    },
-  };
+  #onProgress(progress: ReenrichProgress): void {
+    if (progress.type === 'day') this.#days.set(progress.report.day, progress.report);
+    else this.#beside = progress.beside;
+  }
 }
