@@ -50,7 +50,7 @@ export async function startQueryApi(
   const { configuration, log, metrics, lifecycle } = process;
   const client = openReader(process, reader);
   const reenrichments = new ReenrichmentSupervisor(configuration, { storage: storage.address, log });
-  lifecycle.stopLater('re-enrichment', reenrichments.close);
+  lifecycle.stopLater('re-enrichment', () => reenrichments.close());
   const recorded = {
     storage: reader,
     database: configuration.clickhouseDatabase,

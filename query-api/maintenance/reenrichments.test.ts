@@ -65,7 +65,9 @@ test.each([
   for (const method of ['DELETE', 'POST'] as const) {
     const refused = await ask(method, other);
     expect(refused.statusCode).toBe(409);
-    expect(refused.json().detail).toBe(`wait for it, or stop it with DELETE ${URLS[kind]}`);
+    expect(refused.json().detail).toBe(
+      `a re-enrichment or an erasure is running; wait for its end, or stop it with DELETE ${URLS[kind]}`,
+    );
   }
   expect(stops()).toBe(0);
   expect((await ask('DELETE', kind)).json()).toMatchObject({ running: false, error: 'of this one' });
