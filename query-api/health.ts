@@ -19,7 +19,7 @@ export interface Dependency {
 }
 
 export interface HealthApi {
-  /** Listens, and tells where. */
+  /** Listens, and returns its address. */
   start(): Promise<{ url: string }>;
   stop(): Promise<void>;
 }

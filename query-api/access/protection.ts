@@ -82,7 +82,7 @@ export function registerProtection(
   });
 }
 
-/** What is not there tells nothing of the traffic; a route that states no right is closed to all but an administrator. */
+/** A route that does not exist reveals no traffic; a route that states no right is closed to all but an administrator. */
 function rightOf({ is404, routeOptions, query }: FastifyRequest): Right {
   if (is404) return 'nothing';
   const { right = 'admin' } = routeOptions.config;

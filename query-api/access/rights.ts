@@ -41,15 +41,15 @@ export function rightToSee(reveals: Iterable<Reveals>): Right {
 
 type Query = Readonly<Record<string, unknown>>;
 
-/** The right for questions that group and filter by columns. */
+/** The right for requests that group and filter by columns. */
 export function rightForColumns(query: Query): Right {
-  return rightToSee([...columnsAsked(query)].map(name => REVEALS.get(name) ?? 'address'));
+  return rightToSee([...requestedColumns(query)].map(name => REVEALS.get(name) ?? 'address'));
 }
 
 const KNOWN: ReadonlySet<string> = new Set([...PAIR_NAMES, ...COLUMN_NAMES]);
 
-/** Columns that the question groups and filters by; what cannot be read is refused by the question itself. */
-function* columnsAsked({ by, split, filter }: Query): Generator<string> {
+/** Columns that the request groups and filters by; what cannot be parsed is refused by the question itself. */
+function* requestedColumns({ by, split, filter }: Query): Generator<string> {
   for (const list of [by, split]) {
     if (typeof list !== 'string') continue;
     for (const name of list.split(',').map(text => text.trim()))
