@@ -1,14 +1,12 @@
-// What each role may read and change. Each route states the right it needs (routes.ts); of questions that group and filter
+// What each role may read and change. Each route states the right it needs (http/routes.ts); of questions that group and filter
 // by columns the right follows from what these reveal (schemas/flow.ts).
 
 import type { Reveals } from '../../schemas/columns.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import type { Role } from '../../schemas/tokens.ts';
+import type { Right } from '../http/routes.ts';
 import { COLUMN_NAMES, columnOrPair, PAIR_NAMES } from '../sql/dimensions.ts';
 import { parseFilter } from '../sql/filter.ts';
-
-/** What a request needs, the least first. */
-export type Right = 'nothing' | 'matrix' | 'read' | 'records' | 'inventory' | 'admin';
 
 const MAY: Readonly<Record<Role, ReadonlySet<Right>>> = {
   matrix: new Set(['nothing', 'matrix']),

@@ -10,6 +10,7 @@ import type { Storage } from '../../storage/storage.ts';
 import type { QueryApiConfiguration } from '../configuration.ts';
 import { readBodies } from '../http/body.ts';
 import { HttpProblem, ProblemDocument, refuse } from '../http/problem.ts';
+import type { Routes } from '../http/routes.ts';
 import {
   nodesStatement,
   SUGGESTION_COLUMNS,
@@ -19,7 +20,6 @@ import {
   suggestNodes,
   suggestServices,
 } from '../questions/suggestions.ts';
-import type { Routes } from '../routes.ts';
 import { compileFilter, parseFilter } from '../sql/filter.ts';
 import { queryTables, type Statement, type Context as TablesContext } from '../sql/tables.ts';
 import { nodeResolver } from '../sql/values.ts';

@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox';
 import type { Inventory } from '../../schemas/inventory.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { ProblemDocument } from '../http/problem.ts';
-import type { Routes } from '../routes.ts';
+import type { Routes } from '../http/routes.ts';
 import { parseTime } from '../sql/window.ts';
 import { ENTITY_KINDS, type EntityKind } from './check.ts';
 import { inventoryVersions, type RecordedVersion } from './recorded.ts';

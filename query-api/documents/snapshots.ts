@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox';
 import { DocumentError } from '../../schemas/documents.ts';
 import { closed } from '../answers/answers.ts';
 import { ProblemDocument } from '../http/problem.ts';
-import type { Routes } from '../routes.ts';
+import type { Routes } from '../http/routes.ts';
 import { ENTITY_KINDS } from './check.ts';
 import { createCheck } from './checking.ts';
 import { confirmations, inventoryVersions, newestVersion, type RecordedVersion } from './recorded.ts';

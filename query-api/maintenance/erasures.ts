@@ -4,7 +4,7 @@
 import { type Static, Type } from 'typebox';
 import { parseAddress } from '../../schemas/address.ts';
 import { ProblemDocument, refuse } from '../http/problem.ts';
-import type { Routes } from '../routes.ts';
+import type { Routes } from '../http/routes.ts';
 import {
   Beside,
   DAY_MS,

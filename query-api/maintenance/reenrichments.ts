@@ -3,7 +3,7 @@
 
 import { type Static, Type } from 'typebox';
 import { ProblemDocument, problem, refuse } from '../http/problem.ts';
-import type { Routes } from '../routes.ts';
+import type { Routes } from '../http/routes.ts';
 import { parseTime } from '../sql/window.ts';
 
 export const DAY_MS = 86_400_000;

@@ -9,7 +9,6 @@ import type {
 } from '../../schemas/coverage.ts';
 import type { Value } from '../answers/answers.ts';
 import { addressText } from '../sql/values.ts';
-import type { ExporterRow } from './exporters.ts';
 
 export interface Advisor {
   /** Rejects with a message for people. `undefined`: there is no inventory. */
@@ -25,7 +24,15 @@ const MATRIX_MS_MAX = 2000;
 /** Kinds of nodes that the inventory has pairs of VMs for. */
 const KINDS = ['app', 'vm', 'host', 'rack'] as const;
 
-export function heardOf(rows: readonly ExporterRow[]): HeardExporter[] {
+/** Of a row of the exporters table: when its exporter was last seen. */
+interface SeenRow {
+  readonly address: string;
+  readonly domain: number;
+  readonly code: number;
+  readonly seen: string;
+}
+
+export function heardOf(rows: readonly SeenRow[]): HeardExporter[] {
   return rows.map(({ address, domain, code, seen }) => ({
     address: addressText(address),
     domain,
