@@ -107,7 +107,7 @@ describe.skipIf(!usable)('the console', () => {
       log: createLog('test', 'error'),
       metrics: createMetrics(),
       ready: () => [{ name: 'clickhouse', ok: true, detail: '' }],
-      advisor: { ask: async ({ question }) => (question === 'coverage' ? REPORT : { overall: 0.9, cells: [] }) },
+      advisor: { request: async ({ question }) => (question === 'coverage' ? REPORT : { overall: 0.9, cells: [] }) },
     });
     ({ url } = await api.start());
     profile = mkdtempSync(join(tmpdir(), 'hairpin-test-chromium-'));

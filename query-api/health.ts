@@ -10,7 +10,7 @@ import type { ProcessConfiguration } from '../service/process-keys.ts';
 import { createCallers } from './access/callers.ts';
 import { refuseUnprotected, registerProtection } from './access/protection.ts';
 import { Health } from './answers/answers.ts';
-import type { Routes } from './routes.ts';
+import type { Routes } from './http/routes.ts';
 
 export interface Dependency {
   readonly name: string;
@@ -19,7 +19,7 @@ export interface Dependency {
 }
 
 export interface HealthApi {
-  /** Listens, and tells where. */
+  /** Listens, and returns its address. */
   start(): Promise<{ url: string }>;
   stop(): Promise<void>;
 }

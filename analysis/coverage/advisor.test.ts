@@ -37,22 +37,22 @@ const create = (options: { answerMsMax?: number; questionsMax?: number }) =>
 
 test('a question that takes too long is given up with its thread, and the next one is answered', async () => {
   const advisor = create({ answerMsMax: 2000 });
-  await expect(advisor.ask({ ...QUESTION, atMs: 2 })).rejects.toThrow('gave no answer within 2 s');
-  await expect(advisor.ask(QUESTION)).resolves.toEqual({ overall: 1, cells: [] });
+  await expect(advisor.request({ ...QUESTION, atMs: 2 })).rejects.toThrow('gave no answer within 2 s');
+  await expect(advisor.request(QUESTION)).resolves.toEqual({ overall: 1, cells: [] });
   await advisor.stop();
 });
 
 test('a thread that dies takes its questions along, and is started again', async () => {
   const advisor = create({});
-  await expect(advisor.ask({ ...QUESTION, atMs: 1 })).rejects.toThrow('died; ask again');
-  await expect(advisor.ask(QUESTION)).resolves.toEqual({ overall: 1, cells: [] });
+  await expect(advisor.request({ ...QUESTION, atMs: 1 })).rejects.toThrow('crashed; try again');
+  await expect(advisor.request(QUESTION)).resolves.toEqual({ overall: 1, cells: [] });
   await advisor.stop();
 });
 
 test('beyond the bound a question is refused at once', async () => {
   const advisor = create({ questionsMax: 2 });
-  const waiting = [advisor.ask({ ...QUESTION, atMs: 2 }), advisor.ask({ ...QUESTION, atMs: 2 })];
-  await expect(advisor.ask(QUESTION)).rejects.toThrow('2 questions about the inventory wait already');
+  const waiting = [advisor.request({ ...QUESTION, atMs: 2 }), advisor.request({ ...QUESTION, atMs: 2 })];
+  await expect(advisor.request(QUESTION)).rejects.toThrow('2 requests about the inventory wait already');
   const ended = Promise.allSettled(waiting);
   await advisor.stop();
   expect((await ended).map(({ status }) => status)).toEqual(['rejected', 'rejected']);

@@ -1,4 +1,4 @@
-// The advisor seen from the thread that asks: questions about the documents, answered by advisor-thread.ts. An answer of
+// The advisor seen from the main thread: requests about the documents, answered by advisor-thread.ts. An answer of
 // `undefined`: there is no inventory.
 
 import { Worker } from 'node:worker_threads';
@@ -17,7 +17,7 @@ const ANSWER_MS_MAX = 30_000;
 
 export interface Advisor {
   /** Rejects with a message for people when it is busy, late or gone. */
-  ask(question: AdvisorQuestion): Promise<AdvisorAnswer>;
+  request(question: AdvisorQuestion): Promise<AdvisorAnswer>;
   stop(): Promise<void>;
 }
 
@@ -37,12 +37,12 @@ export function createAdvisor(data: AdvisorData, options: AdvisorOptions): Advis
     requestsMax: questionsMax,
     words: {
       name: 'advisor thread',
-      busy: 'questions about the inventory wait already; ask again',
+      busy: 'requests about the inventory wait already; try again',
       late: 'the inventory gave no answer within',
-      crashed: 'the thread that holds the inventory died; ask again',
+      crashed: 'the thread that holds the inventory crashed; try again',
     },
   });
-  return { ask: question => thread.request(question), stop: () => thread.stop() };
+  return { request: question => thread.request(question), stop: () => thread.stop() };
 }
 
 function spawnThread(data: AdvisorData): Worker {

@@ -1,5 +1,5 @@
-// What an installation can see and what it cannot, from the documents and from who is heard: never from a flow. Pairs of
-// VMs are counted by class (census.ts); only the pairs asked for are listed, up to a bound.
+// What an installation can see and what it cannot, from the documents and from the exporters seen: never from a flow. Pairs of
+// VMs are counted by class (vm-classes.ts); only requested pairs are listed, up to a bound.
 
 import type { Merged } from '../../inventory/model/merge.ts';
 import { type Topology, vswitchOf } from '../../inventory/model/topology.ts';
@@ -22,7 +22,7 @@ import type { InventoryHost, InventoryVm } from '../../schemas/inventory.ts';
 import { type Memberships, membershipsOf, type NodeKind, populationOf, sharedOf } from './memberships.ts';
 import { Cabling, remediesFor } from './remedies.ts';
 import { canonical, compileVisibility, type Visibility } from './visibility.ts';
-import { type Census, countPairs, everyone, type Population, takeCensus } from './vm-classes.ts';
+import { classifyVms, countPairs, everyone, type Population, type VmClasses } from './vm-classes.ts';
 
 /** Documents of one time and what was compiled from them. */
 export interface Known {
@@ -30,19 +30,19 @@ export interface Known {
   readonly snapshot: Snapshot;
 }
 
-/** Who is heard at a moment. */
+/** Which exporters are silent at a moment. */
 export interface Silence {
   isSilent(exporter: RegisteredExporter): boolean;
-  /** When it was heard last in the window asked about; -Infinity when it was not. */
+  /** When it was last seen in the requested window; -Infinity when it was not. */
   lastSeenMs(exporter: RegisteredExporter): number;
 }
 
 export interface View extends Silence {
   readonly known: Known;
   readonly visibility: Visibility;
-  readonly census: Census;
+  readonly vmClasses: VmClasses;
   readonly cabling: Cabling;
-  /** Made when they are first asked for. */
+  /** Made when they are first needed. */
   memberships(kind: NodeKind): Memberships;
 }
 
@@ -63,20 +63,20 @@ export function silenceOf(registry: ExporterRegistry, heard: readonly HeardExpor
   return { lastSeenMs, isSilent: exporter => atMs - lastSeenMs(exporter) > SILENT_AFTER_MS };
 }
 
-/** Everything that follows from the documents and from who is heard. */
+/** Everything that follows from the documents and from the exporters seen. */
 export function viewOf(known: Known, silence: Silence): View {
   const { inventory, exporters } = known.documents;
   const { topology } = known.snapshot;
   const visibility = compileVisibility(inventory, topology, exporters, silence.isSilent);
-  const census = takeCensus(inventory.vms, topology, visibility);
+  const vmClasses = classifyVms(inventory.vms, topology, visibility);
   const memberships = new Map<NodeKind, Memberships>();
   return {
     ...silence,
     known,
     visibility,
-    census,
+    vmClasses,
     memberships(kind) {
-      const found = memberships.get(kind) ?? membershipsOf(known.snapshot, inventory, census, kind);
+      const found = memberships.get(kind) ?? membershipsOf(known.snapshot, inventory, vmClasses, kind);
       memberships.set(kind, found);
       return found;
     },
@@ -91,7 +91,7 @@ function fits({ domain, protocol }: RegisteredExporter, heard: HeardExporter): b
   );
 }
 
-/** A spot before it is told: whose packets to whom are not seen. */
+/** A spot before it is described: whose packets to whom are not seen. */
 interface Found {
   readonly reason: BlindReason;
   readonly id: string;
@@ -105,12 +105,12 @@ interface Found {
   pairs: number;
 }
 
-/** Blind spots by name. The name is the same in every version of the inventory, so that their age can be told. */
-export function findSpots({ known, census, cabling }: View): Map<string, Found> {
+/** Blind spots by name. The name is the same in every version of the inventory, so that their age can be found. */
+export function findSpots({ known, vmClasses, cabling }: View): Map<string, Found> {
   const { topology } = known.snapshot;
   const { inventory } = known.documents;
   const spots = new Map<string, Found>();
-  const unseen = census.classes.map(({ receives, members }) => (receives ? 0 : members.length));
+  const unseen = vmClasses.classes.map(({ receives, members }) => (receives ? 0 : members.length));
   const unseenReceivers = unseen.reduce((sum, count) => sum + count, 0);
   const spotOf = (reason: BlindReason, place: string, owner: number, segment: string): Found => {
     const id = `${reason}/${place}/${segment}`;
@@ -118,7 +118,7 @@ export function findSpots({ known, census, cabling }: View): Map<string, Found> 
     spots.set(id, found);
     return found;
   };
-  census.classes.forEach((source, s) => {
+  vmClasses.classes.forEach((source, s) => {
     const { owner, members } = source;
     const host = hostOf(inventory, topology, owner);
     const vnic = vnicOf(inventory, topology, owner);
@@ -131,10 +131,10 @@ export function findSpots({ known, census, cabling }: View): Map<string, Found> 
     };
     const outside = () => spotOf(host ? cabling.accessReason(host, vswitch) : 'no-access-port', place, owner, '');
     let others = unseenReceivers;
-    for (const d of census.neighbours[s]!) {
+    for (const d of vmClasses.neighbours[s]!) {
       others -= unseen[d]!;
-      const { seen, hostInternal } = census.meet(s, d);
-      const pairs = members.length * (census.classes[d]!.members.length - (s === d ? 1 : 0));
+      const { seen, hostInternal } = vmClasses.meet(s, d);
+      const pairs = members.length * (vmClasses.classes[d]!.members.length - (s === d ? 1 : 0));
       if (seen || pairs === 0) continue;
       if (!hostInternal || !host || !vswitch) addNear(outside(), d, pairs);
       else
@@ -174,23 +174,23 @@ export interface Since {
 export type SinceOf = (spotId: string) => Since;
 
 export function answerCoverage(question: CoverageQuestion, view: View, sinceOf: SinceOf): CoverageReport {
-  const { known, census, cabling } = view;
+  const { known, vmClasses, cabling } = view;
   const { inventory, exporters } = known.documents;
-  const whole = everyone(census);
-  const { pairs, invisible } = countPairs(census, whole, whole, whole);
+  const whole = everyone(vmClasses);
+  const { pairs, invisible } = countPairs(vmClasses, whole, whole, whole);
   const found = [...findSpots(view).values()].sort((a, b) => b.pairs - a.pairs || (a.id < b.id ? -1 : 1));
   const byReason = Object.fromEntries(BLIND_REASONS.map(reason => [reason, 0])) as Record<BlindReason, number>;
   for (const spot of found) byReason[spot.reason] += spot.pairs;
-  const asked = found.filter(spot => isAsked(question, view, spot));
+  const requested = found.filter(spot => isRequested(question, view, spot));
   return {
     asOfMs: known.snapshot.asOfMs,
-    vms: census.vms,
+    vms: vmClasses.vms,
     pairs,
     invisiblePairs: invisible,
     byReason,
-    spots: asked.slice(0, question.spotsMax).map(spot => tellSpot(spot, view, sinceOf)),
-    spotCount: asked.length,
-    invisible: listPairs(question, view, asked, sinceOf),
+    spots: requested.slice(0, question.spotsMax).map(spot => describeSpot(spot, view, sinceOf)),
+    spotCount: requested.length,
+    invisible: listPairs(question, view, requested, sinceOf),
     unheard: exporters.exporters.filter(view.isSilent).map(exporterName),
     unregistered: question.heard
       .filter(heard => {
@@ -210,7 +210,7 @@ function exporterName({ name, address, protocol, domain }: RegisteredExporter): 
   return parts.filter(Boolean).join(' ');
 }
 
-function isAsked({ host, vm }: CoverageQuestion, { known, census }: View, spot: Found): boolean {
+function isRequested({ host, vm }: CoverageQuestion, { known, vmClasses }: View, spot: Found): boolean {
   const { inventory } = known.documents;
   if (host !== '') {
     const own = hostOf(inventory, known.snapshot.topology, spot.owner);
@@ -218,13 +218,13 @@ function isAsked({ host, vm }: CoverageQuestion, { known, census }: View, spot: 
   }
   if (vm === '') return true;
   const named = (member: number) => globMatches(vm, inventory.vms[member]!.name);
-  const holds = (number: number) => census.classes[number]!.members.some(named);
+  const holds = (number: number) => vmClasses.classes[number]!.members.some(named);
   if ([...spot.sources].some(holds) || spot.near.some(([, destination]) => holds(destination))) return true;
-  return spot.far.length > 0 && census.classes.some(({ receives, members }) => !receives && members.some(named));
+  return spot.far.length > 0 && vmClasses.classes.some(({ receives, members }) => !receives && members.some(named));
 }
 
-function tellSpot(spot: Found, view: View, sinceOf: SinceOf): BlindSpot {
-  const { known, census, cabling } = view;
+function describeSpot(spot: Found, view: View, sinceOf: SinceOf): BlindSpot {
+  const { known, vmClasses, cabling } = view;
   const { inventory } = known.documents;
   const { topology } = known.snapshot;
   const host = hostOf(inventory, topology, spot.owner);
@@ -239,7 +239,7 @@ function tellSpot(spot: Found, view: View, sinceOf: SinceOf): BlindSpot {
     host: host ? (host.name ?? host.id) : '',
     vswitch: vswitch ? (vswitch.name ?? vswitch.id) : '',
     segment: spot.segment,
-    vms: [...spot.sources].reduce((sum, number) => sum + census.classes[number]!.members.length, 0),
+    vms: [...spot.sources].reduce((sum, number) => sum + vmClasses.classes[number]!.members.length, 0),
     pairs: spot.pairs,
     sinceMs: since.ms,
     sinceOrEarlier: since.orEarlier,
@@ -248,7 +248,7 @@ function tellSpot(spot: Found, view: View, sinceOf: SinceOf): BlindSpot {
   };
 }
 
-/** What a silent exporter would show is unseen since it was heard last; everything else since the documents say so. */
+/** What a silent exporter would show is unseen since it was last seen; everything else since the documents say so. */
 function ageOf(spot: Found, { known, cabling, lastSeenMs }: View, sinceOf: SinceOf): Since {
   const { inventory } = known.documents;
   const { topology } = known.snapshot;
@@ -263,7 +263,7 @@ function ageOf(spot: Found, { known, cabling, lastSeenMs }: View, sinceOf: Since
 
 /** The pairs themselves, spot by spot, until there are enough. */
 function listPairs(question: CoverageQuestion, view: View, spots: readonly Found[], sinceOf: SinceOf): InvisiblePair[] {
-  const { known, census } = view;
+  const { known, vmClasses } = view;
   const { inventory } = known.documents;
   const { topology } = known.snapshot;
   const listed: InvisiblePair[] = [];
@@ -272,10 +272,10 @@ function listPairs(question: CoverageQuestion, view: View, spots: readonly Found
   for (const spot of spots) {
     const host = hostOf(inventory, topology, spot.owner);
     const { ms } = ageOf(spot, view, sinceOf);
-    for (const [source, destination] of classPairs(spot, census)) {
-      for (const src of census.classes[source]!.members) {
+    for (const [source, destination] of classPairs(spot, vmClasses)) {
+      for (const src of vmClasses.classes[source]!.members) {
         const isWanted = wanted(src);
-        for (const dst of census.classes[destination]!.members) {
+        for (const dst of vmClasses.classes[destination]!.members) {
           if (listed.length >= pairsMax) return listed;
           if (src === dst || !(isWanted || wanted(dst))) continue;
           listed.push({
@@ -292,31 +292,31 @@ function listPairs(question: CoverageQuestion, view: View, spots: readonly Found
   return listed;
 }
 
-function* classPairs({ near, far }: Found, census: Census): Generator<readonly [number, number]> {
+function* classPairs({ near, far }: Found, vmClasses: VmClasses): Generator<readonly [number, number]> {
   yield* near;
   for (const source of far) {
-    const neighbours = new Set(census.neighbours[source]);
-    for (let d = 0; d < census.classes.length; d++)
-      if (!neighbours.has(d) && !census.classes[d]!.receives) yield [source, d];
+    const neighbours = new Set(vmClasses.neighbours[source]);
+    for (let d = 0; d < vmClasses.classes.length; d++)
+      if (!neighbours.has(d) && !vmClasses.classes[d]!.receives) yield [source, d];
   }
 }
 
 /** Share of visible pairs by cell. */
-export function answerCells({ by, cells }: CellsQuestion, { census, memberships }: View): CellsReport {
+export function answerCells({ by, cells }: CellsQuestion, { vmClasses, memberships }: View): CellsReport {
   const members = memberships(by);
   const populations = new Map<string, Population>();
   const population = (key: string, vms: ReadonlySet<number>) => {
-    const found = populations.get(key) ?? populationOf(census, vms);
+    const found = populations.get(key) ?? populationOf(vmClasses, vms);
     populations.set(key, found);
     return found;
   };
-  const whole = everyone(census);
+  const whole = everyone(vmClasses);
   return {
-    overall: shareOf(countPairs(census, whole, whole, whole)),
+    overall: shareOf(countPairs(vmClasses, whole, whole, whole)),
     cells: cells.map(([src, dst]) => {
       const [a, b] = [members.get(src), members.get(dst)];
       if (!a || !b) return null;
-      return shareOf(countPairs(census, population(src, a), population(dst, b), sharedOf(census, a, b)));
+      return shareOf(countPairs(vmClasses, population(src, a), population(dst, b), sharedOf(vmClasses, a, b)));
     }),
   };
 }

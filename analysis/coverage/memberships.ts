@@ -9,14 +9,19 @@ import { OWNER_KIND, type Topology } from '../../inventory/model/topology.ts';
 import type { Snapshot } from '../../inventory/snapshot/snapshot.ts';
 import { parseAddress } from '../../schemas/address.ts';
 import { hashedKey, type Key, keyToHex } from '../../schemas/keys.ts';
-import type { Census, Population } from './vm-classes.ts';
+import type { Population, VmClasses } from './vm-classes.ts';
 
 export type NodeKind = 'app' | 'vm' | 'host' | 'rack';
 
 /** Positions in `vms` of the running VMs of each node, by key in hexadecimal digits. */
 export type Memberships = ReadonlyMap<string, ReadonlySet<number>>;
 
-export function membershipsOf(snapshot: Snapshot, inventory: Merged, census: Census, kind: NodeKind): Memberships {
+export function membershipsOf(
+  snapshot: Snapshot,
+  inventory: Merged,
+  vmClasses: VmClasses,
+  kind: NodeKind,
+): Memberships {
   const { topology } = snapshot;
   const nodes = new Map<string, Set<number>>();
   const add = (key: string, vm: number) => {
@@ -33,7 +38,7 @@ export function membershipsOf(snapshot: Snapshot, inventory: Merged, census: Cen
   };
   for (let owner = 0; owner < topology.count; owner++) {
     const at = topology.entity[owner]!;
-    if (topology.kind[owner] !== OWNER_KIND.vm || census.classOf[at] === 0) continue;
+    if (topology.kind[owner] !== OWNER_KIND.vm || vmClasses.classOf[at] === 0) continue;
     if (kind === 'vm') add(hexOf('vm', topology.textOf(owner).identity), at);
     else if (kind === 'app') for (const key of applicationsOf(snapshot, inventory, owner)) add(keyToHex(key), at);
     else {
@@ -81,16 +86,16 @@ function subjectOf(topology: Topology, owner: number): Subject {
   };
 }
 
-export function populationOf(census: Census, members: ReadonlySet<number>): Population {
+export function populationOf(vmClasses: VmClasses, members: ReadonlySet<number>): Population {
   const byClass = new Map<number, number>();
   for (const vm of members) {
-    const number = census.classOf[vm]! - 1;
+    const number = vmClasses.classOf[vm]! - 1;
     byClass.set(number, (byClass.get(number) ?? 0) + 1);
   }
   return { count: members.size, byClass };
 }
 
 /** The VMs of both. */
-export function sharedOf(census: Census, a: ReadonlySet<number>, b: ReadonlySet<number>): Population {
-  return populationOf(census, a === b ? a : new Set([...a].filter(vm => b.has(vm))));
+export function sharedOf(vmClasses: VmClasses, a: ReadonlySet<number>, b: ReadonlySet<number>): Population {
+  return populationOf(vmClasses, a === b ? a : new Set([...a].filter(vm => b.has(vm))));
 }

@@ -131,16 +131,16 @@ export function remediesFor(
       ];
     case 'vswitch-not-metered':
       return [
-        `register ${vswitch?.exporter?.address ?? 'the exporter of the vSwitch'} as an exporter that meters traffic inside the host, or find out why it is not heard`,
+        `register ${vswitch?.exporter?.address ?? 'the exporter of the vSwitch'} as an exporter that meters traffic inside the host, or find out why nothing arrives from it`,
         probe,
       ];
     case 'no-access-port':
-      return ['tell in the inventory which switch port each pNIC of the host is cabled to'];
+      return ['state in the inventory which switch port each pNIC of the host is cabled to'];
     case 'not-metered':
       return [`register an exporter that meters what arrives at ${where}`, exportItself];
     case 'exporter-silent':
       return [
-        `find out why the exporter that meters ${where} is not heard: its export, the way to the collector, the registry's address`,
+        `find out why nothing arrives from the exporter that meters ${where}: its export, the way to the collector, the registry's address`,
       ];
   }
 }

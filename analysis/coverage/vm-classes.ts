@@ -19,7 +19,7 @@ export interface VmClass {
   readonly members: number[];
 }
 
-export interface Census {
+export interface VmClasses {
   readonly classes: readonly VmClass[];
   /** By class, the classes with a component in common, itself among them. */
   readonly neighbours: readonly (readonly number[])[];
@@ -41,7 +41,7 @@ export interface Population {
   readonly byClass: ReadonlyMap<number, number>;
 }
 
-export function takeCensus(vms: Inventory['vms'], topology: Topology, visibility: Visibility): Census {
+export function classifyVms(vms: Inventory['vms'], topology: Topology, visibility: Visibility): VmClasses {
   const classes: VmClass[] = [];
   const numbers = new Map<string, number>();
   const classOf = new Uint32Array(vms.length);
@@ -110,7 +110,7 @@ function neighboursOf(classes: readonly VmClass[], visibility: Visibility): numb
   });
 }
 
-export function everyone({ classes, vms }: Census): Population {
+export function everyone({ classes, vms }: VmClasses): Population {
   return { count: vms, byClass: new Map(classes.map(({ members }, number) => [number, members.length])) };
 }
 
@@ -120,8 +120,8 @@ export interface PairCount {
 }
 
 /** Ordered pairs of a VM of `from` and another of `to`; `shared` are the VMs that are in both. */
-export function countPairs(census: Census, from: Population, to: Population, shared: Population): PairCount {
-  const { classes, neighbours } = census;
+export function countPairs(vmClasses: VmClasses, from: Population, to: Population, shared: Population): PairCount {
+  const { classes, neighbours } = vmClasses;
   let [unseenSenders, unseenReceivers] = [0, 0];
   for (const [number, count] of from.byClass) if (!classes[number]!.sends) unseenSenders += count;
   for (const [number, count] of to.byClass) if (!classes[number]!.receives) unseenReceivers += count;
@@ -132,7 +132,7 @@ export function countPairs(census: Census, from: Population, to: Population, sha
       const others = to.byClass.get(destination);
       if (others === undefined) continue;
       const assumed = !classes[source]!.sends && !classes[destination]!.receives ? 1 : 0;
-      const exact = census.meet(source, destination).seen ? 0 : 1;
+      const exact = vmClasses.meet(source, destination).seen ? 0 : 1;
       invisible += count * others * (exact - assumed);
       if (source === destination) invisible -= exact * (shared.byClass.get(source) ?? 0);
     }

@@ -1,5 +1,5 @@
-// What would change if another applications document were in force: recent records, grouped by what identity and
-// classification look at, are enriched twice, with the document in force and with the proposed one, by the code that
+// What would change if another applications document were active: recent records, grouped by what identity and
+// classification look at, are enriched twice, with the active document and with the proposed one, by the code that
 // enriches batches. Groups are bounded; the largest are taken, and the answer says which share of the bytes they are.
 //
 // What it leaves out: a group has one time, that of its last flow. Ephemeral ports that no document lists and nobody
@@ -34,7 +34,7 @@ import { servicesSeen } from '../../storage/tables/services.ts';
 import { COUNTED } from '../../storage/tables/spread.ts';
 
 export const PREVIEW_GROUPS_MAX = 100_000;
-const TOLD_MAX = 50;
+const LISTED_MAX = 50;
 /** Beyond it the learned ports that were seen longest ago are taken for ordinary ones. */
 const LEARNED_PORTS_MAX = 4096;
 const COLLAPSED_PORT_MIN = 32768;
@@ -71,7 +71,7 @@ interface GroupRow {
   readonly whole: string;
 }
 
-/** `knowledge` is what held in the window, with the document `present` in force. */
+/** `knowledge` is what held in the window, with the document `present` active. */
 export async function previewApplications(
   storage: Storage,
   knowledge: Knowledge,
@@ -99,7 +99,7 @@ export async function previewApplications(
     const names = createNodeNames();
     const batch = batchOf(groups);
     createEnrichment(withApplications(knowledge, document), names, {
-      // The times are those of stored records, mended already.
+      // The times are those of stored records, clamped already.
       spanMsMax: Number.MAX_SAFE_INTEGER,
       skewMsMax: Number.MAX_SAFE_INTEGER,
       ephemeral,
@@ -115,7 +115,7 @@ export async function previewApplications(
   const whole = Number(groups[0]?.whole ?? 0);
   const examined = bytes.reduce((sum, value) => sum + value, 0);
   const shareOf = (part: number) => (examined > 0 ? part / examined : null);
-  const applications = applicationsTold(present, proposed, compared.ends);
+  const applications = trafficByApplication(present, proposed, compared.ends);
   return {
     from: new Date(fromMs).toISOString(),
     to: new Date(toMs).toISOString(),
@@ -174,7 +174,7 @@ function withApplications(knowledge: Knowledge, document: Applications): Knowled
   };
 }
 
-interface GroupsQuestion {
+interface GroupsQuery {
   readonly fromMs: number;
   readonly toMs: number;
   readonly groupsMax: number;
@@ -184,7 +184,7 @@ interface GroupsQuestion {
 }
 
 /** Whole records of the window, each counted once; the volume of a flow is that of its last five minutes. */
-function groupsStatement({ fromMs, toMs, groupsMax, learnedPorts, ephemeralPorts, documents }: GroupsQuestion) {
+function groupsStatement({ fromMs, toMs, groupsMax, learnedPorts, ephemeralPorts, documents }: GroupsQuery) {
   const within = `receivedAt >= fromUnixTimestamp64Milli({from:Int64}) AND receivedAt < fromUnixTimestamp64Milli({to:Int64})`;
   const slot = `intDiv(toUnixTimestamp64Milli(flowEnd), ${FIVE_MINUTES_S * 1000})`;
   const chosen = `(${PAIR_SQL}, ${slot}, ${POINT_SQL}) IN (
@@ -202,7 +202,7 @@ function groupsStatement({ fromMs, toMs, groupsMax, learnedPorts, ephemeralPorts
   while (ordinary >= COLLAPSED_PORT_MIN && !isOrdinary(ordinary)) ordinary--;
   const isWithin = (port: string, name: string) =>
     `arrayExists((a, b) -> ${port} BETWEEN a AND b, {${name}From:Array(UInt16)}, {${name}To:Array(UInt16)})`;
-  // Clients' ports that nothing tells apart are one, where the other end's is none of them: the lower port may decide there.
+  // Clients' ports that nothing distinguishes are one, where the other end's is none of them: the lower port may decide there.
   const shown = (port: string, other: string) =>
     ordinary < COLLAPSED_PORT_MIN
       ? port
@@ -292,13 +292,17 @@ function batchOf(groups: readonly GroupRow[]): FlowBatch {
   return batch;
 }
 
-type Told = { readonly key: string; readonly name: string };
+type NamedNode = { readonly key: string; readonly name: string };
 interface Compared {
   moved: number;
   serviceMoved: number;
   readonly unclassified: [number, number];
-  readonly moves: { before: Told; after: Told; bytes: number }[];
-  readonly cells: { before: { src: Told; dst: Told }; after: { src: Told; dst: Told }; bytes: number }[];
+  readonly moves: { before: NamedNode; after: NamedNode; bytes: number }[];
+  readonly cells: {
+    before: { src: NamedNode; dst: NamedNode };
+    after: { src: NamedNode; dst: NamedNode };
+    bytes: number;
+  }[];
   /** By node key: bytes at either end before and after, and what it gained and lost. */
   readonly ends: Map<bigint, { before: number; after: number; gained: number; lost: number }>;
 }
@@ -309,7 +313,7 @@ function compare(
   bytes: readonly number[],
   nameOf: (key: bigint) => string,
 ): Compared {
-  const told = (key: bigint): Told => ({ key: key.toString(16).padStart(16, '0'), name: nameOf(key) });
+  const named = (key: bigint): NamedNode => ({ key: key.toString(16).padStart(16, '0'), name: nameOf(key) });
   const moves = new Map<string, Compared['moves'][number]>();
   const cells = new Map<string, Compared['cells'][number]>();
   const result: Compared = { moved: 0, serviceMoved: 0, unclassified: [0, 0], moves: [], cells: [], ends: new Map() };
@@ -331,13 +335,13 @@ function compare(
       if (from === to) continue;
       endsOf(from).lost += volume;
       endsOf(to).gained += volume;
-      add(moves, `${from} ${to}`, volume, () => ({ before: told(from), after: told(to), bytes: 0 }));
+      add(moves, `${from} ${to}`, volume, () => ({ before: named(from), after: named(to), bytes: 0 }));
     }
     if (String(was) !== String(is)) {
       result.moved += volume;
       add(cells, `${was} ${is}`, volume, () => ({
-        before: { src: told(was![0]), dst: told(was![1]) },
-        after: { src: told(is![0]), dst: told(is![1]) },
+        before: { src: named(was![0]), dst: named(was![1]) },
+        after: { src: named(is![0]), dst: named(is![1]) },
         bytes: 0,
       }));
     }
@@ -373,10 +377,10 @@ function isUnclassified({ columns }: FlowBatch, row: number): boolean {
 }
 
 function largest<T extends { readonly bytes: number }>(list: readonly T[]): T[] {
-  return [...list].sort((a, b) => b.bytes - a.bytes).slice(0, TOLD_MAX);
+  return [...list].sort((a, b) => b.bytes - a.bytes).slice(0, LISTED_MAX);
 }
 
-function applicationsTold(
+function trafficByApplication(
   present: Applications,
   proposed: Applications,
   ends: Compared['ends'],

@@ -1,5 +1,5 @@
 // Previews of an applications document, made in a thread of their own (previews-thread.ts): enriching a hundred thousand
-// groups twice takes seconds, in which the API answers others and the advisor tells the coverage of their cells.
+// groups twice takes seconds, in which the API answers others and the advisor reports the coverage of their cells.
 
 import { Worker } from 'node:worker_threads';
 import type { ApplicationsPreview, PreviewQuestion } from '../../schemas/applications-preview.ts';
@@ -16,7 +16,7 @@ const PREVIEW_MS_MAX = 60_000;
 
 export interface Previews {
   /** Rejects with a message for people when it is busy, late or gone. */
-  ask(question: PreviewQuestion): Promise<ApplicationsPreview>;
+  request(question: PreviewQuestion): Promise<ApplicationsPreview>;
   stop(): Promise<void>;
 }
 
@@ -35,10 +35,10 @@ export function createPreviews(data: PreviewsData, options: PreviewsOptions): Pr
     requestsMax: questionsMax,
     words: {
       name: 'previews thread',
-      busy: 'previews wait already; ask again',
+      busy: 'previews wait already; try again',
       late: 'the preview was not made within',
-      crashed: 'the thread that makes previews died; ask again',
+      crashed: 'the thread that makes previews crashed; try again',
     },
   });
-  return { ask: question => thread.request(question), stop: () => thread.stop() };
+  return { request: question => thread.request(question), stop: () => thread.stop() };
 }

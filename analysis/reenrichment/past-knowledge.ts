@@ -38,7 +38,7 @@ export async function loadPastKnowledge(
 ): Promise<PastKnowledge> {
   // A record of the day may tell of a flow that began before it.
   const since = fromMs - config.spanMsMax;
-  // Asked first: a document that comes in between makes another id, and the next run starts this day anew.
+  // RequestedWindow first: a document that comes in between makes another id, and the next run starts this day anew.
   const id = await identify(storage);
   const knowledge = await loadKnowledge(storage, { fromMs: since, toMs: toMs + config.skewMsMax }, config);
   const ephemeral = ephemeralBits(config.ephemeralPorts);

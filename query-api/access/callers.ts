@@ -1,6 +1,6 @@
-// Who asks: bearer tokens from the file named in the configuration, read again when it changes. A file that is refused
-// later leaves the tokens before in force. Without a file everybody may do everything, which is why the API then listens
-// on loopback only.
+// Callers of the API: bearer tokens from the file named in the configuration, read again when it changes. When a changed
+// file is refused, the earlier tokens stay valid. Without a file every caller may do everything, so the API then listens on
+// loopback only.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -37,7 +37,7 @@ export function createCallers(file: string, log: Log): Callers {
     } catch (error) {
       if (!(error instanceof DocumentError)) throw error;
       stamp = stampOf(file);
-      log.error(`${error.message}\n  the tokens before stay in force`);
+      log.error(`${error.message}\n  the earlier tokens stay valid; correct the file`);
     }
   };
 
@@ -47,7 +47,7 @@ export function createCallers(file: string, log: Log): Callers {
       lookAgain(nowMs);
       const [, token] = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization ?? '') ?? [];
       if (token === undefined) return undefined;
-      // Looked up by its hash, so that the time it takes tells nothing of the tokens there are.
+      // Looked up by its hash, so that the time it takes reveals nothing of other tokens.
       const known = tokens.get(createHash('sha256').update(token).digest('hex'));
       if (!known || (known.expires !== undefined && Date.parse(known.expires) <= nowMs)) return undefined;
       return { name: known.name, role: known.role };

@@ -9,9 +9,9 @@ import { HairpinError } from '../../service/errors.ts';
 import type { Log } from '../../service/log.ts';
 import type { ProcessConfiguration } from '../../service/process-keys.ts';
 import { HttpProblem, PROBLEM_TYPE, type ProblemDocument, problem } from '../http/problem.ts';
-import type {} from '../routes.ts';
+import type { Right } from '../http/routes.ts';
 import type { Caller, Callers } from './callers.ts';
-import { may, type Right } from './rights.ts';
+import { may } from './rights.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 const WINDOW_MS = 60_000;
@@ -82,7 +82,7 @@ export function registerProtection(
   });
 }
 
-/** What is not there tells nothing of the traffic; a route that states no right is closed to all but an administrator. */
+/** A route that does not exist reveals no traffic; a route that states no right is closed to all but an administrator. */
 function rightOf({ is404, routeOptions, query }: FastifyRequest): Right {
   if (is404) return 'nothing';
   const { right = 'admin' } = routeOptions.config;

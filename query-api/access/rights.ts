@@ -1,14 +1,12 @@
-// What each role may read and change. Each route states the right it needs (routes.ts); of questions that group and filter
+// What each role may read and change. Each route states the right it needs (http/routes.ts); of questions that group and filter
 // by columns the right follows from what these reveal (schemas/flow.ts).
 
 import type { Reveals } from '../../schemas/columns.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import type { Role } from '../../schemas/tokens.ts';
+import type { Right } from '../http/routes.ts';
 import { COLUMN_NAMES, columnOrPair, PAIR_NAMES } from '../sql/dimensions.ts';
 import { parseFilter } from '../sql/filter.ts';
-
-/** What a request needs, the least first. */
-export type Right = 'nothing' | 'matrix' | 'read' | 'records' | 'inventory' | 'admin';
 
 const MAY: Readonly<Record<Role, ReadonlySet<Right>>> = {
   matrix: new Set(['nothing', 'matrix']),
@@ -41,15 +39,15 @@ export function rightToSee(reveals: Iterable<Reveals>): Right {
 
 type Query = Readonly<Record<string, unknown>>;
 
-/** The right for questions that group and filter by columns. */
+/** The right for requests that group and filter by columns. */
 export function rightForColumns(query: Query): Right {
-  return rightToSee([...columnsAsked(query)].map(name => REVEALS.get(name) ?? 'address'));
+  return rightToSee([...requestedColumns(query)].map(name => REVEALS.get(name) ?? 'address'));
 }
 
 const KNOWN: ReadonlySet<string> = new Set([...PAIR_NAMES, ...COLUMN_NAMES]);
 
-/** Columns that the question groups and filters by; what cannot be read is refused by the question itself. */
-function* columnsAsked({ by, split, filter }: Query): Generator<string> {
+/** Columns that the request groups and filters by; what cannot be parsed is refused by the question itself. */
+function* requestedColumns({ by, split, filter }: Query): Generator<string> {
   for (const list of [by, split]) {
     if (typeof list !== 'string') continue;
     for (const name of list.split(',').map(text => text.trim()))

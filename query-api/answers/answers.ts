@@ -38,7 +38,7 @@ export const estimate = {
   samples: Type.Number({ description: 'sampled packets behind the estimate; 0 when nothing of it was sampled' }),
   method: Type.Enum([...METHODS] as unknown as typeof METHODS, {
     description:
-      'how the interval was found. exact: nothing was sampled; poisson: from the number of samples; normal: from the variance; approximate: from the variance of records of several sampled packets, an upper bound where the exporter does not tell sizes of packets; unknown: the sampling rate of a part is not known, there is no interval; none: there is none, or nothing was seen',
+      'how the interval was found. exact: nothing was sampled; poisson: from the number of samples; normal: from the variance; approximate: from the variance of records of several sampled packets, an upper bound where the exporter does not report sizes of packets; unknown: the sampling rate of a part is not known, there is no interval; none: there is none, or nothing was seen',
   }),
 };
 
@@ -59,8 +59,7 @@ export const about = {
   unit: Unit,
   table: Type.String({ description: 'tables the answer was read from' }),
   steady: Type.Boolean({
-    description:
-      'false when the scheduled roll-up never stood still: a minute of records may be missing or counted twice',
+    description: 'false when scheduled roll-ups ran all the time: a minute of records may be missing or counted twice',
   }),
   elapsedMs: Type.Number(),
 };
@@ -82,10 +81,10 @@ export const Quality = Type.Object(
     ),
     lossRatio: NullableNumber('share of records lost before the collector, by sequence numbers'),
     unknownRateShare: NullableNumber(
-      'share of records whose sampling rate neither exporter nor registry tells; of the last six hours of a longer window',
+      'share of records whose sampling rate neither exporter nor registry states; of the last six hours of a longer window',
     ),
     unknownErrorShare: NullableNumber(
-      'share of bytes without a sampling rate to tell their error by: reported bytes of unknown rate, and those of exporters that scale them by a rate they do not tell; of the last six hours of a longer window',
+      'share of bytes without a sampling rate to estimate their error: reported bytes of unknown rate, and those of exporters that scale them by a rate they do not report; of the last six hours of a longer window',
     ),
     sharedShare: NullableNumber('share of bytes whose client several applications claim; null beyond six hours'),
     unclassifiedByReason: Type.Unsafe<Record<string, number> | null>({
@@ -99,7 +98,7 @@ export const Quality = Type.Object(
     ),
     inventoryAsOf: NullableTime('asOf of the newest inventory used'),
     settledUntil: NullableTime(
-      'traffic before this moment has arrived, unless an exporter holds flows longer than a minute',
+      'complete until: traffic before this moment has arrived, unless an exporter holds flows longer than a minute',
     ),
     accounting: Type.Union([Accounting, Type.Null()], { description: 'null for windows longer than six hours' }),
   },

@@ -1,4 +1,4 @@
-// The metrics a question may ask for; shared by API and console, which loads it as it is: it may import nothing.
+// The metrics that a request may choose; shared by API and console, which loads it as it is: it may import nothing.
 
 export const METRICS = ['bytes', 'packets', 'avgBps', 'p95Bps', 'maxBps'] as const;
 export type Metric = (typeof METRICS)[number];

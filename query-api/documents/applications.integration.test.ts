@@ -59,9 +59,9 @@ async function house(database: string, preview?: (question: PreviewQuestion) => 
       insertHeartbeat: heartbeat => insertHeartbeat(storage, heartbeat),
     },
     ...(isReal && {
-      previews: { ask: (question: PreviewQuestion) => previewRecorded(storage, question, config) },
+      previews: { request: (question: PreviewQuestion) => previewRecorded(storage, question, config) },
     }),
-    ...(preview && { previews: { ask: preview } }),
+    ...(preview && { previews: { request: preview } }),
     nowMs: () => NOW,
   });
   await app.ready();

@@ -10,6 +10,7 @@ import type { Storage } from '../../storage/storage.ts';
 import type { QueryApiConfiguration } from '../configuration.ts';
 import { readBodies } from '../http/body.ts';
 import { HttpProblem, ProblemDocument, refuse } from '../http/problem.ts';
+import type { Routes } from '../http/routes.ts';
 import {
   nodesStatement,
   SUGGESTION_COLUMNS,
@@ -19,11 +20,10 @@ import {
   suggestNodes,
   suggestServices,
 } from '../questions/suggestions.ts';
-import type { Routes } from '../routes.ts';
 import { compileFilter, parseFilter } from '../sql/filter.ts';
-import { askTables, type Statement, type Context as TablesContext } from '../sql/tables.ts';
+import { queryTables, type Statement, type Context as TablesContext } from '../sql/tables.ts';
 import { nodeResolver } from '../sql/values.ts';
-import { type Asked, parseAsked } from '../sql/window.ts';
+import { parseRequestedWindow, type RequestedWindow } from '../sql/window.ts';
 import {
   type Adoption,
   ApplicationsAnswer,
@@ -47,7 +47,7 @@ export interface ApplicationsDependencies {
   readonly nowMs: () => number;
   readonly documents: ApplicationsWriter | undefined;
   /** Makes previews; rejects with a message for people. */
-  readonly previews: { ask(question: PreviewQuestion): Promise<ApplicationsPreview> } | undefined;
+  readonly previews: { request(question: PreviewQuestion): Promise<ApplicationsPreview> } | undefined;
 }
 
 /** What the routes share. */
@@ -102,7 +102,8 @@ function registerReplace(app: Routes, context: Context): void {
   app.put('/api/v1/applications', { config: { right: 'inventory' }, schema }, async request => {
     const params = request.query as PutParameters;
     const document = documentIn(request);
-    if (params.preview) return preview(context, document, parseAsked(params.from, params.to, context.nowMs()));
+    if (params.preview)
+      return preview(context, document, parseRequestedWindow(params.from, params.to, context.nowMs()));
     return context.versions.record(() => document, params.replaces);
   });
 }
@@ -116,7 +117,7 @@ function registerPreview(app: Routes, context: Context): void {
   };
   app.post('/api/v1/applications/preview', { config: { right: 'inventory' }, schema }, async request => {
     const { from, to } = request.query as WindowParameters;
-    return preview(context, documentIn(request), parseAsked(from, to, context.nowMs()));
+    return preview(context, documentIn(request), parseRequestedWindow(from, to, context.nowMs()));
   });
 }
 
@@ -129,13 +130,13 @@ function registerSuggestions(app: Routes, context: Context): void {
   };
   app.get('/api/v1/applications/suggestions', { config: { right: 'read' }, schema }, async request => {
     const { from, to, limit } = request.query as SuggestionsParameters;
-    const asked = parseAsked(from, to, context.nowMs());
-    const nodes = await readSuggestions(context, asked, tables => nodesStatement(tables, limit));
-    const services = await readSuggestions(context, asked, tables => servicesStatement(tables, limit));
+    const requested = parseRequestedWindow(from, to, context.nowMs());
+    const nodes = await readSuggestions(context, requested, tables => nodesStatement(tables, limit));
+    const services = await readSuggestions(context, requested, tables => servicesStatement(tables, limit));
     const { document } = await context.versions.read();
     return {
-      from: new Date(asked.fromMs).toISOString(),
-      to: new Date(asked.toMs).toISOString(),
+      from: new Date(requested.fromMs).toISOString(),
+      to: new Date(requested.toMs).toISOString(),
       nodes: await suggestNodes(context.storage, nodes),
       services: suggestServices(services, document.internal),
     };
@@ -152,10 +153,10 @@ function registerAdopt(app: Routes, context: Context): void {
   };
   app.post('/api/v1/applications/adopt', { config: { right: 'inventory' }, schema }, async request => {
     const params = request.query as PutParameters;
-    const asked = parseAsked(params.from, params.to, context.nowMs());
+    const requested = parseRequestedWindow(params.from, params.to, context.nowMs());
     const wanted = adoptionIn(request);
     const key = await keyOf(context.storage, wanted.node);
-    const [row] = await readSuggestions(context, asked, tables => nodesStatement(tables, 1, key));
+    const [row] = await readSuggestions(context, requested, tables => nodesStatement(tables, 1, key));
     const [suggestion] = row ? await suggestNodes(context.storage, [row]) : [];
     const rule = suggestion?.rule;
     if (!rule)
@@ -165,27 +166,27 @@ function registerAdopt(app: Routes, context: Context): void {
         suggestion?.about ?? `no automatic node ${wanted.node} has traffic between ${params.from} and ${params.to}`,
       );
     const extend = (active: Applications) => withRule(active, rule, wanted);
-    if (params.preview) return preview(context, extend((await context.versions.read()).document), asked);
+    if (params.preview) return preview(context, extend((await context.versions.read()).document), requested);
     return context.versions.record(extend, params.replaces);
   });
 }
 
-async function preview({ previews }: Context, proposed: Applications, { fromMs, toMs }: Asked) {
+async function preview({ previews }: Context, proposed: Applications, { fromMs, toMs }: RequestedWindow) {
   if (!previews) throw new HttpProblem(503, 'no-preview', 'this API makes no previews');
   if (toMs - fromMs > PREVIEW_MS_MAX) refuse('from', 'a preview covers no more than 7 days');
-  return previews.ask({ proposed, fromMs, toMs }).catch((error: unknown) => {
+  return previews.request({ proposed, fromMs, toMs }).catch((error: unknown) => {
     throw new HttpProblem(503, 'no-preview', error instanceof Error ? error.message : String(error));
   });
 }
 
 async function readSuggestions(
   { storage, nowMs }: Context,
-  asked: Asked,
+  requested: RequestedWindow,
   statement: (tables: TablesContext) => Statement,
 ): Promise<SuggestionRow[]> {
   const condition = await compileFilter('filter', parseFilter('filter', ''), nodeResolver(storage, 'filter'));
-  const question = { asked, metric: 'bytes', columns: [...SUGGESTION_COLUMNS], condition } as const;
-  return (await askTables<SuggestionRow>(storage, question, nowMs(), statement)).rows;
+  const query = { requested, metric: 'bytes', columns: [...SUGGESTION_COLUMNS], condition } as const;
+  return (await queryTables<SuggestionRow>(storage, query, nowMs(), statement)).rows;
 }
 
 function documentIn(request: FastifyRequest): Applications {
@@ -219,7 +220,7 @@ async function keyOf(storage: Storage, node: string): Promise<bigint> {
   if (keys.length !== 1)
     refuse(
       'node',
-      `"${node}" is the name of ${keys.length} automatic nodes; give the key of one (suggestions tell it)`,
+      `"${node}" is the name of ${keys.length} automatic nodes; give the key of one, from /api/v1/applications/suggestions`,
     );
   return keys[0]!;
 }

@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox';
 import type { Inventory } from '../../schemas/inventory.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { ProblemDocument } from '../http/problem.ts';
-import type { Routes } from '../routes.ts';
+import type { Routes } from '../http/routes.ts';
 import { parseTime } from '../sql/window.ts';
 import { ENTITY_KINDS, type EntityKind } from './check.ts';
 import { inventoryVersions, type RecordedVersion } from './recorded.ts';
@@ -23,11 +23,11 @@ const InventoryParameters = Type.Object(
   {
     at: Type.String({ default: 'now', maxLength: 64, description: 'RFC 3339, `now`, `now-15m`' }),
     kind: Type.Optional(
-      Type.Unsafe<EntityKind>({ type: 'string', enum: ENTITY_KINDS, description: 'tell the entities of this kind' }),
+      Type.Unsafe<EntityKind>({ type: 'string', enum: ENTITY_KINDS, description: 'list the entities of this kind' }),
     ),
     name: Type.String({ default: '*', maxLength: 255, description: 'glob over id and name, in any case' }),
     host: Type.Optional(Type.String({ maxLength: 255, description: 'VMs on this host, by id' })),
-    limit: Type.Integer({ default: 100, minimum: 1, maximum: ENTITIES_MAX, description: 'entities told' }),
+    limit: Type.Integer({ default: 100, minimum: 1, maximum: ENTITIES_MAX, description: 'entities listed' }),
   },
   closed,
 );
@@ -43,7 +43,7 @@ const InventoryAnswer = Type.Object(
       Type.Array(
         Type.Object(
           { source: Type.String(), entity: Type.Unknown() },
-          { ...closed, description: 'as the source told it' },
+          { ...closed, description: 'as the source sent it' },
         ),
       ),
     ),
@@ -71,7 +71,7 @@ export function registerEntities(app: Routes, { storage, nowMs }: DocumentDepend
         versions = await inventoryVersions(storage, atMs, LOOK_BACK_MAX);
       const counts: Record<string, number> = {};
       for (const kind of ENTITY_KINDS) counts[kind] = await countOf(storage, kind, versionsOf(kind, versions));
-      const newest = [...Map.groupBy(versions, ({ source }) => source).values()].map(told => told[0]!);
+      const newest = [...Map.groupBy(versions, ({ source }) => source).values()].map(own => own[0]!);
       const found = query.kind && (await entitiesOf(storage, query, query.kind, versionsOf(query.kind, versions)));
       return {
         at: new Date(atMs).toISOString(),
@@ -87,7 +87,7 @@ export function registerEntities(app: Routes, { storage, nowMs }: DocumentDepend
   );
 }
 
-/** The switches that hold now, as the sources tell them. */
+/** The switches that hold now, as the sources state them. */
 export async function switchesOf(storage: Storage, nowMs: number): Promise<InventorySwitch[]> {
   const versions = versionsOf('switches', await inventoryVersions(storage, nowMs, LOOK_BACK_MAX));
   if (versions.length === 0) return [];
@@ -98,13 +98,13 @@ export async function switchesOf(storage: Storage, nowMs: number): Promise<Inven
 
 /** Of each source the versions that say what of a kind holds, the newest first: back to one that lists it in full. */
 export function versionsOf(kind: EntityKind, versions: readonly RecordedVersion[]): RecordedVersion[] {
-  return [...Map.groupBy(versions, ({ source }) => source).values()].flatMap(told => {
-    const full = told.findIndex(({ complete }) => complete.includes(kind));
-    return told.slice(0, full < 0 ? told.length : full + 1).filter(version => version.counts[kind] > 0);
+  return [...Map.groupBy(versions, ({ source }) => source).values()].flatMap(own => {
+    const full = own.findIndex(({ complete }) => complete.includes(kind));
+    return own.slice(0, full < 0 ? own.length : full + 1).filter(version => version.counts[kind] > 0);
   });
 }
 
-/** Entities that hold, one row each, told by the newest of the versions. */
+/** Entities that hold, one row each, stated by the newest of the versions. */
 function holdingSql(kind: EntityKind): string {
   return `
 SELECT source, JSONExtractString(raw, 'id') AS id, argMax(raw, (asOf, recordedAt)) AS entity

@@ -1,5 +1,5 @@
 // What ClickHouse has recorded of documents: versions with the time they describe and the time they came, and heartbeats
-// that confirm the newest version of a source. Bodies stay where they are unless asked for; what is told of them is read
+// that confirm the newest version of a source. Bodies stay in ClickHouse unless a request names them; what is reported of them is read
 // by the server.
 
 import type { Storage } from '../../storage/storage.ts';
@@ -18,7 +18,7 @@ export interface NewestVersion {
   readonly content: string;
 }
 
-/** The newest state that a source told. */
+/** The newest state that a source sent. */
 export async function newestVersion(storage: Storage, kind: Kind, source: string): Promise<NewestVersion | undefined> {
   const [row] = await storage.select<{ at: string; confirmed: string; content: string }>(
     `SELECT ${MS('asOf')} AS at, ${CONTENT_SQL} AS content,
@@ -75,13 +75,13 @@ export async function inventoryVersions(storage: Storage, atMs: number, perSourc
     ORDER BY asOf DESC, recordedAt DESC, source`,
     { at: Math.floor(atMs), perSource },
   );
-  return rows.map(({ source, at, recorded, bytes, complete, counts: told }) => ({
+  return rows.map(({ source, at, recorded, bytes, complete, counts: own }) => ({
     source,
     asOfMs: Number(at),
     recordedAtMs: Number(recorded),
     bytes: Number(bytes),
     complete,
-    counts: Object.fromEntries(ENTITY_KINDS.map((kind, i) => [kind, Number(told[i])])) as RecordedVersion['counts'],
+    counts: Object.fromEntries(ENTITY_KINDS.map((kind, i) => [kind, Number(own[i])])) as RecordedVersion['counts'],
   }));
 }
 

@@ -6,7 +6,7 @@ import { type ExporterRegistry, exporterRegistryChecker } from '../../schemas/ex
 import type { Storage } from '../../storage/storage.ts';
 import { closed } from '../answers/answers.ts';
 import { ProblemDocument } from '../http/problem.ts';
-import type { Routes } from '../routes.ts';
+import type { Routes } from '../http/routes.ts';
 import { parseTime } from '../sql/window.ts';
 import { switchesOf } from './entities.ts';
 import { newestDocument } from './recorded.ts';

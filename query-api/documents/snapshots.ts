@@ -1,4 +1,4 @@
-// PUT /api/v1/inventory/snapshots takes a snapshot whole, GET lists what each source told. A snapshot has two times: the one
+// PUT /api/v1/inventory/snapshots takes a snapshot whole, GET lists the snapshots of each source. A snapshot has two times: the one
 // it describes (`asOf`) and the one it came. Told again unchanged, as of a later time, it is a heartbeat: the version in
 // force is confirmed, and no new one made.
 
@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox';
 import { DocumentError } from '../../schemas/documents.ts';
 import { closed } from '../answers/answers.ts';
 import { ProblemDocument } from '../http/problem.ts';
-import type { Routes } from '../routes.ts';
+import type { Routes } from '../http/routes.ts';
 import { ENTITY_KINDS } from './check.ts';
 import { createCheck } from './checking.ts';
 import { confirmations, inventoryVersions, newestVersion, type RecordedVersion } from './recorded.ts';
@@ -36,7 +36,7 @@ const PutAnswer = Type.Object(
   {
     outcome: Type.Enum(['recorded', 'confirmed', 'known'], {
       description:
-        'recorded: a new version; confirmed: told before, holds until asOf now; known: nothing that was not recorded',
+        'recorded: a new version; confirmed: known before, now valid until asOf; known: nothing that was not recorded',
     }),
     source: Type.String(),
     asOf: Type.String({ format: 'date-time' }),
@@ -65,8 +65,8 @@ const Sources = Type.Object(
       Type.Object(
         {
           source: Type.String(),
-          confirmedUntil: Type.String({ format: 'date-time', description: 'asOf of what it told last' }),
-          stale: Type.Boolean({ description: 'not heard for `inventoryStaleMs`: its facts are marked stale' }),
+          confirmedUntil: Type.String({ format: 'date-time', description: 'asOf of its newest snapshot or heartbeat' }),
+          stale: Type.Boolean({ description: 'no snapshot for `inventoryStaleMs`: its facts are marked stale' }),
           versions: Type.Array(Version, { description: 'the newest first' }),
         },
         closed,
@@ -82,7 +82,7 @@ const ListParameters = Type.Object(
       default: 10,
       minimum: 1,
       maximum: VERSIONS_MAX,
-      description: 'versions told of each source',
+      description: 'versions listed of each source',
     }),
   },
   closed,
@@ -159,7 +159,7 @@ function registerList(app: Routes, { storage, nowMs, config }: DocumentDependenc
   );
 }
 
-/** What a snapshot means after what its source told before. Throws a DocumentError. */
+/** What a snapshot means after what its source sent before. Throws a DocumentError. */
 export function stepOf(
   newest: { readonly asOfMs: number; readonly confirmedMs: number; readonly content: string } | undefined,
   { asOfMs, content }: { readonly asOfMs: number; readonly content: string },
@@ -182,12 +182,12 @@ export function stepOf(
   return { outcome: 'recorded', warnings: [{ path: '/asOf', message }] };
 }
 
-function describe(source: string, told: readonly RecordedVersion[], confirmedMs: number, stale: boolean) {
+function describe(source: string, own: readonly RecordedVersion[], confirmedMs: number, stale: boolean) {
   return {
     source,
     confirmedUntil: iso(confirmedMs),
     stale,
-    versions: told.map(({ asOfMs, recordedAtMs, bytes, complete, counts }) => ({
+    versions: own.map(({ asOfMs, recordedAtMs, bytes, complete, counts }) => ({
       asOf: iso(asOfMs),
       recordedAt: iso(recordedAtMs),
       bytes,

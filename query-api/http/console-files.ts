@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire, stripTypeScriptTypes } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Routes } from '../routes.ts';
+import type { Routes } from './routes.ts';
 
 const FOLDER = fileURLToPath(new URL('../../console/', import.meta.url));
 

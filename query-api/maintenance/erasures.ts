@@ -4,7 +4,7 @@
 import { type Static, Type } from 'typebox';
 import { parseAddress } from '../../schemas/address.ts';
 import { ProblemDocument, refuse } from '../http/problem.ts';
-import type { Routes } from '../routes.ts';
+import type { Routes } from '../http/routes.ts';
 import {
   Beside,
   DAY_MS,
@@ -31,7 +31,10 @@ const Request = Type.Object(
     address: Type.String({ maxLength: 64, description: 'IPv4 or IPv6 address' }),
     from: Type.Optional(Type.String({ description: 'first day: 2026-01-31, or a time of that day; all by default' })),
     to: Type.Optional(Type.String({ description: 'last day, or a time up to which days are taken' })),
-    dryRun: Type.Boolean({ default: false, description: 'tell what there is of it, and change nothing' }),
+    dryRun: Type.Boolean({
+      default: false,
+      description: 'report how many records have the address, and change nothing',
+    }),
   },
   { additionalProperties: false },
 );
@@ -44,7 +47,7 @@ export function registerErasures(app: Routes, reenrichments: Reenrichments, nowM
     {
       config: { right: 'admin' },
       schema: {
-        summary: 'Makes an address nobody in the stored records of whole days, in records and roll-ups alike',
+        summary: 'Erase an address from the stored records of whole days, and from their roll-ups',
         tags,
         body: Request,
         response: { 202: ErasureAnswer, 400: ProblemDocument, 409: ProblemDocument },
@@ -75,7 +78,7 @@ export function registerErasures(app: Routes, reenrichments: Reenrichments, nowM
     {
       config: { right: 'admin' },
       schema: {
-        summary: 'Stops it where nothing is half done; days that are done stay done',
+        summary: 'Stop it where nothing is half done; days that are done stay done',
         tags,
         response: { 202: ErasureAnswer, 409: ProblemDocument },
       },

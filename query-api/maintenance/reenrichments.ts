@@ -3,7 +3,7 @@
 
 import { type Static, Type } from 'typebox';
 import { ProblemDocument, problem, refuse } from '../http/problem.ts';
-import type { Routes } from '../routes.ts';
+import type { Routes } from '../http/routes.ts';
 import { parseTime } from '../sql/window.ts';
 
 export const DAY_MS = 86_400_000;
@@ -66,7 +66,7 @@ export interface Reenrichments {
     readonly dryRun: boolean;
     readonly erase?: string;
   }): boolean;
-  /** Asks the running one to stop at the next point where nothing is half done. */
+  /** Stops the running one at the next point where nothing is half done. */
   stop(): void;
   state(): ReenrichmentAnswer & { readonly erasing: boolean; readonly beside?: Beside };
 }
@@ -75,12 +75,12 @@ const Request = Type.Object(
   {
     from: Type.String({ description: 'first day: 2026-01-31, or a time of that day' }),
     to: Type.String({ description: 'last day: 2026-01-31, or a time up to which days are taken' }),
-    dryRun: Type.Boolean({ default: false, description: 'tell what would change, and change nothing' }),
+    dryRun: Type.Boolean({ default: false, description: 'report what would change, and change nothing' }),
   },
   { additionalProperties: false },
 );
 
-const SUMMARY = 'Applies what is known today to stored records of whole days, in records and roll-ups alike';
+const SUMMARY = 'Apply the current inventory and applications to stored records of whole days, and to their roll-ups';
 
 export function registerReenrichments(app: Routes, reenrichments: Reenrichments, nowMs: () => number): void {
   const url = ROUTES.reenrichment;
@@ -119,7 +119,7 @@ export function registerReenrichments(app: Routes, reenrichments: Reenrichments,
     {
       config: { right: 'admin' },
       schema: {
-        summary: 'Stops it where nothing is half done; begun again, it goes on from there',
+        summary: 'Stop it where nothing is half done; started again, it continues from there',
         tags,
         response: { 202: ReenrichmentAnswer, 409: ProblemDocument },
       },
@@ -146,7 +146,7 @@ export function newest(reenrichments: Reenrichments, kind: Kind) {
 
 const NONE: ReenrichmentAnswer = { running: false, dryRun: false, days: [], error: '' };
 
-/** Asks what runs to stop; false when that is of the other kind. */
+/** Stops what runs; false when that is of the other kind. */
 export function stop(reenrichments: Reenrichments, kind: Kind): boolean {
   const state = reenrichments.state();
   if (state.running && kindOf(state) !== kind) return false;

@@ -53,7 +53,7 @@ export interface AccountingRow {
   readonly unnamed: readonly string[];
 }
 
-export function accountingStatement(question: EndedWindow): Statement {
+export function accountingStatement(window: EndedWindow): Statement {
   const sql = `
 SELECT countReason AS reason, count() AS records, toUnixTimestamp64Milli(max(inventoryAsOf)) AS inventoryMs,
   sum(volume) AS bytes, sumIf(volume, bitAnd(marks, ${MARKS.shared}) != 0) AS shared,
@@ -65,7 +65,7 @@ FROM (
   WHERE ${ENDED_SQL}
 )
 GROUP BY reason`;
-  return { sql, params: endedParams(question) };
+  return { sql, params: endedParams(window) };
 }
 
 export interface RatelessRow {
@@ -75,7 +75,7 @@ export interface RatelessRow {
 }
 
 /** Exporters with records whose sampling rate nobody tells. */
-export function ratelessStatement(question: EndedWindow): Statement {
+export function ratelessStatement(window: EndedWindow): Statement {
   const sql = `
 SELECT toString(exporter) AS address, observationDomain AS domain, protocol AS code
 FROM flows
@@ -83,7 +83,7 @@ WHERE ${ENDED_SQL} AND ${UNKNOWN_RATE_SQL}
 GROUP BY exporter, observationDomain, protocol
 ORDER BY count() DESC, address, domain, code
 LIMIT ${EXPORTERS_MAX}`;
-  return { sql, params: endedParams(question) };
+  return { sql, params: endedParams(window) };
 }
 
 type Shaped = Pick<

@@ -1,5 +1,4 @@
-// The advisor as the API sees it: it knows the inventory, which no table can be asked about. Without one, coverage is
-// not known.
+// The advisor as the API sees it: it reads the inventory, which no table holds. Without one, coverage is not known.
 
 import type {
   AdvisorAnswer,
@@ -10,11 +9,10 @@ import type {
 } from '../../schemas/coverage.ts';
 import type { Value } from '../answers/answers.ts';
 import { addressText } from '../sql/values.ts';
-import type { ExporterRow } from './exporters.ts';
 
 export interface Advisor {
   /** Rejects with a message for people. `undefined`: there is no inventory. */
-  ask(question: AdvisorQuestion): Promise<AdvisorAnswer>;
+  request(question: AdvisorQuestion): Promise<AdvisorAnswer>;
 }
 
 /** The advisor could not answer; the message says why. */
@@ -26,7 +24,15 @@ const MATRIX_MS_MAX = 2000;
 /** Kinds of nodes that the inventory has pairs of VMs for. */
 const KINDS = ['app', 'vm', 'host', 'rack'] as const;
 
-export function heardOf(rows: readonly ExporterRow[]): HeardExporter[] {
+/** Of a row of the exporters table: when its exporter was last seen. */
+interface SeenRow {
+  readonly address: string;
+  readonly domain: number;
+  readonly code: number;
+  readonly seen: string;
+}
+
+export function heardOf(rows: readonly SeenRow[]): HeardExporter[] {
   return rows.map(({ address, domain, code, seen }) => ({
     address: addressText(address),
     domain,
@@ -35,14 +41,14 @@ export function heardOf(rows: readonly ExporterRow[]): HeardExporter[] {
   }));
 }
 
-export async function askCoverage(
+export async function requestCoverage(
   advisor: Advisor,
   question: Omit<Extract<AdvisorQuestion, { question: 'coverage' }>, 'question'>,
 ): Promise<CoverageReport | undefined> {
-  return (await ask(advisor, { question: 'coverage', ...question })) as CoverageReport | undefined;
+  return (await request(advisor, { question: 'coverage', ...question })) as CoverageReport | undefined;
 }
 
-/** Coverage of a matrix and its cells; nulls where nobody can tell. A matrix is not refused for want of it. */
+/** Coverage of a matrix and its cells; nulls where it is not known. A matrix is answered without it. */
 export async function coverageOfCells(
   advisor: Advisor | undefined,
   by: string,
@@ -53,9 +59,9 @@ export async function coverageOfCells(
   const unknown: CellsReport = { overall: null, cells: cells.map(() => null) };
   if (!advisor) return unknown;
   const kind = KINDS.find(name => name === by);
-  const asked = kind ? cells.map(({ src, dst }) => [src.key, dst.key] as const) : [];
+  const pairs = kind ? cells.map(({ src, dst }) => [src.key, dst.key] as const) : [];
   const report = await Promise.race([
-    ask(advisor, { question: 'cells', heard, atMs, by: kind ?? 'vm', cells: asked }).catch(() => undefined),
+    request(advisor, { question: 'cells', heard, atMs, by: kind ?? 'vm', cells: pairs }).catch(() => undefined),
     new Promise<undefined>(resolve => setTimeout(resolve, MATRIX_MS_MAX, undefined).unref()),
   ]);
   if (!report) return unknown;
@@ -63,8 +69,8 @@ export async function coverageOfCells(
   return kind ? { overall, cells: shares } : { overall, cells: unknown.cells };
 }
 
-function ask(advisor: Advisor, question: AdvisorQuestion): Promise<AdvisorAnswer> {
-  return advisor.ask(question).catch((error: unknown) => {
+function request(advisor: Advisor, question: AdvisorQuestion): Promise<AdvisorAnswer> {
+  return advisor.request(question).catch((error: unknown) => {
     throw new AdvisorError(error instanceof Error ? error.message : String(error), { cause: error });
   });
 }

@@ -1,6 +1,6 @@
 // The questions of the API. A new one is a file of its own and a line here.
 
-import type { Routes } from '../routes.ts';
+import type { Routes } from '../http/routes.ts';
 import { coverage } from './coverage.ts';
 import { events } from './events.ts';
 import { exporters } from './exporters.ts';

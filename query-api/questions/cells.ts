@@ -10,7 +10,7 @@ import { estimateOf, isRanked, type Sums } from '../sql/metrics-sql.ts';
 import type { NameValue } from '../sql/values.ts';
 import type { ExporterRow } from './exporters.ts';
 import type { Adjusted } from './loss.ts';
-import type { MatrixQuestion, MatrixRow, Orientation } from './matrix-statement.ts';
+import type { MatrixQuery, MatrixRow, Orientation } from './matrix-statement.ts';
 
 const lossAdjusted = NullableNumber(
   `the estimate with what ${protocolTitles(({ lossAdjusted }) => lossAdjusted)} lost on the way added, by exporter and minute; the sample pool of sFlow has its loss already. null where it is not computed`,
@@ -49,7 +49,7 @@ const NOTHING: Sums = { bytes: 0, packets: 0, varBytes: 0, samples: 0, records: 
 
 /** `seconds`: the covered part of the window, which an average divides by. */
 export function shapeMatrix(
-  { pair, metric, orientation }: MatrixQuestion,
+  { pair, metric, orientation }: MatrixQuery,
   answer: readonly MatrixRow[],
   seconds: number,
   name: NameValue,
@@ -83,7 +83,7 @@ export function shapeMatrix(
   };
 }
 
-/** A node that only receives is a row too, of zero: rows name every node told. */
+/** A node that only receives is a row too, of zero: rows name every listed node. */
 function withPeers(rows: readonly MatrixTotal[], columns: readonly MatrixTotal[]): MatrixTotal[] {
   const received = new Map(columns.map(column => [column.key, column.value]));
   const sent = new Set(rows.map(row => row.key));
@@ -120,7 +120,7 @@ export function withLoss(cells: readonly MatrixCell[], rows: readonly MatrixRow[
   });
 }
 
-/** The pairs of the nodes told of which nothing was seen. */
+/** The pairs of the listed nodes of which nothing was seen. */
 export function unseenCells(nodes: readonly MatrixTotal[], seen: readonly MatrixCell[]): MatrixCell[] {
   const known = new Set(seen.map(({ src, dst }) => `${src.key} ${dst.key}`));
   return nodes.flatMap(src =>
@@ -145,7 +145,7 @@ export function unseenCells(nodes: readonly MatrixTotal[], seen: readonly Matrix
 }
 
 /**
- * What stands behind one sampled packet, in the unit of the metric: the highest rate in force times the mean size of a
+ * What stands behind one sampled packet, in the unit of the metric: the highest current rate times the mean size of a
  * packet. 0 where nothing is sampled; null where a metric does not add up or no rate is known.
  */
 export function perSampleOf(

@@ -7,7 +7,7 @@ import { BLIND_REASONS, type CoverageReport, SILENT_AFTER_MS } from '../../schem
 import { closed, NullableNumber } from '../answers/answers.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { addressText } from '../sql/values.ts';
-import { type Asked, parseAsked } from '../sql/window.ts';
+import { parseRequestedWindow, type RequestedWindow } from '../sql/window.ts';
 import {
   type AccountingRow,
   accountingStatement,
@@ -15,7 +15,7 @@ import {
   ratelessStatement,
   shapeAccounting,
 } from './accounting.ts';
-import { type Advisor, askCoverage, heardOf } from './advisor.ts';
+import { type Advisor, heardOf, requestCoverage } from './advisor.ts';
 import { type Exporter, type ExporterRow, exportersStatement, lossRatioOf, shapeExporter } from './exporters.ts';
 import { iso } from './grouped.ts';
 import { format, Limit, window } from './parameters.ts';
@@ -158,11 +158,11 @@ export const coverage = defineQuestion({
   parameters: Parameters,
   answer: CoverageAnswer,
   async respond(params, context) {
-    const asked = parseAsked(params.from, params.to, context.nowMs);
-    const atMs = Math.min(context.nowMs, asked.toMs);
-    const read = await readStored(context, asked, atMs, params.ports);
+    const requested = parseRequestedWindow(params.from, params.to, context.nowMs);
+    const atMs = Math.min(context.nowMs, requested.toMs);
+    const read = await readStored(context, requested, atMs, params.ports);
     const report = await readReport(context.advisor, params, heardOf(read.health), atMs);
-    const answer = shapeCoverage(asked, atMs, read, report);
+    const answer = shapeCoverage(requested, atMs, read, report);
     return { answer, kinds: SPOT_KINDS, rows: () => answer.spots.map(flatSpot) };
   },
 });
@@ -177,18 +177,18 @@ interface Stored {
 
 async function readStored(
   { storage, config, nowMs }: QuestionContext,
-  asked: Asked,
+  requested: RequestedWindow,
   atMs: number,
   portsMax: number,
 ): Promise<Stored> {
-  const { fromMs, toMs } = asked;
+  const { fromMs, toMs } = requested;
   const exporters = exportersStatement({ fromMs: Math.min(fromMs, atMs - SILENT_AFTER_MS), toMs }, nowMs);
-  const accounted = { ...accountedOf(asked), ...receiptBounds(config) };
+  const accounted = { ...accountedOf(requested), ...receiptBounds(config) };
   const accounting = accountingStatement(accounted);
   const rateless = ratelessStatement(accounted);
   const minutes = { fromS: Math.ceil(fromMs / 60_000) * 60, toS: Math.floor(atMs / 60_000) * 60 };
   const reconciliation = reconciliationStatement(minutes, portsMax);
-  const isShort = lengthOf(asked) <= RECONCILED_S_MAX;
+  const isShort = lengthOf(requested) <= RECONCILED_S_MAX;
   const [health, records, ratelessRows, ports] = await Promise.all([
     storage.select<ExporterRow>(exporters.sql, exporters.params),
     storage.select<AccountingRow>(accounting.sql, accounting.params),
@@ -204,13 +204,14 @@ async function readReport(
   heard: ReturnType<typeof heardOf>,
   atMs: number,
 ): Promise<CoverageReport | undefined> {
-  const report = advisor && (await askCoverage(advisor, { heard, atMs, host, vm, spotsMax: limit, pairsMax: pairs }));
+  const report =
+    advisor && (await requestCoverage(advisor, { heard, atMs, host, vm, spotsMax: limit, pairsMax: pairs }));
   if (!report && (host !== '' || vm !== '')) refuseWithoutInventory(advisor);
   return report;
 }
 
 function shapeCoverage(
-  asked: Asked,
+  requested: RequestedWindow,
   atMs: number,
   { health, records, rateless, ports }: Stored,
   report: CoverageReport | undefined,
@@ -220,8 +221,8 @@ function shapeCoverage(
   const hosts = new Map(report?.accessPorts.map(({ exporter, ifIndex, host }) => [`${exporter} ${ifIndex}`, host]));
   const share = report && report.pairs > 0 ? 1 - report.invisiblePairs / report.pairs : null;
   return {
-    from: iso(asked.fromMs),
-    to: iso(asked.toMs),
+    from: iso(requested.fromMs),
+    to: iso(requested.toMs),
     coverage: share,
     doubtful: share !== null && share < COVERAGE_MIN,
     inventoryAsOf: report ? iso(report.asOfMs) : null,
@@ -236,7 +237,7 @@ function shapeCoverage(
     lossRatio: lossRatioOf(health),
     unknownRateShare,
     unknownErrorShare,
-    unclassifiedByReason: lengthOf(asked) <= ACCOUNTING_S_MAX ? unclassifiedByReason : null,
+    unclassifiedByReason: lengthOf(requested) <= ACCOUNTING_S_MAX ? unclassifiedByReason : null,
     ports:
       ports?.map(row => {
         const port = shapePort(row);
@@ -276,7 +277,7 @@ function flatSpot({ ports, remedies, sinceOrEarlier: _, ...spot }: SpotAnswer) {
   };
 }
 
-function lengthOf({ fromMs, toMs }: Asked): number {
+function lengthOf({ fromMs, toMs }: RequestedWindow): number {
   return (toMs - fromMs) / 1000;
 }
 

@@ -1,4 +1,4 @@
-// What was noticed in flows: moves of MACs before the inventory tells them, and MACs that two ports send. Several
+// What was noticed in flows: moves of MACs before the inventory reports them, and MACs that two ports send. Several
 // enrichers notice one event; rows whose times meet are one.
 
 import { type Static, Type } from 'typebox';
@@ -8,12 +8,12 @@ import { EVENT_KINDS } from '../../storage/tables/events.ts';
 import { closed, NullableTime } from '../answers/answers.ts';
 import { pairOf } from '../sql/dimensions.ts';
 import { addressText, nameValues } from '../sql/values.ts';
-import { parseAsked } from '../sql/window.ts';
+import { parseRequestedWindow } from '../sql/window.ts';
 import { iso } from './grouped.ts';
 import { choice, format, Limit, window } from './parameters.ts';
 import { defineQuestion } from './question.ts';
 
-/** Evidence further apart is of two events: a VM that comes back the same way. The enricher tells one at least every minute. */
+/** Evidence further apart is of two events: a VM that comes back the same way. The enricher reports one at least every minute. */
 export const EPISODE_GAP_S = 900;
 const EVENTS_MAX = 10_000;
 
@@ -71,16 +71,16 @@ export const events = defineQuestion({
   parameters: Parameters,
   answer: EventsAnswer,
   async respond({ from, to, kind, limit }, { storage, nowMs }) {
-    const asked = parseAsked(from, to, nowMs);
+    const requested = parseRequestedWindow(from, to, nowMs);
     const rows = await storage.select<EventRow>(EVENTS_SQL, {
-      from: asked.fromMs,
-      to: asked.toMs,
+      from: requested.fromMs,
+      to: requested.toMs,
       kinds: kind ? [kind] : [...EVENT_KINDS],
       limit,
     });
     const found = await shapeEvents(storage, rows);
     return {
-      answer: { from: iso(asked.fromMs), to: iso(asked.toMs), events: found },
+      answer: { from: iso(requested.fromMs), to: iso(requested.toMs), events: found },
       kinds: KINDS,
       rows: () => found,
     };
@@ -139,10 +139,10 @@ async function shapeEvents(storage: Storage, rows: readonly EventRow[]): Promise
       [hostColumn, toHostText] as const,
     ]),
   );
-  const told = (column: typeof vmColumn, raw: string) => (raw === '0' ? { key: '', name: '' } : name(column, raw));
+  const named = (column: typeof vmColumn, raw: string) => (raw === '0' ? { key: '', name: '' } : name(column, raw));
   return rows.map(row => {
     const mac = Number(row.macText);
-    const vm = told(vmColumn, row.vmText);
+    const vm = named(vmColumn, row.vmText);
     return {
       kind: row.kind,
       mac: formatMac(mac % 2 ** 32, Math.floor(mac / 2 ** 32)),
@@ -152,12 +152,12 @@ async function shapeEvents(storage: Storage, rows: readonly EventRow[]): Promise
       confirmedAt: row.confirmedText === '0' ? null : iso(Number(row.confirmedText)),
       vmKey: vm.key,
       vm: vm.name,
-      fromHost: told(hostColumn, row.fromHostText).name,
+      fromHost: named(hostColumn, row.fromHostText).name,
       fromExporter: row.fromAddressText === '::' ? '' : addressText(row.fromAddressText),
       fromIfIndex: row.fromIfIndex,
       toExporter: addressText(row.toAddress),
       toIfIndex: row.toIfIndex,
-      toHost: told(hostColumn, row.toHostText).name,
+      toHost: named(hostColumn, row.toHostText).name,
     };
   });
 }

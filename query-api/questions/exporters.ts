@@ -1,4 +1,4 @@
-// Health of each exporter: when it was last heard, what it sent, what was lost on the way, what could not be decoded.
+// Health of each exporter: when it was last seen, what it sent, what was lost on the way, what could not be decoded.
 
 import { type Static, Type } from 'typebox';
 import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
@@ -9,22 +9,26 @@ import { rightToSee } from '../access/rights.ts';
 import { about, closed, NullableNumber, Sum, Time } from '../answers/answers.ts';
 import type { Statement } from '../sql/tables.ts';
 import { addressText } from '../sql/values.ts';
-import { type Asked, parseAsked } from '../sql/window.ts';
+import { parseRequestedWindow, type RequestedWindow } from '../sql/window.ts';
 import { iso } from './grouped.ts';
 import { UNKNOWN_INSTALLATION } from './installation.ts';
-import { ExporterInterface, INTERFACES_MAX, interfacesOf, type TellerRow, tellersStatement } from './interfaces.ts';
+import { ExporterInterface, type FactsRow, factsStatement, INTERFACES_MAX, interfacesOf } from './interfaces.ts';
 import { format, window } from './parameters.ts';
 import { type ColumnKinds, defineQuestion } from './question.ts';
 
 const Parameters = Type.Object(
   {
     ...window,
-    from: Type.String({ default: 'now-24h', maxLength: 64, description: 'start; exporters heard since then are told' }),
+    from: Type.String({
+      default: 'now-24h',
+      maxLength: 64,
+      description: 'start; exporters seen since then are listed',
+    }),
     interfaces: Type.Integer({
       minimum: 0,
       maximum: INTERFACES_MAX,
       default: INTERFACES_MAX,
-      description: 'ports told of each exporter at most; only JSON tells them',
+      description: 'ports listed of each exporter at most; only JSON has them',
     }),
     format,
   },
@@ -38,7 +42,7 @@ const Exporter = Type.Object(
     protocol: Type.String(),
     lastSeen: Time('newest datagram'),
     silent: Type.Boolean({ description: 'no datagram for three minutes' }),
-    samplingRate: NullableNumber('N of 1 in N in force; null when unknown'),
+    samplingRate: NullableNumber('current N of 1 in N; null when unknown'),
     recordsPerSecond: Type.Number({ description: 'over the last five minutes' }),
     datagrams: Sum('datagrams received'),
     datagramBytes: Sum('bytes of their payloads'),
@@ -50,11 +54,11 @@ const Exporter = Type.Object(
     templates: Sum('templates learned or changed'),
     unknownTemplateSets: Sum('data sets that came before their template'),
     waitingSets: Type.Integer({ description: 'of them those that wait for it now', minimum: 0 }),
-    lostSets: Sum('of them those given up'),
+    lostSets: Sum('of them those dropped without their template'),
     malformedSets: Sum('sets, samples or datagrams with a fault'),
-    unknownRateRecords: Sum('records without a sampling rate as they came; the registry may tell one'),
+    unknownRateRecords: Sum('records without a sampling rate as they came; the registry may state one'),
     rateChanges: Sum('changes of the sampling rate'),
-    facts: Sum('facts that this address told within the last day: names of ports, stations and hosts'),
+    facts: Sum('facts that this address reported within the last day: names of ports, stations and hosts'),
     interfaces: Type.Array(ExporterInterface, {
       description: 'ports that this address named within the last day, by ifIndex',
     }),
@@ -121,20 +125,20 @@ export const exporters = defineQuestion({
   parameters: Parameters,
   answer: ExportersAnswer,
   async respond(params, { storage, nowMs, installation = UNKNOWN_INSTALLATION }) {
-    const asked = parseAsked(params.from, params.to, nowMs);
-    const health = exportersStatement(asked, nowMs);
-    const telling = tellersStatement(params.interfaces, nowMs);
-    const [rows, told] = await Promise.all([
+    const requested = parseRequestedWindow(params.from, params.to, nowMs);
+    const health = exportersStatement(requested, nowMs);
+    const facts = factsStatement(params.interfaces, nowMs);
+    const [rows, reported] = await Promise.all([
       storage.select<ExporterRow>(health.sql, health.params),
-      storage.select<TellerRow>(telling.sql, telling.params),
+      storage.select<FactsRow>(facts.sql, facts.params),
     ]);
-    const tellers = new Map(told.map(teller => [teller.address, teller]));
-    const found = rows.map(row => shapeExporter(row, tellers.get(row.address), nowMs));
+    const factsOf = new Map(reported.map(row => [row.address, row]));
+    const found = rows.map(row => shapeExporter(row, factsOf.get(row.address), nowMs));
     const silent = found.filter(exporter => exporter.silent).length;
     return {
       answer: {
-        from: iso(asked.fromMs),
-        to: iso(asked.toMs),
+        from: iso(requested.fromMs),
+        to: iso(requested.toMs),
         exporters: found,
         live: found.length - silent,
         silent,
@@ -151,7 +155,7 @@ export const exporters = defineQuestion({
   },
 });
 
-export function exportersStatement({ fromMs, toMs }: Asked, nowMs: number): Statement {
+export function exportersStatement({ fromMs, toMs }: RequestedWindow, nowMs: number): Statement {
   const sql = `
 SELECT toString(e.exporter) AS address, e.observationDomain AS domain, e.protocol AS code, toUnixTimestamp64Milli(max(e.lastSeen)) AS seen,
   toUnixTimestamp64Milli(min(e.minute)) AS first, argMax(e.samplingRate, e.lastSeen) AS rate, argMax(e.waitingSets, e.lastSeen) AS waiting, sumIf(e.records, e.minute >= fromUnixTimestamp64Milli({recent:Int64})) AS recent,
@@ -180,7 +184,7 @@ function isNumbered(code: number): boolean {
   return protocolRow(code).sequence !== 'nothing';
 }
 
-export function shapeExporter(row: ExporterRow, teller: TellerRow | undefined, nowMs: number): Exporter {
+export function shapeExporter(row: ExporterRow, reported: FactsRow | undefined, nowMs: number): Exporter {
   const unit = lostUnit(row.code);
   const counters = Object.fromEntries(EXPORTER_COUNTERS.map(name => [name, Number(row[name])])) as Record<
     ExporterCounter,
@@ -200,8 +204,8 @@ export function shapeExporter(row: ExporterRow, teller: TellerRow | undefined, n
     lossRatio: expected > 0 && isNumbered(row.code) ? counters.lost / expected : null,
     ...counters,
     waitingSets: row.waiting,
-    facts: Number(teller?.facts ?? 0),
-    interfaces: interfacesOf(teller, row.domain),
+    facts: Number(reported?.facts ?? 0),
+    interfaces: interfacesOf(reported, row.domain),
   };
 }
 

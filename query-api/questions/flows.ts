@@ -10,14 +10,14 @@ import type { DimensionColumn } from '../sql/dimensions.ts';
 import { type Condition, compileFilter, parseFilter } from '../sql/filter.ts';
 import type { Statement } from '../sql/tables.ts';
 import { addressText, type NameValue, nameValues, nodeResolver, wordsOf } from '../sql/values.ts';
-import { parseAsked } from '../sql/window.ts';
+import { parseRequestedWindow } from '../sql/window.ts';
 import { iso } from './grouped.ts';
 import { filter, format, Limit, window } from './parameters.ts';
 import { defineQuestion } from './question.ts';
 import { type EndedWindow, receiptBounds } from './receipt.ts';
 
 const Parameters = Type.Object(
-  { ...window, filter, limit: Limit(100, 10_000, 'records told, the newest first'), format },
+  { ...window, filter, limit: Limit(100, 10_000, 'records listed, the newest first'), format },
   closed,
 );
 
@@ -40,7 +40,7 @@ export type FlowsAnswer = Static<typeof FlowsAnswer>;
 const COLUMNS = FLOW_COLUMNS as readonly Column[];
 export const FLOW_NAMES = COLUMNS.map(column => column.name);
 
-interface FlowsQuestion extends EndedWindow {
+interface FlowsQuery extends EndedWindow {
   readonly limit: number;
 }
 
@@ -52,14 +52,14 @@ export const flows = defineQuestion({
   parameters: Parameters,
   answer: FlowsAnswer,
   async respond(params, { storage, config, nowMs }) {
-    const asked = parseAsked(params.from, params.to, nowMs);
+    const requested = parseRequestedWindow(params.from, params.to, nowMs);
     const condition = await compileFilter(
       'filter',
       parseFilter('filter', params.filter),
       nodeResolver(storage, 'filter'),
     );
-    const question = { ...asked, limit: params.limit, ...receiptBounds(config) };
-    const statement = flowsStatement(question, condition);
+    const query = { ...requested, limit: params.limit, ...receiptBounds(config) };
+    const statement = flowsStatement(query, condition);
     const rows = await storage.select<FlowRow>(statement.sql, statement.params);
     const name = await nameValues(
       storage,
@@ -67,7 +67,7 @@ export const flows = defineQuestion({
     );
     const found = rows.map(row => shapeFlow(row, name));
     return {
-      answer: { from: iso(asked.fromMs), to: iso(asked.toMs), columns: FLOW_NAMES, flows: found },
+      answer: { from: iso(requested.fromMs), to: iso(requested.toMs), columns: FLOW_NAMES, flows: found },
       kinds: Object.fromEntries(FLOW_NAMES.map(column => [column, 'text'])),
       rows: () => found,
     };
@@ -80,11 +80,8 @@ function readSql(column: Column): string {
   return `toString(f.${column.name}) AS ${column.name}`;
 }
 
-export function flowsStatement(
-  { fromMs, toMs, limit, lateMs, earlyMs }: FlowsQuestion,
-  condition: Condition,
-): Statement {
-  // The condition names columns as they are stored, so it stands where their texts have not taken those names.
+export function flowsStatement({ fromMs, toMs, limit, lateMs, earlyMs }: FlowsQuery, condition: Condition): Statement {
+  // The condition names columns as they are stored, so it comes before their texts take those names.
   const sql = `
 SELECT ${COLUMNS.map(readSql).join(', ')}
 FROM (
@@ -117,10 +114,10 @@ export const FLOW_NODE_COLUMNS: readonly DimensionColumn[] = COLUMNS.filter(colu
 const NODES = new Map(FLOW_NODE_COLUMNS.map(column => [column.name, column]));
 
 export function shapeFlow(row: FlowRow, name: NameValue): Record<string, string | number | null> {
-  return Object.fromEntries(COLUMNS.map(column => [column.name, tell(column, row[column.name] ?? '', name)]));
+  return Object.fromEntries(COLUMNS.map(column => [column.name, showValue(column, row[column.name] ?? '', name)]));
 }
 
-function tell(column: Column, raw: string, name: NameValue): string | number | null {
+function showValue(column: Column, raw: string, name: NameValue): string | number | null {
   const node = NODES.get(column.name);
   if (node) return raw === '0' ? '' : name(node, raw).name;
   if (column.shows === 'service') return serviceName(wordsOf(raw));

@@ -1,4 +1,4 @@
-// What NetFlow and IPFIX lost on the way to the collector, added to what arrived. Their sequence numbers tell how many
+// What NetFlow and IPFIX lost on the way to the collector, added to what arrived. Their sequence numbers show how many
 // records or datagrams are missing (schemas/protocols.ts), and the record that arrived stands for expected / received
 // of its kind. The factor is that of the exporter, domain and protocol in the minute the record arrived. sFlow needs
 // none: its sample pool counts lost samples too.
@@ -48,7 +48,7 @@ WHERE e.minute >= toDateTime({windowFrom:UInt32} - 3600, 'UTC') AND e.minute < t
   AND e.protocol IN (${ADJUSTED.join(', ')})
 GROUP BY exporter, observationDomain, protocol, arrived`;
 
-export interface LossQuestion {
+export interface LossQuery {
   /** Columns of sender and receiver. */
   readonly src: string;
   readonly dst: string;
@@ -88,24 +88,24 @@ interface LostRow {
 /** `found` are the rows the matrix was made of, `total` its own total. */
 export async function adjustForLoss(
   storage: Storage,
-  question: LossQuestion,
+  query: LossQuery,
   { window, covered, unelected }: Rows<unknown>,
   total: { readonly value: number; readonly ciLow: number | null; readonly ciHigh: number | null },
 ): Promise<Adjusted> {
-  if (isRanked(question.metric) || !covered) return NONE;
+  if (isRanked(query.metric) || !covered) return NONE;
   const params = { windowFrom: window.fromS, windowTo: window.toS };
-  const [told] = await storage.select<LostRow>(
+  const [lost] = await storage.select<LostRow>(
     `SELECT sum(lost) AS lost, sum(received * (factor - 1)) / sum(received * factor) AS share,
        (SELECT sum(records) FROM exporters WHERE minute >= toDateTime({windowFrom:UInt32}, 'UTC') AND minute < toDateTime({windowTo:UInt32} + 60, 'UTC')) AS records
      FROM (${FACTORS_SQL})`,
     params,
   );
-  if (!told || Number(told.lost) === 0)
+  if (!lost || Number(lost.lost) === 0)
     return { total: { ...pick(total), method: 'records' }, cells: undefined, nothingLost: true };
-  if (Number(told.records) > RECORDS_MAX) return { ...NONE, total: scaled(total, told.share) };
-  const statement = adjustedStatement(question, window, unelected);
+  if (Number(lost.records) > RECORDS_MAX) return { ...NONE, total: scaled(total, lost.share) };
+  const statement = adjustedStatement(query, window, unelected);
   const rows = await storage.select<AdjustedRow>(statement.sql, { ...statement.params, ...params });
-  const scale = question.metric === 'avgBps' ? 8 / question.seconds : 1;
+  const scale = query.metric === 'avgBps' ? 8 / query.seconds : 1;
   const whole = rows.find(row => Number(row.whole) === 1);
   const { value, ciLow, ciHigh } = interval(
     (whole?.adjusted ?? 0) * scale,
@@ -139,8 +139,8 @@ function scaled(
   };
 }
 
-function adjustedStatement(question: LossQuestion, window: Rows<unknown>['window'], unelected: boolean) {
-  const { src, dst, swapped, condition } = question;
+function adjustedStatement(query: LossQuery, window: Rows<unknown>['window'], unelected: boolean) {
+  const { src, dst, swapped, condition } = query;
   const columns = [...new Set([src, dst, ...(swapped ? ['serverSide'] : []), ...condition.columns])];
   const relation = relationOf({
     source: 'flows',
@@ -149,7 +149,7 @@ function adjustedStatement(question: LossQuestion, window: Rows<unknown>['window
     arrival: true,
     condition,
     unelected,
-    passedThroughS: 0,
+    rolledUpUntilS: 0,
   });
   const swap = swapped ? 'serverSide = 1' : '0';
   const sql = `
@@ -159,8 +159,8 @@ SELECT toString(sender) AS src, toString(receiver) AS dst, grouping(sender) AS w
   sum(if(factor > 1, greatest(samples, records), samples)) AS samples
 FROM (
   SELECT if(${swap}, r.${dst}, r.${src}) AS sender, if(${swap}, r.${src}, r.${dst}) AS receiver, r.varBytes AS varBytes, r.samples AS samples, r.records AS records,
-    r.squares AS squares, ${question.metric === 'packets' ? 'r.packets' : 'r.bytes'} AS volume,
-    ${question.metric === 'packets' ? 'if(r.bytes = 0, 0, r.packets / r.bytes)' : '1'} AS perByte, greatest(f.factor, 1) AS factor
+    r.squares AS squares, ${query.metric === 'packets' ? 'r.packets' : 'r.bytes'} AS volume,
+    ${query.metric === 'packets' ? 'if(r.bytes = 0, 0, r.packets / r.bytes)' : '1'} AS perByte, greatest(f.factor, 1) AS factor
   FROM (${relation.sql}) AS r
   LEFT JOIN (${FACTORS_SQL}) AS f USING (exporter, observationDomain, protocol, arrived)
 )

@@ -1,6 +1,6 @@
 // Who sent how much to whom. One statement reads the relation once and groups it by cell, by sender, by receiver, by
 // diagonal and altogether, so that cells, totals and rest speak of the same rows and add up exactly. A matrix with more
-// cells than are taken at once is asked twice: for its largest nodes, then for all figures of these.
+// cells than are taken at once is queried twice: for its largest nodes, then for all figures of these.
 
 import type { Metric } from '../answers/metric.ts';
 import type { DimensionColumn } from '../sql/dimensions.ts';
@@ -11,11 +11,11 @@ import { UNCLASSIFIED_SQL } from '../sql/unclassified.ts';
 export const ORIENTATIONS = ['sender', 'client'] as const;
 export type Orientation = (typeof ORIENTATIONS)[number];
 
-export interface MatrixQuestion {
+export interface MatrixQuery {
   readonly pair: readonly [DimensionColumn, DimensionColumn];
   readonly metric: Metric;
   readonly orientation: Orientation;
-  /** Nodes told; the cells among them. */
+  /** Nodes listed; the cells among them. */
   readonly limit: number;
 }
 
@@ -30,18 +30,18 @@ export interface MatrixRow extends Sums {
   readonly nodes: string;
 }
 
-export function matrixColumns({ pair, orientation }: MatrixQuestion): string[] {
+export function matrixColumns({ pair, orientation }: MatrixQuery): string[] {
   const columns = [pair[0].name, pair[1].name, 'srcApp', 'dstApp'];
   return [...new Set(orientation === 'client' ? [...columns, 'serverSide'] : columns)];
 }
 
-function matrixStatement(question: MatrixQuestion, { relation, window, covered }: Context): Statement {
-  const [src, dst] = question.pair.map(column => column.name) as [string, string];
-  const swapped = question.orientation === 'client' ? 'serverSide = 1' : '0';
-  const ranked = rankedSql(question.metric, window, covered);
+function matrixStatement(query: MatrixQuery, { relation, window, covered }: Context): Statement {
+  const [src, dst] = query.pair.map(column => column.name) as [string, string];
+  const swapped = query.orientation === 'client' ? 'serverSide = 1' : '0';
+  const ranked = rankedSql(query.metric, window, covered);
   // Sums need no buckets; a rank is over the buckets of each group.
-  const bucket = isRanked(question.metric) ? 'bucket, ' : '';
-  const bucketSet = isRanked(question.metric) ? '(bucket)' : '()';
+  const bucket = isRanked(query.metric) ? 'bucket, ' : '';
+  const bucketSet = isRanked(query.metric) ? '(bucket)' : '()';
   const sql = `
 WITH ends AS (
   SELECT bucket, if(${swapped}, ${dst}, ${src}) AS sender, if(${swapped}, ${src}, ${dst}) AS receiver, sender = receiver AS diagonal,
@@ -67,7 +67,7 @@ SELECT multiIf(left = 4, 'cell', left = 6, 'row', left = 5, 'column', left = 3, 
   uniqExactIf(if(left = 6, s.sender, s.receiver), left IN (5, 6)) OVER () AS nodes
 FROM summed AS s
 WHERE left != 3 OR NOT diagonal
-ORDER BY left = 4, left IN (5, 6), ${orderColumn(question.metric)} DESC, s.sender, s.receiver`;
+ORDER BY left = 4, left IN (5, 6), ${orderColumn(query.metric)} DESC, s.sender, s.receiver`;
   return { sql, params: { ...relation.params, ...ranked.params } };
 }
 
@@ -76,27 +76,27 @@ export const ROWS_MAX = 10_202;
 
 /**
  * The whole matrix as far as ROWS_MAX goes: the totals of all, those of senders and receivers together by size, then the
- * cells. What is cut off are never the largest nodes. One row more tells that there is more.
+ * cells. What is cut off are never the largest nodes. One row more shows that there is more.
  */
-export function wholeMatrix(question: MatrixQuestion, context: Context): Statement {
-  const { sql, params } = matrixStatement(question, context);
+export function wholeMatrix(query: MatrixQuery, context: Context): Statement {
+  const { sql, params } = matrixStatement(query, context);
   return { sql: `${sql}\nLIMIT ${ROWS_MAX + 1}`, params };
 }
 
 /** The totals of the nodes given, and the cells among them, whatever the size of the matrix. */
-export function matrixAmong(question: MatrixQuestion, context: Context, nodes: readonly string[]): Statement {
-  const { sql, params } = matrixStatement(question, context);
-  const column = question.pair[0];
-  const told = `{nodes:Array(${column.clickhouse})}`;
+export function matrixAmong(query: MatrixQuery, context: Context, nodes: readonly string[]): Statement {
+  const { sql, params } = matrixStatement(query, context);
+  const column = query.pair[0];
+  const listed = `{nodes:Array(${column.clickhouse})}`;
   const values = nodes.map(node => (column.kind === 'address' ? node : BigInt(node)));
   return {
-    sql: `SELECT * FROM (${sql}) WHERE (level NOT IN ('cell', 'row') OR sender IN ${told}) AND (level NOT IN ('cell', 'column') OR receiver IN ${told})`,
+    sql: `SELECT * FROM (${sql}) WHERE (level NOT IN ('cell', 'row') OR sender IN ${listed}) AND (level NOT IN ('cell', 'column') OR receiver IN ${listed})`,
     params: { ...params, nodes: values },
   };
 }
 
-/** Raw keys of the nodes to tell: those with the largest total, sent or received. */
-export function largestNodes({ metric, limit }: MatrixQuestion, rows: readonly MatrixRow[]): string[] {
+/** Raw keys of the nodes to list: those with the largest total, sent or received. */
+export function largestNodes({ metric, limit }: MatrixQuery, rows: readonly MatrixRow[]): string[] {
   const order = orderColumn(metric);
   const size = new Map<string, number>();
   for (const row of rows) {
@@ -108,12 +108,12 @@ export function largestNodes({ metric, limit }: MatrixQuestion, rows: readonly M
   return sorted.slice(0, limit).map(([node]) => node);
 }
 
-/** Rows that speak of nodes told only. */
+/** Rows of the listed nodes only. */
 export function rowsAmong(rows: readonly MatrixRow[], nodes: readonly string[]): MatrixRow[] {
-  const told = new Set(nodes);
+  const listed = new Set(nodes);
   return rows.filter(({ level, src, dst }) => {
     const bySender = level === 'cell' || level === 'row';
     const byReceiver = level === 'cell' || level === 'column';
-    return (!bySender || told.has(src)) && (!byReceiver || told.has(dst));
+    return (!bySender || listed.has(src)) && (!byReceiver || listed.has(dst));
   });
 }

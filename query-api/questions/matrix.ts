@@ -7,9 +7,9 @@ import { about, closed, estimate, NullableNumber, Quality } from '../answers/ans
 import type { FlatRow } from '../http/format-table.ts';
 import { pairOf } from '../sql/dimensions.ts';
 import { compileFilter, parseFilter } from '../sql/filter.ts';
-import { askTables, type Question, type Rows } from '../sql/tables.ts';
+import { queryTables, type Rows, type TableQuery } from '../sql/tables.ts';
 import { nameValues, nodeResolver } from '../sql/values.ts';
-import { parseAsked } from '../sql/window.ts';
+import { parseRequestedWindow } from '../sql/window.ts';
 import { coverageOfCells, heardOf } from './advisor.ts';
 import {
   Cell,
@@ -25,7 +25,7 @@ import { aboutWindow, ESTIMATE_KINDS, secondsOf } from './grouped.ts';
 import { adjustForLoss, LossAdjusted } from './loss.ts';
 import {
   largestNodes,
-  type MatrixQuestion,
+  type MatrixQuery,
   type MatrixRow,
   matrixAmong,
   matrixColumns,
@@ -51,10 +51,10 @@ const Parameters = Type.Object(
     cells: choice(['seen', 'all'], {
       default: 'seen',
       description:
-        'all: pairs of the nodes told of which nothing was seen are cells too, with what may have been missed; null where nothing covers them',
+        'all: pairs of the listed nodes of which nothing was seen are cells too, with what may have been missed; null where nothing covers them',
     }),
     filter,
-    limit: Limit(30, 200, 'nodes told, the largest first; everything else is the rest'),
+    limit: Limit(30, 200, 'nodes listed, the largest first; everything else is the rest'),
     format,
   },
   closed,
@@ -72,13 +72,13 @@ export const MatrixAnswer = Type.Object(
       description: 'totals of senders, largest node first; what is not among the cells included',
     }),
     columns: Type.Array(Total, { description: 'totals of receivers, in the order of their own size' }),
-    nodes: Type.Integer({ description: 'nodes there are; limit says how many are told' }),
+    nodes: Type.Integer({ description: 'nodes in all; limit says how many are listed' }),
     total: Type.Object(estimate, closed),
     lossAdjusted: Type.Union([LossAdjusted, Type.Null()], {
-      description: 'the total with what was lost on the way added; null for p95 and maximum',
+      description: 'the total with the estimated loss added; null for p95 and maximum',
     }),
     interTotal: Type.Object(estimate, { ...closed, description: 'the total without the diagonal' }),
-    rest: NullableNumber('total less the cells told; null for p95 and maximum, which do not add up'),
+    rest: NullableNumber('total less the listed cells; null for p95 and maximum, which do not add up'),
     quality: Quality,
   },
   closed,
@@ -94,22 +94,22 @@ export const matrix = defineQuestion({
   async respond(params, { storage, config, advisor, nowMs }) {
     refuseLayer2(params.layer);
     const { by, metric, orientation, limit } = params;
-    const question: MatrixQuestion = { pair: pairOf('by', by), metric, orientation, limit };
+    const query: MatrixQuery = { pair: pairOf('by', by), metric, orientation, limit };
     const condition = await compileFilter(
       'filter',
       parseFilter('filter', params.filter),
       nodeResolver(storage, 'filter'),
     );
-    const asked = parseAsked(params.from, params.to, nowMs);
-    const needs = { asked, metric, columns: matrixColumns(question), condition };
-    const found = await readMatrix(storage, question, needs, nowMs);
-    const [src, dst] = question.pair;
+    const requested = parseRequestedWindow(params.from, params.to, nowMs);
+    const needs = { requested, metric, columns: matrixColumns(query), condition };
+    const found = await readMatrix(storage, query, needs, nowMs);
+    const [src, dst] = query.pair;
     const name = await nameValues(
       storage,
       found.rows.flatMap(row => [[src, row.src] as const, [dst, row.dst] as const]),
     );
     const seconds = secondsOf(found);
-    const { unclassifiedShare, unelectedShare, ...figures } = shapeMatrix(question, found.rows, seconds, name);
+    const { unclassifiedShare, unelectedShare, ...figures } = shapeMatrix(query, found.rows, seconds, name);
     const swapped = orientation === 'client';
     const [{ quality, exporters }, adjusted] = await Promise.all([
       qualityOf(storage, config, found.window, nowMs, { unclassifiedShare, unelectedShare }),
@@ -144,14 +144,14 @@ export const matrix = defineQuestion({
 
 async function readMatrix(
   storage: Storage,
-  question: MatrixQuestion,
-  needs: Question,
+  query: MatrixQuery,
+  needs: TableQuery,
   nowMs: number,
 ): Promise<Rows<MatrixRow>> {
-  const whole = await askTables<MatrixRow>(storage, needs, nowMs, context => wholeMatrix(question, context));
-  const nodes = largestNodes(question, whole.rows);
+  const whole = await queryTables<MatrixRow>(storage, needs, nowMs, context => wholeMatrix(query, context));
+  const nodes = largestNodes(query, whole.rows);
   if (whole.rows.length <= ROWS_MAX) return { ...whole, rows: rowsAmong(whole.rows, nodes) };
-  return askTables<MatrixRow>(storage, needs, nowMs, context => matrixAmong(question, context, nodes));
+  return queryTables<MatrixRow>(storage, needs, nowMs, context => matrixAmong(query, context, nodes));
 }
 
 const KINDS = {

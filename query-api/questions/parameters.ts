@@ -25,7 +25,7 @@ export const format = choice(FORMATS, { default: 'json', description: 'json, csv
 export const layer = choice(['l3', 'l2'], {
   default: 'l3',
   description:
-    'l3: IP bytes. l2 is refused: not every exporter tells the frame length, and an estimate would not say so',
+    'l3: IP bytes. l2 is refused: not every exporter reports the frame length, and an estimate would not say so',
 });
 export const metric = choice(METRICS, {
   default: 'bytes',

@@ -20,10 +20,10 @@ export async function qualityOf(
   nowMs: number,
   figures: Figures,
 ): Promise<{ readonly quality: Quality; readonly exporters: readonly ExporterRow[] }> {
-  const asked = { fromMs: window.fromS * 1000, toMs: window.toS * 1000 };
+  const requested = { fromMs: window.fromS * 1000, toMs: window.toS * 1000 };
   const long = window.toS - window.fromS > ACCOUNTING_S_MAX;
-  const accounting = accountingStatement({ ...accountedOf(asked), ...receiptBounds(config) });
-  const exporters = exportersStatement(asked, nowMs);
+  const accounting = accountingStatement({ ...accountedOf(requested), ...receiptBounds(config) });
+  const exporters = exportersStatement(requested, nowMs);
   const [records, health] = await Promise.all([
     storage.select<AccountingRow>(accounting.sql, accounting.params),
     storage.select<ExporterRow>(exporters.sql, exporters.params),

@@ -7,7 +7,7 @@ import type { Storage } from '../../storage/storage.ts';
 import type { QueryApiConfiguration } from '../configuration.ts';
 import { CONTENT_TYPES, type FlatRow, type Format, formatTable } from '../http/format-table.ts';
 import { ProblemDocument } from '../http/problem.ts';
-import type { RouteRight, Routes } from '../routes.ts';
+import type { RouteRight, Routes } from '../http/routes.ts';
 import type { Advisor } from './advisor.ts';
 import type { Installation } from './installation.ts';
 

@@ -11,9 +11,9 @@ import { unseenInterval } from '../estimates/interval.ts';
 import { columnsOf, type DimensionColumn, pairOf } from '../sql/dimensions.ts';
 import { type Condition, compileFilter, equals, parseFilter, parseValues, type Term } from '../sql/filter.ts';
 import { estimateOf, orderColumn, type Sums, varianceOf } from '../sql/metrics-sql.ts';
-import { askTables, type Context, type Statement } from '../sql/tables.ts';
+import { type Context, queryTables, type Statement } from '../sql/tables.ts';
 import { type NameValue, nameValues, nodeResolver } from '../sql/values.ts';
-import { type Covered, parseAsked, type Window } from '../sql/window.ts';
+import { type Covered, parseRequestedWindow, type Window } from '../sql/window.ts';
 import { aboutWindow, namesOf, rawValues, textColumns } from './grouped.ts';
 import { choice, columnNames, filter, format, Limit, layer, pairNames, refuseLayer2, window } from './parameters.ts';
 import { defineQuestion } from './question.ts';
@@ -42,7 +42,7 @@ const Parameters = Type.Object(
       }),
     ),
     filter,
-    limit: Limit(10, 100, 'series told when split; the others are one series, the rest'),
+    limit: Limit(10, 100, 'series listed when split; the others are one series, the rest'),
     format,
   },
   closed,
@@ -75,7 +75,7 @@ export type SeriesAnswer = Static<typeof SeriesAnswer>;
 export const POINTS_MAX = 2000;
 const POINTS_WANTED = 360;
 
-export interface SeriesQuestion {
+export interface SeriesQuery {
   readonly split: readonly DimensionColumn[];
   readonly metric: Extract<Metric, 'bytes' | 'packets' | 'avgBps'>;
   readonly limit: number;
@@ -102,15 +102,15 @@ export const series = defineQuestion({
     refuseLayer2(params.layer);
     const { metric, limit, step: stepS } = params;
     const split = params.split === undefined ? [] : columnsOf('split', params.split);
-    const question: SeriesQuestion = { split, metric, limit, stepS };
+    const query: SeriesQuery = { split, metric, limit, stepS };
     const condition = await seriesCondition(params, storage);
-    const asked = parseAsked(params.from, params.to, nowMs);
+    const requested = parseRequestedWindow(params.from, params.to, nowMs);
     const columns = split.map(column => column.name);
-    const found = await askTables<SeriesRow>(storage, { asked, metric, columns, condition }, nowMs, context =>
-      seriesStatement(question, context),
+    const found = await queryTables<SeriesRow>(storage, { requested, metric, columns, condition }, nowMs, context =>
+      seriesStatement(query, context),
     );
     const name = await nameValues(storage, rawValues(split, found.rows));
-    const shaped = shapeSeries(question, found.rows, found.window, found.covered, name);
+    const shaped = shapeSeries(query, found.rows, found.window, found.covered, name);
     return {
       answer: { ...aboutWindow(found, metric), ...shaped },
       kinds: { time: 'text', ...textColumns(split), value: 'number', ciLow: 'number', ciHigh: 'number' },
@@ -150,19 +150,20 @@ async function seriesCondition(params: Static<typeof Parameters>, storage: Stora
 }
 
 /** The step in use: a multiple of the resolution with at most POINTS_MAX points. */
-export function stepOf(asked: number | undefined, window: Window): number {
+export function stepOf(requested: number | undefined, window: Window): number {
   const length = window.toS - window.fromS;
-  const least = length / (asked === undefined ? POINTS_WANTED : POINTS_MAX);
-  if (asked !== undefined && asked >= least) return Math.ceil(asked / window.resolutionS) * window.resolutionS;
+  const least = length / (requested === undefined ? POINTS_WANTED : POINTS_MAX);
+  if (requested !== undefined && requested >= least)
+    return Math.ceil(requested / window.resolutionS) * window.resolutionS;
   return (
     STEPS_S.find(step => step >= window.resolutionS && step % window.resolutionS === 0 && step >= least) ??
     STEPS_S.at(-1)!
   );
 }
 
-export function seriesStatement(question: SeriesQuestion, { relation, window }: Context): Statement {
-  const order = orderColumn(question.metric);
-  const columns = question.split.map(column => column.name);
+export function seriesStatement(query: SeriesQuery, { relation, window }: Context): Statement {
+  const order = orderColumn(query.metric);
+  const columns = query.split.map(column => column.name);
   const keys = columns.map((_, i) => `k${i}`);
   const group = (table: string) => keys.map(key => `, ${table}${key}`).join('');
   const sums = (table: string) => SUMS.map(name => `sum(${table}.${name}) AS ${name}`).join(', ');
@@ -187,42 +188,42 @@ ORDER BY place, at`;
     sql,
     params: {
       ...relation.params,
-      step: stepOf(question.stepS, window),
-      limit: question.split.length === 0 ? 1 : question.limit,
+      step: stepOf(query.stepS, window),
+      limit: query.split.length === 0 ? 1 : query.limit,
     },
   };
 }
 
 export function shapeSeries(
-  question: SeriesQuestion,
+  query: SeriesQuery,
   rows: readonly SeriesRow[],
   window: Window,
   covered: Covered | undefined,
   name: NameValue,
 ): Pick<SeriesAnswer, 'stepSec' | 'split' | 'times' | 'series'> {
-  const step = stepOf(question.stepS, window);
+  const step = stepOf(query.stepS, window);
   const times: number[] = [];
   for (let at = Math.floor(window.fromS / step) * step; at < window.toS; at += step) times.push(at);
   const places = [...new Set(rows.map(row => Number(row.place)))].sort(
     (a, b) => (a || Number.POSITIVE_INFINITY) - (b || Number.POSITIVE_INFINITY),
   );
-  if (places.length === 0 && question.split.length === 0) places.push(1);
+  if (places.length === 0 && query.split.length === 0) places.push(1);
   const lines = places.map(place => {
     const own = rows.filter(row => Number(row.place) === place);
     const found = new Map(own.map(row => [Number(row.at), row]));
-    const perSample = perSampleOf(question.metric, own, step);
-    const points = times.map(at => point(question, found.get(at), at, step, covered, perSample));
+    const perSample = perSampleOf(query.metric, own, step);
+    const points = times.map(at => point(query, found.get(at), at, step, covered, perSample));
     const first = own[0];
     return {
-      keys: place === 0 || !first ? [] : question.split.map((column, i) => name(column, first[`k${i}`] ?? '')),
+      keys: place === 0 || !first ? [] : query.split.map((column, i) => name(column, first[`k${i}`] ?? '')),
       rest: place === 0,
       values: points.map(one => one.value),
       ciLow: points.map(one => one.ciLow),
       ciHigh: points.map(one => one.ciHigh),
-      total: own.reduce((sum, row) => sum + Number(question.metric === 'packets' ? row.packets : row.bytes), 0),
+      total: own.reduce((sum, row) => sum + Number(query.metric === 'packets' ? row.packets : row.bytes), 0),
     };
   });
-  return { stepSec: step, split: question.split.map(column => column.name), times, series: lines };
+  return { stepSec: step, split: query.split.map(column => column.name), times, series: lines };
 }
 
 interface Point {
@@ -234,7 +235,7 @@ interface Point {
 const UNSEEN: Point = { value: null, ciLow: null, ciHigh: null };
 
 function point(
-  question: SeriesQuestion,
+  query: SeriesQuery,
   row: SeriesRow | undefined,
   at: number,
   step: number,
@@ -242,7 +243,7 @@ function point(
   perSample: number | null,
 ): Point {
   const seconds = covered ? Math.min(at + step, covered.toS) - Math.max(at, covered.fromS) : 0;
-  if (row) return estimateOf(row, question.metric, Math.max(1, seconds));
+  if (row) return estimateOf(row, query.metric, Math.max(1, seconds));
   return seconds > 0 ? unseenInterval(perSample) : UNSEEN;
 }
 
@@ -250,7 +251,7 @@ function point(
  * What stands behind one sampled packet of this series, in its unit: an empty bucket may have missed three of them. 0
  * where nothing of it is sampled, null where a sampling rate is not known.
  */
-function perSampleOf(metric: SeriesQuestion['metric'], rows: readonly SeriesRow[], step: number): number | null {
+function perSampleOf(metric: SeriesQuery['metric'], rows: readonly SeriesRow[], step: number): number | null {
   if (rows.some(row => varianceOf(row) === Number.POSITIVE_INFINITY)) return null;
   const samples = rows.reduce((sum, row) => sum + Number(row.samples), 0);
   if (samples === 0) return 0;

@@ -1,5 +1,5 @@
 // Which automatic nodes and services carry most traffic, as applications ready for the document. A node of machines with
-// one stem is told by the glob that holds them, where it holds nobody else, and by their names otherwise.
+// one stem is selected by the glob that matches them, where it matches no other machine, and by their names otherwise.
 
 import { formatIPv4 } from '../../schemas/address.ts';
 import type { Application } from '../../schemas/applications.ts';
@@ -32,7 +32,7 @@ const AUTOMATIC = AUTOMATIC_CLASSES.join(', ');
 
 export const SUGGESTION_COLUMNS = ['srcApp', 'dstApp', 'service', 'serverSide'] as const;
 
-/** Automatic nodes by the bytes at either end; one that talks to itself counts once. `node` asks for one alone. */
+/** Automatic nodes by the bytes at either end; one that talks to itself counts once. `node` selects one alone. */
 export function nodesStatement({ relation }: Context, limit: number, node?: bigint): Statement {
   const sql = `
 WITH ends AS (
@@ -75,7 +75,7 @@ export interface Suggestion {
   readonly about: string;
 }
 
-/** Names and members of nodes are asked in two statements, however many there are. */
+/** Names and members of nodes are read in two statements, however many there are. */
 export async function suggestNodes(storage: Storage, rows: readonly SuggestionRow[]): Promise<Suggestion[]> {
   const names = await namesOf(storage, rows);
   const stems = [...names.values()].filter(name => name.startsWith('auto:')).map(name => name.slice(5));
@@ -86,10 +86,10 @@ export async function suggestNodes(storage: Storage, rows: readonly SuggestionRo
     const name =
       names.get(row.node) ??
       (key.high >>> 24 === NODE_CLASSES.autoPrefix4 ? `auto:${formatIPv4(key.low)}/${key.high & 0xff}` : hex);
-    const told = name.replace(/^auto:/, '');
-    const selected = selectorOf(key.high >>> 24, told, machines);
+    const stem = name.replace(/^auto:/, '');
+    const selected = selectorOf(key.high >>> 24, stem, machines);
     const rule = selected && {
-      id: idOf(selected.segments?.[0] ?? told),
+      id: idOf(selected.segments?.[0] ?? stem),
       servers: selected,
       ports: portsOf(row),
       strict: false,
@@ -99,7 +99,7 @@ export async function suggestNodes(storage: Storage, rows: readonly SuggestionRo
       bytes: row.bytes,
       share: row.whole > 0 ? row.bytes / row.whole : 0,
       rule: rule ?? null,
-      about: aboutOf(told, selected),
+      about: aboutOf(stem, selected),
     };
   });
 }
@@ -115,7 +115,7 @@ export function suggestServices(rows: readonly SuggestionRow[], internal: readon
       share: row.whole > 0 ? row.bytes / row.whole : 0,
       rule:
         ports.length === 0 ? null : { id: idOf(name), name, servers: { prefixes: [...internal] }, ports, strict: true },
-      about: `everybody inside who serves ${name}, on that port alone`,
+      about: `all internal servers of ${name}, on that port alone`,
     };
   });
 }
@@ -146,22 +146,22 @@ async function machinesOf(storage: Storage, stems: readonly string[]): Promise<M
   return rows.map(row => ({ name: row.name, isVm: Number(row.class) === NODE_CLASSES.vm }));
 }
 
-function selectorOf(nodeClass: number, told: string, machines: readonly Machine[]): Rule['servers'] | undefined {
-  if (nodeClass === NODE_CLASSES.autoGroup) return namesSelected(told, machines);
+function selectorOf(nodeClass: number, stem: string, machines: readonly Machine[]): Rule['servers'] | undefined {
+  if (nodeClass === NODE_CLASSES.autoGroup) return namesSelected(stem, machines);
   if (nodeClass === NODE_CLASSES.autoPrefixOfSegment) {
-    const at = told.indexOf('@');
-    return at < 0 ? undefined : { segments: [told.slice(at + 1)] };
+    const at = stem.indexOf('@');
+    return at < 0 ? undefined : { segments: [stem.slice(at + 1)] };
   }
-  return { prefixes: [told] };
+  return { prefixes: [stem] };
 }
 
-function namesSelected(told: string, machines: readonly Machine[]): { names: string[] } | undefined {
-  const isMember = ({ name, isVm }: Machine) => (isVm ? stemOf(name) === told : name === told);
+function namesSelected(stem: string, machines: readonly Machine[]): { names: string[] } | undefined {
+  const isMember = ({ name, isVm }: Machine) => (isVm ? stemOf(name) === stem : name === stem);
   const members = [...new Set(machines.filter(isMember).map(({ name }) => name))];
   if (members.length === 0) return undefined;
   if (members.length === 1) return { names: members };
   const isExact = (glob: string) => machines.every(machine => globMatches(glob, machine.name) === isMember(machine));
-  const glob = [`${told}-*`, `${told}_*`, `${told}*`].find(isExact);
+  const glob = [`${stem}-*`, `${stem}_*`, `${stem}*`].find(isExact);
   if (glob !== undefined) return { names: [glob] };
   return members.length <= NAMES_MAX ? { names: members } : undefined;
 }
@@ -186,13 +186,13 @@ function idOf(text: string): string {
   );
 }
 
-function aboutOf(told: string, selected: Rule['servers'] | undefined): string {
+function aboutOf(stem: string, selected: Rule['servers'] | undefined): string {
   if (!selected)
-    return told.startsWith('vmkernel')
+    return stem.startsWith('vmkernel')
       ? 'maintenance traffic of hosts: it has no names to select by, only addresses'
-      : `no machine named ${told} is known any more, or more than ${NAMES_MAX} with names that no glob holds`;
+      : `no machine named ${stem} is known any more, or more than ${NAMES_MAX} with names that no glob holds`;
   const { prefixes, segments, names = [] } = selected;
-  if (prefixes) return `addresses of ${told} that no inventory names`;
+  if (prefixes) return `addresses of ${stem} that no inventory names`;
   if (segments) return `all of the segment ${segments[0]}, named or not; other segments use the same addresses`;
   return `machines named ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' ...' : ''}`;
 }

@@ -8,9 +8,9 @@ import type { Metric } from '../answers/metric.ts';
 import { columnsOf, type DimensionColumn } from '../sql/dimensions.ts';
 import { compileFilter, parseFilter } from '../sql/filter.ts';
 import { estimateOf, isRanked, orderColumn, rankedSql, type Sums } from '../sql/metrics-sql.ts';
-import { askTables, type Context, type Statement } from '../sql/tables.ts';
+import { type Context, queryTables, type Statement } from '../sql/tables.ts';
 import { type NameValue, nameValues, nodeResolver } from '../sql/values.ts';
-import { parseAsked } from '../sql/window.ts';
+import { parseRequestedWindow } from '../sql/window.ts';
 import { aboutWindow, ESTIMATE_KINDS, namesOf, rawValues, secondsOf, textColumns } from './grouped.ts';
 import { columnNames, filter, format, Limit, layer, metric, refuseLayer2, window } from './parameters.ts';
 import { defineQuestion } from './question.ts';
@@ -22,7 +22,7 @@ const Parameters = Type.Object(
     metric,
     layer,
     filter,
-    limit: Limit(20, 10_000, 'groups told'),
+    limit: Limit(20, 10_000, 'groups listed'),
     format,
   },
   closed,
@@ -39,14 +39,14 @@ export const TopAnswer = Type.Object(
       ),
     ),
     groups: Type.Integer({ description: 'groups there are' }),
-    rest: NullableNumber('total less the rows told; null for p95 and maximum'),
+    rest: NullableNumber('total less the listed rows; null for p95 and maximum'),
     total: Type.Object(estimate, closed),
   },
   closed,
 );
 export type TopAnswer = Static<typeof TopAnswer>;
 
-export interface TopQuestion {
+export interface TopQuery {
   readonly columns: readonly DimensionColumn[];
   readonly metric: Metric;
   readonly limit: number;
@@ -66,31 +66,28 @@ export const top = defineQuestion({
   answer: TopAnswer,
   async respond(params, { storage, nowMs }) {
     refuseLayer2(params.layer);
-    const question: TopQuestion = { columns: columnsOf('by', params.by), metric: params.metric, limit: params.limit };
+    const query: TopQuery = { columns: columnsOf('by', params.by), metric: params.metric, limit: params.limit };
     const condition = await compileFilter(
       'filter',
       parseFilter('filter', params.filter),
       nodeResolver(storage, 'filter'),
     );
-    const asked = parseAsked(params.from, params.to, nowMs);
-    const columns = question.columns.map(column => column.name);
-    const needs = { asked, metric: params.metric, columns, condition };
-    const found = await askTables<TopRow>(storage, needs, nowMs, context => topStatement(question, context));
+    const requested = parseRequestedWindow(params.from, params.to, nowMs);
+    const columns = query.columns.map(column => column.name);
+    const needs = { requested, metric: params.metric, columns, condition };
+    const found = await queryTables<TopRow>(storage, needs, nowMs, context => topStatement(query, context));
     const groups = found.rows.filter(row => Number(row.whole) === 0);
-    const name = await nameValues(storage, rawValues(question.columns, groups));
-    const shaped = shapeTop(question, found.rows, secondsOf(found), name);
+    const name = await nameValues(storage, rawValues(query.columns, groups));
+    const shaped = shapeTop(query, found.rows, secondsOf(found), name);
     return {
       answer: { ...aboutWindow(found, params.metric), ...shaped },
-      kinds: { ...textColumns(question.columns), ...ESTIMATE_KINDS, share: 'number' },
-      rows: () => shaped.rows.map(({ keys, ...estimated }) => ({ ...namesOf(question.columns, keys), ...estimated })),
+      kinds: { ...textColumns(query.columns), ...ESTIMATE_KINDS, share: 'number' },
+      rows: () => shaped.rows.map(({ keys, ...estimated }) => ({ ...namesOf(query.columns, keys), ...estimated })),
     };
   },
 });
 
-export function topStatement(
-  { columns, metric, limit }: TopQuestion,
-  { relation, window, covered }: Context,
-): Statement {
+export function topStatement({ columns, metric, limit }: TopQuery, { relation, window, covered }: Context): Statement {
   const ranked = rankedSql(metric, window, covered);
   const bucket = isRanked(metric) ? 'bucket, ' : '';
   const keys = columns.map((_, i) => `k${i}`).join(', ');
@@ -116,7 +113,7 @@ LIMIT {limit:UInt32}`;
 }
 
 export function shapeTop(
-  { columns, metric, limit }: TopQuestion,
+  { columns, metric, limit }: TopQuery,
   answer: readonly TopRow[],
   seconds: number,
   name: NameValue,

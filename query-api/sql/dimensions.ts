@@ -1,4 +1,4 @@
-// What a question may group and filter by, derived from the flow columns. A dimension is one column (`service`,
+// What a query may group and filter by, derived from the flow columns. A dimension is one column (`service`,
 // `srcVm`) or, where the columns come in twos, a pair of sender and receiver (`app`, `vm`, `addr`).
 
 import type { Column } from '../../schemas/columns.ts';
@@ -46,7 +46,7 @@ for (const { name, opposite } of FLOW_COLUMNS as readonly Column[]) {
   if (src && dst) pairs.set(name.slice(3).toLowerCase(), [src, dst]);
 }
 
-/** What people ask for most comes first. */
+/** The names used most come first. */
 export const PAIR_NAMES = [...pairs.keys()].reverse();
 export const COLUMN_NAMES = [...columns.keys()];
 

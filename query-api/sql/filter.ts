@@ -40,7 +40,7 @@ export interface Condition {
 
 export const NO_CONDITION: Condition = { sql: '1', params: {}, columns: [] };
 
-/** Finds the keys of nodes by name or glob; asked once for all names of a filter. */
+/** Finds the keys of nodes by name or glob; called once for all names of a filter. */
 export type ResolveNodes = (names: readonly string[]) => Promise<ReadonlyMap<string, readonly bigint[]>>;
 
 const TERM = /^\s*([A-Za-z]\w*)\s*(!=|<=|>=|=|<|>)\s*(.*)$/s;

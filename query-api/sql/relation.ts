@@ -1,8 +1,8 @@
-// The rows a question is about: one relation with a bucket, the columns asked for, and the sums that are counted once.
+// The rows of a query: one relation with a bucket, the requested columns, and the sums that are counted once.
 //
 // Elected traffic comes from roll-ups and simply adds up. Unelected traffic is kept by observation point; for each pair
 // of endpoints and five minutes the point with the most bytes counts, whole, and every other point is left out. The
-// point is chosen before filter and grouping, so that every question chooses the same one and all answers add up to
+// point is chosen before filter and grouping, so that every query chooses the same one and all answers add up to
 // the same total.
 
 import { ELECTED_SQL, FIVE_MINUTES_S, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../../storage/tables/elections.ts';
@@ -12,7 +12,7 @@ import { unelectedSelectSql } from '../../storage/tables/unelected.ts';
 import type { Condition } from './filter.ts';
 import type { Window } from './window.ts';
 
-/** The coarsest tables that hold every column of a question. */
+/** The coarsest tables that hold every column of a query. */
 export type Source = 'traffic' | 'pairs' | 'flows';
 
 export interface Relation {
@@ -27,7 +27,7 @@ export interface RelationOptions {
   readonly columns: readonly string[];
   readonly condition: Condition;
   readonly unelected: boolean;
-  readonly passedThroughS: number;
+  readonly rolledUpUntilS: number;
   /** From the records only: by minute of arrival as well (`arrived`), with one more sum (`squares`). */
   readonly arrival?: boolean;
 }
@@ -40,23 +40,23 @@ const IN_WINDOW = `day BETWEEN toYYYYMMDD(toDateTime({windowFrom:UInt32} - 86400
 const MEETS_WINDOW = `receivedAt >= toDateTime({windowFrom:UInt32} - 86400, 'UTC') AND receivedAt < toDateTime({windowTo:UInt32} + 86400, 'UTC')
     AND flowEnd >= toDateTime({windowFrom:UInt32}, 'UTC') AND flowStart < toDateTime({windowTo:UInt32}, 'UTC')`;
 const ARRIVED = { name: 'arrived', sql: 'toUInt32(toStartOfMinute(receivedAt))' };
-const NOT_PASSED = "storedAt >= toDateTime({passedThrough:UInt32}, 'UTC')";
+const NOT_ROLLED_UP = "storedAt >= toDateTime({rolledUpUntil:UInt32}, 'UTC')";
 
 /** The relation has bucket, the columns, bytes, packets, varBytes, samples, records, unelected (0 or 1). */
 export function relationOf(options: RelationOptions): Relation {
-  const { window, condition, unelected, passedThroughS } = options;
+  const { window, condition, unelected, rolledUpUntilS } = options;
   const elected = electedParts(options);
   const chosen = unelected ? unelectedPart(options) : undefined;
   const parts = chosen ? [...elected.parts, chosen.sql] : elected.parts;
   const tables = [...new Set([...elected.tables, ...(chosen?.tables ?? [])])];
   return {
     sql: parts.join('\nUNION ALL\n'),
-    params: { ...condition.params, windowFrom: window.fromS, windowTo: window.toS, passedThrough: passedThroughS },
+    params: { ...condition.params, windowFrom: window.fromS, windowTo: window.toS, rolledUpUntil: rolledUpUntilS },
     tables,
   };
 }
 
-/** What is summed; the minute of arrival stands with the sums, as a column that no condition names. */
+/** What is summed; the minute of arrival is among the sums, as a column that no condition names. */
 function sumsOf(arrival: boolean): readonly string[] {
   return arrival ? ['arrived', ...SUMS, 'squares'] : SUMS;
 }
@@ -67,8 +67,8 @@ interface Part {
 }
 
 function electedParts({ source, window, columns, condition, arrival = false }: RelationOptions): Part {
-  const told = ['bucket', ...columns, ...sumsOf(arrival), '0 AS unelected'].join(', ');
-  const select = (from: string, where: string) => `SELECT ${told} FROM ${from} WHERE ${where} AND ${condition.sql}`;
+  const selected = ['bucket', ...columns, ...sumsOf(arrival), '0 AS unelected'].join(', ');
+  const select = (from: string, where: string) => `SELECT ${selected} FROM ${from} WHERE ${where} AND ${condition.sql}`;
   const suffix = SUFFIX[window.resolutionS];
   if (source === 'traffic') return { parts: [select(`traffic_${suffix}`, IN_WINDOW)], tables: [`traffic_${suffix}`] };
   if (source === 'pairs') {
@@ -76,7 +76,7 @@ function electedParts({ source, window, columns, condition, arrival = false }: R
     return {
       parts: [
         select(table, IN_WINDOW),
-        select(`(${pairsSelectSql(`${NOT_PASSED} AND ${MEETS_WINDOW}`)})`, BUCKET_IN_WINDOW),
+        select(`(${pairsSelectSql(`${NOT_ROLLED_UP} AND ${MEETS_WINDOW}`)})`, BUCKET_IN_WINDOW),
       ],
       tables: [table, 'flows'],
     };
@@ -96,11 +96,11 @@ function unelectedPart({ source, columns, condition, arrival = false }: Relation
   sql: string;
   tables: readonly string[];
 } {
-  const told = [...columns, ...sumsOf(arrival)];
-  const kept = told.map(name => `u.${name}`).join(', ');
-  const names = told.map((name, i) => `part.${i + 1} AS ${name}`).join(', ');
+  const selected = [...columns, ...sumsOf(arrival)];
+  const kept = selected.map(name => `u.${name}`).join(', ');
+  const names = selected.map((name, i) => `part.${i + 1} AS ${name}`).join(', ');
   const sql = `
-SELECT ${['bucket', ...told, '1 AS unelected'].join(', ')} FROM (
+SELECT ${['bucket', ...selected, '1 AS unelected'].join(', ')} FROM (
   SELECT bucket, ${names} FROM (
     SELECT bucket, argMax(parts, (total, point)) AS chosen FROM (
       SELECT u.bucket AS bucket, u.pair AS pair, u.point AS point, sum(u.bytes) AS total, groupArray((${kept})) AS parts
@@ -116,10 +116,10 @@ SELECT ${['bucket', ...told, '1 AS unelected'].join(', ')} FROM (
 
 /** Rows by bucket, pair, point and columns, in the roll-up and behind it, or all from the records. */
 function unelectedRows(source: Source, columns: readonly string[], arrival: boolean): string {
-  const told = ['bucket', 'pair', 'point', ...columns, ...sumsOf(arrival)].join(', ');
+  const selected = ['bucket', 'pair', 'point', ...columns, ...sumsOf(arrival)].join(', ');
   if (source !== 'flows') {
-    const tail = unelectedSelectSql(`${NOT_PASSED} AND ${MEETS_WINDOW}`);
-    return `SELECT ${told} FROM unelected_5m WHERE ${IN_WINDOW} UNION ALL SELECT ${told} FROM (${tail}) WHERE ${BUCKET_IN_WINDOW}`;
+    const tail = unelectedSelectSql(`${NOT_ROLLED_UP} AND ${MEETS_WINDOW}`);
+    return `SELECT ${selected} FROM unelected_5m WHERE ${IN_WINDOW} UNION ALL SELECT ${selected} FROM (${tail}) WHERE ${BUCKET_IN_WINDOW}`;
   }
   const keys = [
     ...columns,
@@ -135,5 +135,5 @@ function unelectedRows(source: Source, columns: readonly string[], arrival: bool
     volume: WHOLE,
     squares: arrival,
   });
-  return `SELECT ${told} FROM (${spread}) WHERE ${BUCKET_IN_WINDOW}`;
+  return `SELECT ${selected} FROM (${spread}) WHERE ${BUCKET_IN_WINDOW}`;
 }

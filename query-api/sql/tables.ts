@@ -1,8 +1,8 @@
-// Which tables answer a question, and asking them at a moment when they agree.
+// Which tables answer a query, and how they are read at a moment when they agree.
 //
-// Views keep the traffic tables complete with every insert. VM pairs and unelected traffic are rolled up by a pass once
-// a minute: rows stored before `passedThrough` are in its tables, later ones are read from the records. A pass that
-// runs or ends while a question is on its way could be seen half; the question is asked again then.
+// Views keep the traffic tables complete with every insert. VM pairs and unelected traffic are rolled up on a
+// schedule, once a minute: rows stored before `rolledUpUntil` are in its tables, later ones are read from the records. A
+// roll-up that runs or ends during a query could be seen half; the query is repeated then.
 
 import type { Storage } from '../../storage/storage.ts';
 import type { Metric } from '../answers/metric.ts';
@@ -11,7 +11,7 @@ import type { Condition } from './filter.ts';
 import { readHistory } from './history.ts';
 import { isRanked } from './metrics-sql.ts';
 import { type Relation, relationOf, type Source } from './relation.ts';
-import { type Asked, alignWindow, type Covered, coveredPart, type Window } from './window.ts';
+import { alignWindow, type Covered, coveredPart, type RequestedWindow, type Window } from './window.ts';
 
 export interface Statement {
   readonly sql: string;
@@ -32,12 +32,12 @@ export interface Rows<T> {
   readonly tables: readonly string[];
   /** Whether unelected traffic takes part. */
   readonly unelected: boolean;
-  /** False when a pass or a swap of partitions never stood still: a minute of records may be missing or counted twice. */
+  /** False when roll-ups or swaps of partitions ran all the time: a minute of records may be missing or counted twice. */
   readonly steady: boolean;
 }
 
-export interface Question {
-  readonly asked: Asked;
+export interface TableQuery {
+  readonly requested: RequestedWindow;
   readonly metric: Metric;
   readonly columns: readonly string[];
   readonly condition: Condition;
@@ -46,39 +46,39 @@ export interface Question {
 const TRIES_MAX = 20;
 const RETRY_MS = 100;
 
-export async function askTables<T>(
+export async function queryTables<T>(
   storage: Storage,
-  question: Question,
+  query: TableQuery,
   nowMs: number,
   statement: (context: Context) => Statement,
 ): Promise<Rows<T>> {
-  const columns = [...new Set([...question.columns, ...question.condition.columns])];
+  const columns = [...new Set([...query.columns, ...query.condition.columns])];
   const source = sourceOf(columns);
-  const ranked = isRanked(question.metric);
+  const ranked = isRanked(query.metric);
   for (let tries = 1; ; tries++) {
-    const before = await readHistory(storage, question.asked);
-    const needsPass = source === 'pairs' || (source === 'traffic' && before.unelected);
-    if (needsPass && before.passing && tries < TRIES_MAX) {
+    const before = await readHistory(storage, query.requested);
+    const needsRollup = source === 'pairs' || (source === 'traffic' && before.unelected);
+    if (needsRollup && before.rollingUp && tries < TRIES_MAX) {
       await new Promise(resolve => setTimeout(resolve, RETRY_MS));
       continue;
     }
-    const window = alignWindow(question.asked, before.unelected || source === 'pairs', ranked);
+    const window = alignWindow(query.requested, before.unelected || source === 'pairs', ranked);
     const covered = coveredPart(window, before.firstS, Math.floor(nowMs / 1000));
     if (!covered) return { rows: [], window, covered, tables: [], unelected: before.unelected, steady: true };
     const relation = relationOf({
       source,
       window,
       columns,
-      condition: question.condition,
+      condition: query.condition,
       unelected: before.unelected,
-      passedThroughS: before.passedThroughS,
+      rolledUpUntilS: before.rolledUpUntilS,
     });
     const { sql, params } = statement({ window, covered, relation });
     const rows = await storage.select<T>(sql, params);
-    if (!needsPass)
+    if (!needsRollup)
       return { rows, window, covered, tables: relation.tables, unelected: before.unelected, steady: true };
-    const after = await readHistory(storage, question.asked);
-    const steady = !after.passing && before.passedThroughS === after.passedThroughS && before.swap === after.swap;
+    const after = await readHistory(storage, query.requested);
+    const steady = !after.rollingUp && before.rolledUpUntilS === after.rolledUpUntilS && before.swap === after.swap;
     if (steady || tries >= TRIES_MAX)
       return { rows, window, covered, tables: relation.tables, unelected: before.unelected, steady };
     await new Promise(resolve => setTimeout(resolve, RETRY_MS));

@@ -1,4 +1,4 @@
-// Values of dimensions as the API tells them: a key to filter by and a name for people.
+// Values of dimensions as the API shows them: a key to filter by and a name for people.
 
 import { formatAddress, formatIPv4, formatMac, parseAddress } from '../../schemas/address.ts';
 import { globMatches } from '../../schemas/glob.ts';
@@ -9,14 +9,14 @@ import { refuse } from '../http/problem.ts';
 import type { DimensionColumn } from './dimensions.ts';
 import type { ResolveNodes } from './filter.ts';
 
-/** Keys one name or glob of a filter may stand for. */
+/** Keys one name or glob of a filter may match. */
 const KEYS_MAX = 10_000;
 
 const explicitNames = new Map(EXPLICIT_NODES.map(name => [keyToHex(explicitKey(name)), name]));
 
 export type NameValue = (column: DimensionColumn, raw: string) => Value;
 
-/** Reads the names of all nodes among `raws` at once and returns how each value is told. */
+/** Reads the names of all nodes among `raws` at once and returns how each value is shown. */
 export async function nameValues(
   storage: Storage,
   raws: Iterable<readonly [DimensionColumn, string]>,
@@ -30,10 +30,10 @@ export async function nameValues(
     for (const row of await storage.select<{ id: string; name: string }>(sql, { keys: [...keys].map(BigInt) }))
       names.set(row.id, row.name);
   }
-  return (column, raw) => tellValue(column, raw, names);
+  return (column, raw) => shapeValue(column, raw, names);
 }
 
-function tellValue(column: DimensionColumn, raw: string, names: ReadonlyMap<string, string>): Value {
+function shapeValue(column: DimensionColumn, raw: string, names: ReadonlyMap<string, string>): Value {
   switch (column.kind) {
     case 'node': {
       const key = wordsOf(raw);
@@ -90,7 +90,7 @@ export function nodeResolver(storage: Storage, parameter: string): ResolveNodes 
       sql,
       Object.fromEntries(patterns.map((pattern, i) => [`n${i}`, pattern])),
     );
-    if (rows.length > KEYS_MAX) refuse(parameter, `its names stand for more than ${KEYS_MAX} nodes; name fewer`);
+    if (rows.length > KEYS_MAX) refuse(parameter, `its names match more than ${KEYS_MAX} nodes; name fewer`);
     for (const name of names) {
       found.set(
         name,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { alignWindow, coveredPart, parseAsked, parseTime } from './window.ts';
+import { alignWindow, coveredPart, parseRequestedWindow, parseTime } from './window.ts';
 
 const NOW = Date.parse('2026-03-01T12:07:30Z');
 
@@ -22,13 +22,13 @@ test.each(['', 'yesterday', 'now-5', 'now+5m', '2026-02-28', '2026-13-01T00:00:0
 );
 
 test('a window that is empty, far ahead or too long is refused', () => {
-  expect(() => parseAsked('now', 'now-1h', NOW)).toThrow('from: must lie before to');
-  expect(() => parseAsked('now', '2026-04-01T00:00:00Z', NOW)).toThrow('to: lies more than a day ahead');
-  expect(() => parseAsked('now-1001d', 'now', NOW)).toThrow('from: lies more than 1000 days before to');
+  expect(() => parseRequestedWindow('now', 'now-1h', NOW)).toThrow('from: must lie before to');
+  expect(() => parseRequestedWindow('now', '2026-04-01T00:00:00Z', NOW)).toThrow('to: lies more than a day ahead');
+  expect(() => parseRequestedWindow('now-1001d', 'now', NOW)).toThrow('from: lies more than 1000 days before to');
 });
 
 test('the resolution follows length and need, and the window is aligned outward', () => {
-  const asked = parseAsked('now-15m', 'now', NOW);
+  const asked = parseRequestedWindow('now-15m', 'now', NOW);
   expect(alignWindow(asked, false, false)).toEqual({
     fromS: Date.parse('2026-03-01T11:52:00Z') / 1000,
     toS: Date.parse('2026-03-01T12:08:00Z') / 1000,
@@ -39,14 +39,14 @@ test('the resolution follows length and need, and the window is aligned outward'
     toS: Date.parse('2026-03-01T12:10:00Z') / 1000,
     resolutionS: 300,
   });
-  expect(alignWindow(parseAsked('now-6h', 'now', NOW), false, false).resolutionS).toBe(60);
-  expect(alignWindow(parseAsked('now-7h', 'now', NOW), false, false).resolutionS).toBe(300);
-  expect(alignWindow(parseAsked('now-15d', 'now', NOW), true, false).resolutionS).toBe(3600);
-  expect(alignWindow(parseAsked('now-15d', 'now', NOW), false, true).resolutionS).toBe(300);
+  expect(alignWindow(parseRequestedWindow('now-6h', 'now', NOW), false, false).resolutionS).toBe(60);
+  expect(alignWindow(parseRequestedWindow('now-7h', 'now', NOW), false, false).resolutionS).toBe(300);
+  expect(alignWindow(parseRequestedWindow('now-15d', 'now', NOW), true, false).resolutionS).toBe(3600);
+  expect(alignWindow(parseRequestedWindow('now-15d', 'now', NOW), false, true).resolutionS).toBe(300);
 });
 
 test('the covered part starts at the first stored bucket and ends now', () => {
-  const window = alignWindow(parseAsked('now-1h', 'now', NOW), true, false);
+  const window = alignWindow(parseRequestedWindow('now-1h', 'now', NOW), true, false);
   const first = Date.parse('2026-03-01T11:58:00Z') / 1000;
   expect(coveredPart(window, first, NOW / 1000)).toEqual({
     fromS: Date.parse('2026-03-01T11:55:00Z') / 1000,
@@ -59,7 +59,7 @@ test('the covered part starts at the first stored bucket and ends now', () => {
 });
 
 test('an open bucket counts as closed when it is the only one', () => {
-  const window = alignWindow(parseAsked('now-1h', 'now', NOW), true, false);
+  const window = alignWindow(parseRequestedWindow('now-1h', 'now', NOW), true, false);
   expect(coveredPart(window, NOW / 1000 - 30, NOW / 1000)).toMatchObject({
     closedBuckets: 1,
     closedBeforeS: Date.parse('2026-03-01T12:10:00Z') / 1000,

@@ -1,4 +1,4 @@
-// The time a question is about: `from` and `to` as text, the resolution that fits, and the window aligned outward to
+// The time window of a query: `from` and `to` as text, the resolution that fits, and the window aligned outward to
 // it. The answer states both: answers about the same aligned window add up to the same total.
 
 import { FIVE_MINUTES_S } from '../../storage/tables/elections.ts';
@@ -41,12 +41,12 @@ export function parseTime(parameter: string, text: string, nowMs: number): numbe
   return ms;
 }
 
-export interface Asked {
+export interface RequestedWindow {
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-export function parseAsked(from: string, to: string, nowMs: number): Asked {
+export function parseRequestedWindow(from: string, to: string, nowMs: number): RequestedWindow {
   const fromMs = parseTime('from', from, nowMs);
   const toMs = parseTime('to', to, nowMs);
   if (fromMs >= toMs)
@@ -64,7 +64,7 @@ export function parseAsked(from: string, to: string, nowMs: number): Asked {
  * Minutes only where nothing needs more: unelected traffic is decided per five minutes, VM pairs are kept per five
  * minutes, and a p95 is one of five-minute buckets.
  */
-export function alignWindow({ fromMs, toMs }: Asked, needsFiveMinutes: boolean, ranked: boolean): Window {
+export function alignWindow({ fromMs, toMs }: RequestedWindow, needsFiveMinutes: boolean, ranked: boolean): Window {
   const lengthS = (toMs - fromMs) / 1000;
   let resolutionS: Resolution = HOUR_S;
   if (lengthS <= FIVE_MINUTES_S_MAX || ranked) resolutionS = FIVE_MINUTES_S;

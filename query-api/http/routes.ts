@@ -1,6 +1,6 @@
 // How routes are registered: with the right that a request needs, which nothing grants by default. Parts of the API are
 // handed `Routes` instead of the server, so that a route without a statement does not compile; one that comes about
-// otherwise needs the role admin (protection.ts).
+// otherwise needs the role admin (access/protection.ts).
 
 import type {
   RawReplyDefaultExpression,
@@ -10,7 +10,9 @@ import type {
   RouteHandlerMethod,
   RouteShorthandOptions,
 } from 'fastify';
-import type { Right } from './access/rights.ts';
+
+/** What a request needs, the least first. */
+export type Right = 'nothing' | 'matrix' | 'read' | 'records' | 'inventory' | 'admin';
 
 /** What a request needs; of some routes this depends on the columns that it names. */
 export type RouteRight = Right | ((query: Readonly<Record<string, unknown>>) => Right);
