@@ -10,7 +10,8 @@ import type { Documents } from '../model/documents.ts';
 import { compileVantage, openVantage, type Vantage, type VantageData } from '../model/exporter-context.ts';
 import { compileExporters, type ExporterTable } from '../model/exporter-table.ts';
 import { type Merged, mergedOf } from '../model/merge.ts';
-import { compileTopology, openTopology, type Topology, type TopologyData } from '../model/topology.ts';
+import { openTopology, type Topology, type TopologyData } from '../model/topology.ts';
+import { compileTopology } from '../model/topology-compiler.ts';
 import { addStations } from '../sources/stations.ts';
 
 export interface SnapshotData {
