@@ -123,7 +123,7 @@ function placeVms(
         tunnelled: vni !== 0 && vlan === 0,
         host: hostAt,
         isTunnelEnd: false,
-        passesOn: false,
+        forwards: false,
       };
     });
   }
@@ -160,7 +160,7 @@ function placeOthers(
         levels: [wiring.uplinksOf(host, undefined).map(spots.ofUplink)],
         host: hostAt,
         isTunnelEnd: true,
-        passesOn: false,
+        forwards: false,
       }));
     }
     if (topology.kind[owner] !== OWNER_KIND.endpoint) continue;
@@ -168,14 +168,14 @@ function placeOthers(
     if (!endpoint) continue;
     const { switch: switchId, ifIndex, kind } = endpoint;
     const port = switchId === undefined || ifIndex === undefined ? undefined : { switchId, ifIndex };
-    const passesOn = kind === 'vip' || kind === 'gateway' || kind === 'appliance';
-    if (!port && !passesOn) continue;
-    attachments.place(owner, `${port && `${switchId} ${ifIndex}`} ${passesOn}`, () => ({
+    const forwards = kind === 'vip' || kind === 'gateway' || kind === 'appliance';
+    if (!port && !forwards) continue;
+    attachments.place(owner, `${port && `${switchId} ${ifIndex}`} ${forwards}`, () => ({
       ...plain,
       levels: [port ? [spots.ofUplink(port)] : []],
       host: 0,
       isTunnelEnd: false,
-      passesOn,
+      forwards,
     }));
   }
 }

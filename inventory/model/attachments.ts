@@ -35,7 +35,7 @@ export const ATTACHED = {
   /** An address of a host, where tunnels may end. */
   tunnelEnd: 32,
   /** A gateway, balancer or virtual address. */
-  passesOn: 64,
+  forwards: 64,
   /** The vSwitch counts what stays inside as it arrives; as it leaves. */
   internalIn: 128,
   internalOut: 256,
@@ -69,7 +69,7 @@ export interface Attachment {
   readonly tunnelled: boolean;
   readonly host: number;
   readonly isTunnelEnd: boolean;
-  readonly passesOn: boolean;
+  readonly forwards: boolean;
 }
 
 /** Points from the first to the one behind the last. */
@@ -189,7 +189,7 @@ function flagsOf(
     (attachment.router ? ATTACHED.router : 0) |
     (attachment.tunnelled ? ATTACHED.tunnelled : 0) |
     (attachment.isTunnelEnd ? ATTACHED.tunnelEnd : 0) |
-    (attachment.passesOn ? ATTACHED.passesOn : 0) |
+    (attachment.forwards ? ATTACHED.forwards : 0) |
     (covers(FLOW.ingress) ? ATTACHED.internalIn : 0) |
     (covers(FLOW.egress) ? ATTACHED.internalOut : 0) |
     (isVswitch(inLevel) ? ATTACHED.inAtVswitch : 0) |
