@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { compileAccess, hostAtPort } from '../../inventory/model/access.ts';
 import { mergedOf } from '../../inventory/model/merge.ts';
-import { compileTopology } from '../../inventory/model/topology.ts';
+import { compileTopology } from '../../inventory/model/topology-compiler.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { ELECTION_RULES, MARKS } from '../../schemas/codes.ts';
 import { documentsOf, enrichRows, type Row } from '../../testing/data/enrichment.ts';

@@ -107,7 +107,7 @@ export function elect(
     const rule = ruleFor(access, s, d, isFromOutside, isToOutside);
     weight[row] = 0;
     electionRule[row] = ruleCode(rule);
-    if (((srcFlags | dstFlags) & ATTACHED.passesOn) !== 0) marks[row]! |= MARKS.via;
+    if (((srcFlags | dstFlags) & ATTACHED.forwards) !== 0) marks[row]! |= MARKS.via;
 
     if (forwardingStatus[row]! >>> 6 === DROPPED) {
       countReason[row] = COUNT_REASON.discarded;

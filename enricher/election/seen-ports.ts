@@ -1,10 +1,10 @@
 // Ports as records name them, (exporter, ifIndex), with everything that stages want to know of one in half a cache line: who
-// meters it (port-table.ts) and what stands behind it (vantage.ts). One is made when it is first seen, so that a record's
+// meters it (port-table.ts) and what stands behind it (exporter-context.ts). One is made when it is first seen, so that a record's
 // port is one lookup instead of three; the table is bounded.
 
 import { findPort, hashPort, PORT } from '../../inventory/lookup/port-table.ts';
 import type { AccessTable } from '../../inventory/model/access.ts';
-import { OWNER_BIT, type Vantage } from '../../inventory/model/exporter-context.ts';
+import { type ExporterContext, OWNER_BIT } from '../../inventory/model/exporter-context.ts';
 
 /** Words of a seen port: those of PORT first. */
 const WORDS = {
@@ -41,11 +41,11 @@ export interface SeenPorts {
 
 /** Keeps at most `portsMax` ports from one call to the next. */
 export function createSeenPorts(
-  { access, vantage }: { readonly access: AccessTable; readonly vantage: Vantage },
+  { access, exporterContext }: { readonly access: AccessTable; readonly exporterContext: ExporterContext },
   portsMax = SEEN_PORTS_MAX,
 ): SeenPorts {
   // The first ones, by exporter number, hold where a record tells no port. The registry's numbers end where sites do.
-  const unnamed = vantage.siteOf.length;
+  const unnamed = exporterContext.siteOf.length;
   const port = new Uint32Array(2);
   let words = new Uint32Array((unnamed + SLOTS_MIN) * SEEN.words);
   let count = unnamed;
@@ -77,7 +77,7 @@ export function createSeenPorts(
     }
     port[0] = exporter;
     port[1] = ifIndex;
-    const behind = vantage.behindPort.find(port, 0);
+    const behind = exporterContext.behindPort.find(port, 0);
     describe(at, exporter, ifIndex, findPort(access, exporter, ifIndex), behind <= 0 ? NOTHING_BEHIND : behind);
     if (2 * (count - unnamed) > index.length) {
       index = new Uint32Array(2 * index.length);

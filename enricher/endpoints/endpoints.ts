@@ -89,7 +89,7 @@ const STATION_MARK = 0xffffffff;
 const VRF_BIT = 0x80000000;
 
 export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsMax = ENDPOINTS_MAX): Endpoints {
-  const { topology, vantage, applications, access } = snapshot;
+  const { topology, exporterContext, applications, access } = snapshot;
   const identify = createIdentifier(topology, applications.internal);
   const table = createEndpointTable(endpointsMax, fill);
   const places = createPlaces(topology, names);
@@ -98,7 +98,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   const vrfKey = new Uint32Array(5);
   const endsPerRow = topology.knowsStations ? 3 : 2;
   const hostOrder = new Uint32Array(4);
-  const tellsExtras = vantage.knowsVrfs || (topology.sharesMacs && vantage.knowsPorts);
+  const tellsExtras = exporterContext.knowsVrfs || (topology.sharesMacs && exporterContext.knowsPorts);
   const tags = new Uint32Array(BLOCK_ROWS);
   const srcExtras = new Uint32Array(BLOCK_ROWS);
   const dstExtras = tellsExtras ? new Uint32Array(BLOCK_ROWS) : srcExtras;
@@ -276,7 +276,7 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
   };
 
   function fillTags({ vlan, vni }: FlowColumns, from: number, to: number, exporterOf: Uint32Array): void {
-    const { siteOf } = vantage;
+    const { siteOf } = exporterContext;
     for (let row = from; row < to; row++) tags[row - from] = tagOf(siteOf[exporterOf[row]!]!, vlan[row]!, vni[row]!);
   }
 
@@ -291,24 +291,24 @@ export function createEndpoints(snapshot: Snapshot, names: NodeNames, endpointsM
 
   /** Segment and site as far as the record tells them and the inventory knows any. */
   function rowTag({ vlan, vni }: FlowColumns, row: number, exporter: number): number {
-    return topology.knowsSegments ? tagOf(vantage.siteOf[exporter]!, vlan[row]!, vni[row]!) : 0;
+    return topology.knowsSegments ? tagOf(exporterContext.siteOf[exporter]!, vlan[row]!, vni[row]!) : 0;
   }
 
   /** The VRF that the exporter's number means, with VRF_BIT; 0 where nothing is known of it. */
   function rowVrf({ exporter, vrf }: FlowColumns, row: number): number {
-    if (!vantage.knowsVrfs || vrf[row] === 0) return 0;
+    if (!exporterContext.knowsVrfs || vrf[row] === 0) return 0;
     for (let i = 0; i < 4; i++) vrfKey[i] = exporter[4 * row + i]!;
     vrfKey[4] = vrf[row]!;
-    const found = vantage.vrfs.find(vrfKey, 0);
+    const found = exporterContext.vrfs.find(vrfKey, 0);
     return found <= 0 ? 0 : (VRF_BIT | found) >>> 0;
   }
 
   /** What is behind the port, where the MAC has several owners. */
   function rowPort(mac: Uint32Array, row: number, exporter: number, ifIndex: number): number {
-    if (!topology.sharesMacs || !vantage.knowsPorts || !topology.isSharedMac(mac, 2 * row)) return 0;
+    if (!topology.sharesMacs || !exporterContext.knowsPorts || !topology.isSharedMac(mac, 2 * row)) return 0;
     port[0] = exporter;
     port[1] = ifIndex;
-    return Math.max(0, vantage.behindPort.find(port, 0));
+    return Math.max(0, exporterContext.behindPort.find(port, 0));
   }
 
   /** Puts the station that a record names in the place of the end that it is. */

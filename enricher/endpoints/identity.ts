@@ -23,7 +23,7 @@ export interface Evidence {
   readonly macs: readonly number[];
   /** Segment and site; see tagOf. */
   readonly tag: number;
-  /** What is behind the port it came by (vantage.ts), 0 unknown. */
+  /** What is behind the port it came by (exporter-context.ts), 0 unknown. */
   readonly port: number;
   /** Position of its VRF, 0 unknown. */
   readonly vrf: number;
@@ -101,7 +101,7 @@ export function createIdentifier(topology: Topology, internal: PrefixTable): (ev
    * A machine whose addresses are listed does not send from one outside: it passes it on. IPv6 addresses come and go,
    * so what is in a known segment is taken for its own.
    */
-  const passesOn = (owner: number, address: Words) =>
+  const forwards = (owner: number, address: Words) =>
     topology.kind[owner] === OWNER_KIND.vm &&
     (topology.listsAddresses[owner]! & (isMapped4(address) ? LISTS.ipv4 : LISTS.ipv6)) !== 0 &&
     addressClassOf(address) === 'unicast' &&
@@ -117,7 +117,7 @@ export function createIdentifier(topology: Topology, internal: PrefixTable): (ev
       if (own !== undefined)
         return { owner: attachmentOf(named.owner, own, station), identity: named.identity, forwarder: NO_OWNER };
       if (owners.length === 0) {
-        if (address && passesOn(named.owner, wordsOf(address)))
+        if (address && forwards(named.owner, wordsOf(address)))
           return { owner: NO_OWNER, identity: IDENTITY.none, forwarder: named.owner };
         return { ...named, forwarder: NO_OWNER };
       }

@@ -8,9 +8,10 @@
 
 import type { ExporterRegistry } from '../../schemas/exporters.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
-import { findPort, insertPort, PORT, PORT_FLAG } from '../lookup/port-table.ts';
-import { type Attachment, type Attachments, createAttachments, type Spot } from './attachments.ts';
-import { compileMeters, type Device, FLOW, type Meters, TRAFFIC, UNLISTED } from './meters.ts';
+import { findPort, PORT } from '../lookup/port-table.ts';
+import { type Attachment, Attachments, type Spot } from './attachments.ts';
+import { compilePorts } from './metered-ports.ts';
+import { type Device, FLOW, Meters, TRAFFIC, UNLISTED } from './meters.ts';
 import { OWNER_KIND, type TopologyData, vswitchOf } from './topology.ts';
 import { compileWiring, type SwitchPort, type Wiring } from './wiring.ts';
 
@@ -52,15 +53,15 @@ export function compileAccess(
   isSilent: (exporter: number) => boolean = NOBODY_SILENT,
 ): AccessTable {
   const wiring = compileWiring(inventory);
-  const meters = compileMeters(registry, inventory, wiring, isSilent);
-  const attachments = createAttachments(topology.count, meters);
+  const meters = new Meters(registry, inventory, wiring, isSilent);
+  const attachments = new Attachments(topology.count, meters);
   placeVms(topology, inventory, wiring, meters, attachments);
   placeOthers(topology, inventory, wiring, meters, attachments);
   const switches = new Set(inventory.switches.map(entry => entry.id));
   const outside = nameOutside(meters, wiring);
   return {
     ...attachments.finish(),
-    ...compilePorts(registry, inventory, wiring, meters),
+    ...compilePorts(registry.exporters.length, inventory, wiring, meters),
     ...outside,
     unknownSwitches: registry.exporters
       .map(entry => entry.switch)
@@ -122,7 +123,7 @@ function placeVms(
         tunnelled: vni !== 0 && vlan === 0,
         host: hostAt,
         isTunnelEnd: false,
-        passesOn: false,
+        forwards: false,
       };
     });
   }
@@ -159,7 +160,7 @@ function placeOthers(
         levels: [wiring.uplinksOf(host, undefined).map(spots.ofUplink)],
         host: hostAt,
         isTunnelEnd: true,
-        passesOn: false,
+        forwards: false,
       }));
     }
     if (topology.kind[owner] !== OWNER_KIND.endpoint) continue;
@@ -167,14 +168,14 @@ function placeOthers(
     if (!endpoint) continue;
     const { switch: switchId, ifIndex, kind } = endpoint;
     const port = switchId === undefined || ifIndex === undefined ? undefined : { switchId, ifIndex };
-    const passesOn = kind === 'vip' || kind === 'gateway' || kind === 'appliance';
-    if (!port && !passesOn) continue;
-    attachments.place(owner, `${port && `${switchId} ${ifIndex}`} ${passesOn}`, () => ({
+    const forwards = kind === 'vip' || kind === 'gateway' || kind === 'appliance';
+    if (!port && !forwards) continue;
+    attachments.place(owner, `${port && `${switchId} ${ifIndex}`} ${forwards}`, () => ({
       ...plain,
       levels: [port ? [spots.ofUplink(port)] : []],
       host: 0,
       isTunnelEnd: false,
-      passesOn,
+      forwards,
     }));
   }
 }
@@ -242,84 +243,4 @@ function externalPorts(device: Device, meters: Meters, wiring: Wiring): Readonly
     }
   }
   return ports;
-}
-
-function compilePorts(
-  registry: ExporterRegistry,
-  inventory: AccessInventory,
-  wiring: Wiring,
-  meters: Meters,
-): Pick<AccessTable, 'ports' | 'slots'> {
-  const hostNumber = new Map(inventory.hosts.map((host, i) => [host.id, i + 1]));
-  const vswitchHosts = new Map<Device, number>();
-  const exporting = new Set<number>();
-  inventory.hosts.forEach(({ vswitches }, i) => {
-    for (const { exporter } of vswitches) {
-      const device = exporter && meters.atVswitch(exporter);
-      if (!device) continue;
-      vswitchHosts.set(device, vswitchHosts.has(device) && vswitchHosts.get(device) !== i + 1 ? 0 : i + 1);
-      const counts = [UNLISTED, ...device.nodes.keys()].some(
-        name => meters.chosen(device, name, TRAFFIC.plain, FLOW.ingress) !== 0,
-      );
-      if (counts) exporting.add(i + 1);
-    }
-  });
-  for (const device of meters.devices) {
-    const { switchId } = device;
-    const known = switchId === undefined ? [] : wiring.portsOf(switchId);
-    const told = device.meters.flatMap(({ ports: listed }) => [...listed.keys()]);
-    for (const ifIndex of [...known, ...told, ...device.nodes.keys()]) {
-      const chain = switchId === undefined ? [ifIndex] : wiring.chainOf(switchId, ifIndex);
-      for (const name of chain) meters.nodeOf(device, name);
-    }
-  }
-  const listed = meters.devices.reduce((sum, { nodes, meters: members }) => sum + nodes.size * members.length, 0);
-  const first = registry.exporters.length + 1;
-  const ports = new Uint32Array((first + listed) * PORT.words);
-  let slotCount = 16;
-  while (slotCount < 2 * listed) slotCount *= 2;
-  const table = { ports, slots: new Uint32Array(3 * slotCount) };
-  let next = first;
-
-  for (const device of meters.devices) {
-    const { switchId } = device;
-    const everyPort = meters.metersEveryPort(device, TRAFFIC.plain);
-    for (const meter of device.meters) {
-      const describe = (ifIndex: number, at: number) => {
-        const role = meters.roleOf(device, meter, ifIndex);
-        const cabled = switchId === undefined || ifIndex === UNLISTED ? undefined : wiring.hostAt(switchId, ifIndex);
-        const host = cabled === undefined ? (vswitchHosts.get(device) ?? 0) : (hostNumber.get(cabled) ?? 0);
-        let flags = meter.exporter.biflow === 'repeated' ? PORT_FLAG.repeatsBiflow : 0;
-        if (device.isVswitch) flags |= PORT_FLAG.vswitch;
-        for (const flow of [FLOW.ingress, FLOW.egress]) {
-          if (meters.meters(device, meter, ifIndex, flow)) flags |= PORT_FLAG.meters << flow;
-          for (const traffic of [TRAFFIC.plain, TRAFFIC.inner, TRAFFIC.internal])
-            if (meters.chosen(device, ifIndex, traffic, flow) === meter.number)
-              flags |= PORT_FLAG.counts << (2 * traffic + flow);
-        }
-        // Behind the cable of a host whose vSwitch counts for itself, packets have been counted already.
-        const isAccess = role === 'access' || (role === 'unknown' && cabled !== undefined);
-        if (isAccess && (device.isVswitch || !exporting.has(host))) flags |= PORT_FLAG.access;
-        if (role === 'external') {
-          flags |= PORT_FLAG.external;
-          const leaving = meters.chosen(device, ifIndex, TRAFFIC.plain, FLOW.egress);
-          if (leaving === 0 && everyPort) flags |= PORT_FLAG.exitByOutput;
-        }
-        const root =
-          switchId === undefined || ifIndex === UNLISTED ? ifIndex : wiring.chainOf(switchId, ifIndex).at(-1)!;
-        const group = device.isVswitch ? device.node : root === UNLISTED ? 0 : meters.nodeOf(device, root);
-        ports[at + PORT.node] = ifIndex === UNLISTED ? 0 : device.nodes.get(ifIndex)! * 2 + 1;
-        ports[at + PORT.group] = group * 2;
-        ports[at + PORT.flags] = flags;
-        ports[at + PORT.host] = host;
-      };
-      describe(UNLISTED, meter.number * PORT.words);
-      for (const ifIndex of device.nodes.keys()) {
-        describe(ifIndex, next * PORT.words);
-        insertPort(table.slots, meter.number, ifIndex, next * PORT.words);
-        next++;
-      }
-    }
-  }
-  return table;
 }

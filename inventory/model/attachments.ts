@@ -35,7 +35,7 @@ export const ATTACHED = {
   /** An address of a host, where tunnels may end. */
   tunnelEnd: 32,
   /** A gateway, balancer or virtual address. */
-  passesOn: 64,
+  forwards: 64,
   /** The vSwitch counts what stays inside as it arrives; as it leaves. */
   internalIn: 128,
   internalOut: 256,
@@ -69,104 +69,130 @@ export interface Attachment {
   readonly tunnelled: boolean;
   readonly host: number;
   readonly isTunnelEnd: boolean;
-  readonly passesOn: boolean;
+  readonly forwards: boolean;
 }
 
-export interface Attachments {
-  /** Gives the owner the attachment of this name, which is described when it is first used. */
-  place(owner: number, name: string, describe: () => Attachment): void;
-  finish(): { readonly idOf: Uint32Array; readonly attachments: Uint32Array; readonly points: Uint32Array };
-}
+/** Points from the first to the one behind the last. */
+type Range = readonly [number, number];
+const NO_POINTS: Range = [0, 0];
 
-export function createAttachments(owners: number, meters: Meters): Attachments {
-  const idOf = new Uint32Array(owners);
-  const ids = new Map<string, number>();
-  const components = new Map<string, number>([['', 0]]);
-  const points: number[] = [];
-  // Number 0 is nowhere.
-  let words = new Uint32Array(64 * ATTACHMENT.words);
+export class Attachments {
+  readonly #meters: Meters;
+  readonly #idOf: Uint32Array;
+  readonly #ids = new Map<string, number>();
+  readonly #components = new Map<string, number>([['', 0]]);
+  readonly #points: number[] = [];
+  /** Number 0 is nowhere. */
+  #words = new Uint32Array(64 * ATTACHMENT.words);
   /** Hosts with VMs in tunnels, and whether all of them are covered. */
-  const innerOf = new Map<number, { in: boolean; out: boolean }>();
+  readonly #innerOf = new Map<number, { readonly in: boolean; readonly out: boolean }>();
 
-  const add = (attachment: Attachment): number => {
-    const number = ids.size + 1;
+  constructor(owners: number, meters: Meters) {
+    this.#meters = meters;
+    this.#idOf = new Uint32Array(owners);
+  }
+
+  /** Gives the owner the attachment of this name, which is described when it is first used. */
+  place(owner: number, name: string, describe: () => Attachment): void {
+    let number = this.#ids.get(name);
+    if (number === undefined) {
+      number = this.#add(describe());
+      this.#ids.set(name, number);
+    }
+    this.#idOf[owner] = number;
+  }
+
+  finish(): { readonly idOf: Uint32Array; readonly attachments: Uint32Array; readonly points: Uint32Array } {
+    const words = this.#words;
+    for (let number = 1; number <= this.#ids.size; number++) {
+      const at = number * ATTACHMENT.words;
+      const inner = this.#innerOf.get(words[at + ATTACHMENT.host]!);
+      if (!inner || (words[at + ATTACHMENT.flags]! & ATTACHED.tunnelEnd) === 0) continue;
+      words[at + ATTACHMENT.flags]! |= (inner.in ? ATTACHED.innerIn : 0) | (inner.out ? ATTACHED.innerOut : 0);
+    }
+    return { idOf: this.#idOf, attachments: words, points: Uint32Array.from(this.#points) };
+  }
+
+  #add(attachment: Attachment): number {
+    const number = this.#ids.size + 1;
     const at = number * ATTACHMENT.words;
-    if (at === words.length) {
-      const grown = new Uint32Array(2 * words.length);
-      grown.set(words);
-      words = grown;
-    }
-    const { levels, internal, tunnelled, host, component } = attachment;
+    if (at === this.#words.length) this.#grow();
+    const { levels, internal, tunnelled } = attachment;
     const traffic = tunnelled ? TRAFFIC.inner : TRAFFIC.plain;
-    const setRange = (word: number, [start, end]: readonly [number, number]) => {
-      words[at + word] = start;
-      words[at + word + 1] = end;
-    };
-    const start = points.length;
-    const ranges = levels.map(level => {
-      const from = points.length;
-      for (const { values } of level) points.push(...values);
-      return [from, points.length] as const;
-    });
-    const first = (fits: (spot: Spot) => boolean) => levels.findIndex(level => level.length > 0 && level.every(fits));
-    const setFirst = (word: number, level: number) => setRange(word, ranges[level] ?? [0, 0]);
-    const inLevel = first(spot => spot.covers(traffic, FLOW.ingress));
-    const outLevel = first(spot => spot.covers(traffic, FLOW.egress));
-    setFirst(ATTACHMENT.in, inLevel);
-    setFirst(ATTACHMENT.out, outLevel);
-    setFirst(
-      ATTACHMENT.byOutput,
-      first(({ device }) => device !== undefined && meters.metersEveryPort(device, traffic)),
+    const start = this.#points.length;
+    const ranges = levels.map(level => this.#addPoints(level.flatMap(({ values }) => values)));
+    const inLevel = firstLevel(levels, spot => spot.covers(traffic, FLOW.ingress));
+    const outLevel = firstLevel(levels, spot => spot.covers(traffic, FLOW.egress));
+    const byOutput = firstLevel(
+      levels,
+      ({ device }) => device !== undefined && this.#meters.metersEveryPort(device, traffic),
     );
-    setRange(ATTACHMENT.places, [start, points.length]);
-    const isVswitch = (level: number) => levels[level]?.[0]?.device?.isVswitch === true;
-    const covers = (flow: Flow) => internal?.covers(TRAFFIC.internal, flow) === true;
-    if (internal) {
-      const from = points.length;
-      points.push(...internal.values);
-      setRange(ATTACHMENT.internal, [from, points.length]);
-    }
-    if (!components.has(component)) components.set(component, components.size);
-    words[at + ATTACHMENT.component] = components.get(component)!;
+    this.#setRange(at + ATTACHMENT.in, ranges[inLevel]);
+    this.#setRange(at + ATTACHMENT.out, ranges[outLevel]);
+    this.#setRange(at + ATTACHMENT.byOutput, ranges[byOutput]);
+    this.#setRange(at + ATTACHMENT.places, [start, this.#points.length]);
+    if (internal) this.#setRange(at + ATTACHMENT.internal, this.#addPoints(internal.values));
+    const words = this.#words;
+    words[at + ATTACHMENT.component] = this.#componentNumber(attachment.component);
     words[at + ATTACHMENT.segment] = attachment.segment;
     words[at + ATTACHMENT.tag] = attachment.tag;
-    words[at + ATTACHMENT.host] = host;
-    words[at + ATTACHMENT.flags] =
-      (attachment.turnsBack ? ATTACHED.turnsBack : 0) |
-      (attachment.relays ? ATTACHED.relays : 0) |
-      (attachment.hasOwnPort ? ATTACHED.ownPort : 0) |
-      (attachment.router ? ATTACHED.router : 0) |
-      (tunnelled ? ATTACHED.tunnelled : 0) |
-      (attachment.isTunnelEnd ? ATTACHED.tunnelEnd : 0) |
-      (attachment.passesOn ? ATTACHED.passesOn : 0) |
-      (covers(FLOW.ingress) ? ATTACHED.internalIn : 0) |
-      (covers(FLOW.egress) ? ATTACHED.internalOut : 0) |
-      (isVswitch(inLevel) ? ATTACHED.inAtVswitch : 0) |
-      (isVswitch(outLevel) ? ATTACHED.outAtVswitch : 0);
-    if (tunnelled) {
-      const others = innerOf.get(host) ?? { in: true, out: true };
-      innerOf.set(host, { in: others.in && inLevel >= 0, out: others.out && outLevel >= 0 });
-    }
+    words[at + ATTACHMENT.host] = attachment.host;
+    words[at + ATTACHMENT.flags] = flagsOf(attachment, levels[inLevel], levels[outLevel]);
+    if (tunnelled) this.#addInner(attachment.host, inLevel >= 0, outLevel >= 0);
     return number;
-  };
+  }
 
-  return {
-    place(owner, name, describe) {
-      let number = ids.get(name);
-      if (number === undefined) {
-        number = add(describe());
-        ids.set(name, number);
-      }
-      idOf[owner] = number;
-    },
-    finish() {
-      for (let number = 1; number <= ids.size; number++) {
-        const at = number * ATTACHMENT.words;
-        const inner = innerOf.get(words[at + ATTACHMENT.host]!);
-        if (!inner || (words[at + ATTACHMENT.flags]! & ATTACHED.tunnelEnd) === 0) continue;
-        words[at + ATTACHMENT.flags]! |= (inner.in ? ATTACHED.innerIn : 0) | (inner.out ? ATTACHED.innerOut : 0);
-      }
-      return { idOf, attachments: words, points: Uint32Array.from(points) };
-    },
-  };
+  #grow(): void {
+    const grown = new Uint32Array(2 * this.#words.length);
+    grown.set(this.#words);
+    this.#words = grown;
+  }
+
+  #addPoints(values: readonly number[]): Range {
+    const from = this.#points.length;
+    this.#points.push(...values);
+    return [from, this.#points.length];
+  }
+
+  #setRange(at: number, [start, end]: Range = NO_POINTS): void {
+    this.#words[at] = start;
+    this.#words[at + 1] = end;
+  }
+
+  #componentNumber(component: string): number {
+    if (!this.#components.has(component)) this.#components.set(component, this.#components.size);
+    return this.#components.get(component)!;
+  }
+
+  #addInner(host: number, isInCovered: boolean, isOutCovered: boolean): void {
+    const others = this.#innerOf.get(host) ?? { in: true, out: true };
+    this.#innerOf.set(host, { in: others.in && isInCovered, out: others.out && isOutCovered });
+  }
+}
+
+/** The first level all of whose ports fit, -1 when there is none. */
+function firstLevel(levels: Attachment['levels'], fits: (spot: Spot) => boolean): number {
+  return levels.findIndex(level => level.length > 0 && level.every(fits));
+}
+
+function flagsOf(
+  attachment: Attachment,
+  inLevel: readonly Spot[] | undefined,
+  outLevel: readonly Spot[] | undefined,
+): number {
+  const covers = (flow: Flow) => attachment.internal?.covers(TRAFFIC.internal, flow) === true;
+  const isVswitch = (level: readonly Spot[] | undefined) => level?.[0]?.device?.isVswitch === true;
+  return (
+    (attachment.turnsBack ? ATTACHED.turnsBack : 0) |
+    (attachment.relays ? ATTACHED.relays : 0) |
+    (attachment.hasOwnPort ? ATTACHED.ownPort : 0) |
+    (attachment.router ? ATTACHED.router : 0) |
+    (attachment.tunnelled ? ATTACHED.tunnelled : 0) |
+    (attachment.isTunnelEnd ? ATTACHED.tunnelEnd : 0) |
+    (attachment.forwards ? ATTACHED.forwards : 0) |
+    (covers(FLOW.ingress) ? ATTACHED.internalIn : 0) |
+    (covers(FLOW.egress) ? ATTACHED.internalOut : 0) |
+    (isVswitch(inLevel) ? ATTACHED.inAtVswitch : 0) |
+    (isVswitch(outLevel) ? ATTACHED.outAtVswitch : 0)
+  );
 }

@@ -12,7 +12,7 @@ import { OWNER_KIND, type TopologyData } from './topology.ts';
 /** What is behind a port: a host, or one owner alone. */
 export const OWNER_BIT = 0x40000000;
 
-export interface VantageData {
+export interface ExporterContextData {
   /** Position of the site by exporter number, 0 unknown. */
   readonly siteOf: Uint32Array;
   /** (exporter number, ifIndex) to the position of a host, or OWNER_BIT | owner. */
@@ -23,17 +23,17 @@ export interface VantageData {
   readonly knowsVrfs: boolean;
 }
 
-export interface Vantage extends Pick<VantageData, 'siteOf' | 'knowsPorts' | 'knowsVrfs'> {
+export interface ExporterContext extends Pick<ExporterContextData, 'siteOf' | 'knowsPorts' | 'knowsVrfs'> {
   readonly behindPort: Finder;
   readonly vrfs: Finder;
 }
 
-export function compileVantage(
+export function compileExporterContext(
   inventory: Merged,
   topology: TopologyData,
   registry: ExporterRegistry,
   facts: Iterable<StoredFact>,
-): VantageData {
+): ExporterContextData {
   const { exporters } = registry;
   const ports = createHashTable(2, PORTS_MAX);
   const key = new Uint32Array(2);
@@ -65,7 +65,13 @@ export function compileVantage(
   };
 }
 
-export function openVantage({ siteOf, knowsPorts, knowsVrfs, portSlots, vrfSlots }: VantageData): Vantage {
+export function openExporterContext({
+  siteOf,
+  knowsPorts,
+  knowsVrfs,
+  portSlots,
+  vrfSlots,
+}: ExporterContextData): ExporterContext {
   return {
     siteOf,
     knowsPorts,

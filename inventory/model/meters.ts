@@ -40,140 +40,163 @@ export interface Device {
   readonly chosen: Map<number, number>;
 }
 
-export interface Meters {
-  readonly devices: readonly Device[];
-  /** Node numbers handed out are below this. */
-  readonly nodeCount: number;
-  atSwitch(switchId: string): Device | undefined;
-  atVswitch(exporter: { readonly address: string; readonly domain?: number }): Device | undefined;
-  nodeOf(device: Device, ifIndex: number): number;
-  meters(device: Device, meter: Meter, ifIndex: number, flow: Flow): boolean;
-  roleOf(device: Device, meter: Meter, ifIndex: number): PortRole;
-  /** Number of the exporter that counts at the port, 0 when none does. */
-  chosen(device: Device, ifIndex: number, traffic: Traffic, flow: Flow): number;
-  /** The same as if no exporter were silent. */
-  configured(device: Device, ifIndex: number, traffic: Traffic, flow: Flow): number;
-  /** Whether every port of the device is metered as packets arrive. */
-  metersEveryPort(device: Device, traffic: Traffic): boolean;
+interface ExporterName {
+  readonly address: string;
+  readonly domain?: number;
 }
 
 /** An ifIndex that no list names: what holds for it holds for every unlisted port. */
 export const UNLISTED = -1;
 
-export function compileMeters(
-  registry: ExporterRegistry,
-  inventory: Pick<Inventory, 'hosts'>,
-  wiring: Wiring,
-  isSilent: (exporter: number) => boolean,
-): Meters {
-  const meters = registry.exporters.map(
-    (exporter, i): Meter => ({
-      number: i + 1,
-      exporter,
-      ports: new Map(exporter.ports.map(port => [port.ifIndex, port])),
-      silent: isSilent(i + 1),
-    }),
-  );
-  const devices: Device[] = [];
-  const deviceOf = new Map<Meter, Device>();
-  const bySwitch = new Map<string, Device>();
-  let nodeCount = 1;
+export class Meters {
+  readonly devices: readonly Device[];
+  readonly #wiring: Wiring;
+  readonly #byAddress: ReadonlyMap<string, readonly Meter[]>;
+  readonly #deviceOf = new Map<Meter, Device>();
+  readonly #bySwitch = new Map<string, Device>();
+  #nodeCount = 1;
 
-  const createDevice = (members: readonly Meter[], switchId: string | undefined, isVswitch: boolean): Device => {
-    const ranked = [...members].sort((a, b) => rankOf(a.exporter) - rankOf(b.exporter));
-    const device = { switchId, isVswitch, meters: ranked, nodes: new Map(), node: nodeCount++, chosen: new Map() };
-    devices.push(device);
-    for (const member of members) deviceOf.set(member, device);
-    return device;
-  };
-
-  for (const [switchId, members] of Map.groupBy(meters, ({ exporter }) => exporter.switch)) {
-    if (switchId === undefined) continue;
-    bySwitch.set(switchId, createDevice(members, switchId, false));
+  constructor(
+    registry: ExporterRegistry,
+    inventory: Pick<Inventory, 'hosts'>,
+    wiring: Wiring,
+    isSilent: (exporter: number) => boolean,
+  ) {
+    const meters = registry.exporters.map((exporter, i) => meterOf(exporter, i + 1, isSilent(i + 1)));
+    this.#wiring = wiring;
+    this.#byAddress = Map.groupBy(meters, ({ exporter }) => canonical(exporter.address));
+    this.devices = [
+      ...this.#switchesOf(meters),
+      ...this.#vswitchesOf(inventory),
+      ...this.#othersOf(meters.filter(meter => !this.#deviceOf.has(meter))),
+    ];
   }
-  const byAddress = Map.groupBy(meters, ({ exporter }) => canonical(exporter.address));
-  const fitting = ({ address, domain }: { readonly address: string; readonly domain?: number }) =>
-    (byAddress.get(canonical(address)) ?? []).filter(
+
+  /** Node numbers handed out are below this. */
+  get nodeCount(): number {
+    return this.#nodeCount;
+  }
+
+  atSwitch(switchId: string): Device | undefined {
+    return this.#bySwitch.get(switchId);
+  }
+
+  atVswitch(exporter: ExporterName): Device | undefined {
+    const [first] = this.#fitting(exporter);
+    return first && this.#deviceOf.get(first);
+  }
+
+  nodeOf({ nodes }: Device, ifIndex: number): number {
+    const known = nodes.get(ifIndex);
+    if (known !== undefined) return known;
+    nodes.set(ifIndex, this.#nodeCount);
+    return this.#nodeCount++;
+  }
+
+  meters(device: Device, meter: Meter, ifIndex: number, flow: Flow): boolean {
+    const stated = this.#chainOf(device, ifIndex).find(name => meter.ports.get(name)?.metering !== undefined);
+    const metering = stated === undefined ? meter.exporter.metering : meter.ports.get(stated)!.metering;
+    return metering === 'both' || metering === (flow === FLOW.ingress ? 'ingress' : 'egress');
+  }
+
+  roleOf(device: Device, { exporter, ports }: Meter, ifIndex: number): PortRole {
+    const stated = this.#chainOf(device, ifIndex).find(name => (ports.get(name)?.role ?? 'unknown') !== 'unknown');
+    return stated === undefined ? exporter.role : ports.get(stated)!.role;
+  }
+
+  /** Number of the exporter that counts at the port, 0 when none does. */
+  chosen(device: Device, ifIndex: number, traffic: Traffic, flow: Flow): number {
+    return this.#remembered(device, ifIndex, traffic, flow, false);
+  }
+
+  /** The same as if no exporter were silent. */
+  configured(device: Device, ifIndex: number, traffic: Traffic, flow: Flow): number {
+    return this.#remembered(device, ifIndex, traffic, flow, true);
+  }
+
+  /** Whether every port of the device is metered as packets arrive. */
+  metersEveryPort(device: Device, traffic: Traffic): boolean {
+    const { switchId } = device;
+    const known = switchId === undefined ? [] : this.#wiring.portsOf(switchId);
+    const listed = device.meters.flatMap(({ exporter }) => exporter.ports.map(port => port.ifIndex));
+    // Where the inventory lists the ports of a switch there are no others.
+    const ports = known.length > 0 ? [...known, ...listed] : [UNLISTED, ...listed];
+    return ports.every(ifIndex => this.chosen(device, ifIndex, traffic, FLOW.ingress) !== 0);
+  }
+
+  #switchesOf(meters: readonly Meter[]): Device[] {
+    const devices: Device[] = [];
+    for (const [switchId, members] of Map.groupBy(meters, ({ exporter }) => exporter.switch)) {
+      if (switchId === undefined) continue;
+      const device = this.#createDevice(members, switchId, false);
+      this.#bySwitch.set(switchId, device);
+      devices.push(device);
+    }
+    return devices;
+  }
+
+  #vswitchesOf({ hosts }: Pick<Inventory, 'hosts'>): Device[] {
+    const devices: Device[] = [];
+    for (const { vswitches } of hosts) {
+      for (const { exporter } of vswitches) {
+        const free = exporter ? this.#fitting(exporter).filter(meter => !this.#deviceOf.has(meter)) : [];
+        if (free.length > 0) devices.push(this.#createDevice(free, undefined, true));
+      }
+    }
+    return devices;
+  }
+
+  #othersOf(meters: readonly Meter[]): Device[] {
+    const groups = Map.groupBy(meters, ({ exporter }) => `${canonical(exporter.address)} ${exporter.domain ?? ''}`);
+    return Array.from(groups.values(), members => this.#createDevice(members, undefined, false));
+  }
+
+  #createDevice(members: readonly Meter[], switchId: string | undefined, isVswitch: boolean): Device {
+    const meters = [...members].sort((a, b) => rankOf(a.exporter) - rankOf(b.exporter));
+    const device = { switchId, isVswitch, meters, nodes: new Map(), node: this.#nodeCount++, chosen: new Map() };
+    for (const member of members) this.#deviceOf.set(member, device);
+    return device;
+  }
+
+  #fitting({ address, domain }: ExporterName): readonly Meter[] {
+    return (this.#byAddress.get(canonical(address)) ?? []).filter(
       ({ exporter }) => domain === undefined || exporter.domain === undefined || exporter.domain === domain,
     );
-  for (const { vswitches } of inventory.hosts) {
-    for (const { exporter } of vswitches) {
-      const free = exporter ? fitting(exporter).filter(meter => !deviceOf.has(meter)) : [];
-      if (free.length > 0) createDevice(free, undefined, true);
-    }
   }
-  const others = Map.groupBy(
-    meters.filter(meter => !deviceOf.has(meter)),
-    ({ exporter }) => `${canonical(exporter.address)} ${exporter.domain ?? ''}`,
-  );
-  for (const members of others.values()) createDevice(members, undefined, false);
 
-  const chainOf = ({ switchId }: Device, ifIndex: number): readonly number[] =>
-    switchId === undefined || ifIndex === UNLISTED ? [ifIndex] : wiring.chainOf(switchId, ifIndex);
+  #chainOf({ switchId }: Device, ifIndex: number): readonly number[] {
+    return switchId === undefined || ifIndex === UNLISTED ? [ifIndex] : this.#wiring.chainOf(switchId, ifIndex);
+  }
 
-  const isMetered = (device: Device, meter: Meter, ifIndex: number, flow: Flow): boolean => {
-    const told = chainOf(device, ifIndex).find(name => meter.ports.get(name)?.metering !== undefined);
-    const metering = told === undefined ? meter.exporter.metering : meter.ports.get(told)!.metering;
-    return metering === 'both' || metering === (flow === FLOW.ingress ? 'ingress' : 'egress');
-  };
-
-  const sees = ({ exporter }: Meter, device: Device, traffic: Traffic): boolean => {
-    if (exporter.traffic !== 'all') return exporter.traffic === 'host-internal' && traffic === TRAFFIC.internal;
-    return traffic !== TRAFFIC.inner || device.isVswitch || readsTunnels(exporter);
-  };
-
-  const choose = (device: Device, ifIndex: number, traffic: Traffic, flow: Flow, withSilent: boolean): number => {
-    const able = device.meters.filter(meter => (withSilent || !meter.silent) && sees(meter, device, traffic));
-    const { switchId } = device;
-    const names = switchId === undefined || ifIndex === UNLISTED ? [ifIndex] : wiring.bundleOf(switchId, ifIndex);
-    const ofCable = able.find(meter => names.some(name => isMetered(device, meter, name, flow)));
-    if (switchId === undefined || ifIndex === UNLISTED || !wiring.isSubInterface(switchId, ifIndex))
-      return ofCable?.number ?? 0;
-    if (ofCable && isMetered(device, ofCable, ifIndex, flow)) return ofCable.number;
-    return able.find(meter => isMetered(device, meter, ifIndex, flow))?.number ?? 0;
-  };
-
-  const remembered = (device: Device, ifIndex: number, traffic: Traffic, flow: Flow, withSilent: boolean): number => {
+  #remembered(device: Device, ifIndex: number, traffic: Traffic, flow: Flow, withSilent: boolean): number {
     const key = (ifIndex + 1) * 12 + traffic * 4 + flow * 2 + (withSilent ? 1 : 0);
     const known = device.chosen.get(key);
     if (known !== undefined) return known;
-    const found = choose(device, ifIndex, traffic, flow, withSilent);
+    const able = device.meters.filter(meter => (withSilent || !meter.silent) && sees(meter, device, traffic));
+    const found = this.#choose(device, able, ifIndex, flow);
     device.chosen.set(key, found);
     return found;
-  };
+  }
 
-  return {
-    devices,
-    get nodeCount() {
-      return nodeCount;
-    },
-    atSwitch: switchId => bySwitch.get(switchId),
-    atVswitch(exporter) {
-      const [first] = fitting(exporter);
-      return first && deviceOf.get(first);
-    },
-    nodeOf({ nodes }, ifIndex) {
-      const known = nodes.get(ifIndex);
-      if (known !== undefined) return known;
-      nodes.set(ifIndex, nodeCount);
-      return nodeCount++;
-    },
-    meters: isMetered,
-    roleOf(device, { exporter, ports }, ifIndex) {
-      const told = chainOf(device, ifIndex).find(name => (ports.get(name)?.role ?? 'unknown') !== 'unknown');
-      return told === undefined ? exporter.role : ports.get(told)!.role;
-    },
-    chosen: (device, ifIndex, traffic, flow) => remembered(device, ifIndex, traffic, flow, false),
-    configured: (device, ifIndex, traffic, flow) => remembered(device, ifIndex, traffic, flow, true),
-    metersEveryPort(device, traffic) {
-      const { switchId } = device;
-      const known = switchId === undefined ? [] : wiring.portsOf(switchId);
-      const listed = device.meters.flatMap(({ exporter }) => exporter.ports.map(port => port.ifIndex));
-      // Where the inventory lists the ports of a switch there are no others.
-      const ports = known.length > 0 ? [...known, ...listed] : [UNLISTED, ...listed];
-      return ports.every(ifIndex => remembered(device, ifIndex, traffic, FLOW.ingress, false) !== 0);
-    },
-  };
+  #choose(device: Device, able: readonly Meter[], ifIndex: number, flow: Flow): number {
+    const { switchId } = device;
+    const wiring = this.#wiring;
+    const names = switchId === undefined || ifIndex === UNLISTED ? [ifIndex] : wiring.bundleOf(switchId, ifIndex);
+    const ofCable = able.find(meter => names.some(name => this.meters(device, meter, name, flow)));
+    if (switchId === undefined || ifIndex === UNLISTED || !wiring.isSubInterface(switchId, ifIndex))
+      return ofCable?.number ?? 0;
+    if (ofCable && this.meters(device, ofCable, ifIndex, flow)) return ofCable.number;
+    return able.find(meter => this.meters(device, meter, ifIndex, flow))?.number ?? 0;
+  }
+}
+
+function meterOf(exporter: RegisteredExporter, number: number, silent: boolean): Meter {
+  return { number, exporter, ports: new Map(exporter.ports.map(port => [port.ifIndex, port])), silent };
+}
+
+function sees({ exporter }: Meter, device: Device, traffic: Traffic): boolean {
+  if (exporter.traffic !== 'all') return exporter.traffic === 'host-internal' && traffic === TRAFFIC.internal;
+  return traffic !== TRAFFIC.inner || device.isVswitch || readsTunnels(exporter);
 }
 
 function readsTunnels({ tunnels, protocol }: RegisteredExporter): boolean {

@@ -7,16 +7,22 @@ import type { StoredFact } from '../../storage/tables/facts.ts';
 import { type ApplicationTable, compileApplications, openApplications } from '../applications/applications.ts';
 import { type AccessTable, compileAccess } from '../model/access.ts';
 import type { Documents } from '../model/documents.ts';
-import { compileVantage, openVantage, type Vantage, type VantageData } from '../model/exporter-context.ts';
+import {
+  compileExporterContext,
+  type ExporterContext,
+  type ExporterContextData,
+  openExporterContext,
+} from '../model/exporter-context.ts';
 import { compileExporters, type ExporterTable } from '../model/exporter-table.ts';
 import { type Merged, mergedOf } from '../model/merge.ts';
-import { compileTopology, openTopology, type Topology, type TopologyData } from '../model/topology.ts';
+import { openTopology, type Topology, type TopologyData } from '../model/topology.ts';
+import { compileTopology } from '../model/topology-compiler.ts';
 import { addStations } from '../sources/stations.ts';
 
 export interface SnapshotData {
   readonly asOfMs: number;
   readonly topology: TopologyData;
-  readonly vantage: VantageData;
+  readonly exporterContext: ExporterContextData;
   readonly access: AccessTable;
   readonly registry: ExporterRegistry;
 }
@@ -25,7 +31,7 @@ export interface Snapshot {
   /** The newest snapshot document that it rests on; 1970 when there was none. */
   readonly asOfMs: number;
   readonly topology: Topology;
-  readonly vantage: Vantage;
+  readonly exporterContext: ExporterContext;
   readonly applications: ApplicationTable;
   readonly exporters: ExporterTable;
   readonly access: AccessTable;
@@ -42,7 +48,7 @@ export function compileSnapshotData(
   return {
     asOfMs: merged.sources.reduce((newest, { asOfMs }) => Math.max(newest, asOfMs), 0),
     topology,
-    vantage: compileVantage(merged, topology, registry, facts),
+    exporterContext: compileExporterContext(merged, topology, registry, facts),
     access: compileAccess(merged, topology, registry),
     registry,
   };
@@ -53,7 +59,7 @@ export function openSnapshot(data: SnapshotData, applications: ApplicationTable)
   return {
     asOfMs: data.asOfMs,
     topology: openTopology(data.topology),
-    vantage: openVantage(data.vantage),
+    exporterContext: openExporterContext(data.exporterContext),
     applications,
     exporters: compileExporters(data.registry),
     access: data.access,
