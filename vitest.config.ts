@@ -1,9 +1,15 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-// A file named *.slow.test.ts belongs to the project `slow`: crashes, real exporters and brokers, simulations, benchmarks.
-// Everything else is `fast`, which is what `npm test` runs. Neither project lists a file.
+// The name of a file says to which project it belongs; no project lists a file. `npm test` runs all but `slow`.
+/** Crashes, real exporters and brokers, simulations, benchmarks. */
 const SLOW = '**/*.slow.test.ts';
+/** Several parts of Hairpin together, on a real ClickHouse or in a real browser. */
+const INTEGRATION = '**/*.integration.test.ts';
+const EXCLUDED = ['**/node_modules/**', 'dist/**'];
+
+// The cases of these files follow each other on one installation, whose start is what takes long.
+const inOrder = { shuffle: { files: true, tests: false } };
 
 // Forked processes, because chdb crashes when a worker thread that loaded it exits.
 export default defineConfig({
@@ -18,17 +24,12 @@ export default defineConfig({
     // Many tests start Hairpin itself, which then need not be compiled each time.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') },
     projects: [
-      { extends: true, test: { name: 'fast', include: ['**/*.test.ts'], exclude: ['**/node_modules/**', SLOW] } },
       {
         extends: true,
-        // The cases of a slow file follow each other on one installation, whose start is what takes long.
-        test: {
-          name: 'slow',
-          include: [SLOW],
-          exclude: ['**/node_modules/**'],
-          sequence: { shuffle: { tests: false } },
-        },
+        test: { name: 'fast', include: ['**/*.test.ts'], exclude: [...EXCLUDED, SLOW, INTEGRATION] },
       },
+      { extends: true, test: { name: 'integration', include: [INTEGRATION], exclude: EXCLUDED, sequence: inOrder } },
+      { extends: true, test: { name: 'slow', include: [SLOW], exclude: EXCLUDED, sequence: inOrder } },
     ],
   },
 });

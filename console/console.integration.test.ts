@@ -108,6 +108,11 @@ describe.skipIf(!usable)('the console', () => {
       metrics: createMetrics(),
       ready: () => [{ name: 'clickhouse', ok: true, detail: '' }],
       advisor: { request: async ({ question }) => (question === 'coverage' ? REPORT : { overall: 0.9, cells: [] }) },
+      installation: {
+        receiving: { udpPorts: [2055, 4739, 6343], udpHost: '::' },
+        inventory: false,
+        applications: false,
+      },
     });
     ({ url } = await api.start());
     profile = mkdtempSync(join(tmpdir(), 'hairpin-test-chromium-'));

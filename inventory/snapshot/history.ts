@@ -6,7 +6,7 @@ import { type ExporterRegistry, exporterRegistryChecker } from '../../schemas/ex
 import type { Inventory } from '../../schemas/inventory.ts';
 import type { StoredFact } from '../../storage/tables/facts.ts';
 import { type Merged, merge, type SourceState } from '../model/merge.ts';
-import type { HistorySink } from '../sources/source.ts';
+import type { HistorySink } from '../sources/history-sink.ts';
 import { dropOldest } from './share.ts';
 import { compileSnapshotData, type SnapshotData } from './snapshot.ts';
 import { type SilenceLimits, SourceTimeline } from './timeline.ts';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Applications } from '../../schemas/applications.ts';
 import type { ExporterRegistry } from '../../schemas/exporters.ts';
 import { type Documents, NO_DOCUMENTS } from '../model/documents.ts';
-import type { HistorySink } from './source.ts';
+import type { HistorySink } from './history-sink.ts';
 
 export class DocumentsInForce {
   readonly history: HistorySink;

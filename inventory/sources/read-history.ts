@@ -5,8 +5,8 @@ import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { INVENTORY_KINDS } from '../model/merge.ts';
+import type { HistorySink } from './history-sink.ts';
 import { bodyOf, heartbeatsSince, inventoryOf, type RecordedVersion, versionsSince } from './recorded.ts';
-import type { HistorySink } from './source.ts';
 
 /** Snapshots of one source that are read back from before the span, at most. */
 const BACK_MAX = 256;

@@ -2,12 +2,9 @@
 // export. A source puts what it learns into the state, and the follower compiles it. To add one: write its file beside
 // this one, add it to the list in sources.ts, and its key to ../configuration.ts.
 
-import type { ExporterRegistry } from '../../schemas/exporters.ts';
-import type { Inventory } from '../../schemas/inventory.ts';
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
 import type { Storage } from '../../storage/storage.ts';
-import type { StoredFact } from '../../storage/tables/facts.ts';
 import type { InventoryThreadConfiguration } from '../configuration.ts';
 import type { INVENTORY_COUNTERS } from '../counters.ts';
 import type { DocumentRecorder } from './document-recorder.ts';
@@ -15,18 +12,6 @@ import type { DocumentsInForce } from './documents-in-force.ts';
 
 /** What is older is folded into one; flows that began before take the oldest that is kept. */
 export const HORIZON_MS = 48 * 3_600_000;
-
-/** Where sources put what holds in time: the history of ../snapshot. */
-export interface HistorySink {
-  /** Takes a snapshot; false when it changes nothing, or comes from one source too many. */
-  putInventory(inventory: Inventory): boolean;
-  /** The source was reachable, and what it had published last held then. */
-  markSeen(source: string, atMs: number): void;
-  /** Versions in the order they were recorded. One without `asOf` holds for all time, in place of all before it. */
-  putRegistry(registry: ExporterRegistry): void;
-  /** What exporters exported; it serves every epoch as the lowest source. */
-  useFacts(facts: readonly StoredFact[]): void;
-}
 
 export interface InventorySource {
   /** For log lines. */
