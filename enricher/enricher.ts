@@ -15,7 +15,7 @@ import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import type { Counters } from '../service/counters.ts';
 import { createThrottle, type Log } from '../service/log.ts';
 import { retry } from '../service/retry.ts';
-import { createPersistence, type Persist } from '../storage/persistence.ts';
+import { createPersistence, type Persist } from '../storage/insert-retries.ts';
 import type { Storage } from '../storage/storage.ts';
 import { insertExporterMinutes } from '../storage/tables/exporters.ts';
 import { insertFacts, type StoredFact } from '../storage/tables/facts.ts';

@@ -1,7 +1,7 @@
 // Stores the moves that batches show, beside those batches; one write at a time, what comes meanwhile waits in `moves`.
 
 import type { Counters } from '../service/counters.ts';
-import type { Persist } from '../storage/persistence.ts';
+import type { Persist } from '../storage/insert-retries.ts';
 import type { Storage } from '../storage/storage.ts';
 import { insertEvents } from '../storage/tables/events.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';

@@ -1,7 +1,7 @@
 // What following the inventory counts. Metric names start with `enricher_`, the service that follows it.
 
 import type { CounterSpecs } from '../service/counters.ts';
-import { PERSISTENCE_COUNTERS } from '../storage/persistence.ts';
+import { PERSISTENCE_COUNTERS } from '../storage/insert-retries.ts';
 
 const document = (kind: string, outcome: string) =>
   ({

@@ -6,11 +6,11 @@ import type { Applications } from '../../schemas/applications.ts';
 import { decodeFacts } from '../../schemas/fact-batch.ts';
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
-import { createPersistence } from '../../storage/persistence.ts';
+import { createPersistence } from '../../storage/insert-retries.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { StoredFact } from '../../storage/tables/facts.ts';
 import { type CompiledApplications, compileApplications } from '../applications/applications.ts';
-import type { InventoryThreadConfiguration } from '../configuration.ts';
+import type { DocumentConfiguration, InventoryConfiguration, InventoryThreadConfiguration } from '../configuration.ts';
 import type { INVENTORY_COUNTERS } from '../counters.ts';
 import { DocumentRecorder } from '../sources/document-recorder.ts';
 import { DocumentsInForce } from '../sources/documents-in-force.ts';
@@ -22,16 +22,9 @@ import type { SnapshotData } from './snapshot.ts';
 
 const SOURCE_POLL_MS = 2000;
 
-export type FollowerConfiguration = Pick<
-  InventoryThreadConfiguration,
-  | 'inventory'
-  | 'applications'
-  | 'exporters'
-  | 'insertTriesMax'
-  | 'inventorySources'
-  | 'inventoryStaleMs'
-  | 'inventoryUnknownMs'
->;
+export type FollowerConfiguration = DocumentConfiguration &
+  InventoryConfiguration &
+  Pick<InventoryThreadConfiguration, 'insertTriesMax'>;
 
 /** What changed since the last update. */
 export interface KnowledgeUpdate {

@@ -2,7 +2,7 @@
 
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
-import type { Persist } from '../../storage/persistence.ts';
+import type { Persist } from '../../storage/insert-retries.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { type DocumentVersion, insertDocument } from '../../storage/tables/documents.ts';
 import { type Heartbeat, insertHeartbeat } from '../../storage/tables/heartbeats.ts';

@@ -2,9 +2,9 @@
 // there and good, its source counts as seen.
 
 import type { DocumentVersion } from '../../storage/tables/documents.ts';
-import { DocumentFiles } from './files.ts';
 import type { RecordedSource } from './recorded-source.ts';
 import type { InventorySource, SourceContext } from './source.ts';
+import { DocumentFiles } from './watched-files.ts';
 
 const HEARTBEAT_MS_MIN = 1000;
 

@@ -5,10 +5,10 @@ import { applicationsChecker } from '../../schemas/applications.ts';
 import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import type { DocumentVersion } from '../../storage/tables/documents.ts';
 import { digestOf } from './documents-in-force.ts';
-import type { DocumentKind } from './files.ts';
 import { readHistory } from './read-history.ts';
 import { bodyOf, heartbeatsSince, inventoryOf, LATE_MS_MAX, type RecordedVersion, versionsSince } from './recorded.ts';
 import { HORIZON_MS, type InventorySource, type SourceContext } from './source.ts';
+import type { DocumentKind } from './watched-files.ts';
 
 export class RecordedSource implements InventorySource {
   readonly name = 'recorded documents';

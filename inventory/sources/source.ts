@@ -5,7 +5,7 @@
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
 import type { Storage } from '../../storage/storage.ts';
-import type { InventoryThreadConfiguration } from '../configuration.ts';
+import type { DocumentConfiguration, InventoryConfiguration } from '../configuration.ts';
 import type { INVENTORY_COUNTERS } from '../counters.ts';
 import type { DocumentRecorder } from './document-recorder.ts';
 import type { DocumentsInForce } from './documents-in-force.ts';
@@ -26,10 +26,8 @@ export interface InventorySource {
   stop(): Promise<void> | void;
 }
 
-export type SourceConfiguration = Pick<
-  InventoryThreadConfiguration,
-  'inventory' | 'applications' | 'exporters' | 'inventoryStaleMs'
->;
+/** A key that is added to either is there for every source. */
+export type SourceConfiguration = DocumentConfiguration & InventoryConfiguration;
 
 export interface SourceContext {
   readonly config: SourceConfiguration;

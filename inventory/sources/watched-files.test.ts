@@ -9,7 +9,7 @@ import { DocumentError } from '../../schemas/documents.ts';
 import { openCounters } from '../../service/counters.ts';
 import type { DocumentVersion } from '../../storage/tables/documents.ts';
 import type { Documents } from '../model/documents.ts';
-import { DocumentFiles } from './files.ts';
+import { DocumentFiles } from './watched-files.ts';
 
 let folder: string;
 let store: DocumentFiles | undefined;

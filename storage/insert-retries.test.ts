@@ -3,7 +3,7 @@ import pino from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ENRICHER_COUNTERS } from '../enricher/counters.ts';
 import { openCounters } from '../service/counters.ts';
-import { createPersistence } from './persistence.ts';
+import { createPersistence } from './insert-retries.ts';
 import { StorageError } from './storage.ts';
 
 vi.mock('node:timers/promises', () => ({ setTimeout: vi.fn(async () => {}) }));
