@@ -69,7 +69,9 @@ export async function runSimulation(
   let behindMs = 0;
 
   const write = (name: string, document: unknown) => {
-    if (options.documents !== '') onWritten?.(writeDocument(options.documents, name, document));
+    if (options.documents === '') return;
+    const path = writeDocument(options.documents, name, document);
+    onWritten?.(path);
   };
 
   /** Writes and sends every inventory that is known by now, or all of them at the end. */
