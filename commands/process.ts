@@ -1,7 +1,7 @@
 // A process of an installation: its configuration, log, metrics, data folder, and the order in which its parts stop.
 
 import { type DataFolder, openDataFolder } from '../service/data-folder.ts';
-import { createLifecycle, type Lifecycle } from '../service/lifecycle.ts';
+import { createLifecycle, type Lifecycle, stopSignal } from '../service/lifecycle.ts';
 import { createLog, type Log } from '../service/log.ts';
 import { createMetrics, type Metrics } from '../service/metrics.ts';
 import type { ProcessConfiguration } from '../service/process-keys.ts';
@@ -23,6 +23,7 @@ export async function startProcess<C extends ProcessConfiguration, T extends obj
 ): Promise<T & { stop(): Promise<void> }> {
   const log = createLog(name, configuration.logLevel);
   const lifecycle = createLifecycle(log);
+  void stopSignal();
   const data = openDataFolder(configuration.data);
   const stop = async () => {
     await lifecycle.stop();

@@ -58,9 +58,15 @@ export function createLifecycle(log: Log, deadlineMs = STOP_DEADLINE_MS): Lifecy
 /** Why a process stops, for people. */
 export type StopReason = NodeJS.Signals | 'npm has ended';
 
-/** Resolves at SIGINT or SIGTERM, and when npm, which started the process, has ended. A second signal ends it at once. */
+let signalled: Promise<StopReason> | undefined;
+
+/**
+ * Resolves at SIGINT or SIGTERM, and when npm, which started the process, has ended. The first call installs the handlers:
+ * made before the parts start, a signal that arrives meanwhile stops them in order afterwards. A second signal ends the
+ * process at once.
+ */
 export function stopSignal(): Promise<StopReason> {
-  return new Promise(resolve => {
+  signalled ??= new Promise(resolve => {
     let first = true;
     const on = (signal: NodeJS.Signals) => {
       if (!first) process.exit(130);
@@ -71,4 +77,5 @@ export function stopSignal(): Promise<StopReason> {
     process.on('SIGTERM', on);
     onNpmEnd(() => resolve('npm has ended'));
   });
+  return signalled;
 }
