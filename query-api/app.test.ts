@@ -96,7 +96,7 @@ test('the console is served with a policy that allows no inline script and nothi
   ]);
   expect((await app.inject('/console/chart.ts')).body).toContain("from './uplot.js'");
   expect((await app.inject('/console/uplot.js')).statusCode).toBe(200);
-  expect((await app.inject('/console/view-state.ts')).body).toContain("from './answers/metric.ts'");
+  expect((await app.inject('/console/view-state.ts')).body).toContain("from '../query-api/answers/metric.ts'");
   expect((await app.inject('/query-api/answers/metric.ts')).body).toContain('export const METRICS');
   expect((await app.inject('/console/console.integration.test.ts')).statusCode).toBe(404);
 });
