@@ -20,11 +20,11 @@ import { KAFKA_SOURCE_COUNTERS, KafkaSource } from '../transport/kafka/source.ts
 import { SpoolSource } from '../transport/spool/source.ts';
 import type { BatchSource } from '../transport/transport.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
-import { isOutside } from './endpoints/endpoints.ts';
+import { isOutside } from './endpoints/entry-filler.ts';
 import { Enricher } from './enricher.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
 import { createServicesExchange } from './services-exchange.ts';
-import { createLearnedServices } from './stages/learned-services.ts';
+import { LearnedServices } from './stages/learned-services.ts';
 import { openPrivacy } from './stages/privacy.ts';
 import { ephemeralBits } from './stages/server-side.ts';
 
@@ -39,7 +39,7 @@ const { nowMs } = createClock(configuration.clock);
 const storage = openStorage({ ...address, form: configuration, queryTimeoutMs: configuration.queryTimeoutMs });
 const source = openSource();
 const counted = openCounters(ENRICHER_COUNTERS, counters);
-const services = createLearnedServices({ ephemeral: ephemeralBits(configuration.ephemeralPorts) });
+const services = new LearnedServices({ ephemeral: ephemeralBits(configuration.ephemeralPorts) });
 const feed = createThreadFeed({ configuration, storage: address, counters });
 const privacy = openPrivacy(configuration);
 const enricher = new Enricher(configuration, {

@@ -16,8 +16,7 @@ import type { ENRICHER_COUNTERS } from './counters.ts';
 import type { NodeNames } from './endpoints/node-names.ts';
 import type { PreparedBatch } from './prepared-batch.ts';
 import {
-  createEnrichment,
-  type Enrichment,
+  Enrichment,
   type EnrichmentOptions,
   type EnrichTallies,
   type FlowBatch,
@@ -112,7 +111,7 @@ export class FlowPreparation {
 
   #createEnrichment(): Enrichment {
     const { feed, names } = this.#dependencies;
-    return createEnrichment(feed.knowledge, names, this.#options);
+    return new Enrichment(feed.knowledge, names, this.#options);
   }
 
   #decode({ arrow }: Delivery): FlowBatch {

@@ -11,7 +11,7 @@ import { batchOf } from '../testing/data/enrichment.ts';
 import { ENRICHER_SERVICE } from './configuration.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
 import { createServicesExchange } from './services-exchange.ts';
-import { createLearnedServices } from './stages/learned-services.ts';
+import { LearnedServices } from './stages/learned-services.ts';
 import { ephemeralBits } from './stages/server-side.ts';
 
 const HOUR = 3_600_000;
@@ -39,7 +39,7 @@ async function connect(database: string) {
   const storage = server.connect(database);
   await migrate(storage, ENRICHER_SERVICE.load({}));
   const enricher = () => {
-    const services = createLearnedServices({ ephemeral: ephemeralBits() });
+    const services = new LearnedServices({ ephemeral: ephemeralBits() });
     const exchange = createServicesExchange({
       services,
       storage,

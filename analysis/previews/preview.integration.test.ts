@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ENRICHER_SERVICE } from '../../enricher/configuration.ts';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
-import { createEnrichment } from '../../enricher/stages/enrich.ts';
+import { Enrichment } from '../../enricher/stages/enrich.ts';
 import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { encodeArrow } from '../../schemas/arrow.ts';
@@ -76,7 +76,7 @@ const NAMED_BY: Record<number, boolean> = { 4: true, 5: true, 6: true, 8: true }
 function enriched(documents: ReturnType<typeof documentsOf>, rows: readonly Row[]) {
   const names = createNodeNames();
   const batch = batchOf(rows);
-  createEnrichment(fixedKnowledge(compileSnapshot(documents)), names, LIMITS).enrichBatch(batch, BATCH_KEY);
+  new Enrichment(fixedKnowledge(compileSnapshot(documents)), names, LIMITS).enrichBatch(batch, BATCH_KEY);
   const nameOf = new Map(names.take().map(({ key, name }) => [key, name]));
   const { columns } = batch;
   const named = (column: Uint32Array, row: number) =>

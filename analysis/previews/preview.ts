@@ -6,8 +6,8 @@
 // learned are one port, where the other end's is none of them.
 
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
-import { createEnrichment, type FlowBatch } from '../../enricher/stages/enrich.ts';
-import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from '../../enricher/stages/learned-services.ts';
+import { Enrichment, type FlowBatch } from '../../enricher/stages/enrich.ts';
+import { LearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from '../../enricher/stages/learned-services.ts';
 import { EPHEMERAL_PORTS, ephemeralBits } from '../../enricher/stages/server-side.ts';
 import { setTime } from '../../enricher/stages/times.ts';
 import { compileApplications, openApplications } from '../../inventory/applications/applications.ts';
@@ -94,11 +94,11 @@ export async function previewApplications(
   const groups = await storage.select<GroupRow>(sql, params);
 
   const enriched = (document: Applications) => {
-    const services = createLearnedServices({ ephemeral });
+    const services = new LearnedServices({ ephemeral });
     services.merge(seen);
     const names = createNodeNames();
     const batch = batchOf(groups);
-    createEnrichment(withApplications(knowledge, document), names, {
+    new Enrichment(withApplications(knowledge, document), names, {
       // The times are those of stored records, clamped already.
       spanMsMax: Number.MAX_SAFE_INTEGER,
       skewMsMax: Number.MAX_SAFE_INTEGER,

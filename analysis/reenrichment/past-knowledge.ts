@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import type { EnrichmentConfiguration } from '../../enricher/configuration.ts';
 import type { NodeNames } from '../../enricher/endpoints/node-names.ts';
-import { createEnrichment, type Enrichment } from '../../enricher/stages/enrich.ts';
-import { createLearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from '../../enricher/stages/learned-services.ts';
+import { Enrichment } from '../../enricher/stages/enrich.ts';
+import { LearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from '../../enricher/stages/learned-services.ts';
 import { openPrivacy } from '../../enricher/stages/privacy.ts';
 import { ephemeralBits } from '../../enricher/stages/server-side.ts';
 import { loadKnowledge } from '../../inventory/snapshot/load.ts';
@@ -42,10 +42,10 @@ export async function loadPastKnowledge(
   const id = await identify(storage);
   const knowledge = await loadKnowledge(storage, { fromMs: since, toMs: toMs + config.skewMsMax }, config);
   const ephemeral = ephemeralBits(config.ephemeralPorts);
-  const services = createLearnedServices({ ephemeral });
+  const services = new LearnedServices({ ephemeral });
   services.merge(await servicesSeen(storage, since - SERVICE_LIFE_S * 1000, toMs, SERVICES_MAX));
   const hiding = openPrivacy(config);
-  const enrichment = createEnrichment(knowledge, names, { ...config, ephemeral, services, hiding });
+  const enrichment = new Enrichment(knowledge, names, { ...config, ephemeral, services, hiding });
   return { enrichment, id: hiding ? `${id} ${hiding.id}` : id };
 }
 

@@ -1,10 +1,11 @@
 // What applications cost: compiling 2,000 rules with a million prefixes, opening them in the thread that enriches, giving
 // 100,000 new endpoints their sets, and classifying records with and without learned services.
 
-import { createEndpoints } from '../../enricher/endpoints/endpoints.ts';
+import { Endpoints } from '../../enricher/endpoints/endpoints.ts';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
-import { createClassifier } from '../../enricher/stages/classification.ts';
-import { createLearnedServices } from '../../enricher/stages/learned-services.ts';
+import { RowOffsets } from '../../enricher/entries/row-offsets.ts';
+import { Classifier } from '../../enricher/stages/classification.ts';
+import { LearnedServices } from '../../enricher/stages/learned-services.ts';
 import { ephemeralBits } from '../../enricher/stages/server-side.ts';
 import { SET } from '../../inventory/applications/application-sets.ts';
 import { compileApplications, openApplications, type Subject } from '../../inventory/applications/applications.ts';
@@ -51,9 +52,9 @@ export async function benchApplications(smoke: boolean): Promise<Results> {
   const documents = { ...NO_DOCUMENTS, applications: document };
   const snapshot = compileSnapshot(documents);
   const batch = batchOf(size.rows);
-  const [src, dst] = [new Uint32Array(size.rows), new Uint32Array(size.rows)];
+  const offsets = new RowOffsets(size.rows);
   const ephemeral = ephemeralBits();
-  const learned = createLearnedServices({ ephemeral });
+  const learned = new LearnedServices({ ephemeral });
   learned.merge(
     Array.from({ length: smoke ? 1000 : 100_000 }, (_, i) => ({
       address: [0, 0, 0xffff, (0x0b000000 + i) >>> 0] as const,
@@ -71,8 +72,8 @@ export async function benchApplications(smoke: boolean): Promise<Results> {
     ['classify, services learned at these ports', learned],
   ] as const) {
     const names = createNodeNames();
-    const endpoints = createEndpoints(snapshot, names);
-    const classifier = createClassifier(snapshot.applications, endpoints, names, {
+    const endpoints = new Endpoints(snapshot, names);
+    const classifier = new Classifier(snapshot.applications, endpoints, names, {
       ephemeral,
       ...(services && { services }),
     });
@@ -81,10 +82,10 @@ export async function benchApplications(smoke: boolean): Promise<Results> {
       batch.columns.srcPort.forEach((_, row, ports) => {
         ports[row] = 20_000 + (row % 100);
       });
-    endpoints.resolve(batch.columns, 0, size.rows, new Uint32Array(size.rows), src, dst);
-    for (let round = 0; round < size.rounds; round++) classifier.classify(batch.columns, 0, size.rows, src, dst);
+    endpoints.resolve(batch.columns, 0, size.rows, offsets);
+    for (let round = 0; round < size.rounds; round++) classifier.classify(batch.columns, 0, size.rows, offsets);
     timed(what, size.rows * size.rounds, 'record', () => {
-      for (let round = 0; round < size.rounds; round++) classifier.classify(batch.columns, 0, size.rows, src, dst);
+      for (let round = 0; round < size.rounds; round++) classifier.classify(batch.columns, 0, size.rows, offsets);
     });
     if (services)
       timed(`learn from them (${what.slice(10)})`, size.rows * size.rounds, 'record', () => {

@@ -10,15 +10,16 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Bench } from 'tinybench';
-import { elect } from '../../enricher/election/election.ts';
-import { createSeenPorts } from '../../enricher/election/seen-ports.ts';
-import { createEndpoints } from '../../enricher/endpoints/endpoints.ts';
+import { Election } from '../../enricher/election/election.ts';
+import { SeenPorts } from '../../enricher/election/seen-ports.ts';
+import { Endpoints } from '../../enricher/endpoints/endpoints.ts';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
-import { createClassifier } from '../../enricher/stages/classification.ts';
+import { RowOffsets } from '../../enricher/entries/row-offsets.ts';
+import { Classifier } from '../../enricher/stages/classification.ts';
 import type { FlowBatch } from '../../enricher/stages/enrich.ts';
-import { createEnrichment } from '../../enricher/stages/enrich.ts';
+import { Enrichment } from '../../enricher/stages/enrich.ts';
 import { estimate } from '../../enricher/stages/estimate.ts';
-import { fillPlaces } from '../../enricher/stages/location-columns.ts';
+import { fillLocations } from '../../enricher/stages/location-columns.ts';
 import { normaliseTimes, setTime } from '../../enricher/stages/times.ts';
 import type { Documents } from '../../inventory/model/documents.ts';
 import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
@@ -90,40 +91,27 @@ async function measureStages(size: Size): Promise<Measured> {
   const snapshot = compileSnapshot(documentsOf(size));
   const batches = batchesOf(size, 'uniform');
   const names = createNodeNames();
-  const endpoints = createEndpoints(snapshot, names);
-  const classifier = createClassifier(snapshot.applications, endpoints, names);
-  const ports = createSeenPorts(snapshot, 4 * size.rows);
-  const enrichment = createEnrichment(fixedKnowledge(snapshot), createNodeNames(), LIMITS);
+  const endpoints = new Endpoints(snapshot, names);
+  const classifier = new Classifier(snapshot.applications, endpoints, names);
+  const ports = new SeenPorts(snapshot, 4 * size.rows);
+  const enrichment = new Enrichment(fixedKnowledge(snapshot), createNodeNames(), LIMITS);
   const { rows } = size;
-  const numbers = () => batches.map(() => new Uint32Array(rows));
-  const [src, dst, exporterOf, inPorts, outPorts] = [numbers(), numbers(), numbers(), numbers(), numbers()];
+  const offsets = batches.map(() => new RowOffsets(rows));
+  const election = new Election(snapshot.access);
+  const resolved = { endpoints, ports };
   const faults = { cut: 0, reversed: 0 };
 
   type Stage = (batch: FlowBatch, i: number) => void;
   const all: Stage = batch => enrichment.enrichBatch(batch, { low: 7, high: 9 });
   const stages: Record<string, Stage> = {
     times: ({ columns }) => normaliseTimes(columns, rows, LIMITS, faults),
-    exporters: ({ columns }, i) => snapshot.exporters.resolve(columns, 0, rows, exporterOf[i]!),
-    estimate: ({ columns }, i) => estimate(columns, 0, rows, exporterOf[i]!, snapshot.exporters),
-    endpoints: ({ columns }, i) => endpoints.resolve(columns, 0, rows, exporterOf[i]!, src[i]!, dst[i]!),
-    applications: ({ columns }, i) => classifier.classify(columns, 0, rows, src[i]!, dst[i]!),
-    ports: ({ columns }, i) => ports.resolve(columns, 0, rows, exporterOf[i]!, inPorts[i]!, outPorts[i]!),
-    election: ({ columns }, i) =>
-      elect(
-        columns,
-        0,
-        rows,
-        src[i]!,
-        dst[i]!,
-        endpoints.entries,
-        exporterOf[i]!,
-        inPorts[i]!,
-        outPorts[i]!,
-        ports.words,
-        snapshot.access,
-      ),
-    places: ({ columns }, i) =>
-      fillPlaces(columns, 0, rows, src[i]!, dst[i]!, inPorts[i]!, outPorts[i]!, endpoints, ports.words),
+    exporters: ({ columns }, i) => snapshot.exporters.resolve(columns, 0, rows, offsets[i]!.exporters),
+    estimate: ({ columns }, i) => estimate(columns, 0, rows, offsets[i]!.exporters, snapshot.exporters),
+    endpoints: ({ columns }, i) => endpoints.resolve(columns, 0, rows, offsets[i]!),
+    applications: ({ columns }, i) => classifier.classify(columns, 0, rows, offsets[i]!),
+    ports: ({ columns }, i) => ports.resolve(columns, 0, rows, offsets[i]!),
+    election: ({ columns }, i) => election.elect(columns, 0, rows, offsets[i]!, resolved),
+    locations: ({ columns }, i) => fillLocations(columns, 0, rows, offsets[i]!, resolved),
     'all of it': all,
   };
   const measured: [string, number][] = [];

@@ -9,7 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
-import { createEnrichment } from '../../enricher/stages/enrich.ts';
+import { Enrichment } from '../../enricher/stages/enrich.ts';
 import { compileApplications } from '../../inventory/applications/applications.ts';
 import type { Documents } from '../../inventory/model/documents.ts';
 import { mergedOf } from '../../inventory/model/merge.ts';
@@ -168,7 +168,7 @@ async function measureSwaps(size: Size, smoke: boolean): Promise<Swap[]> {
       return snapshot;
     },
   };
-  const enrichment = createEnrichment(knowledge, createNodeNames(), LIMITS);
+  const enrichment = new Enrichment(knowledge, createNodeNames(), LIMITS);
   const worker = new Worker(PROGRAM, { workerData: { smoke } });
   let taken = 0;
   let arrivedAtMs: number | undefined;

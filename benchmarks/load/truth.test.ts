@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import { Decoder } from '../../collector/decode/decoder.ts';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
-import { createEnrichment, type FlowBatch } from '../../enricher/stages/enrich.ts';
+import { Enrichment, type FlowBatch } from '../../enricher/stages/enrich.ts';
 import { timeAt } from '../../enricher/stages/times.ts';
 import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
@@ -44,7 +44,7 @@ function throughHairpin({ dataCentre, datagrams, feed }: Recorded): Outcome {
   for (const domain of decoder.exporters.domains()) expect([domain.lost, domain.unknownRateRecords]).toEqual([0, 0]);
 
   const names = createNodeNames();
-  const enrichment = createEnrichment(fixedKnowledge(compileSnapshot(documents)), names, {
+  const enrichment = new Enrichment(fixedKnowledge(compileSnapshot(documents)), names, {
     spanMsMax: 3_600_000,
     skewMsMax: 60_000,
   });

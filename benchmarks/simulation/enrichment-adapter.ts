@@ -2,7 +2,7 @@
 // sums and names out. Each inventory holds from its `asOf` on, as a history of complete snapshots of one source does.
 
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
-import { createEnrichment, type FlowBatch } from '../../enricher/stages/enrich.ts';
+import { Enrichment, type FlowBatch } from '../../enricher/stages/enrich.ts';
 import type { Knowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { keyToBigint } from '../../schemas/keys.ts';
@@ -20,7 +20,7 @@ const LIMITS = { spanMsMax: 3_600_000, skewMsMax: 60_000 };
 export function createHarnessEnrichment(documents: SimulatedDocuments): HarnessEnrichment {
   const names = createNodeNames();
   const known = new Map<bigint, string>([[0n, '']]);
-  const enrichment = createEnrichment(knowledgeOf(documents), names, LIMITS);
+  const enrichment = new Enrichment(knowledgeOf(documents), names, LIMITS);
   return {
     enrich(batch) {
       enrichment.enrichBatch(batch, { low: 1, high: 1 });

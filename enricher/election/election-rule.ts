@@ -105,7 +105,7 @@ export function attachmentVisibility(access: AccessTable, source: number, destin
 }
 
 /** Bits above the attachment number in ENTRY.access: an end whose record bears the MAC address of another owner. */
-export const PASSED = {
+export const FORWARDED = {
   /** As a source: what this owner sent to the forwarder has shown at its access port before. */
   from: 0x80000000,
   /** As a destination: what the forwarder sends to this owner will show at its access port. */
@@ -117,7 +117,7 @@ export const PASSED = {
  * The bits of an owner whose packets `forwarder` sends on, or takes for it. A leg inside a VEB host does not show, and one
  * interface of the forwarder may be inside and the other not.
  */
-export function passedBits(
+export function forwardedBits(
   access: AccessTable,
   topology: Pick<Topology, 'count' | 'kind' | 'entity'>,
   owner: number,
@@ -138,7 +138,7 @@ export function passedBits(
   let isHidden = false;
   for (let other = first; isForwarder(other); other++) isHidden ||= isHiddenFrom(other);
   const flags = words[own + ATTACHMENT.flags]!;
-  const from = !isHidden || (flags & ATTACHED.inAtVswitch) !== 0 ? PASSED.from : 0;
-  const to = !isHidden || (flags & ATTACHED.outAtVswitch) !== 0 ? PASSED.to : 0;
+  const from = !isHidden || (flags & ATTACHED.inAtVswitch) !== 0 ? FORWARDED.from : 0;
+  const to = !isHidden || (flags & ATTACHED.outAtVswitch) !== 0 ? FORWARDED.to : 0;
   return (from | to) >>> 0;
 }

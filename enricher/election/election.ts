@@ -19,9 +19,10 @@ import {
 import type { FlowColumns } from '../../schemas/flow.ts';
 import { PROTOCOL_ROWS } from '../../schemas/protocols.ts';
 import { autoRuleIn, ENTRY as ENTRY_WORDS, identityIn } from '../entries/endpoint-table.ts';
+import type { RowOffsets } from '../entries/row-offsets.ts';
 import {
+  FORWARDED as FORWARDED_BITS,
   isHiddenPair,
-  PASSED as PASSED_BITS,
   ruleCode,
   ruleFor,
   VSWITCH_EGRESS as VSWITCH_EGRESS_RULE,
@@ -38,7 +39,7 @@ const RULE = RULE_CODES;
 const SAMPLED_HEADER = Uint8Array.from(PROTOCOL_ROWS, ({ sampledHeader }) => Number(sampledHeader));
 const ATTACHED = ATTACHED_BITS;
 const ATTACHMENT = ATTACHMENT_WORDS;
-const PASSED = PASSED_BITS;
+const FORWARDED = FORWARDED_BITS;
 const VSWITCH_EGRESS = VSWITCH_EGRESS_RULE;
 const ENTRY = ENTRY_WORDS;
 const PORT = PORT_WORDS;
@@ -71,189 +72,256 @@ const DESTINATION_EGRESS = ELECTION_RULE['destination-egress'];
 const DESTINATION_SWITCH = ELECTION_RULE['destination-switch'];
 const EXTERNAL_INGRESS = ELECTION_RULE['external-ingress'];
 const EXTERNAL_EGRESS = ELECTION_RULE['external-egress'];
+const NOT_CANONICAL = COUNT_REASON['not-canonical'];
+const SECOND_METER = COUNT_REASON['second-meter'];
+
+/** What the election knows beside the record. Entries and words of ports grow: they are read anew at each call. */
+export interface Surroundings {
+  readonly endpoints: { readonly entries: Uint32Array };
+  readonly ports: { readonly words: Uint32Array };
+}
+
+/** Shares of a record are counted in halves: 2 is all of it. */
+const WHOLE = 2;
+const HALF = 1;
+/** No code of COUNT_REASONS: the rule decides. */
+const OPEN = -1;
+const NONE = new Uint32Array(0);
 
 /**
- * Fills weight, countReason, electionRule and the marks `moved` and `via` of rows `from` to `to`; `src` and `dst` are
- * offsets into `entries`, `exporterOf` exporter numbers of the registry, `inPorts` and `outPorts` offsets into `ports`, the
- * words of seen ports (seen-ports.ts).
+ * The fields describe the row at hand. They are small integers and arrays, so that methods share them without an
+ * allocation; as one function of 180 lines with locals this was measured to be as fast (bench enrich).
  */
-export function elect(
-  columns: FlowColumns,
-  from: number,
-  to: number,
-  src: Uint32Array,
-  dst: Uint32Array,
-  entries: Uint32Array,
-  exporterOf: Uint32Array,
-  inPorts: Uint32Array,
-  outPorts: Uint32Array,
-  ports: Uint32Array,
-  access: AccessTable,
-): void {
-  const { weight, countReason, electionRule, marks, forwardingStatus, inIf, outIf, direction, biflow } = columns;
-  const { sVlan, ecid, proto, dstPort, protocol } = columns;
-  const { attachments } = access;
-  for (let row = from; row < to; row++) {
-    const srcEntry = src[row]!;
-    const dstEntry = dst[row]!;
-    const srcAccess = entries[srcEntry + ENTRY.access]!;
-    const dstAccess = entries[dstEntry + ENTRY.access]!;
-    const s = (srcAccess & PASSED.number) * ATTACHMENT.words;
-    const d = (dstAccess & PASSED.number) * ATTACHMENT.words;
-    const srcFlags = attachments[s + ATTACHMENT.flags]!;
-    const dstFlags = attachments[d + ATTACHMENT.flags]!;
-    const isFromOutside = autoRuleIn(entries[srcEntry + ENTRY.identity]!) === RULE.external;
-    const isToOutside = autoRuleIn(entries[dstEntry + ENTRY.identity]!) === RULE.external;
-    const rule = ruleFor(access, s, d, isFromOutside, isToOutside);
-    weight[row] = 0;
-    electionRule[row] = ruleCode(rule);
-    if (((srcFlags | dstFlags) & ATTACHED.forwards) !== 0) marks[row]! |= MARKS.via;
+export class Election {
+  readonly #access: AccessTable;
+  readonly #attachments: Uint32Array;
+  #ports: Uint32Array = NONE;
+  /** Offsets of the attachments of source and destination. */
+  #s = 0;
+  #d = 0;
+  #srcFlags = 0;
+  #dstFlags = 0;
+  /** Words `access` and `identity` of the entries. */
+  #srcAccess = 0;
+  #dstAccess = 0;
+  #srcIdentity = 0;
+  #isToGroup = false;
+  #inPort = 0;
+  #outPort = 0;
+  #inFlags = 0;
+  #outFlags = 0;
+  /** The share of the record's packets that it reports as they arrive by inIf, and as they leave by outIf. */
+  #arriving = 0;
+  #leaving = 0;
+  /** Whether each packet was metered once. */
+  #isPlain = true;
+  /** The share that counts. */
+  #share = 0;
+  #hasMoved = false;
 
-    if (forwardingStatus[row]! >>> 6 === DROPPED) {
-      countReason[row] = COUNT_REASON.discarded;
-      continue;
+  constructor(access: AccessTable) {
+    this.#access = access;
+    this.#attachments = access.attachments;
+  }
+
+  /** Fills weight, countReason, electionRule and the marks `moved` and `via` of rows `from` to `to`. */
+  elect(columns: FlowColumns, from: number, to: number, offsets: RowOffsets, { endpoints, ports }: Surroundings): void {
+    const { weight, countReason, electionRule, marks } = columns;
+    const { entries } = endpoints;
+    const access = this.#access;
+    const attachments = this.#attachments;
+    const { src, dst, exporters, inPorts, outPorts } = offsets;
+    this.#ports = ports.words;
+    for (let row = from; row < to; row++) {
+      const srcEntry = src[row]!;
+      const dstEntry = dst[row]!;
+      const srcAccess = entries[srcEntry + ENTRY.access]!;
+      const dstAccess = entries[dstEntry + ENTRY.access]!;
+      const srcIdentity = entries[srcEntry + ENTRY.identity]!;
+      const dstRule = autoRuleIn(entries[dstEntry + ENTRY.identity]!);
+      const s = (srcAccess & FORWARDED.number) * ATTACHMENT.words;
+      const d = (dstAccess & FORWARDED.number) * ATTACHMENT.words;
+      const rule = ruleFor(access, s, d, autoRuleIn(srcIdentity) === RULE.external, dstRule === RULE.external);
+      this.#s = s;
+      this.#d = d;
+      this.#srcFlags = attachments[s + ATTACHMENT.flags]!;
+      this.#dstFlags = attachments[d + ATTACHMENT.flags]!;
+      this.#srcAccess = srcAccess;
+      this.#dstAccess = dstAccess;
+      this.#srcIdentity = srcIdentity;
+      this.#isToGroup = dstRule === RULE.multicast;
+      this.#inPort = inPorts[row]!;
+      this.#outPort = outPorts[row]!;
+      this.#share = 0;
+      this.#hasMoved = false;
+
+      let reason = this.#excluded(columns, row);
+      if (reason === OPEN) {
+        const isUnelected = rule === ELECTION_RULE.none || (exporters[row] === 0 && isHiddenPair(access, s, d));
+        if (isUnelected) reason = COUNT_REASON.unelected;
+        else {
+          this.#findShares(columns, row);
+          reason = this.#judge(rule, columns.outIf[row]!);
+        }
+      }
+      const isVia = ((this.#srcFlags | this.#dstFlags) & ATTACHED.forwards) !== 0 || reason === COUNT_REASON.forwarded;
+      if (isVia) marks[row]! |= MARKS.via;
+      if (this.#hasMoved) marks[row]! |= MARKS.moved;
+      weight[row] = this.#share / WHOLE;
+      countReason[row] = reason;
+      if (reason === COUNT_REASON.unelected) electionRule[row] = ELECTION_RULE.none;
+      else electionRule[row] = this.#hasMoved ? moved : ruleCode(rule);
     }
+  }
+
+  /** Why a record cannot count whatever the rule, or OPEN. */
+  #excluded({ forwardingStatus, proto, dstPort, biflow }: FlowColumns, row: number): number {
+    if (forwardingStatus[row]! >>> 6 === DROPPED) return COUNT_REASON.discarded;
+    const srcFlags = this.#srcFlags;
+    const dstFlags = this.#dstFlags;
     if (
       (srcFlags & dstFlags & ATTACHED.tunnelEnd) !== 0 &&
       ((srcFlags & ATTACHED.innerIn) !== 0 || (dstFlags & ATTACHED.innerOut) !== 0) &&
       isTunnel(proto[row]!, dstPort[row]!)
-    ) {
-      countReason[row] = COUNT_REASON.outer;
-      continue;
-    }
-    const exporter = exporterOf[row]!;
-    const inPort = inPorts[row]!;
-    const half = biflow[row]!;
-    const repeats = half !== BIFLOW.none && (ports[inPort + PORT.flags]! & PORT_FLAG.repeatsBiflow) !== 0;
-    if (repeats && half === BIFLOW.reverse) {
-      countReason[row] = COUNT_REASON['reverse-exported'];
-      continue;
-    }
-    if (rule === ELECTION_RULE.none || (exporter === 0 && isHiddenPair(access, s, d))) {
-      electionRule[row] = ELECTION_RULE.none;
-      countReason[row] = COUNT_REASON.unelected;
-      continue;
-    }
-    const outPort = outPorts[row]!;
-    const inFlags = ports[inPort + PORT.flags]!;
-    const outFlags = ports[outPort + PORT.flags]!;
-    const isToGroup = autoRuleIn(entries[dstEntry + ENTRY.identity]!) === RULE.multicast;
+    )
+      return COUNT_REASON.outer;
+    this.#inFlags = this.#ports[this.#inPort + PORT.flags]!;
+    this.#outFlags = this.#ports[this.#outPort + PORT.flags]!;
+    const repeats = (this.#inFlags & PORT_FLAG.repeatsBiflow) !== 0;
+    return repeats && biflow[row] === BIFLOW.reverse ? COUNT_REASON['reverse-exported'] : OPEN;
+  }
 
-    // The share of the record's packets that it tells of as they arrive by inIf, and as they leave by outIf.
-    let arriving = 0;
-    let leaving = 0;
-    let isPlain = true;
-    if (half !== BIFLOW.none && !repeats) {
+  #findShares(columns: FlowColumns, row: number): void {
+    const { biflow, direction, inIf, outIf } = columns;
+    this.#arriving = 0;
+    this.#leaving = 0;
+    this.#isPlain = true;
+    if (biflow[row] !== BIFLOW.none && (this.#inFlags & PORT_FLAG.repeatsBiflow) === 0) {
       // Each packet is in one record of the device, whichever port it was metered at.
-      arriving = 1;
-      leaving = 1;
-      isPlain = false;
-    } else if (direction[row] === DIRECTION.ingress) arriving = 1;
-    else if (direction[row] === DIRECTION.egress) leaving = 1;
+      this.#arriving = WHOLE;
+      this.#leaving = WHOLE;
+      this.#isPlain = false;
+    } else if (direction[row] === DIRECTION.ingress) this.#arriving = WHOLE;
+    else if (direction[row] === DIRECTION.egress) this.#leaving = WHOLE;
     else {
-      arriving = (inFlags & METERS_IN) !== 0 ? 1 : 0;
-      leaving = (outFlags & METERS_OUT) !== 0 && outIf[row] !== 0 ? 1 : 0;
-      if (arriving + leaving === 2) {
-        // Metered twice, and nothing says which time it was, unless the tag of one end does: half of it counts.
-        const tag = ecid[row] !== 0 ? (ECID_BIT | ecid[row]!) >>> 0 : sVlan[row]!;
-        const srcTag = attachments[s + ATTACHMENT.tag]!;
-        const dstTag = attachments[d + ATTACHMENT.tag]!;
-        const isTurned = inIf[row] === outIf[row] || isOneCable(ports, inPort, outPort);
-        const isTold = isTurned && srcTag !== dstTag && isSampledHeader(protocol[row]!);
-        // Of a group's packet only the copy that comes back has an output port.
-        if (isTurned && isToGroup) arriving = 0;
-        else if (isTold && tag === srcTag) leaving = 0;
-        else if (isTold && tag === dstTag) arriving = 0;
-        else {
-          arriving = 0.5;
-          leaving = 0.5;
-          isPlain = false;
-        }
-      }
+      if ((this.#inFlags & METERS_IN) !== 0) this.#arriving = WHOLE;
+      if ((this.#outFlags & METERS_OUT) !== 0 && outIf[row] !== 0) this.#leaving = WHOLE;
+      if (this.#arriving + this.#leaving === 2 * WHOLE) this.#findMetering(columns, row, inIf[row] === outIf[row]);
     }
+  }
 
-    let share = 0;
-    let reason: number = COUNT_REASON['not-canonical'];
+  /** Metered twice, and nothing says which time it was, unless the tag of one end does: half of it counts. */
+  #findMetering({ ecid, sVlan, protocol }: FlowColumns, row: number, isOnePort: boolean): void {
+    const tag = ecid[row] !== 0 ? (ECID_BIT | ecid[row]!) >>> 0 : sVlan[row]!;
+    const srcTag = this.#attachments[this.#s + ATTACHMENT.tag]!;
+    const dstTag = this.#attachments[this.#d + ATTACHMENT.tag]!;
+    const isTurned = isOnePort || isOneCable(this.#ports, this.#inPort, this.#outPort);
+    const isDistinct = isTurned && srcTag !== dstTag && isSampledHeader(protocol[row]!);
+    // Of a group's packet only the copy that comes back has an output port.
+    if (isTurned && this.#isToGroup) this.#arriving = 0;
+    else if (isDistinct && tag === srcTag) this.#leaving = 0;
+    else if (isDistinct && tag === dstTag) this.#arriving = 0;
+    else {
+      this.#arriving = HALF;
+      this.#leaving = HALF;
+      this.#isPlain = false;
+    }
+  }
+
+  /** The code of COUNT_REASONS; sets `#share` where it is `elected`. */
+  #judge(rule: number, outIf: number): number {
     switch (rule) {
       case vswitch:
+        return this.#judgeSource(ATTACHMENT.internal, COUNTS.internalIn, outIf);
       case relay:
-      case SOURCE_INGRESS: {
-        const range = s + (rule === vswitch ? ATTACHMENT.internal : ATTACHMENT.in);
-        const counts =
-          rule === vswitch
-            ? COUNTS.internalIn
-            : (srcFlags & ATTACHED.tunnelled) !== 0
-              ? COUNTS.innerIn
-              : COUNTS.plainIn;
-        if ((srcAccess & PASSED.from) !== 0) reason = COUNT_REASON.forwarded;
-        else if (arriving !== 0 && isAmong(access, ports, range, inPort)) {
-          if ((inFlags & counts) !== 0) share = arriving;
-          else if ((inFlags & METERS_IN) !== 0) reason = COUNT_REASON['second-meter'];
-        } else if (arriving === 1 && isPlain) {
-          // A packet arrives at one access port only, wherever the inventory has its sender.
-          if (
-            (inFlags & PORT_FLAG.access) !== 0 &&
-            (inFlags & ((srcFlags & ATTACHED.tunnelled) !== 0 ? COUNTS.innerIn : COUNTS.plainIn)) !== 0 &&
-            isOwnMac(identityIn(entries[srcEntry + ENTRY.identity]!)) &&
-            !isAmong(access, ports, s + ATTACHMENT.places, inPort)
-          ) {
-            share = 1;
-            electionRule[row] = moved;
-            marks[row]! |= MARKS.moved;
-          }
-        } else if (isToGroup && leaving !== 0) {
-          const back = outIf[row] === 0 ? inPort : outPort;
-          if (isAmong(access, ports, s + ATTACHMENT.places, back)) reason = COUNT_REASON.reflected;
-        }
-        break;
-      }
+      case SOURCE_INGRESS:
+        return this.#judgeSource(ATTACHMENT.in, countsIn(this.#srcFlags), outIf);
       case VSWITCH_EGRESS:
-      case DESTINATION_EGRESS: {
-        const range = d + (rule === VSWITCH_EGRESS ? ATTACHMENT.internal : ATTACHMENT.out);
-        const counts =
-          rule === VSWITCH_EGRESS
-            ? COUNTS.internalOut
-            : (dstFlags & ATTACHED.tunnelled) !== 0
-              ? COUNTS.innerOut
-              : COUNTS.plainOut;
-        if ((dstAccess & PASSED.to) !== 0) reason = COUNT_REASON.forwarded;
-        else if (leaving !== 0 && isAmong(access, ports, range, outPort)) {
-          if ((outFlags & counts) !== 0) share = leaving;
-          else if ((outFlags & METERS_OUT) !== 0) reason = COUNT_REASON['second-meter'];
-        }
-        break;
-      }
-      case DESTINATION_SWITCH: {
-        const counts = (dstFlags & ATTACHED.tunnelled) !== 0 ? COUNTS.innerIn : COUNTS.plainIn;
-        if ((dstAccess & PASSED.to) !== 0) reason = COUNT_REASON.forwarded;
-        else if (arriving !== 0 && isAmong(access, ports, d + ATTACHMENT.byOutput, outPort)) {
-          if ((inFlags & counts) !== 0) share = arriving;
-          else if ((inFlags & METERS_IN) !== 0) reason = COUNT_REASON['second-meter'];
-        }
-        break;
-      }
+        return this.#judgeDestination(ATTACHMENT.internal, COUNTS.internalOut);
+      case DESTINATION_EGRESS:
+        return this.#judgeDestination(ATTACHMENT.out, countsOut(this.#dstFlags));
+      case DESTINATION_SWITCH:
+        if ((this.#dstAccess & FORWARDED.to) !== 0) return COUNT_REASON.forwarded;
+        if (this.#arriving === 0 || !this.#isAmong(this.#d + ATTACHMENT.byOutput, this.#outPort)) return NOT_CANONICAL;
+        return this.#countArriving(countsIn(this.#dstFlags));
       case EXTERNAL_INGRESS:
       case transit:
-        if (arriving !== 0 && (inFlags & PORT_FLAG.external) !== 0) {
-          if ((inFlags & COUNTS.plainIn) !== 0) share = arriving;
-          else if ((inFlags & METERS_IN) !== 0) reason = COUNT_REASON['second-meter'];
-        }
-        break;
+        return (this.#inFlags & PORT_FLAG.external) !== 0 ? this.#countArriving(COUNTS.plainIn) : NOT_CANONICAL;
       case EXTERNAL_EGRESS:
-        if ((outFlags & PORT_FLAG.external) === 0) break;
-        if ((outFlags & PORT_FLAG.exitByOutput) !== 0) {
-          if (arriving !== 0 && (inFlags & COUNTS.plainIn) !== 0) share = arriving;
-          else if (arriving !== 0 && (inFlags & METERS_IN) !== 0) reason = COUNT_REASON['second-meter'];
-        } else if (leaving !== 0) {
-          if ((outFlags & COUNTS.plainOut) !== 0) share = leaving;
-          else if ((outFlags & METERS_OUT) !== 0) reason = COUNT_REASON['second-meter'];
-        }
-        break;
+        if ((this.#outFlags & PORT_FLAG.external) === 0) return NOT_CANONICAL;
+        if ((this.#outFlags & PORT_FLAG.exitByOutput) !== 0) return this.#countArriving(COUNTS.plainIn);
+        return this.#countLeaving(COUNTS.plainOut);
+      default:
+        return NOT_CANONICAL;
     }
-    if (reason === COUNT_REASON.forwarded) marks[row]! |= MARKS.via;
-    weight[row] = share;
-    countReason[row] = share === 0 ? reason : COUNT_REASON.elected;
   }
+
+  /** At the ports of the source's attachment in `range`, where traffic counts that has the flag `counts`. */
+  #judgeSource(range: number, counts: number, outIf: number): number {
+    if ((this.#srcAccess & FORWARDED.from) !== 0) return COUNT_REASON.forwarded;
+    if (this.#arriving !== 0 && this.#isAmong(this.#s + range, this.#inPort)) return this.#countArriving(counts);
+    if (this.#arriving === WHOLE && this.#isPlain) return this.#judgeMoved();
+    if (!this.#isToGroup || this.#leaving === 0) return NOT_CANONICAL;
+    const back = outIf === 0 ? this.#inPort : this.#outPort;
+    return this.#isAmong(this.#s + ATTACHMENT.places, back) ? COUNT_REASON.reflected : NOT_CANONICAL;
+  }
+
+  /** A packet arrives at one access port only, wherever the inventory has its sender. */
+  #judgeMoved(): number {
+    if (
+      (this.#inFlags & PORT_FLAG.access) === 0 ||
+      (this.#inFlags & countsIn(this.#srcFlags)) === 0 ||
+      !isOwnMac(identityIn(this.#srcIdentity)) ||
+      this.#isAmong(this.#s + ATTACHMENT.places, this.#inPort)
+    )
+      return NOT_CANONICAL;
+    this.#share = WHOLE;
+    this.#hasMoved = true;
+    return COUNT_REASON.elected;
+  }
+
+  #judgeDestination(range: number, counts: number): number {
+    if ((this.#dstAccess & FORWARDED.to) !== 0) return COUNT_REASON.forwarded;
+    if (this.#leaving === 0 || !this.#isAmong(this.#d + range, this.#outPort)) return NOT_CANONICAL;
+    return this.#countLeaving(counts);
+  }
+
+  #countArriving(counts: number): number {
+    if (this.#arriving === 0) return NOT_CANONICAL;
+    if ((this.#inFlags & counts) === 0) return (this.#inFlags & METERS_IN) !== 0 ? SECOND_METER : NOT_CANONICAL;
+    this.#share = this.#arriving;
+    return COUNT_REASON.elected;
+  }
+
+  #countLeaving(counts: number): number {
+    if (this.#leaving === 0) return NOT_CANONICAL;
+    if ((this.#outFlags & counts) === 0) return (this.#outFlags & METERS_OUT) !== 0 ? SECOND_METER : NOT_CANONICAL;
+    this.#share = this.#leaving;
+    return COUNT_REASON.elected;
+  }
+
+  /** Whether a port is one of a range of points; `at`: offset of the range among the attachments. */
+  #isAmong(at: number, port: number): boolean {
+    const { points } = this.#access;
+    const end = this.#attachments[at + 1]!;
+    const node = this.#ports[port + PORT.node]!;
+    const group = this.#ports[port + PORT.group]!;
+    for (let i = this.#attachments[at]!; i < end; i++) {
+      const point = points[i]!;
+      if (point === node || point === group) return true;
+    }
+    return false;
+  }
+}
+
+/** The flag of a port at which what the end sends counts. */
+function countsIn(attached: number): number {
+  return (attached & ATTACHED.tunnelled) !== 0 ? COUNTS.innerIn : COUNTS.plainIn;
+}
+
+/** The flag of a port at which what the end gets counts. */
+function countsOut(attached: number): number {
+  return (attached & ATTACHED.tunnelled) !== 0 ? COUNTS.innerOut : COUNTS.plainOut;
 }
 
 function isTunnel(proto: number, dstPort: number): boolean {
@@ -261,18 +329,6 @@ function isTunnel(proto: number, dstPort: number): boolean {
   return (
     proto === UDP && (dstPort === VXLAN || dstPort === GENEVE || dstPort === VXLAN_GPE || dstPort === VXLAN_BEFORE_IANA)
   );
-}
-
-/** Whether a port is one of a range of points; `at`: offset of the range among the attachments. */
-function isAmong({ attachments, points }: AccessTable, ports: Uint32Array, at: number, port: number): boolean {
-  const end = attachments[at + 1]!;
-  const node = ports[port + PORT.node]!;
-  const group = ports[port + PORT.group]!;
-  for (let i = attachments[at]!; i < end; i++) {
-    const point = points[i]!;
-    if (point === node || point === group) return true;
-  }
-  return false;
 }
 
 function isOneCable(ports: Uint32Array, a: number, b: number): boolean {

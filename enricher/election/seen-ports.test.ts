@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { findPort, PORT } from '../../inventory/lookup/port-table.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { documentsOf } from '../../testing/data/enrichment.ts';
-import { createSeenPorts, NOTHING_BEHIND, SEEN } from './seen-ports.ts';
+import { RowOffsets } from '../entries/row-offsets.ts';
+import { NOTHING_BEHIND, SEEN, SeenPorts } from './seen-ports.ts';
 
 const PORTS = 3000;
 const snapshot = compileSnapshot(
@@ -22,13 +23,13 @@ const snapshot = compileSnapshot(
 );
 
 function resolve(rows: readonly (readonly [exporter: number, inIf: number, outIf: number])[], portsMax?: number) {
-  const seen = createSeenPorts(snapshot, portsMax);
+  const seen = new SeenPorts(snapshot, portsMax);
   const column = (at: 0 | 1 | 2) => Uint32Array.from(rows, row => row[at]);
-  const [inPorts, outPorts] = [new Uint32Array(rows.length), new Uint32Array(rows.length)];
-  const again = (from: number, to: number) =>
-    seen.resolve({ inIf: column(1), outIf: column(2) }, from, to, column(0), inPorts, outPorts);
+  const offsets = new RowOffsets(rows.length);
+  offsets.exporters.set(column(0));
+  const again = (from: number, to: number) => seen.resolve({ inIf: column(1), outIf: column(2) }, from, to, offsets);
   again(0, rows.length);
-  return { seen, inPorts, outPorts, again };
+  return { seen, inPorts: offsets.inPorts, outPorts: offsets.outPorts, again };
 }
 
 const expected = (exporter: number, ifIndex: number) => {

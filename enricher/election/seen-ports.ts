@@ -5,6 +5,7 @@
 import { findPort, hashPort, PORT } from '../../inventory/lookup/port-table.ts';
 import type { AccessTable } from '../../inventory/model/access.ts';
 import { type ExporterContext, OWNER_BIT } from '../../inventory/model/exporter-context.ts';
+import type { RowOffsets } from '../entries/row-offsets.ts';
 
 /** Words of a seen port: those of PORT first. */
 const WORDS = {
@@ -23,94 +24,99 @@ export const NOTHING_BEHIND = OWNER_BIT - 1;
 export const SEEN_PORTS_MAX = 65_536;
 const SLOTS_MIN = 1024;
 
-export interface SeenPorts {
-  /** Writes the offsets (into `words`) of the port that each row came in by and of that it left by, good until the next call. */
-  resolve(
-    ifs: { readonly inIf: Uint32Array; readonly outIf: Uint32Array },
-    from: number,
-    to: number,
-    exporterOf: Uint32Array,
-    inPorts: Uint32Array,
-    outPorts: Uint32Array,
-  ): void;
-  /** SEEN.words for each port. Grows as ports are seen: read it again for each block. */
-  readonly words: Uint32Array;
-  /** Ports that are kept. */
-  readonly size: number;
+interface Interfaces {
+  readonly inIf: Uint32Array;
+  readonly outIf: Uint32Array;
 }
 
 /** Keeps at most `portsMax` ports from one call to the next. */
-export function createSeenPorts(
-  { access, exporterContext }: { readonly access: AccessTable; readonly exporterContext: ExporterContext },
-  portsMax = SEEN_PORTS_MAX,
-): SeenPorts {
-  // The first ones, by exporter number, hold where a record tells no port. The registry's numbers end where sites do.
-  const unnamed = exporterContext.siteOf.length;
-  const port = new Uint32Array(2);
-  let words = new Uint32Array((unnamed + SLOTS_MIN) * SEEN.words);
-  let count = unnamed;
+export class SeenPorts {
+  readonly #access: AccessTable;
+  readonly #exporterContext: ExporterContext;
+  readonly #portsMax: number;
+  /** The first ones, by exporter number, hold where a record names no port. The registry's numbers end where sites do. */
+  readonly #unnamed: number;
+  readonly #port = new Uint32Array(2);
+  #words: Uint32Array;
+  #count: number;
   /** Hash table of offsets, 0 empty. */
-  let index = new Uint32Array(SLOTS_MIN);
+  #index = new Uint32Array(SLOTS_MIN);
 
-  const describe = (at: number, exporter: number, ifIndex: number, metered: number, behind: number) => {
-    words.set(access.ports.subarray(metered, metered + PORT.words), at);
-    words[at + SEEN.behind] = behind;
-    words[at + SEEN.exporter] = exporter;
-    words[at + SEEN.ifIndex] = ifIndex;
-  };
-  for (let exporter = 0; exporter < unnamed; exporter++)
-    describe(exporter * SEEN.words, exporter, 0, exporter * PORT.words, NOTHING_BEHIND);
+  constructor(
+    { access, exporterContext }: { readonly access: AccessTable; readonly exporterContext: ExporterContext },
+    portsMax = SEEN_PORTS_MAX,
+  ) {
+    this.#access = access;
+    this.#exporterContext = exporterContext;
+    this.#portsMax = portsMax;
+    this.#unnamed = exporterContext.siteOf.length;
+    this.#count = this.#unnamed;
+    this.#words = new Uint32Array((this.#unnamed + SLOTS_MIN) * SEEN.words);
+    for (let exporter = 0; exporter < this.#unnamed; exporter++)
+      this.#describe(exporter * SEEN.words, exporter, 0, exporter * PORT.words, NOTHING_BEHIND);
+  }
 
-  const enter = (at: number) => {
-    const mask = index.length - 1;
-    let slot = hashPort(words[at + SEEN.exporter]!, words[at + SEEN.ifIndex]!) & mask;
-    while (index[slot] !== 0) slot = (slot + 1) & mask;
-    index[slot] = at;
-  };
-
-  const add = (exporter: number, ifIndex: number): number => {
-    const at = count++ * SEEN.words;
-    if (at === words.length) {
-      const grown = new Uint32Array(2 * words.length);
-      grown.set(words);
-      words = grown;
+  /** Fills `inPorts` and `outPorts` of rows `from` to `to`: offsets into `words`, good until the next call. */
+  resolve({ inIf, outIf }: Interfaces, from: number, to: number, offsets: RowOffsets): void {
+    // Emptied between calls only, so that offsets handed out stay good for all rows of one.
+    if (this.#count > this.#unnamed && this.size + 2 * (to - from) > this.#portsMax) {
+      this.#count = this.#unnamed;
+      this.#index = new Uint32Array(SLOTS_MIN);
     }
-    port[0] = exporter;
-    port[1] = ifIndex;
-    const behind = exporterContext.behindPort.find(port, 0);
-    describe(at, exporter, ifIndex, findPort(access, exporter, ifIndex), behind <= 0 ? NOTHING_BEHIND : behind);
-    if (2 * (count - unnamed) > index.length) {
-      index = new Uint32Array(2 * index.length);
-      for (let known = unnamed * SEEN.words; known < at; known += SEEN.words) enter(known);
+    this.#resolveIfs(inIf, from, to, offsets.exporters, offsets.inPorts);
+    this.#resolveIfs(outIf, from, to, offsets.exporters, offsets.outPorts);
+  }
+
+  /** SEEN.words for each port. Grows as ports are seen: read it again for each block. */
+  get words(): Uint32Array {
+    return this.#words;
+  }
+
+  /** Ports that are kept. */
+  get size(): number {
+    return this.#count - this.#unnamed;
+  }
+
+  #resolveIfs(ifs: Uint32Array, from: number, to: number, exporters: Uint32Array, offsets: Uint32Array): void {
+    for (let row = find(this.#index, this.#words, ifs, from, to, exporters, offsets); row < to; ) {
+      offsets[row] = this.#add(exporters[row]!, ifs[row]!);
+      row = find(this.#index, this.#words, ifs, row + 1, to, exporters, offsets);
     }
-    enter(at);
+  }
+
+  #add(exporter: number, ifIndex: number): number {
+    const at = this.#count++ * SEEN.words;
+    if (at === this.#words.length) {
+      const grown = new Uint32Array(2 * this.#words.length);
+      grown.set(this.#words);
+      this.#words = grown;
+    }
+    this.#port[0] = exporter;
+    this.#port[1] = ifIndex;
+    const behind = this.#exporterContext.behindPort.find(this.#port, 0);
+    const metered = findPort(this.#access, exporter, ifIndex);
+    this.#describe(at, exporter, ifIndex, metered, behind <= 0 ? NOTHING_BEHIND : behind);
+    if (2 * this.size > this.#index.length) {
+      this.#index = new Uint32Array(2 * this.#index.length);
+      for (let known = this.#unnamed * SEEN.words; known < at; known += SEEN.words) this.#enter(known);
+    }
+    this.#enter(at);
     return at;
-  };
+  }
 
-  const resolveIfs = (ifs: Uint32Array, from: number, to: number, exporterOf: Uint32Array, offsets: Uint32Array) => {
-    for (let row = find(index, words, ifs, from, to, exporterOf, offsets); row < to; ) {
-      offsets[row] = add(exporterOf[row]!, ifs[row]!);
-      row = find(index, words, ifs, row + 1, to, exporterOf, offsets);
-    }
-  };
+  #describe(at: number, exporter: number, ifIndex: number, metered: number, behind: number): void {
+    this.#words.set(this.#access.ports.subarray(metered, metered + PORT.words), at);
+    this.#words[at + SEEN.behind] = behind;
+    this.#words[at + SEEN.exporter] = exporter;
+    this.#words[at + SEEN.ifIndex] = ifIndex;
+  }
 
-  return {
-    resolve({ inIf, outIf }, from, to, exporterOf, inPorts, outPorts) {
-      // Emptied between calls only, so that offsets handed out stay good for all rows of one.
-      if (count > unnamed && count - unnamed + 2 * (to - from) > portsMax) {
-        count = unnamed;
-        index = new Uint32Array(SLOTS_MIN);
-      }
-      resolveIfs(inIf, from, to, exporterOf, inPorts);
-      resolveIfs(outIf, from, to, exporterOf, outPorts);
-    },
-    get words() {
-      return words;
-    },
-    get size() {
-      return count - unnamed;
-    },
-  };
+  #enter(at: number): void {
+    const mask = this.#index.length - 1;
+    let slot = hashPort(this.#words[at + SEEN.exporter]!, this.#words[at + SEEN.ifIndex]!) & mask;
+    while (this.#index[slot] !== 0) slot = (slot + 1) & mask;
+    this.#index[slot] = at;
+  }
 }
 
 /** Writes offsets up to the first row whose port was not seen yet, and returns that row; `to` when there is none. */

@@ -3,7 +3,8 @@ import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { IDENTITIES } from '../../schemas/codes.ts';
 import { batchOf, documentsOf, enrichRows } from '../../testing/data/enrichment.ts';
 import { ENTRY, identityIn } from '../entries/endpoint-table.ts';
-import { createEndpoints } from './endpoints.ts';
+import { RowOffsets } from '../entries/row-offsets.ts';
+import { Endpoints } from './endpoints.ts';
 import { createNodeNames } from './node-names.ts';
 
 const inventory = {
@@ -144,9 +145,9 @@ test('groups and broadcasts are multicast; the network itself is infrastructure'
 
 test('at its bound the cache is emptied between batches, counted, and answers stay the same', () => {
   const names = createNodeNames();
-  const endpoints = createEndpoints(snapshot, names, 64);
-  const src = new Uint32Array(20);
-  const dst = new Uint32Array(20);
+  const endpoints = new Endpoints(snapshot, names, 64);
+  const offsets = new RowOffsets(20);
+  const { src, dst } = offsets;
   for (let round = 0; round < 10; round++) {
     const batch = batchOf(
       Array.from({ length: 20 }, (_, i) => ({
@@ -154,7 +155,7 @@ test('at its bound the cache is emptied between batches, counted, and answers st
         dst: i % 2 === 0 ? '10.0.0.1' : `172.16.${round}.${i}`,
       })),
     );
-    endpoints.resolve(batch.columns, 0, batch.rows, new Uint32Array(batch.rows), src, dst);
+    endpoints.resolve(batch.columns, 0, batch.rows, offsets);
     expect(IDENTITIES[identityIn(endpoints.entries[dst[0]! + ENTRY.identity]!)]).toBe('address');
     expect(endpoints.entries[src[19]! + ENTRY.auto]).toBe((10 * 2 ** 24 + 200 * 2 ** 16 + round * 256) >>> 0);
     expect(endpoints.entries[dst[19]! + ENTRY.auto]).toBe((172 * 2 ** 24 + 16 * 2 ** 16 + round * 256) >>> 0);
@@ -163,12 +164,12 @@ test('at its bound the cache is emptied between batches, counted, and answers st
 });
 
 test('a batch with more endpoints than the cache holds is still answered in full', () => {
-  const endpoints = createEndpoints(snapshot, createNodeNames(), 8);
+  const endpoints = new Endpoints(snapshot, createNodeNames(), 8);
   const batch = batchOf(Array.from({ length: 100 }, (_, i) => ({ src: `10.200.${i}.1`, dst: '10.0.0.1' })));
-  const src = new Uint32Array(100);
-  endpoints.resolve(batch.columns, 0, batch.rows, new Uint32Array(batch.rows), src, new Uint32Array(100));
+  const offsets = new RowOffsets(100);
+  endpoints.resolve(batch.columns, 0, batch.rows, offsets);
   for (let i = 0; i < 100; i++)
-    expect(endpoints.entries[src[i]! + ENTRY.auto]).toBe((10 * 2 ** 24 + 200 * 2 ** 16 + i * 256) >>> 0);
+    expect(endpoints.entries[offsets.src[i]! + ENTRY.auto]).toBe((10 * 2 ** 24 + 200 * 2 ** 16 + i * 256) >>> 0);
 });
 
 test('names are announced once, again when they change, and forgotten whole at the bound', () => {

@@ -49,87 +49,109 @@ export function tagOf(site: number, vlan: number, vni: number): number {
 const siteOfTag = (tag: number) => (tag >= VNI_BIT ? 0 : tag >>> VLAN_BITS);
 const vlanOfTag = (tag: number) => (tag >= VNI_BIT ? 0 : tag & 0xfff);
 
-export function createIdentifier(topology: Topology, internal: PrefixTable): (evidence: Evidence) => Identified {
-  const sameEntity = (a: number, b: number) =>
-    topology.kind[a] === topology.kind[b] && topology.entity[a] === topology.entity[b];
+interface Named {
+  readonly owner: number;
+  readonly identity: number;
+}
 
-  const inSegment = (owner: number, tag: number) => {
-    if (tag >= VNI_BIT) return topology.vni[owner] === tag - VNI_BIT && topology.vni[owner] !== 0;
-    const vlan = vlanOfTag(tag);
-    return vlan !== 0 && topology.vlan[owner] === vlan && atSite(owner, siteOfTag(tag));
-  };
-  /** A site that nobody told is any site. */
-  const atSite = (owner: number, site: number) =>
-    site === 0 || topology.site[owner] === 0 || topology.site[owner] === site;
-  const behind = (owner: number, port: number) =>
-    port !== 0 && (port === (OWNER_BIT | owner) || (port < OWNER_BIT && port === topology.host[owner]));
+export class Identifier {
+  readonly #topology: Topology;
+  readonly #internal: PrefixTable;
 
-  /** The machine that all of these are, or NO_OWNER. */
-  const oneOf = (owners: readonly number[]) => {
-    const [first] = owners;
-    return first !== undefined && owners.every(owner => sameEntity(owner, first)) ? first : NO_OWNER;
-  };
+  constructor(topology: Topology, internal: PrefixTable) {
+    this.#topology = topology;
+    this.#internal = internal;
+  }
 
-  const byMac = ({ macs, tag, port }: Evidence): { owner: number; identity: number } => {
-    if (macs.length === 0) return { owner: NO_OWNER, identity: IDENTITY.none };
-    const atPort = oneOf(macs.filter(owner => behind(owner, port)));
-    if (atPort >= 0) return { owner: atPort, identity: IDENTITY['port-mac'] };
-    const within = oneOf(macs.filter(owner => inSegment(owner, tag)));
-    if (within >= 0) return { owner: within, identity: IDENTITY['segment-mac'] };
-    const alone = oneOf(macs);
-    if (alone < 0) return { owner: NO_OWNER, identity: IDENTITY.ambiguous };
-    const told = topology.sources[topology.source[alone]!]?.name === IN_BAND;
-    return { owner: alone, identity: told ? IDENTITY['in-band'] : IDENTITY.mac };
-  };
-
-  const byAddress = (owners: readonly number[], { tag, vrf }: Evidence): { owner: number; identity: number } => {
-    if (owners.length === 0) return { owner: NO_OWNER, identity: IDENTITY.none };
-    const within = oneOf(owners.filter(owner => inSegment(owner, tag)));
-    if (within >= 0) return { owner: within, identity: IDENTITY['segment-address'] };
-    const routed = vrf === 0 ? NO_OWNER : oneOf(owners.filter(owner => topology.vrf[owner] === vrf));
-    if (routed >= 0) return { owner: routed, identity: IDENTITY['vrf-address'] };
-    const alone = oneOf(owners);
-    if (alone >= 0) return { owner: alone, identity: IDENTITY.address };
-    // Of subnets that two sites use, the exporter's site has the one it sees.
-    const site = siteOfTag(tag);
-    const near = site === 0 ? NO_OWNER : oneOf(owners.filter(owner => topology.site[owner] === site));
-    if (near >= 0) return { owner: near, identity: IDENTITY.address };
-    return { owner: NO_OWNER, identity: IDENTITY.ambiguous };
-  };
-
-  /**
-   * A machine whose addresses are listed does not send from one outside: it passes it on. IPv6 addresses come and go,
-   * so what is in a known segment is taken for its own.
-   */
-  const forwards = (owner: number, address: Words) =>
-    topology.kind[owner] === OWNER_KIND.vm &&
-    (topology.listsAddresses[owner]! & (isMapped4(address) ? LISTS.ipv4 : LISTS.ipv6)) !== 0 &&
-    addressClassOf(address) === 'unicast' &&
-    internal.longest(address) < 0 &&
-    topology.segments.longest(address) < 0;
-
-  return evidence => {
+  identify(evidence: Evidence): Identified {
     const { address, station } = evidence;
-    const owners = address ? topology.ownersOf(address) : [];
-    const named = station >= 0 ? { owner: station, identity: IDENTITY.station } : byMac(evidence);
+    const owners = address ? this.#topology.ownersOf(address) : [];
+    const named = station >= 0 ? { owner: station, identity: IDENTITY.station } : this.#byMac(evidence);
     if (named.owner >= 0) {
-      const own = owners.find(owner => sameEntity(owner, named.owner));
+      const own = owners.find(owner => this.#isSame(owner, named.owner));
+      // A MAC names the vNIC; a station names its machine, whose address then names the vNIC.
       if (own !== undefined)
-        return { owner: attachmentOf(named.owner, own, station), identity: named.identity, forwarder: NO_OWNER };
+        return { owner: station >= 0 ? own : named.owner, identity: named.identity, forwarder: NO_OWNER };
       if (owners.length === 0) {
-        if (address && forwards(named.owner, wordsOf(address)))
+        if (address && this.#forwards(named.owner, wordsOf(address)))
           return { owner: NO_OWNER, identity: IDENTITY.none, forwarder: named.owner };
         return { ...named, forwarder: NO_OWNER };
       }
     }
-    const addressed = byAddress(owners, evidence);
+    const addressed = this.#byAddress(owners, evidence);
     if (owners.length === 0 && named.identity === IDENTITY.ambiguous) return { ...named, forwarder: NO_OWNER };
     return { ...addressed, forwarder: station >= 0 ? NO_OWNER : named.owner };
-  };
+  }
 
-  /** A MAC names the vNIC; a station names its machine, whose address then names the vNIC. */
-  function attachmentOf(named: number, own: number, station: number): number {
-    return station >= 0 ? own : named;
+  #byMac({ macs, tag, port }: Evidence): Named {
+    if (macs.length === 0) return { owner: NO_OWNER, identity: IDENTITY.none };
+    const atPort = this.#oneOf(macs.filter(owner => this.#isBehind(owner, port)));
+    if (atPort >= 0) return { owner: atPort, identity: IDENTITY['port-mac'] };
+    const within = this.#oneOf(macs.filter(owner => this.#isInSegment(owner, tag)));
+    if (within >= 0) return { owner: within, identity: IDENTITY['segment-mac'] };
+    const alone = this.#oneOf(macs);
+    if (alone < 0) return { owner: NO_OWNER, identity: IDENTITY.ambiguous };
+    const isInBand = this.#topology.sources[this.#topology.source[alone]!]?.name === IN_BAND;
+    return { owner: alone, identity: isInBand ? IDENTITY['in-band'] : IDENTITY.mac };
+  }
+
+  #byAddress(owners: readonly number[], { tag, vrf }: Evidence): Named {
+    const topology = this.#topology;
+    if (owners.length === 0) return { owner: NO_OWNER, identity: IDENTITY.none };
+    const within = this.#oneOf(owners.filter(owner => this.#isInSegment(owner, tag)));
+    if (within >= 0) return { owner: within, identity: IDENTITY['segment-address'] };
+    const routed = vrf === 0 ? NO_OWNER : this.#oneOf(owners.filter(owner => topology.vrf[owner] === vrf));
+    if (routed >= 0) return { owner: routed, identity: IDENTITY['vrf-address'] };
+    const alone = this.#oneOf(owners);
+    if (alone >= 0) return { owner: alone, identity: IDENTITY.address };
+    // Of subnets that two sites use, the exporter's site has the one it sees.
+    const site = siteOfTag(tag);
+    const near = site === 0 ? NO_OWNER : this.#oneOf(owners.filter(owner => topology.site[owner] === site));
+    if (near >= 0) return { owner: near, identity: IDENTITY.address };
+    return { owner: NO_OWNER, identity: IDENTITY.ambiguous };
+  }
+
+  /**
+   * A machine whose addresses are listed does not send from one outside: it forwards it. IPv6 addresses come and go,
+   * so what is in a known segment is taken for its own.
+   */
+  #forwards(owner: number, address: Words): boolean {
+    const topology = this.#topology;
+    return (
+      topology.kind[owner] === OWNER_KIND.vm &&
+      (topology.listsAddresses[owner]! & (isMapped4(address) ? LISTS.ipv4 : LISTS.ipv6)) !== 0 &&
+      addressClassOf(address) === 'unicast' &&
+      this.#internal.longest(address) < 0 &&
+      topology.segments.longest(address) < 0
+    );
+  }
+
+  /** The machine that all of these are, or NO_OWNER. */
+  #oneOf(owners: readonly number[]): number {
+    const [first] = owners;
+    return first !== undefined && owners.every(owner => this.#isSame(owner, first)) ? first : NO_OWNER;
+  }
+
+  #isSame(a: number, b: number): boolean {
+    const { kind, entity } = this.#topology;
+    return kind[a] === kind[b] && entity[a] === entity[b];
+  }
+
+  #isInSegment(owner: number, tag: number): boolean {
+    const { vni, vlan } = this.#topology;
+    if (tag >= VNI_BIT) return vni[owner] === tag - VNI_BIT && vni[owner] !== 0;
+    return vlanOfTag(tag) !== 0 && vlan[owner] === vlanOfTag(tag) && this.#isAtSite(owner, siteOfTag(tag));
+  }
+
+  /** A site that nobody stated is any site. */
+  #isAtSite(owner: number, at: number): boolean {
+    const { site } = this.#topology;
+    return at === 0 || site[owner] === 0 || site[owner] === at;
+  }
+
+  #isBehind(owner: number, port: number): boolean {
+    if (port === 0) return false;
+    return port === (OWNER_BIT | owner) || (port < OWNER_BIT && port === this.#topology.host[owner]);
   }
 }
 

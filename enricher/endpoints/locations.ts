@@ -1,32 +1,32 @@
-// Where endpoints stand: keys and positions of host, rack, site and vSwitch. VMs of one vSwitch share a place, so that all
-// places together stay in the processor's cache, and entries stay short.
+// Where endpoints stand: keys and positions of host, rack, site and vSwitch. VMs of one vSwitch share a location, so that all
+// locations together stay in the processor's cache, and entries stay short.
 
 import { OWNER_KIND, type Topology } from '../../inventory/model/topology.ts';
 import { hashedKey, type Key, NO_KEY } from '../../schemas/keys.ts';
 import type { NodeNames } from './node-names.ts';
 
-/** Words of a place. Positions count from 1, 0 is unknown. */
-export const PLACE = { host: 0, rack: 2, vswitchAt: 4, hostAt: 5, rackAt: 6, siteAt: 7, words: 8 } as const;
+/** Words of a location. Positions count from 1, 0 is unknown. */
+export const LOCATION = { host: 0, rack: 2, vswitchAt: 4, hostAt: 5, rackAt: 6, siteAt: 7, words: 8 } as const;
 
-export interface Places {
-  /** Offset of the place where an owner stands; 0, which is nowhere, without one. */
+export interface Locations {
+  /** Offset of the location where an owner stands; 0, which is nowhere, without one. */
   ofOwner(owner: number): number;
-  /** Offset of the place of a host (position from 1), -1 when the inventory does not have it. */
+  /** Offset of the location of a host (position from 1), -1 when the inventory does not have it. */
   ofHost(position: number): number;
   clear(): void;
-  /** Grows as places are met: read it again for each block. */
+  /** Grows as locations are met: read it again for each block. */
   readonly words: Uint32Array;
 }
 
 /** Names of hosts and racks are announced as they are met. */
-export function createPlaces(topology: Topology, names: NodeNames): Places {
+export function createLocations(topology: Topology, names: NodeNames): Locations {
   const { vswitch, host, rack, site } = topology;
   const sites = 1 + site.reduce((most, position) => Math.max(most, position), 0);
   const offsets = new Map<string | number, number>();
   const hostOwners = new Map<number, number>();
   const keys = new Map<string, Key>();
-  let words = new Uint32Array(64 * PLACE.words);
-  let end: number = PLACE.words;
+  let words = new Uint32Array(64 * LOCATION.words);
+  let end: number = LOCATION.words;
 
   /** Hosts and racks are shared by many owners and hashed once. */
   const keyOf = (nodeClass: 'host' | 'rack', position: number): Key => {
@@ -57,8 +57,8 @@ export function createPlaces(topology: Topology, names: NodeNames): Places {
     const rackKey = keyOf('rack', at[2]);
     words.set([hostKey.low, hostKey.high, rackKey.low, rackKey.high, ...at], end);
     offsets.set(name, end);
-    end += PLACE.words;
-    return end - PLACE.words;
+    end += LOCATION.words;
+    return end - LOCATION.words;
   };
 
   return {
@@ -73,7 +73,7 @@ export function createPlaces(topology: Topology, names: NodeNames): Places {
     },
     clear() {
       offsets.clear();
-      end = PLACE.words;
+      end = LOCATION.words;
     },
     get words() {
       return words;

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BLOCK_ROWS, createEndpointTable, ENTRIES_MAX, ENTRY, KEY_WORDS } from './endpoint-table.ts';
+import { BLOCK_ROWS, ENTRIES_MAX, ENTRY, EndpointTable, KEY_WORDS } from './endpoint-table.ts';
 
 const SERIAL = ENTRY.set;
 
 /** A table whose entries bear serial numbers, and how many were made. */
 function countingTable(entriesMax: number) {
   let made = 0;
-  const table = createEndpointTable(entriesMax, (entries, at) => {
+  const table = new EndpointTable(entriesMax, (entries, at) => {
     entries[at + SERIAL] = ++made;
   });
   return {

@@ -9,7 +9,7 @@
 import { wordsOnLines } from './cache-lines.ts';
 
 /**
- * Words of an entry: the key, then what is known. Places count from 1. Here they have a name that is not exported: V8 folds
+ * Words of an entry: the key, then what is known. Locations count from 1. Here they have a name that is not exported: V8 folds
  * such constants into the machine code, where it loads and checks those of modules.
  */
 const WORDS = {
@@ -21,10 +21,10 @@ const WORDS = {
   extra: 7,
   vm: 8,
   auto: 10,
-  /** Offset of its place (places.ts). */
-  place: 12,
+  /** Offset of its location (locations.ts). */
+  location: 12,
   set: 13,
-  /** Attachment number, and the bits of PASSED. */
+  /** Attachment number, and the bits of FORWARDED. */
   access: 14,
   /** The code of IDENTITIES in the low byte, bits of ENTRY_FLAGS above it, from RULE_SHIFT the code of RULES of `auto`. */
   identity: 15,
@@ -65,20 +65,6 @@ export interface Ends {
   readonly extras: Uint32Array;
 }
 
-export interface EndpointTable {
-  /** Writes the offset of each row's entry to `offsets`, for at most BLOCK_ROWS rows. */
-  resolve(ends: Ends, from: number, to: number, offsets: Uint32Array): void;
-  /** The same for the key of KEY_WORDS words at `from`. */
-  at(words: Uint32Array, from?: number): number;
-  /** At most `keysMax` keys, one after the other: those of the entries at these offsets, then the ones made last. */
-  keys(offsets: readonly Uint32Array[], rows: number, keysMax: number): Uint32Array;
-  /** Entries that are found again; others are made for one call, because the table is full. */
-  readonly size: number;
-  /** Grows while rows are resolved: read it again for each block. */
-  readonly entries: Uint32Array;
-  clear(): void;
-}
-
 /**
  * The entries of both ends of a block, 32 KiB, stay in the first-level cache from stage to stage: blocks of half and of
  * twice as many rows took about a seventh longer (bench enrich).
@@ -93,64 +79,98 @@ const SLOTS_MIN = 1024;
 /** No MAC has so many bits, and no station has this mark: the key of entry 0, which is none. */
 const NO_MAC = 0xfffffffe;
 
-/**
- * `fill` completes the entry at an offset, whose key is written. A table holds at most `entriesMax` of them, and those that
- * are made beyond last until it is cleared.
- */
-export function createEndpointTable(
-  entriesMax: number,
-  fill: (entries: Uint32Array, offset: number) => void,
-): EndpointTable {
-  if (entriesMax > ENTRIES_MAX) throw new RangeError(`${entriesMax} endpoints are more than ${ENTRIES_MAX}`);
-  let slots = SLOTS_MIN;
-  let index = new Uint32Array(slots);
-  let entries = wordsOnLines(SLOTS_MIN * WORDS.words);
-  entries[WORDS.mac + 1] = NO_MAC;
-  let count = 1;
-  let size = 0;
-  const hashes = new Int32Array(BLOCK_ROWS);
-  const indexWords = new Uint32Array(BLOCK_ROWS);
-  const firstWords = new Uint32Array(BLOCK_ROWS);
-  const key = new Uint32Array(KEY_WORDS);
+export class EndpointTable {
+  readonly #entriesMax: number;
+  readonly #fill: (entries: Uint32Array, offset: number) => void;
+  #slots = SLOTS_MIN;
+  #index = new Uint32Array(SLOTS_MIN);
+  #entries = wordsOnLines(SLOTS_MIN * WORDS.words);
+  #count = 1;
+  #size = 0;
+  readonly #hashes = new Int32Array(BLOCK_ROWS);
+  readonly #indexWords = new Uint32Array(BLOCK_ROWS);
+  readonly #firstWords = new Uint32Array(BLOCK_ROWS);
+  readonly #key = new Uint32Array(KEY_WORDS);
 
-  /** An empty slot for the key at `offset`, which is not in the index. */
-  const placeAt = (offset: number): number => {
-    const mask = slots - 1;
-    let slot = hashOf(entries, offset) & mask;
-    while (index[slot] !== 0) slot = (slot + 1) & mask;
-    return slot;
-  };
+  /**
+   * `fill` completes the entry at an offset, whose key is written. A table holds at most `entriesMax` of them, and those that
+   * are made beyond last until it is cleared.
+   */
+  constructor(entriesMax: number, fill: (entries: Uint32Array, offset: number) => void) {
+    if (entriesMax > ENTRIES_MAX) throw new RangeError(`${entriesMax} endpoints are more than ${ENTRIES_MAX}`);
+    this.#entriesMax = entriesMax;
+    this.#fill = fill;
+    this.#entries[WORDS.mac + 1] = NO_MAC;
+  }
 
-  const enter = (number: number) => {
-    const offset = number * WORDS.words;
-    index[placeAt(offset)] = ((hashOf(entries, offset) & ~NUMBER_MASK) | number) >>> 0;
-  };
-
-  const add = (): number => {
-    const offset = count * WORDS.words;
-    if (offset === entries.length) {
-      const grown = wordsOnLines(2 * entries.length);
-      grown.set(entries);
-      entries = grown;
+  /** Writes the offset of each row's entry to `offsets`, for at most BLOCK_ROWS rows. */
+  resolve(ends: Ends, from: number, to: number, offsets: Uint32Array): void {
+    const firstWords = this.#firstWords;
+    loadIndex(this.#index, ends, from, to, this.#hashes, this.#indexWords);
+    findCandidates(this.#index, from, to, this.#hashes, this.#indexWords, offsets);
+    loadEntries(this.#entries, from, to, offsets, firstWords);
+    for (let row = nextMiss(this.#entries, ends, from, from, to, offsets, firstWords); row < to; ) {
+      offsets[row] = this.#offsetOfRow(ends, row, from);
+      row = nextMiss(this.#entries, ends, from, row + 1, to, offsets, firstWords);
     }
-    entries.set(key, offset);
-    const number = count++;
-    fill(entries, offset);
-    if (size >= entriesMax) return offset;
-    size++;
-    if (2 * size > slots) {
-      slots *= 2;
-      index = new Uint32Array(slots);
-      for (let i = 1; i < number; i++) enter(i);
-    }
-    enter(number);
-    return offset;
-  };
+  }
 
-  /** Offset of the entry with the key in `key`, made when there is none. */
-  const offsetOfKey = (): number => {
+  /** Offset of the entry with the key of KEY_WORDS words at `from`, made when there is none. */
+  at(words: Uint32Array, from = 0): number {
+    for (let i = 0; i < KEY_WORDS; i++) this.#key[i] = words[from + i]!;
+    return this.#offsetOfKey();
+  }
+
+  /** At most `keysMax` keys, one after the other: those of the entries at these offsets, then the ones made last. */
+  keys(offsets: readonly Uint32Array[], rows: number, keysMax: number): Uint32Array {
+    const isTaken = new Uint8Array(this.#count);
+    isTaken[0] = 1;
+    const keys = new Uint32Array(Math.min(keysMax, this.#count - 1) * KEY_WORDS);
+    let end = 0;
+    const take = (number: number) => {
+      if (isTaken[number] !== 0 || end === keys.length) return;
+      isTaken[number] = 1;
+      for (let i = 0; i < KEY_WORDS; i++) keys[end++] = this.#entries[number * WORDS.words + i]!;
+    };
+    for (const ends of offsets) for (let row = 0; row < rows; row++) take(ends[row]! / WORDS.words);
+    for (let number = this.#count - 1; number > 0 && end < keys.length; number--) take(number);
+    return keys;
+  }
+
+  /** Entries that are found again; others are made for one call, because the table is full. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Grows while rows are resolved: read it again for each block. */
+  get entries(): Uint32Array {
+    return this.#entries;
+  }
+
+  clear(): void {
+    this.#slots = SLOTS_MIN;
+    this.#index = new Uint32Array(SLOTS_MIN);
+    this.#count = 1;
+    this.#size = 0;
+  }
+
+  #offsetOfRow({ address, mac, tags, extras }: Ends, row: number, from: number): number {
+    const key = this.#key;
+    for (let i = 0; i < 4; i++) key[WORDS.address + i] = address[4 * row + i]!;
+    key[WORDS.mac] = mac[2 * row]!;
+    key[WORDS.mac + 1] = mac[2 * row + 1]!;
+    key[WORDS.tag] = tags[row - from]!;
+    key[WORDS.extra] = extras[row - from]!;
+    return this.#offsetOfKey();
+  }
+
+  /** Offset of the entry with the key in `#key`, made when there is none. */
+  #offsetOfKey(): number {
+    const key = this.#key;
+    const index = this.#index;
+    const entries = this.#entries;
     const hash = hashOf(key, 0);
-    const mask = slots - 1;
+    const mask = this.#slots - 1;
     for (let slot = hash & mask; index[slot] !== 0; slot = (slot + 1) & mask) {
       const word = index[slot]!;
       if (((word ^ hash) & ~NUMBER_MASK) !== 0) continue;
@@ -159,59 +179,38 @@ export function createEndpointTable(
       while (i < KEY_WORDS && entries[offset + i] === key[i]) i++;
       if (i === KEY_WORDS) return offset;
     }
-    return add();
-  };
+    return this.#add();
+  }
 
-  const offsetOfRow = ({ address, mac, tags, extras }: Ends, row: number, from: number): number => {
-    for (let i = 0; i < 4; i++) key[WORDS.address + i] = address[4 * row + i]!;
-    key[WORDS.mac] = mac[2 * row]!;
-    key[WORDS.mac + 1] = mac[2 * row + 1]!;
-    key[WORDS.tag] = tags[row - from]!;
-    key[WORDS.extra] = extras[row - from]!;
-    return offsetOfKey();
-  };
+  #add(): number {
+    const offset = this.#count * WORDS.words;
+    if (offset === this.#entries.length) {
+      const grown = wordsOnLines(2 * this.#entries.length);
+      grown.set(this.#entries);
+      this.#entries = grown;
+    }
+    this.#entries.set(this.#key, offset);
+    const number = this.#count++;
+    this.#fill(this.#entries, offset);
+    if (this.#size >= this.#entriesMax) return offset;
+    this.#size++;
+    if (2 * this.#size > this.#slots) {
+      this.#slots *= 2;
+      this.#index = new Uint32Array(this.#slots);
+      for (let i = 1; i < number; i++) this.#enter(i);
+    }
+    this.#enter(number);
+    return offset;
+  }
 
-  return {
-    resolve(ends, from, to, offsets) {
-      loadIndex(index, ends, from, to, hashes, indexWords);
-      findCandidates(index, from, to, hashes, indexWords, offsets);
-      loadEntries(entries, from, to, offsets, firstWords);
-      for (let row = nextMiss(entries, ends, from, from, to, offsets, firstWords); row < to; ) {
-        offsets[row] = offsetOfRow(ends, row, from);
-        row = nextMiss(entries, ends, from, row + 1, to, offsets, firstWords);
-      }
-    },
-    at(words, from = 0) {
-      for (let i = 0; i < KEY_WORDS; i++) key[i] = words[from + i]!;
-      return offsetOfKey();
-    },
-    keys(offsets, rows, keysMax) {
-      const isTaken = new Uint8Array(count);
-      isTaken[0] = 1;
-      const keys = new Uint32Array(Math.min(keysMax, count - 1) * KEY_WORDS);
-      let end = 0;
-      const take = (number: number) => {
-        if (isTaken[number] !== 0 || end === keys.length) return;
-        isTaken[number] = 1;
-        for (let i = 0; i < KEY_WORDS; i++) keys[end++] = entries[number * WORDS.words + i]!;
-      };
-      for (const ends of offsets) for (let row = 0; row < rows; row++) take(ends[row]! / WORDS.words);
-      for (let number = count - 1; number > 0 && end < keys.length; number--) take(number);
-      return keys;
-    },
-    get size() {
-      return size;
-    },
-    get entries() {
-      return entries;
-    },
-    clear() {
-      slots = SLOTS_MIN;
-      index = new Uint32Array(slots);
-      count = 1;
-      size = 0;
-    },
-  };
+  /** Puts an entry, whose key is not in the index, into the first empty slot. */
+  #enter(number: number): void {
+    const mask = this.#slots - 1;
+    const hash = hashOf(this.#entries, number * WORDS.words);
+    let slot = hash & mask;
+    while (this.#index[slot] !== 0) slot = (slot + 1) & mask;
+    this.#index[slot] = ((hash & ~NUMBER_MASK) | number) >>> 0;
+  }
 }
 
 const [C0, C1, C2, C3] = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35, 0x27d4eb2f] as const;

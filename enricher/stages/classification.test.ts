@@ -5,7 +5,7 @@ import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { MARKS } from '../../schemas/codes.ts';
 import { BATCH_KEY, batchOf, documentsOf, enrichRows, LIMITS, type Row } from '../../testing/data/enrichment.ts';
 import { createNodeNames } from '../endpoints/node-names.ts';
-import { createEnrichment } from './enrich.ts';
+import { Enrichment } from './enrich.ts';
 
 const inventory = {
   segments: [{ id: 'dmz', prefixes: ['10.9.0.0/16'] }],
@@ -282,7 +282,7 @@ test('marks of an earlier batch go', () => {
   const snapshot = compileSnapshot(
     documentsOf({ inventory, applications: { applications: [WEB, { ...WEB, id: 'again' }] } }),
   );
-  const enrichment = createEnrichment(fixedKnowledge(snapshot), createNodeNames(), LIMITS);
+  const enrichment = new Enrichment(fixedKnowledge(snapshot), createNodeNames(), LIMITS);
   const batch = batchOf([{ src: '10.0.0.1', dst: '10.0.0.2', dstPort: 5432 }]);
   batch.columns.marks[0] = MARKS.stale | MARKS.via;
   enrichment.enrichBatch(batch, BATCH_KEY);

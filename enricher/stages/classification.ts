@@ -30,6 +30,7 @@ import {
 import type { Endpoints } from '../endpoints/endpoints.ts';
 import type { NodeNames } from '../endpoints/node-names.ts';
 import { autoRuleIn, ENTRY as ENTRY_WORDS } from '../entries/endpoint-table.ts';
+import type { RowOffsets } from '../entries/row-offsets.ts';
 import { type LearnedServices, mayDecide } from './learned-services.ts';
 import {
   addPort,
@@ -61,133 +62,123 @@ const { unknown: UNKNOWN, src: SRC, dst: DST } = SERVER_SIDE;
 const OTHER_PORT_MIN = 32768;
 const { shared: SHARED, via: VIA } = MARKS;
 
-export interface Classifier {
-  /** `src` and `dst` are offsets into the entries of the endpoints. */
-  classify(columns: FlowColumns, from: number, to: number, src: Uint32Array, dst: Uint32Array): void;
-}
-
 export interface ClassifierOptions {
   /** Ports that are taken for a client's; those of server-side.ts when left out. */
   readonly ephemeral?: PortBits;
   readonly services?: LearnedServices;
 }
 
-export function createClassifier(
-  applications: ApplicationTable,
-  endpoints: Endpoints,
-  names: NodeNames,
-  { ephemeral = ephemeralBits(), services }: ClassifierOptions = {},
-): Classifier {
-  // By protocol, one bit per port: services whose name was announced.
-  const announced: (PortBits | undefined)[] = [];
-  for (const { key, name, identity } of applications.names) names.announce(key, name, identity);
-  for (const service of [OTHER_SERVICE, ...applications.services])
-    names.announce(service, serviceName(service), keyToHex(service));
+export class Classifier {
+  readonly #applications: ApplicationTable;
+  readonly #endpoints: Endpoints;
+  readonly #names: NodeNames;
+  readonly #ephemeral: PortBits;
+  readonly #services: LearnedServices | undefined;
+  /** By protocol, one bit per port: services whose name was announced. */
+  readonly #announced: (PortBits | undefined)[] = [];
 
-  const announceService = (proto: number, port: number) => {
-    announced[proto] ??= createPortBits();
-    if (hasPort(announced[proto], port)) return;
-    addPort(announced[proto], port);
-    const service = serviceKey(proto, port, port);
-    names.announce(service, serviceName(service), keyToHex(service));
-  };
+  constructor(
+    applications: ApplicationTable,
+    endpoints: Endpoints,
+    names: NodeNames,
+    { ephemeral = ephemeralBits(), services }: ClassifierOptions = {},
+  ) {
+    this.#applications = applications;
+    this.#endpoints = endpoints;
+    this.#names = names;
+    this.#ephemeral = ephemeral;
+    this.#services = services;
+    for (const { key, name, identity } of applications.names) names.announce(key, name, identity);
+    for (const service of [OTHER_SERVICE, ...applications.services])
+      names.announce(service, serviceName(service), keyToHex(service));
+  }
 
-  return {
-    classify(columns, from, to, src, dst) {
-      const {
-        proto,
-        srcPort,
-        dstPort,
-        srcApp,
-        dstApp,
-        service,
-        serverSide,
-        serverSideReason,
-        srcRule,
-        dstRule,
-        marks,
-      } = columns;
-      const { sets, intervals } = applications;
-      const { entries } = endpoints;
-      const keys = applications.keys;
-
-      /** Writes who names an end: an application, or its automatic node. Returns the rule. */
-      const nameEnd = (entry: number, named: number, app: Uint32Array, row: number): number => {
-        const number = applicationIn(named);
-        if (number === 0) {
-          endpoints.useAuto(entry);
-          app[2 * row] = entries[entry + ENTRY.auto]!;
-          app[2 * row + 1] = entries[entry + ENTRY.auto + 1]!;
-          return autoRuleIn(entries[entry + ENTRY.identity]!);
-        }
-        app[2 * row] = keys[2 * number]!;
-        app[2 * row + 1] = keys[2 * number + 1]!;
-        return ruleIn(named);
-      };
-
-      for (let row = from; row < to; row++) {
-        const srcEntry = src[row]!;
-        const dstEntry = dst[row]!;
-        const protocol = proto[row]!;
-        const srcSet = entries[srcEntry + ENTRY.set]! * SET.words;
-        const dstSet = entries[dstEntry + ENTRY.set]! * SET.words;
-        const ported = hasPorts(protocol);
-        const srcOwn = ported ? srcPort[row]! : 0;
-        const dstOwn = ported ? dstPort[row]! : 0;
-        const srcListed = listedInterval(sets, intervals, srcSet, (protocol << 16) | srcOwn, (protocol << 16) | dstOwn);
-        const dstListed = listedInterval(sets, intervals, dstSet, (protocol << 16) | dstOwn, (protocol << 16) | srcOwn);
-        let decided = sideByLists(intervals[srcListed + INTERVAL.width]!, intervals[dstListed + INTERVAL.width]!);
-        if (decided === UNDECIDED) {
-          decided = sideByPorts(ephemeral, srcOwn, dstOwn);
-          if (ported && services !== undefined && mayDecide(services.ports, srcOwn, dstOwn, decided))
-            decided = services.decide(columns, row, decided);
-        }
-        const side = sideIn(decided);
-        const reason = reasonIn(decided);
-        serverSide[row] = side;
-        serverSideReason[row] = reason;
-        // Of the server's end all bits, of the other none.
-        let srcServes = (side << 31) >> 31;
-        let dstServes = ~srcServes;
-        let listed = choose(srcServes, srcListed, dstListed);
-        if (side === UNKNOWN) {
-          srcServes = srcListed === 0 ? 0 : -1;
-          dstServes = dstListed === 0 ? 0 : -1;
-          // Both ends may list the port: the lower range names the service, in both directions alike.
-          const isSrcLower = intervals[srcListed + INTERVAL.serviceLow]! <= intervals[dstListed + INTERVAL.serviceLow]!;
-          listed = dstListed === 0 || (srcListed !== 0 && isSrcLower) ? srcListed : dstListed;
-        }
-        const srcNamed = whoNames(sets, intervals, srcSet, srcListed, srcServes);
-        const dstNamed = whoNames(sets, intervals, dstSet, dstListed, dstServes);
-        const srcNamedBy = nameEnd(srcEntry, srcNamed, srcApp, row);
-        const dstNamedBy = nameEnd(dstEntry, dstNamed, dstApp, row);
-        srcRule[row] = srcNamedBy;
-        dstRule[row] = dstNamedBy;
-        const srcFlags = sets[srcSet + SET.flags]!;
-        const dstFlags = sets[dstSet + SET.flags]!;
-        const clientFlags = (srcFlags & ~srcServes) | (dstFlags & ~dstServes);
-        const isVia =
-          ((srcFlags | dstFlags) & SET_FLAG.via) !== 0 || srcNamedBy === RULE.vip || dstNamedBy === RULE.vip;
-        const marked = ((clientFlags & SET_FLAG.shared) !== 0 ? SHARED : 0) | (isVia ? VIA : 0);
-        // The columns of a batch are used again, and the other marks are those of other stages.
-        marks[row] = (marks[row]! & ~(SHARED | VIA)) | marked;
-
-        const high = intervals[listed + INTERVAL.serviceHigh]!;
-        if (high !== 0) {
-          service[2 * row] = intervals[listed + INTERVAL.serviceLow]!;
-          service[2 * row + 1] = high;
-          continue;
-        }
-        const port = side === SRC ? srcOwn : side === DST ? dstOwn : Math.min(srcOwn, dstOwn);
-        const other =
-          (port >= OTHER_PORT_MIN && reason !== SERVER_SIDE_REASON.learned) ||
-          (side === SRC ? srcNamedBy : side === DST ? dstNamedBy : 0) === RULE.server;
-        service[2 * row] = other ? OTHER_SERVICE.low : ((port << 16) | port) >>> 0;
-        service[2 * row + 1] = other ? OTHER_SERVICE.high : SERVICE_HIGH | protocol;
-        if (!other) announceService(protocol, port);
+  /** Fills the columns of rows `from` to `to` whose endpoints are resolved. */
+  classify(columns: FlowColumns, from: number, to: number, { src, dst }: RowOffsets): void {
+    const { proto, srcPort, dstPort, srcApp, dstApp, service, serverSide, serverSideReason, marks } = columns;
+    const { srcRule, dstRule } = columns;
+    const { sets, intervals } = this.#applications;
+    const { entries } = this.#endpoints;
+    for (let row = from; row < to; row++) {
+      const protocol = proto[row]!;
+      const srcSet = entries[src[row]! + ENTRY.set]! * SET.words;
+      const dstSet = entries[dst[row]! + ENTRY.set]! * SET.words;
+      const ported = hasPorts(protocol);
+      const srcOwn = ported ? srcPort[row]! : 0;
+      const dstOwn = ported ? dstPort[row]! : 0;
+      const srcListed = listedInterval(sets, intervals, srcSet, (protocol << 16) | srcOwn, (protocol << 16) | dstOwn);
+      const dstListed = listedInterval(sets, intervals, dstSet, (protocol << 16) | dstOwn, (protocol << 16) | srcOwn);
+      let decided = sideByLists(intervals[srcListed + INTERVAL.width]!, intervals[dstListed + INTERVAL.width]!);
+      if (decided === UNDECIDED) {
+        decided = sideByPorts(this.#ephemeral, srcOwn, dstOwn);
+        if (ported && this.#services !== undefined && mayDecide(this.#services.ports, srcOwn, dstOwn, decided))
+          decided = this.#services.decide(columns, row, decided);
       }
-    },
-  };
+      const side = sideIn(decided);
+      const reason = reasonIn(decided);
+      serverSide[row] = side;
+      serverSideReason[row] = reason;
+      // Of the server's end all bits, of the other none.
+      let srcServes = (side << 31) >> 31;
+      let dstServes = ~srcServes;
+      let listed = choose(srcServes, srcListed, dstListed);
+      if (side === UNKNOWN) {
+        srcServes = srcListed === 0 ? 0 : -1;
+        dstServes = dstListed === 0 ? 0 : -1;
+        // Both ends may list the port: the lower range names the service, in both directions alike.
+        const isSrcLower = intervals[srcListed + INTERVAL.serviceLow]! <= intervals[dstListed + INTERVAL.serviceLow]!;
+        listed = dstListed === 0 || (srcListed !== 0 && isSrcLower) ? srcListed : dstListed;
+      }
+      const bySrc = this.#nameEnd(src[row]!, whoNames(sets, intervals, srcSet, srcListed, srcServes), srcApp, row);
+      const byDst = this.#nameEnd(dst[row]!, whoNames(sets, intervals, dstSet, dstListed, dstServes), dstApp, row);
+      srcRule[row] = bySrc;
+      dstRule[row] = byDst;
+      const srcFlags = sets[srcSet + SET.flags]!;
+      const dstFlags = sets[dstSet + SET.flags]!;
+      const isShared = (((srcFlags & ~srcServes) | (dstFlags & ~dstServes)) & SET_FLAG.shared) !== 0;
+      const isVia = ((srcFlags | dstFlags) & SET_FLAG.via) !== 0 || bySrc === RULE.vip || byDst === RULE.vip;
+      // The columns of a batch are used again, and the other marks are those of other stages.
+      marks[row] = (marks[row]! & ~(SHARED | VIA)) | (isShared ? SHARED : 0) | (isVia ? VIA : 0);
+
+      const high = intervals[listed + INTERVAL.serviceHigh]!;
+      if (high !== 0) {
+        service[2 * row] = intervals[listed + INTERVAL.serviceLow]!;
+        service[2 * row + 1] = high;
+        continue;
+      }
+      const port = side === SRC ? srcOwn : side === DST ? dstOwn : Math.min(srcOwn, dstOwn);
+      const isOther =
+        (port >= OTHER_PORT_MIN && reason !== SERVER_SIDE_REASON.learned) ||
+        (side === SRC ? bySrc : side === DST ? byDst : 0) === RULE.server;
+      service[2 * row] = isOther ? OTHER_SERVICE.low : ((port << 16) | port) >>> 0;
+      service[2 * row + 1] = isOther ? OTHER_SERVICE.high : SERVICE_HIGH | protocol;
+      if (!isOther) this.#announceService(protocol, port);
+    }
+  }
+
+  /** Writes who names an end: an application, or its automatic node. Returns the rule. */
+  #nameEnd(entry: number, named: number, app: Uint32Array, row: number): number {
+    const number = applicationIn(named);
+    if (number === 0) {
+      const { entries } = this.#endpoints;
+      this.#endpoints.useAuto(entry);
+      app[2 * row] = entries[entry + ENTRY.auto]!;
+      app[2 * row + 1] = entries[entry + ENTRY.auto + 1]!;
+      return autoRuleIn(entries[entry + ENTRY.identity]!);
+    }
+    const { keys } = this.#applications;
+    app[2 * row] = keys[2 * number]!;
+    app[2 * row + 1] = keys[2 * number + 1]!;
+    return ruleIn(named);
+  }
+
+  #announceService(proto: number, port: number): void {
+    this.#announced[proto] ??= createPortBits();
+    if (hasPort(this.#announced[proto], port)) return;
+    addPort(this.#announced[proto], port);
+    const service = serviceKey(proto, port, port);
+    this.#names.announce(service, serviceName(service), keyToHex(service));
+  }
 }
 
 /** TCP, UDP, DCCP, SCTP, UDP-Lite. Others carry no ports, whatever the port columns hold. */

@@ -7,26 +7,21 @@ import { SERVER_SIDE_REASONS, SERVER_SIDES } from '../../schemas/codes.ts';
 import type { ServiceSeen } from '../../storage/tables/services.ts';
 import { BATCH_KEY, batchOf, documentsOf, LIMITS, NOW, type Row } from '../../testing/data/enrichment.ts';
 import { createNodeNames } from '../endpoints/node-names.ts';
-import { createEnrichment } from './enrich.ts';
-import {
-  createLearnedServices,
-  type LearnedServices,
-  SERVICE_LIFE_S,
-  SERVICE_TOLERANCE_S,
-} from './learned-services.ts';
+import { Enrichment } from './enrich.ts';
+import { LearnedServices, SERVICE_LIFE_S, SERVICE_TOLERANCE_S } from './learned-services.ts';
 import { ephemeralBits } from './server-side.ts';
 
 const SYN = 0x02;
 const SYN_ACK = 0x12;
 const ephemeral = ephemeralBits();
 const create = (servicesMax?: number) =>
-  createLearnedServices({ ephemeral, ...(servicesMax !== undefined && { servicesMax }) });
+  new LearnedServices({ ephemeral, ...(servicesMax !== undefined && { servicesMax }) });
 
 /** Side, reason and service of each row, enriched in one batch after the other. */
 function sidesOf(services: LearnedServices, ...batches: Row[][]) {
   const snapshot = compileSnapshot(documentsOf({}));
   const names = createNodeNames();
-  const enrichment = createEnrichment(fixedKnowledge(snapshot), names, { ...LIMITS, spanMsMax: 1e12, services });
+  const enrichment = new Enrichment(fixedKnowledge(snapshot), names, { ...LIMITS, spanMsMax: 1e12, services });
   return batches.flatMap(rows => {
     const batch = batchOf(rows);
     enrichment.enrichBatch(batch, BATCH_KEY);

@@ -11,7 +11,7 @@
 // The table is bounded: when it is full, what has expired goes, then what was only asked for, then the longest unseen,
 // down to three quarters. One bit per port tells the hot path that no service at all was learned there.
 
-import { createHashTable } from '../../inventory/lookup/hash-table.ts';
+import { createHashTable, type HashTable } from '../../inventory/lookup/hash-table.ts';
 import { swap32, type Words, wordsOfRow } from '../../schemas/address.ts';
 import { BIFLOW, SERVER_SIDE } from '../../schemas/codes.ts';
 import type { FlowColumns } from '../../schemas/flow.ts';
@@ -35,7 +35,7 @@ export const SERVICES_MAX = 131_072;
 export const SERVICE_LIFE_S = 24 * 3600;
 /** A flow that began this long before the evidence may be the one that held it. */
 export const SERVICE_TOLERANCE_S = 60;
-/** How far `last` may move before it is told to storage again. */
+/** How far `last` may move before it is published again. */
 const REFRESH_S = 600;
 /** What is left of a full table. */
 const KEPT_SHARE = 0.75;
@@ -47,66 +47,130 @@ const SYN_ACK = 0x12;
 /** Address, VRF, and level, protocol and port. */
 const KEY_WORDS = 6;
 const ANSWERED = 1 << 24;
-
-export interface LearnedServices {
-  /** Takes in the evidence of rows `from` to `to`, whose times are normalised. */
-  learn(columns: FlowColumns, from: number, to: number): void;
-  /** Ports at which any service was learned. */
-  readonly ports: PortBits;
-  /** What holds for a row once learned services are asked; `byPorts` is what ports alone say of it. */
-  decide(columns: FlowColumns, row: number, byPorts: number): number;
-  /** Takes in what others have seen. */
-  merge(seen: readonly ServiceSeen[]): void;
-  /** What was learned here and not told yet. */
-  take(): ServiceSeen[];
-  readonly size: number;
-  /** Services that gave way to others because the table was full. */
-  readonly evicted: number;
-}
+/** Rank of a service whose life is over. */
+const EXPIRED = -1;
 
 export interface LearnedServicesOptions {
   readonly ephemeral: PortBits;
   readonly servicesMax?: number;
 }
 
-export function createLearnedServices({
-  ephemeral,
-  servicesMax = SERVICES_MAX,
-}: LearnedServicesOptions): LearnedServices {
-  const table = createHashTable(KEY_WORDS, servicesMax);
-  const ports = createPortBits();
-  // Of service n: its key, seconds of the first and last evidence, and what `last` was when it was told.
-  const keys = new Uint32Array(servicesMax * KEY_WORDS);
-  const first = new Uint32Array(servicesMax);
-  const last = new Uint32Array(servicesMax);
-  const told = new Uint32Array(servicesMax);
-  const key = new Uint32Array(KEY_WORDS);
-  /** Services to tell; `told` is 0 for those in it. */
-  let untold: number[] = [];
-  let evicted = 0;
+export class LearnedServices {
+  /** Ports at which any service was learned. */
+  readonly ports = createPortBits();
+  readonly #ephemeral: PortBits;
+  readonly #servicesMax: number;
+  readonly #table: HashTable;
+  // Of service n: its key, seconds of the first and last evidence, and what `last` was when it was published.
+  readonly #keys: Uint32Array;
+  readonly #first: Uint32Array;
+  readonly #last: Uint32Array;
+  readonly #published: Uint32Array;
+  readonly #key = new Uint32Array(KEY_WORDS);
+  /** Services to publish; `#published` is 0 for those in it. */
+  #unpublished: number[] = [];
+  #evicted = 0;
 
-  const setKey = (address: Uint32Array, row: number, vrf: number, service: number) => {
-    for (let i = 0; i < 4; i++) key[i] = address[4 * row + i]!;
-    key[4] = vrf;
-    key[5] = service;
-  };
+  constructor({ ephemeral, servicesMax = SERVICES_MAX }: LearnedServicesOptions) {
+    this.#ephemeral = ephemeral;
+    this.#servicesMax = servicesMax;
+    this.#table = createHashTable(KEY_WORDS, servicesMax);
+    this.#keys = new Uint32Array(servicesMax * KEY_WORDS);
+    this.#first = new Uint32Array(servicesMax);
+    this.#last = new Uint32Array(servicesMax);
+    this.#published = new Uint32Array(servicesMax);
+  }
 
-  /** Notes that the service in `key` was seen from `from` to `to`. */
-  const note = (from: number, to: number, isOwn: boolean) => {
-    const known = table.find(key, 0);
+  /** Takes in the evidence of rows `from` to `to`, whose times are normalised. */
+  learn(columns: FlowColumns, from: number, to: number): void {
+    const { proto, tcpFlags, packets, biflow, srcPort, dstPort, srcAddr, dstAddr, vrf, flowStart } = columns;
+    for (let row = from; row < to; row++) {
+      const isReverse = biflow[row] === BIFLOW.reverse;
+      const flags = tcpFlags[row]! & FIN_SYN_RST_ACK;
+      const isSyn = proto[row] === TCP && (flags === SYN || flags === SYN_ACK);
+      if (!isReverse && !(isSyn && packets[2 * row] === 1 && packets[2 * row + 1] === 0)) continue;
+      const answered = isSyn && flags === SYN_ACK && packets[2 * row] === 1;
+      const bySender = answered || isReverse;
+      const byPorts = sideByPorts(this.#ephemeral, srcPort[row]!, dstPort[row]!);
+      const agrees = isByEphemeral(byPorts) && (!answered || sideIn(byPorts) === sideIn(LEARNED_SRC));
+      const port = bySender ? srcPort[row]! : dstPort[row]!;
+      if (agrees || port === 0) continue;
+      const service = (answered ? ANSWERED : 0) | (proto[row]! << 16) | port;
+      this.#setKey(bySender ? srcAddr : dstAddr, row, vrf[row]!, service);
+      const atS = secondsAt(flowStart, row);
+      this.#note(atS, atS, true);
+    }
+  }
+
+  /** What holds for a row once learned services are considered; `byPorts` is what ports alone say of it. */
+  decide(columns: FlowColumns, row: number, byPorts: number): number {
+    const { proto, srcAddr, dstAddr, srcPort, dstPort, vrf } = columns;
+    const atS = secondsAt(columns.flowStart, row);
+    const within = vrf[row]!;
+    const ofSrc = (proto[row]! << 16) | srcPort[row]!;
+    const ofDst = (proto[row]! << 16) | dstPort[row]!;
+    const srcAnswers = this.#isKnown(srcAddr, row, within, ANSWERED | ofSrc, atS);
+    const dstAnswers = this.#isKnown(dstAddr, row, within, ANSWERED | ofDst, atS);
+    if (srcAnswers !== dstAnswers) return srcAnswers ? LEARNED_SRC : LEARNED_DST;
+    if (srcAnswers || isByEphemeral(byPorts)) return byPorts;
+    const srcAsked = this.#isKnown(srcAddr, row, within, ofSrc, atS);
+    const dstAsked = this.#isKnown(dstAddr, row, within, ofDst, atS);
+    if (srcAsked === dstAsked) return byPorts;
+    return srcAsked ? LEARNED_SRC : LEARNED_DST;
+  }
+
+  /** Takes in what others have seen. */
+  merge(seen: readonly ServiceSeen[]): void {
+    for (const { address, vrf, proto, port, answered, firstSeenMs, lastSeenMs } of seen) {
+      for (let i = 0; i < 4; i++) this.#key[i] = swap32(address[i]!);
+      this.#key[4] = vrf;
+      this.#key[5] = (answered ? ANSWERED : 0) | (proto << 16) | port;
+      this.#note(Math.floor(firstSeenMs / 1000), Math.floor(lastSeenMs / 1000), false);
+    }
+  }
+
+  /** What was learned here and not published yet. */
+  take(): ServiceSeen[] {
+    const taken = this.#unpublished.map(number => {
+      this.#published[number] = this.#last[number]!;
+      return serviceOf(this.#keys, number, this.#first[number]!, this.#last[number]!);
+    });
+    this.#unpublished = [];
+    return taken;
+  }
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /** Services that were evicted because the table was full. */
+  get evicted(): number {
+    return this.#evicted;
+  }
+
+  #setKey(address: Uint32Array, row: number, vrf: number, service: number): void {
+    for (let i = 0; i < 4; i++) this.#key[i] = address[4 * row + i]!;
+    this.#key[4] = vrf;
+    this.#key[5] = service;
+  }
+
+  #isKnown(address: Uint32Array, row: number, vrf: number, service: number, atS: number): boolean {
+    this.#setKey(address, row, vrf, service);
+    const known = this.#table.find(this.#key, 0);
+    return known >= 0 && atS + SERVICE_TOLERANCE_S >= this.#first[known]! && atS <= this.#last[known]! + SERVICE_LIFE_S;
+  }
+
+  /** Notes that the service in `#key` was seen from `from` to `to`. */
+  #note(from: number, to: number, isOwn: boolean): void {
+    const known = this.#table.find(this.#key, 0);
     if (known < 0) {
-      if (table.size >= servicesMax) makeRoom(to);
-      const number = table.size;
-      table.insert(key, 0, number);
-      keys.set(key, number * KEY_WORDS);
-      first[number] = from;
-      last[number] = to;
-      addPort(ports, key[5]! & 0xffff);
-      told[number] = isOwn ? 0 : to;
-      if (isOwn) untold.push(number);
+      this.#add(from, to, isOwn);
       return;
     }
-    // What was forgotten in between begins anew; what is older than that is history, which holds no more.
+    const first = this.#first;
+    const last = this.#last;
+    const published = this.#published;
+    // What expired in between begins anew; what is older than that is history, which holds no more.
     if (from > last[known]! + SERVICE_LIFE_S) first[known] = from;
     else if (to + SERVICE_LIFE_S < first[known]!) return;
     const begins = Math.min(first[known]!, from);
@@ -114,110 +178,65 @@ export function createLearnedServices({
     first[known] = begins;
     if (to > last[known]!) last[known] = to;
     if (!isOwn) {
-      if (told[known] !== 0 && to > told[known]!) told[known] = to;
-    } else if (told[known] !== 0 && (isEarlier || last[known]! > told[known]! + REFRESH_S)) {
-      told[known] = 0;
-      untold.push(known);
+      if (published[known] !== 0 && to > published[known]!) published[known] = to;
+    } else if (published[known] !== 0 && (isEarlier || last[known]! > published[known]! + REFRESH_S)) {
+      published[known] = 0;
+      this.#unpublished.push(known);
     }
-  };
+  }
 
-  const makeRoom = (nowS: number) => {
-    const size = table.size;
-    const isExpired = (number: number) => last[number]! + SERVICE_LIFE_S < nowS;
-    // Of what has not expired, what was asked for ranks below everything that answered.
-    const rank = (number: number) => last[number]! + (keys[number * KEY_WORDS + 5]! >= ANSWERED ? 2 ** 32 : 0);
+  #add(from: number, to: number, isOwn: boolean): void {
+    if (this.#table.size >= this.#servicesMax) this.#makeRoom(to);
+    const number = this.#table.size;
+    this.#table.insert(this.#key, 0, number);
+    this.#keys.set(this.#key, number * KEY_WORDS);
+    this.#first[number] = from;
+    this.#last[number] = to;
+    addPort(this.ports, this.#key[5]! & 0xffff);
+    this.#published[number] = isOwn ? 0 : to;
+    if (isOwn) this.#unpublished.push(number);
+  }
+
+  #makeRoom(nowS: number): void {
+    const size = this.#table.size;
     const ranks = new Float64Array(size);
-    for (let number = 0; number < size; number++) ranks[number] = isExpired(number) ? -1 : rank(number);
-    ranks.sort();
-    const keptMax = Math.floor(servicesMax * KEPT_SHARE);
-    const least = size > keptMax ? ranks[size - keptMax]! : 0;
+    for (let number = 0; number < size; number++) ranks[number] = this.#rank(number, nowS);
+    const sorted = ranks.slice().sort();
+    const keptMax = Math.floor(this.#servicesMax * KEPT_SHARE);
+    const least = size > keptMax ? sorted[size - keptMax]! : 0;
     // Many may share the rank at the cut: so many of them stay as there is room for.
-    let tiesLeft = keptMax - (size - (ranks.lastIndexOf(least) + 1));
+    let tiesLeft = keptMax - (size - (sorted.lastIndexOf(least) + 1));
     const moved = new Int32Array(size).fill(-1);
-    table.clear();
-    ports.fill(0);
-    const added = key.slice();
-    let kept = 0;
+    const added = this.#key.slice();
+    this.#table.clear();
+    this.ports.fill(0);
     for (let number = 0; number < size; number++) {
-      const standing = isExpired(number) ? -1 : rank(number);
-      if (standing < least || (standing === least && tiesLeft-- <= 0)) continue;
-      moved[number] = kept;
-      keys.copyWithin(kept * KEY_WORDS, number * KEY_WORDS, (number + 1) * KEY_WORDS);
-      first[kept] = first[number]!;
-      last[kept] = last[number]!;
-      told[kept] = told[number]!;
-      table.insert(keys, kept * KEY_WORDS, kept);
-      addPort(ports, keys[kept * KEY_WORDS + 5]! & 0xffff);
-      kept++;
+      const rank = ranks[number]!;
+      if (rank < least || (rank === least && tiesLeft-- <= 0)) {
+        if (rank !== EXPIRED) this.#evicted++;
+      } else moved[number] = this.#keep(number);
     }
-    for (let number = 0; number < size; number++) if (moved[number]! < 0 && !isExpired(number)) evicted++;
-    untold = untold.map(number => moved[number]!).filter(number => number >= 0);
-    key.set(added);
-  };
+    this.#unpublished = this.#unpublished.map(number => moved[number]!).filter(number => number >= 0);
+    this.#key.set(added);
+  }
 
-  const isKnown = (address: Uint32Array, row: number, vrf: number, service: number, atS: number): boolean => {
-    setKey(address, row, vrf, service);
-    const known = table.find(key, 0);
-    return known >= 0 && atS + SERVICE_TOLERANCE_S >= first[known]! && atS <= last[known]! + SERVICE_LIFE_S;
-  };
+  /** Of what has not expired, what was asked for ranks below everything that answered. */
+  #rank(number: number, nowS: number): number {
+    if (this.#last[number]! + SERVICE_LIFE_S < nowS) return EXPIRED;
+    return this.#last[number]! + (this.#keys[number * KEY_WORDS + 5]! >= ANSWERED ? 2 ** 32 : 0);
+  }
 
-  return {
-    ports,
-    learn({ proto, tcpFlags, packets, biflow, srcPort, dstPort, srcAddr, dstAddr, vrf, flowStart }, from, to) {
-      for (let row = from; row < to; row++) {
-        const isReverse = biflow[row] === BIFLOW.reverse;
-        const flags = tcpFlags[row]! & FIN_SYN_RST_ACK;
-        const isSyn = proto[row] === TCP && (flags === SYN || flags === SYN_ACK);
-        if (!isReverse && !(isSyn && packets[2 * row] === 1 && packets[2 * row + 1] === 0)) continue;
-        const answered = isSyn && flags === SYN_ACK && packets[2 * row] === 1;
-        const bySender = answered || isReverse;
-        const byPorts = sideByPorts(ephemeral, srcPort[row]!, dstPort[row]!);
-        const isTold = isByEphemeral(byPorts) && (!answered || sideIn(byPorts) === sideIn(LEARNED_SRC));
-        const port = bySender ? srcPort[row]! : dstPort[row]!;
-        if (isTold || port === 0) continue;
-        const service = (answered ? ANSWERED : 0) | (proto[row]! << 16) | port;
-        setKey(bySender ? srcAddr : dstAddr, row, vrf[row]!, service);
-        const atS = secondsAt(flowStart, row);
-        note(atS, atS, true);
-      }
-    },
-    decide({ proto, srcAddr, dstAddr, srcPort, dstPort, vrf, flowStart }, row, byPorts) {
-      const atS = secondsAt(flowStart, row);
-      const within = vrf[row]!;
-      const ofSrc = (proto[row]! << 16) | srcPort[row]!;
-      const ofDst = (proto[row]! << 16) | dstPort[row]!;
-      const srcAnswers = isKnown(srcAddr, row, within, ANSWERED | ofSrc, atS);
-      const dstAnswers = isKnown(dstAddr, row, within, ANSWERED | ofDst, atS);
-      if (srcAnswers !== dstAnswers) return srcAnswers ? LEARNED_SRC : LEARNED_DST;
-      if (srcAnswers || isByEphemeral(byPorts)) return byPorts;
-      const srcAsked = isKnown(srcAddr, row, within, ofSrc, atS);
-      const dstAsked = isKnown(dstAddr, row, within, ofDst, atS);
-      if (srcAsked === dstAsked) return byPorts;
-      return srcAsked ? LEARNED_SRC : LEARNED_DST;
-    },
-    merge(seen) {
-      for (const { address, vrf, proto, port, answered, firstSeenMs, lastSeenMs } of seen) {
-        for (let i = 0; i < 4; i++) key[i] = swap32(address[i]!);
-        key[4] = vrf;
-        key[5] = (answered ? ANSWERED : 0) | (proto << 16) | port;
-        note(Math.floor(firstSeenMs / 1000), Math.floor(lastSeenMs / 1000), false);
-      }
-    },
-    take() {
-      const taken = untold.map(number => {
-        told[number] = last[number]!;
-        return serviceOf(keys, number, first[number]!, last[number]!);
-      });
-      untold = [];
-      return taken;
-    },
-    get size() {
-      return table.size;
-    },
-    get evicted() {
-      return evicted;
-    },
-  };
+  /** Moves a service behind those that are kept already; returns its new number. */
+  #keep(number: number): number {
+    const kept = this.#table.size;
+    this.#keys.copyWithin(kept * KEY_WORDS, number * KEY_WORDS, (number + 1) * KEY_WORDS);
+    this.#first[kept] = this.#first[number]!;
+    this.#last[kept] = this.#last[number]!;
+    this.#published[kept] = this.#published[number]!;
+    this.#table.insert(this.#keys, kept * KEY_WORDS, kept);
+    addPort(this.ports, this.#keys[kept * KEY_WORDS + 5]! & 0xffff);
+    return kept;
+  }
 }
 
 /** Whether the table may know better than what ports alone say of a row: two loads where, as mostly, it cannot. */

@@ -10,10 +10,11 @@ import {
   MARKS as MARK_BITS,
 } from '../../schemas/codes.ts';
 import type { FlowColumns } from '../../schemas/flow.ts';
-import { SEEN as SEEN_WORDS } from '../election/seen-ports.ts';
+import { SEEN as SEEN_WORDS, type SeenPorts } from '../election/seen-ports.ts';
 import type { Endpoints } from '../endpoints/endpoints.ts';
-import { PLACE as PLACE_WORDS } from '../endpoints/locations.ts';
+import { LOCATION as LOCATION_WORDS } from '../endpoints/locations.ts';
 import { autoRuleIn, ENTRY_FLAGS as ENTRY_BITS, ENTRY as ENTRY_WORDS, identityIn } from '../entries/endpoint-table.ts';
+import type { RowOffsets } from '../entries/row-offsets.ts';
 import { localityOf } from './locality.ts';
 
 // V8 folds a module's own constants into the machine code; imported ones it loads and checks at every use (bench enrich: a tenth).
@@ -22,76 +23,81 @@ const LOCALITY = LOCALITY_CODES;
 const MARKS = MARK_BITS;
 const ENTRY = ENTRY_WORDS;
 const ENTRY_FLAGS = ENTRY_BITS;
-const PLACE = PLACE_WORDS;
+const LOCATION = LOCATION_WORDS;
 const SEEN = SEEN_WORDS;
 const OWNER_BIT = OWNER_MARK;
 
-/** By code of IDENTITIES: the one to put in its place where owner and port agree. */
+/** By code of IDENTITIES: the one to put in its location where owner and port agree. */
 const AT_ITS_PORT = Uint8Array.from(IDENTITIES, (name, code) =>
   name === 'mac' || name === 'segment-mac' ? IDENTITY['port-mac'] : code,
 );
 
-/** `src` and `dst` are offsets into the entries of `endpoints`, `inPorts` and `outPorts` into `ports`, words of seen ports. */
-export function fillPlaces(
+interface Resolved {
+  readonly endpoints: Endpoints;
+  readonly ports: SeenPorts;
+}
+
+/** Fills the columns of rows `from` to `to` whose endpoints and ports are resolved. */
+export function fillLocations(
   columns: FlowColumns,
   from: number,
   to: number,
-  src: Uint32Array,
-  dst: Uint32Array,
-  inPorts: Uint32Array,
-  outPorts: Uint32Array,
-  endpoints: Endpoints,
-  ports: Uint32Array,
+  { src, dst, inPorts, outPorts }: RowOffsets,
+  resolved: Resolved,
 ): void {
-  const { entries, places } = endpoints;
+  const { entries, locations } = resolved.endpoints;
   const { marks, locality, srcVm, srcHost, srcRack, dstVm, dstHost, dstRack } = columns;
-  fillEnd(entries, places, src, from, to, srcVm, srcHost, srcRack);
-  fillEnd(entries, places, dst, from, to, dstVm, dstHost, dstRack);
-  fillIdentities(columns.srcIdentity, from, to, src, inPorts, endpoints, ports);
-  fillIdentities(columns.dstIdentity, from, to, dst, outPorts, endpoints, ports);
+  fillEnd({ vm: srcVm, host: srcHost, rack: srcRack }, from, to, src, resolved.endpoints);
+  fillEnd({ vm: dstVm, host: dstHost, rack: dstRack }, from, to, dst, resolved.endpoints);
+  fillIdentities(columns.srcIdentity, from, to, { offsets: src, portOf: inPorts }, resolved);
+  fillIdentities(columns.dstIdentity, from, to, { offsets: dst, portOf: outPorts }, resolved);
   for (let row = from; row < to; row++) {
     const srcAt = src[row]!;
     const dstAt = dst[row]!;
     const srcWord = entries[srcAt + ENTRY.identity]!;
     const dstWord = entries[dstAt + ENTRY.identity]!;
-    const srcPlace = entries[srcAt + ENTRY.place]!;
-    const dstPlace = entries[dstAt + ENTRY.place]!;
-    locality[row] = localityOf(places, srcPlace, autoRuleIn(srcWord), dstPlace, autoRuleIn(dstWord));
+    const srcLocation = entries[srcAt + ENTRY.location]!;
+    const dstLocation = entries[dstAt + ENTRY.location]!;
+    locality[row] = localityOf(locations, srcLocation, autoRuleIn(srcWord), dstLocation, autoRuleIn(dstWord));
     if (((srcWord | dstWord) & ENTRY_FLAGS.stale) !== 0) marks[row]! |= MARKS.stale;
   }
 }
 
-/** Puts the source of a row where a host stands, given by the offset of its place; nowhere if that is negative. */
-export function placeSource(columns: FlowColumns, row: number, at: number, dst: number, endpoints: Endpoints): void {
-  const { entries, places } = endpoints;
+/** Puts the source of a row where a host stands, given by the offset of its location; nowhere if that is negative. */
+export function locateSource(columns: FlowColumns, row: number, at: number, dst: number, endpoints: Endpoints): void {
+  const { entries, locations } = endpoints;
   const { srcHost, srcRack, locality } = columns;
   for (let i = 0; i < 2; i++) {
-    srcHost[2 * row + i] = at < 0 ? 0 : places[at + PLACE.host + i]!;
-    srcRack[2 * row + i] = at < 0 ? 0 : places[at + PLACE.rack + i]!;
+    srcHost[2 * row + i] = at < 0 ? 0 : locations[at + LOCATION.host + i]!;
+    srcRack[2 * row + i] = at < 0 ? 0 : locations[at + LOCATION.rack + i]!;
   }
   const dstRule = autoRuleIn(entries[dst + ENTRY.identity]!);
-  locality[row] = at < 0 ? LOCALITY.unknown : localityOf(places, at, 0, entries[dst + ENTRY.place]!, dstRule);
+  locality[row] = at < 0 ? LOCALITY.unknown : localityOf(locations, at, 0, entries[dst + ENTRY.location]!, dstRule);
+}
+
+/** Keys of an end: two words a row. */
+interface EndKeys {
+  readonly vm: Uint32Array;
+  readonly host: Uint32Array;
+  readonly rack: Uint32Array;
 }
 
 function fillEnd(
-  entries: Uint32Array,
-  places: Uint32Array,
-  at: Uint32Array,
+  { vm, host, rack }: EndKeys,
   from: number,
   to: number,
-  vm: Uint32Array,
-  host: Uint32Array,
-  rack: Uint32Array,
+  offsets: Uint32Array,
+  { entries, locations }: Endpoints,
 ): void {
   for (let row = from; row < to; row++) {
-    const entry = at[row]!;
-    const place = entries[entry + ENTRY.place]!;
+    const entry = offsets[row]!;
+    const location = entries[entry + ENTRY.location]!;
     vm[2 * row] = entries[entry + ENTRY.vm]!;
     vm[2 * row + 1] = entries[entry + ENTRY.vm + 1]!;
-    host[2 * row] = places[place + PLACE.host]!;
-    host[2 * row + 1] = places[place + PLACE.host + 1]!;
-    rack[2 * row] = places[place + PLACE.rack]!;
-    rack[2 * row + 1] = places[place + PLACE.rack + 1]!;
+    host[2 * row] = locations[location + LOCATION.host]!;
+    host[2 * row + 1] = locations[location + LOCATION.host + 1]!;
+    rack[2 * row] = locations[location + LOCATION.rack]!;
+    rack[2 * row + 1] = locations[location + LOCATION.rack + 1]!;
   }
 }
 
@@ -100,18 +106,17 @@ function fillIdentities(
   identities: Uint8Array,
   from: number,
   to: number,
-  offsets: Uint32Array,
-  portOf: Uint32Array,
-  endpoints: Endpoints,
-  ports: Uint32Array,
+  { offsets, portOf }: { readonly offsets: Uint32Array; readonly portOf: Uint32Array },
+  { endpoints, ports }: Resolved,
 ): void {
-  const { entries, places } = endpoints;
+  const { entries, locations } = endpoints;
+  const { words } = ports;
   for (let row = from; row < to; row++) {
     const entry = offsets[row]!;
     const identity = identityIn(entries[entry + ENTRY.identity]!);
-    const behind = ports[portOf[row]! + SEEN.behind]!;
-    const expected =
-      behind < OWNER_BIT ? places[entries[entry + ENTRY.place]! + PLACE.hostAt]! : OWNER_BIT | endpoints.ownerOf(entry);
+    const behind = words[portOf[row]! + SEEN.behind]!;
+    const location = entries[entry + ENTRY.location]!;
+    const expected = behind < OWNER_BIT ? locations[location + LOCATION.hostAt]! : OWNER_BIT | endpoints.ownerOf(entry);
     const other = behind ^ expected;
     // All bits where they agree, none otherwise.
     const agree = ~((other | -other) >> 31);

@@ -6,7 +6,7 @@ import { compileSnapshot, type Snapshot } from '../../inventory/snapshot/snapsho
 import { arrayOf } from '../../schemas/batch.ts';
 import { BATCH_KEY, batchOf, documentsOf, LIMITS, NOW, type Row } from '../../testing/data/enrichment.ts';
 import { createNodeNames } from '../endpoints/node-names.ts';
-import { createEnrichment } from './enrich.ts';
+import { Enrichment } from './enrich.ts';
 
 const HOSTS = 40;
 const UUID = '5030aa00-0000-4000-8000-00000000';
@@ -79,7 +79,7 @@ test.each([
   let reads = 0;
   const counted = watched(snapshotOf(true), () => reads++);
   const knowledge = changing(snapshotOf(false), snapshotOf(false), counted);
-  const enrichment = createEnrichment(knowledge, createNodeNames(), LIMITS);
+  const enrichment = new Enrichment(knowledge, createNodeNames(), LIMITS);
   enrichment.enrichBatch(batchOf(rows(startMs)), BATCH_KEY);
 
   const preparing = enrichment.prepare(counted);
@@ -100,7 +100,7 @@ test.each([
 
   reads = 0;
   const fresh = batchOf(rows(LATE));
-  createEnrichment(knowledge, createNodeNames(), LIMITS).enrichBatch(fresh, BATCH_KEY);
+  new Enrichment(knowledge, createNodeNames(), LIMITS).enrichBatch(fresh, BATCH_KEY);
   expect(readsAfter / reads).toBeLessThan(shareMax);
   for (const { name } of batch.list) expect(arrayOf(batch, name), name).toEqual(arrayOf(fresh, name));
 });
@@ -111,7 +111,7 @@ test('stopped, it leaves the rest to the batch, which is the same', async () => 
   const before = snapshotOf(false);
   const counted = watched(after, () => reads++);
   const knowledge = changing(before, before, counted);
-  const enrichment = createEnrichment(knowledge, createNodeNames(), LIMITS);
+  const enrichment = new Enrichment(knowledge, createNodeNames(), LIMITS);
   enrichment.enrichBatch(batchOf(rows(() => CHANGE - 10_000)), BATCH_KEY);
   await enrichment.prepare(counted, () => true);
   expect(reads).toBe(0);
@@ -119,6 +119,6 @@ test('stopped, it leaves the rest to the batch, which is the same', async () => 
   const batch = batchOf(rows(LATE));
   enrichment.enrichBatch(batch, BATCH_KEY);
   const fresh = batchOf(rows(LATE));
-  createEnrichment(knowledge, createNodeNames(), LIMITS).enrichBatch(fresh, BATCH_KEY);
+  new Enrichment(knowledge, createNodeNames(), LIMITS).enrichBatch(fresh, BATCH_KEY);
   for (const { name } of batch.list) expect(arrayOf(batch, name), name).toEqual(arrayOf(fresh, name));
 });

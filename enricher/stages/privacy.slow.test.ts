@@ -19,10 +19,10 @@ import { batchOf, LIMITS, type Row } from '../../testing/data/enrichment.ts';
 import { createFakeSource, createSignal, decodedArrow } from '../../testing/fakes.ts';
 import { ENRICHER_SERVICE } from '../configuration.ts';
 import { ENRICHER_COUNTERS } from '../counters.ts';
-import { isOutside } from '../endpoints/endpoints.ts';
+import { isOutside } from '../endpoints/entry-filler.ts';
 import { Enricher } from '../enricher.ts';
 import { createServicesExchange } from '../services-exchange.ts';
-import { createLearnedServices } from './learned-services.ts';
+import { LearnedServices } from './learned-services.ts';
 import { openPrivacy } from './privacy.ts';
 import { ephemeralBits } from './server-side.ts';
 
@@ -147,7 +147,7 @@ async function run(database: string, more: Readonly<Record<string, string>>) {
   const counters = openCounters(ENRICHER_COUNTERS);
   const signal = createSignal();
   const source = createFakeSource(signal);
-  const services = createLearnedServices({ ephemeral: ephemeralBits() });
+  const services = new LearnedServices({ ephemeral: ephemeralBits() });
   const feed = createLocalFeed(config, { storage, log, counters, signal: new AbortController().signal });
   const privacy = openPrivacy(config);
   const enricher = new Enricher(config, { source: source.source, storage, log, counters, services, feed, privacy });

@@ -9,7 +9,7 @@ import { formatAddress, parseAddress, swap32, type Words, wordsOfRow } from '../
 import { LOCALITIES, RULES } from '../../schemas/codes.ts';
 import { BATCH_KEY, batchOf, documentsOf, LIMITS, type Row } from '../../testing/data/enrichment.ts';
 import { createNodeNames } from '../endpoints/node-names.ts';
-import { createEnrichment, type FlowBatch } from './enrich.ts';
+import { Enrichment, type FlowBatch } from './enrich.ts';
 import { createAnonymisation, createTruncation, openPrivacy, type Privacy } from './privacy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-privacy-'));
@@ -112,7 +112,7 @@ const DOCUMENTS = documentsOf({
 function enriched(rows: readonly Row[], privacy: Privacy | undefined): FlowBatch {
   const batch = batchOf(rows);
   const knowledge = fixedKnowledge(compileSnapshot(DOCUMENTS));
-  createEnrichment(knowledge, createNodeNames(), { ...LIMITS, hiding: privacy }).enrichBatch(batch, BATCH_KEY);
+  new Enrichment(knowledge, createNodeNames(), { ...LIMITS, hiding: privacy }).enrichBatch(batch, BATCH_KEY);
   return batch;
 }
 

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { createEndpoints } from '../../enricher/endpoints/endpoints.ts';
-import { PLACE } from '../../enricher/endpoints/locations.ts';
+import { Endpoints } from '../../enricher/endpoints/endpoints.ts';
+import { LOCATION } from '../../enricher/endpoints/locations.ts';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import { ENTRY } from '../../enricher/entries/endpoint-table.ts';
+import { RowOffsets } from '../../enricher/entries/row-offsets.ts';
 import { parseMac } from '../../schemas/address.ts';
 import { keyToBigint } from '../../schemas/keys.ts';
 import type { StoredFact } from '../../storage/tables/facts.ts';
@@ -106,16 +107,17 @@ test('of two exporters that tell a MAC the newest word counts, in whatever order
 test('the keys of nodes depend on the station alone, not on what else was told', () => {
   const keys = (facts: readonly StoredFact[]) => {
     const names = createNodeNames();
-    const endpoints = createEndpoints(compileSnapshot(NO_DOCUMENTS, facts), names);
+    const endpoints = new Endpoints(compileSnapshot(NO_DOCUMENTS, facts), names);
     const batch = batchOf([ROW]);
-    const src = new Uint32Array(1);
-    endpoints.resolve(batch.columns, 0, 1, new Uint32Array(1), src, new Uint32Array(1));
-    const { entries, places } = endpoints;
-    const vm = src[0]! + ENTRY.vm;
-    const host = entries[src[0]! + ENTRY.place]! + PLACE.host;
+    const offsets = new RowOffsets(1);
+    endpoints.resolve(batch.columns, 0, 1, offsets);
+    const [src] = offsets.src;
+    const { entries, locations } = endpoints;
+    const vm = src! + ENTRY.vm;
+    const host = entries[src! + ENTRY.location]! + LOCATION.host;
     return [
       keyToBigint({ low: entries[vm]!, high: entries[vm + 1]! }),
-      keyToBigint({ low: places[host]!, high: places[host + 1]! }),
+      keyToBigint({ low: locations[host]!, high: locations[host + 1]! }),
     ];
   };
   expect(keys(STATIONS.toReversed())).toEqual(keys(STATIONS));

@@ -10,7 +10,6 @@ import { ENRICHER_COUNTERS } from '../../enricher/counters.ts';
 import { Enricher } from '../../enricher/enricher.ts';
 import { formatAddress, wordsOfRow } from '../../schemas/address.ts';
 import { COUNT_REASON, ELECTION_RULE, MARKS } from '../../schemas/codes.ts';
-import type { FlowColumns } from '../../schemas/flow.ts';
 import { openCounters } from '../../service/counters.ts';
 import { createMetrics } from '../../service/metrics.ts';
 import type { ClickHouse } from '../../storage/client.ts';
@@ -29,19 +28,21 @@ const LEAF_2 = '192.0.2.2';
 // Stands in for the election of moves: web's own MAC at the access port of the host it has moved to.
 vi.mock('../../enricher/election/election.ts', async original => {
   const actual = await original<typeof import('../../enricher/election/election.ts')>();
-  const elect = (...args: Parameters<typeof actual.elect>) => {
-    actual.elect(...args);
-    const [columns, from, to] = args as unknown as [FlowColumns, number, number];
-    for (let row = from; row < to; row++) {
-      if (columns.srcMac[2 * row] !== 1 || columns.inIf[row] !== 3) continue;
-      if (formatAddress(wordsOfRow(columns.exporter, row)) !== LEAF_2) continue;
-      columns.marks[row] = MARKS.moved;
-      columns.weight[row] = 1;
-      columns.electionRule[row] = ELECTION_RULE.moved;
-      columns.countReason[row] = COUNT_REASON.elected;
+  class Election extends actual.Election {
+    override elect(...args: Parameters<InstanceType<typeof actual.Election>['elect']>): void {
+      super.elect(...args);
+      const [columns, from, to] = args;
+      for (let row = from; row < to; row++) {
+        if (columns.srcMac[2 * row] !== 1 || columns.inIf[row] !== 3) continue;
+        if (formatAddress(wordsOfRow(columns.exporter, row)) !== LEAF_2) continue;
+        columns.marks[row] = MARKS.moved;
+        columns.weight[row] = 1;
+        columns.electionRule[row] = ELECTION_RULE.moved;
+        columns.countReason[row] = COUNT_REASON.elected;
+      }
     }
-  };
-  return { ...actual, elect };
+  }
+  return { ...actual, Election };
 });
 
 const config = QUERY_API_SERVICE.load({});

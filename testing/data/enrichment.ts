@@ -1,7 +1,7 @@
 // Builders for tests: rows in words, documents from partial ones, and what enriching them gives, in words again.
 
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
-import { createEnrichment, type EnrichmentOptions, type FlowBatch } from '../../enricher/stages/enrich.ts';
+import { Enrichment, type EnrichmentOptions, type FlowBatch } from '../../enricher/stages/enrich.ts';
 import { setTime } from '../../enricher/stages/times.ts';
 import type { Documents } from '../../inventory/model/documents.ts';
 import { fixedKnowledge, type Knowledge } from '../../inventory/snapshot/knowledge.ts';
@@ -159,7 +159,7 @@ export function enrichRows(documents: Documents | Snapshot | Knowledge, rows: re
       ? documents
       : fixedKnowledge('topology' in documents ? documents : compileSnapshot(documents));
   const batch = batchOf(rows);
-  createEnrichment(knowledge, names, LIMITS).enrichBatch(batch, BATCH_KEY);
+  new Enrichment(knowledge, names, LIMITS).enrichBatch(batch, BATCH_KEY);
   const nameOf = new Map<bigint, string>(names.take().map(node => [node.key, node.name]));
   nameOf.set(0n, '');
   const { columns } = batch;

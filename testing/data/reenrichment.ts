@@ -7,7 +7,7 @@ import { reenrich } from '../../analysis/reenrichment/reenrich.ts';
 import { ENRICHER_SERVICE } from '../../enricher/configuration.ts';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import { batchKey } from '../../enricher/flow-preparation.ts';
-import { createEnrichment } from '../../enricher/stages/enrich.ts';
+import { Enrichment } from '../../enricher/stages/enrich.ts';
 import { type Documents, NO_DOCUMENTS } from '../../inventory/model/documents.ts';
 import { fixedKnowledge } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
@@ -93,7 +93,7 @@ export async function ingest(
   const batch = batchOf(rows);
   const key = batchKey(token);
   const names = createNodeNames();
-  createEnrichment(fixedKnowledge(compileSnapshot(documents)), names, LIMITS).enrichBatch(batch, key);
+  new Enrichment(fixedKnowledge(compileSnapshot(documents)), names, LIMITS).enrichBatch(batch, key);
   await insertNodes(storage, names.take());
   const times = rows.map(row => row.receivedAt!);
   const days = [...new Set(times.map(dayOf))];
