@@ -174,7 +174,7 @@ test('a planner reads which VM pairs are invisible, since when, and what would h
   expect(answer.spots[0]!.remedies.join()).toContain('port 1 of switch leaf-1');
   expect(answer.exporters).toMatchObject({
     silent: [],
-    unheard: [],
+    unseen: [],
     unregistered: [`${ROUTER} ipfix`],
     lossy: [`${ROUTER} ipfix`],
   });

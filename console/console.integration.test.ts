@@ -71,7 +71,7 @@ const REPORT: CoverageReport = {
   ],
   spotCount: 1,
   invisible: [],
-  unheard: ['192.0.2.9 sflow5'],
+  unseen: ['192.0.2.9 sflow5'],
   unregistered: [],
   accessPorts: [],
 };
@@ -107,7 +107,7 @@ describe.skipIf(!usable)('the console', () => {
       log: createLog('test', 'error'),
       metrics: createMetrics(),
       ready: () => [{ name: 'clickhouse', ok: true, detail: '' }],
-      advisor: { request: async ({ question }) => (question === 'coverage' ? REPORT : { overall: 0.9, cells: [] }) },
+      advisor: { request: async ({ request }) => (request === 'coverage' ? REPORT : { overall: 0.9, cells: [] }) },
       installation: {
         receiving: { udpPorts: [2055, 4739, 6343], udpHost: '::' },
         inventory: false,

@@ -16,7 +16,7 @@ const REASONS: Readonly<Record<SpotAnswer['reason'], string>> = {
 
 const TROUBLES: readonly (readonly [keyof CoverageAnswer['exporters'], string])[] = [
   ['silent', 'Silent'],
-  ['unheard', 'Registered, not received'],
+  ['unseen', 'Registered, not received'],
   ['unregistered', 'Received, not registered'],
   ['withoutTemplate', 'Without template'],
   ['withoutRate', 'Without sampling rate'],

@@ -89,7 +89,7 @@ test('batches, names and documents arrive; totals are equal, also after everythi
     await enricher.stop();
     rmSync(registry);
     expect(source.quarantined).toEqual([]);
-    expect([counters.get('retriesPassing'), counters.get('retriesLasting')]).toEqual([0, 0]);
+    expect([counters.get('retriesTransient'), counters.get('retriesPermanent')]).toEqual([0, 0]);
     return identities;
   };
 

@@ -76,8 +76,8 @@ function begin(
 }
 
 const ROW: Row = { src: '10.0.0.1', dst: '10.0.1.1', bytes: 1500, packets: 2, samplingRate: 10 };
-const passing = () => new StorageError('passing', 210, 'server away');
-const lasting = () => new StorageError('lasting', 27, 'no such format');
+const transient = () => new StorageError('transient', 210, 'server away');
+const permanent = () => new StorageError('permanent', 27, 'no such format');
 
 test('a batch is enriched, stored under its token and acknowledged; the names of its nodes come first', async () => {
   const { fake, fakeSource, counters, send, settled } = begin();
@@ -129,14 +129,14 @@ test('a batch is not inserted while names of an earlier one are still on their w
   expect(fake.tries).toHaveLength(2);
 });
 
-test('a passing failure is retried with the same bytes until it passes, whatever happens to the documents meanwhile', async () => {
+test('a transient failure is retried with the same bytes until it succeeds, whatever happens to the documents meanwhile', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'hairpin-enricher-'));
   const file = join(folder, 'applications.json');
   writeFileSync(file, JSON.stringify({ applications: [{ id: 'one', servers: { prefixes: ['10.0.0.0/8'] } }] }));
   const { fake, fakeSource, counters, send, settled, signal } = begin({ applications: file });
   let away = true;
   fake.beforeInsert = async () => {
-    if (away) throw passing();
+    if (away) throw transient();
   };
   send(0, [ROW]);
   await signal.until(() => fake.tries.length >= 4);
@@ -147,7 +147,7 @@ test('a passing failure is retried with the same bytes until it passes, whatever
   await settled(1);
   for (const attempt of fake.tries) expect(attempt.arrow).toEqual(fake.tries[0]!.arrow);
   expect(fake.inserts).toHaveLength(1);
-  expect(counters.get('retriesPassing')).toBe(fake.tries.length - 1);
+  expect(counters.get('retriesTransient')).toBe(fake.tries.length - 1);
   send(1, [ROW]);
   await settled(2);
   expect(fake.flows(1).columns.srcApp).not.toEqual(fake.flows(0).columns.srcApp);
@@ -155,10 +155,10 @@ test('a passing failure is retried with the same bytes until it passes, whatever
   rmSync(folder, { recursive: true });
 });
 
-test('a lasting failure goes to quarantine after the configured tries, and the next batch goes on', async () => {
+test('a permanent failure goes to quarantine after the configured tries, and the next batch goes on', async () => {
   const { fake, fakeSource, counters, send, settled } = begin();
   fake.beforeInsert = async ({ token }) => {
-    if (token.endsWith('.0')) throw lasting();
+    if (token.endsWith('.0')) throw permanent();
   };
   send(0, [ROW]);
   send(1, [ROW]);
@@ -303,7 +303,7 @@ test('an old batch is looked up before its first try alone: what a try of ours l
     // The table has it now, a roll-up may not.
     if (fake.tries.length < 3) {
       fake.has = () => true;
-      throw passing();
+      throw transient();
     }
   };
   send(0, [{ ...ROW, receivedAt: NOW }], { redelivered: true });
@@ -327,7 +327,7 @@ test('tokens are trusted for an hour, and no longer', async () => {
 test('names that could not be stored are announced again with the next batch', async () => {
   const { fake, counters, send, settled } = begin();
   fake.beforeNodes = async () => {
-    throw lasting();
+    throw permanent();
   };
   send(0, [ROW]);
   await settled(1);
@@ -372,7 +372,7 @@ test('stop finishes what is on its way', async () => {
 test('stop leaves unacknowledged what is not stored by the deadline', async () => {
   const { enricher, fake, fakeSource, send, signal } = begin();
   fake.beforeInsert = async () => {
-    throw passing();
+    throw transient();
   };
   send(0, [ROW]);
   await signal.until(() => fake.tries.length > 1);

@@ -119,9 +119,9 @@ test('what is not there is a problem document too', async () => {
 });
 
 test.each([
-  [new StorageError('passing', 0, 'connect ECONNREFUSED'), 503, 'try again'],
-  [new StorageError('passing', 159, 'TIMEOUT_EXCEEDED'), 503, 'shorter window'],
-  [new StorageError('lasting', 47, 'UNKNOWN_IDENTIFIER secret_table'), 503, 'the log has the reason'],
+  [new StorageError('transient', 0, 'connect ECONNREFUSED'), 503, 'try again'],
+  [new StorageError('transient', 159, 'TIMEOUT_EXCEEDED'), 503, 'shorter window'],
+  [new StorageError('permanent', 47, 'UNKNOWN_IDENTIFIER secret_table'), 503, 'the log has the reason'],
   [new TypeError('secret'), 500, 'the log has it'],
 ])('%s is told without its inside', async (error, status, detail) => {
   const api = createQueryApi(config, {

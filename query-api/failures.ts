@@ -73,7 +73,7 @@ function storageProblem(error: StorageError): ProblemDocument {
   return problem(
     503,
     'storage',
-    error.failure === 'passing'
+    error.failure === 'transient'
       ? 'ClickHouse is unavailable or overloaded; try again'
       : 'ClickHouse refused the query; the log has the reason',
   );

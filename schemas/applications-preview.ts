@@ -69,7 +69,7 @@ export const ApplicationsPreview = Type.Object(
 );
 export type ApplicationsPreview = Static<typeof ApplicationsPreview>;
 
-export interface PreviewQuestion {
+export interface PreviewRequest {
   readonly proposed: Applications;
   readonly fromMs: number;
   readonly toMs: number;

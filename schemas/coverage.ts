@@ -2,7 +2,7 @@
 // exporter can see, and what a document would change. Services that ask and the one that answers share these words.
 
 /** An exporter as the table `exporters` knows it. */
-export interface HeardExporter {
+export interface SeenExporter {
   readonly address: string;
   readonly domain: number;
   /** Code of PROTOCOLS. */
@@ -17,7 +17,7 @@ export const BLIND_REASONS = [
   'vswitch-not-metered', // the vSwitch is told to export, but nobody registered or no longer hears that exporter
   'no-access-port', // the inventory does not say where the host is cabled
   'not-metered', // no registered exporter meters the access port
-  'exporter-silent', // the exporter that meters the access port is not heard
+  'exporter-silent', // the exporter that meters the access port is not seen
 ] as const;
 export type BlindReason = (typeof BLIND_REASONS)[number];
 
@@ -57,10 +57,10 @@ export interface InvisiblePair {
   readonly sinceMs: number;
 }
 
-export interface CoverageQuestion {
-  readonly question: 'coverage';
-  /** Exporters heard in the window, and the moment at which they count as silent or not. */
-  readonly heard: readonly HeardExporter[];
+export interface CoverageRequest {
+  readonly request: 'coverage';
+  /** Exporters seen in the window, and the moment at which they count as silent or not. */
+  readonly seen: readonly SeenExporter[];
   readonly atMs: number;
   /** Id or name of a host, name or glob of a VM; '' for all. */
   readonly host: string;
@@ -81,8 +81,8 @@ export interface CoverageReport {
   readonly spotCount: number;
   /** Of the spots, those asked for, one by one. */
   readonly invisible: readonly InvisiblePair[];
-  /** Registered exporters that were not heard, and those heard that nobody registered. */
-  readonly unheard: readonly string[];
+  /** Registered exporters that were not seen, and those seen that nobody registered. */
+  readonly unseen: readonly string[];
   readonly unregistered: readonly string[];
   /** Registered exporters by the access ports that they meter: what interface counters are compared with. */
   readonly accessPorts: readonly AccessPort[];
@@ -97,9 +97,9 @@ export interface AccessPort {
 }
 
 /** Nodes are 16 hexadecimal digits, as the API tells them. */
-export interface CellsQuestion {
-  readonly question: 'cells';
-  readonly heard: readonly HeardExporter[];
+export interface CellsRequest {
+  readonly request: 'cells';
+  readonly seen: readonly SeenExporter[];
   readonly atMs: number;
   readonly by: 'app' | 'vm' | 'host' | 'rack';
   readonly cells: readonly (readonly [src: string, dst: string])[];
@@ -112,7 +112,7 @@ export interface CellsReport {
   readonly cells: readonly (number | null)[];
 }
 
-export type AdvisorQuestion = CoverageQuestion | CellsQuestion;
+export type AdvisorRequest = CoverageRequest | CellsRequest;
 /** `undefined`: there is no inventory. */
 export type AdvisorAnswer = CoverageReport | CellsReport | undefined;
 

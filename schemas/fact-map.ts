@@ -4,9 +4,9 @@
 
 export interface FactMap<V> {
   get(exporter: string, key: string): V | undefined;
-  /** Keeps or replaces, as heard at `atMs`; false when it is new and there is no room. */
+  /** Keeps or replaces, as seen at `atMs`; false when it is new and there is no room. */
   put(exporter: string, key: string, value: V, atMs: number): boolean;
-  /** Forgets what was heard before `beforeMs`, and returns it. */
+  /** Forgets what was last seen before `beforeMs`, and returns it. */
   expire(beforeMs: number): V[];
   values(): Iterable<V>;
   readonly size: number;
@@ -14,7 +14,7 @@ export interface FactMap<V> {
 
 interface Entry<V> {
   value: V;
-  heardAtMs: number;
+  lastSeenAtMs: number;
 }
 
 export function createFactMap<V>(factsMax: number, exporterFactsMax: number): FactMap<V> {
@@ -27,11 +27,11 @@ export function createFactMap<V>(factsMax: number, exporterFactsMax: number): Fa
       const known = facts?.get(key);
       if (known) {
         known.value = value;
-        known.heardAtMs = Math.max(known.heardAtMs, atMs);
+        known.lastSeenAtMs = Math.max(known.lastSeenAtMs, atMs);
         return true;
       }
       if (size >= factsMax || (facts && facts.size >= exporterFactsMax)) return false;
-      const entry = { value, heardAtMs: atMs };
+      const entry = { value, lastSeenAtMs: atMs };
       if (facts) facts.set(key, entry);
       else exporters.set(exporter, new Map([[key, entry]]));
       size++;
@@ -40,8 +40,8 @@ export function createFactMap<V>(factsMax: number, exporterFactsMax: number): Fa
     expire(beforeMs) {
       const expired: V[] = [];
       for (const [exporter, facts] of exporters) {
-        for (const [key, { heardAtMs, value }] of facts) {
-          if (heardAtMs >= beforeMs) continue;
+        for (const [key, { lastSeenAtMs, value }] of facts) {
+          if (lastSeenAtMs >= beforeMs) continue;
           facts.delete(key);
           expired.push(value);
           size--;

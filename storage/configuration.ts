@@ -143,7 +143,7 @@ export const INSERT_KEYS = {
     default: 5,
     minimum: 1,
     maximum: 1000,
-    description: 'tries before a batch with a lasting error goes to quarantine',
+    description: 'tries before a batch with a permanent error goes to quarantine',
   }),
 };
 export type InsertConfiguration = ValuesOf<typeof INSERT_KEYS>;

@@ -1,12 +1,12 @@
-// Whether a failure is passing or lasting. A fault of the server, the network or the set-up is passing: the batch is fine
-// and waits. A fault of the batch is lasting. An error that is not listed here counts as lasting, because the enricher tries
-// such a batch several times and then quarantines it, while a passing error blocks the batches behind it for ever.
+// Whether a failure is transient or permanent. A fault of the server, the network or the set-up is transient: the batch is fine
+// and waits. A fault of the batch is permanent. An error that is not listed here counts as permanent, because the enricher tries
+// such a batch several times and then quarantines it, while a transient error blocks the batches behind it for ever.
 
 import { ClickHouseError } from '@clickhouse/client';
 import { StorageError } from './storage.ts';
 
 /** Error codes of ClickHouse (src/Common/ErrorCodes.cpp) that say nothing about the batch. */
-const PASSING: ReadonlySet<number> = new Set([
+const TRANSIENT: ReadonlySet<number> = new Set([
   60, // UNKNOWN_TABLE, 81: the tables are made by the migration
   74, // CANNOT_READ_FROM_FILE_DESCRIPTOR
   75, // CANNOT_WRITE_TO_FILE_DESCRIPTOR: disk full
@@ -43,7 +43,7 @@ const PASSING: ReadonlySet<number> = new Set([
   1001, // STD_EXCEPTION: file system errors arrive so
 ]);
 
-/** Code 252 has two meanings: merges do not keep up (passing), or one insert has rows of too many days (lasting). */
+/** Code 252 has two meanings: merges do not keep up (transient), or one insert has rows of too many days (permanent). */
 const TOO_MANY_PARTITIONS = /Too many partitions for single INSERT/;
 
 /** VIOLATED_CONSTRAINT */
@@ -55,14 +55,14 @@ export function isFenced(error: unknown): boolean {
   return error instanceof StorageError && error.clickhouseCode === VIOLATED && FENCE.test(error.message);
 }
 
-/** An error of a client call, classed. A missing answer of ClickHouse (refused, reset, timed out) is passing. */
+/** An error of a client call, classed. A missing answer of ClickHouse (refused, reset, timed out) is transient. */
 export function storageErrorOf(error: unknown): StorageError {
   if (error instanceof StorageError) return error;
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof ClickHouseError))
-    return new StorageError('passing', 0, `no answer from ClickHouse: ${message}`, error);
+    return new StorageError('transient', 0, `no answer from ClickHouse: ${message}`, error);
   const code = Number(error.code);
   const fenced = code === VIOLATED && FENCE.test(message);
-  const passing = fenced || (PASSING.has(code) && !TOO_MANY_PARTITIONS.test(message));
-  return new StorageError(passing ? 'passing' : 'lasting', code, `ClickHouse error ${code}: ${message}`, error);
+  const transient = fenced || (TRANSIENT.has(code) && !TOO_MANY_PARTITIONS.test(message));
+  return new StorageError(transient ? 'transient' : 'permanent', code, `ClickHouse error ${code}: ${message}`, error);
 }

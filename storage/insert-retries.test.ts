@@ -24,16 +24,16 @@ const open = (triesMax: number) =>
   });
 const pauses = () => vi.mocked(sleep).mock.calls.map(([ms]) => ms);
 
-test('a lasting failure is tried again after 1, 5, 15 and 30 seconds', async () => {
-  const outcome = await open(7)('a batch', () => Promise.reject(new StorageError('lasting', 27, 'no')));
+test('a permanent failure is tried again after 1, 5, 15 and 30 seconds', async () => {
+  const outcome = await open(7)('a batch', () => Promise.reject(new StorageError('permanent', 27, 'no')));
   expect(outcome).toEqual({ done: 'refused', reason: 'no' });
   expect(pauses()).toEqual([1000, 5000, 15_000, 30_000, 30_000, 30_000]);
 });
 
-test('a passing failure is tried again soon, then every 10 seconds', async () => {
+test('a transient failure is tried again soon, then every 10 seconds', async () => {
   let tries = 0;
   const outcome = await open(1)('a batch', async () => {
-    if (++tries <= 9) throw new StorageError('passing', 210, 'away');
+    if (++tries <= 9) throw new StorageError('transient', 210, 'away');
   });
   expect(outcome).toEqual({ done: 'stored' });
   expect(pauses()).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);

@@ -1,4 +1,4 @@
-// Stores through storage until it is done: passing failures are retried for ever, with growing, scattered pauses; lasting
+// Stores through storage until it is done: transient failures are retried for ever, with growing, scattered pauses; permanent
 // ones a configured number of times, with longer pauses, since an error that nobody listed may pass after all. Whoever
 // calls decides what a refusal means.
 
@@ -12,14 +12,14 @@ const retries = (failure: string) =>
   ({ name: 'enricher_insert_retries_total', help: 'Failed tries to store.', labels: { failure } }) as const;
 
 export const PERSISTENCE_COUNTERS = {
-  retriesPassing: retries('passing'),
-  retriesLasting: retries('lasting'),
+  retriesTransient: retries('transient'),
+  retriesPermanent: retries('permanent'),
 } as const satisfies CounterSpecs;
 
 export type Outcome = { readonly done: 'stored' | 'abandoned' } | { readonly done: 'refused'; readonly reason: string };
 
 export interface PersistenceOptions {
-  /** Tries before a lasting failure is taken for an answer. */
+  /** Tries before a permanent failure is taken for an answer. */
   readonly triesMax: number;
   readonly log: Log;
   readonly counters: Counters<typeof PERSISTENCE_COUNTERS>;
@@ -29,8 +29,8 @@ export interface PersistenceOptions {
   readonly pauseMsMax?: number;
 }
 
-/** Pauses after lasting failures, as multiples of the first pause: 1, 5, 15, then 30 seconds. */
-const LASTING_PAUSES = [10, 50, 150, 300] as const;
+/** Pauses after permanent failures, as multiples of the first pause: 1, 5, 15, then 30 seconds. */
+const PERMANENT_PAUSES = [10, 50, 150, 300] as const;
 
 /** Tries while a day is being re-enriched, which takes seconds: the delay of a batch is that of the fence and this. */
 const FENCED_PAUSE_MS = 250;
@@ -47,22 +47,24 @@ export function createPersistence({
 }: PersistenceOptions): Persist {
   const throttle = createThrottle();
   return async (what, attempt) => {
-    let lastingTries = 0;
+    let permanentTries = 0;
     const act = async () => {
       await attempt();
       return true;
     };
     const onFailure = (error: unknown, { tries }: Failure) => {
-      const lasting = isLasting(error);
-      counters.add(lasting ? 'retriesLasting' : 'retriesPassing');
-      if (lasting && ++lastingTries >= triesMax) throw error;
-      throttle(lasting ? 'lasting' : 'passing', heldBack =>
+      const permanent = isPermanent(error);
+      counters.add(permanent ? 'retriesPermanent' : 'retriesTransient');
+      if (permanent && ++permanentTries >= triesMax) throw error;
+      throttle(permanent ? 'permanent' : 'transient', heldBack =>
         log.warn({ what, heldBack, tries }, `not stored yet, trying again: ${reasonOf(error)}`),
       );
     };
     const pauseMsAfter = (error: unknown) => {
       if (isFenced(error)) return FENCED_PAUSE_MS;
-      return isLasting(error) ? pauseMsMin * (LASTING_PAUSES[lastingTries - 1] ?? LASTING_PAUSES.at(-1)!) : undefined;
+      return isPermanent(error)
+        ? pauseMsMin * (PERMANENT_PAUSES[permanentTries - 1] ?? PERMANENT_PAUSES.at(-1)!)
+        : undefined;
     };
     try {
       const pauses = { pauseMsMin, pauseMsMax };
@@ -75,8 +77,8 @@ export function createPersistence({
 }
 
 /** Anything that storage did not class is a fault of ours and will not pass. */
-function isLasting(error: unknown): boolean {
-  return !(error instanceof StorageError) || error.failure === 'lasting';
+function isPermanent(error: unknown): boolean {
+  return !(error instanceof StorageError) || error.failure === 'permanent';
 }
 
 function reasonOf(error: unknown): string {

@@ -61,5 +61,5 @@ function patiently<T>(attempt: () => Promise<T>): Promise<T> {
 }
 
 function isWorthRetrying(error: unknown): boolean {
-  return error instanceof StorageError && error.failure === 'passing' && error.clickhouseCode !== UNKNOWN_TABLE;
+  return error instanceof StorageError && error.failure === 'transient' && error.clickhouseCode !== UNKNOWN_TABLE;
 }

@@ -4,8 +4,8 @@
 
 import type { ArrowBytes } from '../schemas/arrow.ts';
 
-/** `passing`: try again later (server away, overloaded, out of memory). `lasting`: this batch can never be stored. */
-export type FailureClass = 'passing' | 'lasting';
+/** `transient`: try again later (server away, overloaded, out of memory). `permanent`: this batch can never be stored. */
+export type FailureClass = 'transient' | 'permanent';
 
 export class StorageError extends Error {
   readonly failure: FailureClass;

@@ -1,7 +1,7 @@
 // The advice about documents recorded in simulated time, against a real ClickHouse.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { AdvisorQuestion } from '../../schemas/coverage.ts';
+import type { AdvisorRequest } from '../../schemas/coverage.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { migrate } from '../../storage/migrations/migrate.ts';
 import { insertDocument } from '../../storage/tables/documents.ts';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-test('what a source confirmed is heard, days ago by the wall clock', async () => {
+test('what a source confirmed is seen, days ago by the wall clock', async () => {
   const storage = server.connect('advice');
   await migrate(storage, { retentionDays: 30, rollupRetentionDays: 800, durable: false });
   const now = Date.now() - 10 * 86_400_000;
@@ -30,8 +30,8 @@ test('what a source confirmed is heard, days ago by the wall clock', async () =>
   const at = { kind: 'inventory', source: 'vc', recordedAtMs: now - 60 * MINUTE } as const;
   await insertDocument(storage, { ...at, asOfMs: now - 90 * MINUTE, body: JSON.stringify(inventory) });
   const advice = new Advice(storage, HISTORY, () => now);
-  const question: AdvisorQuestion = {
-    ...{ question: 'coverage', heard: [], atMs: now, host: '', vm: '' },
+  const question: AdvisorRequest = {
+    ...{ request: 'coverage', seen: [], atMs: now, host: '', vm: '' },
     ...{ spotsMax: 1, pairsMax: 0 },
   };
   const vmsTold = async () => ((await advice.answer(question)) as { vms: number } | undefined)?.vms;

@@ -14,7 +14,7 @@ import { compileSnapshotData, openSnapshot } from '../../inventory/snapshot/snap
 import { readHistory } from '../../inventory/sources/read-history.ts';
 import { heartbeatsSince, type RecordedVersion, versionsSince } from '../../inventory/sources/recorded.ts';
 import { PROTOCOL } from '../../schemas/codes.ts';
-import type { AdvisorAnswer, AdvisorQuestion, HeardExporter } from '../../schemas/coverage.ts';
+import type { AdvisorAnswer, AdvisorRequest, SeenExporter } from '../../schemas/coverage.ts';
 import type { Storage } from '../../storage/storage.ts';
 import {
   answerCells,
@@ -71,16 +71,16 @@ export class Advice {
   }
 
   /** Undefined when no inventory was recorded. */
-  async answer(question: AdvisorQuestion): Promise<AdvisorAnswer> {
+  async answer(question: AdvisorRequest): Promise<AdvisorAnswer> {
     const all = await this.#read(question.atMs);
     if (!all) return undefined;
     const epoch = epochAt(all.epochs.starts, question.atMs);
     const current = this.#knownAt(all, epoch);
     if (!current) return undefined;
-    const seen = this.#viewOf(current, question.heard, question.atMs);
-    if (question.question === 'cells') return answerCells(question, seen);
+    const view = this.#viewOf(current, question.seen, question.atMs);
+    if (question.request === 'cells') return answerCells(question, view);
     const { spots, oldest } = this.#agesOf(all, current, epoch);
-    return answerCoverage(question, seen, id => spots.get(id) ?? oldest);
+    return answerCoverage(question, view, id => spots.get(id) ?? oldest);
   }
 
   async #read(toMs: number): Promise<Recorded | undefined> {
@@ -120,8 +120,8 @@ export class Advice {
   }
 
   /** What is seen changes with the documents and with the silent exporters, not with each query. */
-  #viewOf(current: NamedKnown, heard: readonly HeardExporter[], atMs: number): View {
-    const silence = silenceOf(current.documents.exporters, heard, atMs);
+  #viewOf(current: NamedKnown, seen: readonly SeenExporter[], atMs: number): View {
+    const silence = silenceOf(current.documents.exporters, seen, atMs);
     const name = current.documents.exporters.exporters
       .filter(silence.isSilent)
       .map(exporter => JSON.stringify(exporter))
@@ -175,13 +175,13 @@ function nameOf(version: RecordedVersion | undefined): string {
 
 /** As if no exporter were silent: what the documents alone say. */
 function viewAllHeard(known: Known): View {
-  const heard = known.documents.exporters.exporters.map(
-    ({ address, domain, protocol }): HeardExporter => ({
+  const seen = known.documents.exporters.exporters.map(
+    ({ address, domain, protocol }): SeenExporter => ({
       address,
       domain: domain ?? 0,
       protocol: protocol === undefined ? 0 : PROTOCOL[protocol],
       lastSeenMs: 0,
     }),
   );
-  return viewOf(known, silenceOf(known.documents.exporters, heard, 0));
+  return viewOf(known, silenceOf(known.documents.exporters, seen, 0));
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterAll, expect, test } from 'vitest';
-import type { AdvisorQuestion } from '../../schemas/coverage.ts';
+import type { AdvisorRequest } from '../../schemas/coverage.ts';
 import { createLog } from '../../service/log.ts';
 import { createAdvisor } from './advisor.ts';
 
@@ -19,7 +19,7 @@ const DATA = {
   history: HISTORY,
   clock: '',
 };
-const QUESTION: AdvisorQuestion = { question: 'cells', heard: [], atMs: 0, by: 'vm', cells: [] };
+const QUESTION: AdvisorRequest = { request: 'cells', seen: [], atMs: 0, by: 'vm', cells: [] };
 const log = createLog('test', 'error');
 
 /** A thread that answers, keeps silent or dies, as the question's `atMs` says. */

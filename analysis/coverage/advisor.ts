@@ -2,7 +2,7 @@
 // `undefined`: there is no inventory.
 
 import { Worker } from 'node:worker_threads';
-import type { AdvisorAnswer, AdvisorQuestion } from '../../schemas/coverage.ts';
+import type { AdvisorAnswer, AdvisorRequest } from '../../schemas/coverage.ts';
 import type { Log } from '../../service/log.ts';
 import { RequestThread } from '../../service/request-thread.ts';
 import type { RecordedData } from '../recorded-data.ts';
@@ -17,7 +17,7 @@ const ANSWER_MS_MAX = 30_000;
 
 export interface Advisor {
   /** Rejects with a message for people when it is busy, late or gone. */
-  request(question: AdvisorQuestion): Promise<AdvisorAnswer>;
+  request(question: AdvisorRequest): Promise<AdvisorAnswer>;
   stop(): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export interface AdvisorOptions {
 
 export function createAdvisor(data: AdvisorData, options: AdvisorOptions): Advisor {
   const { log, answerMsMax = ANSWER_MS_MAX, questionsMax = QUESTIONS_MAX, spawn = spawnThread } = options;
-  const thread = new RequestThread<AdvisorQuestion, AdvisorAnswer>({
+  const thread = new RequestThread<AdvisorRequest, AdvisorAnswer>({
     log,
     spawn: () => spawn(data),
     answerMsMax,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { mergedOf } from '../../inventory/model/merge.ts';
 import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
 import { PROTOCOL } from '../../schemas/codes.ts';
-import type { CoverageQuestion, CoverageReport, HeardExporter } from '../../schemas/coverage.ts';
+import type { CoverageReport, CoverageRequest, SeenExporter } from '../../schemas/coverage.ts';
 import { hashedKey, keyToHex } from '../../schemas/keys.ts';
 import { documentsOf } from '../../testing/data/enrichment.ts';
 import { answerCells, answerCoverage, findSpots, type Known, silenceOf, type View, viewOf } from './coverage.ts';
@@ -16,25 +16,25 @@ function knownOf(documents: Parameters<typeof documentsOf>[0]): Known {
   return { documents: { inventory: mergedOf(found.inventory), exporters }, snapshot: compileSnapshot(found) };
 }
 
-const heard = (address: string, agoMs = 10_000): HeardExporter => ({
+const seen = (address: string, agoMs = 10_000): SeenExporter => ({
   address,
   domain: 0,
   protocol: PROTOCOL.sflow5,
   lastSeenMs: AT - agoMs,
 });
 
-function look(known: Known, exporters: readonly HeardExporter[]): View {
+function look(known: Known, exporters: readonly SeenExporter[]): View {
   return viewOf(known, silenceOf(known.documents.exporters, exporters, AT));
 }
 
 function report(
   known: Known,
-  exporters: readonly HeardExporter[],
-  question: Partial<CoverageQuestion> = {},
+  exporters: readonly SeenExporter[],
+  question: Partial<CoverageRequest> = {},
 ): CoverageReport {
-  const asked: CoverageQuestion = {
-    question: 'coverage',
-    heard: exporters,
+  const asked: CoverageRequest = {
+    request: 'coverage',
+    seen: exporters,
     atMs: AT,
     host: '',
     vm: '',
@@ -95,7 +95,7 @@ const figure8 = {
 };
 
 test('two VMs of one VEB and VLAN are invisible to each other, and nobody else is', () => {
-  const answer = report(knownOf(figure8), [heard('192.0.2.1')]);
+  const answer = report(knownOf(figure8), [seen('192.0.2.1')]);
   // 5 running VMs; a and b share h1 and VLAN 10, c is in another VLAN and leaves by the uplink.
   expect(answer).toMatchObject({ vms: 5, pairs: 20, invisiblePairs: 2, spotCount: 1 });
   expect(answer.byReason).toMatchObject({ veb: 2, 'relay-not-operational': 0, 'not-metered': 0 });
@@ -128,12 +128,12 @@ test('a VEPA whose switch does not turn frames back is blind, one whose relay wo
       ],
     },
   });
-  const answer = report(known, [heard('192.0.2.1')]);
+  const answer = report(known, [seen('192.0.2.1')]);
   expect(answer.invisiblePairs).toBe(4);
   expect(answer.byReason).toMatchObject({ veb: 2, 'relay-not-operational': 2 });
 });
 
-test('a vSwitch that exports makes its inside visible, while its exporter is heard', () => {
+test('a vSwitch that exports makes its inside visible, while its exporter is seen', () => {
   const known = knownOf({
     inventory: {
       ...figure8.inventory,
@@ -144,18 +144,18 @@ test('a vSwitch that exports makes its inside visible, while its exporter is hea
     },
     exporters: [sflow, { address: '192.0.2.9', traffic: 'host-internal' }],
   });
-  expect(report(known, [heard('192.0.2.1'), heard('192.0.2.9')]).invisiblePairs).toBe(0);
-  const silent = report(known, [heard('192.0.2.1'), heard('192.0.2.9', 181_000)]);
-  expect(silent).toMatchObject({ invisiblePairs: 2, unheard: ['192.0.2.9'] });
+  expect(report(known, [seen('192.0.2.1'), seen('192.0.2.9')]).invisiblePairs).toBe(0);
+  const silent = report(known, [seen('192.0.2.1'), seen('192.0.2.9', 181_000)]);
+  expect(silent).toMatchObject({ invisiblePairs: 2, unseen: ['192.0.2.9'] });
   expect(silent.byReason['vswitch-not-metered']).toBe(2);
 });
 
 test('an exporter that is silent or not registered covers nothing, and the reason says which', () => {
-  const silent = report(knownOf(figure8), [heard('192.0.2.1', 200_000), heard('192.0.2.77')]);
-  expect(silent).toMatchObject({ invisiblePairs: 20, unheard: ['192.0.2.1'], unregistered: ['192.0.2.77 sflow5'] });
+  const silent = report(knownOf(figure8), [seen('192.0.2.1', 200_000), seen('192.0.2.77')]);
+  expect(silent).toMatchObject({ invisiblePairs: 20, unseen: ['192.0.2.1'], unregistered: ['192.0.2.77 sflow5'] });
   // a and b to each other, and d and e, whose VEPA needs the switch; everyone else to everyone.
   expect(silent.byReason).toMatchObject({ veb: 2, 'exporter-silent': 18, 'not-metered': 0 });
-  const unregistered = report(knownOf({ ...figure8, exporters: [] }), [heard('192.0.2.1')]);
+  const unregistered = report(knownOf({ ...figure8, exporters: [] }), [seen('192.0.2.1')]);
   expect(unregistered.byReason).toMatchObject({ veb: 2, 'not-metered': 18 });
 });
 
@@ -185,10 +185,10 @@ test('a cell is the share of its pairs, a node of one VM has none with itself', 
     },
   });
   const app = (id: string) => keyToHex(hashedKey('application', id));
-  const exporters = [heard('192.0.2.1')];
+  const exporters = [seen('192.0.2.1')];
   const view = look(known, exporters);
   const shares = (by: 'app' | 'vm' | 'host', cells: [string, string][]) =>
-    answerCells({ question: 'cells', heard: exporters, atMs: AT, by, cells }, view);
+    answerCells({ request: 'cells', seen: exporters, atMs: AT, by, cells }, view);
   expect(
     shares('app', [
       [app('web'), app('web')],
@@ -245,11 +245,11 @@ test('counts by class equal a walk over all pairs, in 60 random data centres', (
       { ...sflow, metering: 'none', ports: metered.map(ifIndex => ({ ifIndex, metering: 'ingress' })) },
       { address: '192.0.2.11', traffic: 'host-internal' },
     ];
-    const live = [heard('192.0.2.1'), heard('192.0.2.11')];
+    const live = [seen('192.0.2.1'), seen('192.0.2.11')];
     const known = knownOf({ inventory: { switches: [leafOf(3)], hosts, vms }, exporters });
 
     // The rules in words, pair by pair: nothing of the classes.
-    const seen = (a: (typeof vms)[number], b: (typeof vms)[number]): boolean => {
+    const isVisible = (a: (typeof vms)[number], b: (typeof vms)[number]): boolean => {
       const home = hosts.find(host => host.id === a.host)!;
       const bridge = home.vswitches[0] as unknown as {
         switching: string;
@@ -265,7 +265,7 @@ test('counts by class equal a walk over all pairs, in 60 random data centres', (
       if (bridge.exporter?.address === '192.0.2.11') return true;
       return bridge.switching === 'vepa' && bridge.reflectiveRelay.operational && meets;
     };
-    const expected = vms.flatMap(a => vms.filter(b => a !== b && !seen(a, b)).map(b => `${a.name} ${b.name}`));
+    const expected = vms.flatMap(a => vms.filter(b => a !== b && !isVisible(a, b)).map(b => `${a.name} ${b.name}`));
 
     const answer = report(known, live, { pairsMax: 1000 });
     expect({ seed, pairs: answer.pairs, invisible: answer.invisiblePairs }).toEqual({
@@ -278,12 +278,12 @@ test('counts by class equal a walk over all pairs, in 60 random data centres', (
     const hostKey = (id: string) => keyToHex(hashedKey('host', id));
     const cells = hosts.flatMap(a => hosts.map(b => [a.id, b.id] as const));
     const told = answerCells(
-      { question: 'cells', heard: live, atMs: AT, by: 'host', cells: cells.map(([a, b]) => [hostKey(a), hostKey(b)]) },
+      { request: 'cells', seen: live, atMs: AT, by: 'host', cells: cells.map(([a, b]) => [hostKey(a), hostKey(b)]) },
       look(known, live),
     );
     cells.forEach(([a, b], i) => {
       const pairs = vms.flatMap(src =>
-        vms.filter(dst => src !== dst && src.host === a && dst.host === b).map(dst => seen(src, dst)),
+        vms.filter(dst => src !== dst && src.host === a && dst.host === b).map(dst => isVisible(src, dst)),
       );
       if (pairs.length > 0) expect(told.cells[i]).toBeCloseTo(pairs.filter(Boolean).length / pairs.length, 12);
     });
@@ -302,7 +302,7 @@ test('40,000 VMs on 2,000 hosts take a second or two, not an hour', () => {
   );
   const known = knownOf({ inventory: { switches: [{ id: 'leaf-1', ports }], hosts, vms }, exporters: [sflow] });
   const started = performance.now();
-  const view = look(known, [heard('192.0.2.1')]);
+  const view = look(known, [seen('192.0.2.1')]);
   // 1,000 VEB hosts with two VLANs of ten VMs each.
   expect([...findSpots(view).values()].reduce((sum, spot) => sum + spot.pairs, 0)).toBe(1000 * 2 * 90);
   console.log(`40,000 VMs: ${Math.round(performance.now() - started)} ms`);

@@ -8,12 +8,12 @@ import { PROTOCOL, PROTOCOLS } from '../../schemas/codes.ts';
 import type {
   BlindReason,
   BlindSpot,
-  CellsQuestion,
   CellsReport,
-  CoverageQuestion,
+  CellsRequest,
   CoverageReport,
-  HeardExporter,
+  CoverageRequest,
   InvisiblePair,
+  SeenExporter,
 } from '../../schemas/coverage.ts';
 import { BLIND_REASONS, SILENT_AFTER_MS } from '../../schemas/coverage.ts';
 import type { ExporterRegistry, RegisteredExporter } from '../../schemas/exporters.ts';
@@ -46,9 +46,9 @@ export interface View extends Silence {
   memberships(kind: NodeKind): Memberships;
 }
 
-export function silenceOf(registry: ExporterRegistry, heard: readonly HeardExporter[], atMs: number): Silence {
-  const byAddress = Map.groupBy(heard, exporter => canonical(exporter.address));
-  const seen = new Map(
+export function silenceOf(registry: ExporterRegistry, seen: readonly SeenExporter[], atMs: number): Silence {
+  const byAddress = Map.groupBy(seen, exporter => canonical(exporter.address));
+  const lastSeen = new Map(
     registry.exporters.map(exporter => [
       exporter,
       Math.max(
@@ -59,7 +59,7 @@ export function silenceOf(registry: ExporterRegistry, heard: readonly HeardExpor
       ),
     ]),
   );
-  const lastSeenMs = (exporter: RegisteredExporter) => seen.get(exporter) ?? Number.NEGATIVE_INFINITY;
+  const lastSeenMs = (exporter: RegisteredExporter) => lastSeen.get(exporter) ?? Number.NEGATIVE_INFINITY;
   return { lastSeenMs, isSilent: exporter => atMs - lastSeenMs(exporter) > SILENT_AFTER_MS };
 }
 
@@ -84,10 +84,9 @@ export function viewOf(known: Known, silence: Silence): View {
   };
 }
 
-function fits({ domain, protocol }: RegisteredExporter, heard: HeardExporter): boolean {
+function fits({ domain, protocol }: RegisteredExporter, seen: SeenExporter): boolean {
   return (
-    (domain === undefined || domain === heard.domain) &&
-    (protocol === undefined || PROTOCOL[protocol] === heard.protocol)
+    (domain === undefined || domain === seen.domain) && (protocol === undefined || PROTOCOL[protocol] === seen.protocol)
   );
 }
 
@@ -173,7 +172,7 @@ export interface Since {
 }
 export type SinceOf = (spotId: string) => Since;
 
-export function answerCoverage(question: CoverageQuestion, view: View, sinceOf: SinceOf): CoverageReport {
+export function answerCoverage(question: CoverageRequest, view: View, sinceOf: SinceOf): CoverageReport {
   const { known, vmClasses, cabling } = view;
   const { inventory, exporters } = known.documents;
   const whole = everyone(vmClasses);
@@ -191,11 +190,11 @@ export function answerCoverage(question: CoverageQuestion, view: View, sinceOf: 
     spots: requested.slice(0, question.spotsMax).map(spot => describeSpot(spot, view, sinceOf)),
     spotCount: requested.length,
     invisible: listPairs(question, view, requested, sinceOf),
-    unheard: exporters.exporters.filter(view.isSilent).map(exporterName),
-    unregistered: question.heard
-      .filter(heard => {
-        const address = canonical(heard.address);
-        return !exporters.exporters.some(entry => canonical(entry.address) === address && fits(entry, heard));
+    unseen: exporters.exporters.filter(view.isSilent).map(exporterName),
+    unregistered: question.seen
+      .filter(seen => {
+        const address = canonical(seen.address);
+        return !exporters.exporters.some(entry => canonical(entry.address) === address && fits(entry, seen));
       })
       .map(
         ({ address, domain, protocol }) =>
@@ -210,7 +209,7 @@ function exporterName({ name, address, protocol, domain }: RegisteredExporter): 
   return parts.filter(Boolean).join(' ');
 }
 
-function isRequested({ host, vm }: CoverageQuestion, { known, vmClasses }: View, spot: Found): boolean {
+function isRequested({ host, vm }: CoverageRequest, { known, vmClasses }: View, spot: Found): boolean {
   const { inventory } = known.documents;
   if (host !== '') {
     const own = hostOf(inventory, known.snapshot.topology, spot.owner);
@@ -255,14 +254,14 @@ function ageOf(spot: Found, { known, cabling, lastSeenMs }: View, sinceOf: Since
   const host = hostOf(inventory, topology, spot.owner);
   if (spot.reason === 'exporter-silent' && host) {
     const vswitch = host.vswitches[vswitchOf(host, vnicOf(inventory, topology, spot.owner).vswitch)];
-    const heardLast = Math.max(...cabling.metersOf(host, vswitch).map(lastSeenMs));
-    if (Number.isFinite(heardLast)) return { ms: heardLast, orEarlier: false };
+    const lastSeen = Math.max(...cabling.metersOf(host, vswitch).map(lastSeenMs));
+    if (Number.isFinite(lastSeen)) return { ms: lastSeen, orEarlier: false };
   }
   return sinceOf(spot.id);
 }
 
 /** The pairs themselves, spot by spot, until there are enough. */
-function listPairs(question: CoverageQuestion, view: View, spots: readonly Found[], sinceOf: SinceOf): InvisiblePair[] {
+function listPairs(question: CoverageRequest, view: View, spots: readonly Found[], sinceOf: SinceOf): InvisiblePair[] {
   const { known, vmClasses } = view;
   const { inventory } = known.documents;
   const { topology } = known.snapshot;
@@ -302,7 +301,7 @@ function* classPairs({ near, far }: Found, vmClasses: VmClasses): Generator<read
 }
 
 /** Share of visible pairs by cell. */
-export function answerCells({ by, cells }: CellsQuestion, { vmClasses, memberships }: View): CellsReport {
+export function answerCells({ by, cells }: CellsRequest, { vmClasses, memberships }: View): CellsReport {
   const members = memberships(by);
   const populations = new Map<string, Population>();
   const population = (key: string, vms: ReadonlySet<number>) => {

@@ -314,7 +314,7 @@ test('a change in place that is given up is ended in the server, and a helper ta
     await storage.command(sql, params, token);
     if (sql.startsWith('ALTER TABLE flows UPDATE')) {
       expect(await unfinished()).toBe(1);
-      throw new StorageError('lasting', 0, 'given up');
+      throw new StorageError('permanent', 0, 'given up');
     }
   });
   await storage.command('SYSTEM STOP MERGES flows');

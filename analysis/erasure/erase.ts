@@ -145,7 +145,7 @@ async function mutate(storage: ClickHouse, sql: string, table: string, signal?: 
     );
     if (Number(row!.left) === 0) return;
     if (row!.reason !== '')
-      throw new StorageError('lasting', Number(/^Code: (\d+)/.exec(row!.reason)?.[1] ?? 0), row!.reason);
+      throw new StorageError('permanent', Number(/^Code: (\d+)/.exec(row!.reason)?.[1] ?? 0), row!.reason);
     if (signal?.aborted) throw new Error('stopped while records were changed in place; erase again for the rest');
     await sleep(pauseMs, undefined, { signal }).catch(() => {});
   }

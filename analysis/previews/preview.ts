@@ -19,7 +19,7 @@ import { FACTS_MAX } from '../../inventory/sources/exporter-facts.ts';
 import { readHistory } from '../../inventory/sources/read-history.ts';
 import { swap32 } from '../../schemas/address.ts';
 import { type Applications, parsePortRange, parsePortSpan, parseVip } from '../../schemas/applications.ts';
-import type { ApplicationsPreview, DocumentWarning, PreviewQuestion } from '../../schemas/applications-preview.ts';
+import type { ApplicationsPreview, DocumentWarning, PreviewRequest } from '../../schemas/applications-preview.ts';
 import { applicationsWarnings, type Selectable } from '../../schemas/applications-warnings.ts';
 import { createBatch } from '../../schemas/batch.ts';
 import { RULE } from '../../schemas/codes.ts';
@@ -76,7 +76,7 @@ export async function previewApplications(
   storage: Storage,
   knowledge: Knowledge,
   present: Applications,
-  { proposed, fromMs, toMs }: PreviewQuestion,
+  { proposed, fromMs, toMs }: PreviewRequest,
   { groupsMax = PREVIEW_GROUPS_MAX, ephemeralPorts = EPHEMERAL_PORTS, inventory }: PreviewOptions = {},
 ): Promise<ApplicationsPreview> {
   const startedAt = performance.now();
@@ -136,7 +136,7 @@ export async function previewApplications(
 /** The same with the documents that ClickHouse keeps. */
 export async function previewRecorded(
   storage: Storage,
-  question: PreviewQuestion,
+  question: PreviewRequest,
   history: HistoryOptions,
   options: PreviewOptions = {},
 ): Promise<ApplicationsPreview> {

@@ -1,7 +1,7 @@
 // The thread that makes previews: a client of its own that may only read.
 
 import { workerData } from 'node:worker_threads';
-import type { ApplicationsPreview, PreviewQuestion } from '../../schemas/applications-preview.ts';
+import type { ApplicationsPreview, PreviewRequest } from '../../schemas/applications-preview.ts';
 import { answerRequests } from '../../service/answer-requests.ts';
 import { createStorage } from '../../storage/client.ts';
 import { previewRecorded } from './preview.ts';
@@ -9,6 +9,6 @@ import type { PreviewsData } from './previews.ts';
 
 const { storage: address, database, queryTimeoutMs, history, ephemeralPorts } = workerData as PreviewsData;
 const storage = createStorage({ ...address, database, queryTimeoutMs });
-answerRequests<PreviewQuestion, ApplicationsPreview>(question =>
+answerRequests<PreviewRequest, ApplicationsPreview>(question =>
   previewRecorded(storage, question, history, { ephemeralPorts }),
 );

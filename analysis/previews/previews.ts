@@ -2,7 +2,7 @@
 // groups twice takes seconds, in which the API answers others and the advisor reports the coverage of their cells.
 
 import { Worker } from 'node:worker_threads';
-import type { ApplicationsPreview, PreviewQuestion } from '../../schemas/applications-preview.ts';
+import type { ApplicationsPreview, PreviewRequest } from '../../schemas/applications-preview.ts';
 import type { Log } from '../../service/log.ts';
 import { RequestThread } from '../../service/request-thread.ts';
 import type { RecordedData } from '../recorded-data.ts';
@@ -16,7 +16,7 @@ const PREVIEW_MS_MAX = 60_000;
 
 export interface Previews {
   /** Rejects with a message for people when it is busy, late or gone. */
-  request(question: PreviewQuestion): Promise<ApplicationsPreview>;
+  request(question: PreviewRequest): Promise<ApplicationsPreview>;
   stop(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ export interface PreviewsOptions {
 
 export function createPreviews(data: PreviewsData, options: PreviewsOptions): Previews {
   const { log, answerMsMax = PREVIEW_MS_MAX, questionsMax = PREVIEWS_MAX } = options;
-  const thread = new RequestThread<PreviewQuestion, ApplicationsPreview>({
+  const thread = new RequestThread<PreviewRequest, ApplicationsPreview>({
     log,
     spawn: () => new Worker(new URL('./previews-thread.ts', import.meta.url), { workerData: data }),
     answerMsMax,

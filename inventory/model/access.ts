@@ -44,7 +44,7 @@ const NOBODY_SILENT = () => false;
 
 /**
  * `inventory` is the document that `topology` was made from. `isSilent` tells by exporter number (place in the registry,
- * from 1) who has not been heard of for so long that it covers nothing.
+ * from 1) that has not been seen for so long that it covers nothing.
  */
 export function compileAccess(
   inventory: AccessInventory,

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { previewRecorded } from '../../analysis/previews/preview.ts';
-import type { PreviewQuestion } from '../../schemas/applications-preview.ts';
+import type { PreviewRequest } from '../../schemas/applications-preview.ts';
 import { prefix4Key, serviceKey } from '../../schemas/keys.ts';
 import { createLog } from '../../service/log.ts';
 import { createMetrics } from '../../service/metrics.ts';
@@ -44,7 +44,7 @@ const flows: FlowObject[] = [
   flow({ ...at, srcApp: twice.key, dstApp: mixed.key, service: https!, serverSide: 1, bytes: 6 }),
 ];
 
-async function house(database: string, preview?: (question: PreviewQuestion) => Promise<never>, isReal = false) {
+async function house(database: string, preview?: (question: PreviewRequest) => Promise<never>, isReal = false) {
   const storage = server.connect(database);
   await migrate(storage, config);
   await insertFlows(storage, encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
@@ -59,7 +59,7 @@ async function house(database: string, preview?: (question: PreviewQuestion) => 
       insertHeartbeat: heartbeat => insertHeartbeat(storage, heartbeat),
     },
     ...(isReal && {
-      previews: { request: (question: PreviewQuestion) => previewRecorded(storage, question, config) },
+      previews: { request: (question: PreviewRequest) => previewRecorded(storage, question, config) },
     }),
     ...(preview && { previews: { request: preview } }),
     nowMs: () => NOW,
@@ -171,7 +171,7 @@ test('every fault of a document is told with its path, and nothing of it is reco
 });
 
 test('one call turns an automatic node into the last application', async () => {
-  const questions: PreviewQuestion[] = [];
+  const questions: PreviewRequest[] = [];
   const { call, app } = await house('adopt', question => {
     questions.push(question);
     return Promise.reject(new Error('told by the enricher'));

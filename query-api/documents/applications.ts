@@ -4,7 +4,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { type Applications, applicationsChecker } from '../../schemas/applications.ts';
-import { ApplicationsPreview, type PreviewQuestion } from '../../schemas/applications-preview.ts';
+import { ApplicationsPreview, type PreviewRequest } from '../../schemas/applications-preview.ts';
 import { applicationsWarnings } from '../../schemas/applications-warnings.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { QueryApiConfiguration } from '../configuration.ts';
@@ -47,7 +47,7 @@ export interface ApplicationsDependencies {
   readonly nowMs: () => number;
   readonly documents: ApplicationsWriter | undefined;
   /** Makes previews; rejects with a message for people. */
-  readonly previews: { request(question: PreviewQuestion): Promise<ApplicationsPreview> } | undefined;
+  readonly previews: { request(question: PreviewRequest): Promise<ApplicationsPreview> } | undefined;
 }
 
 /** What the routes share. */

@@ -2,17 +2,17 @@
 
 import type {
   AdvisorAnswer,
-  AdvisorQuestion,
+  AdvisorRequest,
   CellsReport,
   CoverageReport,
-  HeardExporter,
+  SeenExporter,
 } from '../../schemas/coverage.ts';
 import type { Value } from '../answers/answers.ts';
 import { addressText } from '../sql/values.ts';
 
 export interface Advisor {
   /** Rejects with a message for people. `undefined`: there is no inventory. */
-  request(question: AdvisorQuestion): Promise<AdvisorAnswer>;
+  request(question: AdvisorRequest): Promise<AdvisorAnswer>;
 }
 
 /** The advisor could not answer; the message says why. */
@@ -32,7 +32,7 @@ interface SeenRow {
   readonly seen: string;
 }
 
-export function heardOf(rows: readonly SeenRow[]): HeardExporter[] {
+export function seenOf(rows: readonly SeenRow[]): SeenExporter[] {
   return rows.map(({ address, domain, code, seen }) => ({
     address: addressText(address),
     domain,
@@ -43,16 +43,16 @@ export function heardOf(rows: readonly SeenRow[]): HeardExporter[] {
 
 export async function requestCoverage(
   advisor: Advisor,
-  question: Omit<Extract<AdvisorQuestion, { question: 'coverage' }>, 'question'>,
+  question: Omit<Extract<AdvisorRequest, { request: 'coverage' }>, 'request'>,
 ): Promise<CoverageReport | undefined> {
-  return (await request(advisor, { question: 'coverage', ...question })) as CoverageReport | undefined;
+  return (await request(advisor, { request: 'coverage', ...question })) as CoverageReport | undefined;
 }
 
 /** Coverage of a matrix and its cells; nulls where it is not known. A matrix is answered without it. */
 export async function coverageOfCells(
   advisor: Advisor | undefined,
   by: string,
-  heard: readonly HeardExporter[],
+  seen: readonly SeenExporter[],
   atMs: number,
   cells: readonly { readonly src: Value; readonly dst: Value }[],
 ): Promise<CellsReport> {
@@ -61,7 +61,7 @@ export async function coverageOfCells(
   const kind = KINDS.find(name => name === by);
   const pairs = kind ? cells.map(({ src, dst }) => [src.key, dst.key] as const) : [];
   const report = await Promise.race([
-    request(advisor, { question: 'cells', heard, atMs, by: kind ?? 'vm', cells: pairs }).catch(() => undefined),
+    request(advisor, { request: 'cells', seen, atMs, by: kind ?? 'vm', cells: pairs }).catch(() => undefined),
     new Promise<undefined>(resolve => setTimeout(resolve, MATRIX_MS_MAX, undefined).unref()),
   ]);
   if (!report) return unknown;
@@ -69,7 +69,7 @@ export async function coverageOfCells(
   return kind ? { overall, cells: shares } : { overall, cells: unknown.cells };
 }
 
-function request(advisor: Advisor, question: AdvisorQuestion): Promise<AdvisorAnswer> {
+function request(advisor: Advisor, question: AdvisorRequest): Promise<AdvisorAnswer> {
   return advisor.request(question).catch((error: unknown) => {
     throw new AdvisorError(error instanceof Error ? error.message : String(error), { cause: error });
   });

@@ -15,7 +15,7 @@ import {
   ratelessStatement,
   shapeAccounting,
 } from './accounting.ts';
-import { type Advisor, heardOf, requestCoverage } from './advisor.ts';
+import { type Advisor, requestCoverage, seenOf } from './advisor.ts';
 import { type Exporter, type ExporterRow, exportersStatement, lossRatioOf, shapeExporter } from './exporters.ts';
 import { iso } from './grouped.ts';
 import { format, Limit, window } from './parameters.ts';
@@ -47,7 +47,7 @@ type Parameters = Static<typeof Parameters>;
 const Count = (description: string) => Type.Number({ description });
 const Reason = Type.Enum([...BLIND_REASONS] as unknown as typeof BLIND_REASONS, {
   description:
-    'veb: turned round inside the host by a bridge that exports nothing; relay-not-operational: a VEPA whose switch does not turn frames back; vswitch-not-metered: the exporter of the vSwitch is not registered or not heard; no-access-port: the inventory does not say where the host is cabled; not-metered: no registered exporter meters the access port; exporter-silent: it is not heard',
+    'veb: turned round inside the host by a bridge that exports nothing; relay-not-operational: a VEPA whose switch does not turn frames back; vswitch-not-metered: the exporter of the vSwitch is not registered or not seen; no-access-port: the inventory does not say where the host is cabled; not-metered: no registered exporter meters the access port; exporter-silent: it is not seen',
 });
 const Since = Type.String({ format: 'date-time', description: 'start of the unbroken time of which this holds' });
 
@@ -101,9 +101,9 @@ export const CoverageAnswer = Type.Object(
     invisible: Type.Array(Pair, { description: 'the pairs themselves, spot by spot, as many as `pairs` allows' }),
     exporters: Type.Object(
       {
-        silent: Names('heard in the window, but not in its last three minutes'),
-        unheard: Names('registered and not heard for three minutes at the end of the window'),
-        unregistered: Names('heard, but in no registry: their ports are unknown'),
+        silent: Names('seen in the window, but not in its last three minutes'),
+        unseen: Names('registered and not seen for three minutes at the end of the window'),
+        unregistered: Names('seen, but in no registry: their ports are unknown'),
         withoutTemplate: Names('with data sets that wait for their template or were given up'),
         withoutRate: Names('with records whose sampling rate nobody tells, in the last six hours of the window'),
         lossy: Names('that lost more than one in a hundred on the way'),
@@ -161,7 +161,7 @@ export const coverage = defineQuestion({
     const requested = parseRequestedWindow(params.from, params.to, context.nowMs);
     const atMs = Math.min(context.nowMs, requested.toMs);
     const read = await readStored(context, requested, atMs, params.ports);
-    const report = await readReport(context.advisor, params, heardOf(read.health), atMs);
+    const report = await readReport(context.advisor, params, seenOf(read.health), atMs);
     const answer = shapeCoverage(requested, atMs, read, report);
     return { answer, kinds: SPOT_KINDS, rows: () => answer.spots.map(flatSpot) };
   },
@@ -201,11 +201,11 @@ async function readStored(
 async function readReport(
   advisor: Advisor | undefined,
   { host, vm, limit, pairs }: Parameters,
-  heard: ReturnType<typeof heardOf>,
+  seen: ReturnType<typeof seenOf>,
   atMs: number,
 ): Promise<CoverageReport | undefined> {
   const report =
-    advisor && (await requestCoverage(advisor, { heard, atMs, host, vm, spotsMax: limit, pairsMax: pairs }));
+    advisor && (await requestCoverage(advisor, { seen, atMs, host, vm, spotsMax: limit, pairsMax: pairs }));
   if (!report && (host !== '' || vm !== '')) refuseWithoutInventory(advisor);
   return report;
 }
@@ -255,7 +255,7 @@ function shapeFaults(
   const named = (fits: (exporter: Exporter) => boolean) => exporters.filter(fits).map(nameOf);
   return {
     silent: named(exporter => exporter.silent),
-    unheard: [...(report?.unheard ?? [])],
+    unseen: [...(report?.unseen ?? [])],
     unregistered: report ? [...report.unregistered] : exporters.map(nameOf),
     withoutTemplate: named(exporter => exporter.waitingSets > 0 || exporter.lostSets > 0),
     withoutRate: rateless.map(({ address, domain, code }) =>

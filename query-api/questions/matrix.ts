@@ -10,7 +10,7 @@ import { compileFilter, parseFilter } from '../sql/filter.ts';
 import { queryTables, type Rows, type TableQuery } from '../sql/tables.ts';
 import { nameValues, nodeResolver } from '../sql/values.ts';
 import { parseRequestedWindow } from '../sql/window.ts';
-import { coverageOfCells, heardOf } from './advisor.ts';
+import { coverageOfCells, seenOf } from './advisor.ts';
 import {
   Cell,
   type MatrixCell,
@@ -123,7 +123,7 @@ export const matrix = defineQuestion({
     const seen = withLoss(figures.cells, found.rows, adjusted);
     const listed = params.cells === 'all' ? [...seen, ...unseenCells(figures.rows, seen)] : seen;
     const atMs = Math.min(nowMs, found.window.toS * 1000);
-    const coverage = await coverageOfCells(advisor, by, heardOf(exporters), atMs, listed);
+    const coverage = await coverageOfCells(advisor, by, seenOf(exporters), atMs, listed);
     const perSample = perSampleOf(found.rows, exporters, metric, seconds);
     const cells = listed.map((cell, i) => withCoverage(cell, coverage.cells[i] ?? null, perSample));
     return {

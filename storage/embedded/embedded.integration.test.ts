@@ -36,13 +36,13 @@ afterAll(async () => {
   for (const path of folders) rmSync(path, { recursive: true, force: true });
 });
 
-/** Tries until it works, as the enricher does with passing failures. */
+/** Tries until it works, as the enricher does with transient failures. */
 async function insist<T>(attempt: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof StorageError) || error.failure === 'lasting') throw error;
+      if (!(error instanceof StorageError) || error.failure === 'permanent') throw error;
       await sleep(20);
     }
   }
@@ -252,7 +252,7 @@ describe('killed during inserts', () => {
         for (const block of [next, next + 1])
           writeFileSync(join(newest!.path, '..', `${day}_${block}_${block}_0`), 'taken');
       await expect(insertFlows(storage, second!.arrow, second!.token)).rejects.toMatchObject({
-        failure: 'passing',
+        failure: 'transient',
       });
       // The engine has the token and leaves the rows out: an engine of the other order would fail here (docs/decisions/0007).
       await insist(() => insertFlows(storage, second!.arrow, second!.token));

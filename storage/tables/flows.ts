@@ -88,7 +88,7 @@ async function restoreMissing(shard: Storage, arrow: ArrowBytes, token: string, 
     if (missing.length === 0) return;
     if (restore > RESTORES_MAX)
       throw new StorageError(
-        'lasting',
+        'permanent',
         0,
         `ClickHouse accepted the rows of ${missing.join(', ')} and does not have them; see the log of the server`,
       );

@@ -158,25 +158,25 @@ describe('an insert', () => {
       return error;
     };
     expect(await failure(insertFlows(storage, new Uint8Array([1, 2, 3]), 'x'))).toMatchObject({
-      failure: 'lasting',
+      failure: 'permanent',
       clickhouseCode: 33,
     });
     // 150 days in one batch.
     const days = Array.from({ length: 150 }, (_, i) => ({ receivedAt: Date.now() - i * DAY_MS }));
     expect(await failure(insertFlows(storage, flowsArrow('d', days), 'd'))).toMatchObject({
-      failure: 'lasting',
+      failure: 'permanent',
       clickhouseCode: 252,
     });
     expect(await count(storage, 'flows')).toBe(0);
     const nowhere = createStorage({ ...house.address, url: 'http://127.0.0.1:1', database: 'x', queryTimeoutMs: 1000 });
     expect(await failure(insertFlows(nowhere, flowsArrow('n', [{}]), 'n'))).toMatchObject({
-      failure: 'passing',
+      failure: 'transient',
       clickhouseCode: 0,
     });
     await nowhere.close();
     const missing = house.connect('no_such_database');
     expect(await failure(insertFlows(missing, flowsArrow('n', [{}]), 'n'))).toMatchObject({
-      failure: 'passing',
+      failure: 'transient',
       clickhouseCode: 81,
     });
   });
