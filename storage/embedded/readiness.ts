@@ -105,5 +105,12 @@ function startError(message: string, folder: string, port: number): HairpinError
     );
   }
   if (message.includes('Address already in use')) return portTaken(port, message);
+  if (message.includes('MODULE_NOT_FOUND')) {
+    return new HairpinError(
+      'ENGINE_MISSING',
+      `this installation has no embedded ClickHouse for ${process.platform} ${process.arch}; give the URL of a server with --clickhouse`,
+      message,
+    );
+  }
   return new HairpinError('STORAGE_START_FAILED', `ClickHouse in ${folder} exited while starting: ${message}`);
 }
