@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { runLoad } from '../../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../../benchmarks/load/options.ts';
 import { verify } from '../../benchmarks/verify/verify.ts';
-import { exitCodeOf, looseEnds, podman, untilHealthy } from './containers.ts';
+import { exitCodeOf, logOf, looseEnds, podman, untilHealthy } from './containers.ts';
 
 const LOAD = { to: '127.0.0.1:2055', protocol: 'netflow9', rate: 2000 };
 const RESTRICTIONS = ['--read-only', '--tmpfs=/tmp', '--cap-drop=ALL', '--security-opt=no-new-privileges'];
@@ -34,4 +34,12 @@ export async function playAllInOne(image: string, folder: string): Promise<void>
   await podman('stop', '--time=30', container);
   assert.equal(await exitCodeOf(container), 0);
   console.log(`start: ${flows} flows, every cell of the matrix to the byte; stopped with exit code 0`);
+}
+
+/** The image without ClickHouse's engine refuses to start alone, and says what it needs. */
+export async function playWithoutEngine(image: string): Promise<void> {
+  const container = await podman('run', '--detach', '--network=host', ...RESTRICTIONS, image);
+  await podman('wait', container);
+  assert.match(await logOf(container), /ENGINE_MISSING: .* give the URL of a server with --clickhouse/);
+  assert.equal(await exitCodeOf(container), 1);
 }
