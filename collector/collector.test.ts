@@ -36,7 +36,7 @@ import {
 import { vxlan } from '../testing/data/packets.ts';
 import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
 import { openSpool, tokenOfFile } from '../transport/spool/spool.ts';
-import { createCollector } from './collector.ts';
+import { Collector } from './collector.ts';
 import { COLLECTOR_SERVICE, type CollectorConfiguration } from './configuration.ts';
 
 const RECORDS = 30;
@@ -81,7 +81,7 @@ function open(overrides: Partial<CollectorConfiguration> = {}, bytesMax = 1 << 3
   const announced: string[] = [];
   port2.on('message', token => announced.push(token));
   const metrics = createMetrics();
-  const collector = createCollector(configuration, {
+  const collector = new Collector(configuration, {
     log,
     metrics,
     spool: spool.settings,
@@ -94,7 +94,7 @@ function open(overrides: Partial<CollectorConfiguration> = {}, bytesMax = 1 << 3
     return stopped;
   };
   tidy.push(() => port2.close(), stop);
-  return { ...collector, stop, announced, port2, metrics };
+  return { start: () => collector.start(), stop, totals: () => collector.totals(), announced, port2, metrics };
 }
 
 /** A datagram whose records carry their number as bytes. */

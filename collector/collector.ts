@@ -46,23 +46,16 @@ export interface Receiving {
   readonly bufferBytes: number;
 }
 
-export interface Collector {
-  start(): Promise<Receiving>;
-  /** Everything received before is in the spool when it returns. */
-  stop(): Promise<void>;
-  /** Whether every receive worker listens. */
-  running(): boolean;
-  /** Totals for people: what came in and what was dropped where. */
-  totals(): {
-    datagrams: number;
-    /** Over connections. */
-    messages: number;
-    records: number;
-    kernelDrops: number;
-    rowsDropped: number;
-    /** Flow records; what else the spool refused is told by /metrics. */
-    rowsRefused: number;
-  };
+/** Totals for people: what came in and what was dropped where. */
+export interface CollectorTotals {
+  readonly datagrams: number;
+  /** Over connections. */
+  readonly messages: number;
+  readonly records: number;
+  readonly kernelDrops: number;
+  readonly rowsDropped: number;
+  /** Flow records; what else the spool refused is told by /metrics. */
+  readonly rowsRefused: number;
 }
 
 export interface CollectorDependencies {
@@ -80,99 +73,97 @@ type Listening = Extract<WorkerMessage, { type: 'listening' }>;
 
 type ReceiveWorker = SupervisedWorker<WorkerOrder, WorkerMessage>;
 
-export function createCollector(
-  configuration: CollectorConfiguration,
-  { log, metrics, spool, announce, journalFolder }: CollectorDependencies,
-): Collector {
-  const encoderCounters = openCounters(ENCODER_COUNTERS);
-  const socketCounters = openCounters(SOCKET_COUNTERS);
-  const streamCounters = openCounters(STREAM_COUNTERS);
-  const streaming = configuration.ipfixTcp.length + configuration.ipfixTls.length > 0;
-  // The worker behind those of the datagrams takes the connections.
-  const workersTotal = configuration.workers + (streaming ? 1 : 0);
-  const workers: ReceiveWorker[] = [];
-  const workerCounters: Counters<typeof WORKER_COUNTERS>[] = [];
-  const faultCounters: Counters<typeof FAULT_COUNTERS>[] = [];
-  let mapped: readonly MappedElement[] = [];
-  let encoder: SupervisedWorker<EncoderMessage, unknown> | undefined;
+export class Collector {
+  readonly #configuration: CollectorConfiguration;
+  readonly #dependencies: CollectorDependencies;
+  readonly #encoderCounters = openCounters(ENCODER_COUNTERS);
+  readonly #socketCounters = openCounters(SOCKET_COUNTERS);
+  readonly #streamCounters = openCounters(STREAM_COUNTERS);
+  readonly #isStreaming: boolean;
+  /** The worker behind those of the datagrams takes the connections. */
+  readonly #workersTotal: number;
+  readonly #workers: ReceiveWorker[] = [];
+  readonly #workerCounters: Counters<typeof WORKER_COUNTERS>[] = [];
+  readonly #faultCounters: Counters<typeof FAULT_COUNTERS>[] = [];
+  #mapped: readonly MappedElement[] = [];
+  #encoder: SupervisedWorker<EncoderMessage, unknown> | undefined;
   /** Receive workers whose port the encoder holds; it reports each that has closed. */
-  let encoderWorkers = 0;
-  let encoderFreed = () => {};
-  let dropsTimer: NodeJS.Timeout | undefined;
-  let journalTimer: NodeJS.Timeout | undefined;
-  let journal: TemplateJournal | undefined;
-  let ports: readonly number[] = configuration.udp;
+  #encoderWorkers = 0;
+  #encoderFreed = () => {};
+  #dropsTimer: NodeJS.Timeout | undefined;
+  #journalTimer: NodeJS.Timeout | undefined;
+  #journal: TemplateJournal | undefined;
 
-  /** Writes what a worker has learned, then tells the others: their exporters may come from anywhere at any time. */
-  function learn(changes: readonly Change[], from: number): void {
-    const news = journal?.append(changes, Date.now()) ?? [];
-    if (news.length > 0) tellWorkers(news, from);
+  constructor(configuration: CollectorConfiguration, dependencies: CollectorDependencies) {
+    this.#configuration = configuration;
+    this.#dependencies = dependencies;
+    this.#isStreaming = configuration.ipfixTcp.length + configuration.ipfixTls.length > 0;
+    this.#workersTotal = configuration.workers + (this.#isStreaming ? 1 : 0);
   }
 
-  function tellWorkers(changes: readonly Change[], except: number): void {
-    workers.forEach((thread, worker) => {
-      if (worker !== except && worker < configuration.workers) thread.post({ type: 'changes', changes });
-    });
+  async start(): Promise<Receiving> {
+    const configuration = this.#configuration;
+    const { log, metrics } = this.#dependencies;
+    this.#mapped = loadElements(configuration.elements).mapped;
+    if (configuration.ipfixTls.length > 0) checkCredentials(configuration, log);
+    if (configuration.workers > 1) await probe(configuration);
+    this.#openJournal();
+    await this.#startEncoder();
+    metrics.register(this.#encoderCounters);
+    metrics.register(this.#socketCounters);
+    if (this.#isStreaming) metrics.register(this.#streamCounters);
+    const receiving = await this.#startWorkers();
+    this.#socketCounters.set('bufferBytes', receiving.bufferBytes);
+    warnOfSmallBuffer(receiving.bufferBytes, configuration.udpBufferBytes, log);
+    this.#countDrops(receiving.ports);
+    return receiving;
   }
 
-  /** A thread that receives, with a port to the encoder. */
-  function spawnWorker(worker: number): Worker {
-    const { port1, port2 } = new MessageChannel();
-    const data: WorkerData = {
-      configuration,
-      worker,
-      counters: workerCounters[worker]!.buffer,
-      faults: faultCounters[worker]!.buffer,
-      mapped,
-      toEncoder: port1,
-      // What a connection teaches ends with it.
-      ...(worker === configuration.workers
-        ? { streams: streamCounters.buffer }
-        : journal && { known: [...journal.store.changes()] }),
+  /** Everything received before is in the spool when it returns. */
+  async stop(): Promise<void> {
+    clearInterval(this.#dropsTimer);
+    clearInterval(this.#journalTimer);
+    await Promise.all(this.#workers.map(thread => thread.stop({ type: 'stop' })));
+    this.#journal?.close();
+    while (this.#encoder && this.#encoderWorkers > 0)
+      await new Promise<void>(resolve => {
+        this.#encoderFreed = resolve;
+      });
+    await this.#encoder?.stop({ type: 'stop' });
+  }
+
+  /** Whether every receive worker listens. */
+  running(): boolean {
+    return this.#workers.length === this.#workersTotal && this.#workers.every(thread => thread.running);
+  }
+
+  totals(): CollectorTotals {
+    const sum = (key: keyof typeof WORKER_COUNTERS) =>
+      this.#workerCounters.reduce((total, counters) => total + counters.get(key), 0);
+    return {
+      datagrams: sum('datagrams'),
+      messages: this.#streamCounters.get('messages'),
+      records: sum('records'),
+      kernelDrops: this.#socketCounters.get('kernelDrops'),
+      rowsDropped: sum('rowsDropped') + sum('rowsLost'),
+      rowsRefused: this.#encoderCounters.get('rowsRefused flows'),
     };
-    const thread = new Worker(new URL('./receive/receive-worker.ts', import.meta.url), {
-      workerData: data,
-      transferList: [port1],
-    });
-    encoderWorkers++;
-    encoder!.post({ type: 'worker', worker, epoch: randomBytes(16).toString('hex'), port: port2 }, [port2]);
-    return thread;
   }
 
-  /** Resolves when the worker listens; rejects with PORT_TAKEN when it cannot. */
-  async function startWorker(worker: number): Promise<Listening> {
-    const counters = registered(metrics, openCounters(WORKER_COUNTERS), worker);
-    workerCounters[worker] = counters;
-    faultCounters[worker] = registered(metrics, openCounters(FAULT_COUNTERS), worker);
-    const thread: ReceiveWorker = new SupervisedWorker({
-      name: `receive worker ${worker}`,
-      log,
-      spawn: () => spawnWorker(worker),
-      isStarted(message) {
-        if (message.type === 'failed') throw portError(message, configuration);
-        return message.type === 'listening';
-      },
-      onMessage(message) {
-        if (message.type === 'changes') learn(message.changes, worker);
-      },
-      onExit: () => countLostRows(counters),
-      // The port may be taken for a while.
-      restart: { ...RESTART_PAUSES, onTry: () => socketCounters.add('workerRestarts') },
-    });
-    workers[worker] = thread;
-    return (await thread.start()) as Listening;
+  #openJournal(): void {
+    const { journalFolder: folder, log, metrics } = this.#dependencies;
+    if (folder === undefined) return;
+    const journal = openTemplateJournal({ folder, log, limits: this.#configuration });
+    metrics.register(journal.counters);
+    this.#journal = journal;
+    this.#journalTimer = setInterval(() => this.#tellWorkers(journal.expire(Date.now()), -1), JOURNAL_EXPIRE_MS);
   }
 
-  async function startWorkers(): Promise<Receiving> {
-    const { ports, bufferBytes } = await startWorker(0);
-    let last = ports;
-    for (let worker = 1; worker < workersTotal; worker++) last = (await startWorker(worker)).ports;
-    return { ports: ports.UDP, tcpPorts: last.TCP, tlsPorts: last.TLS, bufferBytes };
-  }
-
-  async function startEncoder(): Promise<void> {
-    const data: EncoderData = { configuration, counters: encoderCounters.buffer, spool, announce };
-    encoder = new SupervisedWorker<EncoderMessage, unknown>({
+  async #startEncoder(): Promise<void> {
+    const { log, spool, announce } = this.#dependencies;
+    const counters = this.#encoderCounters.buffer;
+    const data: EncoderData = { configuration: this.#configuration, counters, spool, announce };
+    this.#encoder = new SupervisedWorker<EncoderMessage, unknown>({
       name: 'encoder thread',
       log,
       spawn: () =>
@@ -180,9 +171,9 @@ export function createCollector(
           workerData: data,
           transferList: [announce],
         }),
-      onMessage() {
-        encoderWorkers--;
-        encoderFreed();
+      onMessage: () => {
+        this.#encoderWorkers--;
+        this.#encoderFreed();
       },
       onExit({ error }) {
         if (!error) return;
@@ -191,64 +182,93 @@ export function createCollector(
         process.exit(70);
       },
     });
-    await encoder.start();
+    await this.#encoder.start();
   }
 
-  return {
-    async start() {
-      ({ mapped } = loadElements(configuration.elements));
-      if (configuration.ipfixTls.length > 0) checkCredentials(configuration, log);
-      if (configuration.workers > 1) await probe(configuration);
-      if (journalFolder !== undefined) {
-        journal = openTemplateJournal({ folder: journalFolder, log, limits: configuration });
-        metrics.register(journal.counters);
-        journalTimer = setInterval(() => tellWorkers(journal!.expire(Date.now()), -1), JOURNAL_EXPIRE_MS);
-      }
-      await startEncoder();
-      metrics.register(encoderCounters);
-      metrics.register(socketCounters);
-      if (streaming) metrics.register(streamCounters);
-      const receiving = await startWorkers().catch(async error => {
-        clearInterval(journalTimer);
-        journal?.close();
-        await Promise.all([...workers, encoder].map(thread => thread?.terminate()));
-        encoder = undefined;
-        throw error;
-      });
-      ports = receiving.ports;
-      socketCounters.set('bufferBytes', receiving.bufferBytes);
-      warnOfSmallBuffer(receiving.bufferBytes, configuration.udpBufferBytes, log);
-      const drops = createKernelDrops(new Set(ports));
-      dropsTimer = setInterval(() => {
-        void drops.read().then(more => socketCounters.add('kernelDrops', more));
-      }, DROPS_INTERVAL_MS);
-      return receiving;
-    },
-    async stop() {
-      clearInterval(dropsTimer);
-      clearInterval(journalTimer);
-      await Promise.all(workers.map(thread => thread.stop({ type: 'stop' })));
-      journal?.close();
-      while (encoder && encoderWorkers > 0)
-        await new Promise<void>(resolve => {
-          encoderFreed = resolve;
-        });
-      await encoder?.stop({ type: 'stop' });
-    },
-    running: () => workers.length === workersTotal && workers.every(thread => thread.running),
-    totals() {
-      const sum = (key: keyof typeof WORKER_COUNTERS) =>
-        workerCounters.reduce((total, counters) => total + counters.get(key), 0);
-      return {
-        datagrams: sum('datagrams'),
-        messages: streamCounters.get('messages'),
-        records: sum('records'),
-        kernelDrops: socketCounters.get('kernelDrops'),
-        rowsDropped: sum('rowsDropped') + sum('rowsLost'),
-        rowsRefused: encoderCounters.get('rowsRefused flows'),
-      };
-    },
-  };
+  /** When one of them cannot listen, nothing is left running. */
+  async #startWorkers(): Promise<Receiving> {
+    try {
+      const { ports, bufferBytes } = await this.#startWorker(0);
+      let last = ports;
+      for (let worker = 1; worker < this.#workersTotal; worker++) last = (await this.#startWorker(worker)).ports;
+      return { ports: ports.UDP, tcpPorts: last.TCP, tlsPorts: last.TLS, bufferBytes };
+    } catch (error) {
+      clearInterval(this.#journalTimer);
+      this.#journal?.close();
+      await Promise.all([...this.#workers, this.#encoder].map(thread => thread?.terminate()));
+      this.#encoder = undefined;
+      throw error;
+    }
+  }
+
+  /** Resolves when the worker listens; rejects with PORT_TAKEN when it cannot. */
+  async #startWorker(worker: number): Promise<Listening> {
+    const { log, metrics } = this.#dependencies;
+    const counters = registered(metrics, openCounters(WORKER_COUNTERS), worker);
+    this.#workerCounters[worker] = counters;
+    this.#faultCounters[worker] = registered(metrics, openCounters(FAULT_COUNTERS), worker);
+    const thread: ReceiveWorker = new SupervisedWorker({
+      name: `receive worker ${worker}`,
+      log,
+      spawn: () => this.#spawnWorker(worker),
+      isStarted: message => {
+        if (message.type === 'failed') throw portError(message, this.#configuration);
+        return message.type === 'listening';
+      },
+      onMessage: message => {
+        if (message.type === 'changes') this.#learn(message.changes, worker);
+      },
+      onExit: () => countLostRows(counters),
+      // The port may be taken for a while.
+      restart: { ...RESTART_PAUSES, onTry: () => this.#socketCounters.add('workerRestarts') },
+    });
+    this.#workers[worker] = thread;
+    return (await thread.start()) as Listening;
+  }
+
+  /** A thread that receives, with a port to the encoder. */
+  #spawnWorker(worker: number): Worker {
+    const configuration = this.#configuration;
+    const { port1, port2 } = new MessageChannel();
+    const data: WorkerData = {
+      configuration,
+      worker,
+      counters: this.#workerCounters[worker]!.buffer,
+      faults: this.#faultCounters[worker]!.buffer,
+      mapped: this.#mapped,
+      toEncoder: port1,
+      // What a connection teaches ends with it.
+      ...(worker === configuration.workers
+        ? { streams: this.#streamCounters.buffer }
+        : this.#journal && { known: [...this.#journal.store.changes()] }),
+    };
+    const thread = new Worker(new URL('./receive/receive-worker.ts', import.meta.url), {
+      workerData: data,
+      transferList: [port1],
+    });
+    this.#encoderWorkers++;
+    this.#encoder!.post({ type: 'worker', worker, epoch: randomBytes(16).toString('hex'), port: port2 }, [port2]);
+    return thread;
+  }
+
+  /** Writes what a worker has learned, then tells the others: their exporters may come from anywhere at any time. */
+  #learn(changes: readonly Change[], from: number): void {
+    const news = this.#journal?.append(changes, Date.now()) ?? [];
+    if (news.length > 0) this.#tellWorkers(news, from);
+  }
+
+  #tellWorkers(changes: readonly Change[], except: number): void {
+    this.#workers.forEach((thread, worker) => {
+      if (worker !== except && worker < this.#configuration.workers) thread.post({ type: 'changes', changes });
+    });
+  }
+
+  #countDrops(ports: readonly number[]): void {
+    const drops = createKernelDrops(new Set(ports));
+    this.#dropsTimer = setInterval(() => {
+      void drops.read().then(more => this.#socketCounters.add('kernelDrops', more));
+    }, DROPS_INTERVAL_MS);
+  }
 }
 
 /** The open batch of a crashed worker: decoded, but never handed over. */

@@ -2,7 +2,7 @@
 // order, stopped in reverse, so that what was received is kept and what was kept is stored first.
 
 import { MessageChannel } from 'node:worker_threads';
-import { type Collector, createCollector, type Receiving } from '../collector/collector.ts';
+import { Collector, type CollectorTotals, type Receiving } from '../collector/collector.ts';
 import type { CollectorConfiguration } from '../collector/configuration.ts';
 import { createEnricherSupervisor, type EnricherSupervisor } from '../enricher/supervisor.ts';
 import type { Dependency } from '../query-api/health.ts';
@@ -14,7 +14,7 @@ import { type Process, startProcess } from './process.ts';
 export interface AllInOne extends Receiving {
   readonly url: string;
   readonly data: string;
-  readonly totals: Collector['totals'];
+  readonly totals: () => CollectorTotals;
   stop(): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export function startAllInOne(configuration: StartConfiguration): Promise<AllInO
       },
     });
     const receiving = await startCollector(process, collector);
-    return { url, ...receiving, data: data.path, totals: collector.totals };
+    return { url, ...receiving, data: data.path, totals: () => collector.totals() };
   });
 }
 
@@ -57,7 +57,7 @@ export async function startCollector({ lifecycle }: Process, collector: Collecto
     start: async () => {
       receiving = await collector.start();
     },
-    stop: collector.stop,
+    stop: () => collector.stop(),
   });
   return receiving!;
 }
@@ -83,7 +83,7 @@ function createPipeline(
     announced.close();
   });
   return {
-    collector: createCollector(configuration, {
+    collector: new Collector(configuration, {
       log,
       metrics,
       spool: spool.settings,

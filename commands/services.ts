@@ -3,7 +3,7 @@
 // ClickHouse for a while says so at /readyz and continues when it is back.
 
 import { MessageChannel } from 'node:worker_threads';
-import { createCollector } from '../collector/collector.ts';
+import { Collector } from '../collector/collector.ts';
 import { COLLECTOR_SERVICE } from '../collector/configuration.ts';
 import { ENRICHER_SERVICE } from '../enricher/configuration.ts';
 import { createEnricherSupervisor } from '../enricher/supervisor.ts';
@@ -38,7 +38,7 @@ export async function collector(args: readonly string[]): Promise<number> {
     const { port1: announce, port2: announced } = new MessageChannel();
     announced.on('message', (token: string) => source.announce(token));
     lifecycle.stopLater('announcements', async () => announced.close());
-    const receiver = createCollector(configuration, {
+    const receiver = new Collector(configuration, {
       log,
       metrics,
       spool: spool.settings,
@@ -51,7 +51,7 @@ export async function collector(args: readonly string[]): Promise<number> {
       detail: `${configuration.kafka.join(', ')}${outbox.running() ? '' : ' accepts no batch; batches wait in the spool'}`,
     });
     const url = await startHealth(process, () => [collectorHealth(receiver, configuration), kafkaHealth()]);
-    return { url, ...(await startCollector(process, receiver)), totals: receiver.totals };
+    return { url, ...(await startCollector(process, receiver)), totals: () => receiver.totals() };
   });
   print(
     `collector: receives on UDP ${running.ports.join(', ')}, sends to Kafka at ${configuration.kafka.join(', ')}, health ${running.url}/readyz`,

@@ -16,7 +16,7 @@ import { createMetrics } from '../../service/metrics.ts';
 import { type Bytes, ipfix, rowOf, set, template, u32 } from '../../testing/data/datagrams.ts';
 import { BATCH_SUFFIX, payloadOf } from '../../transport/batch-file.ts';
 import { openSpool, tokenOfFile } from '../../transport/spool/spool.ts';
-import { createCollector } from '../collector.ts';
+import { Collector } from '../collector.ts';
 import { COLLECTOR_SERVICE, type CollectorConfiguration } from '../configuration.ts';
 
 const HOST = '127.0.0.1';
@@ -55,7 +55,7 @@ function open(overrides: Partial<CollectorConfiguration> = {}) {
   });
   const { port1, port2 } = new MessageChannel();
   const metrics = createMetrics();
-  const collector = createCollector(configuration, { log, metrics, spool: spool.settings, announce: port1 });
+  const collector = new Collector(configuration, { log, metrics, spool: spool.settings, announce: port1 });
   let stopped: Promise<void> | undefined;
   const stop = () => (stopped ??= collector.stop());
   tidy.push(() => port2.close(), stop);
@@ -64,7 +64,13 @@ function open(overrides: Partial<CollectorConfiguration> = {}) {
       .split('\n')
       .filter(line => line.startsWith(`hairpin_${name}`))
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
-  return { ...collector, stop, metric };
+  return {
+    start: () => collector.start(),
+    stop,
+    running: () => collector.running(),
+    totals: () => collector.totals(),
+    metric,
+  };
 }
 
 /** What the spool holds of a worker, in the order it was decoded. */
