@@ -25,17 +25,6 @@ const RETRY_MS = 10_000;
 /** A domain that is heard all the time is noted so often: far below DORMANT_MS_MAX. */
 const NOTE_HEARD_MS = 3600_000;
 
-export interface TemplateJournal {
-  /** Everything known. */
-  readonly store: TemplateStore;
-  readonly counters: Counters<typeof JOURNAL_COUNTERS>;
-  /** Takes changes; returns those that changed something, for the other threads. */
-  append(changes: readonly Change[], nowMs: number): Change[];
-  /** Forgets what has been dormant for too long. */
-  expire(nowMs: number): Change[];
-  close(): void;
-}
-
 export interface JournalOptions {
   readonly folder: string;
   readonly log: Log;
@@ -43,125 +32,149 @@ export interface JournalOptions {
 }
 
 /** Opens the journal of a folder, or makes it. Throws for nothing: without a file it lives in memory. */
-export function openTemplateJournal({ folder, log, limits }: JournalOptions): TemplateJournal {
-  const store = createTemplateStore(limits);
-  const counters = openCounters(JOURNAL_COUNTERS);
-  const path = join(folder, FILE);
-  /** When the file was last told that a domain is heard, and whether that it is proven. */
-  const notes = new WeakMap<object, { atMs: number; proven: boolean }>();
-  /** -1 while what is on disk is not what is known. */
-  let file = -1;
-  let fileBytes = 0;
-  let rewriteBytes = 0;
-  let retryAtMs = Number.NEGATIVE_INFINITY;
+export function openTemplateJournal(options: JournalOptions): TemplateJournal {
+  const journal = new TemplateJournal(options);
+  journal.load();
+  return journal;
+}
 
-  function write(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
-    count(bytes.length);
+export class TemplateJournal {
+  /** Everything known. */
+  readonly store: TemplateStore;
+  readonly counters: Counters<typeof JOURNAL_COUNTERS> = openCounters(JOURNAL_COUNTERS);
+  readonly #folder: string;
+  readonly #path: string;
+  readonly #log: Log;
+  /** When the file was last told that a domain is heard, and whether that it is proven. */
+  readonly #notes = new WeakMap<object, { atMs: number; proven: boolean }>();
+  /** -1 while what is on disk is not what is known. */
+  #file = -1;
+  #fileBytes = 0;
+  #rewriteBytes = 0;
+  #retryAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ folder, log, limits }: JournalOptions) {
+    this.store = createTemplateStore(limits);
+    this.#folder = folder;
+    this.#path = join(folder, FILE);
+    this.#log = log;
   }
 
-  function count(bytes: number): void {
-    fileBytes += bytes;
-    counters.add('bytes', bytes);
-    counters.set('fileBytes', fileBytes);
+  /** Takes what the file holds, and writes the file anew. */
+  load(): void {
+    const { changes, fault } = read(this.#path);
+    for (const change of changes) this.store.apply(change);
+    this.#attempt(0, () => {
+      if (fault) this.#setAside(fault, changes.length);
+      this.#rewrite();
+    });
+    this.counters.set('domains', this.store.size);
+  }
+
+  /** Takes changes; returns those that changed something, for the other threads. */
+  append(changes: readonly Change[], nowMs: number): Change[] {
+    const taken = changes.filter(change => this.store.apply(change));
+    this.#append(taken, nowMs);
+    return taken;
+  }
+
+  /** Forgets what has been dormant for too long. */
+  expire(nowMs: number): Change[] {
+    const forgotten = this.store.expire(nowMs).map((key): Change => ({ type: 'forgotten', key }));
+    this.#append(forgotten, nowMs);
+    return forgotten;
+  }
+
+  close(): void {
+    if (this.#file >= 0) closeSync(this.#file);
+    this.#file = -1;
+  }
+
+  #append(changes: readonly Change[], nowMs: number): void {
+    const due = changes.filter(change => change.type !== 'heard' || this.#isNews(change, nowMs));
+    this.counters.set('domains', this.store.size);
+    this.counters.set('refused', this.store.refused);
+    if (due.length === 0 || nowMs < this.#retryAtMs) return;
+    this.#attempt(nowMs, () => {
+      if (this.#file < 0 || this.#fileBytes > this.#rewriteBytes) this.#rewrite();
+      else this.#write(Buffer.concat(due.map(encodeEntry)));
+    });
+  }
+
+  #isNews({ key, proven }: Extract<Change, { type: 'heard' }>, nowMs: number): boolean {
+    const domain = this.store.get(key);
+    if (!domain) return false;
+    const noted = this.#notes.get(domain);
+    if (noted && nowMs - noted.atMs < NOTE_HEARD_MS && (noted.proven || !proven)) return false;
+    this.#notes.set(domain, { atMs: nowMs, proven: proven || noted?.proven === true });
+    return true;
   }
 
   /** Writes, or makes sure that everything is written later. */
-  function attempt(nowMs: number, act: () => void): void {
+  #attempt(nowMs: number, act: () => void): void {
     try {
       act();
     } catch (error) {
-      close();
-      retryAtMs = nowMs + RETRY_MS;
-      counters.add('writeErrors');
-      log.warn(
-        { err: error, file: path },
+      this.close();
+      this.#retryAtMs = nowMs + RETRY_MS;
+      this.counters.add('writeErrors');
+      this.#log.warn(
+        { err: error, file: this.#path },
         'journal of templates cannot be written: a restart would wait for the next announcements; tried again in 10 s',
       );
     }
   }
 
-  function rewrite(): void {
-    close();
-    mkdirSync(folder, { recursive: true });
-    fileBytes = 0;
-    replaceFile(path, append => {
-      let entries: Buffer[] = [journalHeader()];
-      let bytes = 0;
-      const writeChunk = () => {
-        const chunk = Buffer.concat(entries);
+  #setAside(reason: string, kept: number): void {
+    const file = `${this.#path}.damaged`;
+    renameSync(this.#path, file);
+    this.#log.warn(
+      { file, reason, kept },
+      'journal of templates is damaged and was set aside: what is missing comes with the next announcements',
+    );
+  }
+
+  #rewrite(): void {
+    this.close();
+    mkdirSync(this.#folder, { recursive: true });
+    this.#fileBytes = 0;
+    replaceFile(this.#path, append => {
+      for (const chunk of chunksOf(this.store)) {
         append([chunk]);
-        count(chunk.length);
-        entries = [];
-        bytes = 0;
-      };
-      for (const change of store.changes()) {
-        const entry = encodeEntry(change);
-        entries.push(entry);
-        bytes += entry.length;
-        if (bytes >= CHUNK_BYTES) writeChunk();
+        this.#count(chunk.length);
       }
-      writeChunk();
     });
-    file = openSync(path, 'a');
-    rewriteBytes = Math.max(REWRITE_BYTES_MIN, GROWTH_MAX * fileBytes);
-    counters.add('rewrites');
+    this.#file = openSync(this.#path, 'a');
+    this.#rewriteBytes = Math.max(REWRITE_BYTES_MIN, GROWTH_MAX * this.#fileBytes);
+    this.counters.add('rewrites');
   }
 
-  function close(): void {
-    if (file >= 0) closeSync(file);
-    file = -1;
+  #write(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done);
+    this.#count(bytes.length);
   }
 
-  function append(changes: readonly Change[], nowMs: number): void {
-    const due = changes.filter(change => change.type !== 'heard' || isNews(change, nowMs));
-    counters.set('domains', store.size);
-    counters.set('refused', store.refused);
-    if (due.length === 0 || nowMs < retryAtMs) return;
-    attempt(nowMs, () => {
-      if (file < 0 || fileBytes > rewriteBytes) rewrite();
-      else write(Buffer.concat(due.map(encodeEntry)));
-    });
+  #count(bytes: number): void {
+    this.#fileBytes += bytes;
+    this.counters.add('bytes', bytes);
+    this.counters.set('fileBytes', this.#fileBytes);
   }
+}
 
-  function isNews({ key, proven }: Extract<Change, { type: 'heard' }>, nowMs: number): boolean {
-    const domain = store.get(key);
-    if (!domain) return false;
-    const noted = notes.get(domain);
-    if (noted && nowMs - noted.atMs < NOTE_HEARD_MS && (noted.proven || !proven)) return false;
-    notes.set(domain, { atMs: nowMs, proven: proven || noted?.proven === true });
-    return true;
+/** All of a journal, in pieces that are written at once. */
+function* chunksOf(store: TemplateStore): Generator<Buffer> {
+  let entries: Buffer[] = [journalHeader()];
+  let bytes = 0;
+  for (const change of store.changes()) {
+    const entry = encodeEntry(change);
+    entries.push(entry);
+    bytes += entry.length;
+    if (bytes < CHUNK_BYTES) continue;
+    yield Buffer.concat(entries);
+    entries = [];
+    bytes = 0;
   }
-
-  const { changes, fault } = read(path);
-  for (const change of changes) store.apply(change);
-  attempt(0, () => {
-    if (fault) {
-      renameSync(path, `${path}.damaged`);
-      log.warn(
-        { file: `${path}.damaged`, reason: fault, kept: changes.length },
-        'journal of templates is damaged and was set aside: what is missing comes with the next announcements',
-      );
-    }
-    rewrite();
-  });
-  counters.set('domains', store.size);
-
-  return {
-    store,
-    counters,
-    append(changes, nowMs) {
-      const taken = changes.filter(change => store.apply(change));
-      append(taken, nowMs);
-      return taken;
-    },
-    expire(nowMs) {
-      const forgotten = store.expire(nowMs).map((key): Change => ({ type: 'forgotten', key }));
-      append(forgotten, nowMs);
-      return forgotten;
-    },
-    close,
-  };
+  yield Buffer.concat(entries);
 }
 
 function read(path: string): ReturnType<typeof readEntries> {
