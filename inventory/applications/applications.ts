@@ -5,7 +5,7 @@
 import { parseMac, parsePrefix, type Words } from '../../schemas/address.ts';
 import { type Applications, type PortRange, parsePortRange, parseVip } from '../../schemas/applications.ts';
 import { hashedKey, type Key, serviceKey } from '../../schemas/keys.ts';
-import { compileGlobs, type GlobData, openGlobIndex } from '../lookup/glob-index.ts';
+import { compileGlobs, type GlobData, type GlobIndex, openGlobIndex } from '../lookup/glob-index.ts';
 import {
   compilePrefixes,
   layPrefixes,
@@ -14,7 +14,7 @@ import {
   type PrefixEntry,
   type PrefixTable,
 } from '../lookup/prefix-table.ts';
-import { compileTexts, openTextTable, type TextData, type TextEntry } from '../lookup/text-table.ts';
+import { compileTexts, openTextTable, type TextData, type TextEntry, type TextTable } from '../lookup/text-table.ts';
 import { createApplicationSets, type Interval, SET_FLAG } from './application-sets.ts';
 
 /** What selectors look at. */
@@ -29,22 +29,6 @@ export interface Subject {
   readonly address?: Words;
   /** It passes on what others send: a virtual address, a balancer. */
   readonly isVia?: boolean;
-}
-
-export interface ApplicationTable {
-  readonly internal: PrefixTable;
-  /** Key words of application n at 2n, low first; applications count from 1. */
-  readonly keys: Uint32Array;
-  readonly names: readonly { readonly key: Key; readonly name: string; readonly identity: string }[];
-  /** Services named by listed ports. */
-  readonly services: readonly Key[];
-  /** The set of an endpoint; 0 is the empty one. */
-  setOf(subject: Subject): number;
-  /** Times an endpoint got less than it could belong to, because there were as many sets as there may be. */
-  readonly cut: number;
-  /** These two grow as sets are met: read them again for each batch. */
-  readonly sets: Uint32Array;
-  readonly intervals: Uint32Array;
 }
 
 /** Port ranges by application: those of application n are words[2 i] to words[2 i + 1] for i from starts[n] to starts[n + 1]. */
@@ -134,48 +118,80 @@ export function compileApplications(document: Applications): CompiledApplication
 export const SETS_MAX = 262_144;
 
 export function openApplications(compiled: CompiledApplications, setsMax = SETS_MAX): ApplicationTable {
-  const { ids, keys, strict, ports, clientPorts, vips } = compiled;
-  const globs = openGlobIndex(compiled.globs);
-  const tags = openTextTable(compiled.tags);
-  const folders = openTextTable(compiled.folders);
-  const portGroups = openTextTable(compiled.portGroups);
-  const segments = openTextTable(compiled.segments);
-  const macs = openTextTable(compiled.macs);
-  const prefixes = openPrefixTable(compiled.prefixes);
-  const vipAddresses = openPrefixTable(compiled.vipAddresses);
-  const made = createApplicationSets();
-  const ownIntervals: (readonly Interval[] | undefined)[] = [];
-  const ownOf = (application: number) => (ownIntervals[application] ??= intervalsOf(ports, application));
-  const numberOfSet = new Map<string, number>();
-  let cut = 0;
+  return new ApplicationTable(compiled, setsMax);
+}
 
-  /** Applications whose selectors match, in order of precedence. */
-  const membersOf = ({ name, tags: given = [], folder, portGroups: groups = [], segment, mac, address }: Subject) => {
-    const found: number[] = [];
-    if (name !== undefined) globs.collect(name.toLowerCase(), found);
-    for (const tag of given) tags.collect(tag, 0, tag.length, found);
-    for (const group of groups) portGroups.collect(group, 0, group.length, found);
-    if (segment !== undefined) segments.collect(segment, 0, segment.length, found);
-    if (folder !== undefined) {
-      folders.collect(folder, 0, folder.length, found);
-      for (let at = folder.indexOf('/'); at >= 0; at = folder.indexOf('/', at + 1))
-        folders.collect(folder, 0, at, found);
-    }
-    if (mac !== undefined) {
-      const text = macName(mac);
-      macs.collect(text, 0, text.length, found);
-    }
-    if (address !== undefined) for (const number of prefixes.all(address)) found.push(number);
-    return found.length < 2 ? found : [...new Set(found)].sort((a, b) => a - b);
-  };
+export class ApplicationTable {
+  readonly internal: PrefixTable;
+  /** Key words of application n at 2n, low first; applications count from 1. */
+  readonly keys: Uint32Array;
+  readonly names: readonly { readonly key: Key; readonly name: string; readonly identity: string }[];
+  /** Services named by listed ports. */
+  readonly services: readonly Key[];
+  readonly #compiled: CompiledApplications;
+  readonly #setsMax: number;
+  readonly #selectors: Selectors;
+  readonly #vipAddresses: PrefixTable;
+  readonly #made = createApplicationSets();
+  readonly #ownIntervals: (readonly Interval[] | undefined)[] = [];
+  readonly #numberOfSet = new Map<string, number>();
+  #cut = 0;
 
-  const addSet = (virtual: readonly number[], members: readonly number[], isVia: boolean): number => {
+  constructor(compiled: CompiledApplications, setsMax: number) {
+    const { ids, names, keys, ports, vips } = compiled;
+    this.internal = openPrefixTable(compiled.internal);
+    this.keys = keys;
+    this.names = ids.map((id, i) => ({
+      key: { low: keys[2 * i + 2]!, high: keys[2 * i + 3]! },
+      name: names[i]!,
+      identity: id,
+    }));
+    this.services = [...rangesOf(ports.words), ...rangesOf(vipRanges(vips))];
+    this.#compiled = compiled;
+    this.#setsMax = setsMax;
+    this.#selectors = new Selectors(compiled);
+    this.#vipAddresses = openPrefixTable(compiled.vipAddresses);
+  }
+
+  /** Times an endpoint got less than it could belong to, because there were as many sets as there may be. */
+  get cut(): number {
+    return this.#cut;
+  }
+
+  /** These two grow as sets are met: read them again for each batch. */
+  get sets(): Uint32Array {
+    return this.#made.sets;
+  }
+
+  get intervals(): Uint32Array {
+    return this.#made.intervals;
+  }
+
+  /** The set of an endpoint; 0 is the empty one. */
+  setOf(subject: Subject): number {
+    const members = this.#selectors.membersOf(subject);
+    const virtual = subject.address ? this.#vipAddresses.all(subject.address) : [];
+    const isVia = subject.isVia === true;
+    if (members.length === 0 && virtual.length === 0 && !isVia) return 0;
+    const name = `${members.join()};${virtual.join()}${isVia ? ';via' : ''}`;
+    const known = this.#numberOfSet.get(name);
+    if (known !== undefined) return known;
+    if (this.#numberOfSet.size < this.#setsMax) return this.#addSet(name, virtual, members, isVia);
+    this.#cut++;
+    const [first] = members;
+    if (first === undefined) return 0;
+    const alone = `${first};`;
+    return this.#numberOfSet.get(alone) ?? this.#addSet(alone, [], [first], false);
+  }
+
+  #addSet(name: string, virtual: readonly number[], members: readonly number[], isVia: boolean): number {
+    const { ports, clientPorts, strict, vips } = this.#compiled;
     const everyPort = members.findIndex(member => ports.starts[member] === ports.starts[member + 1]);
     const listed = everyPort < 0 ? members : members.slice(0, everyPort);
-    return made.add({
+    const number = this.#made.add({
       own: [
         ...virtual.map(vip => intervalOf(vips, vip * VIP_WORDS + 1, vips[vip * VIP_WORDS]!, true)),
-        ...listed.flatMap(ownOf),
+        ...listed.flatMap(member => this.#ownOf(member)),
       ],
       client: members.flatMap(member =>
         intervalsOf(clientPorts, member).map(interval => ({ ...interval, service: BY_SERVER_PORT })),
@@ -185,47 +201,58 @@ export function openApplications(compiled: CompiledApplications, setsMax = SETS_
       clientOf: members[0] ?? 0,
       flags: (members.length > 1 ? SET_FLAG.shared : 0) | (isVia ? SET_FLAG.via : 0),
     });
-  };
-
-  const remember = (name: string, number: number): number => {
-    numberOfSet.set(name, number);
+    this.#numberOfSet.set(name, number);
     return number;
-  };
+  }
 
-  return {
-    internal: openPrefixTable(compiled.internal),
-    keys,
-    names: ids.map((id, i) => ({
-      key: { low: keys[2 * i + 2]!, high: keys[2 * i + 3]! },
-      name: compiled.names[i]!,
-      identity: id,
-    })),
-    services: [...rangesOf(ports.words), ...rangesOf(vipRanges(vips))],
-    setOf(subject) {
-      const members = membersOf(subject);
-      const virtual = subject.address ? vipAddresses.all(subject.address) : [];
-      const isVia = subject.isVia === true;
-      if (members.length === 0 && virtual.length === 0 && !isVia) return 0;
-      const name = `${members.join()};${virtual.join()}${isVia ? ';via' : ''}`;
-      const known = numberOfSet.get(name);
-      if (known !== undefined) return known;
-      if (numberOfSet.size < setsMax) return remember(name, addSet(virtual, members, isVia));
-      cut++;
-      const [first] = members;
-      if (first === undefined) return 0;
-      const alone = `${first};`;
-      return numberOfSet.get(alone) ?? remember(alone, addSet([], [first], false));
-    },
-    get cut() {
-      return cut;
-    },
-    get sets() {
-      return made.sets;
-    },
-    get intervals() {
-      return made.intervals;
-    },
-  };
+  #ownOf(application: number): readonly Interval[] {
+    this.#ownIntervals[application] ??= intervalsOf(this.#compiled.ports, application);
+    return this.#ownIntervals[application];
+  }
+}
+
+/** The selectors of all applications, each kind in a table of its own. */
+class Selectors {
+  readonly #globs: GlobIndex;
+  readonly #tags: TextTable;
+  readonly #folders: TextTable;
+  readonly #portGroups: TextTable;
+  readonly #segments: TextTable;
+  readonly #macs: TextTable;
+  readonly #prefixes: PrefixTable;
+
+  constructor({ globs, tags, folders, portGroups, segments, macs, prefixes }: CompiledApplications) {
+    this.#globs = openGlobIndex(globs);
+    this.#tags = openTextTable(tags);
+    this.#folders = openTextTable(folders);
+    this.#portGroups = openTextTable(portGroups);
+    this.#segments = openTextTable(segments);
+    this.#macs = openTextTable(macs);
+    this.#prefixes = openPrefixTable(prefixes);
+  }
+
+  /** Applications whose selectors match, in order of precedence. */
+  membersOf({ name, tags = [], folder, portGroups = [], segment, mac, address }: Subject): number[] {
+    const found: number[] = [];
+    if (name !== undefined) this.#globs.collect(name.toLowerCase(), found);
+    for (const tag of tags) this.#tags.collect(tag, 0, tag.length, found);
+    for (const group of portGroups) this.#portGroups.collect(group, 0, group.length, found);
+    if (segment !== undefined) this.#segments.collect(segment, 0, segment.length, found);
+    if (folder !== undefined) this.#collectFolders(folder, found);
+    if (mac !== undefined) {
+      const text = macName(mac);
+      this.#macs.collect(text, 0, text.length, found);
+    }
+    if (address !== undefined) for (const number of this.#prefixes.all(address)) found.push(number);
+    return found.length < 2 ? found : [...new Set(found)].sort((a, b) => a - b);
+  }
+
+  /** A folder is in all of its ancestors. */
+  #collectFolders(folder: string, found: number[]): void {
+    this.#folders.collect(folder, 0, folder.length, found);
+    for (let at = folder.indexOf('/'); at >= 0; at = folder.indexOf('/', at + 1))
+      this.#folders.collect(folder, 0, at, found);
+  }
 }
 
 function compileRanges(lists: readonly (readonly string[])[]): RangeData {
