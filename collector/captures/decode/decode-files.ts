@@ -4,21 +4,18 @@
 // everything that was sent can be printed (all-elements.ts), a datagram at a time.
 
 import type { Writable } from 'node:stream';
-import { encodePieces } from '../../../schemas/arrow.ts';
-import { clearBatch, createBatch } from '../../../schemas/batch.ts';
 import type { Column } from '../../../schemas/columns.ts';
 import { DECODED_COLUMNS } from '../../../schemas/flow.ts';
 import { HairpinError } from '../../../service/errors.ts';
 import type { Limits } from '../../decode/context.ts';
 import { Decoder } from '../../decode/decoder.ts';
-import type { FlowBatch } from '../../decode/flow-batch.ts';
 import type { MirrorCarrier } from '../../decode/mirror.ts';
 import { VXLAN } from '../../decode/packet/udp-tunnels.ts';
 import { rulesWith } from '../../decode/templated/elements.ts';
 import { type LoadedElements, loadElements } from '../../elements/element-registry.ts';
 import { type CapturedDatagram, readCapture } from '../capture.ts';
 import { ElementPrinter } from './all-elements.ts';
-import { redact } from './redact.ts';
+import { ArrowRows, NoRows, type RowOutput, TextRows } from './row-outputs.ts';
 import { TABLE_COLUMNS, TEXT_FORMATS } from './row-text.ts';
 import { summary, templateList } from './summary.ts';
 
@@ -41,94 +38,101 @@ export interface DecodeOptions {
   readonly elements?: LoadedElements;
 }
 
-const BATCH_ROWS = 8192;
 const LIMITS: Limits = { templatesMax: 65536, exportersMax: 65536 };
 
 /** Returns the exit code: 1 when a file could not be read, with the reason on `err`. */
 export async function decodeFiles(
   files: readonly string[],
-  {
-    format,
-    columns = [],
-    allElements = false,
-    mirrorRate = 0,
-    redacted = false,
-    elements = loadElements(''),
-  }: DecodeOptions,
+  options: DecodeOptions,
   out: Writable,
   err: Writable,
 ): Promise<number> {
-  const list = columns.length > 0 ? columns : format === 'table' ? TABLE_COLUMNS.map(columnNamed) : DECODED_COLUMNS;
-  const kept: FlowBatch[] = [];
-  const texts: string[] = format === 'arrow' || allElements ? [] : [TEXT_FORMATS[format].head(list)];
-  const fresh = () => createBatch(DECODED_COLUMNS, BATCH_ROWS) as unknown as FlowBatch;
-  const output = {
-    batch: fresh(),
-    flush() {
-      const { batch } = output;
-      if (allElements) {
-        clearBatch(batch);
-        return;
-      }
-      if (redacted) redact(batch);
-      if (format === 'arrow') {
-        kept.push(batch);
-        output.batch = fresh();
-        return;
-      }
-      const { line } = TEXT_FORMATS[format];
-      const rows = { ...batch, list };
-      // A text for each batch: the rows of a large capture together are longer than a string may be.
-      texts.push(Array.from({ length: batch.rows }, (_, row) => line(rows, row)).join(''));
-      clearBatch(batch);
-    },
-  };
-  const decoder = new Decoder(output, LIMITS);
-  decoder.context.templated.elementRules = rulesWith(elements.mapped);
-  const printer = allElements
-    ? new ElementPrinter(decoder, elements.registry, format === 'table' ? 'table' : 'jsonl')
-    : undefined;
+  const captures = new CaptureDecoder(options, out);
   let failures = 0;
   for (const file of files) {
     try {
-      const { datagrams, gre, passedOver, truncated, format: kind } = readCapture(file);
-      let records = 0;
-      const mirrored = (frames: readonly CapturedDatagram[], carrier: MirrorCarrier) => {
-        for (const { payload, source, timeMs } of frames)
-          records += decoder.decodeMirrored(payload, source, timeMs, carrier, mirrorRate);
-      };
-      for (const datagram of datagrams) {
-        const { payload, source, sourcePort, destinationPort, timeMs } = datagram;
-        if (mirrorRate > 0 && destinationPort === VXLAN) mirrored([datagram], 'vxlan');
-        else if (printer) {
-          const told = printer.decode(datagram);
-          records += told.records;
-          if (told.text !== '') texts.push(told.text);
-        } else records += decoder.decode(payload, source, sourcePort, timeMs);
-        for (const text of texts.splice(0)) await write(out, text);
-      }
-      if (mirrorRate > 0) mirrored(gre, 'gre');
-      if (format !== 'arrow') output.flush();
-      for (const text of texts.splice(0)) await write(out, text);
-      const passed = passedOver + (mirrorRate > 0 ? 0 : gre.length);
-      err.write(
-        `${file}: ${kind}, ${datagrams.length} datagrams, ${records} records${passed > 0 ? `, ${passed} frames without a UDP payload` : ''}${truncated ? ', cut off in the middle of a frame' : ''}\n`,
-      );
+      err.write(`${file}: ${await captures.decode(file)}\n`);
     } catch (error) {
       if (!(error instanceof HairpinError)) throw error;
       err.write(`${error.message}\n`);
       failures++;
     }
   }
-  if (format === 'arrow') {
-    if (redacted) redact(output.batch);
-    const [first, ...more] = [output.batch, ...kept].map(batch => ({ ...batch, list }));
-    for (const piece of encodePieces(first!, ...more)) await write(out, piece);
-  }
-  const domains = [...decoder.exporters.domains()];
-  err.write(summary(decoder, domains));
-  if (printer) err.write(`${templateList(domains, elements.registry)}${printer.notes()}`);
+  await captures.end();
+  err.write(captures.summary());
   return failures > 0 ? 1 : 0;
+}
+
+class CaptureDecoder {
+  readonly #out: Writable;
+  /** What is written after each datagram. */
+  readonly #texts: string[] = [];
+  readonly #rows: RowOutput;
+  readonly #decoder: Decoder;
+  readonly #elements: LoadedElements;
+  readonly #printer: ElementPrinter | undefined;
+  readonly #mirrorRate: number;
+
+  constructor(options: DecodeOptions, out: Writable) {
+    const { format, allElements = false, elements = loadElements('') } = options;
+    this.#out = out;
+    this.#elements = elements;
+    this.#mirrorRate = options.mirrorRate ?? 0;
+    this.#rows = rowOutputOf(options, this.#texts);
+    this.#decoder = new Decoder(this.#rows, LIMITS);
+    this.#decoder.context.templated.elementRules = rulesWith(elements.mapped);
+    if (allElements)
+      this.#printer = new ElementPrinter(this.#decoder, elements.registry, format === 'table' ? 'table' : 'jsonl');
+  }
+
+  /** Writes what is in a file; returns the line that sums it up. */
+  async decode(file: string): Promise<string> {
+    const { datagrams, gre, passedOver, truncated, format } = readCapture(file);
+    let records = 0;
+    for (const datagram of datagrams) {
+      records += this.#decodeDatagram(datagram);
+      for (const text of this.#texts.splice(0)) await write(this.#out, text);
+    }
+    const isMirrored = this.#mirrorRate > 0;
+    if (isMirrored) for (const frame of gre) records += this.#decodeMirrored(frame, 'gre');
+    this.#rows.endFile();
+    for (const text of this.#texts.splice(0)) await write(this.#out, text);
+    const passed = passedOver + (isMirrored ? 0 : gre.length);
+    return `${format}, ${datagrams.length} datagrams, ${records} records${passed > 0 ? `, ${passed} frames without a UDP payload` : ''}${truncated ? ', cut off in the middle of a frame' : ''}`;
+  }
+
+  async end(): Promise<void> {
+    for (const piece of this.#rows.end()) await write(this.#out, piece);
+  }
+
+  summary(): string {
+    const domains = [...this.#decoder.exporters.domains()];
+    const text = summary(this.#decoder, domains);
+    if (!this.#printer) return text;
+    return `${text}${templateList(domains, this.#elements.registry)}${this.#printer.notes()}`;
+  }
+
+  #decodeDatagram(datagram: CapturedDatagram): number {
+    const { payload, source, sourcePort, destinationPort, timeMs } = datagram;
+    if (this.#mirrorRate > 0 && destinationPort === VXLAN) return this.#decodeMirrored(datagram, 'vxlan');
+    if (!this.#printer) return this.#decoder.decode(payload, source, sourcePort, timeMs);
+    const { records, text } = this.#printer.decode(datagram);
+    if (text !== '') this.#texts.push(text);
+    return records;
+  }
+
+  #decodeMirrored({ payload, source, timeMs }: CapturedDatagram, carrier: MirrorCarrier): number {
+    return this.#decoder.decodeMirrored(payload, source, timeMs, carrier, this.#mirrorRate);
+  }
+}
+
+function rowOutputOf(
+  { format, columns = [], allElements = false, redacted = false }: DecodeOptions,
+  texts: string[],
+): RowOutput {
+  if (allElements) return new NoRows();
+  const list = columns.length > 0 ? columns : format === 'table' ? TABLE_COLUMNS.map(columnNamed) : DECODED_COLUMNS;
+  return format === 'arrow' ? new ArrowRows(list, redacted) : new TextRows(TEXT_FORMATS[format], list, redacted, texts);
 }
 
 function columnNamed(name: string): Column {
