@@ -5,92 +5,96 @@ import type { Metric } from '../query-api/answers/metric.ts';
 import type { SeriesAnswer } from '../query-api/questions/series.ts';
 import { formatValue } from './format.ts';
 
-export interface Chart {
-  update(answer: SeriesAnswer): void;
-  /** Draws again in the colours of the theme. */
-  restyle(): void;
-}
-
 const HEIGHT_PX = 190;
 
-export function createChart(root: HTMLElement): Chart {
-  let plot: uPlot | undefined;
-  let last: SeriesAnswer | undefined;
-  const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export class Chart {
+  readonly #root: HTMLElement;
+  #plot: uPlot | undefined;
+  #last: SeriesAnswer | undefined;
 
-  function make(metric: Metric, data: uPlot.AlignedData): uPlot {
-    const line = colour('--accent');
-    const band = colour('--band');
-    const axis: uPlot.Axis = {
-      stroke: colour('--muted'),
-      font: '11px system-ui, sans-serif',
-      grid: { stroke: colour('--line'), width: 1 },
-      ticks: { show: false },
-    };
-    const edge: uPlot.Series = { stroke: 'transparent', width: 0, points: { show: false } };
-    const options: uPlot.Options = {
-      width: root.clientWidth,
-      height: HEIGHT_PX,
-      padding: [10, 16, 0, 0],
-      legend: { show: false },
-      cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
-      scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-      axes: [
-        {
-          ...axis,
-          space: 64,
-          values: [
-            [86400, '{D} {MMM}', null, null, null, null, null, null, 1],
-            [60, '{HH}:{mm}', '\n{D} {MMM}', null, null, null, null, null, 1],
-          ],
-        },
-        { ...axis, size: 66, values: (_plot, values) => values.map(value => formatValue(value, metric)) },
-      ],
-      series: [
-        {},
-        {
-          label: 'rate',
-          stroke: line,
-          width: 1.75,
-          fill: colour('--area'),
-          points: { show: false, filter: isolated, size: 6, fill: line },
-        },
-        edge,
-        edge,
-      ],
-      bands: [{ series: [3, 2], fill: band }],
-    };
-    return new uPlot(options, data, root);
+  constructor(root: HTMLElement) {
+    this.#root = root;
+    new ResizeObserver(() => this.#plot?.setSize({ width: root.clientWidth, height: HEIGHT_PX })).observe(root);
   }
 
-  function draw(): void {
-    if (!last) return;
-    const [series] = last.series;
-    const data: uPlot.AlignedData = [last.times, series?.values ?? [], series?.ciLow ?? [], series?.ciHigh ?? []];
-    if (plot) {
-      plot.setData(data);
-      return;
-    }
-    plot = make(last.metric, data);
+  update(answer: SeriesAnswer): void {
+    if (answer.metric !== this.#last?.metric) this.#discard();
+    this.#last = answer;
+    this.#draw();
   }
 
-  new ResizeObserver(() => plot?.setSize({ width: root.clientWidth, height: HEIGHT_PX })).observe(root);
+  /** Draws again in the colours of the theme. */
+  restyle(): void {
+    this.#discard();
+    this.#draw();
+  }
 
+  #discard(): void {
+    this.#plot?.destroy();
+    this.#plot = undefined;
+  }
+
+  #draw(): void {
+    if (!this.#last) return;
+    const { times, series, metric } = this.#last;
+    const [first] = series;
+    const data: uPlot.AlignedData = [times, first?.values ?? [], first?.ciLow ?? [], first?.ciHigh ?? []];
+    if (this.#plot) this.#plot.setData(data);
+    else this.#plot = new uPlot(optionsOf(metric, this.#root.clientWidth), data, this.#root);
+  }
+}
+
+function optionsOf(metric: Metric, width: number): uPlot.Options {
+  const line = colour('--accent');
   return {
-    update(answer) {
-      if (answer.metric !== last?.metric) {
-        plot?.destroy();
-        plot = undefined;
-      }
-      last = answer;
-      draw();
-    },
-    restyle() {
-      plot?.destroy();
-      plot = undefined;
-      draw();
-    },
+    width,
+    height: HEIGHT_PX,
+    padding: [10, 16, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
+    scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.08 : 1] } },
+    axes: axesOf(metric),
+    series: [
+      {},
+      {
+        label: 'rate',
+        stroke: line,
+        width: 1.75,
+        fill: colour('--area'),
+        points: { show: false, filter: isolated, size: 6, fill: line },
+      },
+      EDGE,
+      EDGE,
+    ],
+    bands: [{ series: [3, 2], fill: colour('--band') }],
   };
+}
+
+/** Lower and upper end of the interval: only the band between them is seen. */
+const EDGE: uPlot.Series = { stroke: 'transparent', width: 0, points: { show: false } };
+
+function axesOf(metric: Metric): uPlot.Axis[] {
+  const axis: uPlot.Axis = {
+    stroke: colour('--muted'),
+    font: '11px system-ui, sans-serif',
+    grid: { stroke: colour('--line'), width: 1 },
+    ticks: { show: false },
+  };
+  return [
+    {
+      ...axis,
+      space: 64,
+      values: [
+        [86400, '{D} {MMM}', null, null, null, null, null, null, 1],
+        [60, '{HH}:{mm}', '\n{D} {MMM}', null, null, null, null, null, 1],
+      ],
+    },
+    { ...axis, size: 66, values: (_plot, values) => values.map(value => formatValue(value, metric)) },
+  ];
+}
+
+function colour(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
 /** Values between gaps: no line leads to them, so each is a point. The first minutes of an installation are one. */

@@ -10,10 +10,10 @@ import { byId, el, setText } from './dom.ts';
 import { drawExporters } from './exporters-view.ts';
 import { formatSpan, formatTime, formatWindow, METRIC_LABELS } from './format.ts';
 import { drawLegend } from './legend.ts';
-import { createMatrix } from './matrix.ts';
+import { Matrix } from './matrix.ts';
 import { emptyWindow, failure, firstStart, namingHint, notAllowed } from './notice.ts';
-import { askPanel, createPanel } from './panel.ts';
-import { createSummary } from './summary.ts';
+import { askPanel, Panel } from './panel.ts';
+import { Summary } from './summary.ts';
 import { createTheme } from './theme.ts';
 import { forgetToken, token, tokenForm } from './token.ts';
 import {
@@ -44,10 +44,10 @@ const theme = createTheme(byId<HTMLButtonElement>('theme'), () => {
   draw();
   panel.restyle();
 });
-const summary = createSummary(byId('summary'));
+const summary = new Summary(byId('summary'));
 const readout = byId('readout');
-const matrix = createMatrix(byId('grid'), { select, read: text => setText(readout, text) });
-const panel = createPanel(byId('panel'), select);
+const matrix = new Matrix(byId('grid'), { select, read: text => setText(readout, text) });
+const panel = new Panel(byId('panel'), select);
 
 function change(next: Partial<ViewState>): void {
   state = { ...state, ...next };

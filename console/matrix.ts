@@ -22,14 +22,21 @@ export interface MatrixEvents {
   read(text: string): void;
 }
 
-export interface Matrix {
-  update(answer: MatrixAnswer, theme: ThemeName, selection: Selection): Scale;
-  mark(selection: Selection): void;
-  /** Forgets the order of the nodes: the next update sorts them by size again. */
-  reorder(): void;
-  focusSelected(): void;
+/** An answer as it is drawn. */
+interface Drawing {
+  readonly answer: MatrixAnswer;
+  readonly figures: ReadonlyMap<string, Figure>;
+  readonly scale: Scale;
+  /** Shorter where there are many columns. */
+  readonly format: typeof formatValue;
 }
 
+interface Position {
+  readonly row: number;
+  readonly column: number;
+}
+
+/** Beyond this many columns names stand upright and numbers lose a digit. */
 const UPRIGHT_MIN = 9;
 
 const keyOf = (line: Line) => (line.kind === 'node' ? line.node.key : line.kind);
@@ -46,136 +53,160 @@ export function shortName(node: Value): string {
   return node.name.replace(/^auto:/, '');
 }
 
-export function createMatrix(root: HTMLElement, events: MatrixEvents): Matrix {
-  let order: string[] = [];
-  let signature = '';
-  let lines: { rows: Line[]; columns: Line[] } = { rows: [], columns: [] };
-  let cells: HTMLTableCellElement[][] = [];
-  let headers: { rows: HTMLElement[]; columns: HTMLElement[] } = { rows: [], columns: [] };
-  let at = { row: 0, column: 0 };
-  let selected: Selection = {};
-  let wordsOf: (row: number, column: number) => string = () => '';
+export class Matrix {
+  readonly #root: HTMLElement;
+  readonly #events: MatrixEvents;
+  /** Keys of the nodes, as they were sorted first. */
+  #order: string[] = [];
+  /** What the table was built for. */
+  #signature = '';
+  /** The rows, and in the same order the columns. */
+  #lines: readonly Line[] = [];
+  #cells: HTMLTableCellElement[][] = [];
+  #headers: { readonly rows: HTMLElement[]; readonly columns: HTMLElement[] } = { rows: [], columns: [] };
+  #at: Position = { row: 0, column: 0 };
+  #selected: Selection = {};
+  #drawing: Drawing | undefined;
 
-  /** Beyond this many columns names stand upright and numbers lose a digit. */
-  const tight = () => lines.columns.length > UPRIGHT_MIN;
+  constructor(root: HTMLElement, events: MatrixEvents) {
+    this.#root = root;
+    this.#events = events;
+    root.addEventListener('keydown', event => this.#keydown(event));
+    root.addEventListener('click', event => {
+      const position = positionUnder(event);
+      if (!position) return;
+      this.#move(position);
+      this.#open(position);
+    });
+    for (const kind of ['mouseover', 'focusin']) {
+      root.addEventListener(kind, event => {
+        const position = positionUnder(event);
+        if (position) this.#cross(position);
+      });
+    }
+  }
 
-  function build(answer: MatrixAnswer): void {
-    const focused = root.contains(document.activeElement);
-    const held = lines.rows[at.row] && { row: keyOf(lines.rows[at.row]!), column: keyOf(lines.columns[at.column]!) };
-    const nodes = order.map(key => nodeOf(answer, key));
-    const rest: Line[] = answer.nodes > nodes.length ? [{ kind: 'rest' }] : [];
-    const axis: Line[] = [...nodes.map(node => ({ kind: 'node' as const, node })), ...rest, { kind: 'total' }];
-    lines = { rows: axis, columns: axis };
-    headers = { rows: [], columns: [] };
-    headers.columns = axis.map(line => headerOf(line, 'col', 'Sent'));
-    headers.rows = axis.map(line => headerOf(line, 'row', 'Received'));
-    cells = axis.map((row, r) => axis.map((column, c) => cellOf(row, column, r, c)));
+  update(answer: MatrixAnswer, theme: ThemeName, selection: Selection): Scale {
+    const present = answer.rows.map(row => row.key);
+    const known = this.#order.filter(key => present.includes(key));
+    this.#order = [...known, ...present.filter(key => !known.includes(key))];
+    const names = this.#order.map(key => nodeOf(answer, key).name);
+    const signature = JSON.stringify([answer.by, names, answer.nodes > names.length]);
+    if (signature !== this.#signature) {
+      this.#signature = signature;
+      this.#build(answer);
+    }
+    const scale = logScale(
+      answer.cells.map(cell => cell.value),
+      theme,
+    );
+    const drawing = { answer, figures: figuresOf(answer), scale, format: this.#isTight() ? formatShort : formatValue };
+    this.#drawing = drawing;
+    for (const cell of this.#cells.flat()) draw(cell, drawing, this.#wordsAt(positionOf(cell)));
+    this.mark(selection);
+    return scale;
+  }
+
+  mark(selection: Selection): void {
+    this.#selected = selection;
+    const { src = 'total', dst = 'total' } = selection;
+    const none = selection.src === undefined && selection.dst === undefined;
+    for (const cell of this.#cells.flat()) {
+      const is = !none && cell.dataset['src'] === src && cell.dataset['dst'] === dst;
+      if ((cell.getAttribute('aria-selected') === 'true') !== is) cell.setAttribute('aria-selected', String(is));
+    }
+  }
+
+  /** Forgets the order of the nodes: the next update sorts them by size again. */
+  reorder(): void {
+    this.#order = [];
+    this.#signature = '';
+  }
+
+  focusSelected(): void {
+    const { src = 'total', dst = 'total' } = this.#selected;
+    const selected = this.#cells.flat().find(cell => cell.dataset['src'] === src && cell.dataset['dst'] === dst);
+    (selected ?? this.#cellAt(this.#at))?.focus();
+  }
+
+  /** Replaces the table; focus and scroll stay where they were. */
+  #build(answer: MatrixAnswer): void {
+    const isFocused = this.#root.contains(document.activeElement);
+    const held = { row: this.#lines[this.#at.row], column: this.#lines[this.#at.column] };
+    const lines = linesOf(answer, this.#order);
+    this.#lines = lines;
+    this.#headers = {
+      rows: lines.map(line => headerOf(line, 'row', 'Received')),
+      columns: lines.map(line => headerOf(line, 'col', 'Sent')),
+    };
+    this.#cells = lines.map((row, r) => lines.map((column, c) => cellOf(row, column, { row: r, column: c })));
+    const { scrollLeft, scrollTop } = this.#root;
+    this.#root.replaceChildren(this.#table());
+    this.#root.scrollTo(scrollLeft, scrollTop);
+    this.#at = { row: indexOf(lines, held.row), column: indexOf(lines, held.column) };
+    const cell = this.#cellAt(this.#at);
+    cell?.setAttribute('tabindex', '0');
+    if (isFocused) cell?.focus({ preventScroll: true });
+  }
+
+  #table(): HTMLElement {
+    const { rows, columns } = this.#headers;
+    const count = this.#lines.length + 1;
     const corner = el(
       'td',
       { class: 'corner' },
       el('span', { class: 'axis-from' }, 'sender ↓'),
       el('span', { class: 'axis-to' }, 'receiver →'),
     );
-    const table = el(
+    const body = this.#lines.map((line, r) =>
+      el('tr', { role: 'row', class: line.kind }, rows[r]!, ...this.#cells[r]!),
+    );
+    return el(
       'table',
       {
         role: 'grid',
-        class: `matrix${tight() ? ' upright' : ''}`,
+        class: `matrix${this.#isTight() ? ' upright' : ''}`,
         'aria-label': 'Traffic from row to column',
-        'aria-rowcount': axis.length + 1,
-        'aria-colcount': axis.length + 1,
+        'aria-rowcount': count,
+        'aria-colcount': count,
       },
-      el('thead', {}, el('tr', { role: 'row' }, corner, ...headers.columns)),
-      el(
-        'tbody',
-        {},
-        ...axis.map((line, r) => el('tr', { role: 'row', class: line.kind }, headers.rows[r]!, ...cells[r]!)),
-      ),
-    );
-    const { scrollLeft, scrollTop } = root;
-    root.replaceChildren(table);
-    root.scrollTo(scrollLeft, scrollTop);
-    const place = (list: readonly Line[], key: string | undefined) =>
-      Math.max(
-        0,
-        list.findIndex(line => keyOf(line) === key),
-      );
-    at = { row: place(axis, held?.row), column: place(axis, held?.column) };
-    cells[at.row]?.[at.column]?.setAttribute('tabindex', '0');
-    if (focused) cells[at.row]?.[at.column]?.focus({ preventScroll: true });
-  }
-
-  function headerOf(line: Line, scope: 'row' | 'col', total: string): HTMLElement {
-    const text = line.kind === 'node' ? line.node.name : line.kind === 'rest' ? 'Rest' : total;
-    const automatic = line.kind === 'node' && isAutomatic(line.node);
-    const role = scope === 'row' ? 'rowheader' : 'columnheader';
-    return el(
-      'th',
-      {
-        scope,
-        role,
-        class: `${line.kind}${automatic ? ' automatic' : ''}`,
-        title: automatic ? `${text}: an automatic node, no application document names it` : text,
-      },
-      el('span', {}, line.kind === 'node' ? shortName(line.node) : text),
+      el('thead', {}, el('tr', { role: 'row' }, corner, ...columns)),
+      el('tbody', {}, ...body),
     );
   }
 
-  function cellOf(row: Line, column: Line, r: number, c: number): HTMLTableCellElement {
-    const diagonal = row.kind === 'node' && column.kind === 'node' && row.node.key === column.node.key;
-    const kind =
-      row.kind === 'total' || column.kind === 'total'
-        ? 'total'
-        : row.kind === 'rest' || column.kind === 'rest'
-          ? 'rest'
-          : 'node';
-    const cell = el(
-      'td',
-      { role: 'gridcell', tabindex: -1, class: `cell ${kind}${diagonal ? ' diagonal' : ''}` },
-      el('span', { class: 'value' }),
-      el('span', { class: 'error' }),
-    );
-    cell.dataset['row'] = String(r);
-    cell.dataset['column'] = String(c);
-    cell.dataset['src'] = keyOf(row);
-    cell.dataset['dst'] = keyOf(column);
-    return cell;
+  /** The cell in words, as it is drawn: empty before anything is. */
+  #wordsAt({ row, column }: Position): string {
+    if (!this.#drawing) return '';
+    const { answer, figures } = this.#drawing;
+    const [from, to] = [this.#lines[row]!, this.#lines[column]!];
+    return describe(answer, from, to, figures.get(`${keyOf(from)}|${keyOf(to)}`));
   }
 
-  function selectionAt(r: number, c: number): Selection | undefined {
-    const [row, column] = [lines.rows[r]!, lines.columns[c]!];
-    if (row.kind === 'rest' || column.kind === 'rest') return undefined;
-    return {
-      ...(row.kind === 'node' ? { src: row.node.key } : {}),
-      ...(column.kind === 'node' ? { dst: column.node.key } : {}),
-    };
+  #isTight(): boolean {
+    return this.#lines.length > UPRIGHT_MIN;
   }
 
-  function move(row: number, column: number): void {
-    const r = Math.min(cells.length - 1, Math.max(0, row));
-    const c = Math.min((cells[r]?.length ?? 1) - 1, Math.max(0, column));
-    cells[at.row]?.[at.column]?.setAttribute('tabindex', '-1');
-    at = { row: r, column: c };
-    const cell = cells[r]?.[c];
-    cell?.setAttribute('tabindex', '0');
-    cell?.focus();
+  #cellAt({ row, column }: Position): HTMLTableCellElement | undefined {
+    return this.#cells[row]?.[column];
   }
 
-  function keydown(event: KeyboardEvent): void {
-    const last = cells.length - 1;
+  #keydown(event: KeyboardEvent): void {
+    const { row, column } = this.#at;
+    const last = this.#cells.length - 1;
     const far = event.ctrlKey || event.metaKey;
     const moves: Readonly<Record<string, () => void>> = {
-      ArrowUp: () => move(at.row - 1, at.column),
-      ArrowDown: () => move(at.row + 1, at.column),
-      ArrowLeft: () => move(at.row, at.column - 1),
-      ArrowRight: () => move(at.row, at.column + 1),
-      Home: () => move(far ? 0 : at.row, 0),
-      End: () => move(far ? last : at.row, last),
-      PageUp: () => move(at.row - 10, at.column),
-      PageDown: () => move(at.row + 10, at.column),
-      Enter: () => open(at.row, at.column),
-      ' ': () => open(at.row, at.column),
-      Escape: () => events.select(undefined),
+      ArrowUp: () => this.#move({ row: row - 1, column }),
+      ArrowDown: () => this.#move({ row: row + 1, column }),
+      ArrowLeft: () => this.#move({ row, column: column - 1 }),
+      ArrowRight: () => this.#move({ row, column: column + 1 }),
+      Home: () => this.#move({ row: far ? 0 : row, column: 0 }),
+      End: () => this.#move({ row: far ? last : row, column: last }),
+      PageUp: () => this.#move({ row: row - 10, column }),
+      PageDown: () => this.#move({ row: row + 10, column }),
+      Enter: () => this.#open(this.#at),
+      ' ': () => this.#open(this.#at),
+      Escape: () => this.#events.select(undefined),
     };
     const act = moves[event.key];
     if (!act || event.altKey) return;
@@ -183,111 +214,98 @@ export function createMatrix(root: HTMLElement, events: MatrixEvents): Matrix {
     act();
   }
 
-  function open(r: number, c: number): void {
-    const selection = selectionAt(r, c);
-    if (selection) events.select(selection);
+  #move({ row, column }: Position): void {
+    const r = Math.min(this.#cells.length - 1, Math.max(0, row));
+    const c = Math.min((this.#cells[r]?.length ?? 1) - 1, Math.max(0, column));
+    this.#cellAt(this.#at)?.setAttribute('tabindex', '-1');
+    this.#at = { row: r, column: c };
+    const cell = this.#cellAt(this.#at);
+    cell?.setAttribute('tabindex', '0');
+    cell?.focus();
   }
 
-  function point(event: Event): { r: number; c: number } | undefined {
-    const cell = (event.target as Element).closest<HTMLElement>('td.cell');
-    return cell ? { r: Number(cell.dataset['row']), c: Number(cell.dataset['column']) } : undefined;
-  }
-
-  function cross(r: number, c: number): void {
-    for (const header of root.querySelectorAll('th.crossed')) header.classList.remove('crossed');
-    headers.rows[r]?.classList.add('crossed');
-    headers.columns[c]?.classList.add('crossed');
-    events.read(wordsOf(r, c));
-  }
-
-  root.addEventListener('keydown', keydown);
-  root.addEventListener('click', event => {
-    const place = point(event);
-    if (!place) return;
-    move(place.r, place.c);
-    open(place.r, place.c);
-  });
-  for (const kind of ['mouseover', 'focusin']) {
-    root.addEventListener(kind, event => {
-      const place = point(event);
-      if (place) cross(place.r, place.c);
+  #open({ row, column }: Position): void {
+    const [from, to] = [this.#lines[row]!, this.#lines[column]!];
+    if (from.kind === 'rest' || to.kind === 'rest') return;
+    this.#events.select({
+      ...(from.kind === 'node' ? { src: from.node.key } : {}),
+      ...(to.kind === 'node' ? { dst: to.node.key } : {}),
     });
   }
 
-  function mark(selection: Selection): void {
-    selected = selection;
-    const chosen = (key: string | undefined) => key ?? 'total';
-    const none = selection.src === undefined && selection.dst === undefined;
-    for (const cell of cells.flat()) {
-      const is =
-        !none && cell.dataset['src'] === chosen(selection.src) && cell.dataset['dst'] === chosen(selection.dst);
-      if ((cell.getAttribute('aria-selected') === 'true') !== is) cell.setAttribute('aria-selected', String(is));
-    }
+  #cross(position: Position): void {
+    for (const header of this.#root.querySelectorAll('th.crossed')) header.classList.remove('crossed');
+    this.#headers.rows[position.row]?.classList.add('crossed');
+    this.#headers.columns[position.column]?.classList.add('crossed');
+    this.#events.read(this.#wordsAt(position));
   }
-
-  return {
-    update(answer, theme, selection) {
-      const present = answer.rows.map(row => row.key);
-      order = [...order.filter(key => present.includes(key)), ...present.filter(key => !order.includes(key))];
-      const next = JSON.stringify([answer.by, order.map(key => nodeOf(answer, key).name), answer.nodes > order.length]);
-      if (next !== signature) {
-        signature = next;
-        build(answer);
-      }
-      const figures = figuresOf(answer);
-      const scale = logScale(
-        answer.cells.map(cell => cell.value),
-        theme,
-      );
-      wordsOf = (r, c) =>
-        describe(
-          answer,
-          lines.rows[r]!,
-          lines.columns[c]!,
-          figures.get(`${keyOf(lines.rows[r]!)}|${keyOf(lines.columns[c]!)}`),
-        );
-      for (const cell of cells.flat())
-        draw(
-          cell,
-          answer,
-          scale,
-          tight(),
-          figures.get(`${cell.dataset['src']}|${cell.dataset['dst']}`),
-          wordsOf(Number(cell.dataset['row']), Number(cell.dataset['column'])),
-        );
-      mark(selection);
-      return scale;
-    },
-    mark,
-    reorder() {
-      order = [];
-      signature = '';
-    },
-    focusSelected() {
-      const { src = 'total', dst = 'total' } = selected;
-      const cell =
-        cells.flat().find(one => one.dataset['src'] === src && one.dataset['dst'] === dst) ??
-        cells[at.row]?.[at.column];
-      cell?.focus();
-    },
-  };
 }
 
-function nodeOf(answer: MatrixAnswer, key: string): Value {
-  return answer.rows.find(row => row.key === key) ?? { key, name: key };
+function positionOf({ dataset }: HTMLElement): Position {
+  return { row: Number(dataset['row']), column: Number(dataset['column']) };
 }
 
-function draw(
-  cell: HTMLTableCellElement,
-  answer: MatrixAnswer,
-  scale: Scale,
-  tight: boolean,
-  figure: Figure | undefined,
-  words: string,
-): void {
+function positionUnder(event: Event): Position | undefined {
+  const cell = (event.target as Element).closest<HTMLElement>('td.cell');
+  return cell ? positionOf(cell) : undefined;
+}
+
+function linesOf(answer: MatrixAnswer, keys: readonly string[]): Line[] {
+  const nodes = keys.map((key): Line => ({ kind: 'node', node: nodeOf(answer, key) }));
+  const rest: Line[] = answer.nodes > nodes.length ? [{ kind: 'rest' }] : [];
+  return [...nodes, ...rest, { kind: 'total' }];
+}
+
+/** Where a line of the table before is now; the first where it is gone. */
+function indexOf(lines: readonly Line[], held: Line | undefined): number {
+  if (!held) return 0;
+  return Math.max(
+    0,
+    lines.findIndex(line => keyOf(line) === keyOf(held)),
+  );
+}
+
+function headerOf(line: Line, scope: 'row' | 'col', total: string): HTMLElement {
+  const text = line.kind === 'node' ? line.node.name : line.kind === 'rest' ? 'Rest' : total;
+  const automatic = line.kind === 'node' && isAutomatic(line.node);
+  const role = scope === 'row' ? 'rowheader' : 'columnheader';
+  return el(
+    'th',
+    {
+      scope,
+      role,
+      class: `${line.kind}${automatic ? ' automatic' : ''}`,
+      title: automatic ? `${text}: an automatic node, no application document names it` : text,
+    },
+    el('span', {}, line.kind === 'node' ? shortName(line.node) : text),
+  );
+}
+
+function cellOf(row: Line, column: Line, at: Position): HTMLTableCellElement {
+  const kinds = [row.kind, column.kind];
+  const kind = kinds.includes('total') ? 'total' : kinds.includes('rest') ? 'rest' : 'node';
+  const cell = el(
+    'td',
+    { role: 'gridcell', tabindex: -1, class: `cell ${kind}${isDiagonal(row, column) ? ' diagonal' : ''}` },
+    el('span', { class: 'value' }),
+    el('span', { class: 'error' }),
+  );
+  cell.dataset['row'] = String(at.row);
+  cell.dataset['column'] = String(at.column);
+  cell.dataset['src'] = keyOf(row);
+  cell.dataset['dst'] = keyOf(column);
+  return cell;
+}
+
+function isDiagonal(row: Line, column: Line): boolean {
+  return row.kind === 'node' && column.kind === 'node' && row.node.key === column.node.key;
+}
+
+function draw(cell: HTMLTableCellElement, { answer, figures, scale, format }: Drawing, words: string): void {
+  const figure = figures.get(`${cell.dataset['src']}|${cell.dataset['dst']}`);
   const [value, error] = cell.children as unknown as [HTMLElement, HTMLElement];
   const seen = figure !== undefined && figure.value > 0;
-  setText(value, seen ? (tight ? formatShort : formatValue)(figure.value, answer.metric) : '·');
+  setText(value, seen ? format(figure.value, answer.metric) : '·');
   setText(error, seen ? formatError(figure) : '');
   cell.classList.toggle('empty', !seen);
   if (cell.getAttribute('aria-label') !== words) cell.setAttribute('aria-label', words);
@@ -295,6 +313,10 @@ function draw(
   const { background, ink } = seen ? scale.colour(figure.value) : { background: '', ink: '' };
   cell.style.setProperty('--heat', background);
   cell.style.setProperty('--on-heat', ink);
+}
+
+function nodeOf(answer: MatrixAnswer, key: string): Value {
+  return answer.rows.find(row => row.key === key) ?? { key, name: key };
 }
 
 /** Every figure of the grid by `src|dst`. The rest of a row is its total less what the row shows. */
@@ -325,7 +347,7 @@ function figuresOf(answer: MatrixAnswer): Map<string, Figure> {
 
 function describe(answer: MatrixAnswer, row: Line, column: Line, figure: Figure | undefined): string {
   const who =
-    row.kind === 'node' && column.kind === 'node' && row.node.key === column.node.key
+    row.kind === 'node' && isDiagonal(row, column)
       ? `within ${shortName(row.node)}`
       : `${nameOf(row)} → ${nameOf(column)}`;
   if (!figure || figure.value <= 0) return `${who}: nothing seen`;

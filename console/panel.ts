@@ -5,7 +5,7 @@ import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
 import type { SeriesAnswer } from '../query-api/questions/series.ts';
 import type { TopAnswer } from '../query-api/questions/top.ts';
 import { ask, askIfAllowed } from './api.ts';
-import { createChart } from './chart.ts';
+import { Chart } from './chart.ts';
 import { el, icon, setText } from './dom.ts';
 import { formatError, formatShare, formatSpan, formatValue, METRIC_LABELS } from './format.ts';
 import { shortName } from './matrix.ts';
@@ -17,13 +17,6 @@ export interface PanelAnswers {
   readonly series: SeriesAnswer;
   readonly services: TopAnswer;
   readonly conversations: TopAnswer | undefined;
-}
-
-export interface Panel {
-  /** Name and figure of the selection at once; what is drawn of another one stands back until `draw`. */
-  announce(state: ViewState, matrix: MatrixAnswer): void;
-  draw(answers: PanelAnswers): void;
-  restyle(): void;
 }
 
 /** The questions behind a selection. */
@@ -41,110 +34,127 @@ export async function askPanel(
   return { series, services, conversations };
 }
 
-export function createPanel(root: HTMLElement, select: (selection: Selection | undefined) => void): Panel {
-  const kicker = el('p', { class: 'kicker' });
-  const title = el('h2', { id: 'panel-title' });
-  const close = el(
+export class Panel {
+  readonly #root: HTMLElement;
+  readonly #kicker = el('p', { class: 'kicker' });
+  readonly #title = el('h2', { id: 'panel-title' });
+  readonly #close: HTMLElement;
+  readonly #figure = el('p', { class: 'figure' });
+  readonly #reverse = el('button', { type: 'button', class: 'reverse' });
+  readonly #plot = el('div', { class: 'plot', role: 'img' });
+  readonly #plotNote = el('p', { class: 'note' });
+  readonly #services = el('ol', { class: 'bars' });
+  readonly #talkersTitle = el('h3', {}, 'Conversations');
+  readonly #talkers = el('ol', { class: 'bars' });
+  readonly #chart: Chart;
+  #opposite: Selection = {};
+  /** The state that is drawn, and the one that was announced. */
+  #drawn = '';
+  #wanted = '';
+
+  constructor(root: HTMLElement, select: (selection: Selection | undefined) => void) {
+    this.#root = root;
+    this.#close = closeButton(() => select(undefined));
+    root.setAttribute('aria-labelledby', 'panel-title');
+    root.replaceChildren(
+      el('div', { class: 'panel-head' }, el('div', {}, this.#kicker, this.#title), this.#close),
+      this.#figure,
+      this.#reverse,
+      this.#plot,
+      this.#plotNote,
+      el('h3', {}, 'Services'),
+      this.#services,
+      this.#talkersTitle,
+      this.#talkers,
+    );
+    this.#chart = new Chart(this.#plot);
+    this.#reverse.addEventListener('click', () => select(this.#opposite));
+    root.addEventListener('keydown', event => {
+      if (event.key === 'Escape') select(undefined);
+    });
+  }
+
+  /** Name and figure of the selection at once; what is drawn of another one stands back until `draw`. */
+  announce(state: ViewState, matrix: MatrixAnswer): void {
+    const { from, to, by, metric, selection } = state;
+    this.#close.hidden = isAll(selection);
+    setText(this.#kicker, kickerOf(selection));
+    setText(this.#title, titleOf(selection, matrix));
+    this.#drawFigure(selection, matrix);
+    this.#drawReverse(selection, matrix);
+    this.#wanted = JSON.stringify([from, to, by, metric, selection]);
+    this.#root.classList.toggle('behind', this.#wanted !== this.#drawn);
+  }
+
+  draw({ series, services, conversations }: PanelAnswers): void {
+    this.#drawn = this.#wanted;
+    this.#root.classList.remove('behind');
+    this.#chart.update(series);
+    this.#plot.setAttribute('aria-label', `${this.#title.textContent} over time, ${series.times.length} buckets`);
+    setText(this.#plotNote, describeSeries(series));
+    drawBars(this.#services, services, keys => keys[0]!.name);
+    this.#talkersTitle.hidden = this.#talkers.hidden = !conversations;
+    if (!conversations) return;
+    setText(this.#talkersTitle, conversations.by[0] === 'srcVm' ? 'VM to VM' : 'Address to address');
+    drawBars(this.#talkers, conversations, keys => `${keys[0]!.name} → ${keys[1]!.name}`);
+  }
+
+  restyle(): void {
+    this.#chart.restyle();
+  }
+
+  #drawFigure(selection: Selection, matrix: MatrixAnswer): void {
+    const found = figureOf(matrix, selection);
+    const error = found ? formatError(found) : '';
+    this.#figure.replaceChildren(
+      el('strong', {}, found ? formatValue(found.value, matrix.metric) : 'nothing seen'),
+      el('span', {}, [METRIC_LABELS[matrix.metric].label.toLowerCase(), error].filter(Boolean).join('  ')),
+    );
+  }
+
+  /** The button to the same two nodes the other way. */
+  #drawReverse({ src, dst }: Selection, matrix: MatrixAnswer): void {
+    const isPair = src !== undefined && dst !== undefined && src !== dst;
+    this.#reverse.hidden = !isPair;
+    if (!isPair) return;
+    this.#opposite = { src: dst, dst: src };
+    const back = figureOf(matrix, this.#opposite);
+    this.#reverse.replaceChildren(
+      icon('M9 20V9.500a4.500 4.500 0 0 1 9 0V17m-3.500-3.500L18 17l3.500-3.500'),
+      `${nodeName(matrix, dst)} → ${nodeName(matrix, src)}: ${back ? formatValue(back.value, matrix.metric) : 'nothing seen'}`,
+    );
+  }
+}
+
+function closeButton(close: () => void): HTMLElement {
+  return el(
     'button',
     {
       type: 'button',
       class: 'icon close',
       'aria-label': 'Close, back to all traffic (Escape)',
       title: 'Close (Escape)',
-      onclick: () => select(undefined),
+      onclick: close,
     },
     icon('M6 6l12 12M18 6 6 18'),
   );
-  const figure = el('p', { class: 'figure' });
-  const reverse = el('button', { type: 'button', class: 'reverse' });
-  const plot = el('div', { class: 'plot', role: 'img' });
-  const plotNote = el('p', { class: 'note' });
-  const servicesList = el('ol', { class: 'bars' });
-  const talkers = el('ol', { class: 'bars' });
-  const talkersTitle = el('h3', {}, 'Conversations');
-  root.setAttribute('aria-labelledby', 'panel-title');
-  root.replaceChildren(
-    el('div', { class: 'panel-head' }, el('div', {}, kicker, title), close),
-    figure,
-    reverse,
-    plot,
-    plotNote,
-    el('h3', {}, 'Services'),
-    servicesList,
-    talkersTitle,
-    talkers,
-  );
-  const chart = createChart(plot);
-  let opposite: Selection = {};
-  reverse.addEventListener('click', () => select(opposite));
-  root.addEventListener('keydown', event => {
-    if (event.key === 'Escape') select(undefined);
-  });
+}
 
-  function head(state: ViewState, matrix: MatrixAnswer): void {
-    const { src, dst } = state.selection;
-    const name = (key: string) => shortName(matrix.rows.find(row => row.key === key) ?? { key, name: key });
-    close.hidden = isAll(state.selection);
-    setText(
-      kicker,
-      isAll(state.selection)
-        ? 'Everything'
-        : src !== undefined && src === dst
-          ? 'Within'
-          : src !== undefined && dst !== undefined
-            ? 'From → to'
-            : src !== undefined
-              ? 'Sent by'
-              : 'Received by',
-    );
-    setText(
-      title,
-      isAll(state.selection)
-        ? 'All traffic'
-        : src !== undefined && dst !== undefined && src !== dst
-          ? `${name(src)} → ${name(dst)}`
-          : name((src ?? dst)!),
-    );
-    const found = figureOf(matrix, state.selection);
-    const error = found ? formatError(found) : '';
-    figure.replaceChildren(
-      el('strong', {}, found ? formatValue(found.value, matrix.metric) : 'nothing seen'),
-      el('span', {}, [METRIC_LABELS[matrix.metric].label.toLowerCase(), error].filter(Boolean).join('  ')),
-    );
-    const paired = src !== undefined && dst !== undefined && src !== dst;
-    reverse.hidden = !paired;
-    if (!paired) return;
-    opposite = { src: dst, dst: src };
-    const back = figureOf(matrix, opposite);
-    reverse.replaceChildren(
-      icon('M9 20V9.500a4.500 4.500 0 0 1 9 0V17m-3.500-3.500L18 17l3.500-3.500'),
-      `${name(dst)} → ${name(src)}: ${back ? formatValue(back.value, matrix.metric) : 'nothing seen'}`,
-    );
-  }
+function kickerOf({ src, dst }: Selection): string {
+  if (src === undefined) return dst === undefined ? 'Everything' : 'Received by';
+  if (dst === undefined) return 'Sent by';
+  return src === dst ? 'Within' : 'From → to';
+}
 
-  let drawn = '';
-  let wanted = '';
-  return {
-    announce(state, matrix) {
-      head(state, matrix);
-      const { from, to, by, metric, selection } = state;
-      wanted = JSON.stringify([from, to, by, metric, selection]);
-      root.classList.toggle('behind', wanted !== drawn);
-    },
-    draw({ series, services, conversations }) {
-      drawn = wanted;
-      root.classList.remove('behind');
-      chart.update(series);
-      plot.setAttribute('aria-label', `${title.textContent} over time, ${series.times.length} buckets`);
-      setText(plotNote, describeSeries(series));
-      drawBars(servicesList, services, keys => keys[0]!.name);
-      talkersTitle.hidden = talkers.hidden = !conversations;
-      if (!conversations) return;
-      setText(talkersTitle, conversations.by[0] === 'srcVm' ? 'VM to VM' : 'Address to address');
-      drawBars(talkers, conversations, keys => `${keys[0]!.name} → ${keys[1]!.name}`);
-    },
-    restyle: chart.restyle,
-  };
+function titleOf({ src, dst }: Selection, matrix: MatrixAnswer): string {
+  if (src !== undefined && dst !== undefined && src !== dst)
+    return `${nodeName(matrix, src)} → ${nodeName(matrix, dst)}`;
+  const node = src ?? dst;
+  return node === undefined ? 'All traffic' : nodeName(matrix, node);
+}
+
+function nodeName(matrix: MatrixAnswer, key: string): string {
+  return shortName(matrix.rows.find(row => row.key === key) ?? { key, name: key });
 }
 
 function describeSeries(answer: SeriesAnswer): string {

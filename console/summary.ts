@@ -6,8 +6,6 @@ import { el, setText } from './dom.ts';
 import { formatAge, formatError, formatShare, formatTime, formatValue } from './format.ts';
 
 interface Tile {
-  readonly label: string;
-  readonly about: string;
   readonly figure: HTMLElement;
   readonly note: HTMLElement;
   readonly root: HTMLElement;
@@ -36,95 +34,91 @@ const TILES = {
 } as const;
 type Name = keyof typeof TILES;
 type Tone = '' | 'good' | 'warn' | 'bad';
+type Quality = MatrixAnswer['quality'];
 
-export interface Summary {
+/** What a tile shows: its figure, a note below it, and whether that is good. */
+type Shown = readonly [figure: string, note: string, tone?: Tone];
+
+export class Summary {
+  readonly #tiles: Record<Name, Tile>;
+
+  constructor(root: HTMLElement) {
+    this.#tiles = Object.fromEntries(
+      Object.entries(TILES).map(([name, { label, about }]) => [name, createTile(name, label, about)]),
+    ) as Record<Name, Tile>;
+    root.replaceChildren(...Object.values(this.#tiles).map(tile => tile.root));
+  }
+
   /** Without exporters where the token may not see them. */
-  update(matrix: MatrixAnswer, exporters: ExportersAnswer | undefined): void;
+  update(matrix: MatrixAnswer, exporters: ExportersAnswer | undefined): void {
+    const { quality } = matrix;
+    this.#set('total', shownTotal(matrix));
+    this.#set('inter', shownInter(matrix));
+    this.#set('unclassified', shownUnclassified(quality));
+    this.#set('unelected', shownUnelected(quality));
+    this.#set('loss', shownLoss(quality));
+    this.#set('error', shownError(quality));
+    this.#set('inventory', shownInventory(quality));
+    this.#tiles.exporters.root.hidden = !exporters;
+    this.#set('exporters', shownExporters(exporters ?? { live: 0, silent: 0 }));
+  }
+
+  #set(name: Name, [figure, note, tone = '']: Shown): void {
+    const tile = this.#tiles[name];
+    setText(tile.figure, figure);
+    setText(tile.note, note);
+    tile.root.dataset['tone'] = tone;
+  }
 }
 
-export function createSummary(root: HTMLElement): Summary {
-  const tiles = Object.fromEntries(
-    Object.entries(TILES).map(([name, { label, about }]) => {
-      const figure = el('dd', { class: 'figure' }, '–');
-      const note = el('dd', { class: 'note' });
-      return [
-        name,
-        {
-          label,
-          about,
-          figure,
-          note,
-          root: el('dl', { class: 'tile', title: about, 'data-tile': name }, el('dt', {}, label), figure, note),
-        },
-      ];
-    }),
-  ) as unknown as Record<Name, Tile>;
-  root.replaceChildren(...Object.values(tiles).map(tile => tile.root));
+function createTile(name: string, label: string, about: string): Tile {
+  const figure = el('dd', { class: 'figure' }, '–');
+  const note = el('dd', { class: 'note' });
+  const root = el('dl', { class: 'tile', title: about, 'data-tile': name }, el('dt', {}, label), figure, note);
+  return { figure, note, root };
+}
 
-  const set = (name: Name, figure: string, note: string, tone: Tone = '') => {
-    setText(tiles[name].figure, figure);
-    setText(tiles[name].note, note);
-    tiles[name].root.dataset['tone'] = tone;
-  };
+function shownTotal({ total, metric }: MatrixAnswer): Shown {
+  const error = total.method === 'unknown' && total.value > 0 ? 'error not known' : formatError(total);
+  const exact = total.value > 0 && total.ciHigh === total.value ? 'no sampling error' : '';
+  return [formatValue(total.value, metric), error || exact];
+}
 
-  return {
-    update(matrix, exporters) {
-      const { total, interTotal, metric, quality } = matrix;
-      set(
-        'total',
-        formatValue(total.value, metric),
-        (total.method === 'unknown' && total.value > 0 ? 'error not known' : formatError(total)) ||
-          (total.value > 0 && total.ciHigh === total.value ? 'no sampling error' : ''),
-      );
-      set(
-        'inter',
-        formatValue(interTotal.value, metric),
-        matrix.rest === null || total.value === 0 ? '' : `${formatShare(interTotal.value / total.value)} of all`,
-      );
-      const { unclassifiedShare, unelectedShare, lossRatio, unknownErrorShare, inventoryAsOf, coverage } = quality;
-      set(
-        'unclassified',
-        formatShare(unclassifiedShare),
-        unclassifiedShare === null ? '' : unclassifiedShare > 0.1 ? 'automatic nodes' : 'of bytes',
-        (unclassifiedShare ?? 0) > 0.1 ? 'warn' : '',
-      );
-      set(
-        'unelected',
-        formatShare(unelectedShare),
-        unelectedShare === null ? '' : unelectedShare > 0 ? 'largest point counts' : 'every point is known',
-        (unelectedShare ?? 0) > 0.1 ? 'warn' : '',
-      );
-      set(
-        'loss',
-        formatShare(lossRatio),
-        lossRatio === null ? 'no sequence numbers yet' : lossRatio > 0 ? 'before the collector' : 'nothing missing',
-        (lossRatio ?? 0) > 0.01 ? 'bad' : (lossRatio ?? 0) > 0 ? 'warn' : '',
-      );
-      set(
-        'error',
-        formatShare(unknownErrorShare),
-        unknownErrorShare === null ? '' : unknownErrorShare > 0 ? 'no sampling rate' : 'every rate is known',
-        (unknownErrorShare ?? 0) > 0 ? 'warn' : '',
-      );
-      const age = inventoryAsOf === null ? undefined : Date.now() - Date.parse(inventoryAsOf);
-      set(
-        'inventory',
-        age === undefined ? 'none' : formatAge(age),
-        coverage !== null
-          ? `${formatShare(coverage)} of pairs seen`
-          : inventoryAsOf === null
-            ? 'coverage unknown'
-            : formatTime(inventoryAsOf),
-        (age !== undefined && age > 86_400_000) || (coverage !== null && coverage < 0.95) ? 'warn' : '',
-      );
-      tiles.exporters.root.hidden = !exporters;
-      const { live, silent } = exporters ?? { live: 0, silent: 0 };
-      set(
-        'exporters',
-        `${live} live`,
-        silent > 0 ? `${silent} silent` : 'none silent',
-        silent > 0 ? 'bad' : live > 0 ? 'good' : '',
-      );
-    },
-  };
+function shownInter({ total, interTotal, rest, metric }: MatrixAnswer): Shown {
+  const share = rest === null || total.value === 0 ? '' : `${formatShare(interTotal.value / total.value)} of all`;
+  return [formatValue(interTotal.value, metric), share];
+}
+
+function shownUnclassified({ unclassifiedShare: share }: Quality): Shown {
+  const note = share === null ? '' : share > 0.1 ? 'automatic nodes' : 'of bytes';
+  return [formatShare(share), note, (share ?? 0) > 0.1 ? 'warn' : ''];
+}
+
+function shownUnelected({ unelectedShare: share }: Quality): Shown {
+  const note = share === null ? '' : share > 0 ? 'largest point counts' : 'every point is known';
+  return [formatShare(share), note, (share ?? 0) > 0.1 ? 'warn' : ''];
+}
+
+function shownLoss({ lossRatio: ratio }: Quality): Shown {
+  const note = ratio === null ? 'no sequence numbers yet' : ratio > 0 ? 'before the collector' : 'nothing missing';
+  return [formatShare(ratio), note, (ratio ?? 0) > 0.01 ? 'bad' : (ratio ?? 0) > 0 ? 'warn' : ''];
+}
+
+function shownError({ unknownErrorShare: share }: Quality): Shown {
+  const note = share === null ? '' : share > 0 ? 'no sampling rate' : 'every rate is known';
+  return [formatShare(share), note, (share ?? 0) > 0 ? 'warn' : ''];
+}
+
+function shownInventory({ inventoryAsOf, coverage }: Quality): Shown {
+  const age = inventoryAsOf === null ? undefined : Date.now() - Date.parse(inventoryAsOf);
+  const asOf = inventoryAsOf === null ? 'coverage unknown' : formatTime(inventoryAsOf);
+  return [
+    age === undefined ? 'none' : formatAge(age),
+    coverage === null ? asOf : `${formatShare(coverage)} of pairs seen`,
+    (age !== undefined && age > 86_400_000) || (coverage !== null && coverage < 0.95) ? 'warn' : '',
+  ];
+}
+
+function shownExporters({ live, silent }: Pick<ExportersAnswer, 'live' | 'silent'>): Shown {
+  return [`${live} live`, silent > 0 ? `${silent} silent` : 'none silent', silent > 0 ? 'bad' : live > 0 ? 'good' : ''];
 }
