@@ -319,9 +319,8 @@ describe('exporters', () => {
     expect(bench.faults('ipfix')).toEqual({ 'template-limit': 5 });
     const total = { count: TEMPLATES_TOTAL_MAX - 1 };
     const domain = new Domain(new Uint32Array(4), PROTOCOL.ipfix, 0, { exporter: 0, total });
-    const [first, second] = [300, 301].map(
-      id => compileTemplate(id, [{ id: 1, pen: 0, length: 4 }], -1, new Uint8Array(0), true)!,
-    );
+    const announced = { fields: [{ id: 1, pen: 0, length: 4 }], scopeCount: -1, raw: new Uint8Array(0) };
+    const [first, second] = [300, 301].map(id => compileTemplate({ ...announced, id }, true)!);
     expect(domain.learn(first!, 100)).toBe(true);
     expect(domain.learn(second!, 100)).toBe(false);
     domain.forget(300);

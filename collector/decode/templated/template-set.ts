@@ -52,7 +52,7 @@ export function wakeTemplate(context: DatagramContext, domain: Domain, id: numbe
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   const ipfix = domain.protocol === PROTOCOL.ipfix;
   const layout = layoutOf(view, setId, ipfix, 0, raw.length);
-  const template = layout && compile(context, view, id, layout, raw, ipfix);
+  const template = layout && compile(context, view, id, layout, raw);
   return template && learn(context, domain, template) ? template : undefined;
 }
 
@@ -63,6 +63,8 @@ export function wakePending(context: DatagramContext, domain: Domain): void {
 
 /** Where the fields of a template are. */
 interface Layout {
+  /** Fields may name an enterprise. */
+  readonly ipfix: boolean;
   readonly fieldsStart: number;
   readonly fieldCount: number;
   /** -1 for a template of data records. */
@@ -89,7 +91,7 @@ function readTemplate(context: DatagramContext, domain: Domain, setId: number, s
   }
   if (domain.isOvertaken(id, context.exportMs)) return layout.end;
   const raw = bytes.slice(start, layout.end);
-  const template = compile(context, view, id, layout, raw, ipfix);
+  const template = compile(context, view, id, layout, raw);
   if (!template) return -1;
   if (!learn(context, domain, template)) {
     context.fault(FAULT['template-limit'], domain);
@@ -131,7 +133,7 @@ function layoutOf(view: DataView, setId: number, ipfix: boolean, start: number, 
     if (offset + 4 > end) return undefined;
     offset += ipfix && (view.getUint16(offset) & ENTERPRISE_BIT) !== 0 ? 8 : 4;
   }
-  return offset > end ? undefined : { fieldsStart, fieldCount, scopeCount, end: offset };
+  return offset > end ? undefined : { ipfix, fieldsStart, fieldCount, scopeCount, end: offset };
 }
 
 function compile(
@@ -140,16 +142,15 @@ function compile(
   id: number,
   layout: Layout,
   raw: Uint8Array,
-  ipfix: boolean,
 ): Template | undefined {
-  const fields = readFields(view, layout.fieldsStart, layout.fieldCount, ipfix);
-  return compileTemplate(id, fields, layout.scopeCount, raw, ipfix, context.templated.elementRules);
+  const announced = { id, fields: readFields(view, layout), scopeCount: layout.scopeCount, raw };
+  return compileTemplate(announced, layout.ipfix, context.templated.elementRules);
 }
 
-function readFields(view: DataView, start: number, count: number, ipfix: boolean): TemplateField[] {
+function readFields(view: DataView, { ipfix, fieldsStart, fieldCount }: Layout): TemplateField[] {
   const fields: TemplateField[] = [];
-  let offset = start;
-  for (let i = 0; i < count; i++) {
+  let offset = fieldsStart;
+  for (let i = 0; i < fieldCount; i++) {
     const raw = view.getUint16(offset);
     const length = view.getUint16(offset + 2);
     const enterprise = ipfix && (raw & ENTERPRISE_BIT) !== 0;

@@ -21,13 +21,17 @@ export { type TemplateField, VARIABLE_LENGTH } from './field.ts';
 /** RFC 6313: 291 basicList, 292 subTemplateList, 293 subTemplateMultiList. */
 const LISTS: ReadonlySet<number> = new Set([291, 292, 293]);
 
-export interface Template {
+/** A template as an exporter announces it. */
+export interface AnnouncedTemplate {
   readonly id: number;
   readonly fields: readonly TemplateField[];
   /** Leading fields that are scope; -1 for a template of data records. */
   readonly scopeCount: number;
   /** The bytes it was announced with: an unchanged announcement costs a comparison only. */
   readonly raw: Uint8Array;
+}
+
+export interface Template extends AnnouncedTemplate {
   /** When it was last announced or used. */
   usedMs: number;
   /** Length of a record; of the shortest possible one when `variable`. Never 0. */
@@ -67,10 +71,7 @@ export interface Template {
 
 /** Compiles a template; undefined when its records would be empty. `ipfix`: 21 and 22 have no uptime in the header. */
 export function compileTemplate(
-  id: number,
-  fields: readonly TemplateField[],
-  scopeCount: number,
-  raw: Uint8Array,
+  { id, fields, scopeCount, raw }: AnnouncedTemplate,
   ipfix: boolean,
   rules: readonly ElementRule[] = ELEMENT_RULES,
 ): Template | undefined {
