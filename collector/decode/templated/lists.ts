@@ -12,7 +12,7 @@ import type { Domain } from '../exporters/domain.ts';
 import { FAULT } from '../faults.ts';
 import { elementKey } from './elements.ts';
 import { VARIABLE_LENGTH } from './field.ts';
-import { lengthOf, locateFields, offsetOf } from './record-fields.ts';
+import { type Located, lengthOf, locateFields, offsetOf } from './record-fields.ts';
 import { bindTemplate, type Template } from './template.ts';
 import { wakeTemplate } from './template-set.ts';
 
@@ -26,10 +26,16 @@ export const SUB_TEMPLATE_MULTI_LIST = 293;
 export const ENTERPRISE_BIT = 0x8000;
 
 /** Where the fields of the entry at hand lie, at each depth. */
-const levels = Array.from({ length: LIST_DEPTH_MAX }, () => ({
-  offsets: new Int32Array(1024),
-  lengths: new Int32Array(1024),
-}));
+const levels = Array.from(
+  { length: LIST_DEPTH_MAX },
+  (): Located => ({
+    offsets: new Int32Array(1024),
+    lengths: new Int32Array(1024),
+  }),
+);
+
+/** The row of the record at hand, and how many lists the one that is read lies in. */
+const atHand = { row: 0, depth: 0 };
 
 /** Columns that no later entry may fill. */
 const filled = new Set<FlowColumnName>();
@@ -42,44 +48,46 @@ export function fillFromLists(
   row: number,
   start: number,
 ): void {
+  atHand.row = row;
+  atHand.depth = 0;
   filled.clear();
   filled.add('flowStart').add('flowEnd').add('samplingRate');
   for (const { column } of template.steps) filled.add(column);
   for (const place of template.lists!) {
     const { id } = template.fields[place.field]!;
     const offset = offsetOf(place, start);
-    if (!readList(context, domain, id, offset, offset + lengthOf(place, start), row, 0)) {
+    if (!readList(context, domain, id, offset, offset + lengthOf(place, start))) {
       context.fault(FAULT['list-malformed'], domain);
     }
   }
 }
 
-function readList(
-  context: DatagramContext,
-  domain: Domain,
-  element: number,
-  start: number,
-  end: number,
-  row: number,
-  depth: number,
-): boolean {
+function readList(context: DatagramContext, domain: Domain, element: number, start: number, end: number): boolean {
   // No bytes at all is a list that the record does not have.
   if (start === end) return true;
-  if (depth >= LIST_DEPTH_MAX) return false;
-  if (element === BASIC_LIST) return readBasicList(context, domain, start + 1, end, row, depth);
+  if (atHand.depth >= LIST_DEPTH_MAX) return false;
+  if (element === BASIC_LIST) return readBasicList(context, domain, start + 1, end);
   const { view } = context;
   let offset = start + 1;
   if (element === SUB_TEMPLATE_LIST) {
     if (end - offset < 2) return false;
-    return readEntries(context, domain, view.getUint16(offset), offset + 2, end, row, depth);
+    return readEntries(context, domain, view.getUint16(offset), offset + 2, end);
   }
   while (offset < end) {
     const length = end - offset < 4 ? 0 : view.getUint16(offset + 2);
     if (length < 4 || length > end - offset || !context.mayTake(1, domain)) return false;
-    if (!readEntries(context, domain, view.getUint16(offset), offset + 4, offset + length, row, depth)) return false;
+    if (!readEntries(context, domain, view.getUint16(offset), offset + 4, offset + length)) return false;
     offset += length;
   }
   return true;
+}
+
+/** Reads a list in an entry of the list at hand. */
+function readInner(context: DatagramContext, domain: Domain, element: number, start: number, end: number): boolean {
+  atHand.depth++;
+  const isRead = readList(context, domain, element, start, end);
+  atHand.depth--;
+  return isRead;
 }
 
 /** Records of a template of the same domain. */
@@ -89,31 +97,29 @@ function readEntries(
   templateId: number,
   start: number,
   end: number,
-  row: number,
-  depth: number,
 ): boolean {
   const template = domain.find(templateId, context.exportMs) ?? wakeTemplate(context, domain, templateId);
   if (!template) return start === end;
-  const { offsets, lengths } = levels[depth]!;
+  const level = levels[atHand.depth]!;
   let offset = start;
   while (offset < end) {
     if (!context.mayTake(template.fields.length + template.steps.length, domain)) return false;
-    const next = locateFields(context.view, template, offset, end, offsets, lengths);
+    const next = locateFields(context.view, template, offset, end, level);
     if (next < 0) return false;
-    fillFromEntry(context, template, row, depth);
+    fillFromEntry(context, template, level);
     for (const { field } of template.lists ?? []) {
-      const at = offsets[field]!;
+      const at = level.offsets[field]!;
       const { id } = template.fields[field]!;
-      if (!readList(context, domain, id, at, at + lengths[field]!, row, depth + 1)) return false;
+      if (!readInner(context, domain, id, at, at + level.lengths[field]!)) return false;
     }
     offset = next;
   }
   return true;
 }
 
-function fillFromEntry(context: DatagramContext, template: Template, row: number, depth: number): void {
+function fillFromEntry(context: DatagramContext, template: Template, { offsets, lengths }: Located): void {
   const { batch } = context.output;
-  const { offsets, lengths } = levels[depth]!;
+  const { row } = atHand;
   if (template.boundTo !== batch) bindTemplate(template, batch);
   for (let i = 0; i < template.steps.length; i++) {
     const { column, kernel, kernels, field, secondField } = template.steps[i]!;
@@ -127,14 +133,7 @@ function fillFromEntry(context: DatagramContext, template: Template, row: number
 }
 
 /** Values of one element; only the first can fill a column. */
-function readBasicList(
-  context: DatagramContext,
-  domain: Domain,
-  start: number,
-  end: number,
-  row: number,
-  depth: number,
-): boolean {
+function readBasicList(context: DatagramContext, domain: Domain, start: number, end: number): boolean {
   const { view } = context;
   if (end - start < 4) return false;
   const raw = view.getUint16(start);
@@ -145,15 +144,16 @@ function readBasicList(
   const length = view.getUint16(start + 2);
   if (length === 0) return false;
   const nested = pen === 0 && id >= BASIC_LIST && id <= SUB_TEMPLATE_MULTI_LIST;
-  const { offsets, lengths } = levels[depth]!;
+  const level = levels[atHand.depth]!;
   const fields = [{ pen, id, length }];
   let offset = start + (enterprise ? 8 : 4);
   for (let first = true; offset < end; first = false) {
     if (!context.mayTake(first ? context.templated.elementRules.length : 1, domain)) return false;
-    const next = locateFields(view, { fields }, offset, end, offsets, lengths);
+    const next = locateFields(view, { fields }, offset, end, level);
     if (next < 0) return false;
-    if (nested && !readList(context, domain, id, offsets[0]!, next, row, depth + 1)) return false;
-    if (first) fillFromValue(context, elementKey(pen, id), offsets[0]!, lengths[0]!, row);
+    const value = level.offsets[0]!;
+    if (nested && !readInner(context, domain, id, value, next)) return false;
+    if (first) fillFromValue(context, elementKey(pen, id), value, level.lengths[0]!);
     // Values of one length need not be walked: they fit where the list is a multiple of it.
     if (!nested && length !== VARIABLE_LENGTH) return (end - offset) % length === 0;
     offset = next;
@@ -161,13 +161,13 @@ function readBasicList(
   return true;
 }
 
-function fillFromValue(context: DatagramContext, element: number, offset: number, size: number, row: number): void {
+function fillFromValue(context: DatagramContext, element: number, offset: number, size: number): void {
   for (const rule of context.templated.elementRules) {
     if (rule.second || filled.has(rule.column) || !rule.elements.includes(element)) continue;
     const kernel = rule.kernel(size);
     if (!kernel) continue;
     const column = context.output.batch.columns[rule.column as keyof typeof context.output.batch.columns];
-    kernel(context.view, offset, 0, 1, column, row, context, offset);
+    kernel(context.view, offset, 0, 1, column, atHand.row, context, offset);
     filled.add(rule.column);
   }
 }

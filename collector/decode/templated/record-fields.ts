@@ -6,9 +6,17 @@ import { type Place, type TemplateField, VARIABLE_LENGTH } from './field.ts';
 /** Stands for the start of a record whose fields locateFields() has found. */
 export const LOCATED = -1;
 
+/** Where the fields of a record lie. */
+export interface Located {
+  readonly offsets: Int32Array;
+  readonly lengths: Int32Array;
+}
+
 /** Offsets and lengths of the fields of the record at hand. */
 export const fieldOffsets = new Int32Array(65536);
 export const fieldLengths = new Int32Array(65536);
+
+const atHand: Located = { offsets: fieldOffsets, lengths: fieldLengths };
 
 /** Where a field begins in the record at `start`, or in the one that is located. */
 export function offsetOf(place: Place, start: number): number {
@@ -25,8 +33,7 @@ export function locateFields(
   { fields }: { readonly fields: readonly TemplateField[] },
   start: number,
   end: number,
-  offsets: Int32Array = fieldOffsets,
-  lengths: Int32Array = fieldLengths,
+  { offsets, lengths }: Located = atHand,
 ): number {
   let offset = start;
   for (let i = 0; i < fields.length; i++) {
