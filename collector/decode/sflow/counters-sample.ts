@@ -19,7 +19,7 @@ import type { Domain } from '../exporters/domain.ts';
 import { cleanName, type Fact } from '../facts.ts';
 import { FAULT } from '../faults.ts';
 import { UNKNOWN_32 } from '../interface-counters.ts';
-import { type SflowAgent, sourceKey } from './agent.ts';
+import { sourceKey } from './agent.ts';
 import { nextStructure, walkSteps } from './structure-walk.ts';
 
 const IF_COUNTERS = 1;
@@ -69,7 +69,6 @@ const found: Found = {
 export function decodeCountersSample(
   context: DatagramContext,
   domain: Domain,
-  agent: SflowAgent,
   expanded: boolean,
   start: number,
   end: number,
@@ -91,7 +90,7 @@ export function decodeCountersSample(
     reportCounters(context, domain, sourceKey(sourceClass, index), view.getUint32(start));
   if (found.portName !== 0 && sourceClass === CLASS_INTERFACE) reportPortName(context, domain, index);
   if (found.descr === 0 && found.adapters === 0) return true;
-  return reportHost(context, domain, agent, sourceClass, index);
+  return reportHost(context, domain, sourceClass, index);
 }
 
 /** A packet that the device dropped: counted, no traffic. False when the datagram has used up what it may cost. */
@@ -187,13 +186,7 @@ function reportPortName(context: DatagramContext, domain: Domain, index: number)
 }
 
 /** A host or a guest, a fact for each of its MACs; false when the datagram has used up what it may cost. */
-function reportHost(
-  context: DatagramContext,
-  domain: Domain,
-  agent: SflowAgent,
-  sourceClass: number,
-  index: number,
-): boolean {
+function reportHost(context: DatagramContext, domain: Domain, sourceClass: number, index: number): boolean {
   const { view, bytes } = context;
   const { descr, descrEnd, parent, machine } = found;
   let name = '';
@@ -209,8 +202,9 @@ function reportHost(
     id = uuidAt(view, uuid);
   }
   const isStation = parent !== 0 || machine || sourceClass === CLASS_LOGICAL;
-  if (!isStation && id !== '') agent.rememberHost(sourceKey(sourceClass, index), id);
-  const hostId = parent === 0 ? '' : agent.host(sourceKey(view.getUint32(parent), view.getUint32(parent + 4)));
+  if (!isStation && id !== '') domain.sflow?.rememberHost(sourceKey(sourceClass, index), id);
+  const hostKey = parent === 0 ? undefined : sourceKey(view.getUint32(parent), view.getUint32(parent + 4));
+  const hostId = hostKey === undefined ? '' : (domain.sflow?.host(hostKey) ?? '');
   return reportAdapters(context, domain, {
     ...NOTHING,
     kind: isStation ? 'station' : 'host',

@@ -112,10 +112,10 @@ function decodeSamples(
         if (!decodeFlowSample(context, domain, agent, EXPANDED, start, end)) return;
         break;
       case COUNTERS_SAMPLE:
-        if (!decodeCountersSample(context, domain, agent, false, start, end)) return;
+        if (!decodeCountersSample(context, domain, false, start, end)) return;
         break;
       case COUNTERS_SAMPLE_EXPANDED:
-        if (!decodeCountersSample(context, domain, agent, true, start, end)) return;
+        if (!decodeCountersSample(context, domain, true, start, end)) return;
         break;
       case DISCARDED_PACKET:
         if (!decodeDiscardedPacket(context, domain, start, end)) return;
