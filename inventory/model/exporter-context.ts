@@ -34,32 +34,19 @@ export function compileExporterContext(
   registry: ExporterRegistry,
   facts: Iterable<StoredFact>,
 ): ExporterContextData {
-  const { exporters } = registry;
-  const ports = createHashTable(2, PORTS_MAX);
-  const key = new Uint32Array(2);
-  const put = (number: number, ifIndex: number, value: number) => {
-    key[0] = number;
-    key[1] = ifIndex;
-    // What was put first is the more precise.
-    if (ports.find(key, 0) < 0) ports.insert(key, 0, value);
-  };
-  const numbersOf = Map.groupBy(exporters.keys(), at => exporters[at]!.switch);
-  const atSwitch = (id: string | undefined, ifIndex: number | undefined, value: number) => {
-    if (id === undefined || ifIndex === undefined) return;
-    for (const at of numbersOf.get(id) ?? []) put(at + 1, ifIndex, value);
-  };
-  if (exporters.length > 0) {
+  const ports = new ExporterPorts(registry.exporters);
+  if (registry.exporters.length > 0) {
     const uplinks = uplinksOf(inventory);
-    putOwners(inventory, topology, exporters, put, atSwitch, uplinks);
+    putOwners(ports, inventory, topology, uplinks);
     uplinks.forEach((list, host) => {
-      for (const { switchId, ifIndex } of list) atSwitch(switchId, ifIndex, host + 1);
+      for (const { switchId, ifIndex } of list) ports.putAtSwitch(switchId, ifIndex, host + 1);
     });
   }
   const vrfs = compileVrfs(topology, facts);
   return {
     siteOf: sitesOf(inventory, registry),
-    portSlots: ports.words,
-    knowsPorts: ports.size > 0,
+    portSlots: ports.table.words,
+    knowsPorts: ports.table.size > 0,
     vrfSlots: vrfs.words,
     knowsVrfs: vrfs.size > 0,
   };
@@ -83,6 +70,50 @@ export function openExporterContext({
 
 const PORTS_MAX = 4_194_304;
 const VRF_FACTS_MAX = 65_536;
+
+/** Ports of exporters, and who is behind them. What was put first is the more precise, and stays. */
+class ExporterPorts {
+  readonly table = createHashTable(2, PORTS_MAX);
+  readonly #exporters: readonly RegisteredExporter[];
+  readonly #bySwitch: ReadonlyMap<string | undefined, readonly number[]>;
+  readonly #byAddress: ReadonlyMap<string, readonly number[]>;
+  readonly #key = new Uint32Array(2);
+
+  constructor(exporters: readonly RegisteredExporter[]) {
+    this.#exporters = exporters;
+    this.#bySwitch = Map.groupBy(exporters.keys(), at => exporters[at]!.switch);
+    this.#byAddress = Map.groupBy(exporters.keys(), at => addressKey(exporters[at]!));
+  }
+
+  putAtSwitch(id: string | undefined, ifIndex: number | undefined, value: number): void {
+    if (id === undefined || ifIndex === undefined) return;
+    for (const at of this.#bySwitch.get(id) ?? []) this.#put(at + 1, ifIndex, value);
+  }
+
+  /** At all domains of an address that may be the exporter's. */
+  putAtExporter(exporter: ExporterAddress, ifIndex: number, value: number): void {
+    for (const at of this.#byAddress.get(addressKey(exporter)) ?? []) {
+      const { domain } = this.#exporters[at]!;
+      if (exporter.domain === undefined || domain === undefined || domain === exporter.domain)
+        this.#put(at + 1, ifIndex, value);
+    }
+  }
+
+  #put(number: number, ifIndex: number, value: number): void {
+    this.#key[0] = number;
+    this.#key[1] = ifIndex;
+    if (this.table.find(this.#key, 0) < 0) this.table.insert(this.#key, 0, value);
+  }
+}
+
+interface ExporterAddress {
+  readonly address: string;
+  readonly domain?: number;
+}
+
+function addressKey({ address }: ExporterAddress): string {
+  return String(parseAddress(address));
+}
 
 interface SwitchPort {
   readonly switchId: string;
@@ -125,20 +156,17 @@ function uplinksOf({ hosts, switches }: Merged): readonly (readonly SwitchPort[]
 
 /** Ports that one owner has for itself: of its vSwitch, at the switch, or cabled to bare metal. */
 function putOwners(
+  ports: ExporterPorts,
   inventory: Merged,
   topology: TopologyData,
-  exporters: readonly RegisteredExporter[],
-  put: (number: number, ifIndex: number, value: number) => void,
-  atSwitch: (id: string | undefined, ifIndex: number | undefined, value: number) => void,
   uplinks: readonly (readonly SwitchPort[])[],
 ): void {
-  const byAddress = Map.groupBy(exporters.keys(), at => String(parseAddress(exporters[at]!.address)));
   const vswitches = inventory.hosts.flatMap(host => host.vswitches);
   for (let owner = 0; owner < topology.count; owner++) {
     const value = OWNER_BIT | owner;
     if (topology.kind[owner] === OWNER_KIND.endpoint) {
       const endpoint = inventory.endpoints[topology.entity[owner]!]!;
-      atSwitch(endpoint.switch, endpoint.ifIndex, value);
+      ports.putAtSwitch(endpoint.switch, endpoint.ifIndex, value);
       continue;
     }
     if (topology.kind[owner] !== OWNER_KIND.vm) continue;
@@ -146,14 +174,11 @@ function putOwners(
     if (vnic?.ifIndex === undefined) continue;
     const exporter = vswitches[topology.vswitch[owner]! - 1]?.exporter;
     if (exporter) {
-      for (const at of byAddress.get(String(parseAddress(exporter.address))) ?? []) {
-        const { domain } = exporters[at]!;
-        if (exporter.domain === undefined || domain === undefined || domain === exporter.domain)
-          put(at + 1, vnic.ifIndex, value);
-      }
+      ports.putAtExporter(exporter, vnic.ifIndex, value);
       continue;
     }
-    for (const { switchId } of uplinks[topology.host[owner]! - 1] ?? []) atSwitch(switchId, vnic.ifIndex, value);
+    for (const { switchId } of uplinks[topology.host[owner]! - 1] ?? [])
+      ports.putAtSwitch(switchId, vnic.ifIndex, value);
   }
 }
 
