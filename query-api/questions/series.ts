@@ -211,8 +211,8 @@ export function shapeSeries(
   const lines = places.map(place => {
     const own = rows.filter(row => Number(row.place) === place);
     const found = new Map(own.map(row => [Number(row.at), row]));
-    const perSample = perSampleOf(query.metric, own, step);
-    const points = times.map(at => point(query, found.get(at), at, step, covered, perSample));
+    const line = { metric: query.metric, step, covered, perSample: perSampleOf(query.metric, own, step) };
+    const points = times.map(at => point(line, at, found.get(at)));
     const first = own[0];
     return {
       keys: place === 0 || !first ? [] : query.split.map((column, i) => name(column, first[`k${i}`] ?? '')),
@@ -232,18 +232,19 @@ interface Point {
   readonly ciHigh: number | null;
 }
 
+/** What the points of one series share. */
+interface Line {
+  readonly metric: SeriesQuery['metric'];
+  readonly step: number;
+  readonly covered: Covered | undefined;
+  readonly perSample: number | null;
+}
+
 const UNSEEN: Point = { value: null, ciLow: null, ciHigh: null };
 
-function point(
-  query: SeriesQuery,
-  row: SeriesRow | undefined,
-  at: number,
-  step: number,
-  covered: Covered | undefined,
-  perSample: number | null,
-): Point {
+function point({ metric, step, covered, perSample }: Line, at: number, row: SeriesRow | undefined): Point {
   const seconds = covered ? Math.min(at + step, covered.toS) - Math.max(at, covered.fromS) : 0;
-  if (row) return estimateOf(row, query.metric, Math.max(1, seconds));
+  if (row) return estimateOf(row, metric, Math.max(1, seconds));
   return seconds > 0 ? unseenInterval(perSample) : UNSEEN;
 }
 
