@@ -14,13 +14,18 @@ import type { Template } from '../templated/template.ts';
 import { readRate, validRate } from './rate-fields.ts';
 import type { RateTable } from './rate-table.ts';
 
-/** Takes a rate from an options record, for the narrowest of what it names: a selector, an interface, a template. */
+/** What an options record says its rate is of. */
+export interface RateScope {
+  selector: number | undefined;
+  ifIndex: number | undefined;
+  template: number | undefined;
+}
+
+/** Takes a rate from an options record, for the narrowest of what it names. */
 export function learnRate(
   context: DatagramContext,
   domain: Domain,
-  selector: number | undefined,
-  ifIndex: number | undefined,
-  template: number | undefined,
+  { selector, ifIndex, template }: Readonly<RateScope>,
   rate: number,
 ): void {
   if (selector !== undefined) keepRate(context, domain, domain.selectorRates, selector, rate);

@@ -9,7 +9,7 @@ import { cleanName, type Fact } from '../facts.ts';
 import { FAULT } from '../faults.ts';
 import { readUint } from '../kernels.ts';
 import { type RateFields, rateFieldsOf, readRate } from '../sampling/rate-fields.ts';
-import { learnRate, settleRates } from '../sampling/rates.ts';
+import { learnRate, type RateScope, settleRates } from '../sampling/rates.ts';
 import { elementKey, SYSTEM_INIT } from './elements.ts';
 import { FieldIndex, type TemplateField } from './field.ts';
 import { fieldLengths, fieldOffsets, LOCATED, locateFields } from './record-fields.ts';
@@ -109,12 +109,17 @@ function readSystemInit(context: DatagramContext, domain: Domain, plan: OptionsP
   if (context.protocol === PROTOCOL.ipfix) context.uptimeMs = (context.exportMs - systemInit) >>> 0;
 }
 
+/** Of the record at hand. */
+const rateScope: RateScope = { selector: undefined, ifIndex: undefined, template: undefined };
+
 function readRates(context: DatagramContext, domain: Domain, plan: OptionsPlan): void {
   if (!plan.rates) return;
   const rate = readRate(context.view, plan.rates, LOCATED);
   if (rate === 0) return;
-  const selector = uint(context, plan.selector);
-  learnRate(context, domain, selector, uint(context, plan.interface), uint(context, plan.template), rate);
+  rateScope.selector = uint(context, plan.selector);
+  rateScope.ifIndex = uint(context, plan.interface);
+  rateScope.template = uint(context, plan.template);
+  learnRate(context, domain, rateScope, rate);
 }
 
 function reportFacts(context: DatagramContext, domain: Domain, plan: OptionsPlan): void {
