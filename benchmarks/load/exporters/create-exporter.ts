@@ -5,13 +5,13 @@ import type { ExporterContext, FlowExporter } from './exporter.ts';
 import { createIpfixExporter } from './ipfix.ts';
 import { createNetflow5Exporter } from './netflow5.ts';
 import { createNetflow9Exporter } from './netflow9.ts';
-import { createSflow5Exporter } from './sflow5.ts';
+import { Sflow5Exporter } from './sflow5.ts';
 
 const CREATE: Record<ExportProtocol, (context: ExporterContext) => FlowExporter> = {
   netflow5: createNetflow5Exporter,
   netflow9: createNetflow9Exporter,
   ipfix: createIpfixExporter,
-  sflow5: createSflow5Exporter,
+  sflow5: context => new Sflow5Exporter(context),
 };
 
 export function createExporter(context: ExporterContext): FlowExporter {

@@ -3,11 +3,11 @@
 //   header 16: version 2 | length 2 | export time 4 | sequence 4 | observation domain 4
 
 import type { ExporterContext, FlowExporter } from './exporter.ts';
-import { createTemplatedExporter } from './templated.ts';
+import { TemplatedExporter } from './templated.ts';
 
 export function createIpfixExporter(context: ExporterContext): FlowExporter {
   let sequence = 0;
-  return createTemplatedExporter(context, {
+  return new TemplatedExporter(context, {
     headerBytes: 16,
     templateSetId: 2,
     // biome-ignore format: pairs

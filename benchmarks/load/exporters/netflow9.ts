@@ -3,12 +3,12 @@
 //   header 20: version 2 | count 2 | sysUptime 4 | unix_secs 4 | sequence 4 | source_id 4
 
 import type { ExporterContext, FlowExporter } from './exporter.ts';
-import { createTemplatedExporter } from './templated.ts';
+import { TemplatedExporter } from './templated.ts';
 
 export function createNetflow9Exporter(context: ExporterContext): FlowExporter {
   const { bridge, bootMs } = context;
   let sequence = 0;
-  return createTemplatedExporter(context, {
+  return new TemplatedExporter(context, {
     headerBytes: 20,
     templateSetId: 0,
     // biome-ignore format: pairs
