@@ -1,6 +1,6 @@
 // Numbered load on one collector, until it is told to stop, and the ledger of what was sent.
 
-import { createFeed } from '../load/feed.ts';
+import { Feed } from '../load/feed.ts';
 import { dataCentreOf } from '../load/load.ts';
 import { parseLoadOptions } from '../load/options.ts';
 import { pace } from '../load/pace.ts';
@@ -31,7 +31,7 @@ export async function startStream({ udpPort, protocol, rate, seed }: StreamOptio
   const sender = await openSender(dataCentre.bridges, () => ({ host: '127.0.0.1', port: udpPort }));
   const ledger = createLedger();
   const abort = new AbortController();
-  const feed = createFeed({
+  const feed = new Feed({
     dataCentre,
     options,
     startMs: Date.now(),

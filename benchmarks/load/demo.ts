@@ -8,7 +8,7 @@
 import type { Log } from '../../service/log.ts';
 import { replaceText } from '../../service/replace-file.ts';
 import { type Documents, documentsOf } from './documents.ts';
-import { createFeed, type Feed } from './feed.ts';
+import { Feed } from './feed.ts';
 import { type Bridge, buildDataCentre, type ExportProtocol } from './model/data-centre.ts';
 import { pace } from './pace.ts';
 import { openSender } from './sender.ts';
@@ -86,7 +86,7 @@ export async function startDemo(given: DemoOptions, { to, onDocuments, truthFile
     throw error;
   }
   const startMs = Date.now();
-  const feed = createFeed({
+  const feed = new Feed({
     dataCentre,
     options,
     startMs,

@@ -4,8 +4,8 @@ import { record, START_MS } from '../../testing/data/load.ts';
 import { createRandom, createWeightedChoice, samplePackets } from '../random.ts';
 import { buildDataCentre, EXPORT_PROTOCOLS } from './model/data-centre.ts';
 import { createFlowTable, packetsBefore } from './model/flow-table.ts';
-import { CONVERSATIONS_MAX, createTraffic } from './model/traffic.ts';
-import { createTruthBook, truthChecker } from './truth.ts';
+import { CONVERSATIONS_MAX, Traffic } from './model/traffic.ts';
+import { TruthBook, truthChecker } from './truth.ts';
 
 const digest = (datagrams: readonly { payload: Uint8Array }[]) =>
   datagrams.reduce((hash, { payload }) => hash.update(payload), createHash('sha256')).digest('hex');
@@ -33,8 +33,8 @@ test('loss drops datagrams, not traffic: the truth stays the same and says what 
 
 test('the truth conserves every flow: totals, application cells, pair cells and buckets have the same sums', () => {
   const dataCentre = buildDataCentre({ seed: 3, bridges: 3, vms: 40, apps: 14, protocols: ['netflow9'], sampling: 1 });
-  const traffic = createTraffic(dataCentre);
-  const book = createTruthBook(dataCentre, traffic.conversations);
+  const traffic = new Traffic(dataCentre);
+  const book = new TruthBook(dataCentre, traffic.conversations);
   const flows = createFlowTable(1001);
   let bytes = 0;
   let packets = 0;
@@ -72,8 +72,8 @@ test('a flow over two buckets is split where its packets passed', () => {
 
 test('beyond its bound the truth forgets the oldest bucket, never the totals', () => {
   const dataCentre = buildDataCentre({ seed: 3, bridges: 1, vms: 12, apps: 4, protocols: ['netflow9'], sampling: 1 });
-  const traffic = createTraffic(dataCentre, { cutEveryMs: 300_000 });
-  const book = createTruthBook(dataCentre, traffic.conversations, 2);
+  const traffic = new Traffic(dataCentre, { cutEveryMs: 300_000 });
+  const book = new TruthBook(dataCentre, traffic.conversations, 2);
   const flows = createFlowTable(101);
   const base = Date.parse('2026-03-01T12:00:00Z');
   for (let bucket = 0; bucket < 4; bucket++) {
@@ -109,7 +109,7 @@ test('the largest data centre stays within the bound of conversations', () => {
     protocols: ['ipfix'],
     sampling: 1,
   });
-  const { count } = createTraffic(dataCentre).conversations;
+  const { count } = new Traffic(dataCentre).conversations;
   expect(count).toBeGreaterThan(10_000);
   expect(count).toBeLessThanOrEqual(CONVERSATIONS_MAX);
 });

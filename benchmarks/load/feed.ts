@@ -2,12 +2,13 @@
 // Every bridge meters what comes in by any of its ports, so a flow between two bridges is reported twice: by the access
 // port of its source and by the fabric port of its destination. No clock and no socket: the same calls give the same bytes.
 
-import { createRandom } from '../random.ts';
+import { createRandom, type Random } from '../random.ts';
 import { createExporter } from './exporters/create-exporter.ts';
-import { type DataCentre, FABRIC_IF_INDEX } from './model/data-centre.ts';
+import type { FlowExporter } from './exporters/exporter.ts';
+import { type Bridge, type DataCentre, FABRIC_IF_INDEX } from './model/data-centre.ts';
 import { createFlowTable } from './model/flow-table.ts';
-import { createTraffic, NUMBERED_BYTES_BASE, type TrafficOptions } from './model/traffic.ts';
-import { createTruthBook, type Truth } from './truth.ts';
+import { NUMBERED_BYTES_BASE, Traffic, type TrafficOptions } from './model/traffic.ts';
+import { type Truth, TruthBook } from './truth.ts';
 
 export interface FeedOptions extends TrafficOptions {
   readonly dataCentre: DataCentre;
@@ -43,30 +44,18 @@ export interface Emission {
   readonly isPast?: boolean;
 }
 
-export interface Feed {
-  readonly counts: Readonly<FeedCounts>;
-  readonly timedShare: number;
-  /** Makes `count` flows or one more, at most `SLOT_FLOWS_MAX`; returns how many. */
-  emit(count: number, emission: Emission): number;
-  setTide(nowMs: number): void;
-  flush(exportMs: number): void;
-  /** The truth so far; `toMs` says that no flow after it has been made. */
-  truth(toMs?: number): Truth;
-}
-
 export const SLOT_FLOWS_MAX = 4096;
 const UPTIME_MS = 86_400_000;
 
-export function createFeed(options: FeedOptions): Feed {
-  const { dataCentre, loss = 0 } = options;
-  const { endpoints, bridges } = dataCentre;
-  const { seed } = dataCentre.options;
-  const traffic = createTraffic(dataCentre, options);
-  const { src, dst } = traffic.conversations;
-  const book = createTruthBook(dataCentre, traffic.conversations, options.bucketsMax);
-  const flows = createFlowTable(SLOT_FLOWS_MAX + 1);
-  const lossRandom = createRandom(seed, 4);
-  const counts: FeedCounts = {
+export class Feed {
+  readonly timedShare: number;
+  readonly #options: FeedOptions;
+  readonly #loss: number;
+  readonly #lossRandom: Random;
+  readonly #traffic: Traffic;
+  readonly #book: TruthBook;
+  readonly #flows = createFlowTable(SLOT_FLOWS_MAX + 1);
+  readonly #counts: FeedCounts = {
     flows: 0,
     records: 0,
     datagrams: 0,
@@ -74,16 +63,103 @@ export function createFeed(options: FeedOptions): Feed {
     droppedDatagrams: 0,
     droppedRecords: 0,
   };
+  readonly #exporters: readonly FlowExporter[];
   /** Numbers of the flows in each bridge's open datagram, one a record, and of those dropped; kept only where they matter. */
-  const openNumbers: number[][] | undefined =
-    options.numbered && (loss > 0 || options.onNumbers) ? bridges.map(() => []) : undefined;
-  const droppedNumbers: number[] = [];
+  readonly #openNumbers: readonly number[][] | undefined;
+  readonly #droppedNumbers: number[] = [];
 
-  const sendFrom = (bridge: number) => (datagram: Uint8Array, length: number, records: number) => {
-    const isDropped = loss > 0 && lossRandom.unit() < loss;
-    const numbers = openNumbers?.[bridge]?.splice(0, records) ?? [];
+  constructor(options: FeedOptions) {
+    const { dataCentre, loss = 0 } = options;
+    const { bridges } = dataCentre;
+    this.#options = options;
+    this.#loss = loss;
+    this.#lossRandom = createRandom(dataCentre.options.seed, 4);
+    this.#traffic = new Traffic(dataCentre, options);
+    this.timedShare = this.#traffic.timedShare;
+    this.#book = new TruthBook(dataCentre, this.#traffic.conversations, options.bucketsMax);
+    if (options.numbered && (loss > 0 || options.onNumbers)) this.#openNumbers = bridges.map(() => []);
+    this.#exporters = bridges.map(bridge => this.#exporterOf(bridge));
+  }
+
+  get counts(): Readonly<FeedCounts> {
+    return this.#counts;
+  }
+
+  /** Makes `count` flows or one more, at most `SLOT_FLOWS_MAX`; returns how many. */
+  emit(count: number, { endMs, exportMs, scale = 1, isPast = false }: Emission): number {
+    const flows = this.#flows;
+    this.#traffic.generate(flows, count, endMs, scale, isPast);
+    this.#book.add(flows);
+    for (let row = 0; row < flows.rows; row++) this.#observe(row, exportMs);
+    this.#counts.flows += flows.rows;
+    return flows.rows;
+  }
+
+  setTide(nowMs: number): void {
+    this.#traffic.setTide(nowMs);
+  }
+
+  flush(exportMs: number): void {
+    for (const exporter of this.#exporters) exporter.flush(exportMs);
+  }
+
+  /** The truth so far; `toMs` says that no flow after it has been made. */
+  truth(toMs?: number): Truth {
+    const { flows, droppedDatagrams, droppedRecords } = this.#counts;
+    return this.#book.document({
+      options: this.#options.options,
+      dropped: { datagrams: droppedDatagrams, records: droppedRecords },
+      ...(toMs === undefined ? {} : { toMs }),
+      ...(this.#options.numbered
+        ? {
+            numbered: {
+              bytesBase: NUMBERED_BYTES_BASE,
+              highest: flows - 1,
+              sent: rangesWithout(flows, this.#droppedNumbers),
+            },
+          }
+        : {}),
+    });
+  }
+
+  #exporterOf(bridge: Bridge): FlowExporter {
+    const { dataCentre, startMs } = this.#options;
+    return createExporter({
+      bridge,
+      dataCentre,
+      conversations: this.#traffic.conversations,
+      random: createRandom(dataCentre.options.seed, 1000 + bridge.index),
+      bootMs: Math.floor(startMs / 1000) * 1000 - UPTIME_MS,
+      send: (datagram, length, records) => this.#send(bridge.index, datagram, length, records),
+    });
+  }
+
+  /** Shows a flow to the bridges on its way. */
+  #observe(row: number, exportMs: number): void {
+    const flows = this.#flows;
+    const { src, dst } = this.#traffic.conversations;
+    const { bridge, ifIndex } = this.#options.dataCentre.endpoints;
+    const conversation = flows.conversation[row]!;
+    const from = src[conversation]!;
+    const to = dst[conversation]!;
+    const fromBridge = bridge[from]!;
+    const toBridge = bridge[to]!;
+    this.#openNumbers?.[fromBridge]?.push(flows.bytes[row]! - NUMBERED_BYTES_BASE);
+    if (fromBridge === toBridge) {
+      this.#exporters[fromBridge]!.observe(flows, row, ifIndex[from]!, ifIndex[to]!, exportMs);
+      return;
+    }
+    this.#exporters[fromBridge]!.observe(flows, row, ifIndex[from]!, FABRIC_IF_INDEX, exportMs);
+    if (this.#options.numbered) return;
+    this.#exporters[toBridge]!.observe(flows, row, FABRIC_IF_INDEX, ifIndex[to]!, exportMs);
+  }
+
+  #send(bridge: number, datagram: Uint8Array, length: number, records: number): Uint8Array {
+    const counts = this.#counts;
+    const isDropped = this.#loss > 0 && this.#lossRandom.unit() < this.#loss;
+    const numbers = this.#openNumbers?.[bridge]?.splice(0, records) ?? [];
     if (isDropped) {
-      droppedNumbers.push(...numbers);
+      this.#droppedNumbers.push(...numbers);
       counts.droppedDatagrams++;
       counts.droppedRecords += records;
       return datagram;
@@ -91,65 +167,9 @@ export function createFeed(options: FeedOptions): Feed {
     counts.datagrams++;
     counts.datagramBytes += length;
     counts.records += records;
-    options.onNumbers?.(numbers);
-    return options.send(bridge, datagram, length);
-  };
-
-  const exporters = bridges.map(bridge =>
-    createExporter({
-      bridge,
-      dataCentre,
-      conversations: traffic.conversations,
-      random: createRandom(seed, 1000 + bridge.index),
-      bootMs: Math.floor(options.startMs / 1000) * 1000 - UPTIME_MS,
-      send: sendFrom(bridge.index),
-    }),
-  );
-
-  return {
-    counts,
-    timedShare: traffic.timedShare,
-    emit(count, { endMs, exportMs, scale = 1, isPast = false }) {
-      traffic.generate(flows, count, endMs, scale, isPast);
-      book.add(flows);
-      for (let row = 0; row < flows.rows; row++) {
-        const conversation = flows.conversation[row]!;
-        const from = src[conversation]!;
-        const to = dst[conversation]!;
-        const fromBridge = endpoints.bridge[from]!;
-        const toBridge = endpoints.bridge[to]!;
-        openNumbers?.[fromBridge]?.push(flows.bytes[row]! - NUMBERED_BYTES_BASE);
-        if (fromBridge === toBridge) {
-          exporters[fromBridge]!.observe(flows, row, endpoints.ifIndex[from]!, endpoints.ifIndex[to]!, exportMs);
-          continue;
-        }
-        exporters[fromBridge]!.observe(flows, row, endpoints.ifIndex[from]!, FABRIC_IF_INDEX, exportMs);
-        if (!options.numbered)
-          exporters[toBridge]!.observe(flows, row, FABRIC_IF_INDEX, endpoints.ifIndex[to]!, exportMs);
-      }
-      counts.flows += flows.rows;
-      return flows.rows;
-    },
-    setTide: traffic.setTide,
-    flush(exportMs) {
-      for (const exporter of exporters) exporter.flush(exportMs);
-    },
-    truth: toMs =>
-      book.document({
-        options: options.options,
-        dropped: { datagrams: counts.droppedDatagrams, records: counts.droppedRecords },
-        ...(toMs === undefined ? {} : { toMs }),
-        ...(options.numbered
-          ? {
-              numbered: {
-                bytesBase: NUMBERED_BYTES_BASE,
-                highest: counts.flows - 1,
-                sent: rangesWithout(counts.flows, droppedNumbers),
-              },
-            }
-          : {}),
-      }),
-  };
+    this.#options.onNumbers?.(numbers);
+    return this.#options.send(bridge, datagram, length);
+  }
 }
 
 /** The ranges of 0 .. count - 1 that are left when `missing` is taken out. */

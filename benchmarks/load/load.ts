@@ -4,7 +4,7 @@ import { parseHostPort } from '../../schemas/host-port.ts';
 import type { Log } from '../../service/log.ts';
 import { replaceText } from '../../service/replace-file.ts';
 import { type Documents, documentsOf, writeDocuments } from './documents.ts';
-import { createFeed, type FeedCounts } from './feed.ts';
+import { Feed, type FeedCounts } from './feed.ts';
 import { buildDataCentre, type DataCentre } from './model/data-centre.ts';
 import type { LoadOptions } from './options.ts';
 import { pace } from './pace.ts';
@@ -59,7 +59,7 @@ export async function runLoad(
       new Date(startMs - INVENTORY_AGE_MS).toISOString(),
     );
     if (options.documents !== '') for (const path of writeDocuments(options.documents, documents)) onWritten?.(path);
-    const feed = createFeed({
+    const feed = new Feed({
       dataCentre,
       options,
       startMs,

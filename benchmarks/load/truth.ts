@@ -81,13 +81,6 @@ export interface TruthContext {
   readonly toMs?: number;
 }
 
-export interface TruthBook {
-  add(flows: FlowTable): void;
-  readonly flows: number;
-  readonly bytes: number;
-  document(context: TruthContext): Truth;
-}
-
 const BUCKET_MS = 300_000;
 const MINUTE_MS = 60_000;
 /** Samples carry no time: they count when they are received, a little after the packet passed. */
@@ -98,96 +91,113 @@ interface Sums {
   readonly packets: Float64Array;
 }
 
-/** `bucketsMax` bounds the memory: with more, the oldest buckets are forgotten; totals are not. */
-export function createTruthBook(dataCentre: DataCentre, conversations: Conversations, bucketsMax = 300): TruthBook {
-  const sums = (): Sums => ({
-    bytes: new Float64Array(conversations.count),
-    packets: new Float64Array(conversations.count),
-  });
-  const total = sums();
-  const buckets = new Map<number, Sums>();
-  let firstMs = Number.POSITIVE_INFINITY;
-  let lastMs = Number.NEGATIVE_INFINITY;
-  let flowCount = 0;
-  let byteCount = 0;
-  let bucketsFrom = 0;
-  let recentKey = -1;
-  let recent = total;
+function createSums(count: number): Sums {
+  return { bytes: new Float64Array(count), packets: new Float64Array(count) };
+}
 
-  const bucketAt = (key: number): Sums => {
-    if (key === recentKey) return recent;
-    let bucket = buckets.get(key);
-    if (!bucket) {
-      bucket = sums();
-      buckets.set(key, bucket);
-      if (buckets.size > bucketsMax) {
-        const oldest = Math.min(...buckets.keys());
-        buckets.delete(oldest);
-        bucketsFrom = oldest + BUCKET_MS;
-      }
+export class TruthBook {
+  readonly #dataCentre: DataCentre;
+  readonly #conversations: Conversations;
+  readonly #bucketsMax: number;
+  readonly #total: Sums;
+  readonly #buckets = new Map<number, Sums>();
+  #recentKey = -1;
+  #recent: Sums;
+  #firstMs = Number.POSITIVE_INFINITY;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #flows = 0;
+  #bytes = 0;
+  #bucketsFrom = 0;
+
+  /** `bucketsMax` bounds the memory: with more, the oldest buckets are forgotten; totals are not. */
+  constructor(dataCentre: DataCentre, conversations: Conversations, bucketsMax = 300) {
+    this.#dataCentre = dataCentre;
+    this.#conversations = conversations;
+    this.#bucketsMax = bucketsMax;
+    this.#total = createSums(conversations.count);
+    this.#recent = this.#total;
+  }
+
+  get flows(): number {
+    return this.#flows;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(flows: FlowTable): void {
+    const total = this.#total;
+    for (let row = 0; row < flows.rows; row++) {
+      const conversation = flows.conversation[row]!;
+      const bytes = flows.bytes[row]!;
+      const packets = flows.packets[row]!;
+      const startMs = flows.startMs[row]!;
+      const endMs = flows.endMs[row]!;
+      total.bytes[conversation]! += bytes;
+      total.packets[conversation]! += packets;
+      this.#bytes += bytes;
+      if (startMs < this.#firstMs) this.#firstMs = startMs;
+      if (endMs > this.#lastMs) this.#lastMs = endMs;
+      this.#addToBuckets(conversation, bytes, packets, startMs, endMs);
     }
-    recentKey = key;
-    recent = bucket;
-    return bucket;
-  };
+    this.#flows += flows.rows;
+  }
 
-  const addToBuckets = (conversation: number, bytes: number, packets: number, startMs: number, endMs: number) => {
+  document({ options, dropped, numbered, toMs }: TruthContext): Truth {
+    const total = this.#total;
+    const from = this.#flows === 0 ? Date.now() : this.#firstMs;
+    const to = toMs ?? (this.#flows === 0 ? from : this.#lastMs) + RECEIPT_MS_MAX;
+    return {
+      version: 1,
+      options: { ...options },
+      clock: 'real',
+      from: timeText(Math.floor(from / MINUTE_MS) * MINUTE_MS),
+      to: timeText(Math.ceil(to / MINUTE_MS) * MINUTE_MS),
+      flows: this.#flows,
+      bytes: this.#bytes,
+      packets: total.packets.reduce((sum, packets) => sum + packets, 0),
+      applications: applicationMatrix(this.#dataCentre, this.#conversations, total),
+      cells: cellsOf(this.#dataCentre, this.#conversations, total, this.#buckets),
+      bucketsFrom: timeText(this.#bucketsFrom),
+      ...(numbered ? { numbered } : {}),
+      dropped,
+    };
+  }
+
+  #addToBuckets(conversation: number, bytes: number, packets: number, startMs: number, endMs: number): void {
     let donePackets = 0;
     let doneBytes = 0;
     for (let key = startMs - (startMs % BUCKET_MS); donePackets < packets; key += BUCKET_MS) {
       const untilPackets = key + BUCKET_MS > endMs ? packets : packetsBefore(startMs, endMs, packets, key + BUCKET_MS);
       const untilBytes = bytesOfPackets(bytes, packets, untilPackets);
-      const bucket = bucketAt(key);
+      const bucket = this.#bucketAt(key);
       bucket.bytes[conversation]! += untilBytes - doneBytes;
       bucket.packets[conversation]! += untilPackets - donePackets;
       donePackets = untilPackets;
       doneBytes = untilBytes;
     }
-  };
+  }
 
-  return {
-    add(flows) {
-      for (let row = 0; row < flows.rows; row++) {
-        const conversation = flows.conversation[row]!;
-        const bytes = flows.bytes[row]!;
-        const packets = flows.packets[row]!;
-        const startMs = flows.startMs[row]!;
-        const endMs = flows.endMs[row]!;
-        total.bytes[conversation]! += bytes;
-        total.packets[conversation]! += packets;
-        byteCount += bytes;
-        if (startMs < firstMs) firstMs = startMs;
-        if (endMs > lastMs) lastMs = endMs;
-        addToBuckets(conversation, bytes, packets, startMs, endMs);
-      }
-      flowCount += flows.rows;
-    },
-    get flows() {
-      return flowCount;
-    },
-    get bytes() {
-      return byteCount;
-    },
-    document({ options, dropped, numbered, toMs }) {
-      const from = flowCount === 0 ? Date.now() : firstMs;
-      const to = toMs ?? (flowCount === 0 ? from : lastMs) + RECEIPT_MS_MAX;
-      return {
-        version: 1,
-        options: { ...options },
-        clock: 'real',
-        from: timeText(Math.floor(from / MINUTE_MS) * MINUTE_MS),
-        to: timeText(Math.ceil(to / MINUTE_MS) * MINUTE_MS),
-        flows: flowCount,
-        bytes: byteCount,
-        packets: total.packets.reduce((sum, packets) => sum + packets, 0),
-        applications: applicationMatrix(dataCentre, conversations, total),
-        cells: cellsOf(dataCentre, conversations, total, buckets),
-        bucketsFrom: timeText(bucketsFrom),
-        ...(numbered ? { numbered } : {}),
-        dropped,
-      };
-    },
-  };
+  #bucketAt(key: number): Sums {
+    if (key === this.#recentKey) return this.#recent;
+    let bucket = this.#buckets.get(key);
+    if (!bucket) {
+      bucket = createSums(this.#conversations.count);
+      this.#buckets.set(key, bucket);
+      this.#forgetOldest();
+    }
+    this.#recentKey = key;
+    this.#recent = bucket;
+    return bucket;
+  }
+
+  #forgetOldest(): void {
+    if (this.#buckets.size <= this.#bucketsMax) return;
+    const oldest = Math.min(...this.#buckets.keys());
+    this.#buckets.delete(oldest);
+    this.#bucketsFrom = oldest + BUCKET_MS;
+  }
 }
 
 const timeText = (ms: number) => new Date(ms).toISOString();

@@ -1,6 +1,6 @@
 // A load without clock and socket, for tests: the datagrams of a data centre, kept.
 
-import { createFeed, type Feed, type FeedOptions } from '../../benchmarks/load/feed.ts';
+import { Feed, type FeedOptions } from '../../benchmarks/load/feed.ts';
 import { buildDataCentre, type DataCentre, type DataCentreOptions } from '../../benchmarks/load/model/data-centre.ts';
 import type { CapturedDatagram } from './pcap-writer.ts';
 
@@ -29,7 +29,7 @@ export function record(
   });
   const datagrams: CapturedDatagram[] = [];
   let nowMs = START_MS;
-  const feed = createFeed({
+  const feed = new Feed({
     dataCentre,
     options: { seed: dataCentre.options.seed },
     startMs: START_MS,

@@ -19,19 +19,6 @@ export interface Conversations {
   readonly isIPv6: Uint8Array;
 }
 
-export interface Traffic {
-  readonly conversations: Conversations;
-  /**
-   * Replaces the table's rows with at least one flow and at most `count + 1` (a turn is never cut) that end at `endMs`.
-   * `scale` multiplies packets. `isPast` keeps to pairs whose bridges report flow times, so that a flow can be told later.
-   */
-  generate(flows: FlowTable, count: number, endMs: number, scale: number, isPast: boolean): void;
-  /** Share of the turns that can be told later; 0 when every bridge speaks sFlow. */
-  readonly timedShare: number;
-  /** Moves each dependency's volume up and down, slowly and each on its own, as the time `nowMs` says. */
-  setTide(nowMs: number): void;
-}
-
 export interface TrafficOptions {
   /** Gives flow n exactly 1,000,000 + n bytes, so that each can be told from all others. */
   readonly numbered?: boolean;
@@ -54,92 +41,133 @@ const VOLUMES_PER_EXCHANGE = 1024;
 const SFLOW_SAMPLES_PER_FLOW_MAX = 8;
 const TIDE_SHARE = 0.45;
 
-export function createTraffic(dataCentre: DataCentre, options: TrafficOptions = {}): Traffic {
-  const { seed, sampling } = dataCentre.options;
-  const { endpoints, bridges } = dataCentre;
-  const { cutEveryMs = Number.POSITIVE_INFINITY } = options;
-  const random = createRandom(seed, 2);
-  const plan = planTurns(dataCentre, createRandom(seed, 3));
-  const { conversations, turnFirst, turnDependency } = plan;
-  const volumes = plan.dependencies.flatMap(({ exchange }) => [
-    drawVolumes(random, exchange.request),
-    drawVolumes(random, exchange.reply ?? exchange.request),
-  ]);
-  const hasReply = plan.dependencies.map(({ exchange }) => exchange.reply !== undefined);
-  const tide = new Float64Array(plan.dependencies.length).fill(1);
-  // A packet that an sFlow bridge sees has no flow times, so flows that enter at one are bursts: they start as they end.
-  const isSflow = (endpoint: number) => bridges[endpoints.bridge[endpoint]!]!.protocol === 'sflow5';
-  const isBurst = Uint8Array.from(conversations.src, endpoint => Number(isSflow(endpoint)));
-  const packetsMax = Uint32Array.from(conversations.src, (src, i) =>
-    isSflow(src) || isSflow(conversations.dst[i]!) ? SFLOW_SAMPLES_PER_FLOW_MAX * sampling : 0xffffffff,
-  );
-  const timedWeights = plan.turnWeights.map((weight, turn) => {
-    const first = turnFirst[turn]!;
-    return isSflow(conversations.src[first]!) || isSflow(conversations.dst[first]!) ? 0 : weight;
-  });
-  const sum = (weights: readonly number[]) => weights.reduce((total, weight) => total + weight, 0);
-  const timedShare = sum(timedWeights) / sum(plan.turnWeights);
-  const chooseTurn = createWeightedChoice(plan.turnWeights);
-  const chooseTimedTurn = timedShare > 0 ? createWeightedChoice(timedWeights) : chooseTurn;
-  let flowNumber = 0;
+export class Traffic {
+  readonly conversations: Conversations;
+  /** Share of the turns that can be told later; 0 when every bridge speaks sFlow. */
+  readonly timedShare: number;
+  readonly #isNumbered: boolean;
+  readonly #cutEveryMs: number;
+  readonly #random: Random;
+  readonly #turnFirst: Uint32Array;
+  readonly #turnDependency: Uint32Array;
+  readonly #chooseTurn: (random: Random) => number;
+  readonly #chooseTimedTurn: (random: Random) => number;
+  /** Of each dependency what its requests carry, then its replies. */
+  readonly #volumes: readonly Volumes[];
+  readonly #hasReply: readonly boolean[];
+  readonly #tide: Float64Array;
+  /** By conversation, 1 where its flows start as they end. */
+  readonly #isBurst: Uint8Array;
+  readonly #packetsMax: Uint32Array;
+  /** Volume of the flow last drawn. One object for all flows, so that drawing makes none. */
+  readonly #drawn = { bytes: 0, packets: 0 };
+  #flowNumber = 0;
 
-  const append = (
-    flows: FlowTable,
-    conversation: number,
-    table: Volumes,
-    clientPort: number,
-    endMs: number,
-    scale: number,
-  ) => {
-    const row = flows.rows++;
-    const drawn = random.below(VOLUMES_PER_EXCHANGE);
-    let bytes = table.bytes[drawn]!;
-    let packets = table.packets[drawn]!;
-    const scaled = Math.min(packetsMax[conversation]!, Math.max(1, Math.round(packets * scale)));
-    if (options.numbered) {
-      bytes = NUMBERED_BYTES_BASE + flowNumber++;
-      packets = Math.ceil(bytes / PACKET_BYTES_MAX);
-    } else if (scaled !== packets) {
-      bytes = Math.floor((bytes * scaled) / packets);
-      packets = scaled;
+  constructor(
+    dataCentre: DataCentre,
+    { numbered = false, cutEveryMs = Number.POSITIVE_INFINITY }: TrafficOptions = {},
+  ) {
+    const { seed, sampling } = dataCentre.options;
+    const random = createRandom(seed, 2);
+    const plan = planTurns(dataCentre, createRandom(seed, 3));
+    const { conversations, turnFirst, turnWeights, dependencies } = plan;
+    this.conversations = conversations;
+    this.#isNumbered = numbered;
+    this.#cutEveryMs = cutEveryMs;
+    this.#random = random;
+    this.#turnFirst = turnFirst;
+    this.#turnDependency = plan.turnDependency;
+    this.#volumes = dependencies.flatMap(({ exchange }) => [
+      drawVolumes(random, exchange.request),
+      drawVolumes(random, exchange.reply ?? exchange.request),
+    ]);
+    this.#hasReply = dependencies.map(({ exchange }) => exchange.reply !== undefined);
+    this.#tide = new Float64Array(dependencies.length).fill(1);
+    // A packet that an sFlow bridge sees has no flow times, so flows that enter at one are bursts: they start as they end.
+    this.#isBurst = Uint8Array.from(conversations.src, endpoint => Number(isSflow(dataCentre, endpoint)));
+    const touchesSflow = Array.from(conversations.src, (src, i) =>
+      [src, conversations.dst[i]!].some(endpoint => isSflow(dataCentre, endpoint)),
+    );
+    this.#packetsMax = Uint32Array.from(touchesSflow, touches =>
+      touches ? SFLOW_SAMPLES_PER_FLOW_MAX * sampling : 0xffffffff,
+    );
+    const timedWeights = turnWeights.map((weight, turn) => (touchesSflow[turnFirst[turn]!] ? 0 : weight));
+    this.timedShare = sum(timedWeights) / sum(turnWeights);
+    this.#chooseTurn = createWeightedChoice(turnWeights);
+    this.#chooseTimedTurn = this.timedShare > 0 ? createWeightedChoice(timedWeights) : this.#chooseTurn;
+  }
+
+  /**
+   * Replaces the table's rows with at least one flow and at most `count + 1` (a turn is never cut) that end at `endMs`.
+   * `scale` multiplies packets. `isPast` keeps to pairs whose bridges report flow times, so that a flow can be told later.
+   */
+  generate(flows: FlowTable, count: number, endMs: number, scale: number, isPast: boolean): void {
+    const random = this.#random;
+    flows.rows = 0;
+    const rowsMax = Math.min(count, flows.rowsMax - 1);
+    do {
+      const turn = isPast ? this.#chooseTimedTurn(random) : this.#chooseTurn(random);
+      const dependency = this.#turnDependency[turn]!;
+      const first = this.#turnFirst[turn]!;
+      const clientPort = EPHEMERAL_PORT_FIRST + random.below(EPHEMERAL_PORTS);
+      const turnScale = scale * this.#tide[dependency]!;
+      this.#draw(first, this.#volumes[2 * dependency]!, turnScale);
+      this.#append(flows, first, clientPort, endMs);
+      if (this.#hasReply[dependency]) {
+        this.#draw(first + 1, this.#volumes[2 * dependency + 1]!, turnScale);
+        this.#append(flows, first + 1, clientPort, endMs);
+      }
+    } while (flows.rows < rowsMax);
+  }
+
+  /** Moves each dependency's volume up and down, slowly and each on its own, as the time `nowMs` says. */
+  setTide(nowMs: number): void {
+    for (let i = 0; i < this.#tide.length; i++) {
+      const periodMs = 180_000 + ((i * 47_000) % 420_000);
+      this.#tide[i] = 1 + TIDE_SHARE * Math.sin((2 * Math.PI * nowMs) / periodMs + i);
     }
-    const isRequest = conversations.isRequest[conversation] === 1;
-    const serverPort = conversations.serverPort[conversation]!;
-    const share = random.unit();
+  }
+
+  #draw(conversation: number, { bytes, packets }: Volumes, scale: number): void {
+    const drawn = this.#drawn;
+    const i = this.#random.below(VOLUMES_PER_EXCHANGE);
+    drawn.bytes = bytes[i]!;
+    drawn.packets = packets[i]!;
+    const scaled = Math.min(this.#packetsMax[conversation]!, Math.max(1, Math.round(drawn.packets * scale)));
+    if (this.#isNumbered) {
+      drawn.bytes = NUMBERED_BYTES_BASE + this.#flowNumber++;
+      drawn.packets = Math.ceil(drawn.bytes / PACKET_BYTES_MAX);
+    } else if (scaled !== drawn.packets) {
+      drawn.bytes = Math.floor((drawn.bytes * scaled) / drawn.packets);
+      drawn.packets = scaled;
+    }
+  }
+
+  /** Adds a flow with the volume last drawn. */
+  #append(flows: FlowTable, conversation: number, clientPort: number, endMs: number): void {
+    const { bytes, packets } = this.#drawn;
+    const row = flows.rows++;
+    const isRequest = this.conversations.isRequest[conversation] === 1;
+    const serverPort = this.conversations.serverPort[conversation]!;
+    const share = this.#random.unit();
     const durationMs =
-      packets === 1 || isBurst[conversation] === 1 ? 0 : Math.floor(share * share * share * DURATION_MS_MAX);
+      packets === 1 || this.#isBurst[conversation] === 1 ? 0 : Math.floor(share * share * share * DURATION_MS_MAX);
     flows.conversation[row] = conversation;
     flows.srcPort[row] = isRequest ? clientPort : serverPort;
     flows.dstPort[row] = isRequest ? serverPort : clientPort;
     flows.bytes[row] = bytes;
     flows.packets[row] = packets;
-    flows.startMs[row] = Math.max(endMs - durationMs, endMs - (endMs % cutEveryMs));
+    flows.startMs[row] = Math.max(endMs - durationMs, endMs - (endMs % this.#cutEveryMs));
     flows.endMs[row] = endMs;
-  };
+  }
+}
 
-  return {
-    conversations,
-    timedShare,
-    generate(flows, count, endMs, scale, isPast) {
-      flows.rows = 0;
-      const rowsMax = Math.min(count, flows.rowsMax - 1);
-      do {
-        const turn = isPast ? chooseTimedTurn(random) : chooseTurn(random);
-        const dependency = turnDependency[turn]!;
-        const first = turnFirst[turn]!;
-        const clientPort = EPHEMERAL_PORT_FIRST + random.below(EPHEMERAL_PORTS);
-        const turnScale = scale * tide[dependency]!;
-        append(flows, first, volumes[2 * dependency]!, clientPort, endMs, turnScale);
-        if (hasReply[dependency]) append(flows, first + 1, volumes[2 * dependency + 1]!, clientPort, endMs, turnScale);
-      } while (flows.rows < rowsMax);
-    },
-    setTide(nowMs) {
-      for (let i = 0; i < tide.length; i++) {
-        const periodMs = 180_000 + ((i * 47_000) % 420_000);
-        tide[i] = 1 + TIDE_SHARE * Math.sin((2 * Math.PI * nowMs) / periodMs + i);
-      }
-    },
-  };
+function isSflow({ endpoints, bridges }: DataCentre, endpoint: number): boolean {
+  return bridges[endpoints.bridge[endpoint]!]!.protocol === 'sflow5';
+}
+
+function sum(weights: readonly number[]): number {
+  return weights.reduce((total, weight) => total + weight, 0);
 }
 
 interface Volumes {
