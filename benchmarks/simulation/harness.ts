@@ -2,6 +2,7 @@
 // what comes out as the tables would: elected records by weight, unelected ones by the largest single point per pair of
 // machines and 5 minutes. Fast enough for hundreds of seeds in a test.
 
+import type { Output } from '../../collector/decode/context.ts';
 import { Decoder } from '../../collector/decode/decoder.ts';
 import type { FlowBatch as DecodedBatch } from '../../collector/decode/flow-batch.ts';
 import type { FlowBatch } from '../../enricher/stages/enrich.ts';
@@ -9,8 +10,8 @@ import { timeAt } from '../../enricher/stages/times.ts';
 import { createBatch } from '../../schemas/batch.ts';
 import { COUNT_REASON, COUNT_REASONS } from '../../schemas/codes.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
-import { createHarnessEnrichment } from './enrichment-adapter.ts';
-import type { Simulated } from './simulate.ts';
+import { createHarnessEnrichment, type HarnessEnrichment } from './enrichment-adapter.ts';
+import type { Simulated, SimulatedDocuments } from './simulate.ts';
 
 export interface MeasuredCell {
   readonly src: string;
@@ -37,75 +38,92 @@ const BUCKET_MS = 300_000;
 const WORD = 2 ** 32;
 
 export function measure({ datagrams, documents }: Pick<Simulated, 'datagrams' | 'documents'>): Measured {
-  const enrichment = createHarnessEnrichment(documents);
-  const cells = new Map<string, MeasuredCell>();
-  const points = new Map<string, Map<string, MeasuredCell>>();
-  const reasons: Record<string, number> = {};
-  let records = 0;
+  const measurement = new Measurement(documents);
+  const decoder = new Decoder(measurement, { templatesMax: 4096, exportersMax: 1024 });
+  for (const { payload, address, port, receivedMs } of datagrams) decoder.decode(payload, address, port, receivedMs);
+  measurement.flush();
+  const faults = decoder.context.faults.reduce((sum, count) => sum + count, 0);
+  const { records, cells, reasons } = measurement.sums();
+  return { records, faults, cells, reasons };
+}
 
-  const cellAt = (map: Map<string, MeasuredCell>, name: string, src: string, dst: string): MeasuredCell => {
-    let cell = map.get(name);
-    if (!cell) {
-      cell = { src, dst, bytes: 0, variance: 0, samples: 0, unelected: 0 };
-      map.set(name, cell);
+/** Where the decoder writes its rows; what they add up to. */
+class Measurement implements Output {
+  readonly batch: DecodedBatch;
+  readonly #batch: FlowBatch;
+  readonly #enrichment: HarnessEnrichment;
+  readonly #cells = new Map<string, MeasuredCell>();
+  /** By pair of machines, bucket and pair of nodes: a cell for each point that saw unelected records. */
+  readonly #points = new Map<string, Map<string, MeasuredCell>>();
+  readonly #reasons: Record<string, number> = {};
+  #records = 0;
+
+  constructor(documents: SimulatedDocuments) {
+    this.#enrichment = createHarnessEnrichment(documents);
+    this.#batch = createBatch(FLOW_COLUMNS, ROWS_MAX) as FlowBatch;
+    this.batch = this.#batch as unknown as DecodedBatch;
+  }
+
+  flush(): void {
+    const batch = this.#batch;
+    this.#records += batch.rows;
+    this.#enrichment.enrich(batch);
+    for (let row = 0; row < batch.rows; row++) this.#takeRow(row);
+    // Rows are written into columns that are zero.
+    for (const column of Object.values(batch.columns)) column.fill(0);
+    batch.rows = 0;
+  }
+
+  /** Called once, after the last flush: of the points of a group the largest counts. */
+  sums(): Omit<Measured, 'faults'> {
+    for (const group of this.#points.values()) {
+      let largest: MeasuredCell | undefined;
+      for (const cell of group.values()) if (!largest || cell.bytes > largest.bytes) largest = cell;
+      const { src, dst, bytes, variance, samples } = largest!;
+      const cell = cellAt(this.#cells, `${src} -> ${dst}`, src, dst);
+      cell.bytes += bytes;
+      cell.unelected += bytes;
+      cell.variance += variance;
+      cell.samples += samples;
     }
-    return cell;
-  };
+    return { records: this.#records, cells: this.#cells, reasons: this.#reasons };
+  }
 
-  const batch = createBatch(FLOW_COLUMNS, ROWS_MAX) as FlowBatch;
-  const { columns } = batch;
-  const takeRow = (row: number) => {
+  #takeRow(row: number): void {
+    const { columns } = this.#batch;
     const reason = columns.countReason[row]!;
     const name = COUNT_REASONS[reason]!;
-    reasons[name] = (reasons[name] ?? 0) + 1;
-    const isUnelected = reason === COUNT_REASON.unelected;
-    const weight = isUnelected ? 1 : columns.weight[row]!;
+    this.#reasons[name] = (this.#reasons[name] ?? 0) + 1;
+    const weight = reason === COUNT_REASON.unelected ? 1 : columns.weight[row]!;
     if (weight === 0) return;
-    const src = enrichment.nameOf(columns.srcApp, row);
-    const dst = enrichment.nameOf(columns.dstApp, row);
-    const pair = `${src} -> ${dst}`;
-    let map = cells;
-    if (isUnelected) {
-      const bucket = Math.floor(timeAt(columns.flowStart, row) / BUCKET_MS);
-      const ends = `${columns.srcVm[2 * row]} ${columns.srcVm[2 * row + 1]} ${columns.dstVm[2 * row]} ${columns.dstVm[2 * row + 1]}`;
-      const group = `${bucket} ${ends} ${pair}`;
-      map = points.get(group) ?? new Map();
-      points.set(group, map);
-    }
-    const point = isUnelected ? pointOf(columns, row) : pair;
-    const cell = cellAt(map, point, src, dst);
+    const cell = this.#cellOf(row, reason === COUNT_REASON.unelected);
     cell.bytes += weight * numberAt(columns.estBytes, row);
     cell.variance += weight * weight * columns.varBytes[row]!;
     cell.samples += numberAt(columns.packets, row);
-  };
-
-  const output = {
-    batch: batch as unknown as DecodedBatch,
-    flush() {
-      records += batch.rows;
-      enrichment.enrich(batch);
-      for (let row = 0; row < batch.rows; row++) takeRow(row);
-      // Rows are written into columns that are zero.
-      for (const column of Object.values(columns)) column.fill(0);
-      batch.rows = 0;
-    },
-  };
-  const decoder = new Decoder(output, { templatesMax: 4096, exportersMax: 1024 });
-  for (const { payload, address, port, receivedMs } of datagrams) decoder.decode(payload, address, port, receivedMs);
-  output.flush();
-
-  for (const group of points.values()) {
-    let largest: MeasuredCell | undefined;
-    for (const cell of group.values()) if (!largest || cell.bytes > largest.bytes) largest = cell;
-    const { src, dst, bytes, variance, samples } = largest!;
-    const cell = cellAt(cells, `${src} -> ${dst}`, src, dst);
-    cell.bytes += bytes;
-    cell.unelected += bytes;
-    cell.variance += variance;
-    cell.samples += samples;
   }
-  const faults = decoder.context.faults.reduce((sum, count) => sum + count, 0);
-  return { records, faults, cells, reasons };
+
+  #cellOf(row: number, isUnelected: boolean): MeasuredCell {
+    const { columns } = this.#batch;
+    const src = this.#enrichment.nameOf(columns.srcApp, row);
+    const dst = this.#enrichment.nameOf(columns.dstApp, row);
+    const pair = `${src} -> ${dst}`;
+    if (!isUnelected) return cellAt(this.#cells, pair, src, dst);
+    const bucket = Math.floor(timeAt(columns.flowStart, row) / BUCKET_MS);
+    const ends = `${columns.srcVm[2 * row]} ${columns.srcVm[2 * row + 1]} ${columns.dstVm[2 * row]} ${columns.dstVm[2 * row + 1]}`;
+    const name = `${bucket} ${ends} ${pair}`;
+    const group = this.#points.get(name) ?? new Map<string, MeasuredCell>();
+    this.#points.set(name, group);
+    return cellAt(group, pointOf(columns, row), src, dst);
+  }
+}
+
+function cellAt(cells: Map<string, MeasuredCell>, name: string, src: string, dst: string): MeasuredCell {
+  let cell = cells.get(name);
+  if (!cell) {
+    cell = { src, dst, bytes: 0, variance: 0, samples: 0, unelected: 0 };
+    cells.set(name, cell);
+  }
+  return cell;
 }
 
 /** Exporter, protocol, domain, port and direction. */
