@@ -5,19 +5,19 @@
 import type { Applications } from '../../schemas/applications.ts';
 import type { ExporterRegistry } from '../../schemas/exporters.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
-import { createRandom } from '../random.ts';
+import { createRandom, type Random } from '../random.ts';
 import { applicationsOf, inventoryOf, registryOf } from './documents.ts';
 import type { Exporter, ExporterContext, Observation } from './exporters/exporter.ts';
-import { createFlowCache } from './exporters/flow-cache.ts';
+import { FlowCache } from './exporters/flow-cache.ts';
 import { SflowAgent } from './exporters/sflow-agent.ts';
 import { type Path, trace } from './network/path.ts';
-import { createTraffic, type Direction } from './network/traffic.ts';
+import { createTraffic, type Direction, type Traffic, type Train } from './network/traffic.ts';
 import { plug, type World } from './network/world.ts';
-import type { Control, Scenario, ScenarioOptions } from './scenarios/plan.ts';
+import type { Control, Plan, Scenario, ScenarioOptions } from './scenarios/plan.ts';
 import { arrivalOf, type Datagram } from './scenarios/transit.ts';
 import type { TruthV2 } from './truth.ts';
-import { type Change, createTruthBook, timeText } from './truth-book.ts';
-import { createVisibility } from './visibility.ts';
+import { type Change, TruthBook, timeText } from './truth-book.ts';
+import { createVisibility, type Visibility } from './visibility.ts';
 
 /** An inventory and when it becomes known. */
 export interface KnownInventory {
@@ -44,18 +44,6 @@ export interface SimulationOptions extends Partial<ScenarioOptions> {
   readonly pairs?: boolean;
 }
 
-export interface Simulation {
-  readonly world: World;
-  readonly nowMs: number;
-  readonly isDone: boolean;
-  /** Those made so far. */
-  readonly inventories: readonly KnownInventory[];
-  /** Passes one tick; what was sent in it, in the order of receipt. The last one sends all that exporters still hold. */
-  step(): Datagram[];
-  documents(): SimulatedDocuments;
-  truth(): TruthV2;
-}
-
 export const SCENARIO_DEFAULTS: ScenarioOptions = {
   seed: 1,
   sampling: 100,
@@ -77,160 +65,225 @@ const EXPORTER_PORT_FIRST = 50_000;
 const STREAM = { traffic: 11, transit: 12, exporters: 1000 } as const;
 
 export function simulate(scenario: Scenario, options: SimulationOptions = {}): Simulated {
-  const simulation = createSimulation(scenario, options);
+  const simulation = new Simulation(scenario, options);
   const datagrams: Datagram[] = [];
   while (!simulation.isDone) for (const datagram of simulation.step()) datagrams.push(datagram);
   datagrams.sort((a, b) => a.receivedMs - b.receivedMs);
   return { datagrams, truth: simulation.truth(), documents: simulation.documents() };
 }
 
-export function createSimulation(scenario: Scenario, options: SimulationOptions = {}): Simulation {
-  const { startMs = START_MS, clock = 'simulated', pairs = true, ...given } = options;
-  const settings: ScenarioOptions = { ...SCENARIO_DEFAULTS, ...given };
-  const plan = scenario.plan(settings);
-  const { world, tickMs } = plan;
-  const endMs = startMs + plan.durationMs;
-  const book = createTruthBook();
-  const traffic = createTraffic(plan.conversations, createRandom(settings.seed, STREAM.traffic));
-  const transitRandom = createRandom(settings.seed, STREAM.transit);
-  const tallies = world.exporters.map(() => ({
-    datagrams: 0,
-    records: 0,
-    lostDatagrams: 0,
-    lostRecords: 0,
-    lostBytes: 0,
-  }));
-  const inventories: KnownInventory[] = [
-    { knownAtMs: startMs, inventory: inventoryOf(world, startMs - INVENTORY_AGE_MS) },
-  ];
-  let nowMs = startMs;
-  let sent: Datagram[] = [];
-  const silentFrom = new Map<string, number>();
+export class Simulation {
+  readonly world: World;
+  readonly #scenario: Scenario;
+  readonly #settings: ScenarioOptions;
+  readonly #plan: Plan;
+  readonly #startMs: number;
+  readonly #endMs: number;
+  readonly #clock: TruthV2['clock'];
+  readonly #book = new TruthBook();
+  readonly #traffic: Traffic;
+  readonly #transitRandom: Random;
+  readonly #exporters: readonly Exporter[];
+  readonly #tallies: readonly Tally[];
+  readonly #visibility: Visibility | undefined;
+  readonly #control: Control;
+  readonly #inventories: KnownInventory[];
+  readonly #silentFrom = new Map<string, number>();
+  readonly #views = new WeakMap<Direction, View>();
+  #nowMs: number;
+  #sent: Datagram[] = [];
 
-  const exporters = world.exporters.map(({ spec, device }, i): Exporter => {
-    const context: ExporterContext = {
-      spec,
-      device,
+  constructor(scenario: Scenario, options: SimulationOptions = {}) {
+    const { startMs = START_MS, clock = 'simulated', pairs = true, ...given } = options;
+    const settings: ScenarioOptions = { ...SCENARIO_DEFAULTS, ...given };
+    const plan = scenario.plan(settings);
+    const { world } = plan;
+    this.#scenario = scenario;
+    this.#settings = settings;
+    this.#plan = plan;
+    this.world = world;
+    this.#startMs = startMs;
+    this.#endMs = startMs + plan.durationMs;
+    this.#nowMs = startMs;
+    this.#clock = clock;
+    this.#traffic = createTraffic(plan.conversations, createRandom(settings.seed, STREAM.traffic));
+    this.#transitRandom = createRandom(settings.seed, STREAM.transit);
+    this.#inventories = [{ knownAtMs: startMs, inventory: inventoryOf(world, startMs - INVENTORY_AGE_MS) }];
+    this.#tallies = world.exporters.map(createTally);
+    this.#exporters = world.exporters.map((_, i) => this.#exporterAt(i));
+    this.#visibility = pairs ? createVisibility(world, this.#exporters) : undefined;
+    this.#visibility?.look(startMs);
+    this.#control = createControl({
       world,
-      random: createRandom(settings.seed, STREAM.exporters + i),
-      bootMs: startMs - UPTIME_MS,
-      send(payload, records, bytes, sentMs) {
-        if (exporter(spec.name).silent) return;
-        const tally = tallies[i]!;
-        tally.datagrams++;
-        tally.records += records;
-        const receivedMs = arrivalOf(sentMs, plan.transit, transitRandom);
-        if (receivedMs === undefined) {
-          tally.lostDatagrams++;
-          tally.lostRecords += records;
-          tally.lostBytes += bytes;
-          return;
-        }
-        sent.push({ exporter: i, address: spec.address, port: EXPORTER_PORT_FIRST + i, payload, sentMs, receivedMs });
-      },
-    };
-    return spec.protocol === 'sflow5' ? new SflowAgent(context) : createFlowCache(context);
-  });
-  const exporter = (name: string) => exporters.find(({ spec }) => spec.name === name)!;
-  const visibility = pairs ? createVisibility(world, exporters) : undefined;
-  visibility?.look(startMs);
+      exporter: name => this.#exporter(name),
+      traffic: this.#traffic,
+      nowMs: () => this.#nowMs,
+      onChange: (change, inInventory) => this.#note(change, inInventory),
+    });
+  }
 
-  const control = createControl({
-    world,
-    exporter,
-    traffic,
-    nowMs: () => nowMs,
-    tell(change, inInventory) {
-      const knownAtMs = nowMs + plan.inventoryDelayMs;
-      book.change({ ...change, atMs: nowMs, ...(inInventory && { knownAtMs }) });
-      if (change.kind === 'silent') silentFrom.set(change.subject, nowMs);
-      if (!inInventory) return;
-      // What happens at one moment is told by one inventory.
-      const inventory = inventoryOf(world, nowMs);
-      if (inventories.at(-1)!.inventory.asOf === inventory.asOf) inventories.pop();
-      inventories.push({ knownAtMs, inventory });
-    },
-  });
+  get nowMs(): number {
+    return this.#nowMs;
+  }
 
-  const views = new WeakMap<Direction, View>();
-  const viewOf = (direction: Direction): View => {
-    const known = views.get(direction);
-    if (known?.epoch === world.epoch) return known;
-    const view = observe(world, exporters, direction);
-    views.set(direction, view);
-    return view;
-  };
+  get isDone(): boolean {
+    return this.#nowMs >= this.#endMs;
+  }
 
-  const happen = () => {
-    const due = plan.events.filter(({ atMs }) => startMs + atMs > nowMs - tickMs && startMs + atMs <= nowMs);
-    for (const event of due) event.act(control);
-    if (due.length > 0) visibility?.look(nowMs);
-  };
+  /** Those made so far. */
+  get inventories(): readonly KnownInventory[] {
+    return this.#inventories;
+  }
 
-  return {
-    world,
-    inventories,
-    get nowMs() {
-      return nowMs;
-    },
-    get isDone() {
-      return nowMs >= endMs;
-    },
-    step() {
-      sent = [];
-      happen();
-      for (const { direction, train } of traffic.tick(nowMs, tickMs - MARGIN_MS)) {
-        const { path, observations } = viewOf(direction);
-        book.add(direction, train, path, observations);
-        for (const observation of observations) observation.exporter.meter(observation, train);
-        for (const hop of path.hops)
-          for (const seen of exporters) if (seen.device === hop.device) seen.count(hop, train);
-      }
-      nowMs += tickMs;
-      for (const each of exporters) {
-        if (nowMs >= endMs) each.flush(nowMs - MARGIN_MS / 2);
-        else each.tick(nowMs - MARGIN_MS / 2);
-      }
-      return sent.sort((a, b) => a.receivedMs - b.receivedMs);
-    },
-    documents: () => ({ inventories, exporters: registryOf(world), applications: applicationsOf(world) }),
-    truth: () => ({
+  /** Passes one tick; what was sent in it, in the order of receipt. The last one sends all that exporters still hold. */
+  step(): Datagram[] {
+    const { tickMs } = this.#plan;
+    this.#sent = [];
+    this.#happen();
+    for (const { direction, train } of this.#traffic.tick(this.#nowMs, tickMs - MARGIN_MS))
+      this.#forward(direction, train);
+    this.#nowMs += tickMs;
+    for (const each of this.#exporters) {
+      if (this.isDone) each.flush(this.#nowMs - MARGIN_MS / 2);
+      else each.tick(this.#nowMs - MARGIN_MS / 2);
+    }
+    return this.#sent.sort((a, b) => a.receivedMs - b.receivedMs);
+  }
+
+  documents(): SimulatedDocuments {
+    const { world } = this;
+    return { inventories: this.#inventories, exporters: registryOf(world), applications: applicationsOf(world) };
+  }
+
+  truth(): TruthV2 {
+    const nowMs = this.#nowMs;
+    return {
       version: 2,
-      scenario: scenario.name,
-      options: { ...settings },
-      clock,
-      from: timeText(Math.floor(startMs / MINUTE_MS) * MINUTE_MS),
+      scenario: this.#scenario.name,
+      options: { ...this.#settings },
+      clock: this.#clock,
+      from: timeText(Math.floor(this.#startMs / MINUTE_MS) * MINUTE_MS),
       to: timeText(Math.ceil((nowMs + MINUTE_MS) / MINUTE_MS) * MINUTE_MS),
-      ...book.told(),
-      exporters: exporters.map(({ spec, sampling }, i) => ({
+      ...this.#book.told(),
+      exporters: this.#exporters.map(({ spec, sampling }, i) => ({
         name: spec.name,
         address: spec.address,
         domain: spec.domain,
         protocol: spec.protocol,
         samplingRate: sampling,
-        ...tallies[i]!,
-        ...(silentFrom.has(spec.name) && { silentFrom: timeText(silentFrom.get(spec.name)!) }),
+        ...this.#tallies[i]!,
+        ...(this.#silentFrom.has(spec.name) && { silentFrom: timeText(this.#silentFrom.get(spec.name)!) }),
       })),
-      ports: exporters.flatMap(({ spec, points }) =>
-        [...points.values()]
-          .filter(({ packets }) => packets > 0)
-          .map(({ port, direction, bytes, packets }) => ({
-            exporter: spec.name,
-            ifIndex: port,
-            direction,
-            bytes,
-            packets,
-          })),
-      ),
-      invisible: visibility?.told('invisible', nowMs) ?? [],
-      unreachable: visibility?.told('unreachable', nowMs) ?? [],
-      changes: book.changes.map(({ atMs, knownAtMs, ...change }) => ({
+      ports: this.#exporters.flatMap(portsOf),
+      invisible: this.#visibility?.told('invisible', nowMs) ?? [],
+      unreachable: this.#visibility?.told('unreachable', nowMs) ?? [],
+      changes: this.#book.changes.map(({ atMs, knownAtMs, ...change }) => ({
         at: timeText(atMs),
         ...change,
         ...(knownAtMs !== undefined && { knownAt: timeText(knownAtMs) }),
       })),
-    }),
-  };
+    };
+  }
+
+  #exporterAt(i: number): Exporter {
+    const { spec, device } = this.world.exporters[i]!;
+    const context: ExporterContext = {
+      spec,
+      device,
+      world: this.world,
+      random: createRandom(this.#settings.seed, STREAM.exporters + i),
+      bootMs: this.#startMs - UPTIME_MS,
+      send: (payload, records, bytes, sentMs) => this.#send(i, { payload, records, bytes, sentMs }),
+    };
+    return spec.protocol === 'sflow5' ? new SflowAgent(context) : new FlowCache(context);
+  }
+
+  #exporter(name: string): Exporter {
+    return this.#exporters.find(({ spec }) => spec.name === name)!;
+  }
+
+  #send(i: number, { payload, records, bytes, sentMs }: Sending): void {
+    const { name, address } = this.#exporters[i]!.spec;
+    if (this.#exporter(name).silent) return;
+    const tally = this.#tallies[i]!;
+    tally.datagrams++;
+    tally.records += records;
+    const receivedMs = arrivalOf(sentMs, this.#plan.transit, this.#transitRandom);
+    if (receivedMs === undefined) {
+      tally.lostDatagrams++;
+      tally.lostRecords += records;
+      tally.lostBytes += bytes;
+      return;
+    }
+    this.#sent.push({ exporter: i, address, port: EXPORTER_PORT_FIRST + i, payload, sentMs, receivedMs });
+  }
+
+  /** Writes a train into the truth, then shows it to the meters on its way. */
+  #forward(direction: Direction, train: Train): void {
+    const { path, observations } = this.#viewOf(direction);
+    this.#book.add(direction, train, path, observations);
+    for (const observation of observations) observation.exporter.meter(observation, train);
+    for (const hop of path.hops)
+      for (const seen of this.#exporters) if (seen.device === hop.device) seen.count(hop, train);
+  }
+
+  #viewOf(direction: Direction): View {
+    const known = this.#views.get(direction);
+    if (known?.epoch === this.world.epoch) return known;
+    const view = observe(this.world, this.#exporters, direction);
+    this.#views.set(direction, view);
+    return view;
+  }
+
+  /** The events that are due. */
+  #happen(): void {
+    const { events, tickMs } = this.#plan;
+    const startMs = this.#startMs;
+    const nowMs = this.#nowMs;
+    const due = events.filter(({ atMs }) => startMs + atMs > nowMs - tickMs && startMs + atMs <= nowMs);
+    for (const event of due) event.act(this.#control);
+    if (due.length > 0) this.#visibility?.look(nowMs);
+  }
+
+  #note(change: Omit<Change, 'atMs'>, inInventory: boolean): void {
+    const nowMs = this.#nowMs;
+    const knownAtMs = nowMs + this.#plan.inventoryDelayMs;
+    this.#book.change({ ...change, atMs: nowMs, ...(inInventory && { knownAtMs }) });
+    if (change.kind === 'silent') this.#silentFrom.set(change.subject, nowMs);
+    if (!inInventory) return;
+    // What happens at one moment is told by one inventory.
+    const inventory = inventoryOf(this.world, nowMs);
+    if (this.#inventories.at(-1)!.inventory.asOf === inventory.asOf) this.#inventories.pop();
+    this.#inventories.push({ knownAtMs, inventory });
+  }
+}
+
+/** A datagram as its exporter sends it, with its number of records and the bytes that they report. */
+interface Sending {
+  readonly payload: Uint8Array;
+  readonly records: number;
+  readonly bytes: number;
+  readonly sentMs: number;
+}
+
+/** What an exporter sent, and how much of it was lost on the way. */
+interface Tally {
+  datagrams: number;
+  records: number;
+  lostDatagrams: number;
+  lostRecords: number;
+  lostBytes: number;
+}
+
+function createTally(): Tally {
+  return { datagrams: 0, records: 0, lostDatagrams: 0, lostRecords: 0, lostBytes: 0 };
+}
+
+/** The ports and directions at which anything passed. */
+function portsOf({ spec, points }: Exporter): TruthV2['ports'] {
+  return [...points.values()]
+    .filter(({ packets }) => packets > 0)
+    .map(({ port, direction, bytes, packets }) => ({ exporter: spec.name, ifIndex: port, direction, bytes, packets }));
 }
 
 interface View {
@@ -254,46 +307,46 @@ interface ControlContext {
   readonly exporter: (name: string) => Exporter;
   readonly traffic: { end(of: World['vms'][number]): void };
   readonly nowMs: () => number;
-  readonly tell: (change: Omit<Change, 'atMs'>, inInventory: boolean) => void;
+  readonly onChange: (change: Omit<Change, 'atMs'>, inInventory: boolean) => void;
 }
 
-function createControl({ world, exporter, traffic, nowMs, tell }: ControlContext): Control {
+function createControl({ world, exporter, traffic, nowMs, onChange }: ControlContext): Control {
   return {
     move(vm, to) {
       const from = vm.host.id;
       plug(world, vm, to);
-      tell({ kind: 'moved', subject: vm.name, from, to: to.id }, true);
+      onChange({ kind: 'moved', subject: vm.name, from, to: to.id }, true);
     },
     readdress(vm, address) {
       const from = String(vm.nic.address);
       vm.nic.address = address;
       traffic.end(vm);
       world.epoch++;
-      tell({ kind: 'readdressed', subject: vm.name, from, to: String(address) }, true);
+      onChange({ kind: 'readdressed', subject: vm.name, from, to: String(address) }, true);
     },
     stop(vm) {
       vm.status = 'off';
       traffic.end(vm);
       world.epoch++;
-      tell({ kind: 'stopped', subject: vm.name }, true);
+      onChange({ kind: 'stopped', subject: vm.name }, true);
     },
     start(vm) {
       vm.status = 'running';
       world.epoch++;
-      tell({ kind: 'started', subject: vm.name }, true);
+      onChange({ kind: 'started', subject: vm.name }, true);
     },
     setSampling(name, rate) {
       const of = exporter(name);
-      tell({ kind: 'rate', subject: name, from: String(of.sampling), to: String(rate) }, false);
+      onChange({ kind: 'rate', subject: name, from: String(of.sampling), to: String(rate) }, false);
       of.sampling = rate;
     },
     silence(name) {
       exporter(name).silent = true;
-      tell({ kind: 'silent', subject: name }, false);
+      onChange({ kind: 'silent', subject: name }, false);
     },
     restart(name) {
       exporter(name).restart(nowMs());
-      tell({ kind: 'restarted', subject: name }, false);
+      onChange({ kind: 'restarted', subject: name }, false);
     },
   };
 }

@@ -37,14 +37,6 @@ interface PairCell extends Volume {
   readonly buckets: Map<number, Volume>;
 }
 
-export interface TruthBook {
-  add(direction: Direction, train: Train, path: Path, seen: readonly Observation[]): void;
-  change(change: Change): void;
-  readonly changes: readonly Change[];
-  /** What the book itself knows. */
-  told(): Pick<TruthV2, 'bytes' | 'packets' | 'discarded' | 'applications' | 'minutes' | 'cells'>;
-}
-
 export interface Change {
   readonly atMs: number;
   readonly kind: (typeof CHANGE_KINDS)[number];
@@ -54,100 +46,117 @@ export interface Change {
   readonly knownAtMs?: number;
 }
 
-export function createTruthBook(): TruthBook {
-  const total: Volume = { bytes: 0, packets: 0 };
-  const discarded: Volume = { bytes: 0, packets: 0 };
-  const applications = new Map<string, ApplicationCell>();
-  const minutes = new Map<string, Volume>();
-  const pairs = new Map<string, PairCell>();
-  const changes: Change[] = [];
+/** Nodes of the application matrix at the ends of a direction. */
+interface Nodes {
+  readonly src: string;
+  readonly dst: string;
+}
 
-  const addTo = (volume: Volume, bytes: number, packets: number) => {
-    volume.bytes += bytes;
-    volume.packets += packets;
-  };
+export class TruthBook {
+  readonly #total = nothing();
+  readonly #discarded = nothing();
+  readonly #applications = new Map<string, ApplicationCell>();
+  readonly #minutes = new Map<string, Volume>();
+  readonly #pairs = new Map<string, PairCell>();
+  readonly #changes: Change[] = [];
 
-  return {
-    changes,
-    change: change => void changes.push(change),
-    add(direction, train, path, seen) {
-      const bytes = trainBytes(train);
-      const { packets, startMs } = train;
-      if (!path.delivered) {
-        addTo(discarded, bytes, packets);
-        return;
-      }
-      addTo(total, bytes, packets);
-      const { from, to, conversation } = direction;
-      const src = nodeOf(from);
-      const dst = nodeOf(to);
-      const cell = entry(applications, `${src}\n${dst}`, () => ({
-        src,
-        dst,
-        bytes: 0,
-        packets: 0,
-        unseenBytes: 0,
-        samplingRate: 1,
-        expectedSamples: 0,
-        ports: new Map(),
-      }));
-      addTo(cell, bytes, packets);
-      const first = firstSeen(seen);
-      if (first) {
-        const rate = first.exporter.sampling;
-        cell.samplingRate = Math.max(cell.samplingRate, rate);
-        cell.expectedSamples += packets / rate;
-        cell.ports.set(first.point, (cell.ports.get(first.point) ?? 0) + packets);
-      } else cell.unseenBytes += bytes;
+  get changes(): readonly Change[] {
+    return this.#changes;
+  }
 
-      const minute = startMs - (startMs % MINUTE_MS);
-      addTo(
-        entry(minutes, `${minute}\n${src}\n${dst}`, () => ({ bytes: 0, packets: 0 })),
-        bytes,
-        packets,
-      );
+  change(change: Change): void {
+    this.#changes.push(change);
+  }
 
-      const service = `${conversation.proto === 6 ? 'tcp' : 'udp'}/${conversation.port}`;
-      const links = path.hops.map(({ device, inPort }) => `${nameOf(device)}/${inPort}`);
-      const pair = entry(pairs, `${from.name}\n${to.name}\n${service}\n${links.join()}`, () => ({
-        src: from.name,
-        dst: to.name,
-        srcApp: src,
-        dstApp: dst,
-        service,
-        links,
-        bytes: 0,
-        packets: 0,
-        buckets: new Map(),
-      }));
-      addTo(pair, bytes, packets);
-      addTo(
-        entry(pair.buckets, startMs - (startMs % BUCKET_MS), () => ({ bytes: 0, packets: 0 })),
-        bytes,
-        packets,
-      );
-    },
-    told() {
-      const near = (minute: number) =>
-        changes.some(({ atMs }) => Math.abs(minute - atMs) <= MINUTES_AROUND * MINUTE_MS);
-      return {
-        ...total,
-        discarded,
-        applications: [...applications.values()].map(({ ports, ...cell }) => ({
-          ...cell,
-          portShare: Math.max(0, ...[...ports].map(([point, packets]) => Math.min(1, packets / point.packets))),
-        })),
-        minutes: [...minutes].flatMap(([name, volume]) => {
-          const [minute, src, dst] = name.split('\n') as [string, string, string];
-          return near(Number(minute)) ? [{ start: timeText(Number(minute)), src, dst, ...volume }] : [];
-        }),
-        cells: [...pairs.values()].map(({ buckets, ...pair }) => ({
-          ...pair,
-          buckets: [...buckets].map(([start, volume]) => ({ start: timeText(start), ...volume })),
-        })),
-      };
-    },
-  };
+  add(direction: Direction, train: Train, path: Path, seen: readonly Observation[]): void {
+    const volume: Volume = { bytes: trainBytes(train), packets: train.packets };
+    if (!path.delivered) {
+      addTo(this.#discarded, volume);
+      return;
+    }
+    addTo(this.#total, volume);
+    const nodes: Nodes = { src: nodeOf(direction.from), dst: nodeOf(direction.to) };
+    this.#addToApplications(nodes, volume, seen);
+    this.#addToMinutes(nodes, volume, train.startMs);
+    this.#addToPairs(direction, nodes, volume, path, train.startMs);
+  }
+
+  /** What the book itself knows. */
+  told(): Pick<TruthV2, 'bytes' | 'packets' | 'discarded' | 'applications' | 'minutes' | 'cells'> {
+    return {
+      ...this.#total,
+      discarded: this.#discarded,
+      applications: [...this.#applications.values()].map(({ ports, ...cell }) => ({
+        ...cell,
+        portShare: Math.max(0, ...[...ports].map(([point, packets]) => Math.min(1, packets / point.packets))),
+      })),
+      minutes: [...this.#minutes].flatMap(([name, volume]) => {
+        const [minute, src, dst] = name.split('\n') as [string, string, string];
+        return this.#isNearChange(Number(minute)) ? [{ start: timeText(Number(minute)), src, dst, ...volume }] : [];
+      }),
+      cells: [...this.#pairs.values()].map(({ buckets, ...pair }) => ({
+        ...pair,
+        buckets: [...buckets].map(([start, volume]) => ({ start: timeText(start), ...volume })),
+      })),
+    };
+  }
+
+  #isNearChange(minute: number): boolean {
+    return this.#changes.some(({ atMs }) => Math.abs(minute - atMs) <= MINUTES_AROUND * MINUTE_MS);
+  }
+
+  #addToApplications({ src, dst }: Nodes, volume: Volume, seen: readonly Observation[]): void {
+    const cell = entry(this.#applications, `${src}\n${dst}`, () => ({
+      src,
+      dst,
+      ...nothing(),
+      unseenBytes: 0,
+      samplingRate: 1,
+      expectedSamples: 0,
+      ports: new Map(),
+    }));
+    addTo(cell, volume);
+    const first = firstSeen(seen);
+    if (!first) {
+      cell.unseenBytes += volume.bytes;
+      return;
+    }
+    const rate = first.exporter.sampling;
+    cell.samplingRate = Math.max(cell.samplingRate, rate);
+    cell.expectedSamples += volume.packets / rate;
+    cell.ports.set(first.point, (cell.ports.get(first.point) ?? 0) + volume.packets);
+  }
+
+  #addToMinutes({ src, dst }: Nodes, volume: Volume, startMs: number): void {
+    const minute = startMs - (startMs % MINUTE_MS);
+    addTo(entry(this.#minutes, `${minute}\n${src}\n${dst}`, nothing), volume);
+  }
+
+  #addToPairs({ from, to, conversation }: Direction, nodes: Nodes, volume: Volume, path: Path, startMs: number): void {
+    const service = `${conversation.proto === 6 ? 'tcp' : 'udp'}/${conversation.port}`;
+    const links = path.hops.map(({ device, inPort }) => `${nameOf(device)}/${inPort}`);
+    const pair = entry(this.#pairs, `${from.name}\n${to.name}\n${service}\n${links.join()}`, () => ({
+      src: from.name,
+      dst: to.name,
+      srcApp: nodes.src,
+      dstApp: nodes.dst,
+      service,
+      links,
+      ...nothing(),
+      buckets: new Map(),
+    }));
+    addTo(pair, volume);
+    addTo(entry(pair.buckets, startMs - (startMs % BUCKET_MS), nothing), volume);
+  }
+}
+
+function nothing(): Volume {
+  return { bytes: 0, packets: 0 };
+}
+
+function addTo(sum: Volume, { bytes, packets }: Volume): void {
+  sum.bytes += bytes;
+  sum.packets += packets;
 }
 
 /** The least sampled meter of the first device on the way that tells anything. */

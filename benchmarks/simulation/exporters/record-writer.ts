@@ -28,6 +28,8 @@ const REVERSE_PEN = 29305;
 const VMWARE_PEN = 6876;
 const TEMPLATE_FIRST = 256;
 const TEMPLATE_EVERY_DATAGRAMS = 20;
+/** Room that a record and the template before it find in a datagram. */
+const RECORD_AND_TEMPLATE_BYTES_MAX = 500;
 /** Packet dropped by policy (RFC 7270 4.12). */
 const FORWARDED = 64;
 const DROPPED = 128;
@@ -203,136 +205,150 @@ function shapeOf(
 interface Shape {
   readonly template: number;
   readonly fields: readonly Field[];
-  readonly recordBytes: number;
 }
 
-export interface RecordWriter {
-  write(entry: FlowEntry, nowMs: number): void;
+export class RecordWriter {
+  readonly #context: ExporterContext;
+  readonly #samplingOf: () => number;
+  readonly #isIpfix: boolean;
+  readonly #headerBytes: number;
+  readonly #shapes = new Map<string, Shape>();
+  #datagram = new Uint8Array(DATAGRAM_BYTES_MAX);
+  #view = new DataView(this.#datagram.buffer);
+  #end: number;
+  #setAt = 0;
+  #setShape: Shape | undefined;
+  #records = 0;
+  #templates = 0;
+  #recordedBytes = 0;
+  #sequence = 0;
+  #datagrams = 0;
+  #bootMs: number;
+
+  constructor(context: ExporterContext, samplingOf: () => number) {
+    this.#context = context;
+    this.#samplingOf = samplingOf;
+    this.#isIpfix = context.spec.protocol === 'ipfix';
+    this.#headerBytes = this.#isIpfix ? 16 : 20;
+    this.#end = this.#headerBytes;
+    this.#bootMs = context.bootMs;
+  }
+
+  write(entry: FlowEntry, nowMs: number): void {
+    if (this.#end + RECORD_AND_TEMPLATE_BYTES_MAX > DATAGRAM_BYTES_MAX) this.send(nowMs);
+    if (this.#isEmpty && this.#datagrams % TEMPLATE_EVERY_DATAGRAMS === 0) this.#writeTemplates(this.#shapes.values());
+    const shape = this.#shapeFor(entry);
+    if (this.#setShape !== shape) this.#openSet(shape);
+    const exporting = this.#exporting();
+    for (const field of shape.fields) {
+      field.write(this.#view, this.#end, entry, exporting);
+      this.#end += field.bytes;
+    }
+    this.#records++;
+    this.#recordedBytes += entry.bytes + (entry.reverse?.bytes ?? 0);
+  }
+
   /** Sends the open datagram. */
-  send(nowMs: number): void;
-  restart(nowMs: number): void;
-}
+  send(nowMs: number): void {
+    if (this.#isEmpty) return;
+    this.#closeSet();
+    this.#writeHeader(nowMs);
+    this.#context.send(this.#datagram.subarray(0, this.#end), this.#records, this.#recordedBytes, Math.floor(nowMs));
+    this.#datagrams++;
+    this.#open();
+  }
 
-export function createRecordWriter(context: ExporterContext, samplingOf: () => number): RecordWriter {
-  const { spec } = context;
-  const isIpfix = spec.protocol === 'ipfix';
-  const headerBytes = isIpfix ? 16 : 20;
-  const shapes = new Map<string, Shape>();
-  let datagram = new Uint8Array(DATAGRAM_BYTES_MAX);
-  let view = new DataView(datagram.buffer);
-  let end = headerBytes;
-  let setAt = 0;
-  let setShape: Shape | undefined;
-  let records = 0;
-  let templates = 0;
-  let tellBytes = 0;
-  let sequence = 0;
-  let datagrams = 0;
-  let bootMs = context.bootMs;
+  restart(nowMs: number): void {
+    this.send(nowMs);
+    this.#bootMs = Math.floor(nowMs / 1000) * 1000;
+    this.#sequence = 0;
+    this.#datagrams = 0;
+  }
 
-  const closeSet = () => {
-    if (setShape) view.setUint16(setAt + 2, end - setAt);
-    setShape = undefined;
-  };
+  get #isEmpty(): boolean {
+    return this.#records === 0 && this.#templates === 0;
+  }
 
-  const writeTemplates = (list: Iterable<Shape>) => {
-    closeSet();
-    for (const { template, fields } of list) {
-      const at = end;
-      view.setUint16(at, isIpfix ? 2 : 0);
-      view.setUint16(at + 4, template);
-      view.setUint16(at + 6, fields.length);
-      end += 8;
-      for (const { id, pen, bytes } of fields) {
-        view.setUint16(end, pen === undefined ? id : 0x8000 | id);
-        view.setUint16(end + 2, bytes);
-        if (pen !== undefined) view.setUint32(end + 4, pen);
-        end += pen === undefined ? 4 : 8;
-      }
-      view.setUint16(at + 2, end - at);
-      templates++;
-    }
-  };
+  #open(): void {
+    this.#datagram = new Uint8Array(DATAGRAM_BYTES_MAX);
+    this.#view = new DataView(this.#datagram.buffer);
+    this.#end = this.#headerBytes;
+    this.#records = 0;
+    this.#templates = 0;
+    this.#recordedBytes = 0;
+  }
 
-  const send = (nowMs: number) => {
-    if (records === 0 && templates === 0) return;
-    closeSet();
-    const clockMs = nowMs + spec.clockOffsetMs;
-    const seconds = Math.floor(clockMs / 1000);
-    view.setUint16(0, isIpfix ? 10 : 9);
-    view.setUint16(2, isIpfix ? end : records + templates);
-    if (isIpfix) {
+  #writeHeader(nowMs: number): void {
+    const { clockOffsetMs, domain } = this.#context.spec;
+    const view = this.#view;
+    const seconds = Math.floor((nowMs + clockOffsetMs) / 1000);
+    view.setUint16(0, this.#isIpfix ? 10 : 9);
+    view.setUint16(2, this.#isIpfix ? this.#end : this.#records + this.#templates);
+    if (this.#isIpfix) {
       view.setUint32(4, seconds);
-      view.setUint32(8, sequence);
-      view.setUint32(12, spec.domain);
-      sequence = (sequence + records) >>> 0;
-    } else {
-      // Whole seconds, and the uptime of the same instant: together they give flow times to the millisecond.
-      view.setUint32(4, seconds * 1000 - (bootMs + spec.clockOffsetMs));
-      view.setUint32(8, seconds);
-      view.setUint32(12, sequence++);
-      view.setUint32(16, spec.domain);
+      view.setUint32(8, this.#sequence);
+      view.setUint32(12, domain);
+      this.#sequence = (this.#sequence + this.#records) >>> 0;
+      return;
     }
-    context.send(datagram.subarray(0, end), records, tellBytes, Math.floor(nowMs));
-    datagrams++;
-    open();
-  };
+    // Whole seconds, and the uptime of the same instant: together they give flow times to the millisecond.
+    view.setUint32(4, seconds * 1000 - (this.#bootMs + clockOffsetMs));
+    view.setUint32(8, seconds);
+    view.setUint32(12, this.#sequence++);
+    view.setUint32(16, domain);
+  }
 
-  const open = () => {
-    datagram = new Uint8Array(DATAGRAM_BYTES_MAX);
-    view = new DataView(datagram.buffer);
-    end = headerBytes;
-    records = 0;
-    templates = 0;
-    tellBytes = 0;
-  };
+  #openSet(shape: Shape): void {
+    this.#closeSet();
+    this.#setShape = shape;
+    this.#setAt = this.#end;
+    this.#view.setUint16(this.#setAt, shape.template);
+    this.#end += 4;
+  }
 
-  const shapeFor = (entry: FlowEntry): Shape => {
-    const { name, fields } = shapeOf(context, entry);
-    let shape = shapes.get(name);
+  #closeSet(): void {
+    if (this.#setShape) this.#view.setUint16(this.#setAt + 2, this.#end - this.#setAt);
+    this.#setShape = undefined;
+  }
+
+  #shapeFor(entry: FlowEntry): Shape {
+    const { name, fields } = shapeOf(this.#context, entry);
+    let shape = this.#shapes.get(name);
     if (!shape) {
-      const recordBytes = fields.reduce((sum, { bytes }) => sum + bytes, 0);
-      shape = { template: TEMPLATE_FIRST + shapes.size, fields, recordBytes };
-      shapes.set(name, shape);
-      writeTemplates([shape]);
+      shape = { template: TEMPLATE_FIRST + this.#shapes.size, fields };
+      this.#shapes.set(name, shape);
+      this.#writeTemplates([shape]);
     }
     return shape;
-  };
+  }
 
-  return {
-    write(entry, nowMs) {
-      const fits = (bytes: number) => end + bytes <= DATAGRAM_BYTES_MAX;
-      if (!fits(500)) send(nowMs);
-      if (records === 0 && templates === 0 && datagrams % TEMPLATE_EVERY_DATAGRAMS === 0)
-        writeTemplates(shapes.values());
-      const shape = shapeFor(entry);
-      if (setShape !== shape) {
-        closeSet();
-        setShape = shape;
-        setAt = end;
-        view.setUint16(setAt, shape.template);
-        end += 4;
-      }
-      const sampling = samplingOf();
-      const exporting = {
-        sampling,
-        clockOffsetMs: spec.clockOffsetMs,
-        bootMs,
-        scale: spec.flavour === 'ovs' ? sampling : 1,
-      };
-      for (const field of shape.fields) {
-        field.write(view, end, entry, exporting);
-        end += field.bytes;
-      }
-      records++;
-      tellBytes += entry.bytes + (entry.reverse?.bytes ?? 0);
-    },
-    send,
-    restart(nowMs) {
-      send(nowMs);
-      bootMs = Math.floor(nowMs / 1000) * 1000;
-      sequence = 0;
-      datagrams = 0;
-    },
-  };
+  #writeTemplates(shapes: Iterable<Shape>): void {
+    this.#closeSet();
+    for (const shape of shapes) this.#writeTemplate(shape);
+  }
+
+  /** A set of its own. */
+  #writeTemplate({ template, fields }: Shape): void {
+    const view = this.#view;
+    const at = this.#end;
+    view.setUint16(at, this.#isIpfix ? 2 : 0);
+    view.setUint16(at + 4, template);
+    view.setUint16(at + 6, fields.length);
+    let end = at + 8;
+    for (const { id, pen, bytes } of fields) {
+      view.setUint16(end, pen === undefined ? id : 0x8000 | id);
+      view.setUint16(end + 2, bytes);
+      if (pen !== undefined) view.setUint32(end + 4, pen);
+      end += pen === undefined ? 4 : 8;
+    }
+    view.setUint16(at + 2, end - at);
+    this.#end = end;
+    this.#templates++;
+  }
+
+  #exporting(): Exporting {
+    const { clockOffsetMs, flavour } = this.#context.spec;
+    const sampling = this.#samplingOf();
+    return { sampling, clockOffsetMs, bootMs: this.#bootMs, scale: flavour === 'ovs' ? sampling : 1 };
+  }
 }
