@@ -76,7 +76,9 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all(
-    running.map(({ process, kill }) => (process.exitCode === null && process.signalCode === null ? kill() : undefined)),
+    running
+      .filter(({ process }) => process.exitCode === null && process.signalCode === null)
+      .map(hairpin => hairpin.kill()),
   );
   await house.close();
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });

@@ -14,23 +14,6 @@ const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
 const READY_MS_MAX = 30_000;
 const POLL_MS = 50;
 
-export interface RunningHairpin {
-  readonly api: string;
-  readonly udpPort: number;
-  readonly data: string;
-  readonly process: ChildProcess;
-  /** What it has written to standard error. */
-  stderr(): string;
-  get<T>(path: string): Promise<T>;
-  matrix(parameters?: string): Promise<MatrixAnswer>;
-  /** A counter of /metrics, summed over its labels (or those that contain `label`). */
-  metric(name: string, label?: string): Promise<number>;
-  /** SIGTERM and wait; returns the exit code. */
-  stop(): Promise<number | null>;
-  /** SIGKILL and wait. */
-  kill(): Promise<void>;
-}
-
 export interface HairpinOptions {
   /** The service to run; everything in one process when left out. */
   readonly command?: 'start' | 'collector' | 'enricher' | 'query-api';
@@ -44,76 +27,110 @@ export interface HairpinOptions {
   readonly args?: readonly string[];
 }
 
-export async function startHairpin({
-  command = 'start',
-  data,
-  udpPort,
-  token,
-  answers = '/readyz',
-  args = [],
-}: HairpinOptions = {}): Promise<RunningHairpin> {
-  const folder = data ?? mkdtempSync(join(tmpdir(), 'hairpin-test-'));
-  const port = udpPort ?? (await freeUdpPort());
+export async function startHairpin(options: HairpinOptions = {}): Promise<RunningHairpin> {
+  const { command = 'start', token, answers = '/readyz', args = [] } = options;
+  const data = options.data ?? mkdtempSync(join(tmpdir(), 'hairpin-test-'));
+  const udpPort = options.udpPort ?? (await freeUdpPort());
   const http = `127.0.0.1:${await freeTcpPort()}`;
   const receives = command === 'start' || command === 'collector';
-  const receiving = receives ? ['--udp', String(port), '--udp-host', '127.0.0.1'] : [];
-  const child = spawn(process.execPath, [PROGRAM, command, '--data', folder, ...receiving, '--http', http, ...args], {
+  const receiving = receives ? ['--udp', String(udpPort), '--udp-host', '127.0.0.1'] : [];
+  const child = spawn(process.execPath, [PROGRAM, command, '--data', data, ...receiving, '--http', http, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const exited = once(child, 'exit');
-  let text = '';
-  child.stderr!.on('data', chunk => {
-    text += chunk;
-  });
-  const api = `http://${http}`;
-  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const tidy = () => {
-    if (data === undefined) rmSync(folder, { recursive: true, force: true });
-  };
-  const get = async <T>(path: string): Promise<T> => {
-    const response = await fetch(api + path, { headers });
+  const isTemporary = options.data === undefined;
+  const running = new RunningHairpin({ child, api: `http://${http}`, udpPort, data, isTemporary, token });
+  await until(() => running.answers(answers), READY_MS_MAX);
+  return running;
+}
+
+interface HairpinParts {
+  readonly child: ChildProcess;
+  readonly api: string;
+  readonly udpPort: number;
+  readonly data: string;
+  /** The folder is removed when the process has ended. */
+  readonly isTemporary: boolean;
+  readonly token: string | undefined;
+}
+
+export class RunningHairpin {
+  readonly api: string;
+  readonly udpPort: number;
+  readonly data: string;
+  readonly process: ChildProcess;
+  readonly #isTemporary: boolean;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #exited: Promise<unknown[]>;
+  #stderr = '';
+
+  constructor({ child, api, udpPort, data, isTemporary, token }: HairpinParts) {
+    this.api = api;
+    this.udpPort = udpPort;
+    this.data = data;
+    this.process = child;
+    this.#isTemporary = isTemporary;
+    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    this.#exited = once(child, 'exit');
+    child.stderr!.on('data', chunk => {
+      this.#stderr += chunk;
+    });
+  }
+
+  /** What it has written to standard error. */
+  stderr(): string {
+    return this.#stderr;
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const response = await fetch(this.api + path, { headers: this.#headers });
     if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
-  };
-  const running: RunningHairpin = {
-    api,
-    udpPort: port,
-    data: folder,
-    process: child,
-    stderr: () => text,
-    get,
-    matrix: (parameters = 'from=now-1h') => get<MatrixAnswer>(`/api/v1/matrix?${parameters}`),
-    async metric(name, label = '') {
-      const metrics = await (await fetch(`${api}/metrics`, { headers })).text();
-      const lines = metrics
-        .split('\n')
-        .filter(
-          line =>
-            /^hairpin_/.test(line) &&
-            line.startsWith(`hairpin_${name}`) &&
-            /[ {]/.test(line.charAt(8 + name.length)) &&
-            line.includes(label),
-        );
-      return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
-    },
-    async stop() {
-      child.kill('SIGTERM');
-      const [code] = await exited;
-      tidy();
-      return code as number | null;
-    },
-    async kill() {
-      child.kill('SIGKILL');
-      await exited;
-      tidy();
-    },
-  };
-  await until(async () => {
-    if (child.exitCode !== null) throw new Error(`hairpin ended with code ${child.exitCode}:\n${text}`);
-    const response = await fetch(api + answers).catch(() => undefined);
+  }
+
+  matrix(parameters = 'from=now-1h'): Promise<MatrixAnswer> {
+    return this.get<MatrixAnswer>(`/api/v1/matrix?${parameters}`);
+  }
+
+  /** A counter of /metrics, summed over its labels (or those that contain `label`). */
+  async metric(name: string, label = ''): Promise<number> {
+    const metrics = await (await fetch(`${this.api}/metrics`, { headers: this.#headers })).text();
+    const lines = metrics
+      .split('\n')
+      .filter(
+        line =>
+          /^hairpin_/.test(line) &&
+          line.startsWith(`hairpin_${name}`) &&
+          /[ {]/.test(line.charAt(8 + name.length)) &&
+          line.includes(label),
+      );
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+
+  /** Whether a path answers 200 without a token; throws when the process has ended. */
+  async answers(path: string): Promise<boolean> {
+    const { exitCode } = this.process;
+    if (exitCode !== null) throw new Error(`hairpin ended with code ${exitCode}:\n${this.#stderr}`);
+    const response = await fetch(this.api + path).catch(() => undefined);
     return response?.status === 200;
-  }, READY_MS_MAX);
-  return running;
+  }
+
+  /** SIGTERM and wait; returns the exit code. */
+  async stop(): Promise<number | null> {
+    const [code] = await this.#end('SIGTERM');
+    return code as number | null;
+  }
+
+  /** SIGKILL and wait. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<unknown[]> {
+    this.process.kill(signal);
+    const exit = await this.#exited;
+    if (this.#isTemporary) rmSync(this.data, { recursive: true, force: true });
+    return exit;
+  }
 }
 
 /** Waits until `condition` holds; throws when it has not after `msMax`. */
