@@ -6,98 +6,132 @@ import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import { RowOffsets } from '../../enricher/entries/row-offsets.ts';
 import { Classifier } from '../../enricher/stages/classification.ts';
 import { LearnedServices } from '../../enricher/stages/learned-services.ts';
-import { ephemeralBits } from '../../enricher/stages/server-side.ts';
+import { ephemeralBits, type PortBits } from '../../enricher/stages/server-side.ts';
 import { SET } from '../../inventory/applications/application-sets.ts';
 import { compileApplications, openApplications, type Subject } from '../../inventory/applications/applications.ts';
 import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
-import { compileSnapshot } from '../../inventory/snapshot/snapshot.ts';
-import { applicationsChecker } from '../../schemas/applications.ts';
+import { compileSnapshot, type Snapshot } from '../../inventory/snapshot/snapshot.ts';
+import { type Applications, applicationsChecker } from '../../schemas/applications.ts';
 import { createBatch } from '../../schemas/batch.ts';
-import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { FLOW_COLUMNS, type FlowColumns } from '../../schemas/flow.ts';
 import type { Results } from './results.ts';
 
 const SIZES = {
-  full: { rules: 2000, prefixes: 1_000_000, endpoints: 100_000, rows: 65_536, rounds: 20 },
-  smoke: { rules: 50, prefixes: 2000, endpoints: 500, rows: 2048, rounds: 2 },
+  full: { rules: 2000, prefixes: 1_000_000, endpoints: 100_000, rows: 65_536, rounds: 20, services: 100_000 },
+  smoke: { rules: 50, prefixes: 2000, endpoints: 500, rows: 2048, rounds: 2, services: 1000 },
 };
+/** Where services are learned. */
+const SERVICE_PORT_FIRST = 20_000;
+const SERVICE_PORTS = 100;
+
+type Size = (typeof SIZES)['full'];
 
 export async function benchApplications(smoke: boolean): Promise<Results> {
   const size = smoke ? SIZES.smoke : SIZES.full;
-  const rows: string[][] = [];
-  const timed = <T>(what: string, times: number, unit: string, run: () => T): T => {
+  const stopwatch = new Stopwatch();
+  const document = measureDocument(stopwatch, size);
+  measureClassification(stopwatch, size, document);
+  return {
+    name: 'applications',
+    about: `${size.rules} rules (names, tags, folders, port groups, segments, addresses, MACs, VIPs) with ${size.prefixes} prefixes, ${size.endpoints} distinct endpoints. Classification is one pass over batches of ${size.rows} records.`,
+    columns: ['what', 'CPU time', 'each'],
+    rows: stopwatch.rows,
+  };
+}
+
+/** CPU time of each step, as the rows of the table. */
+class Stopwatch {
+  readonly rows: string[][] = [];
+
+  /** `run` did something `times` times. */
+  measure<T>(what: string, times: number, unit: string, run: () => T): T {
     const startedAt = process.cpuUsage();
     const result = run();
     const { user, system } = process.cpuUsage(startedAt);
     const elapsedMs = (user + system) / 1000;
-    rows.push([
-      what,
-      `${elapsedMs.toFixed(1)} ms`,
-      times === 1 ? '' : `${((elapsedMs * 1000) / times).toFixed(3)} us a ${unit}`,
-    ]);
+    const each = times === 1 ? '' : `${((elapsedMs * 1000) / times).toFixed(3)} us a ${unit}`;
+    this.rows.push([what, `${elapsedMs.toFixed(1)} ms`, each]);
     return result;
-  };
-  const given = applicationsDocument(size.rules, size.prefixes);
-  const document = timed('check the document', 1, '', () => applicationsChecker.check('applications', given));
-  const compiled = timed('compile it', 1, '', () => compileApplications(document));
-  const copied = timed('clone it to another thread', 1, '', () => structuredClone(compiled));
-  const table = timed('open it', 1, '', () => openApplications(copied));
-  const subjects = subjectsOf(size.endpoints, size.rules);
-  const claimed = timed('sets of new endpoints', subjects.length, 'endpoint', () => {
+  }
+}
+
+/** From the document to the sets of endpoints. */
+function measureDocument(stopwatch: Stopwatch, { rules, prefixes, endpoints }: Size): Applications {
+  const once = <T>(what: string, run: () => T) => stopwatch.measure(what, 1, '', run);
+  const given = applicationsDocument(rules, prefixes);
+  const document = once('check the document', () => applicationsChecker.check('applications', given));
+  const compiled = once('compile it', () => compileApplications(document));
+  const copied = once('clone it to another thread', () => structuredClone(compiled));
+  const table = once('open it', () => openApplications(copied));
+  const subjects = subjectsOf(endpoints, rules);
+  const claimed = stopwatch.measure('sets of new endpoints', subjects.length, 'endpoint', () => {
     let count = 0;
     for (const subject of subjects) if (table.sets[table.setOf(subject) * SET.words + SET.client] !== 0) count++;
     return count;
   });
   if (claimed !== subjects.length) throw new Error(`${claimed} of ${subjects.length} endpoints are claimed`);
+  return document;
+}
 
-  const documents = { ...NO_DOCUMENTS, applications: document };
-  const snapshot = compileSnapshot(documents);
-  const batch = batchOf(size.rows);
-  const offsets = new RowOffsets(size.rows);
+function measureClassification(stopwatch: Stopwatch, size: Size, applications: Applications): void {
+  const snapshot = compileSnapshot({ ...NO_DOCUMENTS, applications });
+  const { columns } = batchOf(size.rows);
   const ephemeral = ephemeralBits();
+  const services = learnedServices(ephemeral, size.services);
+  const round: Round = { stopwatch, size, snapshot, columns, ephemeral };
+  measureRecords(round, 'nothing learned');
+  measureRecords(round, 'services learned at other ports', services);
+  // Ports of clients, below the ephemeral ones, at which something was learned.
+  columns.srcPort.forEach((_, row, ports) => {
+    ports[row] = SERVICE_PORT_FIRST + (row % SERVICE_PORTS);
+  });
+  measureRecords(round, 'services learned at these ports', services);
+}
+
+interface Round {
+  readonly stopwatch: Stopwatch;
+  readonly size: Size;
+  readonly snapshot: Snapshot;
+  readonly columns: FlowColumns;
+  readonly ephemeral: PortBits;
+}
+
+function measureRecords(round: Round, what: string, services?: LearnedServices): void {
+  const { stopwatch, size, snapshot, columns, ephemeral } = round;
+  const names = createNodeNames();
+  const endpoints = new Endpoints(snapshot, names);
+  const classifier = new Classifier(snapshot.applications, endpoints, names, {
+    ephemeral,
+    ...(services && { services }),
+  });
+  const offsets = new RowOffsets(size.rows);
+  endpoints.resolve(columns, 0, size.rows, offsets);
+  const classify = () => {
+    for (let i = 0; i < size.rounds; i++) classifier.classify(columns, 0, size.rows, offsets);
+  };
+  classify();
+  const records = size.rows * size.rounds;
+  stopwatch.measure(`classify, ${what}`, records, 'record', classify);
+  if (!services) return;
+  stopwatch.measure(`learn from them (${what})`, records, 'record', () => {
+    for (let i = 0; i < size.rounds; i++) services.learn(columns, 0, size.rows);
+  });
+}
+
+function learnedServices(ephemeral: PortBits, count: number): LearnedServices {
   const learned = new LearnedServices({ ephemeral });
   learned.merge(
-    Array.from({ length: smoke ? 1000 : 100_000 }, (_, i) => ({
+    Array.from({ length: count }, (_, i) => ({
       address: [0, 0, 0xffff, (0x0b000000 + i) >>> 0] as const,
       vrf: 0,
       proto: 6,
-      port: 20_000 + (i % 100),
+      port: SERVICE_PORT_FIRST + (i % SERVICE_PORTS),
       answered: true,
       firstSeenMs: 0,
       lastSeenMs: 1000,
     })),
   );
-  for (const [what, services] of [
-    ['classify, nothing learned', undefined],
-    ['classify, services learned at other ports', learned],
-    ['classify, services learned at these ports', learned],
-  ] as const) {
-    const names = createNodeNames();
-    const endpoints = new Endpoints(snapshot, names);
-    const classifier = new Classifier(snapshot.applications, endpoints, names, {
-      ephemeral,
-      ...(services && { services }),
-    });
-    // Ports of clients, below the ephemeral ones, at which something was learned.
-    if (what.endsWith('these ports'))
-      batch.columns.srcPort.forEach((_, row, ports) => {
-        ports[row] = 20_000 + (row % 100);
-      });
-    endpoints.resolve(batch.columns, 0, size.rows, offsets);
-    for (let round = 0; round < size.rounds; round++) classifier.classify(batch.columns, 0, size.rows, offsets);
-    timed(what, size.rows * size.rounds, 'record', () => {
-      for (let round = 0; round < size.rounds; round++) classifier.classify(batch.columns, 0, size.rows, offsets);
-    });
-    if (services)
-      timed(`learn from them (${what.slice(10)})`, size.rows * size.rounds, 'record', () => {
-        for (let round = 0; round < size.rounds; round++) services.learn(batch.columns, 0, size.rows);
-      });
-  }
-  return {
-    name: 'applications',
-    about: `${size.rules} rules (names, tags, folders, port groups, segments, addresses, MACs, VIPs) with ${size.prefixes} prefixes, ${size.endpoints} distinct endpoints. Classification is one pass over batches of ${size.rows} records.`,
-    columns: ['what', 'CPU time', 'each'],
-    rows,
-  };
+  return learned;
 }
 
 export function applicationsDocument(rules: number, prefixes: number): unknown {
