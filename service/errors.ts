@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   KAFKA_UNREACHABLE: 'the Kafka cluster does not answer, or refuses the request',
   SCHEMA_MISMATCH: 'a table in ClickHouse is not what this version expects',
   DOCUMENT_REFUSED: 'a document named in the configuration is refused',
+  ENGINE_MISSING: 'the embedded ClickHouse is not installed, or not for this platform',
   CAPTURE_UNREADABLE: 'a capture file cannot be read',
   SEND_FAILED: 'datagrams cannot be sent to their destination',
   FUZZ_FAILED: 'hostile datagrams broke a guarantee of the decoder',
