@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog } from '../../service/log.ts';
 import { replaceText } from '../../service/replace-file.ts';
+import type { ClickHouse } from '../../storage/client.ts';
 import { ScheduledRollup } from '../../storage/rollup/scheduled-rollup.ts';
 import { type Account, accountFor } from '../chaos/account.ts';
 import { type Installation, isStoredUpTo, openInstallation } from '../chaos/installation.ts';
@@ -14,7 +15,7 @@ import { type FaultyProxy, PROXY_FAULTS, startFaultyProxy } from '../chaos/proxy
 import { type Fault, type FaultName, planRound } from '../chaos/schedule.ts';
 import type { Service } from '../chaos/service.ts';
 import { type Stream, startStream } from '../chaos/stream.ts';
-import { compareRollUps, storedNumbers } from '../chaos/verdict.ts';
+import { compareRollUps, type RollUp, storedNumbers } from '../chaos/verdict.ts';
 import { type Watch, watchCollector } from '../chaos/watch.ts';
 import { runLoad } from '../load/load.ts';
 import { parseLoadOptions } from '../load/options.ts';
@@ -62,65 +63,25 @@ interface Arena {
   readonly insertFaults: () => number;
 }
 
-export async function benchChaos({ minutes, seed, smoke }: ChaosOptions): Promise<Results> {
+export async function benchChaos(options: ChaosOptions): Promise<Results> {
   const installation = await openInstallation();
   let keep = true;
   try {
-    const random = createRandom(seed, 1);
     const proxy = await startFaultyProxy({
       target: installation.address.url,
-      random: createRandom(seed, 2),
+      random: createRandom(options.seed, 2),
       hangMs: HANG_MS,
     });
     const arena = await startArena(installation, proxy);
     const storage = installation.connect(DATABASE);
-    const collectors = [1, 2].map(number => arena.services[`collector-${number}`]!);
-    const streams = await Promise.all(
-      PROTOCOLS.map((protocol, i) =>
-        startStream({ udpPort: collectors[i]!.udpPort, protocol, rate: RATE, seed: seed + i }),
-      ),
-    );
-    const began = performance.now();
-    const { counts, endedMs } = await throwFaults(arena, random, { minutes, smoke });
-    const recoveryMs = await recovered(arena, endedMs);
-    await Promise.all(streams.map(stream => stream.stop()));
-    const loadMs = performance.now() - began;
-    await drained(arena);
-    for (const watch of Object.values(arena.watches)) {
-      await watch.look();
-      watch.stop();
-    }
-    const deaths = collectors.reduce((sum, service) => sum + service.deaths(), 0);
-    for (const service of Object.values(arena.services)) await service.end();
+    const run = await runFaults(arena, options);
     await proxy.close();
     await new ScheduledRollup({ storage, log: createLog('chaos', 'error') }).run(Date.now() + RIPE_MS);
-
-    const failures: string[] = [];
-    const rows: string[][] = [];
-    for (const [i, stream] of streams.entries()) {
-      const { account, row } = await judge(storage, stream, `collector-${i + 1}`, arena.watches);
-      failures.push(...account.failures);
-      rows.push(row);
-    }
-    const rollUps = await compareRollUps(storage);
-    for (const { table, different } of rollUps)
-      if (different > 0) failures.push(`${table}: ${different} combinations of keys are not those of the records`);
-    const quarantined = await installation.quarantined();
-    if (quarantined > 0) failures.push(`${quarantined} batches went to quarantine`);
-    if (deaths > 0) failures.push(`a collector died ${deaths} times without being killed`);
-    if (!smoke && recoveryMs > RECOVERY_MS_MAX)
-      failures.push(
-        `recovery took ${(recoveryMs / 1000).toFixed(1)} s, at most ${RECOVERY_MS_MAX / 1000} s are promised`,
-      );
-    keep = failures.length > 0;
+    const verdict = await verdictOn(arena, storage, run, options.smoke);
+    keep = verdict.failures.length > 0;
     return {
       name: 'chaos',
-      about: [
-        `Numbered load of 2 x ${RATE} flows/s for ${(loadMs / 1000).toFixed(0)} s through two collectors, Kafka and two enrichers into ClickHouse, seed ${seed}.`,
-        `Faults: ${[...counts].map(([name, count]) => `${name} ${count}`).join(', ')}; inserts: ${PROXY_FAULTS.map(fault => `${fault} ${proxy.counts[fault]}`).join(', ')}.`,
-        `Everything of before the end of the last fault was stored at most ${(recoveryMs / 1000).toFixed(1)} s after it.`,
-        `Roll-ups compared with the records by every key: ${rollUps.map(({ table, records, different }) => `${table} ${records} records, ${different} different`).join('; ')}.`,
-      ].join(' '),
+      about: aboutOf(run, proxy, verdict.rollUps, options.seed),
       columns: [
         'collector',
         'sent',
@@ -137,12 +98,92 @@ export async function benchChaos({ minutes, seed, smoke }: ChaosOptions): Promis
         '+ unexplained',
         'oldest before its kill, ms',
       ],
-      rows,
-      failures,
+      rows: verdict.rows,
+      failures: verdict.failures,
     };
   } finally {
     await installation.close(keep);
   }
+}
+
+interface ChaosRun {
+  readonly streams: readonly Stream[];
+  /** How often each fault came. */
+  readonly counts: ReadonlyMap<FaultName, number>;
+  readonly loadMs: number;
+  readonly recoveryMs: number;
+  /** Ends of collectors that nobody had killed. */
+  readonly crashes: number;
+}
+
+/** Load and faults, until everything is stored and every service is ended. */
+async function runFaults(arena: Arena, { minutes, seed, smoke }: ChaosOptions): Promise<ChaosRun> {
+  const collectors = [1, 2].map(number => arena.services[`collector-${number}`]!);
+  const streams = await Promise.all(
+    PROTOCOLS.map((protocol, i) =>
+      startStream({ udpPort: collectors[i]!.udpPort, protocol, rate: RATE, seed: seed + i }),
+    ),
+  );
+  const began = performance.now();
+  const { counts, endedMs } = await throwFaults(arena, createRandom(seed, 1), { minutes, smoke });
+  const recoveryMs = await recovered(arena, endedMs);
+  await Promise.all(streams.map(stream => stream.stop()));
+  const loadMs = performance.now() - began;
+  await drained(arena);
+  for (const watch of Object.values(arena.watches)) {
+    await watch.look();
+    watch.stop();
+  }
+  const crashes = collectors.reduce((sum, service) => sum + service.deaths(), 0);
+  for (const service of Object.values(arena.services)) await service.end();
+  return { streams, counts, loadMs, recoveryMs, crashes };
+}
+
+interface Verdict {
+  /** A row for each collector. */
+  readonly rows: readonly string[][];
+  readonly rollUps: readonly RollUp[];
+  readonly failures: readonly string[];
+}
+
+async function verdictOn(
+  { installation, watches }: Arena,
+  storage: ClickHouse,
+  { streams, crashes, recoveryMs }: ChaosRun,
+  smoke: boolean,
+): Promise<Verdict> {
+  const failures: string[] = [];
+  const rows: string[][] = [];
+  for (const [i, stream] of streams.entries()) {
+    const { account, row } = await judge(storage, stream, `collector-${i + 1}`, watches);
+    failures.push(...account.failures);
+    rows.push(row);
+  }
+  const rollUps = await compareRollUps(storage);
+  for (const { table, different } of rollUps)
+    if (different > 0) failures.push(`${table}: ${different} combinations of keys are not those of the records`);
+  const quarantined = await installation.quarantined();
+  if (quarantined > 0) failures.push(`${quarantined} batches went to quarantine`);
+  if (crashes > 0) failures.push(`a collector died ${crashes} times without being killed`);
+  if (!smoke && recoveryMs > RECOVERY_MS_MAX)
+    failures.push(
+      `recovery took ${(recoveryMs / 1000).toFixed(1)} s, at most ${RECOVERY_MS_MAX / 1000} s are promised`,
+    );
+  return { rows, rollUps, failures };
+}
+
+function aboutOf(
+  { counts, loadMs, recoveryMs }: ChaosRun,
+  proxy: FaultyProxy,
+  rollUps: readonly RollUp[],
+  seed: number,
+): string {
+  return [
+    `Numbered load of 2 x ${RATE} flows/s for ${(loadMs / 1000).toFixed(0)} s through two collectors, Kafka and two enrichers into ClickHouse, seed ${seed}.`,
+    `Faults: ${[...counts].map(([name, count]) => `${name} ${count}`).join(', ')}; inserts: ${PROXY_FAULTS.map(fault => `${fault} ${proxy.counts[fault]}`).join(', ')}.`,
+    `Everything of before the end of the last fault was stored at most ${(recoveryMs / 1000).toFixed(1)} s after it.`,
+    `Roll-ups compared with the records by every key: ${rollUps.map(({ table, records, different }) => `${table} ${records} records, ${different} different`).join('; ')}.`,
+  ].join(' ');
 }
 
 async function startArena(installation: Installation, proxy: FaultyProxy): Promise<Arena> {
@@ -360,7 +401,7 @@ async function drained({ installation, services }: Arena): Promise<void> {
 }
 
 async function judge(
-  storage: ReturnType<Installation['connect']>,
+  storage: ClickHouse,
   { protocol, ledger }: Stream,
   name: string,
   watches: Arena['watches'],
