@@ -10,6 +10,7 @@ import { FAULT } from '../faults.ts';
 import { readUint } from '../kernels.ts';
 import type { Place } from '../templated/field.ts';
 import { lengthOf, offsetOf } from '../templated/record-fields.ts';
+import type { RecordRun } from '../templated/record-run.ts';
 import type { Template } from '../templated/template.ts';
 import { readRate, validRate } from './rate-fields.ts';
 import type { RateTable } from './rate-table.ts';
@@ -61,16 +62,13 @@ export function settleRates(domain: Domain): void {
   domain.rateSource = agreed === 0 ? RATE_SOURCE.unknown : RATE_SOURCE.selector;
 }
 
-/** Rates of `count` records, `stride` bytes apart, the first at `start`, or one at LOCATED. */
 export function resolveRates(
   context: DatagramContext,
   domain: Domain,
   template: Template,
-  row: number,
-  count: number,
-  start: number,
-  stride: number,
+  run: Readonly<RecordRun>,
 ): void {
+  const { row, count } = run;
   const { samplingRate, rateSource } = context.output.batch.columns;
   const ofTemplate = domain.templateRates.size === 0 ? undefined : domain.templateRates.get(template.id);
   const rate = ofTemplate ?? domain.samplingRate;
@@ -78,7 +76,7 @@ export function resolveRates(
   const isNamed = template.selector !== undefined && domain.selectorRates.size > 0;
   let unknown = 0;
   if (template.rateFields || isNamed || domain.interfaceRates.size > 0) {
-    unknown = resolveEach(context, domain, template, row, count, start, stride, rate, source);
+    unknown = resolveEach(context, domain, template, run, rate, source);
   } else if (template.hasRate) {
     for (let i = row; i < row + count; i++) {
       rateSource[i] = RATE_SOURCE.record;
@@ -104,10 +102,7 @@ function resolveEach(
   context: DatagramContext,
   domain: Domain,
   template: Template,
-  row: number,
-  count: number,
-  start: number,
-  stride: number,
+  { row, count, start, stride }: Readonly<RecordRun>,
   restRate: number,
   restSource: number,
 ): number {

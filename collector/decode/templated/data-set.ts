@@ -11,6 +11,7 @@ import { resolveRates } from '../sampling/rates.ts';
 import { applyFirewallEvents, countedByUpdates } from './firewall.ts';
 import { fillFromLists } from './lists.ts';
 import { fieldLengths, fieldOffsets, LOCATED, lengthOf, locateFields, offsetOf } from './record-fields.ts';
+import type { RecordRun } from './record-run.ts';
 import { decodeSections } from './sections.ts';
 import { bindTemplate, type Template } from './template.ts';
 
@@ -42,28 +43,29 @@ function decodeRuns(context: DatagramContext, domain: Domain, template: Template
   const { output, view } = context;
   const stride = template.recordLength;
   const found = Math.floor((end - start) / stride);
-  const count = withinBudget(context, domain, found);
-  if (!context.mayTake(count * (template.steps.length + 1), domain)) return found;
+  const allowed = withinBudget(context, domain, found);
+  if (!context.mayTake(allowed * (template.steps.length + 1), domain)) return found;
   let offset = start;
-  for (let left = count; left > 0; ) {
+  for (let left = allowed; left > 0; ) {
     const { batch } = output;
-    const run = Math.min(left, batch.rowsMax - batch.rows);
+    const count = Math.min(left, batch.rowsMax - batch.rows);
     if (template.boundTo !== batch) bindTemplate(template, batch);
     const { steps, targets } = template;
     const row = batch.rows;
-    if (template.section) decodeSections(context, domain, template.section, row, run, offset, stride);
+    const run = runOf(row, count, offset, stride);
+    if (template.section) decodeSections(context, domain, template.section, run);
     for (let i = 0; i < steps.length; i++) {
       const step = steps[i]!;
       const kernel: Kernel = step.kernel;
-      kernel(view, offset + step.offset, stride, run, targets[i], row, context, offset + step.second);
+      kernel(view, offset + step.offset, stride, count, targets[i], row, context, offset + step.second);
     }
-    finish(context, domain, template, row, run, offset, stride);
+    finish(context, domain, template, run);
     if (template.lists)
-      for (let i = 0; i < run; i++) fillFromLists(context, domain, template, row + i, offset + i * stride);
-    batch.rows = row + run;
-    context.records += run;
-    offset += run * stride;
-    left -= run;
+      for (let i = 0; i < count; i++) fillFromLists(context, domain, template, row + i, offset + i * stride);
+    batch.rows = row + count;
+    context.records += count;
+    offset += count * stride;
+    left -= count;
     if (output.batch.rows === output.batch.rowsMax) output.flush();
   }
   return found;
@@ -87,9 +89,10 @@ function decodeEach(context: DatagramContext, domain: Domain, template: Template
     if (withinBudget(context, domain, 1) === 0) return count;
     const at = variable ? LOCATED : offset;
     const row = startRow(context);
-    if (template.section) decodeSections(context, domain, template.section, row, 1, at, 0);
+    const run = runOf(row, 1, at, 0);
+    if (template.section) decodeSections(context, domain, template.section, run);
     runSteps(context, template, row, at);
-    finish(context, domain, template, row, 1, at, 0);
+    finish(context, domain, template, run);
     if (template.lists) fillFromLists(context, domain, template, row, at);
     if (reverse) context.output.batch.columns.biflow[row] = BIFLOW.forward;
     context.output.batch.rows++;
@@ -131,7 +134,7 @@ function appendReverse(context: DatagramContext, domain: Domain, reverse: Templa
   const row = startRow(context);
   const { batch } = context.output;
   runSteps(context, reverse, row, start);
-  finish(context, domain, reverse, row, 1, start, 0);
+  finish(context, domain, reverse, runOf(row, 1, start, 0));
   clearIcmpSource(batch.columns, row);
   batch.columns.biflow[row] = BIFLOW.reverse;
   batch.rows++;
@@ -154,16 +157,20 @@ function clearIcmpSource({ proto, srcPort }: DecodedColumns, row: number): void 
   if (proto[row] === ICMP || proto[row] === ICMP6) srcPort[row] = 0;
 }
 
-/** Fills what the records do not carry themselves: stamp, times, EtherType, sampling rate. `start`: first record, or LOCATED. */
-function finish(
-  context: DatagramContext,
-  domain: Domain,
-  template: Template,
-  row: number,
-  count: number,
-  start: number,
-  stride: number,
-): void {
+const atHand: RecordRun = { row: 0, count: 0, start: 0, stride: 0 };
+
+/** The run at hand, until the next one. */
+function runOf(row: number, count: number, start: number, stride: number): Readonly<RecordRun> {
+  atHand.row = row;
+  atHand.count = count;
+  atHand.start = start;
+  atHand.stride = stride;
+  return atHand;
+}
+
+/** Fills what the records do not carry themselves: stamp, times, EtherType, sampling rate. */
+function finish(context: DatagramContext, domain: Domain, template: Template, run: Readonly<RecordRun>): void {
+  const { row, count } = run;
   const { columns } = context.output.batch;
   const isUptimeUnknown = template.needsSystemInit && domain.systemInitMs === 0;
   context.stamp(domain, row, count, isUptimeUnknown ? TIME_SOURCE.export : template.timeSource);
@@ -177,8 +184,8 @@ function finish(
     const { etherType } = columns;
     for (let i = row; i < row + count; i++) etherType[i] = template.etherType;
   } else if (template.etherTypeByAddress) fillEtherType(columns, row, count);
-  if (template.firewall) applyFirewallEvents(context, domain, template.firewall, row, count, start, stride);
-  resolveRates(context, domain, template, row, count, start, stride);
+  if (template.firewall) applyFirewallEvents(context, domain, template.firewall, run);
+  resolveRates(context, domain, template, run);
   domain.records += count;
 }
 

@@ -10,6 +10,7 @@ import type { Domain } from '../exporters/domain.ts';
 import { TWO_32, writeTime } from '../kernels.ts';
 import type { FieldIndex, Place } from './field.ts';
 import { offsetOf } from './record-fields.ts';
+import type { RecordRun } from './record-run.ts';
 
 const DELETED = 2;
 const DENIED = 3;
@@ -46,15 +47,12 @@ export function firewallOf(index: FieldIndex, columns: ReadonlySet<FlowColumnNam
   };
 }
 
-/** Applies the events of `count` records to their rows. */
+/** Applies the events of records to their rows. */
 export function applyFirewallEvents(
   context: DatagramContext,
   domain: Domain,
   firewall: Firewall,
-  row: number,
-  count: number,
-  start: number,
-  stride: number,
+  { row, count, start, stride }: Readonly<RecordRun>,
 ): void {
   const { view } = context;
   const { columns } = context.output.batch;

@@ -9,6 +9,7 @@ import { readUint } from '../kernels.ts';
 import { decodePacketHeader, HEADER_PROTOCOL } from '../packet/header.ts';
 import type { FieldIndex, Place } from './field.ts';
 import { lengthOf, offsetOf } from './record-fields.ts';
+import type { RecordRun } from './record-run.ts';
 
 /** Element of the section and, as header_protocol of sFlow counts them, what it begins with. */
 const SECTIONS: readonly (readonly [element: number, protocol: number])[] = [
@@ -53,15 +54,12 @@ export function sectionOf(index: FieldIndex, columns: ReadonlySet<FlowColumnName
   };
 }
 
-/** Decodes the sections of `count` records, before the kernels of the plan write what the records say themselves. */
+/** Decodes the sections of records, before the kernels of the plan write what the records say themselves. */
 export function decodeSections(
   context: DatagramContext,
   domain: Domain,
   section: Section,
-  row: number,
-  count: number,
-  start: number,
-  stride: number,
+  { row, count, start, stride }: Readonly<RecordRun>,
 ): void {
   const { view } = context;
   const { columns } = context.output.batch;
