@@ -14,7 +14,7 @@ const INSTALL_MS_MAX = 400_000;
 const READY_MS_MAX = 60_000;
 const BUILD_MS_MAX = 10_000;
 
-/** A shell that knows nothing of this clone: neither its programs nor what npm tells to scripts of its package. */
+/** A shell that knows nothing of this clone: neither its programs nor what npm sets for scripts of its package. */
 const ENVIRONMENT = Object.fromEntries(
   Object.entries({
     ...process.env,

@@ -193,7 +193,7 @@ describe('everything received', () => {
     expect(await metric(collector.metrics, 'collector_records_total')).toBe(6000);
   });
 
-  test('has a batch of facts for what exporters told beside flows', async () => {
+  test('has a batch of facts for what exporters reported beside flows', async () => {
     const collector = open({ batchRowsMax: 100 });
     const { ports } = await collector.start();
     const interfaceNames = ipfixOptions(256, [[10, 4]], [[82, 4]]);
@@ -210,7 +210,7 @@ describe('everything received', () => {
     expect(await metric(collector.metrics, 'collector_facts')).toBe(1);
   });
 
-  test('has batches of interfaces for the counters that an agent told twice', async () => {
+  test('has batches of interfaces for the counters that an agent reported twice', async () => {
     const collector = open();
     const { ports } = await collector.start();
     for (const [sequence, octets] of [1000, 251_000].entries()) {

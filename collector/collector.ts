@@ -54,7 +54,7 @@ export interface CollectorTotals {
   readonly records: number;
   readonly kernelDrops: number;
   readonly rowsDropped: number;
-  /** Flow records; what else the spool refused is told by /metrics. */
+  /** Flow records; what else the spool refused is reported by /metrics. */
   readonly rowsRefused: number;
 }
 
@@ -156,7 +156,7 @@ export class Collector {
     const journal = openTemplateJournal({ folder, log, limits: this.#configuration });
     metrics.register(journal.counters);
     this.#journal = journal;
-    this.#journalTimer = setInterval(() => this.#tellWorkers(journal.expire(Date.now()), -1), JOURNAL_EXPIRE_MS);
+    this.#journalTimer = setInterval(() => this.#notifyWorkers(journal.expire(Date.now()), -1), JOURNAL_EXPIRE_MS);
   }
 
   async #startEncoder(): Promise<void> {
@@ -251,13 +251,13 @@ export class Collector {
     return thread;
   }
 
-  /** Writes what a worker has learned, then tells the others: their exporters may come from anywhere at any time. */
+  /** Writes what a worker has learned, then notifies the others: their exporters may come from anywhere at any time. */
   #learn(changes: readonly Change[], from: number): void {
     const news = this.#journal?.append(changes, Date.now()) ?? [];
-    if (news.length > 0) this.#tellWorkers(news, from);
+    if (news.length > 0) this.#notifyWorkers(news, from);
   }
 
-  #tellWorkers(changes: readonly Change[], except: number): void {
+  #notifyWorkers(changes: readonly Change[], except: number): void {
     this.#workers.forEach((thread, worker) => {
       if (worker !== except && worker < this.#configuration.workers) thread.post({ type: 'changes', changes });
     });

@@ -221,7 +221,7 @@ describe('on the wire', () => {
     expect(await say(`GET /healthz HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(100_000)}\r\n\r\n`)).toMatch(/ 431 |^$/);
     expect(await say(`GET /healthz HTTP/1.1\r\n${'x: y\r\n'.repeat(20_000)}\r\n`)).toMatch(/ 431 |^$/);
     expect(await say(`GET /${'a'.repeat(100_000)} HTTP/1.1\r\nhost: x\r\n\r\n`)).toMatch(/ 431 |^$/);
-    // Two ways to tell the length: one of two servers in a row would take the rest for another request.
+    // Two ways to report the length: one of two servers in a row would take the rest for another request.
     const both = `content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\n`;
     expect(await say(`POST /api/v1/reenrichments HTTP/1.1\r\n${head}${both}`)).toMatch(/ 400 |^$/);
     expect(await say(`GET /api/v1/matrix HTTP/1.1\r\nhost: x\r\nauthorization : Bearer ${TOKEN}\r\n\r\n`)).toMatch(

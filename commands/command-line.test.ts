@@ -228,7 +228,7 @@ describe.concurrent('hairpin replay', () => {
 describe('hairpin inventory import', () => {
   const snapshot = write('import.json', JSON.stringify({ source: 's', asOf: '2026-01-01T00:00:00Z' }));
 
-  test('sends each document to the API and tells its answer; a refusal with every fault is exit code 2', async () => {
+  test('sends each document to the API and reports its answer; a refusal with every fault is exit code 2', async () => {
     const seen: string[] = [];
     const server = createServer(async (request, response) => {
       const pieces: Buffer[] = [];
@@ -287,7 +287,7 @@ describe.concurrent('hairpin inventory check', () => {
   const applications = write('applications.yaml', 'applications:\n- id: web\n  servers: {names: [web-*]}\n');
   const registry = write('exporters.json', '{"exporters": [{"address": "10.0.0.1"}]}');
 
-  test('tells the kind of each document and what is in it', async () => {
+  test('reports the kind of each document and what is in it', async () => {
     const { status, out, err } = await hairpin('inventory', 'check', inventory, applications, registry);
     expect([status, err]).toEqual([0, '']);
     expect(out.split('\n')).toEqual([

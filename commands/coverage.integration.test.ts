@@ -54,7 +54,7 @@ const inventory = (asOf: number, vmsOfH1: readonly string[]) => ({
   })),
 });
 
-/** 20,000 records of 100 to 999 bytes; the exporter loses 1 in 20, which its sequence numbers tell. */
+/** 20,000 records of 100 to 999 bytes; the exporter loses 1 in 20, which its sequence numbers report. */
 const sent = Array.from({ length: 20_000 }, (_, i) => ({ bytes: 100 + ((i * 7919) % 900), minutesAgo: 30 - (i % 20) }));
 const arrived = sent.filter((_, i) => (Math.imul(i, 2_654_435_761) >>> 0) % 20 !== 0);
 

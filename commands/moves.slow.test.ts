@@ -1,5 +1,5 @@
 // How soon a move is known: a record of a VM's own MAC at another access port is sent to a real Hairpin, and the API is asked
-// until it tells the event. Nothing else flows, so that each such record opens a batch of its own and waits out its age: the
+// until it reports the event. Nothing else flows, so that each such record opens a batch of its own and waits out its age: the
 // longest way there is. With everything in one process, and with two enrichers behind a real Kafka.
 
 import { createSocket, type Socket } from 'node:dgram';
@@ -98,7 +98,7 @@ interface Events {
   readonly events: readonly { readonly mac: string; readonly vm: string; readonly toExporter: string }[];
 }
 
-/** Milliseconds from the datagram to the answer that tells of the move, for each of them. */
+/** Milliseconds from the datagram to the answer that reports the move, for each of them. */
 async function measure(what: string, collector: RunningHairpin, api: RunningHairpin): Promise<number[]> {
   const [before, after] = [await openLeaf(LEAVES[0]), await openLeaf(LEAVES[1])];
   const taken: number[] = [];
@@ -114,7 +114,7 @@ async function measure(what: string, collector: RunningHairpin, api: RunningHair
         const { events } = await api.get<Events>('/api/v1/events?from=now-1h&kind=move');
         found = events.find(event => event.mac === mac(i));
         taken.push(...(found ? [performance.now() - sentAt] : []));
-        if (performance.now() - sentAt > 30_000) throw new Error(`move ${i} was not told within 30 s`);
+        if (performance.now() - sentAt > 30_000) throw new Error(`move ${i} was not reported within 30 s`);
         await new Promise(resolve => setTimeout(resolve, POLL_MS));
       }
       expect(found).toMatchObject({ vm: `vm-${i}`, toExporter: LEAVES[1] });
@@ -124,13 +124,15 @@ async function measure(what: string, collector: RunningHairpin, api: RunningHair
   }
   taken.sort((a, b) => a - b);
   const at = (share: number) => Math.round(taken[Math.ceil(share * taken.length) - 1]!);
-  console.log(`${what}: ${MOVES} moves told after ${at(0.5)} ms (median), ${at(0.95)} ms (p95), ${at(1)} ms (longest)`);
+  console.log(
+    `${what}: ${MOVES} moves reported after ${at(0.5)} ms (median), ${at(0.95)} ms (p95), ${at(1)} ms (longest)`,
+  );
   return taken;
 }
 
 const { batchAgeMsMax } = COLLECTOR_SERVICE.load();
 
-test('a move is told soon after the batch that shows it, in one process', async () => {
+test('a move is reported soon after the batch that shows it, in one process', async () => {
   const hairpin = await startHairpin({ udpPort: await freeUdpPort(), args: writeDocuments() });
   try {
     const taken = await measure('one process', hairpin, hairpin);
@@ -141,7 +143,7 @@ test('a move is told soon after the batch that shows it, in one process', async 
 }, 180_000);
 
 describe.runIf(kafkaPresent())('with two enrichers behind Kafka', () => {
-  test('a move is told as soon, once', async () => {
+  test('a move is reported as soon, once', async () => {
     const running: RunningHairpin[] = [];
     let kafka: KafkaCluster | undefined;
     let house: TestServer | undefined;

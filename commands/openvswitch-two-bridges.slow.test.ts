@@ -107,23 +107,23 @@ describe.runIf(present)('two bridges that export sFlow and IPFIX at once', () =>
       };
       await until(
         async () => {
-          const told = await cells();
-          return [...truth].every(([name, { received }]) => (told.get(name) ?? 0) > 0.999 * received);
+          const reported = await cells();
+          return [...truth].every(([name, { received }]) => (reported.get(name) ?? 0) > 0.999 * received);
         },
         10_000,
         'every byte in the matrix',
       ).catch(() => {});
-      const told = await cells();
+      const reported = await cells();
       const drops = `${await hairpin.metric('collector_kernel_drops_total')} datagrams dropped by the kernel`;
       console.log(
-        [...truth].map(([name, { sent }]) => `${name}: ${told.get(name)} of ${sent} B`).join('\n'),
+        [...truth].map(([name, { sent }]) => `${name}: ${reported.get(name)} of ${sent} B`).join('\n'),
         `\n${drops}`,
       );
       for (const [name, { sent, received }] of truth) {
-        expect(told.get(name)! / received, `${name}, ${drops}`).toBeGreaterThan(0.99);
-        expect(told.get(name)! / sent, name).toBeLessThan(1.01);
+        expect(reported.get(name)! / received, `${name}, ${drops}`).toBeGreaterThan(0.99);
+        expect(reported.get(name)! / sent, name).toBeLessThan(1.01);
       }
-      expect(told.get('v1 -> v2')).toBeGreaterThan(MEGABYTES * 1e6);
+      expect(reported.get('v1 -> v2')).toBeGreaterThan(MEGABYTES * 1e6);
 
       // The other one has seen the same packets at the same ports, and is kept.
       const filter = encodeURIComponent(`protocol=${other}`);
@@ -138,7 +138,7 @@ describe.runIf(present)('two bridges that export sFlow and IPFIX at once', () =>
       const turned = unicast.filter(({ inIf, outIf, dstAddr }) => inIf === outIf && dstAddr === '10.78.10.2');
       expect(turned.length).toBeGreaterThan(0);
       if (other === 'ipfix') {
-        // It multiplies before it sends, and tells the squares of the lengths (198): each record has its very variance.
+        // It multiplies before it sends, and reports the squares of the lengths (198): each record has its very variance.
         for (const { bytesSumOfSquares, varBytes, marks } of unicast) {
           expect(varBytes / ((sampling.ipfix - 1) * bytesSumOfSquares)).toBeCloseTo(1, 6);
           expect(marks & MARKS.approximate).toBe(0);

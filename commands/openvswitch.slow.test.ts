@@ -58,9 +58,9 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
     let last = '';
     await until(
       async () => {
-        const told = JSON.stringify((await answers()).map(({ value, samples }) => [value, samples]));
-        const settled = told === last;
-        last = told;
+        const reported = JSON.stringify((await answers()).map(({ value, samples }) => [value, samples]));
+        const settled = reported === last;
+        last = reported;
         return (
           settled &&
           (await hairpin.metric('enricher_rows_stored_total')) === (await hairpin.metric('collector_records_total'))
@@ -92,24 +92,24 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
   test('IPFIX, 1 in 64: the bridge has scaled its counts, and nothing is scaled a second time', async () => {
     exportIpfix(64);
     const sent = await talkToAll(10);
-    const told = await settledAnswers();
-    console.log(told.map(({ value }, i) => (value / sent[i]!).toFixed(2)).join(', '));
+    const reported = await settledAnswers();
+    console.log(reported.map(({ value }, i) => (value / sent[i]!).toFixed(2)).join(', '));
     // Some 110 packets of each transfer are looked at: a standard error of 10 %, of all six together 4 %. Scaled twice
     // they would be 64 times as much, not scaled at all a 64th.
-    for (const [i, { value }] of told.entries()) {
+    for (const [i, { value }] of reported.entries()) {
       expect(value / sent[i]!).toBeGreaterThan(0.5);
       expect(value / sent[i]!).toBeLessThan(1.6);
     }
     const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
-    expect(total(told.map(({ value }) => value)) / total(sent)).toBeGreaterThan(0.75);
-    expect(total(told.map(({ value }) => value)) / total(sent)).toBeLessThan(1.25);
+    expect(total(reported.map(({ value }) => value)) / total(sent)).toBeGreaterThan(0.75);
+    expect(total(reported.map(({ value }) => value)) / total(sent)).toBeLessThan(1.25);
     const { flows } = await hairpin.get<{ flows: { rateSource: string; bytes: number; estBytes: number }[] }>(
       '/api/v1/flows?from=now-30m&limit=1000',
     );
     expect(new Set(flows.map(({ rateSource }) => rateSource))).toEqual(new Set(['prescaled']));
     expect(flows.map(({ estBytes }) => estBytes)).toEqual(flows.map(({ bytes }) => bytes));
-    // It does not tell its rate: how far these may be off nobody knows, and no answer says otherwise.
-    for (const { ciLow, ciHigh, method } of told) expect([ciLow, ciHigh, method]).toEqual([null, null, 'unknown']);
+    // It does not report its rate: how far these may be off nobody knows, and no answer says otherwise.
+    for (const { ciLow, ciHigh, method } of reported) expect([ciLow, ciHigh, method]).toEqual([null, null, 'unknown']);
     const { quality } = await hairpin.matrix('from=now-1h');
     expect([quality.unknownErrorShare, quality.unknownRateShare]).toEqual([1, 0]);
   }, 120_000);
@@ -131,27 +131,28 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
       'polling=1',
     );
     const sent = await talkToAll(10);
-    const told = (await settledAnswers()).map(({ value, ciLow, ciHigh, samples }, i) => ({
+    const reported = (await settledAnswers()).map(({ value, ciLow, ciHigh, samples }, i) => ({
       samples,
       relativeWidth: (ciHigh! - ciLow!) / value,
       inside: ciLow! <= sent[i]! && sent[i]! <= ciHigh!,
       standardErrors: ((value - sent[i]!) / (ciHigh! - ciLow!)) * 2 * 1.96,
     }));
     console.log(
-      told
+      reported
         .map(({ samples, standardErrors }) => `${samples} samples, off by ${standardErrors.toFixed(1)} standard errors`)
         .join('\n'),
     );
-    for (const { samples, relativeWidth } of told) {
+    for (const { samples, relativeWidth } of reported) {
       expect(samples).toBeGreaterThan(50);
       expect(relativeWidth).toBeLessThan(0.5);
     }
     // A 95 % interval misses once in twenty: four of six once in 10,000 runs. Five standard errors, once in a million.
-    expect(told.filter(one => one.inside).length, JSON.stringify(told)).toBeGreaterThanOrEqual(3);
-    for (const { standardErrors } of told) expect(Math.abs(standardErrors), JSON.stringify(told)).toBeLessThan(5);
+    expect(reported.filter(one => one.inside).length, JSON.stringify(reported)).toBeGreaterThanOrEqual(3);
+    for (const { standardErrors } of reported)
+      expect(Math.abs(standardErrors), JSON.stringify(reported)).toBeLessThan(5);
     // Six squared standard errors are chi-squared: above 27.9 once in 10,000 runs, and below 0.17, were they too large.
-    const squares = told.reduce((sum, { standardErrors }) => sum + standardErrors ** 2, 0);
-    expect(squares, JSON.stringify(told)).toBeLessThan(27.9);
-    expect(squares, JSON.stringify(told)).toBeGreaterThan(0.17);
+    const squares = reported.reduce((sum, { standardErrors }) => sum + standardErrors ** 2, 0);
+    expect(squares, JSON.stringify(reported)).toBeLessThan(27.9);
+    expect(squares, JSON.stringify(reported)).toBeGreaterThan(0.17);
   }, 120_000);
 });

@@ -32,7 +32,7 @@ afterAll(async () => {
   await two?.close();
 });
 
-test('flows are stored once, on both, and the matrix tells of all', async () => {
+test('flows are stored once, on both, and the matrix reports all', async () => {
   const to = `127.0.0.1:${hairpin.udpPort}`;
   const { flows } = await runLoad(
     parseLoadOptions({ to, scenario: 'numbered', protocol: 'netflow9', rate: 2000, seconds: 5 }),

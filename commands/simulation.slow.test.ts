@@ -166,19 +166,19 @@ test.each([
 );
 
 test.each(['ipfix', 'netflow9'])(
-  '%s with one datagram in twenty lost: lossAdjusted tells what was sent',
+  '%s with one datagram in twenty lost: lossAdjusted reports what was sent',
   async protocol => {
     await play('loss', { protocol, sampling: 1, volume: 1, seconds: 300 }, async played => {
       const { hairpin, truth, window } = played;
       await verdictOf(played);
       const { total, lossAdjusted, quality } = await hairpin.matrix(`${window}&by=app`);
       const seen = truth.applications.reduce((sum, { bytes, unseenBytes }) => sum + bytes - unseenBytes, 0);
-      const told = `${total.value} received, ${JSON.stringify(lossAdjusted)}, loss ${quality.lossRatio}, of ${seen} sent`;
-      console.log(told);
-      expect(total.value, told).toBeLessThan(seen);
+      const reported = `${total.value} received, ${JSON.stringify(lossAdjusted)}, loss ${quality.lossRatio}, of ${seen} sent`;
+      console.log(reported);
+      expect(total.value, reported).toBeLessThan(seen);
       const close = Math.abs(lossAdjusted!.value / seen - 1) < 0.005;
       const inside = lossAdjusted!.ciLow! <= seen && seen <= lossAdjusted!.ciHigh!;
-      expect(close || inside, told).toBe(true);
+      expect(close || inside, reported).toBe(true);
     });
   },
   60_000,

@@ -1,4 +1,4 @@
-// What exporters have told outlives the process: `kill -9` right after templates and rates arrived, a start, and data
+// What exporters have reported outlives the process: `kill -9` right after templates and rates arrived, a start, and data
 // alone are decoded at once; and data that came before their template are not lost in between.
 
 import { createSocket } from 'node:dgram';

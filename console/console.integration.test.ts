@@ -225,7 +225,7 @@ describe.skipIf(!usable)('the console', () => {
     expect(await cell(db, db).getAttribute('aria-label')).toBe('within db: nothing seen');
     expect(await page.locator('[data-tile=exporters] .figure').textContent()).toBe('1 live');
 
-    // What nobody can tell the error of says so, in its cell and in a tile.
+    // What nobody can report the error of says so, in its cell and in a tile.
     const unsure = page.locator(`td.cell[data-src="${hostile.key.toString(16).padStart(16, '0')}"]`, {
       hasText: '777 B',
     });

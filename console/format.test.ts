@@ -37,7 +37,7 @@ test('a share is never rounded to all or nothing', () => {
   ]);
 });
 
-test('an interval is told by its wider half, and only when there is one', () => {
+test('an interval is reported by its wider half, and only when there is one', () => {
   expect([
     formatError({ value: 100, ciLow: 96, ciHigh: 105 }),
     formatError({ value: 100, ciLow: 100, ciHigh: 100, method: 'exact' }),

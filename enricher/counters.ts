@@ -27,7 +27,7 @@ export const ENRICHER_COUNTERS = {
   interfacesQuarantined: batches('interfaces', 'quarantined'),
   facts: {
     name: 'enricher_facts',
-    help: 'Facts told by exporters (port names, stations, hosts) within the last day.',
+    help: 'Facts reported by exporters (port names, stations, hosts) within the last day.',
   },
   factsRefused: {
     name: 'enricher_facts_refused_total',

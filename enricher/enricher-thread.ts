@@ -99,7 +99,7 @@ function newestSnapshot(): Snapshot {
   return knowledge.snapshotAt(knowledge.starts.length - 1);
 }
 
-const tell = (message: EnricherMessage) => parentPort!.postMessage(message);
+const report = (message: EnricherMessage) => parentPort!.postMessage(message);
 
 /** A re-enrichment that died may have left a fence, and inserts wait behind it. */
 async function recover(): Promise<void> {
@@ -174,8 +174,8 @@ try {
     // A client that looks for Kafka would keep the thread.
     setTimeout(() => process.exit(), EXIT_MS_MAX).unref();
   });
-  tell({ type: 'started' });
+  report({ type: 'started' });
 } catch (error) {
   if (!(error instanceof DocumentError)) throw error;
-  tell({ type: 'refused', message: error.message });
+  report({ type: 'refused', message: error.message });
 }

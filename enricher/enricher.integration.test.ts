@@ -1,4 +1,4 @@
-// The enricher in front of a real ClickHouse: what is stored is what was enriched, once, and its names are told.
+// The enricher in front of a real ClickHouse: what is stored is what was enriched, once, and its names are reported.
 
 import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

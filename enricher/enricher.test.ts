@@ -219,7 +219,7 @@ test('changed facts come into force at intervals, not with each batch; what an e
   expect([names.includes('web-01'), names.includes('renamed')]).toEqual([true, false]);
 });
 
-test('facts that were not told for a day are left out', async () => {
+test('facts that were not reported for a day are left out', async () => {
   const old = Date.now() - FACT_LIFE_MS - 1000;
   const { fake, send, settled } = begin({}, { factsIntervalMs: 0 }, [{ ...FACT, receivedAtMs: old, firstSeenMs: old }]);
   send(0, [FROM_WEB]);

@@ -1,6 +1,6 @@
 // Keeps the learned services of every enricher alike: what was learned here is stored every few seconds, and what others
-// stored is taken in. Storage that does not answer costs nothing but delay: what is to be told waits, bounded by the
-// table it comes from, and is told again until it is stored. Telling twice is harmless.
+// stored is taken in. Storage that does not answer costs nothing but delay: what is to be reported waits, bounded by the
+// table it comes from, and is reported again until it is stored. Reporting twice is harmless.
 
 import type { Words } from '../schemas/address.ts';
 import type { Counters } from '../service/counters.ts';
@@ -17,7 +17,7 @@ const OVERLAP_S = 60;
 export interface ServicesExchange {
   /** Takes in what was seen within the life of a service, then begins; where storage is away, the next tries do. */
   start(): Promise<void>;
-  /** Stores what is left to tell. */
+  /** Stores what is left to report. */
   stop(): Promise<void>;
 }
 
@@ -45,17 +45,17 @@ export function createServicesExchange({
   nowMs = Date.now,
 }: ServicesExchangeDependencies): ServicesExchange {
   const throttle = createThrottle();
-  let untold: ServiceSeen[] = [];
+  let unreported: ServiceSeen[] = [];
   /** False until everything that holds was read once. */
   let isLoaded = false;
   let timer: NodeJS.Timeout | undefined;
   let working = Promise.resolve();
 
-  async function tell(): Promise<void> {
-    untold = [...untold, ...services.take().filter(({ address }) => mayStore(address))].slice(-SERVICES_MAX);
-    if (untold.length === 0) return;
-    await insertServices(storage, untold);
-    untold = [];
+  async function report(): Promise<void> {
+    unreported = [...unreported, ...services.take().filter(({ address }) => mayStore(address))].slice(-SERVICES_MAX);
+    if (unreported.length === 0) return;
+    await insertServices(storage, unreported);
+    unreported = [];
   }
 
   async function follow(): Promise<void> {
@@ -70,7 +70,7 @@ export function createServicesExchange({
 
   async function exchange(): Promise<void> {
     try {
-      await tell();
+      await report();
       await follow();
     } catch (error) {
       throttle('services', heldBack =>

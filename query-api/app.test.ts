@@ -37,7 +37,7 @@ test('metrics are Prometheus text', async () => {
   expect(response.body).toContain('process_cpu_seconds_total');
 });
 
-test('the documentation tells every question with its parameters', async () => {
+test('the documentation reports every question with its parameters', async () => {
   const { app } = create();
   const { paths } = (await app.inject('/docs/json')).json<{
     paths: Record<string, { get: { parameters: { name: string; description: string }[] } }>;
@@ -123,7 +123,7 @@ test.each([
   [new StorageError('transient', 159, 'TIMEOUT_EXCEEDED'), 503, 'shorter window'],
   [new StorageError('permanent', 47, 'UNKNOWN_IDENTIFIER secret_table'), 503, 'the log has the reason'],
   [new TypeError('secret'), 500, 'the log has it'],
-])('%s is told without its inside', async (error, status, detail) => {
+])('%s is reported without its inside', async (error, status, detail) => {
   const api = createQueryApi(config, {
     storage: { select: () => Promise.reject(error) } as Partial<Storage> as Storage,
     log: { warn: () => undefined, debug: () => undefined } as unknown as ReturnType<typeof createLog>,

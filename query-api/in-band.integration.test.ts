@@ -1,4 +1,4 @@
-// What exporters tell beside their flows, on the whole way: datagrams as hsflowd and a router send them, decoded,
+// What exporters report beside their flows, on the whole way: datagrams as hsflowd and a router send them, decoded,
 // enriched into a real ClickHouse, asked for.
 
 import { rmSync, writeFileSync } from 'node:fs';
@@ -269,7 +269,7 @@ test('IPFIX interface names show beside the exporter, by ifIndex, also in its ot
     [3, []],
   ]);
 
-  // Another device behind the same address: its own domain tells it apart; the first one keeps its names.
+  // Another device behind the same address: its own domain distinguishes it; the first one keeps its names.
   const other = set(256, u32(1), [...Buffer.from('ge-0/0/1')]);
   house.decode(ipfix([set(3, ipfixOptions(256, [[10, 4]], [[82, 8]])), other], { domain: 6 }), ROUTER);
   await house.handOverFacts();

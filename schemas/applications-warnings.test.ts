@@ -6,8 +6,8 @@ import { inventoryChecker } from './inventory.ts';
 
 const documentOf = (...applications: object[]) => applicationsChecker.check('applications', { applications });
 
-test('prefixes within those of an application before are told, with what is left of them', () => {
-  const told = applicationsWarnings(
+test('prefixes within those of an application before are reported, with what is left of them', () => {
+  const reported = applicationsWarnings(
     documentOf(
       { id: 'wide', servers: { prefixes: ['10.0.0.0/8', 'fd00::/8'] }, ports: ['tcp/1-1000'] },
       { id: 'inside', servers: { prefixes: ['10.1.0.0/16', '11.0.0.0/8'] }, ports: ['tcp/443'] },
@@ -15,7 +15,7 @@ test('prefixes within those of an application before are told, with what is left
       { id: 'wider', servers: { prefixes: ['0.0.0.0/0'] } },
     ),
   );
-  const paths = Object.fromEntries(told.map(({ path, message }) => [path, message]));
+  const paths = Object.fromEntries(reported.map(({ path, message }) => [path, message]));
   expect(paths).toEqual({
     '/applications/1/servers/prefixes/0':
       'lies within /applications/0/servers/prefixes/0, which comes first: this one never decides',
@@ -26,7 +26,7 @@ test('prefixes within those of an application before are told, with what is left
   });
 });
 
-test('selectors given twice and selectors that match nothing are told by their path', () => {
+test('selectors given twice and selectors that match nothing are reported by their path', () => {
   const inventory = inventoryChecker.check('inventory', {
     source: 'test',
     asOf: '2026-01-01T00:00:00Z',

@@ -1,5 +1,5 @@
 // What of an applications document has no effect, though it is valid: selectors that match nothing of the inventory,
-// prefixes within those of an application before it, selectors given twice. Told where a document is checked or previewed;
+// prefixes within those of an application before it, selectors given twice. Reported where a document is checked or previewed;
 // contradictions are faults and refused by the checker.
 
 import { type Prefix, parsePrefix } from './address.ts';
@@ -18,7 +18,7 @@ export interface Selectable {
   readonly segments: Inventory['segments'];
 }
 
-/** At most `WARNINGS_MAX`. With the inventory, selectors that match nothing of it are told too. */
+/** At most `WARNINGS_MAX`. With the inventory, selectors that match nothing of it are reported too. */
 export function applicationsWarnings(document: Applications, inventory?: Selectable): Fault[] {
   const warnings: Fault[] = [];
   const warn = (path: string, message: string) => {
@@ -47,9 +47,9 @@ function covers(outer: PortRange, inner: PortRange): boolean {
 }
 
 const TEXT_SELECTORS = ['names', 'tags', 'folders', 'portGroups', 'segments', 'macs'] as const;
-type Tell = (path: string, second: number, first: number, at: string) => void;
+type Report = (path: string, second: number, first: number, at: string) => void;
 
-function sameTexts({ applications }: Applications, tell: Tell): void {
+function sameTexts({ applications }: Applications, report: Report): void {
   for (const kind of TEXT_SELECTORS) {
     const seen = new Map<string, { application: number; path: string }>();
     applications.forEach(({ servers }, i) => {
@@ -57,7 +57,7 @@ function sameTexts({ applications }: Applications, tell: Tell): void {
         const name = kind === 'names' || kind === 'macs' ? text.toLowerCase() : text;
         const path = `/applications/${i}/servers/${kind}/${j}`;
         const first = seen.get(name);
-        if (first) tell(path, i, first.application, first.path);
+        if (first) report(path, i, first.application, first.path);
         else seen.set(name, { application: i, path });
       });
     });
@@ -70,7 +70,7 @@ interface Placed extends Prefix {
 }
 
 /** Sorted, a prefix is followed by those within it: one pass with those that are open. */
-function overlaps({ applications }: Applications, tell: Tell): void {
+function overlaps({ applications }: Applications, report: Report): void {
   const placed: Placed[] = [];
   applications.forEach(({ servers }, i) => {
     for (const kind of ['addresses', 'prefixes'] as const)
@@ -84,7 +84,7 @@ function overlaps({ applications }: Applications, tell: Tell): void {
     while (open.length > 0 && !contains(open.at(-1)!, prefix)) open.pop();
     // The one before it that comes first in the document; of its own application only if it is the same or wider.
     const first = open.find(({ application }) => application <= prefix.application);
-    if (first) tell(prefix.path, prefix.application, first.application, first.path);
+    if (first) report(prefix.path, prefix.application, first.application, first.path);
     open.push(prefix);
   }
 }
@@ -102,7 +102,7 @@ function contains(outer: Prefix, inner: Prefix): boolean {
   return true;
 }
 
-function unmatched({ applications }: Applications, inventory: Selectable, tell: (path: string) => void): void {
+function unmatched({ applications }: Applications, inventory: Selectable, report: (path: string) => void): void {
   const names = [...inventory.vms, ...inventory.endpoints].map(({ name }) => name);
   const exact = new Set(names.map(name => name.toLowerCase()));
   const tags = new Set(inventory.vms.flatMap(vm => vm.tags));
@@ -131,7 +131,7 @@ function unmatched({ applications }: Applications, inventory: Selectable, tell: 
   applications.forEach(({ servers }: Application, i) => {
     for (const kind of ['names', 'tags', 'folders', 'portGroups', 'segments'] as const)
       servers[kind].forEach((text, j) => {
-        if (!matches[kind](text)) tell(`/applications/${i}/servers/${kind}/${j}`);
+        if (!matches[kind](text)) report(`/applications/${i}/servers/${kind}/${j}`);
       });
   });
 }

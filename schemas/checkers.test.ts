@@ -162,7 +162,7 @@ describe('an inventory', () => {
     expect(faults({ ...parts, complete: KINDS })).toHaveLength(3);
   });
 
-  test('that tells nothing of a kind may name what was told before, or by another source', () => {
+  test('that reports nothing of a kind may name what was reported before, or by another source', () => {
     const moved = { id: 'v', name: 'v', host: 'elsewhere', vnics: [{ portGroup: 'pg', segment: 'seg' }] };
     expect(faults({ vms: [moved] })).toEqual([]);
     expect(faults({ vms: [moved], hosts: [{ id: 'h' }] })).toEqual(['/vms/0/host "elsewhere" is no id of /hosts']);
@@ -254,7 +254,7 @@ describe('an applications document', () => {
 describe('an exporter registry', () => {
   const faults = (...exporters: object[]) => faultsOf(exporterRegistryChecker, { exporters });
 
-  test('tells exporters of one address apart by domain and protocol', () => {
+  test('reports exporters of one address apart by domain and protocol', () => {
     const address = '10.0.0.1';
     expect(
       faults(

@@ -79,7 +79,7 @@ export const IDENTITIES = [
   'station', // the id of a VM in the record
   'mac', // MAC alone
   'address', // address alone, with one owner
-  'ambiguous', // several owners, and nothing in the record tells them apart
+  'ambiguous', // several owners, and nothing in the record distinguishes them
   'port-mac', // access port and MAC
   'segment-mac',
   'segment-address',

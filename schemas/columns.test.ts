@@ -19,7 +19,7 @@ describe.each(LISTS)('the %s columns', (_, list) => {
     expect(names.filter(name => !/^[a-z][A-Za-z0-9]*$/.test(name))).toEqual([]);
   });
 
-  test('that are enumerated are one byte, and 0 is what is not told', () => {
+  test('that are enumerated are one byte, and 0 is what is not reported', () => {
     const coded = list.filter(column => column.codes);
     expect(coded.length).toBeGreaterThan(0);
     expect(coded.filter(({ kind }) => kind !== 'u8')).toEqual([]);

@@ -14,7 +14,7 @@ export interface SeenExporter {
 export const BLIND_REASONS = [
   'veb', // they stay inside the host: its virtual bridge turns them round and exports nothing
   'relay-not-operational', // the bridge would send them out, but the switch does not turn them back
-  'vswitch-not-metered', // the vSwitch is told to export, but nobody registered or no longer hears that exporter
+  'vswitch-not-metered', // the vSwitch is reported to export, but nobody registered or no longer hears that exporter
   'no-access-port', // the inventory does not say where the host is cabled
   'not-metered', // no registered exporter meters the access port
   'exporter-silent', // the exporter that meters the access port is not seen
@@ -96,7 +96,7 @@ export interface AccessPort {
   readonly host: string;
 }
 
-/** Nodes are 16 hexadecimal digits, as the API tells them. */
+/** Nodes are 16 hexadecimal digits, as the API reports them. */
 export interface CellsRequest {
   readonly request: 'cells';
   readonly seen: readonly SeenExporter[];

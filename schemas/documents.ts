@@ -28,7 +28,7 @@ export class DocumentError extends Error {
   }
 }
 
-/** What is wrong beyond this many places is not told. */
+/** What is wrong beyond this many places is not reported. */
 const FAULTS_MAX = 1000;
 // typebox stops at 8 of its own, which may all be such that describe() leaves out.
 Settings.Set({ maxErrors: 2 * FAULTS_MAX });
@@ -91,7 +91,7 @@ function parseText(name: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Not JSON: YAML, whose parser also tells the line of a JSON mistake.
+    // Not JSON: YAML, whose parser also reports the line of a JSON mistake.
   }
   const document = parseDocument(text);
   const [error] = document.errors;

@@ -1,6 +1,6 @@
 // Values by exporter and fact, bounded in all and for each exporter: whoever sends names under one forged address fills
 // its own share and nobody else's. What is in the map stays until it was not put again for a while; at a bound the new
-// fact is refused, because what an exporter keeps telling is worth more than what one begins to tell.
+// fact is refused, because what an exporter keeps reporting is worth more than what one begins to report.
 
 export interface FactMap<V> {
   get(exporter: string, key: string): V | undefined;

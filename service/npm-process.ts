@@ -1,5 +1,5 @@
 // `npx hairpin` and `npm start` put npm, and a shell, between whoever starts Hairpin and Hairpin. When npm gets SIGTERM
-// the shell ends and Hairpin is not told; on SIGKILL nobody is. It would run on and hold its ports, and whoever started it
+// the shell ends and Hairpin is not reported; on SIGKILL nobody is. It would run on and hold its ports, and whoever started it
 // knows no process id to stop it by. So Hairpin watches the npm that waits for it. The parents of a process are read from
 // /proc: elsewhere than on Linux nothing is watched.
 

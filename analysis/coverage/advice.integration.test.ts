@@ -34,9 +34,9 @@ test('what a source confirmed is seen, days ago by the wall clock', async () => 
     ...{ request: 'coverage', seen: [], atMs: now, host: '', vm: '' },
     ...{ spotsMax: 1, pairsMax: 0 },
   };
-  const vmsTold = async () => ((await advice.answer(question)) as { vms: number } | undefined)?.vms;
+  const vmsReported = async () => ((await advice.answer(question)) as { vms: number } | undefined)?.vms;
   // Silent for longer than its facts hold.
-  expect((await vmsTold()) ?? 0).toBe(0);
+  expect((await vmsReported()) ?? 0).toBe(0);
   await insertHeartbeat(storage, { ...at, asOfMs: now - MINUTE, recordedAtMs: now });
-  expect(await vmsTold()).toBe(2);
+  expect(await vmsReported()).toBe(2);
 });

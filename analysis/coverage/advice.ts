@@ -2,11 +2,7 @@
 // compiled when it is first needed and kept until another state is. It runs in a thread of its own (advisor-thread.ts):
 // compiling 100,000 VMs takes seconds, and no request may wait for it.
 
-import {
-  type ApplicationTable,
-  compileApplications,
-  openApplications,
-} from '../../inventory/applications/applications.ts';
+import { ApplicationTable, compileApplications } from '../../inventory/applications/applications.ts';
 import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
 import { type Epochs, History, type HistoryOptions } from '../../inventory/snapshot/history.ts';
 import { epochAt } from '../../inventory/snapshot/knowledge.ts';
@@ -92,7 +88,7 @@ export class Advice {
     const fromMs = inventories.sort((a, b) => b - a)[Math.min(inventories.length, VERSIONS_MAX) - 1]!;
     const history = new History(this.#options);
     const { applications } = await readHistory(this.#storage, history, { fromMs, toMs });
-    const table = openApplications(compileApplications(applications ?? NO_DOCUMENTS.applications));
+    const table = new ApplicationTable(compileApplications(applications ?? NO_DOCUMENTS.applications));
     this.#recorded = { name, history, epochs: history.epochs(), applications: table };
     this.#known = undefined;
     this.#forgetKnown();

@@ -277,7 +277,7 @@ test('counts by class equal a walk over all pairs, in 60 random data centres', (
     expect(Object.values(answer.byReason).reduce((sum, count) => sum + count, 0)).toBe(expected.length);
     const hostKey = (id: string) => keyToHex(hashedKey('host', id));
     const cells = hosts.flatMap(a => hosts.map(b => [a.id, b.id] as const));
-    const told = answerCells(
+    const reported = answerCells(
       { request: 'cells', seen: live, atMs: AT, by: 'host', cells: cells.map(([a, b]) => [hostKey(a), hostKey(b)]) },
       look(known, live),
     );
@@ -285,7 +285,7 @@ test('counts by class equal a walk over all pairs, in 60 random data centres', (
       const pairs = vms.flatMap(src =>
         vms.filter(dst => src !== dst && src.host === a && dst.host === b).map(dst => isVisible(src, dst)),
       );
-      if (pairs.length > 0) expect(told.cells[i]).toBeCloseTo(pairs.filter(Boolean).length / pairs.length, 12);
+      if (pairs.length > 0) expect(reported.cells[i]).toBeCloseTo(pairs.filter(Boolean).length / pairs.length, 12);
     });
   }
 });

@@ -19,7 +19,7 @@ export interface Visibility {
   pair(source: number, destination: number): PairVisibility;
 }
 
-/** `topology` is what was compiled from `inventory`; `isSilent` tells which registered exporters cover nothing. */
+/** `topology` is what was compiled from `inventory`; `isSilent` says which registered exporters cover nothing. */
 export function compileVisibility(
   inventory: Merged,
   topology: Topology,

@@ -1,4 +1,4 @@
-// An address is erased from a real ClickHouse: nothing tells it any more, records and roll-ups go on telling the same,
+// An address is erased from a real ClickHouse: nothing reveals it any more, records and roll-ups keep answering the same,
 // whatever comes in meanwhile and wherever it is killed.
 
 import { spawn } from 'node:child_process';
@@ -194,7 +194,7 @@ test('of a hidden address, whatever it was named by, no part of its hash is left
   expect(await count(storage, hit('3fff:eee::'))).toBe(those);
 });
 
-test('a batch that comes at any step is stored once; of what came before the swap nothing tells the address', async () => {
+test('a batch that comes at any step is stored once; of what came before the swap nothing reveals the address', async () => {
   const storage = await filled();
   let next = NUMBERS;
   const coming: Promise<number>[] = [];
@@ -361,7 +361,7 @@ test('a change in place that is given up is ended in the server, and a helper ta
   expect(await count(storage, hit(VM))).toBe(0);
 });
 
-test('what ClickHouse says of a failure repeats the address, and is neither told nor recorded', async () => {
+test('what ClickHouse says of a failure repeats the address, and is neither reported nor recorded', async () => {
   const storage = await filled();
   const failing = withCommand(storage, (sql, params = {}, token) =>
     storage.command(sql, 'erased' in params ? { ...params, erased: [`${VM}.`] } : params, token),

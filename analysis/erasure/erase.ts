@@ -1,6 +1,6 @@
 // Erasing an address, as a person may ask for: in every stored record in which it is an end, that end becomes nobody. Days
 // are written anew and swapped like re-enriched ones (docs/decisions/0003-re-enrichment.md), so records and roll-ups go on
-// telling the same, while traffic comes in; but nothing is enriched again, and other records stay as they are. What is
+// reporting the same, while traffic comes in; but nothing is enriched again, and other records stay as they are. What is
 // left of the end is where it stood and what it counted for: totals do not change, but of traffic that is `unelected`:
 // two erased ends can become one pair, of which only the larger point counts, so its total may fall.
 //
@@ -32,7 +32,7 @@ const MUTATION_POLL_MS_MIN = 20;
 const MUTATION_POLL_MS_MAX = 2000;
 
 export interface Erasure {
-  /** Of the staged records: nobody takes up what another erasure staged, because nothing may tell which address it was. */
+  /** Of the staged records: nobody takes up what another erasure staged, because nothing may reveal which address it was. */
   readonly id: string;
   /** Records of a day that have the address at an end. */
   count(day: number): Promise<number>;
@@ -190,8 +190,8 @@ export async function eraseBeside(storage: ClickHouse, address: string, signal?:
   if ((await countBeside(storage, address)).services > 0) throw new Error(LEFT);
 }
 
-/** What may be told and recorded of an error while an address is erased: texts of ClickHouse repeat what it was asked. */
-export function toldOf(error: unknown): string {
+/** What may be reported and recorded of an error while an address is erased: texts of ClickHouse repeat what it was asked. */
+export function reportedOf(error: unknown): string {
   for (let at = error; at instanceof Error; at = at.cause)
     if (at instanceof StorageError)
       return at.clickhouseCode === 0

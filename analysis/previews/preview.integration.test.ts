@@ -81,16 +81,16 @@ function enriched(documents: ReturnType<typeof documentsOf>, rows: readonly Row[
   const { columns } = batch;
   const named = (column: Uint32Array, row: number) =>
     nameOf.get(keyToBigint({ low: column[2 * row]!, high: column[2 * row + 1]! }))!;
-  const told = rows.map((_, row) => ({
+  const reported = rows.map((_, row) => ({
     src: named(columns.srcApp, row),
     dst: named(columns.dstApp, row),
     service: named(columns.service, row),
     isAuto: NAMED_BY[columns.srcRule[row]!] === true || NAMED_BY[columns.dstRule[row]!] === true,
   }));
-  return { batch, told };
+  return { batch, reported };
 }
 
-test('it tells what enriching every record anew would tell', async () => {
+test('it reports what enriching every record anew would report', async () => {
   const rows = rowsOf(4000);
   const before = documentsOf({ inventory, applications: present });
   const after = documentsOf({ inventory, applications: proposed });
@@ -110,26 +110,28 @@ test('it tells what enriching every record anew would tell', async () => {
   const sum = (chosen: (row: number) => boolean) =>
     rows.reduce((total, { bytes = 0 }, row) => total + (chosen(row) ? bytes : 0), 0);
   const whole = sum(() => true);
-  const moved = sum(row => was.told[row]!.src !== is.told[row]!.src || was.told[row]!.dst !== is.told[row]!.dst);
+  const moved = sum(
+    row => was.reported[row]!.src !== is.reported[row]!.src || was.reported[row]!.dst !== is.reported[row]!.dst,
+  );
   expect(moved).toBeGreaterThan(0.2 * whole);
   expect([answer.bytes, answer.examinedShare]).toEqual([whole, 1]);
   expect(answer.conversations).toBeLessThan(rows.length);
   expect(answer.movedShare).toBeCloseTo(moved / whole, 12);
   expect(answer.serviceMovedShare).toBeCloseTo(
-    sum(row => was.told[row]!.service !== is.told[row]!.service) / whole,
+    sum(row => was.reported[row]!.service !== is.reported[row]!.service) / whole,
     12,
   );
-  expect(answer.unclassifiedShare.before).toBeCloseTo(sum(row => was.told[row]!.isAuto) / whole, 12);
-  expect(answer.unclassifiedShare.after).toBeCloseTo(sum(row => is.told[row]!.isAuto) / whole, 12);
-  const ofEnds = (told: typeof was.told, name: string) =>
-    sum(row => told[row]!.src === name) + sum(row => told[row]!.dst === name);
+  expect(answer.unclassifiedShare.before).toBeCloseTo(sum(row => was.reported[row]!.isAuto) / whole, 12);
+  expect(answer.unclassifiedShare.after).toBeCloseTo(sum(row => is.reported[row]!.isAuto) / whole, 12);
+  const ofEnds = (reported: typeof was.reported, name: string) =>
+    sum(row => reported[row]!.src === name) + sum(row => reported[row]!.dst === name);
   for (const { name, before: bytesBefore, after: bytesAfter, gained, lost } of answer.applications) {
-    expect([name, bytesBefore, bytesAfter]).toEqual([name, ofEnds(was.told, name), ofEnds(is.told, name)]);
+    expect([name, bytesBefore, bytesAfter]).toEqual([name, ofEnds(was.reported, name), ofEnds(is.reported, name)]);
     expect(bytesAfter - bytesBefore).toBe(gained - lost);
   }
   const cells = new Map<string, number>();
   rows.forEach(({ bytes = 0 }, row) => {
-    const [a, b] = [was.told[row]!, is.told[row]!];
+    const [a, b] = [was.reported[row]!, is.reported[row]!];
     if (a.src === b.src && a.dst === b.dst) return;
     const name = [a.src, a.dst, b.src, b.dst].join();
     cells.set(name, (cells.get(name) ?? 0) + bytes);

@@ -10,7 +10,7 @@ import { Enrichment, type FlowBatch } from '../../enricher/stages/enrich.ts';
 import { LearnedServices, SERVICE_LIFE_S, SERVICES_MAX } from '../../enricher/stages/learned-services.ts';
 import { EPHEMERAL_PORTS, ephemeralBits } from '../../enricher/stages/server-side.ts';
 import { setTime } from '../../enricher/stages/times.ts';
-import { compileApplications, openApplications } from '../../inventory/applications/applications.ts';
+import { ApplicationTable, compileApplications } from '../../inventory/applications/applications.ts';
 import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
 import { History, type HistoryOptions } from '../../inventory/snapshot/history.ts';
 import type { Knowledge } from '../../inventory/snapshot/knowledge.ts';
@@ -161,7 +161,7 @@ export async function previewRecorded(
 
 /** The same inventory with other applications. */
 function withApplications(knowledge: Knowledge, document: Applications): Knowledge {
-  const table = openApplications(compileApplications(document));
+  const table = new ApplicationTable(compileApplications(document));
   const made = new Map<object, ReturnType<Knowledge['snapshotAt']>>();
   return {
     ...knowledge,

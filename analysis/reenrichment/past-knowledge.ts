@@ -36,7 +36,7 @@ export async function loadPastKnowledge(
   names: NodeNames,
   config: PastConfiguration,
 ): Promise<PastKnowledge> {
-  // A record of the day may tell of a flow that began before it.
+  // A record of the day may report a flow that began before it.
   const since = fromMs - config.spanMsMax;
   // RequestedWindow first: a document that comes in between makes another id, and the next run starts this day anew.
   const id = await identify(storage);

@@ -1,7 +1,7 @@
 // Records of a day out of ClickHouse, enriched anew, and into the staged table: batch by batch as the collector made
 // them (storage/rewrite/records.ts).
 //
-// Only what the decoder told is read; every enriched column begins at zero, as at ingest. Decoded columns that enriching
+// Only what the decoder reported is read; every enriched column begins at zero, as at ingest. Decoded columns that enriching
 // mends (flow times, a sampling rate that the registry overrides) are read as mended: mending them again changes nothing.
 
 import type { NodeNames } from '../../enricher/endpoints/node-names.ts';

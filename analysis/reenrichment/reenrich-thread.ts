@@ -5,7 +5,7 @@ import { answerRequests } from '../../service/answer-requests.ts';
 import { HairpinError } from '../../service/errors.ts';
 import { createLog } from '../../service/log.ts';
 import { createStorage } from '../../storage/client.ts';
-import { countBeside, eraseBeside, toldOf } from '../erasure/erase.ts';
+import { countBeside, eraseBeside, reportedOf } from '../erasure/erase.ts';
 import { type ReenrichRequest, reenrich } from './reenrich.ts';
 import type { ReenrichData, ReenrichProgress } from './reenrichments.ts';
 
@@ -40,8 +40,8 @@ answerRequests<ReenrichRequest, void, ReenrichProgress>(async (request, { signal
       throw error;
     }
     log.debug({ err: error }, 'what ended the erasure');
-    log.error({ reason: toldOf(error) }, 'erasure ended early; begun again, it goes on');
-    throw new Error(toldOf(error));
+    log.error({ reason: reportedOf(error) }, 'erasure ended early; begun again, it goes on');
+    throw new Error(reportedOf(error));
   } finally {
     await storage.close();
   }

@@ -174,7 +174,7 @@ describe('a re-enriched day', () => {
     expect(await faultsOf(storage, NUMBERS + 100)).toEqual([]);
   });
 
-  test('is only told of by a dry run', async () => {
+  test('is only reported by a dry run', async () => {
     const storage = await fresh();
     await fill(storage);
     await recordDocuments(storage, LATE);

@@ -13,7 +13,7 @@ import { nextRevision } from '../../storage/rewrite/records.ts';
 import { newRun } from '../../storage/rewrite/recovery.ts';
 import { adoptRecords, dropStaged, recordsMatch } from '../../storage/rewrite/staging.ts';
 import { type RunRow, recentStates, recordHeartbeat, recordState } from '../../storage/tables/reenrichments.ts';
-import { createErasure, type Erasure, toldOf } from '../erasure/erase.ts';
+import { createErasure, type Erasure, reportedOf } from '../erasure/erase.ts';
 import { loadPastKnowledge, type PastConfiguration } from './past-knowledge.ts';
 import { type Changes, previewChanges, stageRecords } from './reenrich-records.ts';
 
@@ -249,7 +249,7 @@ class RewriteRun {
   }
 
   #recordFailure(context: DayContext, reason: unknown): Promise<void> {
-    const detail = this.#erasure ? toldOf(reason) : (reason as Error).message;
+    const detail = this.#erasure ? reportedOf(reason) : (reason as Error).message;
     return recordState(this.#dependencies.storage, context, 'failed', { detail });
   }
 }

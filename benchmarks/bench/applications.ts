@@ -8,7 +8,7 @@ import { Classifier } from '../../enricher/stages/classification.ts';
 import { LearnedServices } from '../../enricher/stages/learned-services.ts';
 import { ephemeralBits, type PortBits } from '../../enricher/stages/server-side.ts';
 import { SET } from '../../inventory/applications/application-sets.ts';
-import { compileApplications, openApplications, type Subject } from '../../inventory/applications/applications.ts';
+import { ApplicationTable, compileApplications, type Subject } from '../../inventory/applications/applications.ts';
 import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
 import { compileSnapshot, type Snapshot } from '../../inventory/snapshot/snapshot.ts';
 import { type Applications, applicationsChecker } from '../../schemas/applications.ts';
@@ -62,7 +62,7 @@ function measureDocument(stopwatch: Stopwatch, { rules, prefixes, endpoints }: S
   const document = once('check the document', () => applicationsChecker.check('applications', given));
   const compiled = once('compile it', () => compileApplications(document));
   const copied = once('clone it to another thread', () => structuredClone(compiled));
-  const table = once('open it', () => openApplications(copied));
+  const table = once('open it', () => new ApplicationTable(copied));
   const subjects = subjectsOf(endpoints, rules);
   const claimed = stopwatch.measure('sets of new endpoints', subjects.length, 'endpoint', () => {
     let count = 0;

@@ -320,7 +320,7 @@ async function fillSpools({ installation, watches }: Arena): Promise<number> {
     'both spools at their bound',
   ).finally(() => broker!.start());
   const endedMs = Date.now();
-  // What is refused from here on, and lost otherwise, could not be told apart.
+  // What is refused from here on, and lost otherwise, could not be distinguished.
   let refused = -1;
   await until(
     () => {
@@ -375,14 +375,14 @@ async function stateOf({ installation, services }: Arena, ends: readonly number[
     'kafka_batches_received_total',
     'kafka_batches_acknowledged_total',
   ];
-  const told = await Promise.all(
+  const reported = await Promise.all(
     Object.values(services).map(async service => {
       const metrics = await service.metrics();
       const values = names.map(name => `${name} ${metrics?.sum(name)}`);
       return `${service.name}: ready ${await service.ready()}, ${values.join(', ')}`;
     }),
   );
-  return `wanted ${ends}, ${JSON.stringify(progress)}; ${told.join('; ')}`;
+  return `wanted ${ends}, ${JSON.stringify(progress)}; ${reported.join('; ')}`;
 }
 
 async function drained({ installation, services }: Arena): Promise<void> {

@@ -35,7 +35,7 @@ const CHECKS = 20;
 const WARM_UP = 0.4;
 const EXPIRE_MS = 60_000;
 
-/** `rate`: datagrams a second, for the clock that the decoder is told. Limits are small, for the tables to fill. */
+/** `rate`: datagrams a second, for the clock that the decoder is given. Limits are small, for the tables to fill. */
 interface Pace {
   readonly rate: number;
   readonly limits: Limits;
@@ -62,7 +62,7 @@ export function benchFuzz(smoke: boolean, named: readonly string[] = []): Result
   const names = [MUTANTS, ...Object.keys(FLOODS)];
   const rows = names.map(name => {
     const count = (name === MUTANTS ? 10_000_000 : 1_000_000) / (smoke ? 100 : 1);
-    const told: Measured = JSON.parse(
+    const reported: Measured = JSON.parse(
       execFileSync(
         process.execPath,
         ['--expose-gc', PROGRAM, name, String(count), ...(name === MUTANTS ? captures : [])],
@@ -72,16 +72,16 @@ export function benchFuzz(smoke: boolean, named: readonly string[] = []): Result
         },
       ),
     );
-    judge(name, told, smoke);
+    judge(name, reported, smoke);
     return [
       name === MUTANTS ? 'random and mutated' : FLOODS[name]!.about,
-      told.datagrams.toLocaleString('en'),
-      told.records.toLocaleString('en'),
-      name === MUTANTS ? '-' : String(told.honestMissing),
-      told.stepsMax.toLocaleString('en'),
-      String(told.exporters),
-      `${told.memoryFirst.toFixed(1)} / ${told.memoryHighest.toFixed(1)}`,
-      told.cpuSeconds.toFixed(1),
+      reported.datagrams.toLocaleString('en'),
+      reported.records.toLocaleString('en'),
+      name === MUTANTS ? '-' : String(reported.honestMissing),
+      reported.stepsMax.toLocaleString('en'),
+      String(reported.exporters),
+      `${reported.memoryFirst.toFixed(1)} / ${reported.memoryHighest.toFixed(1)}`,
+      reported.cpuSeconds.toFixed(1),
     ];
   });
   return {
@@ -101,14 +101,14 @@ export function benchFuzz(smoke: boolean, named: readonly string[] = []): Result
   };
 }
 
-function judge(name: string, told: Measured, smoke: boolean): void {
+function judge(name: string, reported: Measured, smoke: boolean): void {
   const faults = [
-    told.honestMissing !== 0 && `${told.honestMissing} records of the honest exporter are missing`,
+    reported.honestMissing !== 0 && `${reported.honestMissing} records of the honest exporter are missing`,
     // A short run still fills its tables.
     !smoke &&
-      told.memoryHighest > told.memoryFirst * GROWTH_MAX &&
-      `memory grew from ${told.memoryFirst.toFixed(1)} to ${told.memoryHighest.toFixed(1)} MiB`,
-    told.stepsMax > STEPS_PER_DATAGRAM_MAX && `a datagram took ${told.stepsMax} steps`,
+      reported.memoryHighest > reported.memoryFirst * GROWTH_MAX &&
+      `memory grew from ${reported.memoryFirst.toFixed(1)} to ${reported.memoryHighest.toFixed(1)} MiB`,
+    reported.stepsMax > STEPS_PER_DATAGRAM_MAX && `a datagram took ${reported.stepsMax} steps`,
   ].filter(fault => fault !== false);
   if (faults.length > 0) throw new HairpinError('FUZZ_FAILED', `bench fuzz, ${name}: ${faults.join('; ')}`);
 }

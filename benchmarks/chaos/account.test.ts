@@ -1,5 +1,5 @@
 // The bookkeeping of the chaos benchmark finds what it is there for: a number that nothing explains, and a counter that
-// tells of more or less than is missing.
+// reports more or less than is missing.
 
 import { expect, test } from 'vitest';
 import { createRandom } from '../random.ts';
@@ -46,16 +46,16 @@ test('each missing number lies in the window of its sending time, and the counte
 test.each([
   ['outside every window', [299_999], [kill, refused, dropped], 0, 0, /1 missing numbers lie in no window/],
   ['a part of a datagram, which the kernel drops whole', [150], [dropped], 0, 0, /1 missing numbers lie in no window/],
-  ['more than were counted as refused', [90, 91], [refused], 1, 0, /2 rows .* the counter tells of 1/],
-  ['fewer than were counted as refused', [90], [refused], 2, 0, /1 rows .* the counter tells of 2/],
-  ['more than the kernel dropped', [150, 151, 152], [dropped], 0, 0, /1 datagrams .* the counter tells of 0/],
-] as const)('%s is told', (_, missing, windows, refusedRows, droppedDatagrams, failure) => {
+  ['more than were counted as refused', [90, 91], [refused], 1, 0, /2 rows .* the counter reports 1/],
+  ['fewer than were counted as refused', [90], [refused], 2, 0, /1 rows .* the counter reports 2/],
+  ['more than the kernel dropped', [150, 151, 152], [dropped], 0, 0, /1 datagrams .* the counter reports 0/],
+] as const)('%s is reported', (_, missing, windows, refusedRows, droppedDatagrams, failure) => {
   const { failures } = account(missing, windows, refusedRows, droppedDatagrams);
   expect(failures).toHaveLength(1);
   expect(failures[0]).toMatch(failure);
 });
 
-test('what a kill or the spool may have cost is told apart from neither, and not counted twice', () => {
+test('what a kill or the spool may have cost is distinguished from neither, and not counted twice', () => {
   const both = { ...refused, fromMs: 1000, toMs: 1200 };
   expect(account([30, 31], [kill, both], 2)).toMatchObject({ several: 2, rows: { kill: 0, refused: 0 }, failures: [] });
   expect(account([30, 31], [kill, both], 3).failures).toHaveLength(1);

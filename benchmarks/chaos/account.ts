@@ -15,7 +15,7 @@ export interface Window {
   readonly atMs?: number;
 }
 
-/** What the counters of a collector told, over all its lives. */
+/** What the counters of a collector reported, over all its lives. */
 export interface Counted {
   /** Flow records refused by the spool, or dropped because every column buffer was in use. */
   readonly refusedRows: number;
@@ -27,7 +27,7 @@ export interface Account {
   readonly missing: number;
   /** Numbers in windows of this loss and of no other. */
   readonly rows: Readonly<Record<Loss, number>>;
-  /** Numbers in windows of several losses: which it was cannot be told. */
+  /** Numbers in windows of several losses: which it was cannot be known. */
   readonly several: number;
   /** Datagrams of which all numbers are missing, in windows of drops alone. */
   readonly droppedDatagrams: number;
@@ -75,9 +75,9 @@ export function accountFor({ name, ledger, missing, windows, counted }: AccountO
   }
   const failures: string[] = [];
   if (unexplained > 0) failures.push(`${name}: ${unexplained} missing numbers lie in no window of loss`);
-  const compare = (what: string, found: number, told: number, slack: number) => {
-    if (found > told || told > found + slack)
-      failures.push(`${name}: ${found} ${what} are missing, the counter tells of ${told}`);
+  const compare = (what: string, found: number, reported: number, slack: number) => {
+    if (found > reported || reported > found + slack)
+      failures.push(`${name}: ${found} ${what} are missing, the counter reports ${reported}`);
   };
   compare('rows of refused batches', rows.refused, counted.refusedRows, several);
   compare('datagrams dropped by the kernel', droppedDatagrams, counted.droppedDatagrams, severalDatagrams);

@@ -24,7 +24,7 @@ export interface FaultyProxyOptions {
   readonly hangMs: number;
 }
 
-/** As ClickHouse tells of it, so that the client classes it. */
+/** As ClickHouse reports it, so that the client classes it. */
 const OUT_OF_MEMORY = 'Code: 241. DB::Exception: Memory limit (total) exceeded. (MEMORY_LIMIT_EXCEEDED)';
 
 export async function startFaultyProxy({ target, random, hangMs }: FaultyProxyOptions): Promise<FaultyProxy> {

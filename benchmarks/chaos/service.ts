@@ -1,5 +1,5 @@
 // A service of a distributed installation as an orchestrator runs it: a process that is started again when it ends, on
-// the same ports and in the same folder, and that can be killed, stopped and told to end on purpose.
+// the same ports and in the same folder, and that can be killed, stopped and asked to end.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, readdirSync, statSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Numbered load on one collector, until it is told to stop, and the ledger of what was sent.
+// Numbered load on one collector, until it is asked to stop, and the ledger of what was sent.
 
 import { Feed } from '../load/feed.ts';
 import { dataCentreOf } from '../load/load.ts';

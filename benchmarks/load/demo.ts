@@ -1,5 +1,5 @@
 // The data centre of `npm run demo`: a few bridges of different make, lively traffic without end, and at the start half
-// an hour of the recent past, told late by the exporters that report flow times.
+// an hour of the recent past, reported late by the exporters that report flow times.
 //
 // No flow straddles a full five minutes and the feed rests just before them, so that the truth up to there can be
 // compared with Hairpin to the byte while the demo goes on. Five, because traffic that no access port meters (clients
@@ -23,7 +23,7 @@ export interface DemoOptions {
   readonly rate?: number;
   /** Bridges take turns. */
   readonly protocols?: readonly ExportProtocol[];
-  /** How much of the past is told first; Hairpin cuts what is older than `spanMsMax`. */
+  /** How much of the past is reported first; Hairpin cuts what is older than `spanMsMax`. */
   readonly pastMinutes?: number;
 }
 
@@ -32,14 +32,14 @@ export interface DemoContext {
   readonly to: { readonly host: string; readonly ports: readonly number[] };
   /** Takes the documents and may start the Hairpin that reads them; the first datagram waits for it. */
   readonly onDocuments?: (documents: Documents) => Promise<void>;
-  /** Rewritten once the past is told, after every full five minutes, and at the end. */
+  /** Rewritten once the past is reported, after every full five minutes, and at the end. */
   readonly truthFile?: string;
   readonly log?: Log;
 }
 
 export interface Demo {
-  /** Resolves when the past has been told. */
-  readonly pastTold: Promise<void>;
+  /** Resolves when the past has been reported. */
+  readonly pastReported: Promise<void>;
   /** The truth up to the last full five minutes; after `stop`, of everything. */
   truth(): Truth;
   /** Ends the traffic. */
@@ -52,7 +52,7 @@ const REST_BEFORE_PERIOD_MS = 300;
 const FLUSH_EVERY_MS = 100;
 const TIDE_EVERY_MS = 500;
 const PAST_FLOWS_PER_S = 10_000;
-/** A flow of the past stands for so many: it tells the same volume with fewer records. */
+/** A flow of the past stands for so many: it reports the same volume with fewer records. */
 const PAST_SCALE = 8;
 /** The inventory is older than any flow. */
 const INVENTORY_AGE_MS = 3_600_000;
@@ -108,16 +108,18 @@ export async function startDemo(given: DemoOptions, { to, onDocuments, truthFile
       .catch(error => log?.warn({ err: error }, 'the truth cannot be written'));
   };
 
-  const tell = (fromMs: number, toMs: number) =>
-    tellPast(feed, { fromMs, toMs, flowsPerS: rate, signal: abort.signal });
-  const pastTold = (async () => {
-    await tell(startMs - pastMinutes * 60_000, periodOf(startMs));
+  const report = (fromMs: number, toMs: number) =>
+    reportPast(feed, { fromMs, toMs, flowsPerS: rate, signal: abort.signal });
+  const pastReported = (async () => {
+    await report(startMs - pastMinutes * 60_000, periodOf(startMs));
     settle(periodOf(startMs));
-    await tell(periodOf(startMs), startMs);
+    await report(periodOf(startMs), startMs);
   })();
-  const running = pastTold.then(() => keepTalking(feed, { flowsPerS: rate, signal: abort.signal, onPeriod: settle }));
+  const running = pastReported.then(() =>
+    keepTalking(feed, { flowsPerS: rate, signal: abort.signal, onPeriod: settle }),
+  );
   return {
-    pastTold,
+    pastReported,
     truth: () => settled,
     async stop() {
       abort.abort();
@@ -139,16 +141,16 @@ interface PastOptions {
 }
 
 /** Flows that ended between two times, oldest first. */
-async function tellPast(feed: Feed, { fromMs, toMs, flowsPerS, signal }: PastOptions): Promise<void> {
+async function reportPast(feed: Feed, { fromMs, toMs, flowsPerS, signal }: PastOptions): Promise<void> {
   const total = Math.floor((((toMs - fromMs) / 1000) * flowsPerS * feed.timedShare) / PAST_SCALE);
   if (total <= 0) return;
-  let told = 0;
+  let reported = 0;
   await pace({
     ratePerS: () => PAST_FLOWS_PER_S,
     seconds: total / PAST_FLOWS_PER_S,
     signal,
     work(count) {
-      const atMs = Math.floor(fromMs + ((toMs - fromMs) * Math.min(told, total - 1)) / total);
+      const atMs = Math.floor(fromMs + ((toMs - fromMs) * Math.min(reported, total - 1)) / total);
       feed.setTide(atMs);
       // A few flows at a time, or their ends would bunch up.
       const done = feed.emit(Math.min(count, 4), {
@@ -157,7 +159,7 @@ async function tellPast(feed: Feed, { fromMs, toMs, flowsPerS, signal }: PastOpt
         scale: PAST_SCALE,
         isPast: true,
       });
-      told += done;
+      reported += done;
       return done;
     },
   });

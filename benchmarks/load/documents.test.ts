@@ -45,7 +45,7 @@ test('written documents pass the checkers, and every VM stands behind an access 
   }
 });
 
-test('options come as text or as values; every fault is told at once', () => {
+test('options come as text or as values; every fault is reported at once', () => {
   const options = parseLoadOptions({ rate: '2500', protocol: 'ipfix,sflow5', exporters: '4', progress: true });
   expect(options).toMatchObject({ rate: 2500, protocol: ['ipfix', 'sflow5'], bridges: 4, progress: true, seed: 1 });
   expect(LOAD_OPTIONS.map(option => option.name)).toEqual(Object.keys(options).sort(byOrder));

@@ -1,4 +1,4 @@
-// The three documents that tell Hairpin about the simulated data centre: inventory, exporter registry, applications.
+// The three documents that describe the simulated data centre to Hairpin: inventory, exporter registry, applications.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -87,7 +87,7 @@ test('beyond its bound the truth forgets the oldest bucket, never the totals', (
   expect(truth.applications.reduce((sum, cell) => sum + cell.bytes, 0)).toBe(book.bytes);
 });
 
-test('numbered flows are told once each, with a size of their own, and the truth says which left', () => {
+test('numbered flows are reported once each, with a size of their own, and the truth says which left', () => {
   const whole = record({}, 20, { numbered: true });
   const { numbered, flows } = whole.feed.truth();
   expect(whole.feed.counts.records).toBe(flows);

@@ -18,7 +18,7 @@ export interface FeedOptions extends TrafficOptions {
   /** Share of the datagrams that are dropped instead of sent. */
   readonly loss?: number;
   readonly bucketsMax?: number;
-  /** Told before each datagram is sent: the numbers of the flows in it. Scenario numbered only. */
+  /** Called before each datagram is sent, with the numbers of the flows in it. Scenario numbered only. */
   readonly onNumbers?: (numbers: readonly number[]) => void;
   /** Sends a datagram of a bridge and returns the buffer for its next one. */
   readonly send: (bridge: number, datagram: Uint8Array, length: number) => Uint8Array;
@@ -40,7 +40,7 @@ export interface Emission {
   /** The present. */
   readonly exportMs: number;
   readonly scale?: number;
-  /** Flows of the past, told only by exporters that report flow times. */
+  /** Flows of the past, reported only by exporters that report flow times. */
   readonly isPast?: boolean;
 }
 

@@ -77,7 +77,7 @@ test('keeps its rate, sends from an address per bridge, and writes truth and doc
   }
 });
 
-test('stops when it is told to, and says how far it came', async () => {
+test('stops when it is asked to, and says how far it came', async () => {
   const abort = new AbortController();
   const options = parseLoadOptions({ to: `127.0.0.1:${port}`, rate: 1000, seconds: 3600 });
   const running = runLoad(options, { signal: abort.signal });
@@ -119,7 +119,7 @@ test.runIf(listsDescriptors)('a Hairpin that cannot start for the demo leaves no
   expect([during - before, sockets() - before]).toEqual([3, 0]);
 });
 
-test('the demo tells its past first, then talks on; its truth grows when it stops', async () => {
+test('the demo reports its past first, then talks on; its truth grows when it stops', async () => {
   let protocols: (string | undefined)[] = [];
   let vmsInNoApplication = 0;
   const demo = await startDemo(
@@ -133,7 +133,7 @@ test('the demo tells its past first, then talks on; its truth grows when it stop
     },
   );
   expect([protocols, vmsInNoApplication, received.length]).toEqual([['netflow9', 'ipfix', 'sflow5'], 1, 0]);
-  await demo.pastTold;
+  await demo.pastReported;
   const past = demo.truth();
   expect(past.flows).toBeGreaterThan(1000);
   expect(Date.parse(past.to) % 300_000).toBe(0);

@@ -173,7 +173,7 @@ export function parseLoadOptions(values: Readonly<Record<string, unknown>>): Loa
   }
   if (faults.length > 0) throw new DocumentError('load options', faults);
   const simulated = SIMULATED.find(({ name }) => name === given['scenario']);
-  // As long, sampled and told by what the scenario is made for.
+  // As long, sampled and reported by what the scenario is made for.
   if (simulated)
     for (const [name, value] of Object.entries({ seconds: 0, protocol: ['ipfix'], sampling: 100 }))
       given[name] ??= value;

@@ -19,7 +19,7 @@ export const Truth = Type.Object(
     options: Type.Record(Type.String(), Type.Unknown()),
     /** `real`: flows carry the time they were sent at. */
     clock: Type.Literal('real'),
-    /** Whole minutes that hold every flow told here and no other flow of this load. */
+    /** Whole minutes that hold every flow reported here and no other flow of this load. */
     from: Time,
     to: Time,
     flows: Count,
@@ -72,7 +72,7 @@ export type Truth = Static<typeof Truth>;
 
 export const truthChecker = documentChecker(Truth);
 
-/** What the truth holds besides what the flows themselves tell. */
+/** What the truth holds besides what the flows themselves report. */
 export interface TruthContext {
   readonly options: Readonly<Record<string, unknown>>;
   readonly dropped: Truth['dropped'];

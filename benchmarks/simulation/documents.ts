@@ -1,4 +1,4 @@
-// What people would tell Hairpin about the simulated data centre: the inventory as it is now, the exporter registry, the
+// What people would state about the simulated data centre: the inventory as it is now, the exporter registry, the
 // applications.
 
 import { formatIPv4, formatMac } from '../../schemas/address.ts';
@@ -132,7 +132,7 @@ export function registryOf(world: World): ExporterRegistry {
       metering: spec.metering,
       traffic: spec.hostInternalOnly ? 'host-internal' : 'all',
       activeTimeoutS: spec.activeTimeoutMs / 1000,
-      // What an exporter that multiplies itself does not tell.
+      // What an exporter that multiplies itself does not report.
       ...(spec.flavour === 'ovs' && { prescaled: spec.protocol === 'ipfix', samplingRate: spec.sampling }),
       ...(device.kind === 'vswitch' && { role: 'access' }),
       ports:

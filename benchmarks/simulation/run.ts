@@ -1,6 +1,6 @@
 // `hairpin load` with a simulated scenario: its datagrams leave from real sockets when the clock shows that the simulated
 // tick is over, so that an installation with the same clock receives them at their time. Documents are written as they
-// become known; with `api` the installation is told of later inventories in the same moment.
+// become known; with `api` the installation gets later inventories in the same moment.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseHostPort } from '../../schemas/host-port.ts';

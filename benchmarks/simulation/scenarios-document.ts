@@ -5,7 +5,7 @@ import { SIMULATED } from './scenarios/scenarios.ts';
 const PROMISES = {
   exact: 'every byte that a meter saw, once',
   sampled: 'values lie in their intervals',
-  partial: 'what was lost or silent cannot be told',
+  partial: 'what was lost or silent cannot be known',
 } as const;
 
 export function scenariosDocument(): string {

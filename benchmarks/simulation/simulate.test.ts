@@ -37,7 +37,7 @@ test.each(SIMULATED.map(scenario => [scenario.name, scenario] as const))(
   },
 );
 
-/** Samples of interface counters: told by an agent, but no flow records. */
+/** Samples of interface counters: reported by an agent, but no flow records. */
 function counterSamples({ datagrams }: Simulated): number {
   let found = 0;
   for (const { payload } of datagrams) {

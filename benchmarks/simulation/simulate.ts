@@ -164,7 +164,7 @@ export class Simulation {
       clock: this.#clock,
       from: timeText(Math.floor(this.#startMs / MINUTE_MS) * MINUTE_MS),
       to: timeText(Math.ceil((nowMs + MINUTE_MS) / MINUTE_MS) * MINUTE_MS),
-      ...this.#book.told(),
+      ...this.#book.reported(),
       exporters: this.#exporters.map(({ spec, sampling }, i) => ({
         name: spec.name,
         address: spec.address,
@@ -175,8 +175,8 @@ export class Simulation {
         ...(this.#silentFrom.has(spec.name) && { silentFrom: timeText(this.#silentFrom.get(spec.name)!) }),
       })),
       ports: this.#exporters.flatMap(portsOf),
-      invisible: this.#visibility?.told('invisible', nowMs) ?? [],
-      unreachable: this.#visibility?.told('unreachable', nowMs) ?? [],
+      invisible: this.#visibility?.reported('invisible', nowMs) ?? [],
+      unreachable: this.#visibility?.reported('unreachable', nowMs) ?? [],
       changes: this.#book.changes.map(({ atMs, knownAtMs, ...change }) => ({
         at: timeText(atMs),
         ...change,
@@ -251,7 +251,7 @@ export class Simulation {
     this.#book.change({ ...change, atMs: nowMs, ...(inInventory && { knownAtMs }) });
     if (change.kind === 'silent') this.#silentFrom.set(change.subject, nowMs);
     if (!inInventory) return;
-    // What happens at one moment is told by one inventory.
+    // What happens at one moment is reported by one inventory.
     const inventory = inventoryOf(this.world, nowMs);
     if (this.#inventories.at(-1)!.inventory.asOf === inventory.asOf) this.#inventories.pop();
     this.#inventories.push({ knownAtMs, inventory });

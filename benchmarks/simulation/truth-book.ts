@@ -1,4 +1,4 @@
-// Adds up the truth while packets flow. It is told of each train with its path before an exporter is, and knows nothing
+// Adds up the truth while packets flow. It is given each train with its path before an exporter is, and knows nothing
 // of which observation anybody counts: "first seen" is the first meter on the way, whatever it is.
 
 import type { Observation } from './exporters/exporter.ts';
@@ -9,7 +9,7 @@ import type { CHANGE_KINDS, TruthV2 } from './truth.ts';
 
 const MINUTE_MS = 60_000;
 const BUCKET_MS = 300_000;
-/** Minutes on either side of a change that are told one by one. */
+/** Minutes on either side of a change that are reported one by one. */
 const MINUTES_AROUND = 10;
 
 interface Volume {
@@ -82,7 +82,7 @@ export class TruthBook {
   }
 
   /** What the book itself knows. */
-  told(): Pick<TruthV2, 'bytes' | 'packets' | 'discarded' | 'applications' | 'minutes' | 'cells'> {
+  reported(): Pick<TruthV2, 'bytes' | 'packets' | 'discarded' | 'applications' | 'minutes' | 'cells'> {
     return {
       ...this.#total,
       discarded: this.#discarded,
@@ -159,7 +159,7 @@ function addTo(sum: Volume, { bytes, packets }: Volume): void {
   sum.packets += packets;
 }
 
-/** The least sampled meter of the first device on the way that tells anything. */
+/** The least sampled meter of the first device on the way that reports anything. */
 function firstSeen(seen: readonly Observation[]): Observation | undefined {
   const live = seen.filter(({ exporter }) => !exporter.silent);
   const device = live[0]?.exporter.device;

@@ -11,7 +11,7 @@ type Kind = 'invisible' | 'unreachable';
 export interface Visibility {
   /** Looks at every pair as things stand now. */
   look(nowMs: number): void;
-  told(kind: Kind, endMs: number): { src: string; dst: string; from: string; to: string }[];
+  reported(kind: Kind, endMs: number): { src: string; dst: string; from: string; to: string }[];
 }
 
 /** Every choice among two members and two equal paths. */
@@ -59,7 +59,7 @@ export function createVisibility(world: World, exporters: readonly Exporter[]): 
         }
       }
     },
-    told(kind, endMs) {
+    reported(kind, endMs) {
       const open = [...since[kind]].map(([name, fromMs]) => ({ kind, name, fromMs, toMs: endMs }));
       return [...done.filter(entry => entry.kind === kind), ...open].map(({ name, fromMs, toMs }) => {
         const [src, dst] = name.split('\n') as [string, string];

@@ -145,8 +145,8 @@ function throughSflow(random: Random, port: Port, rate: number, loss: number): S
   });
 }
 
-/** Sampled NetFlow and IPFIX: records of one to twenty sampled packets, of whose sizes at most the squares are told. */
-function throughFlowRecords(random: Random, port: Port, rate: number, tellsSquares: boolean): Sums[] {
+/** Sampled NetFlow and IPFIX: records of one to twenty sampled packets, of whose sizes at most the squares are reported. */
+function throughFlowRecords(random: Random, port: Port, rate: number, reportsSquares: boolean): Sums[] {
   const records: FlowRecord[] = [];
   for (const [cell, { sampled }] of port.cells.entries()) {
     const mixed = sampled.map(bytes => ({ bytes, at: random.unit() })).sort((a, b) => a.at - b.at);
@@ -154,7 +154,7 @@ function throughFlowRecords(random: Random, port: Port, rate: number, tellsSquar
       const packets = Math.min(mixed.length - at, 1 + Math.floor(20 * random.unit()));
       const sizes = mixed.slice(at, at + packets).map(packet => packet.bytes);
       const bytes = sizes.reduce((sum, size) => sum + size, 0);
-      const sumOfSquares = tellsSquares ? sizes.reduce((sum, size) => sum + size * size, 0) : 0;
+      const sumOfSquares = reportsSquares ? sizes.reduce((sum, size) => sum + size * size, 0) : 0;
       records.push({ cell, bytes, packets, sumOfSquares });
       at += packets;
     }

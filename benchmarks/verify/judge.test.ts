@@ -69,7 +69,7 @@ test('the truth itself holds: every byte that a meter saw, and every pair that n
   expect(exitCode).toBe(0);
 });
 
-test('a pair that is not named, and one that is visible after all, are each told', async () => {
+test('a pair that is not named, and one that is visible after all, are each reported', async () => {
   const truth = veb();
   const [first, ...rest] = truth.invisible;
   const { exitCode, text } = await judged({ truth, invisible: [...rest, { src: 'web-01', dst: 'web-02' }] });
@@ -118,7 +118,7 @@ test('sampled cells are judged by stratum: a few outside are chance, many are no
   expect(bad.exitCode).toBe(1);
 });
 
-test('what lost datagrams told may be missing, and no more', async () => {
+test('what lost datagrams reported may be missing, and no more', async () => {
   const { truth } = simulate(scenarioOf('loss'), { loss: 0.3, sampling: 1, volume: 0.2 });
   const lost = truth.exporters.reduce((sum, { lostBytes }) => sum + lostBytes, 0);
   const missing = (share: number) => (cells: Cell[]) =>

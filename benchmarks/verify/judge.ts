@@ -72,7 +72,7 @@ export function judgeTotal(truth: MatrixTruth, { cells }: Pick<MatrixAnswer, 'ce
 }
 
 /**
- * The names of one minute: those of the truth and no other. A record that lasts longer than its minute tells nothing of
+ * The names of one minute: those of the truth and no other. A record that lasts longer than its minute reports nothing of
  * when its packets passed, so names of the minutes beside it may be there.
  */
 export function judgeMinute(truth: TruthV2, start: string, { cells }: MatrixAnswer): Verdict {
@@ -81,11 +81,11 @@ export function judgeMinute(truth: TruthV2, start: string, { cells }: MatrixAnsw
     truth.minutes.filter(minute => Date.parse(minute.start) === ms).map(({ src, dst }) => `${src} -> ${dst}`);
   const wanted = new Set(namesAt(atMs));
   const near = new Set([...namesAt(atMs - 60_000), ...namesAt(atMs + 60_000)]);
-  const told = new Set(
+  const reported = new Set(
     cells.filter(({ value }) => Number(value) > 0).map(({ src, dst }) => `${src.name} -> ${dst.name}`),
   );
-  const missing = [...wanted].filter(name => !told.has(name) && !near.has(name));
-  const surplus = [...told].filter(name => !wanted.has(name) && !near.has(name));
+  const missing = [...wanted].filter(name => !reported.has(name) && !near.has(name));
+  const surplus = [...reported].filter(name => !wanted.has(name) && !near.has(name));
   return {
     holds: missing.length === 0 && surplus.length === 0,
     lines: [
@@ -115,9 +115,9 @@ export function judgeCoverage(truth: TruthV2, answer: CoverageAnswer | undefined
       ? { holds: true, lines: [] }
       : { holds: false, lines: [`verify: ${wanted.size} pairs are invisible, and the API does not say which`] };
   const nameOf = (end: PairEnd) => (typeof end === 'string' ? end : end.name);
-  const told = new Set(answer.invisible.map(({ src, dst }) => `${nameOf(src)} -> ${nameOf(dst)}`));
-  const missing = [...wanted].filter(name => !told.has(name));
-  const surplus = [...told].filter(name => !wanted.has(name) && !unreachable.has(name));
+  const reported = new Set(answer.invisible.map(({ src, dst }) => `${nameOf(src)} -> ${nameOf(dst)}`));
+  const missing = [...wanted].filter(name => !reported.has(name));
+  const surplus = [...reported].filter(name => !wanted.has(name) && !unreachable.has(name));
   const holds = missing.length === 0 && surplus.length === 0;
   return {
     holds,

@@ -91,7 +91,7 @@ describe('any datagram', () => {
   });
 
   // proves: bad-version
-  test('is told by its version, whatever the port: sFlow and NetFlow from one socket', () => {
+  test('is reported by its version, whatever the port: sFlow and NetFlow from one socket', () => {
     const bench = new Bench();
     expect(bench.decode(netflow5([record5()])).length).toBe(1);
     expect(bench.decode(sflow([flowSample([sampledHeader(ethernet(0x0800, ipv4(tcp())))])])).length).toBe(1);
@@ -135,7 +135,7 @@ describe('the malformed cases', () => {
   const inputs = MALFORMED_INPUTS.flatMap((list, i) => list.map(input => [`${i + 1}: ${input.about}`, input] as const));
 
   test.each(inputs)('case %s raises exactly its counters', (_, input) => {
-    const { datagrams, apart = false, idleMs = 0, records, faults, told = {} } = input;
+    const { datagrams, apart = false, idleMs = 0, records, faults, reported = {} } = input;
     const bench = new Bench({ rowsMax: 20_000, templatesMax: 2000, exportersMax: EXPORTERS_MAX });
     let found = 0;
     for (const [i, datagram] of datagrams.entries())
@@ -151,7 +151,7 @@ describe('the malformed cases', () => {
       lost: sum(domain => domain.lost),
       restarts: sum(domain => domain.restarts),
     };
-    expect(counts).toMatchObject(told);
+    expect(counts).toMatchObject(reported);
   });
 });
 
@@ -781,7 +781,7 @@ describe('sFlow', () => {
   });
 
   // proves: bad-sampled-header
-  test('a frame shorter than its header is told by its IP length', () => {
+  test('a frame shorter than its header is reported by its IP length', () => {
     const bench = new Bench();
     expect(bench.decode(sflow([flowSample([sampledHeader(ethernet(0x0800, ipv4(tcp())), 10)])]))).toMatchObject([
       { bytes: 40, l2Bytes: 10 },

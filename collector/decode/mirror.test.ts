@@ -45,7 +45,7 @@ test('a frame in ERSPAN II is one sample of the stated rate, of the exporter and
   ]);
 });
 
-test('the mirrored port tells the VLAN of an untagged frame and, in ERSPAN III, the direction', () => {
+test('the mirrored port reports the VLAN of an untagged frame and, in ERSPAN III, the direction', () => {
   expect(decode(gre(GRE_SEQUENCE, ERSPAN_2, u32(1), erspan2(7, frame)))).toMatchObject([
     { vlan: 7, direction: 'unknown' },
   ]);

@@ -34,7 +34,7 @@ if (corpusReady && !exhaustive) {
 interface Target extends CapturedDatagram {
   /** Rows it becomes where it stands in its file. */
   readonly records: number;
-  /** Changes what the decoder knows: templates, or what options tell. */
+  /** Changes what the decoder knows: templates, or what options report. */
   readonly announces: boolean;
 }
 
@@ -52,14 +52,14 @@ class StrictDecoder {
   readonly #views = new Map<number, DataView>();
   /** Templates that were learnt or withdrawn so far. */
   layouts = 0;
-  /** Those, and what options told. */
+  /** Those, and what options reported. */
   changes = 0;
 
   constructor() {
     const { store, sink } = memory();
     sink.changed = ({ type }) => {
       if (type === 'template' || type === 'withdrawn') this.layouts++;
-      return type === 'heard' ? this.changes : ++this.changes;
+      return type === 'seen' ? this.changes : ++this.changes;
     };
     this.#decoder = new Decoder(output, { templatesMax: 1000, exportersMax: 1000 }, undefined, { store, sink });
     const { pending } = this.#decoder.context.templated;

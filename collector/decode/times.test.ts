@@ -171,7 +171,7 @@ describe('the column timeSource', () => {
       ],
     ],
     [
-      'uptimes of which nobody has told the origin',
+      'uptimes of which nobody has reported the origin',
       'export',
       [
         [22, 4],
@@ -192,7 +192,7 @@ describe('the column timeSource', () => {
     expect(sourceOf(...fields)).toBe(expected);
   });
 
-  test('follows the options that tell the origin of uptimes', () => {
+  test('follows the options that report the origin of uptimes', () => {
     const bench = new Bench();
     const flows = [set(2, template(300, RELATIVE)), set(300, u32(1000), u32(2000))];
     const origin = [set(3, ipfixOptions(310, [[149, 4]], [[160, 8]])), set(310, u32(0), u64(EXPORT_MS - 3000))];

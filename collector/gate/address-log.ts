@@ -8,16 +8,16 @@ const LOG_INTERVAL_MS = 60_000;
 
 /** At most one line per address and minute, and LOG_ADDRESSES_MAX in all. */
 export function createAddressLog(log: Log): (address: string, values: object, message: string) => void {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   let since = Number.NEGATIVE_INFINITY;
   return (address, values, message) => {
     const now = performance.now();
     if (now - since >= LOG_INTERVAL_MS) {
       since = now;
-      told.clear();
+      reported.clear();
     }
-    if (told.has(address) || told.size >= LOG_ADDRESSES_MAX) return;
-    told.add(address);
+    if (reported.has(address) || reported.size >= LOG_ADDRESSES_MAX) return;
+    reported.add(address);
     log.warn({ address, ...values }, message);
   };
 }

@@ -8,7 +8,7 @@ test('without list and limit there is no gate', () => {
   expect(gate([])).toBeUndefined();
 });
 
-test('takes sources of the listed prefixes, IPv4 also as sockets of IPv6 tell it, and no others', () => {
+test('takes sources of the listed prefixes, IPv4 also as sockets of IPv6 report it, and no others', () => {
   const { allows, admit } = gate(['10.1.0.0/16', '192.0.2.7', '2001:db8::/33', 'fe80::/10']);
   const verdicts = (addresses: readonly string[]) => addresses.map(address => [allows(address), admit(address, 0)]);
   const taken = ['10.1.255.255', '::ffff:10.1.0.1', '192.0.2.7', '2001:db8:7fff::1', 'fe80::1%eth0'];

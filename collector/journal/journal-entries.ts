@@ -72,7 +72,8 @@ function changeOf(text: string): Change | undefined {
   const { type, atMs, setId, templateId, raw, state, proven } = plain;
   if (type === 'forgotten') return { type, key };
   if (typeof atMs !== 'number') return undefined;
-  if (type === 'heard') return { type, key, atMs, proven: proven === true };
+  // Journals written before version 0.4 say `heard`.
+  if (type === 'seen' || type === 'heard') return { type: 'seen', key, atMs, proven: proven === true };
   if (type === 'state' && isState(state)) return { type, key, atMs, state };
   if (typeof templateId !== 'number') return undefined;
   if (type === 'withdrawn') return { type, key, atMs, templateId };

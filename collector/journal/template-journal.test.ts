@@ -36,7 +36,7 @@ const open = (exportersMax = 1000) =>
   openTemplateJournal({ folder, log, limits: { exportersMax, templatesMax: 1000 } });
 const known = (journal: ReturnType<typeof open>) => [...journal.store.changes()];
 
-/** What a decoder tells of an exporter with templates, a rate, and data. */
+/** What a decoder reports of an exporter with templates, a rate, and data. */
 function changesOf(port: number): Change[] {
   const knowledge = memory();
   const bench = new Bench({ knowledge });
@@ -60,7 +60,7 @@ function changesOf(port: number): Change[] {
 
 describe('a journal', () => {
   // proves: state-kept
-  test('opened again knows what was told, and serves a decoder with it', () => {
+  test('opened again knows what was reported, and serves a decoder with it', () => {
     const journal = open();
     expect(journal.append(changesOf(1), RECEIVED_MS)).toHaveLength(4);
     // Killed: never closed.
@@ -74,6 +74,16 @@ describe('a journal', () => {
   });
 
   // proves: state-kept
+  test('of an older version, which wrote `heard` for `seen`, is read', () => {
+    const journal = open();
+    journal.append([...changesOf(1)], RECEIVED_MS);
+    const { key } = known(journal)[0]!;
+    journal.close();
+    const older = { type: 'heard', key, atMs: RECEIVED_MS + 1, proven: true } as unknown as Change;
+    writeFileSync(path(), Buffer.concat([readFileSync(path()), encodeEntry(older)]));
+    expect(known(open())).toContainEqual({ type: 'seen', key, atMs: RECEIVED_MS + 1, proven: true });
+  });
+
   test('cut off at any byte knows every whole change before, and goes on', () => {
     const changes = changesOf(1);
     const journal = open();
@@ -175,12 +185,12 @@ describe('a journal', () => {
     journal.append(changesOf(1), RECEIVED_MS);
     const { key } = known(journal)[0]!;
     const size = () => statSync(path()).size;
-    const heard = (ms: number) =>
-      journal.append([{ type: 'heard', key, atMs: RECEIVED_MS + ms, proven: true }], RECEIVED_MS + ms);
+    const see = (ms: number) =>
+      journal.append([{ type: 'seen', key, atMs: RECEIVED_MS + ms, proven: true }], RECEIVED_MS + ms);
     const before = size();
-    for (let ms = 20_000; ms < 3600_000; ms += 20_000) expect(heard(ms)).toHaveLength(1);
+    for (let ms = 20_000; ms < 3600_000; ms += 20_000) expect(see(ms)).toHaveLength(1);
     expect(size()).toBe(before);
-    heard(3600_000);
+    see(3600_000);
     expect(size()).toBeGreaterThan(before);
     journal.close();
   });

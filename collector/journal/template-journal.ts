@@ -1,4 +1,4 @@
-// What exporters have told, on disk: every change is appended as it is learned, so that a process that is killed knows
+// What exporters have reported, on disk: every change is appended as it is learned, so that a process that is killed knows
 // at its next start what it knew (death of processes, not loss of power: nothing is synced). At each start, and when the
 // file has grown to several times what is in force, it is written anew beside the old one and renamed. A damaged file is
 // set aside with a warning, and what could be read of it is kept. A disk that is full or fails costs the journal only:
@@ -22,7 +22,7 @@ const GROWTH_MAX = 4;
 const CHUNK_BYTES = 1024 * 1024;
 /** After a failed write the next try waits so long. */
 const RETRY_MS = 10_000;
-/** A domain that is heard all the time is noted so often: far below DORMANT_MS_MAX. */
+/** A domain that is seen all the time is noted so often: far below DORMANT_MS_MAX. */
 const NOTE_HEARD_MS = 3600_000;
 
 export interface JournalOptions {
@@ -45,7 +45,7 @@ export class TemplateJournal {
   readonly #folder: string;
   readonly #path: string;
   readonly #log: Log;
-  /** When the file was last told that a domain is heard, and whether that it is proven. */
+  /** When the file last got that a domain was seen, and whether that it is proven. */
   readonly #notes = new WeakMap<object, { atMs: number; proven: boolean }>();
   /** -1 while what is on disk is not what is known. */
   #file = -1;
@@ -91,7 +91,7 @@ export class TemplateJournal {
   }
 
   #append(changes: readonly Change[], nowMs: number): void {
-    const due = changes.filter(change => change.type !== 'heard' || this.#isNews(change, nowMs));
+    const due = changes.filter(change => change.type !== 'seen' || this.#isNews(change, nowMs));
     this.counters.set('domains', this.store.size);
     this.counters.set('refused', this.store.refused);
     if (due.length === 0 || nowMs < this.#retryAtMs) return;
@@ -101,7 +101,7 @@ export class TemplateJournal {
     });
   }
 
-  #isNews({ key, proven }: Extract<Change, { type: 'heard' }>, nowMs: number): boolean {
+  #isNews({ key, proven }: Extract<Change, { type: 'seen' }>, nowMs: number): boolean {
     const domain = this.store.get(key);
     if (!domain) return false;
     const noted = this.#notes.get(domain);

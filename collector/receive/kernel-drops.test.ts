@@ -17,7 +17,7 @@ const UDP6 = `  sl  local_address                         remote_address        
 
 const entries = (table: string, ...ports: number[]) => [...dropsIn(table, new Set(ports))];
 
-test('drops are told by socket, for the ports asked for', () => {
+test('drops are reported by socket, for the ports asked for', () => {
   expect(entries(UDP, 2055)).toEqual([
     ['28143', 17],
     ['28144', 4_000_000_000],
@@ -37,7 +37,7 @@ test('a table that is empty, cut or missing has no drops', () => {
   expect(entries(UDP.slice(0, UDP.indexOf(' 17')), 2055)).toEqual([['28143', 0]]);
 });
 
-const linux = requireTool('/proc/net/udp', process.platform === 'linux', 'the kernel tells drops on Linux only');
+const linux = requireTool('/proc/net/udp', process.platform === 'linux', 'the kernel reports drops on Linux only');
 
 // proves: large-datagrams
 test.runIf(linux)('what the kernel drops at a full receive buffer is counted', async () => {

@@ -52,7 +52,7 @@ export class SharedKnowledge {
       decoder.expire(nowMs);
     }
     if (this.#outbox && nowMs - this.#seenAtMs >= this.#seenIntervalMs) {
-      for (const change of decoder.exporters.heardSince(this.#seenAtMs)) this.#outbox.changed(change);
+      for (const change of decoder.exporters.seenSince(this.#seenAtMs)) this.#outbox.changed(change);
       this.#seenAtMs = nowMs;
     }
     this.#outbox?.flush();

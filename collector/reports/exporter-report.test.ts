@@ -74,7 +74,7 @@ test('counters beyond 32 bits keep their value', () => {
   });
 });
 
-test('tells data sets that wait for their template, and those given up, of a silent exporter too', () => {
+test('reports data sets that wait for their template, and those given up, of a silent exporter too', () => {
   const bench = new Bench();
   const sets = (...ids: readonly number[]) => ipfix(ids.map(id => set(id, u32(1))));
   bench.decode(sets(300, 301), '192.0.2.1', 1, MINUTE_MS);

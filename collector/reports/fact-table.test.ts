@@ -32,7 +32,7 @@ const station = (macLow: number, name: string, hostId = ''): Fact => ({
   hostId,
 });
 
-/** A table and what is told to it by one exporter. */
+/** A table and what is reported to it by one exporter. */
 function begin(table = new FactTable()) {
   const report = (fact: Fact, atMs = START, address = '192.0.2.1') =>
     table.report(fact, addressColumnWords(address), 7, PROTOCOL.sflow5, atMs);
@@ -61,7 +61,7 @@ test('a fact is handed over as a row, once', () => {
   expect(table.take(START + 20_001)).toEqual([]);
 });
 
-test('a changed name is told again at once, a name that stays after ten minutes', () => {
+test('a changed name is reported again at once, a name that stays after ten minutes', () => {
   const { table, report } = begin();
   report(port(1, 'Gi1'));
   report(port(2, 'Gi2'));
@@ -74,7 +74,7 @@ test('a changed name is told again at once, a name that stays after ten minutes'
   expect(table.take(START + REPEAT_MS + HAND_OVER_INTERVAL_MS).map(row => row.name)).toEqual(['Gi1']);
 });
 
-test('what a record does not tell does not unmake what another told', () => {
+test('what a record does not report does not unmake what another reported', () => {
   const { table, report } = begin();
   report(station(1, 'web-01'));
   report(station(1, '', 'cd'.repeat(16)));
@@ -94,7 +94,7 @@ test('facts are handed over at intervals, so many at once, and none is left behi
   expect(table.take(Number.POSITIVE_INFINITY)).toEqual([]);
 });
 
-test('a flood of names fills the share of its exporter, is counted, and others are still heard', () => {
+test('a flood of names fills the share of its exporter, is counted, and others are still taken in', () => {
   const { table, report } = begin();
   report(port(1, 'Gi1'), START, '192.0.2.9');
   for (let i = 0; i < EXPORTER_FACTS_MAX + 1000; i++) report(port(i, `forged ${i}`));

@@ -137,7 +137,7 @@ describe('the difference of two readings', () => {
   });
 });
 
-describe('nothing is told for the time before', () => {
+describe('nothing is reported for the time before', () => {
   test.each([
     ['a restart: the sequence begins again', 30, 1, 2000],
     ['a restart between two readings: the uptime goes back', 30, 6, 2000, 4000],
@@ -184,7 +184,7 @@ describe('bounds', () => {
     expect([agent.table.size, agent.table.refused]).toEqual([1, 1]);
   });
 
-  test('while no room is left for minutes, the time is told by the next reading that finds some', () => {
+  test('while no room is left for minutes, the time is reported by the next reading that finds some', () => {
     const agent = new Switch(10, 10, 1);
     agent.read(0, 1, { inOctets: 0 });
     agent.read(30, 2, { inOctets: 100 });
@@ -207,7 +207,7 @@ describe('bounds', () => {
     expect([1, 2, 3].map(() => table.take(Number.POSITIVE_INFINITY)?.rows)).toEqual([HAND_OVER_ROWS_MAX, 1, undefined]);
   });
 
-  test('a second data source of an interface is refused while the first one tells', () => {
+  test('a second data source of an interface is refused while the first one reports', () => {
     const agent = new Switch();
     const other = (sequence: number) => typed(4, u32(sequence), u32(3), u32(9), u32(1), ifCounters({ inOctets: 9 }));
     agent.read(0, 1, { inOctets: 0 });
@@ -218,7 +218,7 @@ describe('bounds', () => {
   });
 });
 
-test('a record cut short is a fault and tells nothing', () => {
+test('a record cut short is a fault and reports nothing', () => {
   const agent = new Switch();
   agent.bench.decode(sflow([sample(1, typed(1, zeros(80)))]));
   expect(agent.bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
@@ -237,12 +237,12 @@ const TSHARK_FIELDS = [
 test.skipIf(!ready).each(['tcpdump/sflow_multiple_counter_30_pdus.pcap', 'tcpdump/sflow-print-v6.pcap'])(
   'tshark reads the same counters: %s',
   file => {
-    const told: string[][] = [];
+    const reported: string[][] = [];
     const bench = new Bench();
     bench.decoder.context.sflow.interfaces = {
       report: ({ ifIndex, ifType, speedBps, direction, inOctets, outOctets, counters }, exporter) => {
         expect(formatAddress(wordsOfRow(exporter, 0))).toMatch(/[.:]/);
-        told.push([ifIndex, ifType, speedBps, direction, inOctets, outOctets, ...counters].map(String));
+        reported.push([ifIndex, ifType, speedBps, direction, inOctets, outOctets, ...counters].map(String));
       },
     };
     for (const { payload } of readCapture(pathOf(file)).datagrams) bench.decode(payload);
@@ -257,6 +257,6 @@ test.skipIf(!ready).each(['tcpdump/sflow_multiple_counter_30_pdus.pcap', 'tcpdum
       return columns[0]![0] === '' ? [] : columns[0]!.map((_, i) => columns.map(column => column[i]!));
     });
     expect(expected.length).toBeGreaterThan(0);
-    expect(told.map(values => values.map(Number))).toEqual(expected.map(values => values.map(Number)));
+    expect(reported.map(values => values.map(Number))).toEqual(expected.map(values => values.map(Number)));
   },
 );

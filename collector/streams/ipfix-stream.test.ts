@@ -141,7 +141,7 @@ describe('what is no IPFIX', () => {
     ['another version', Buffer.from(u16(9))],
     ['a length below that of the header', Buffer.from([...u16(10), ...u16(15)])],
     ['text', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
-  ])('%s closes its connection, is counted and told in the log, and no other one suffers', async (_, garbage) => {
+  ])('%s closes its connection, is counted and reported in the log, and no other one suffers', async (_, garbage) => {
     const { port, rows, closed, lines, ended, counters } = await open();
     const other = await dial(port);
     other.write(numbered(0, 1)[0]!);
@@ -311,7 +311,7 @@ describe('connections are bounded', () => {
   });
 });
 
-test('a port that is taken is told with its transport, and none stays open', async () => {
+test('a port that is taken is reported with its transport, and none stays open', async () => {
   const { port } = await open();
   await expect(open({ ipfixTcp: [0, port] })).rejects.toMatchObject({ code: 'EADDRINUSE', port, transport: 'TCP' });
 });
@@ -325,7 +325,7 @@ test('at a stop no more connections are taken, and what exporters had sent is re
   socket.write(Buffer.concat(numbered(1000, 1000)));
   const refused = connect(port, HOST);
   await once(refused, 'error');
-  // It is told, and ends its side in turn.
+  // It is reported, and ends its side in turn.
   await once(socket, 'close');
   await until(() => ended.length === 1, 'the end');
   expect([rows.length, counters.get('open')]).toEqual([2000, 0]);

@@ -3,7 +3,7 @@ import { createRandom } from '../../benchmarks/random.ts';
 import { ipfix, set, zeros } from '../../testing/data/datagrams.ts';
 import { MessageCutter } from './message-cutter.ts';
 
-/** Messages of all kinds of lengths, each told apart by its domain. */
+/** Messages of all kinds of lengths, each distinguished by its domain. */
 const messages = [0, 1, 5, 300, 0, 1400, 7, 20_000, 0].map((bytes, domain) =>
   ipfix(bytes === 0 ? [] : [set(256, zeros(bytes))], { domain }),
 );
@@ -59,7 +59,7 @@ describe('a stream of messages', () => {
     expect(cut(piecesOf(longest, () => 1460))).toEqual([Buffer.from(longest)]);
   });
 
-  test('tells that a message is there before it is taken, as often as it is asked', () => {
+  test('reports that a message is there before it is taken, as often as it is asked', () => {
     for (const length of [1, 3, 17, 1000, 65_536]) {
       const cutter = new MessageCutter();
       const found: Buffer[] = [];

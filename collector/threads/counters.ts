@@ -46,10 +46,13 @@ export const WORKER_COUNTERS = {
     name: 'collector_journal_changes_dropped_total',
     help: 'templates and rates learned that never reached the journal, in a flood',
   },
-  facts: { name: 'collector_facts', help: 'facts told by exporters (port names, stations, hosts) that are tracked' },
+  facts: {
+    name: 'collector_facts',
+    help: 'facts reported by exporters (port names, stations, hosts) that are tracked',
+  },
   factsRefused: {
     name: 'collector_facts_refused_total',
-    help: 'times a new fact was told beyond the bound in all or of its exporter',
+    help: 'times a new fact was reported beyond the bound in all or of its exporter',
   },
   interfaces: { name: 'collector_interfaces', help: 'interfaces whose counters are followed' },
   interfacesRefused: {

@@ -109,7 +109,7 @@ describe('rule 1, host-internal', () => {
       'vswitch: elected 1',
     ],
     [
-      '1a the same, direction not told',
+      '1a the same, direction not reported',
       vs,
       [vsEgress],
       { exporter: VSWITCH, inIf: 71, outIf: 72, direction: 'unknown' },
@@ -180,7 +180,7 @@ describe('rule 1, host-internal', () => {
     ],
     ['1b a hairpin', inventoryOf(vepa(true)), [INGRESS], { inIf: 1, outIf: 1 }, 'relay: elected 1'],
     [
-      '1b sampled both ways, direction not told',
+      '1b sampled both ways, direction not reported',
       inventoryOf(vepa(true)),
       [BOTH],
       { inIf: 1, outIf: 1, direction: 'unknown', protocol: 'sflow5' },
@@ -224,7 +224,7 @@ describe('rule 1, host-internal', () => {
       'relay: elected 1',
     ],
     [
-      'what an unregistered vSwitch tells of a pair nobody else sees',
+      'what an unregistered vSwitch reports of a pair nobody else sees',
       veb,
       [INGRESS],
       { exporter: VSWITCH, inIf: 71 },
@@ -233,7 +233,7 @@ describe('rule 1, host-internal', () => {
   ])('%s', (...given) => judge(given));
 });
 
-describe('tags tell the direction where the port cannot', () => {
+describe('tags report the direction where the port cannot', () => {
   const channels = inventoryOf(
     {
       channels: [
@@ -252,7 +252,7 @@ describe('tags tell the direction where the port cannot', () => {
     ['E-CID of the sender', extended, [BOTH], { ...turned, ecid: 0x101 }, 'relay: elected 1'],
     ['E-CID of the receiver', extended, [BOTH], { ...turned, ecid: 0x102 }, 'relay: not-canonical 0'],
     [
-      'a record that tells the tag it arrived with: half',
+      'a record that reports the tag it arrived with: half',
       channels,
       [BOTH],
       { ...turned, protocol: 'ipfix', sVlan: 500 },
@@ -400,7 +400,7 @@ describe('several records of one packet', () => {
   const tunnel: Row = { src: '10.9.0.1', dst: '10.9.0.2', proto: 17, dstPort: 4789, inIf: 1 };
   test.each<Case>([
     [
-      'the outer packet of a tunnel whose inner one is told',
+      'the outer packet of a tunnel whose inner one is reported',
       inner,
       [sflow, ipfix],
       { ...tunnel, protocol: 'ipfix' },
@@ -422,14 +422,14 @@ describe('several records of one packet', () => {
       'source-ingress: elected 1',
     ],
     [
-      'an outer packet whose inner one nobody tells',
+      'an outer packet whose inner one nobody reports',
       inner,
       [ipfix],
       { ...tunnel, protocol: 'ipfix' },
       'source-ingress: elected 1',
     ],
     [
-      'the inner one where only outer ones are told',
+      'the inner one where only outer ones are reported',
       inner,
       [ipfix],
       { dst: D, vni: 7000, inIf: 1, protocol: 'ipfix' },
@@ -457,7 +457,7 @@ describe('several records of one packet', () => {
       'source-ingress: reflected 0',
     ],
     [
-      'the same, direction not told',
+      'the same, direction not reported',
       inventory,
       [BOTH],
       { dst: '239.1.1.1', inIf: 1, outIf: 1, direction: 'unknown' },
@@ -579,7 +579,7 @@ describe('a sender at a port where the inventory does not have it', () => {
       'source-ingress: not-canonical 0',
     ],
     [
-      'direction not told, both metered',
+      'direction not reported, both metered',
       inventory,
       [BOTH],
       { ...at, inIf: 2, outIf: 50, direction: 'unknown' },

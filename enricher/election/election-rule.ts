@@ -39,7 +39,7 @@ function isRelayed(words: Uint32Array, s: number, d: number): boolean {
 
 /**
  * Whether packets from S to D stay inside a host where no registered meter sees them. The rules go on to ask for other
- * points, in case the inventory is late, but what an exporter nobody registered tells of such a pair is all there is.
+ * points, in case the inventory is late, but what an exporter nobody registered reports of such a pair is all there is.
  */
 export function isHiddenPair({ attachments }: AccessTable, s: number, d: number): boolean {
   if (s === 0 || d === 0 || !isInternal(attachments, s, d) || isRelayed(attachments, s, d)) return false;

@@ -21,7 +21,7 @@ interface Exporter {
 
 interface Bridge {
   readonly id: string;
-  /** The exporters of a bridge are told apart by protocol. */
+  /** The exporters of a bridge are distinguished by protocol. */
   readonly address: string;
   readonly exporters: readonly Exporter[];
   readonly external: readonly number[];
@@ -76,8 +76,8 @@ function randomOf(seed: number) {
 function createWorld(seed: number, hasRoutingVm = true) {
   const random = randomOf(seed);
   let bridgeCount = 0;
-  // Without MAC addresses nothing tells what a VM sends from what it sends on, so such exporters get worlds of their own.
-  const tellsMacs = random.chance(0.6);
+  // Without MAC addresses nothing reports what a VM sends from what it sends on, so such exporters get worlds of their own.
+  const reportsMacs = random.chance(0.6);
   const METERINGS: Metering[] = ['ingress', 'ingress', 'ingress', 'egress', 'both', 'both', 'none'];
   const createExporter = (
     address: string,
@@ -99,11 +99,11 @@ function createWorld(seed: number, hasRoutingVm = true) {
     external: readonly number[],
     isVswitch: boolean,
   ): Bridge => {
-    // The ways out must be in the registry: what leaves by a port that nobody knows of cannot be told from a repetition.
+    // The ways out must be in the registry: what leaves by a port that nobody knows of cannot be distinguished from a repetition.
     const isBorder = external.length > 0;
     const count = isVswitch || isBorder ? random.of([1, 1, 2]) : random.of([0, 1, 1, 1, 2]);
     const address = `192.0.2.${++bridgeCount}`;
-    const protocols: Exporter['protocol'][] = tellsMacs ? ['ipfix', 'sflow5'] : ['ipfix', 'netflow5', 'sflow5'];
+    const protocols: Exporter['protocol'][] = reportsMacs ? ['ipfix', 'sflow5'] : ['ipfix', 'netflow5', 'sflow5'];
     const first = random.below(protocols.length);
     const exporters = Array.from({ length: count }, (_, i) => {
       const protocol = protocols[(first + i) % protocols.length]!;
@@ -149,7 +149,7 @@ function createWorld(seed: number, hasRoutingVm = true) {
   const nics = Array.from({ length: 11 }, (_, i) => createNic(`vm${i}`, random.of(hosts), random.of([10, 20])));
   const routerHost = random.of(hosts);
   const routing = [10, 20].map(vlan => createNic('routing-vm', routerHost, vlan));
-  return { random, routes: tellsMacs && hasRoutingVm, edges, core, hosts, nics, routing };
+  return { random, routes: reportsMacs && hasRoutingVm, edges, core, hosts, nics, routing };
 }
 
 type World = ReturnType<typeof createWorld>;
@@ -248,13 +248,13 @@ function recordsOf(hops: readonly Hop[], src: string, dst: string): Row[] {
       const { address, protocol } = exporter;
       const shared: Row = { exporter: address, protocol, src, dst, inIf, outIf, forwardingStatus: dropped ? 128 : 0 };
       if (protocol !== 'netflow5') Object.assign(shared, { srcMac, dstMac });
-      const told = (direction: 'ingress' | 'egress'): Row => ({
+      const reported = (direction: 'ingress' | 'egress'): Row => ({
         ...shared,
         direction: protocol === 'netflow5' || (protocol === 'sflow5' && inIf === outIf) ? 'unknown' : direction,
       });
       return [
-        ...(isMetered(exporter, inIf, 'ingress') ? [told('ingress')] : []),
-        ...(isMetered(exporter, outIf, 'egress') ? [told('egress')] : []),
+        ...(isMetered(exporter, inIf, 'ingress') ? [reported('ingress')] : []),
+        ...(isMetered(exporter, outIf, 'egress') ? [reported('egress')] : []),
       ];
     }),
   );
@@ -431,7 +431,7 @@ test('a VM that moved before the inventory says so never counts twice', () => {
   let movedRows = 0;
   fc.assert(
     fc.property(fc.nat(), seed => {
-      // A VM that routes on the host that the inventory still has the sender on could not be told from it.
+      // A VM that routes on the host that the inventory still has the sender on could not be distinguished from it.
       const world = createWorld(seed, false);
       const { nics, random, hosts } = world;
       const before = new Map(nics.map(nic => [nic.vm, random.chance(0.3) ? random.of(hosts) : nic.host]));

@@ -71,7 +71,7 @@ test.each<[string, object[], Row, string]>([
   ['the access port of the source, ingress', [SW1, SW2], { src: '10.0.0.1', inIf: 1 }, COUNTED],
   ['one of two uplinks is not metered: the source is not covered', [SW1], { src: '10.0.0.1', inIf: 1 }, OPEN],
   [
-    'direction not told, the registry says ingress',
+    'direction not reported, the registry says ingress',
     [SW1, SW2],
     { src: '10.0.0.1', inIf: 1, direction: 'unknown' },
     COUNTED,
@@ -94,7 +94,7 @@ test.each<[string, object[], Row, string]>([
   ["a sibling's port", [SW1], { src: '10.0.0.3', inIf: 302 }, REPEATED],
   ['the port of its S-channel', [SW1], { src: '10.0.0.4', inIf: 302 }, COUNTED],
   ['a sub-interface of the uplink', [SW1], { src: '10.0.0.5', inIf: 302 }, COUNTED],
-  ['a cable told by the switch alone', [SW1], { src: '10.0.0.6', inIf: 4 }, COUNTED],
+  ['a cable reported by the switch alone', [SW1], { src: '10.0.0.6', inIf: 4 }, COUNTED],
   ['an endpoint with a switch port', [SW2], { src: '10.0.0.9', inIf: 12, exporter: '192.0.2.2' }, COUNTED],
   [
     'a vSwitch that exports itself',
@@ -128,7 +128,7 @@ test.each<[string, object[], Row, string]>([
     OPEN,
   ],
   [
-    'both metered, direction not told: each packet is in two records',
+    'both metered, direction not reported: each packet is in two records',
     [{ ...SW1, metering: 'both' }],
     { src: '10.0.0.6', inIf: 4, outIf: 2, direction: 'unknown' },
     HALF,
@@ -140,18 +140,18 @@ test.each<[string, object[], Row, string]>([
     REPEATED,
   ],
   [
-    'reflected, both metered, direction not told, no sFlow',
+    'reflected, both metered, direction not reported, no sFlow',
     [{ ...SW1, metering: 'both' }],
     { src: '10.0.0.6', inIf: 4, outIf: 4, direction: 'unknown' },
     HALF,
   ],
   [
-    'both metered, egress told',
+    'both metered, egress reported',
     [{ ...SW1, metering: 'both' }],
     { src: '10.0.0.6', inIf: 4, direction: 'egress' },
     REPEATED,
   ],
-  ['both metered, ingress told', [{ ...SW1, metering: 'both' }], { src: '10.0.0.6', inIf: 4 }, COUNTED],
+  ['both metered, ingress reported', [{ ...SW1, metering: 'both' }], { src: '10.0.0.6', inIf: 4 }, COUNTED],
   [
     'a reflected sFlow sample, both metered',
     [{ ...SW1, metering: 'both' }],

@@ -336,7 +336,7 @@ function isOneCable(ports: Uint32Array, a: number, b: number): boolean {
   return group !== 0 && group === ports[b + PORT.group] && (ports[a + PORT.flags]! & PORT_FLAG.vswitch) === 0;
 }
 
-/** Whether tags are those of the frame at the place where it was metered; other records tell those it arrived with. */
+/** Whether tags are those of the frame at the place where it was metered; other records report those it arrived with. */
 function isSampledHeader(protocol: number): boolean {
   return SAMPLED_HEADER[protocol] === 1;
 }

@@ -50,7 +50,7 @@ test('every port is what the table of metered ports says, however many are seen'
   });
 });
 
-test('what stands behind a port, and nothing where none is told', () => {
+test('what stands behind a port, and nothing where none is reported', () => {
   const { seen, inPorts, outPorts } = resolve([
     [1, 10, 12],
     [1, 11, 0],

@@ -79,7 +79,7 @@ test("a gateway's MAC never decides, its address does", () => {
   expect(source({ src: '10.0.0.254' })).toEqual(['core-gw', 'address', 'auto:core-gw', 'auto-endpoint']);
 });
 
-test('an address in two segments is ambiguous until the record tells its segment or MAC', () => {
+test('an address in two segments is ambiguous until the record reports its segment or MAC', () => {
   expect(source({ src: '10.5.0.1' })).toEqual(['', 'ambiguous', 'ambiguous', 'ambiguous']);
   expect(source({ src: '10.5.0.1', vlan: 99 })).toEqual(['', 'ambiguous', 'ambiguous', 'ambiguous']);
   expect(source({ src: '10.5.0.1', vlan: 20 })).toEqual(['dup-blue', 'segment-address', 'auto:dup-blue', 'auto-vm']);

@@ -69,13 +69,13 @@ test('the VLAN means the segment of the exporter’s site: one subnet at two sit
   expect(source({ src: '10.1.0.1', vlan: 10, exporter: '192.0.2.99' })).toEqual(['', 'ambiguous']);
 });
 
-test('without a VLAN the site alone tells, where it has one owner of the address', () => {
+test('without a VLAN the site alone decides, where it has one owner of the address', () => {
   expect(source({ src: '10.1.0.1', ...EAST })).toEqual(['east-a', 'address']);
   expect(source({ src: '10.1.0.1', exporter: '192.0.2.3' })).toEqual(['east-a', 'address']);
   expect(source({ src: '10.1.0.1', ...WEST })).toEqual(['', 'ambiguous']);
 });
 
-test('hosts that nobody knows, in a subnet of two sites, are a node each: by the segment that site, VLAN or VNI tells', () => {
+test('hosts that nobody knows, in a subnet of two sites, are a node each: by the segment that site, VLAN or VNI reports', () => {
   const { sites, racks, switches } = SITES;
   const overlay = (id: string, vni: number) => ({ id, vni, prefixes: ['10.3.0.0/24'] });
   const inventory = {
@@ -99,7 +99,7 @@ test('hosts that nobody knows, in a subnet of two sites, are a node each: by the
   expect(node({ src: '10.1.7.7', vlan: 20, ...WEST })).toBe('auto:10.1.7.0/24@west-20');
   expect(node({ src: '10.3.0.7', vni: 5001, ...EAST })).toBe('auto:10.3.0.0/24@tenant-a');
   expect(node({ src: '10.3.0.7', vni: 5002, ...WEST })).toBe('auto:10.3.0.0/24@tenant-b');
-  // Two segments at its site, and nothing tells which; an exporter that stands anywhere.
+  // Two segments at its site, and nothing reports which; an exporter that stands anywhere.
   expect(node({ src: '10.1.7.7', ...WEST })).toBe('auto:10.1.7.0/24');
   expect(node({ src: '10.1.7.7', vlan: 10, exporter: '192.0.2.99' })).toBe('auto:10.1.7.0/24');
   expect(node({ src: '10.4.5.7', vlan: 45, ...WEST })).toBe('auto:10.4.5.0/24');
@@ -142,7 +142,7 @@ test('an application by segment has its own site of a subnet that two use', () =
   expect(server({ vlan: 10, ...EAST })).toBe('auto:10.1.7.0/24@east-10');
 });
 
-test('the VRF of the exporter, known by its name, tells two owners apart', () => {
+test('the VRF of the exporter, known by its name, distinguishes two owners', () => {
   expect(source({ src: '10.1.0.1', vrf: 7, ...WEST })).toEqual(['west-b', 'vrf-address']);
   expect(source({ src: '10.1.0.1', vrf: 8, ...WEST })).toEqual(['', 'ambiguous']);
   expect(source({ src: '10.1.0.1', vrf: 7, exporter: '192.0.2.99' })).toEqual(['', 'ambiguous']);
@@ -161,7 +161,7 @@ test('the port towards an end is that of its direction', () => {
   expect([row!.dstVm, row!.dstIdentity]).toEqual(['east-a', 'port-mac']);
 });
 
-test('a MAC of two sources is ambiguous unless port, segment or address tells', () => {
+test('a MAC of two sources is ambiguous unless port, segment or address decides', () => {
   const history = new History({
     inventorySources: [],
     inventoryStaleMs: 3_600_000,

@@ -1,5 +1,5 @@
 // Who an end of a record is, by what is known best (docs/COUNTING.md, "Identity"): the id of a station that the record
-// tells; access port and MAC; segment and MAC; a MAC that one machine alone has; segment and address; VRF and address; an
+// reports; access port and MAC; segment and MAC; a MAC that one machine alone has; segment and address; VRF and address; an
 // address that one owner alone has. A MAC or a station decides only where no other known owner has the record's address,
 // or a VM that routes, filters or balances would be blamed for all that it passes on.
 
@@ -13,7 +13,7 @@ import { IDENTITY } from '../../schemas/codes.ts';
 
 export const NO_OWNER = -1;
 
-/** What a record tells of one of its ends. */
+/** What a record reports of one of its ends. */
 export interface Evidence {
   /** In host order; undefined when it has none. */
   readonly address: Uint32Array | undefined;
@@ -165,7 +165,7 @@ export function segmentOf(topology: Topology, address: Words, tag: number): numb
 }
 
 /**
- * The same where several sites, or several VNIs, use the address and the record tells which of them it is; 0 where one alone
+ * The same where several sites, or several VNIs, use the address and the record reports which of them it is; 0 where one alone
  * has it, or nobody knows.
  */
 export function distinctSegmentOf(topology: Topology, address: Words, tag: number): number {

@@ -1,4 +1,4 @@
-// The entries of endpoints, and the way from what a record tells of an end to its entry. An entry is one cache line: the
+// The entries of endpoints, and the way from what a record reports of an end to its entry. An entry is one cache line: the
 // key and everything that the stages want to know, so that an end costs one line from memory however many there are. An
 // index of one word a slot, a few bits of the hash and the number of the entry, finds it without touching any other.
 //
@@ -286,7 +286,7 @@ function findCandidates(
   }
 }
 
-/** The word of each row's candidate that mostly tells whether it is the one. */
+/** The word of each row's candidate that mostly shows whether it is the one. */
 function loadEntries(
   entries: Uint32Array,
   from: number,

@@ -254,16 +254,16 @@ test('a client that several applications claim belongs to the first, and the rec
     { src: '10.0.0.2', dst: '10.0.0.1', srcPort: 5432, dstPort: 40000 },
     { src: '10.0.0.2', dst: '10.0.0.1', dstPort: 9100 },
   ];
-  const told = (...order: object[]) =>
+  const reported = (...order: object[]) =>
     rowsWith(order, ...calls).map(row => [row.srcApp, row.dstApp, (row.marks & MARKS.shared) !== 0]);
-  expect(told(WEB, DB, monitoring)).toEqual([
+  expect(reported(WEB, DB, monitoring)).toEqual([
     ['web', 'Database', true],
     ['Database', 'web', true],
-    // On the server's side the port tells them apart: nothing is shared.
+    // On the server's side the port distinguishes them: nothing is shared.
     ['Database', 'monitoring', false],
   ]);
-  expect(told(monitoring, DB, WEB)[0]).toEqual(['monitoring', 'Database', true]);
-  expect(told(WEB, DB)[0]).toEqual(['web', 'Database', false]);
+  expect(reported(monitoring, DB, WEB)[0]).toEqual(['monitoring', 'Database', true]);
+  expect(reported(WEB, DB)[0]).toEqual(['web', 'Database', false]);
 });
 
 test('both ends list their port: the narrower range is the server, and the reason says so', () => {

@@ -80,7 +80,7 @@ test('a sampled flow record: the packets are taken for full ones, never for more
   expect(estimated({ bytes: 600_000, packets: 10, samplingRate: 10 }).varBytes).toBe(10 * 9 * 600_000 * 65535);
 });
 
-test('a sampled record that does not tell its packets may be of the largest ones', () => {
+test('a sampled record that does not report its packets may be of the largest ones', () => {
   expect(estimated({ bytes: 90, packets: 0, samplingRate: 10 }).varBytes).toBe(10 * 9 * 90 * 90);
   expect(estimated({ bytes: 600_000, packets: 0, samplingRate: 10 }).varBytes).toBe(10 * 9 * 600_000 * 65535);
   expect(estimated({ bytes: 0, packets: 0, samplingRate: 10 }).varBytes).toBe(0);
@@ -102,7 +102,7 @@ test('the bound is never below the variance of the packets behind it', () => {
   );
 });
 
-test('a record that tells the sum of squares has the variance of its very packets, multiplied by the exporter or not', () => {
+test('a record that reports the sum of squares has the variance of its very packets, multiplied by the exporter or not', () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: 40, max: 9000 }), { minLength: 1, maxLength: 50 }),
@@ -141,7 +141,7 @@ test('a sum of squares that bytes and packets contradict is not believed', () =>
   expect(estimated({ ...row, packetBytesMax: 1100, bytesSumOfSquares: 11_000_001 })).toMatchObject(longest);
 });
 
-test('where a record tells its longest packet the bound is that of packets of this length; a shorter one than the mean is not believed', () => {
+test('where a record reports its longest packet the bound is that of packets of this length; a shorter one than the mean is not believed', () => {
   const row = { bytes: 10_000, packets: 10, samplingRate: 10 };
   const bound = (packetBytesMax: number, more: Row = {}, exporter = {}) =>
     estimated({ ...row, packetBytesMax, ...more }, exporter);
@@ -167,7 +167,7 @@ test('an exporter that scales itself is not scaled again; its variance is that o
   );
 });
 
-test('an exporter that scales itself and does not tell its rate is no exporter of unknown rate: its volume stands, its error is unknown', () => {
+test('an exporter that scales itself and does not report its rate is no exporter of unknown rate: its volume stands, its error is unknown', () => {
   const row = { bytes: 102_500, packets: 1025, samplingRate: 0 };
   expect(estimated(row, {}, RATE_SOURCE.prescaled)).toMatchObject({
     estBytes: 102_500,

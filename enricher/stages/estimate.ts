@@ -1,15 +1,15 @@
 // What a record stands for: bytes and packets times the sampling rate, and the variance of the bytes.
 //
 // N packets stand behind each sampled one, so Var = N(N-1) sum b^2 over the sampled packets (independent sampling,
-// Horvitz-Thompson). One sampled packet of b bytes gives b^2. A flow record of k packets and S bytes tells sum b^2 where it
+// Horvitz-Thompson). One sampled packet of b bytes gives b^2. A flow record of k packets and S bytes reports sum b^2 where it
 // carries octetDeltaSumOfSquares (198), which counts as long as S and k allow it: S^2/k <= sum b^2 <= S^2. Otherwise sum b^2
-// is bounded by min(S^2, S x Lmax): never less than the truth. Lmax is the longest packet where the record tells it
+// is bounded by min(S^2, S x Lmax): never less than the truth. Lmax is the longest packet where the record reports it
 // (maximumIpTotalLength, 26), else the smallest of 1500, 9216 and 65535 bytes (MTU, jumbo frame, super-frame of a software
-// bridge) that the mean size S/k does not exceed; where k is not told either, the largest. Records with such a bound are
+// bridge) that the mean size S/k does not exceed; where k is not reported either, the largest. Records with such a bound are
 // marked `approximate`.
 // An exporter that multiplies by N itself sends N S, N k and N sum b^2, as Open vSwitch does; they are divided for the
 // variance and otherwise left alone.
-// Where it does not tell N, as VMware and Open vSwitch do not, the volume stands; an unknown rate otherwise leaves bytes as
+// Where it does not report N, as VMware and Open vSwitch do not, the volume stands; an unknown rate otherwise leaves bytes as
 // reported, and is counted. How far either may be off is not known: the variance is infinite, and so is that of every
 // sum with such a record in it, in roll-ups and answers alike.
 
@@ -51,12 +51,12 @@ export function estimate(
     const factor = prescaled || rate === 0 ? 1 : rate;
     multiply(bytes, estBytes, row, factor);
     multiply(packets, estPackets, row, factor);
-    const told = numberAt(bytes, row);
-    const toldPackets = numberAt(packets, row);
+    const reported = numberAt(bytes, row);
+    const reportedPackets = numberAt(packets, row);
     if (rate > 1) {
       const scale = prescaled ? rate : 1;
-      const sampled = told / scale;
-      const sampledPackets = toldPackets / scale;
+      const sampled = reported / scale;
+      const sampledPackets = reportedPackets / scale;
       const squares = numberAt(bytesSumOfSquares, row) / scale;
       const longest = longestPacket(sampled, sampledPackets, packetBytesMax[row]!);
       const exact =
@@ -66,7 +66,7 @@ export function estimate(
       const sumOfSquares =
         sampledPackets === 1 ? sampled * sampled : exact ? squares : Math.min(sampled * sampled, sampled * longest);
       varBytes[row] = rate * (rate - 1) * sumOfSquares;
-    } else varBytes[row] = rate === 1 || (told === 0 && toldPackets === 0) ? 0 : Number.POSITIVE_INFINITY;
+    } else varBytes[row] = rate === 1 || (reported === 0 && reportedPackets === 0) ? 0 : Number.POSITIVE_INFINITY;
   }
   return unknownRows;
 }
@@ -104,10 +104,10 @@ function arePossible(sumOfSquares: number, bytes: number, packets: number, longe
   );
 }
 
-/** Bytes that no packet behind a record exceeds; `told`: what the record says, 0 nothing. */
-function longestPacket(bytes: number, packets: number, told: number): number {
+/** Bytes that no packet behind a record exceeds; `reported`: what the record says, 0 nothing. */
+function longestPacket(bytes: number, packets: number, reported: number): number {
   const mean = packets === 0 ? Number.POSITIVE_INFINITY : bytes / packets;
-  if (told > 0 && (packets === 0 || told >= mean)) return told;
+  if (reported > 0 && (packets === 0 || reported >= mean)) return reported;
   if (mean <= PACKET_BYTES_MAX[0]) return PACKET_BYTES_MAX[0];
   return mean <= PACKET_BYTES_MAX[1] ? PACKET_BYTES_MAX[1] : PACKET_BYTES_MAX[2];
 }

@@ -159,20 +159,20 @@ test('at its bound what was only asked for gives way first, then the longest uns
   expect(sidesOf(services, [call(0), call(150)]).map(([, reason]) => reason)).toEqual(['ephemeral', 'learned']);
 });
 
-test('what is learned is told once, and again when it has been seen for a while; what others told is not', () => {
+test('what is learned is reported once, and again when it has been seen for a while; what others reported is not', () => {
   const services = create();
   const learn = (ms: number) => services.learn(batchOf([later(ms, answer)]).columns, 0, 1);
   learn(0);
   learn(1000);
-  const [told] = services.take();
-  expect(told).toMatchObject({ port: 45000, answered: true, firstSeenMs: NOW, lastSeenMs: NOW + 1000 });
+  const [reported] = services.take();
+  expect(reported).toMatchObject({ port: 45000, answered: true, firstSeenMs: NOW, lastSeenMs: NOW + 1000 });
   learn(60_000);
   expect(services.take()).toEqual([]);
   learn(700_000);
   expect(services.take()).toMatchObject([{ firstSeenMs: NOW, lastSeenMs: NOW + 700_000 }]);
 
   const other = create();
-  other.merge([told as ServiceSeen]);
+  other.merge([reported as ServiceSeen]);
   expect(other.take()).toEqual([]);
   expect(sidesOf(other, [flow])).toEqual([['dst', 'learned', 45000]]);
 });

@@ -1,15 +1,15 @@
 // Services seen at work, where port numbers alone would name the wrong end. The flags of a flow are an OR over its packets
-// and say little; those of a single packet (sFlow, flows of one packet) tell who called whom.
+// and say little; those of a single packet (sFlow, flows of one packet) show who called whom.
 //
 //   answered  SYN with ACK: its sender serves its own port. Goes before ephemeral ranges and the lower port.
 //   asked     SYN alone, or the reverse half of a biflow (RFC 5103; its direction may be arbitrary): goes before the lower
-//             port only, and is kept only where the ephemeral ranges tell nothing. Anyone can send a SYN to anything: a
+//             port only, and is kept only where the ephemeral ranges report nothing. Anyone can send a SYN to anything: a
 //             scan of ports below the ephemeral ones is kept nowhere and can override nothing.
 //
 // Evidence that the ephemeral ranges agree with is not kept either: nearly all of it. A service holds for flows that began
 // at its first evidence (less a tolerance for clocks and for the flow that held it) until `SERVICE_LIFE_S` after the last.
 // The table is bounded: when it is full, what has expired goes, then what was only asked for, then the longest unseen,
-// down to three quarters. One bit per port tells the hot path that no service at all was learned there.
+// down to three quarters. One bit per port shows the hot path that no service at all was learned there.
 
 import { createHashTable, type HashTable } from '../../inventory/lookup/hash-table.ts';
 import { swap32, type Words, wordsOfRow } from '../../schemas/address.ts';

@@ -47,7 +47,7 @@ function show(moves: Moves, seen: readonly Seen[], nowMs = NOW): void {
   moves.enriched(columns, batch.rows, nowMs);
 }
 
-const told = (moves: Moves, nowMs = NOW) => moves.take(nowMs).map(({ kind, toIfIndex }) => `${kind} ${toIfIndex}`);
+const reported = (moves: Moves, nowMs = NOW) => moves.take(nowMs).map(({ kind, toIfIndex }) => `${kind} ${toIfIndex}`);
 /** The same MAC where the inventory has it. */
 const old = (start: number, more: Seen = {}): Seen => ({
   exporter: '192.0.2.1',
@@ -69,16 +69,16 @@ describe('a MAC at a port where the inventory does not have it', () => {
       },
     ]);
     show(moves, [{ start: 20 }], NOW + 20_000);
-    expect(told(moves, NOW + 20_000)).toEqual([]);
+    expect(reported(moves, NOW + 20_000)).toEqual([]);
   });
 
-  test('is told again while evidence goes on, under the same time', () => {
+  test('is reported again while evidence goes on, under the same time', () => {
     const moves = new Moves();
     show(moves, [{ start: 0 }]);
     moves.take(NOW);
     show(moves, [{ start: -5, end: 29 }], NOW + REFRESH_MS);
     expect(moves.take(NOW + REFRESH_MS)).toMatchObject([{ atMs: NOW, lastSeenMs: NOW + 29_000 }]);
-    expect(told(moves, NOW + 2 * REFRESH_MS)).toEqual([]);
+    expect(reported(moves, NOW + 2 * REFRESH_MS)).toEqual([]);
   });
 
   test('is confirmed when the inventory has it there, and the old port is known once it was seen', () => {
@@ -88,15 +88,15 @@ describe('a MAC at a port where the inventory does not have it', () => {
     show(moves, [{ start: 40, moved: false }], NOW + 41_000);
     expect(moves.take(NOW + 41_000)).toMatchObject([{ kind: 'move', atMs: NOW, confirmedAtMs: NOW + 41_000 }]);
     show(moves, [{ start: 50, moved: false }], NOW + 51_000);
-    expect(told(moves, NOW + 51_000)).toEqual([]);
+    expect(reported(moves, NOW + 51_000)).toEqual([]);
   });
 
   test('is another event after a pause, and for another port or MAC', () => {
     const moves = new Moves();
     show(moves, [{ start: 0 }, { start: 0, mac: MAC + 1 }]);
-    expect(told(moves)).toEqual(['move 7', 'move 7']);
+    expect(reported(moves)).toEqual(['move 7', 'move 7']);
     show(moves, [{ start: 20, ifIndex: 8 }], NOW + 20_000);
-    expect(told(moves, NOW + 20_000)).toEqual(['move 8']);
+    expect(reported(moves, NOW + 20_000)).toEqual(['move 8']);
     const later = EPISODE_GAP_MS / 1000 + 1;
     show(moves, [{ start: later }], NOW + 1000 * later);
     expect(moves.take(NOW + 1000 * later).map(({ atMs }) => atMs)).toEqual([NOW + 1000 * later]);
@@ -111,18 +111,18 @@ describe('two ports that go on sending', () => {
   test('are a conflict after CONFLICT_MS, and not before', () => {
     const moves = new Moves();
     show(moves, [{ start: 0 }, old(1)]);
-    expect(told(moves)).toEqual(['move 7']);
+    expect(reported(moves)).toEqual(['move 7']);
     show(moves, [{ start: 10, end: conflict }, old(conflict - 1)], NOW + 1000);
-    expect(told(moves, NOW + 1000)).toEqual([]);
+    expect(reported(moves, NOW + 1000)).toEqual([]);
     show(moves, [old(conflict)], NOW + 2000);
-    expect(told(moves, NOW + 2000)).toEqual(['move 7', 'mac-conflict 7']);
+    expect(reported(moves, NOW + 2000)).toEqual(['move 7', 'mac-conflict 7']);
   });
 
   test('are none where the old one only sends what began before the move', () => {
     const moves = new Moves();
     show(moves, [{ start: 0, end: 2 * conflict }, old(-30, { end: 2 * conflict })]);
     show(moves, [old(-1, { end: 3 * conflict })]);
-    expect(told(moves)).toEqual(['move 7']);
+    expect(reported(moves)).toEqual(['move 7']);
   });
 });
 
@@ -132,7 +132,7 @@ describe('bounds', () => {
     for (let ms = 0; ms < 60_000; ms += 100) show(moves, [{ start: ms / 1000, ifIndex: 1 + ms / 100 }], NOW + ms);
     expect(moves.begun).toBe(60_000 / EVENT_INTERVAL_MS);
     expect(moves.begun + moves.heldBack).toBe(600);
-    expect(told(moves, NOW + 60_000).length).toBe(6);
+    expect(reported(moves, NOW + 60_000).length).toBe(6);
   });
 
   test('MACs and the ports of one beyond the bound are refused and counted', () => {

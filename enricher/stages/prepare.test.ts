@@ -30,7 +30,7 @@ function snapshotOf(isLater: boolean): Snapshot {
   return compileSnapshot(documentsOf({ inventory, applications }));
 }
 
-/** Calls `read` each time what is told of an owner is read, which is when an end is looked up. */
+/** Calls `read` each time what is reported of an owner is read, which is when an end is looked up. */
 function watched(snapshot: Snapshot, read: () => void): Snapshot {
   const { topology } = snapshot;
   const textOf = (owner: number) => {

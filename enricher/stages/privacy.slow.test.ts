@@ -88,35 +88,35 @@ const row = (n: number): Row => {
       };
 };
 
-/** Values of every column of every table that tell one of the addresses: as an address or within a text. */
+/** Values of every column of every table that reveal one of the addresses: as an address or within a text. */
 async function foundIn(storage: ClickHouse, addresses: readonly string[]): Promise<string[]> {
   const columns = await storage.select<{ table: string; name: string; type: string }>(
     `SELECT table, name, type FROM system.columns WHERE database = currentDatabase() AND (type LIKE '%IPv6%' OR type LIKE '%String%')
      AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree')`,
   );
-  const told: string[] = [];
+  const reported: string[] = [];
   for (const { table, name, type } of columns) {
     const text = type.includes('IPv6') ? `replaceOne(toString(${name}), '::ffff:', '')` : `toString(${name})`;
     const [hits] = await storage.select<{ n: string }>(
       `SELECT count() AS n FROM ${table} WHERE ${type.includes('IPv6') ? `${text} IN {addresses:Array(String)}` : `multiSearchAny(${text}, {addresses:Array(String)})`}`,
       { addresses },
     );
-    if (hits?.n !== '0') told.push(`${table}.${name}`);
+    if (hits?.n !== '0') reported.push(`${table}.${name}`);
   }
-  return told;
+  return reported;
 }
 
 /** The same, and pairs of which one end is such an address: a hash of both can be tried out. */
 async function found(storage: ClickHouse, addresses: readonly string[]): Promise<string[]> {
-  const told = await foundIn(storage, addresses);
+  const reported = await foundIn(storage, addresses);
   const [pairs] = await storage.select<{ n: string }>(
     `SELECT count() AS n FROM unelected_5m WHERE pair IN (
        SELECT cityHash64(a, b) FROM (SELECT toIPv6(arrayJoin({addresses:Array(String)})) AS a) AS l CROSS JOIN (SELECT toIPv6(arrayJoin({inside:Array(String)})) AS b) AS r
        UNION ALL SELECT cityHash64(b, a) FROM (SELECT toIPv6(arrayJoin({addresses:Array(String)})) AS a) AS l CROSS JOIN (SELECT toIPv6(arrayJoin({inside:Array(String)})) AS b) AS r)`,
     { addresses, inside: ['192.0.2.80', 'fd00::1', '10.0.0.1'] },
   );
-  if (pairs?.n !== '0') told.push('unelected_5m.pair');
-  return told;
+  if (pairs?.n !== '0') reported.push('unelected_5m.pair');
+  return reported;
 }
 
 async function run(database: string, more: Readonly<Record<string, string>>) {

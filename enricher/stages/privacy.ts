@@ -1,4 +1,4 @@
-// Addresses outside the data centre, made less telling before they are stored: cut to their network, or replaced by a
+// Addresses outside the data centre, made less revealing before they are stored: cut to their network, or replaced by a
 // keyed hash (docs/decisions/0005-privacy.md). It is the last that is done with a record, when identity, application and
 // locality are decided. Both ways may be applied again without changing anything more, and what they give is still outside:
 // a record that is enriched again stays as it is.
@@ -14,7 +14,7 @@ import type { EnrichmentConfiguration } from '../configuration.ts';
 export type Hide = (column: Uint32Array, at: number) => void;
 
 export interface Privacy {
-  /** The same where the same is stored: of the key it tells nothing. */
+  /** The same where the same is stored: of the key it reveals nothing. */
   readonly id: string;
   /** How an address is hidden among those of one inventory, which says who is outside. */
   beside(isOutside: (address: Words) => boolean): Hide;

@@ -9,7 +9,7 @@ const usual = ephemeralBits();
 test.each([
   ['a listed port decides', [1, 0], ['src', 'listed']],
   ['of two listed ports the narrower range', [101, 1], ['dst', 'range']],
-  ['ranges of one width tell nothing', [5, 5], ['unknown', 'none']],
+  ['ranges of one width report nothing', [5, 5], ['unknown', 'none']],
 ] as const)('%s', (_, [srcWidth, dstWidth], expected) => {
   expect(words(sideByLists(srcWidth, dstWidth))).toEqual(expected);
 });
@@ -18,8 +18,8 @@ test.each([
   ['an ephemeral port is the client', [50000, 8080], ['dst', 'ephemeral']],
   ['two of a kind: the lower one', [3306, 5432], ['src', 'lower-port']],
   ['two ephemeral ones: the lower one', [60000, 50000], ['dst', 'lower-port']],
-  ['equal ports tell nothing', [123, 123], ['unknown', 'none']],
-  ['no ports tell nothing', [0, 0], ['unknown', 'none']],
+  ['equal ports report nothing', [123, 123], ['unknown', 'none']],
+  ['no ports report nothing', [0, 0], ['unknown', 'none']],
 ] as const)('%s', (_, [srcPort, dstPort], expected) => {
   expect(words(sideByPorts(usual, srcPort, dstPort))).toEqual(expected);
 });

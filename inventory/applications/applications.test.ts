@@ -6,7 +6,7 @@ import { maskWords, parseAddress, parseMac, parsePrefix } from '../../schemas/ad
 import { type Application, applicationsChecker } from '../../schemas/applications.ts';
 import { globMatches } from '../../schemas/glob.ts';
 import { SET } from './application-sets.ts';
-import { compileApplications, openApplications, type Subject } from './applications.ts';
+import { ApplicationTable, compileApplications, type Subject } from './applications.ts';
 
 function claims({ servers }: Application, subject: Subject): boolean {
   const { name, tags = [], folder, portGroups = [], segment, mac, address } = subject;
@@ -67,7 +67,7 @@ test('an endpoint belongs to the applications whose selectors match, in their or
           strict,
         })),
       });
-      const table = openApplications(structuredClone(compileApplications(document)));
+      const table = new ApplicationTable(structuredClone(compileApplications(document)));
       const members = document.applications.flatMap((application, i) => (claims(application, asked) ? [i + 1] : []));
       const set = table.setOf(asked as Subject) * SET.words;
       expect({ client: table.sets[set + SET.client], server: table.sets[set + SET.server] }).toEqual({
@@ -83,7 +83,7 @@ test('beyond the bound of sets an endpoint belongs to the first application that
   const document = applicationsChecker.check('applications', {
     applications: ['a', 'b', 'c'].map(tag => ({ id: tag, servers: { tags: [tag] }, ports: ['tcp/1'] })),
   });
-  const table = openApplications(compileApplications(document), 2);
+  const table = new ApplicationTable(compileApplications(document), 2);
   const clientOf = (...tags: string[]) => table.sets[table.setOf({ tags }) * SET.words + SET.client];
   expect([clientOf('a'), clientOf('a', 'b'), table.cut]).toEqual([1, 1, 0]);
   expect([clientOf('b', 'c'), clientOf('b'), clientOf('a', 'b'), table.cut]).toEqual([2, 2, 1, 1]);

@@ -1,6 +1,6 @@
 // The applications document, compiled: every selector filed where an endpoint finds it, so that 2,000 applications cost a
 // new endpoint a few lookups and not 2,000 tries. Work on names, tags and prefixes is done once per distinct endpoint,
-// never per record. What compileApplications() makes can be cloned or moved between threads; openApplications() is cheap.
+// never per record. What compileApplications() makes can be cloned or moved between threads; new ApplicationTable() is cheap.
 
 import { parseMac, parsePrefix, type Words } from '../../schemas/address.ts';
 import { type Applications, type PortRange, parsePortRange, parseVip } from '../../schemas/applications.ts';
@@ -117,10 +117,6 @@ export function compileApplications(document: Applications): CompiledApplication
 /** Beyond it an endpoint with yet another combination of selectors belongs to the first application that claims it alone. */
 export const SETS_MAX = 262_144;
 
-export function openApplications(compiled: CompiledApplications, setsMax = SETS_MAX): ApplicationTable {
-  return new ApplicationTable(compiled, setsMax);
-}
-
 export class ApplicationTable {
   readonly internal: PrefixTable;
   /** Key words of application n at 2n, low first; applications count from 1. */
@@ -137,7 +133,7 @@ export class ApplicationTable {
   readonly #numberOfSet = new Map<string, number>();
   #cut = 0;
 
-  constructor(compiled: CompiledApplications, setsMax: number) {
+  constructor(compiled: CompiledApplications, setsMax = SETS_MAX) {
     const { ids, names, keys, ports, vips } = compiled;
     this.internal = openPrefixTable(compiled.internal);
     this.keys = keys;

@@ -27,7 +27,7 @@ export function autoEndpointNode(name: string): AutoNode {
 
 /**
  * Maintenance traffic is one node per purpose (`auto:vmkernel vmotion`), not per host: a planner asks how much vMotion
- * there is, and which hosts it runs between is told by the host columns.
+ * there is, and which hosts it runs between is reported by the host columns.
  */
 export function autoVmkernelNode(purpose: string | undefined): AutoNode {
   return group(purpose ? `vmkernel ${purpose}` : 'vmkernel', RULE['auto-endpoint']);
@@ -37,15 +37,15 @@ function group(name: string, rule: number): AutoNode {
   return { key: hashedKey('autoGroup', `auto:${name}`), name: `auto:${name}`, rule };
 }
 
-/** The /24 or /64 of an address; `segment` tells which one, where several segments use the same addresses. */
+/** The /24 or /64 of an address; `segment` says which one, where several segments use the same addresses. */
 export function autoPrefixNode(address: Words, segment?: string): AutoNode {
   const length = isMapped4(address) ? 96 + 24 : 64;
   const words = maskWords(address, length);
   const text = formatPrefix({ words, length });
   const rule = RULE['auto-prefix'];
   if (segment !== undefined) {
-    const told = `${text}@${segment}`;
-    return { key: hashedKey('autoPrefixOfSegment', told), name: `auto:${told}`, rule };
+    const reported = `${text}@${segment}`;
+    return { key: hashedKey('autoPrefixOfSegment', reported), name: `auto:${reported}`, rule };
   }
   const key = length === 64 ? hashedKey('autoPrefix6', text) : prefix4Key(words[3], 24);
   return { key, name: `auto:${text}`, rule };

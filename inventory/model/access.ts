@@ -43,7 +43,7 @@ export type AccessTopology = Pick<
 const NOBODY_SILENT = () => false;
 
 /**
- * `inventory` is the document that `topology` was made from. `isSilent` tells by exporter number (place in the registry,
+ * `inventory` is the document that `topology` was made from. `isSilent` says by exporter number (place in the registry,
  * from 1) that has not been seen for so long that it covers nothing.
  */
 export function compileAccess(

@@ -1,6 +1,6 @@
-// Where a record was seen, as far as it helps to tell whose it is: the site of its exporter, what stands behind the port
+// Where a record was seen, as far as it helps to find whose it is: the site of its exporter, what stands behind the port
 // it came in by, and which VRF the exporter's number means. Two sites may use one subnet, and two VMs may have one MAC;
-// the place tells them apart. Known from the registry, the inventory and the names of VRFs that exporters tell.
+// the place distinguishes them. Known from the registry, the inventory and the names of VRFs that exporters report.
 
 import { parseAddress, swap32 } from '../../schemas/address.ts';
 import type { ExporterRegistry, RegisteredExporter } from '../../schemas/exporters.ts';
@@ -120,19 +120,19 @@ interface SwitchPort {
   readonly ifIndex: number;
 }
 
-/** Switch ports that lead to each host: cables told by either end, their parents, LAGs and sub-interfaces. */
+/** Switch ports that lead to each host: cables reported by either end, their parents, LAGs and sub-interfaces. */
 function uplinksOf({ hosts, switches }: Merged): readonly (readonly SwitchPort[])[] {
   const hostAt = new Map(hosts.map((host, i) => [host.id, i]));
-  const told = hosts.map(() => new Map<string, SwitchPort>());
-  const tell = (host: number | undefined, switchId: string, ifIndex: number) =>
-    host !== undefined && told[host]!.set(`${switchId} ${ifIndex}`, { switchId, ifIndex });
+  const reported = hosts.map(() => new Map<string, SwitchPort>());
+  const report = (host: number | undefined, switchId: string, ifIndex: number) =>
+    host !== undefined && reported[host]!.set(`${switchId} ${ifIndex}`, { switchId, ifIndex });
   hosts.forEach((host, i) => {
     for (const pnic of host.pnics)
-      if (pnic.switch !== undefined && pnic.ifIndex !== undefined) tell(i, pnic.switch, pnic.ifIndex);
+      if (pnic.switch !== undefined && pnic.ifIndex !== undefined) report(i, pnic.switch, pnic.ifIndex);
   });
   for (const { id, ports } of switches)
     for (const port of ports)
-      if (port.connectsTo?.host !== undefined) tell(hostAt.get(port.connectsTo.host), id, port.ifIndex);
+      if (port.connectsTo?.host !== undefined) report(hostAt.get(port.connectsTo.host), id, port.ifIndex);
   const hierarchy = new Map(
     switches.map(({ id, ports }) => [
       id,
@@ -142,16 +142,16 @@ function uplinksOf({ hosts, switches }: Merged): readonly (readonly SwitchPort[]
       },
     ]),
   );
-  told.forEach((own, host) => {
+  reported.forEach((own, host) => {
     for (const { switchId, ifIndex } of [...own.values()]) {
       const known = hierarchy.get(switchId);
       const port = known?.byIndex.get(ifIndex);
-      if (port?.parentIfIndex !== undefined) tell(host, switchId, port.parentIfIndex);
-      if (port?.lag !== undefined) tell(host, switchId, port.lag);
-      for (const child of known?.children.get(ifIndex) ?? []) tell(host, switchId, child.ifIndex);
+      if (port?.parentIfIndex !== undefined) report(host, switchId, port.parentIfIndex);
+      if (port?.lag !== undefined) report(host, switchId, port.lag);
+      for (const child of known?.children.get(ifIndex) ?? []) report(host, switchId, child.ifIndex);
     }
   });
-  return told.map(own => [...own.values()]);
+  return reported.map(own => [...own.values()]);
 }
 
 /** Ports that one owner has for itself: of its vSwitch, at the switch, or cabled to bare metal. */

@@ -34,7 +34,7 @@ test('the entry that says most about a record is taken, 0 is nobody', () => {
   expect(resolve([], rows)).toEqual([0, 0, 0, 0, 0, 0]);
 });
 
-test('more exporters and domains than the cache holds are still told apart', () => {
+test('more exporters and domains than the cache holds are still distinguished', () => {
   const rows = Array.from({ length: 200 }, (_, i): Row => ({ exporter: `192.0.2.${(i % 50) + 1}`, domain: i }));
   const exporters = Array.from({ length: 50 }, (_, i) => ({ address: `192.0.2.${i + 1}` }));
   expect(resolve(exporters, rows, 8)).toEqual(rows.map((_, i) => (i % 50) + 1));

@@ -9,8 +9,8 @@ import { createHashTable } from '../lookup/hash-table.ts';
 
 export const EXPORTERS_MAX = 65_536;
 
-/** What the registry says of an exporter's own scaling; `told`: what its templates tell holds. */
-export const PRESCALED = { told: 0, yes: 1, no: 2 } as const;
+/** What the registry says of an exporter's own scaling; `reported`: what its templates report holds. */
+export const PRESCALED = { reported: 0, yes: 1, no: 2 } as const;
 
 export interface ExporterTable {
   /** Writes each row's exporter number. */
@@ -60,7 +60,9 @@ export function compileExporters(registry: ExporterRegistry, exportersMax = EXPO
   const byNumber = (value: (exporter: RegisteredExporter) => number) => [0, ...exporters.map(value)];
   return {
     prescaled: Uint8Array.from(
-      byNumber(exporter => PRESCALED[exporter.prescaled === undefined ? 'told' : exporter.prescaled ? 'yes' : 'no']),
+      byNumber(
+        exporter => PRESCALED[exporter.prescaled === undefined ? 'reported' : exporter.prescaled ? 'yes' : 'no'],
+      ),
     ),
     samplingRate: Uint32Array.from(byNumber(exporter => exporter.samplingRate ?? 0)),
     resolve({ exporter, observationDomain, protocol }, from, to, numbers) {

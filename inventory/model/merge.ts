@@ -1,6 +1,6 @@
 // What the sources of the inventory say together. Sites, racks, segments, switches and hosts are shared: an id means the
 // same thing to everyone, and of what several say of it the source of the highest rank counts, field by field. VMs and
-// endpoints are their source's own, for two vCenters both have a vm-1; but a UUID is the same VM whoever tells it.
+// endpoints are their source's own, for two vCenters both have a vm-1; but a UUID is the same VM whoever reports it.
 
 import { parseMac } from '../../schemas/address.ts';
 import { parseUuid } from '../../schemas/facts.ts';
@@ -73,7 +73,7 @@ function mergeShared(lists: readonly (readonly Named[])[]): Named[] {
   return [...byId.values()];
 }
 
-/** The fields of `high`, and those of `low` that `high` does not tell: an empty list tells nothing. */
+/** The fields of `high`, and those of `low` that `high` does not report: an empty list reports nothing. */
 function fillIn<T extends object>(high: T, low: T): T {
   const filled = { ...high } as Record<string, unknown>;
   for (const [field, value] of Object.entries(low)) {

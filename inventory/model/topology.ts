@@ -12,7 +12,7 @@ import { type StringTable, stringAt, stringsOf } from '../lookup/string-table.ts
 export const OWNER_KIND = { vm: 0, vmkernel: 1, endpoint: 2 } as const;
 export const LISTS = { ipv4: 1, ipv6: 2 } as const;
 
-/** What is told of an owner in words: one small JSON text each. */
+/** What is reported of an owner in words: one small JSON text each. */
 export interface OwnerText {
   /** What its node key is computed from; '' where the host speaks for itself. */
   readonly identity: string;
@@ -41,7 +41,7 @@ interface Owners {
   readonly entity: Uint32Array;
   /** Position in the VM's vNICs or the host's vmkernel NICs; a host's own addresses stand behind its last NIC. */
   readonly nic: Uint32Array;
-  /** Position of the source that tells of it. */
+  /** Position of the source that reports it. */
   readonly source: Uint16Array;
   readonly vswitch: Uint32Array;
   readonly host: Uint32Array;

@@ -70,13 +70,13 @@ export function compileWiring(inventory: Pick<Inventory, 'switches' | 'hosts'>):
   return {
     uplinksOf(host, uplinks) {
       const pnics = uplinks && uplinks.length > 0 ? host.pnics.filter(pnic => uplinks.includes(pnic.id)) : host.pnics;
-      const told = pnics.flatMap(pnic => [
+      const reported = pnics.flatMap(pnic => [
         ...(pnic.switch !== undefined && pnic.ifIndex !== undefined
           ? [{ switchId: pnic.switch, ifIndex: pnic.ifIndex }]
           : []),
         ...(cabled.get(`${host.id} ${pnic.id}`) ?? []),
       ]);
-      const ports = told.length > 0 ? told : (cabled.get(`${host.id} `) ?? []);
+      const ports = reported.length > 0 ? reported : (cabled.get(`${host.id} `) ?? []);
       return [...new Map(ports.map(port => [`${port.switchId} ${port.ifIndex}`, port])).values()];
     },
     chainOf,

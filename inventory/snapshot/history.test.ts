@@ -229,7 +229,7 @@ test('a registry with asOf holds from then on, one without for all time', () => 
   expect(reasons()).toEqual(['elected', 'elected']);
 });
 
-test('a batch of one epoch is not told row by row; one that spans epochs is, each once', () => {
+test('a batch of one epoch is not reported row by row; one that spans epochs is, each once', () => {
   const epochs = createEpochs();
   const starts = Float64Array.of(Number.NEGATIVE_INFINITY, NOW, NOW + HOUR);
   const { columns } = batchOf(flowsAt(NOW + 1, NOW + 5));

@@ -6,7 +6,7 @@ import type { Snapshot } from './snapshot.ts';
 export interface Knowledge {
   /** Milliseconds, ascending; the first is -Infinity. */
   readonly starts: Float64Array;
-  /** The newest snapshot document that holds in each epoch, 0 none: told again unchanged, it makes no epoch. */
+  /** The newest snapshot document that holds in each epoch, 0 none: reported again unchanged, it makes no epoch. */
   readonly asOfs: Float64Array;
   /** The snapshot of an epoch; the same object as long as it is kept. */
   snapshotAt(epoch: number): Snapshot;

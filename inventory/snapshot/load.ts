@@ -5,7 +5,7 @@ import type { Applications } from '../../schemas/applications.ts';
 import { FACT_LIFE_MS } from '../../schemas/facts.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { recentFacts } from '../../storage/tables/facts.ts';
-import { compileApplications, openApplications } from '../applications/applications.ts';
+import { ApplicationTable, compileApplications } from '../applications/applications.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
 import { FACTS_MAX } from '../sources/exporter-facts.ts';
 import { readHistory } from '../sources/read-history.ts';
@@ -34,7 +34,7 @@ export async function loadKnowledge(
 /** A history as it stands, compiled on demand. */
 export function knowledgeOf(history: History, applications: Applications): Knowledge {
   const { starts, asOfs, moments, names } = history.epochs();
-  const table = openApplications(compileApplications(applications));
+  const table = new ApplicationTable(compileApplications(applications));
   const opened = new Map<string, Snapshot>();
   return {
     starts,

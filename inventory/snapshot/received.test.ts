@@ -87,7 +87,7 @@ test('100,000 VMs, 2,000 rules and a million prefixes cross threads without work
   expect(row).toMatchObject({ srcVm: 'vm-99999', dstApp: 'app1999' });
 });
 
-test('an epoch whose state is not here takes the nearest, and is told as missing until it comes', () => {
+test('an epoch whose state is not here takes the nearest, and is reported as missing until it comes', () => {
   const received = createReceived();
   const epochs = {
     starts: Float64Array.of(Number.NEGATIVE_INFINITY, 100, 200),

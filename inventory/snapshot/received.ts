@@ -2,7 +2,7 @@
 // a small number; an epoch whose snapshot is not here takes the nearest newer one, else the nearest older one, until it
 // was asked for and came.
 
-import { type ApplicationTable, compileApplications, openApplications } from '../applications/applications.ts';
+import { ApplicationTable, compileApplications } from '../applications/applications.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
 import type { KnowledgeUpdate } from './follower.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -28,7 +28,7 @@ interface Ahead {
 export function createReceived(): Received {
   const data = new Map<string, SnapshotData>();
   const opened = new Map<string, Snapshot>();
-  let applications: ApplicationTable = openApplications(compileApplications(NO_DOCUMENTS.applications));
+  let applications: ApplicationTable = new ApplicationTable(compileApplications(NO_DOCUMENTS.applications));
   let epochs: KnowledgeUpdate['epochs'] | undefined;
   let ahead: Ahead | undefined;
 
@@ -58,10 +58,10 @@ export function createReceived(): Received {
     },
     open(update) {
       const name = update.epochs.names.at(-1)!;
-      const [, given] = update.snapshots.findLast(([told]) => told === name) ?? [];
+      const [, given] = update.snapshots.findLast(([reported]) => reported === name) ?? [];
       const newest = given ?? (update.applications && data.get(name));
       if (!newest) return undefined;
-      const table = update.applications ? openApplications(update.applications) : applications;
+      const table = update.applications ? new ApplicationTable(update.applications) : applications;
       ahead = { update, name, applications: table, snapshot: openSnapshot(newest, table) };
       return ahead.snapshot;
     },
@@ -70,7 +70,7 @@ export function createReceived(): Received {
       ahead = undefined;
       epochs = update.epochs;
       if (update.applications) {
-        applications = prepared?.applications ?? openApplications(update.applications);
+        applications = prepared?.applications ?? new ApplicationTable(update.applications);
         opened.clear();
       }
       for (const [name, snapshot] of update.snapshots) {

@@ -4,7 +4,7 @@
 
 import type { ExporterRegistry } from '../../schemas/exporters.ts';
 import type { StoredFact } from '../../storage/tables/facts.ts';
-import { type ApplicationTable, compileApplications, openApplications } from '../applications/applications.ts';
+import { ApplicationTable, compileApplications } from '../applications/applications.ts';
 import { type AccessTable, compileAccess } from '../model/access.ts';
 import type { Documents } from '../model/documents.ts';
 import {
@@ -37,7 +37,7 @@ export interface Snapshot {
   readonly access: AccessTable;
 }
 
-/** `facts`: what exporters told of stations and VRFs. */
+/** `facts`: what exporters reported of stations and VRFs. */
 export function compileSnapshotData(
   documented: Merged,
   registry: ExporterRegistry,
@@ -71,6 +71,6 @@ export function compileSnapshot(documents: Documents, facts: readonly StoredFact
   const { inventory, applications, exporters } = documents;
   return openSnapshot(
     compileSnapshotData(mergedOf(inventory), exporters, facts),
-    openApplications(compileApplications(applications)),
+    new ApplicationTable(compileApplications(applications)),
   );
 }

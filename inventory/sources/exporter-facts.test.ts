@@ -17,7 +17,7 @@ const row = (given: Partial<FactRow> = {}): FactRow => ({
   ...given,
 });
 
-test('a fact keeps when it was told first and last, in whatever order batches come', () => {
+test('a fact keeps when it was reported first and last, in whatever order batches come', () => {
   const facts = createKnownFacts();
   expect(facts.learn([row()])).toEqual([{ ...row(), firstSeenMs: NOW }]);
   expect(facts.learn([row({ receivedAtMs: NOW + 600_000, name: 'web-02' })])).toMatchObject([
@@ -29,7 +29,7 @@ test('a fact keeps when it was told first and last, in whatever order batches co
   expect([...facts.values()]).toHaveLength(1);
 });
 
-test('what is not told with it does not unmake a name or a host', () => {
+test('what is not reported with it does not unmake a name or a host', () => {
   const facts = createKnownFacts();
   facts.learn([row({ hostId: 'ab'.repeat(16) })]);
   expect(facts.learn([row({ name: '' })])).toMatchObject([{ name: 'web-01', hostId: 'ab'.repeat(16) }]);

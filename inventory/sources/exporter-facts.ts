@@ -1,6 +1,6 @@
-// What exporters have told, as far as it holds: bounded, forgotten a day after it was told last, read again from ClickHouse
+// What exporters have reported, as far as it holds: bounded, forgotten a day after it was reported last, read again from ClickHouse
 // at a start. Names of ports only pass through here to the table `facts`; stations and hosts also change what endpoints
-// are (stations.ts), which `takeChange` tells.
+// are (stations.ts), which `takeChange` reports.
 
 import { createFactMap } from '../../schemas/fact-map.ts';
 import { FACT_LIFE_MS, type FactRow, factKey } from '../../schemas/facts.ts';
@@ -10,11 +10,11 @@ export const FACTS_MAX = 131_072;
 export const EXPORTER_FACTS_MAX = FACTS_MAX / 8;
 
 export interface KnownFacts {
-  /** Takes facts as they were told; returns them as they are now to be stored. What is beyond a bound is left out and counted. */
+  /** Takes facts as they were reported; returns them as they are now to be stored. What is beyond a bound is left out and counted. */
   learn(rows: readonly FactRow[]): StoredFact[];
   /** Takes what an earlier process has stored. */
   restore(facts: readonly StoredFact[]): void;
-  /** Forgets what was not told for FACT_LIFE_MS. */
+  /** Forgets what was not reported for FACT_LIFE_MS. */
   expire(nowMs: number): void;
   /** Whether a station or a host is new, changed or forgotten since the last call. */
   takeChange(): boolean;

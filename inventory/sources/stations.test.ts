@@ -51,7 +51,7 @@ const source = (facts: readonly StoredFact[], row: Row, documents = NO_DOCUMENTS
 };
 
 // proves: in-band
-test('without any document, the MACs of told stations are VMs with name, host and automatic node', () => {
+test('without any document, the MACs of reported stations are VMs with name, host and automatic node', () => {
   expect(enrich(STATIONS, ROW)).toMatchObject({
     srcVm: 'web-01',
     dstVm: 'db-01',
@@ -84,7 +84,7 @@ test('a station with neither name nor id, names of ports and MACs of hosts make 
   expect(source(facts, ROW)).toEqual(['', '', 'none', 'auto:10.0.0.0/24']);
 });
 
-test('vNICs told under one UUID are one VM', () => {
+test('vNICs reported under one UUID are one VM', () => {
   const second = '02:00:00:00:00:03';
   const facts = [...STATIONS, fact({ macText: second, stationId: uuid(1), name: 'web-01', hostId: HYPERVISOR })];
   expect(source(facts, { ...ROW, srcMac: second })).toEqual(['web-01', 'kvm-1', 'in-band', 'auto:web']);
@@ -95,7 +95,7 @@ test('vNICs told under one UUID are one VM', () => {
   ]);
 });
 
-test('of two exporters that tell a MAC the newest word counts, in whatever order it is read', () => {
+test('of two exporters that report a MAC the newest word counts, in whatever order it is read', () => {
   const moved = [
     fact({ macText: WEB, stationId: uuid(1), name: 'web-01', hostId: uuid(0xb1), receivedAtMs: NOW - 1000 }),
     fact({ macText: WEB, stationId: uuid(1), name: 'web-01', hostId: uuid(0xb2), exporter: '192.0.2.2' }),
@@ -104,7 +104,7 @@ test('of two exporters that tell a MAC the newest word counts, in whatever order
     expect(source(facts, ROW)[1]).toBe('00000000-0000-0000-0000-0000000000b2');
 });
 
-test('the keys of nodes depend on the station alone, not on what else was told', () => {
+test('the keys of nodes depend on the station alone, not on what else was reported', () => {
   const keys = (facts: readonly StoredFact[]) => {
     const names = createNodeNames();
     const endpoints = new Endpoints(compileSnapshot(NO_DOCUMENTS, facts), names);
@@ -144,7 +144,7 @@ test('a document wins: its MAC keeps its VM and its host', () => {
   expect(source(STATIONS, ROW, DOCUMENTS)).toEqual(['shop-01', 'esx-1', 'mac', 'auto:shop']);
 });
 
-test('a document wins: the owner of the address goes before the MAC of a told station', () => {
+test('a document wins: the owner of the address goes before the MAC of a reported station', () => {
   expect(source(STATIONS, { ...ROW, srcMac: DB }, DOCUMENTS)).toEqual(['shop-01', 'esx-1', 'address', 'auto:shop']);
 });
 
@@ -153,7 +153,7 @@ test('a document wins: what a gateway forwards is not taken for a station that h
   expect(source(facts, { src: '10.0.0.77', srcMac: '02:00:00:00:00:fe' }, DOCUMENTS)[0]).toBe('');
 });
 
-test('a VM of the document gains the MACs that are told under its UUID, and stays where the document has it', () => {
+test('a VM of the document gains the MACs that are reported under its UUID, and stays where the document has it', () => {
   const facts = [
     ...STATIONS,
     fact({ macText: '02:00:00:00:00:09', stationId: uuid(9), name: 'x', hostId: HYPERVISOR }),
@@ -166,7 +166,7 @@ test('a VM of the document gains the MACs that are told under its UUID, and stay
   ]);
 });
 
-test('a told host that the document has by name, or by UUID, is that host', () => {
+test('a reported host that the document has by name, or by UUID, is that host', () => {
   const row = { ...ROW, src: '10.0.0.77', srcMac: DB };
   expect(enrich(STATIONS, row, DOCUMENTS)).toMatchObject({ srcVm: 'db-01', srcHost: 'KVM-1', srcRack: 'Rack 1' });
   const byId = documentsOf({ inventory: { hosts: [{ id: '00000000-0000-0000-0000-0000000000A1', name: 'node-a' }] } });
@@ -183,7 +183,7 @@ test('a told host that the document has by name, or by UUID, is that host', () =
   expect(snapshot.topology.hostTexts.starts).toHaveLength(3 + 1);
 });
 
-test('applications claim told stations by name like any VM', () => {
+test('applications claim reported stations by name like any VM', () => {
   const documents = documentsOf({
     applications: { applications: [{ id: 'shop', name: 'Shop', servers: { names: ['web-*'] } }] },
   });
@@ -216,7 +216,7 @@ test('65,536 stations join 100,000 VMs', () => {
 });
 
 test('a station id in a record names the end that it describes', () => {
-  const told = (row: Partial<Row>, documents = NO_DOCUMENTS) => {
+  const reported = (row: Partial<Row>, documents = NO_DOCUMENTS) => {
     const { srcVm, dstVm, srcIdentity, dstIdentity } = enrich(
       STATIONS,
       { src: '10.0.0.1', dst: '10.0.0.77', stationId: uuid(2), ...row },
@@ -224,14 +224,14 @@ test('a station id in a record names the end that it describes', () => {
     );
     return [srcVm, srcIdentity, dstVm, dstIdentity];
   };
-  expect(told({ direction: 'ingress' })).toEqual(['db-01', 'station', '', 'none']);
-  expect(told({ direction: 'egress' })).toEqual(['', 'none', 'db-01', 'station']);
-  // Not told: the sender, unless the receiver is recognised as that station.
-  expect(told({})).toEqual(['db-01', 'station', '', 'none']);
-  expect(told({ dstMac: DB })).toEqual(['', 'none', 'db-01', 'in-band']);
-  expect(told({ stationId: uuid(0xdead) })).toEqual(['', 'none', '', 'none']);
+  expect(reported({ direction: 'ingress' })).toEqual(['db-01', 'station', '', 'none']);
+  expect(reported({ direction: 'egress' })).toEqual(['', 'none', 'db-01', 'station']);
+  // Not reported: the sender, unless the receiver is recognised as that station.
+  expect(reported({})).toEqual(['db-01', 'station', '', 'none']);
+  expect(reported({ dstMac: DB })).toEqual(['', 'none', 'db-01', 'in-band']);
+  expect(reported({ stationId: uuid(0xdead) })).toEqual(['', 'none', '', 'none']);
   // What the station forwards is not its own, as with a MAC.
-  expect(told({ direction: 'ingress' }, DOCUMENTS)).toEqual(['shop-01', 'address', '', 'none']);
+  expect(reported({ direction: 'ingress' }, DOCUMENTS)).toEqual(['shop-01', 'address', '', 'none']);
 });
 
 test('a station id names a VM of a document by its UUID, without any fact', () => {

@@ -1,6 +1,6 @@
-// Stations that exporters told of, as a source of the inventory: the lowest one, `in-band`. A MAC that a document knows
-// keeps the document's owner, and a VM of a document gains the MACs told under its UUID. Everything else that has a name or
-// an id becomes a VM of this source, on the host told with it.
+// Stations that exporters reported, as a source of the inventory: the lowest one, `in-band`. A MAC that a document knows
+// keeps the document's owner, and a VM of a document gains the MACs reported under its UUID. Everything else that has a name or
+// an id becomes a VM of this source, on the host reported with it.
 
 import { formatMac, parseMac } from '../../schemas/address.ts';
 import { formatUuid, parseUuid } from '../../schemas/facts.ts';
@@ -13,14 +13,14 @@ const TWO_32 = 2 ** 32;
 
 /** `merged` and, behind it, what the facts add. */
 export function addStations(merged: Merged, facts: Iterable<StoredFact>): Merged {
-  const told = [...facts].filter(fact => fact.kind === 'station' || fact.kind === 'host').sort(newestFirst);
-  const stations = told.filter(fact => fact.kind === 'station' && (fact.name !== '' || fact.stationId !== ''));
+  const reported = [...facts].filter(fact => fact.kind === 'station' || fact.kind === 'host').sort(newestFirst);
+  const stations = reported.filter(fact => fact.kind === 'station' && (fact.name !== '' || fact.stationId !== ''));
   if (stations.length === 0) return merged;
   const documented = documentedMacs(merged);
   // What a gateway of a document forwards carries its MAC, whatever else is said of that MAC.
   const usable = stations.filter(({ mac }) => documented.get(mac) !== GATEWAY);
   const aliases = aliasesOf(merged, usable, documented);
-  const hosts = createHosts(merged, told);
+  const hosts = createHosts(merged, reported);
   const vms = new Map<string, InventoryVm>();
   const gained = new Map<number, Vnic[]>();
   const taken = new Set<number>();
@@ -118,7 +118,7 @@ function documentedMacs({ vms, hosts, endpoints }: Merged): ReadonlyMap<number, 
   return macs;
 }
 
-/** Ids told with the MAC of a VM whose document does not tell that id: one more name of that VM. */
+/** Ids reported with the MAC of a VM whose document does not report that id: one more name of that VM. */
 function aliasesOf(
   { vms }: Merged,
   stations: readonly StoredFact[],
@@ -134,10 +134,10 @@ function aliasesOf(
   return aliases;
 }
 
-/** Hosts by the ids that stations name: of the document where it has the id or, alone, the name; else told ones. */
-function createHosts(merged: Merged, told: readonly StoredFact[]) {
+/** Hosts by the ids that stations name: of the document where it has the id or, alone, the name; else reported ones. */
+function createHosts(merged: Merged, reported: readonly StoredFact[]) {
   const names = new Map<string, string>();
-  for (const { kind, stationId, name } of told)
+  for (const { kind, stationId, name } of reported)
     if (kind === 'host' && name !== '' && !names.has(stationId)) names.set(stationId, name);
   const byUuid = new Map(merged.hosts.map(host => [parseUuid(host.id), host.id]));
   const byName = Map.groupBy(merged.hosts, host => (host.name ?? host.id).toLowerCase());

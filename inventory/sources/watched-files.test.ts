@@ -155,7 +155,7 @@ test('an inventory as of the future is refused with its path', () => {
   expect(() => store.start()).toThrow(/\/asOf "[^"]*" lies in the future: .* set the clock of the source/);
 });
 
-test('what the future is, and when a version came, is told by the clock of the installation', () => {
+test('what the future is, and when a version came, is reported by the clock of the installation', () => {
   const now = Date.parse('2026-01-02T00:01:00Z');
   writeFileSync(join(folder, 'inventory.json'), good('one'));
   const { store, versions } = open({ inventory: 'inventory.json' }, 20, () => now);

@@ -149,7 +149,7 @@ describe('with tokens', () => {
     for (const sql of asked) expect(sql).not.toMatch(/(src|dst)(Addr|Mac|Vm|Host|Rack|Port)/);
   });
 
-  test('questions about addresses, and changes, are told in the log, with who asked and no longer than a line', async () => {
+  test('questions about addresses, and changes, are reported in the log, with who asked and no longer than a line', async () => {
     const lines: Record<string, unknown>[] = [];
     const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
     const { app } = create({ tokens: tokensFile() }, undefined, log);
@@ -242,7 +242,7 @@ test('requests beyond the limit of a minute are answered 429; another token is n
   expect(await ask('/api/v1/exporters', 'admin')).not.toBe(429);
 });
 
-test('answers tell a browser to take them for what they are', async () => {
+test('answers ask a browser to take them for what they are', async () => {
   const { headers } = await create().app.inject('/api/v1/exporters');
   expect(headers).toMatchObject({
     'x-content-type-options': 'nosniff',

@@ -150,7 +150,7 @@ test('a document is taken whole as a version, read back, and refused when anothe
   expect((await call('GET', `?version=${put.answer.version}`)).answer.document.applications[0].id).toBe('web');
 });
 
-test('every fault of a document is told with its path, and nothing of it is recorded', async () => {
+test('every fault of a document is reported with its path, and nothing of it is recorded', async () => {
   const { call } = await house('faults');
   const { status, answer } = await call('PUT', '', {
     applications: [
@@ -174,7 +174,7 @@ test('one call turns an automatic node into the last application', async () => {
   const questions: PreviewRequest[] = [];
   const { call, app } = await house('adopt', question => {
     questions.push(question);
-    return Promise.reject(new Error('told by the enricher'));
+    return Promise.reject(new Error('reported by the enricher'));
   });
   await call('PUT', '', { applications: [{ id: 'first', servers: { tags: ['x'] } }] });
   await call('POST', '/adopt?preview=true', { node: 'auto:lab' });
@@ -200,7 +200,7 @@ test('one call turns an automatic node into the last application', async () => {
   expect(form.statusCode).toBe(415);
 });
 
-test('a preview tells what would move between the recorded document and the proposed one', async () => {
+test('a preview reports what would move between the recorded document and the proposed one', async () => {
   const { call } = await house('preview', undefined, true);
   // The records have no addresses: infrastructure, whatever the document, until a prefix holds it.
   await call('PUT', '', { applications: [{ id: 'first', servers: { prefixes: ['10.0.0.0/8'] } }] });

@@ -96,7 +96,7 @@ describe('a snapshot', () => {
     }
   });
 
-  test('is recorded with both its times; told again unchanged it is a heartbeat, told twice nothing', async () => {
+  test('is recorded with both its times; reported again unchanged it is a heartbeat, reported twice nothing', async () => {
     const { put, count, ask, storage } = await createHouse();
     expect(await put(snapshot(30, [web, db]))).toMatchObject({
       ...{ status: 201, outcome: 'recorded', source: 'vc', asOf: at(30), recordedAt: at(0) },
@@ -279,7 +279,7 @@ describe('the inventory', () => {
     expect(await hostOf(0)).toEqual(['web@h2']);
   });
 
-  test('is told by name and host, at most as much as asked for', async () => {
+  test('is reported by name and host, at most as much as asked for', async () => {
     const { put, ask } = await createHouse();
     await put(snapshot(50, [web, db, vm('we%b', 'h1', '02:00:00:00:00:03'), vm('WEB2', 'h2', '02:00:00:00:00:04')]));
     const ids = async (query: string) => {
@@ -310,7 +310,7 @@ const switches = [
 describe('the exporter registry', () => {
   const leaf = { address: '192.0.2.1', switch: 'leaf-1', ports: [{ ifIndex: 49, role: 'tunnel' }] };
 
-  test('is recorded whole and told as it is in force; an unknown switch is a warning', async () => {
+  test('is recorded whole and reported as it is in force; an unknown switch is a warning', async () => {
     const { send, ask, count } = await createHouse();
     const path = 'exporters/registry';
     expect(await ask(path)).toEqual({ recordedAt: null, source: 'none', registry: { exporters: [] } });

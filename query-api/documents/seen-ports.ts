@@ -6,7 +6,7 @@ import { addressText } from '../sql/values.ts';
 import type { SeenPort } from './roles.ts';
 
 const SEEN_PORTS_MAX = 100_000;
-/** Hosts told apart behind one port; more make no difference. */
+/** Hosts distinguished behind one port; more make no difference. */
 const HOSTS_MAX = 8;
 
 const BY_MAC = [IDENTITY.mac, IDENTITY['port-mac'], IDENTITY['segment-mac'], IDENTITY['in-band']].join(', ');

@@ -1,5 +1,5 @@
 // PUT /api/v1/inventory/snapshots takes a snapshot whole, GET lists the snapshots of each source. A snapshot has two times: the one
-// it describes (`asOf`) and the one it came. Told again unchanged, as of a later time, it is a heartbeat: the version in
+// it describes (`asOf`) and the one it came. Reported again unchanged, as of a later time, it is a heartbeat: the version in
 // force is confirmed, and no new one made.
 
 import { type Static, Type } from 'typebox';
@@ -26,7 +26,7 @@ const PutParameters = Type.Object(
     correction: Type.Boolean({
       default: false,
       description:
-        'take a state of the past: one as of a time for which the source has told another, or a later one, already',
+        'take a state of the past: one as of a time for which the source has reported another, or a later one, already',
     }),
   },
   closed,
@@ -176,7 +176,7 @@ export function stepOf(
   if (asOfMs > newest.confirmedMs) return { outcome: 'recorded', warnings: [] };
   if (!correction)
     refuse(
-      `moves "${source}" into the past: it has told what holds at ${iso(newest.confirmedMs)} already; send it with ?correction=true if that was wrong`,
+      `moves "${source}" into the past: it has reported what holds at ${iso(newest.confirmedMs)} already; send it with ?correction=true if that was wrong`,
     );
   const message = `is of the past: run "hairpin reenrich --from ${iso(asOfMs)}" to join the flows since then with it`;
   return { outcome: 'recorded', warnings: [{ path: '/asOf', message }] };

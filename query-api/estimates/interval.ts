@@ -18,7 +18,7 @@ export interface Estimate {
 }
 
 /**
- * How an interval was found; `approximate`: the variance is an upper bound where sizes of packets are not told;
+ * How an interval was found; `approximate`: the variance is an upper bound where sizes of packets are not reported;
  * `unknown`: there is none, because the sampling rate of a part is not known.
  */
 export const METHODS = ['exact', 'poisson', 'normal', 'approximate', 'none', 'unknown'] as const;
@@ -55,8 +55,8 @@ export function unseenInterval(bytesPerSample: number | null): Estimate {
 }
 
 /**
- * A record of several sampled packets need not tell their sizes, and such sums have more samples than records. Those that
- * tell the sum of squares have their very variance; a sum does not know which they were.
+ * A record of several sampled packets need not report their sizes, and such sums have more samples than records. Those that
+ * report the sum of squares have their very variance; a sum does not know which they were.
  */
 export function methodOf(value: number, variance: number, samples: number, records: number): Method {
   if (variance === Number.POSITIVE_INFINITY) return 'unknown';

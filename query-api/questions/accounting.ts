@@ -31,7 +31,7 @@ const REASON_SQL = `multiIf(
   ${eitherEnd(unknown)}, 3,
   bitAnd(marks, ${MARKS.stale}) != 0, 4, 5)`;
 
-/** Neither exporter nor registry tells a rate; whoever scales by one it does not tell is no such exporter. */
+/** Neither exporter nor registry reports a rate; whoever scales by one it does not report is no such exporter. */
 export const UNKNOWN_RATE_SQL = `(samplingRate = 0 AND rateSource != ${RATE_SOURCE.prescaled})`;
 
 /** Records whose flow ended in the window. */
@@ -74,7 +74,7 @@ export interface RatelessRow {
   readonly code: number;
 }
 
-/** Exporters with records whose sampling rate nobody tells. */
+/** Exporters with records whose sampling rate nobody reports. */
 export function ratelessStatement(window: EndedWindow): Statement {
   const sql = `
 SELECT toString(exporter) AS address, observationDomain AS domain, protocol AS code

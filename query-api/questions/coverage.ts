@@ -35,7 +35,7 @@ const Parameters = Type.Object(
     ...window,
     host: Type.String({ default: '', maxLength: 255, description: 'only blind spots of this host, by id or name' }),
     vm: Type.String({ default: '', maxLength: 255, description: 'only those of VMs of this name or glob' }),
-    limit: Limit(100, 10_000, 'blind spots told, the largest first'),
+    limit: Limit(100, 10_000, 'blind spots reported, the largest first'),
     pairs: Type.Integer({ default: 100, minimum: 0, maximum: 10_000, description: 'invisible VM pairs listed' }),
     ports: Limit(100, PORTS_MAX, 'ports compared with their counters, those that agree least first'),
     format,
@@ -96,7 +96,7 @@ export const CoverageAnswer = Type.Object(
       additionalProperties: { type: 'number' },
       description: 'invisible pairs by reason',
     }),
-    spots: Type.Array(Spot, { description: 'the largest first; limit says how many are told' }),
+    spots: Type.Array(Spot, { description: 'the largest first; limit says how many are reported' }),
     spotCount: Count('blind spots there are'),
     invisible: Type.Array(Pair, { description: 'the pairs themselves, spot by spot, as many as `pairs` allows' }),
     exporters: Type.Object(
@@ -105,17 +105,17 @@ export const CoverageAnswer = Type.Object(
         unseen: Names('registered and not seen for three minutes at the end of the window'),
         unregistered: Names('seen, but in no registry: their ports are unknown'),
         withoutTemplate: Names('with data sets that wait for their template or were given up'),
-        withoutRate: Names('with records whose sampling rate nobody tells, in the last six hours of the window'),
+        withoutRate: Names('with records whose sampling rate nobody reports, in the last six hours of the window'),
         lossy: Names('that lost more than one in a hundred on the way'),
       },
       closed,
     ),
     lossRatio: NullableNumber('share of records lost before the collector'),
     unknownRateShare: NullableNumber(
-      'share of records whose sampling rate neither exporter nor registry tells; of the last six hours of a longer window',
+      'share of records whose sampling rate neither exporter nor registry reports; of the last six hours of a longer window',
     ),
     unknownErrorShare: NullableNumber(
-      'share of bytes without a sampling rate to tell their error by; of the last six hours of a longer window',
+      'share of bytes without a sampling rate to estimate their error from; of the last six hours of a longer window',
     ),
     unclassifiedByReason: Type.Unsafe<Record<string, number> | null>({
       type: ['object', 'null'],

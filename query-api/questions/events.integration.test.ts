@@ -190,7 +190,7 @@ describe.each([
         detectedAt: new Date(NOTICED_MS).toISOString(),
       }),
     ]);
-    // Told within a second of the records; refreshed later only.
+    // Reported within a second of the records; refreshed later only.
     expect(Date.parse(String(events[0]!['lastSeen']))).toBeGreaterThanOrEqual(NOW - 570_000);
     const [row] = await storage.select(
       `SELECT toString(sum(estBytes * weight)) AS bytes, toString(countIf(bitAnd(marks, ${MARKS.moved}) != 0)) AS marked, toString(count()) AS records FROM flows`,
@@ -210,7 +210,7 @@ describe('the answer', () => {
   });
   const gap = EPISODE_GAP_S / 60;
 
-  test('joins what several tell while its times meet, and keeps what came later apart', async () => {
+  test('joins what several report while its times meet, and keeps what came later apart', async () => {
     const { storage, ask } = await prepare('events_joined');
     await insertEvents(storage, [event(100, 98), event(99, 90, { confirmedAtMs: at(89) })]);
     await insertEvents(storage, [event(100, 97), event(90 - gap, 74), event(73 - gap, 55), event(100, 98, { mac: 2 })]);

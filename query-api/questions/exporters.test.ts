@@ -4,7 +4,7 @@ import { type ExporterRow, lossRatioOf, shapeExporter } from './exporters.ts';
 
 const NOW_MS = Date.parse('2024-05-01T12:00:00Z');
 
-function row(code: number, told: Partial<ExporterRow>): ExporterRow {
+function row(code: number, reported: Partial<ExporterRow>): ExporterRow {
   return {
     address: '192.0.2.1',
     domain: 0,
@@ -25,11 +25,11 @@ function row(code: number, told: Partial<ExporterRow>): ExporterRow {
     malformedSets: '0',
     unknownRateRecords: '100',
     rateChanges: '0',
-    ...told,
+    ...reported,
   };
 }
 
-test('loss is told in the unit of the protocol', () => {
+test('loss is reported in the unit of the protocol', () => {
   const shape = (code: number) => shapeExporter(row(code, { lost: '10' }), undefined, NOW_MS);
   for (const code of [PROTOCOL.netflow5, PROTOCOL.netflow6, PROTOCOL.netflow7, PROTOCOL.netflow8, PROTOCOL.ipfix])
     expect(shape(code)).toMatchObject({ lostUnit: 'records', lossRatio: 10 / 110 });

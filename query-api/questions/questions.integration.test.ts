@@ -238,7 +238,7 @@ const scan = [
 
 /**
  * cache to web: 3 MB of a known rate and 1 MB of an unknown one in the same minute; db to web: 2 MB scaled by a rate that
- * the exporter does not tell; web to db: 4 MB unsampled.
+ * the exporter does not report; web to db: 4 MB unsampled.
  */
 const unknownErrors = [
   flow({ srcApp: cache.key, dstApp: web.key, bytes: 3_000_000, flowEnd: at(5) }),
@@ -550,10 +550,10 @@ test('traffic of unknown sampling rate has an unknown error in every answer and 
   expect(arrow.toArray().find(row => row['src'] === 'cache')).toMatchObject({ value: 4_000_000, ...unknown });
 });
 
-test('coverage names the exporters whose rate nobody tells, by their records and not by their own reports', async () => {
+test('coverage names the exporters whose rate nobody reports, by their records and not by their own reports', async () => {
   const answer = await rateless.ask<CoverageAnswer>('coverage', { from: 'now-1h' });
   expect(answer).toMatchObject({ unknownErrorShare: 0.3, unknownRateShare: 0.25 });
-  // The one that scales its volumes itself tells no rate either, but is not without one.
+  // The one that scales its volumes itself reports no rate either, but is not without one.
   expect(answer.exporters.withoutRate).toHaveLength(1);
 });
 
@@ -630,7 +630,7 @@ test('flows takes every kind of column as a filter', async () => {
     expect([filter, (await count(filter)) + (await count(opposite))]).toEqual([filter, all]);
 });
 
-test('flows tells the newest records in words', async () => {
+test('flows reports the newest records in words', async () => {
   const answer = await plain.ask<FlowsAnswer>('flows', { from: 'now-1h', limit: 2, filter: 'srcApp=web' });
   expect(answer.flows).toHaveLength(2);
   expect(answer.flows[0]).toMatchObject({
@@ -646,7 +646,7 @@ test('flows tells the newest records in words', async () => {
   });
 });
 
-test('exporters tells who is silent, what was lost and how fast records come', async () => {
+test('exporters reports who is silent, what was lost and how fast records come', async () => {
   const minute = (minutesAgo: number, more: object) => ({
     minute: at(minutesAgo),
     exporter: '192.0.2.1',
@@ -697,7 +697,7 @@ test('exporters tells who is silent, what was lost and how fast records come', a
   ]);
   const { quality } = await plain.ask<MatrixAnswer>('matrix', { from: 'now-10m' });
   expect(quality.lossRatio).toBeCloseTo(100 / 700, 12);
-  // What exporters report is not what is stored: the registry may tell a rate that they do not.
+  // What exporters report is not what is stored: the registry may report a rate that they do not.
   expect(quality.unknownRateShare).toBe(0);
 });
 

@@ -2,7 +2,7 @@
 // against ifInOctets and ifOutOctets, by minute, only minutes that the counters cover whole. A ratio near 2 is an
 // exporter that meters both directions and is registered for one, a ratio near 0 one that is not metered at all.
 //
-// Interfaces count whole frames. A record tells the length of its frames or it does not; then 18 bytes a packet stand
+// Interfaces count whole frames. A record reports the length of its frames or it does not; then 18 bytes a packet stand
 // for header and check sequence, 22 where the packet had a VLAN tag.
 
 import { type Static, Type } from 'typebox';
@@ -56,7 +56,7 @@ WITH counted AS (
   FROM (${counted}) AS c GROUP BY exporter, ifIndex, leaving, at
 ), metered AS (
   SELECT DISTINCT exporter, ifIndex, leaving FROM counted
-), told AS (
+), reported AS (
   SELECT i.exporter AS exporter, i.ifIndex AS ifIndex, toUInt32(toDateTime(i.minute)) AS at, sum(i.inOctets) AS arrived, sum(i.outOctets) AS sent
   FROM interfaces AS i
   WHERE i.minute >= toDateTime({from:UInt32}, 'UTC') AND i.minute < toDateTime({to:UInt32}, 'UTC')
@@ -65,7 +65,7 @@ WITH counted AS (
 )
 SELECT toString(m.exporter) AS address, m.ifIndex AS port, m.leaving AS leaving, toString(count()) AS minutes, toString(sum(c.bytes)) AS counted,
   toString(sum(if(m.leaving = 1, t.sent, t.arrived))) AS octets
-FROM told AS t
+FROM reported AS t
 INNER JOIN metered AS m ON m.exporter = t.exporter AND m.ifIndex = t.ifIndex
 LEFT JOIN counted AS c ON c.exporter = m.exporter AND c.ifIndex = m.ifIndex AND c.leaving = m.leaving AND c.at = t.at
 GROUP BY m.exporter, m.ifIndex, m.leaving

@@ -133,12 +133,12 @@ export function shapeTop(
       const keys = columns.map((column, i) => name(column, row[`k${i}`] ?? ''));
       return { keys, ...estimated, share: additive && total.value > 0 ? estimated.value / total.value : null };
     });
-  const told = rows.reduce((sum, row) => sum + row.value, 0);
+  const reported = rows.reduce((sum, row) => sum + row.value, 0);
   return {
     by: columns.map(column => column.name),
     rows,
     groups: Number(whole?.groups ?? 0),
-    rest: additive ? Math.max(0, total.value - told) : null,
+    rest: additive ? Math.max(0, total.value - reported) : null,
     total,
   };
 }

@@ -4,9 +4,9 @@
 export type OracleName = 'tshark' | 'NetGauze' | 'filebeat' | 'tcpdump' | 'pmacct';
 
 /** Rows that an oracle leaves out. */
-export type Untold = readonly [first: number, count: number];
+export type Unreported = readonly [first: number, count: number];
 
-/** Names of differences that are no field: rows left out, and records of which nothing is told. */
+/** Names of differences that are no field: rows left out, and records of which nothing is reported. */
 export const UNTOLD = 'records left out';
 export const BARE = 'records without fields';
 const FIELDS_MIN = 2;
@@ -54,21 +54,22 @@ export class Agreement {
     if (ours !== theirs) this.differ(field, 1, `record ${record}: ${field} is ${ours}, ${this.oracle} says ${theirs}`);
   }
 
-  /** Every field that the oracle tells of a record; what it leaves out is not compared. */
+  /** Every field that the oracle reports of a record; what it leaves out is not compared. */
   compareRecord(
     record: number,
     ours: Readonly<Record<string, unknown>>,
     theirs: Readonly<Record<string, unknown>>,
   ): void {
-    const told = Object.entries(theirs).filter(([, value]) => value !== undefined);
+    const reported = Object.entries(theirs).filter(([, value]) => value !== undefined);
     this.records++;
-    for (const [field, value] of told) this.compare(record, field, ours[field], value);
+    for (const [field, value] of reported) this.compare(record, field, ours[field], value);
     // Two fields is what a NAT event has; less compares nothing.
-    if (told.length < FIELDS_MIN) this.differ(BARE, 1, `record ${record}: ${this.oracle} tells ${told.length} fields`);
+    if (reported.length < FIELDS_MIN)
+      this.differ(BARE, 1, `record ${record}: ${this.oracle} reports ${reported.length} fields`);
   }
 
-  /** The rows that the oracle tells, without `count` of them from `first`. */
-  leaveOut<T>(rows: readonly T[], [first, count]: Untold): T[] {
+  /** The rows that the oracle reports, without `count` of them from `first`. */
+  leaveOut<T>(rows: readonly T[], [first, count]: Unreported): T[] {
     if (count > 0) this.differ(UNTOLD, count, `${this.oracle} leaves out ${count} rows from row ${first}`);
     return rows.toSpliced(first, count);
   }

@@ -2,7 +2,7 @@
 
 import type { Agreement } from './agreement.ts';
 import { type Corpus, decodeAll } from './corpus.ts';
-import { columnsReadOtherwise, untoldOf } from './disagreements.ts';
+import { columnsReadOtherwise, unreportedOf } from './disagreements.ts';
 import { compareFilebeat, filebeatCases } from './filebeat-oracle.ts';
 import { compareNetGauze } from './netgauze-oracle.ts';
 import { comparePmacct } from './pmacct-oracle.ts';
@@ -24,7 +24,7 @@ export async function compareCorpus({ all, captures, units }: Corpus): Promise<A
       );
     }),
     ...filebeatCases().map(one =>
-      compareFilebeat(one, untoldOf('filebeat', one.golden), columnsReadOtherwise('filebeat', one.golden)),
+      compareFilebeat(one, unreportedOf('filebeat', one.golden), columnsReadOtherwise('filebeat', one.golden)),
     ),
     ...goldens('tcpdump/', /\.out$/).map(compareTcpdump),
   ];
@@ -32,7 +32,7 @@ export async function compareCorpus({ all, captures, units }: Corpus): Promise<A
   const byTshark = units.map((unit, i) => {
     const subject = unit.files.at(-1)!;
     const columns = columnsReadOtherwise('tshark', subject);
-    return compareTshark(unit, frames[i]!, decodeAll(unit.datagrams), untoldOf('tshark', subject), columns);
+    return compareTshark(unit, frames[i]!, decodeAll(unit.datagrams), unreportedOf('tshark', subject), columns);
   });
   return [...byTshark, ...agreements];
 }

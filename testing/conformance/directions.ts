@@ -1,9 +1,9 @@
-// Rows of records that tell both directions of a conversation, against an oracle that tells them in one.
+// Rows of records that report both directions of a conversation, against an oracle that reports them in one.
 
 import type { Row, Value } from '../data/datagrams.ts';
 
 /**
- * Splits rows into those of the records expected, in their order, and the rows between them, which tell the other
+ * Splits rows into those of the records expected, in their order, and the rows between them, which report the other
  * direction of a record.
  */
 export function splitReverse(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Agreement, UNTOLD } from './agreement.ts';
-import { DISAGREEMENTS, unreviewed, untoldOf } from './disagreements.ts';
+import { DISAGREEMENTS, unreportedOf, unreviewed } from './disagreements.ts';
 
 /** A comparison in which a reviewed entry differs in all that it names. */
 const reviewed = DISAGREEMENTS.flatMap(({ oracle, subjects, fields }) =>
@@ -15,7 +15,7 @@ test('a difference on the list is none that is open', () => {
   expect(unreviewed(reviewed)).toEqual([]);
 });
 
-test('a difference that nobody has reviewed is told with its values', () => {
+test('a difference that nobody has reviewed is reported with its values', () => {
   const agreement = new Agreement('tshark', ['a.pcap']);
   agreement.compareRecord(0, { bytes: 1, packets: 1 }, { bytes: 1, packets: 1 });
   agreement.compareRecord(1, { bytes: 1, packets: 1 }, { bytes: 2, packets: 1, tos: undefined });
@@ -23,7 +23,7 @@ test('a difference that nobody has reviewed is told with its values', () => {
   expect(unreviewed([...reviewed, agreement])).toEqual(['a.pcap: 1 times bytes: record 1: bytes is 1, tshark says 2']);
 });
 
-test('a field that no longer differs is told, so that its entry goes', () => {
+test('a field that no longer differs is reported, so that its entry goes', () => {
   const [first, ...others] = reviewed;
   const left = DISAGREEMENTS[0]!.fields.map(
     field => `${first!.subject}: ${first!.oracle} agrees on ${field}, the entry can go`,
@@ -31,7 +31,7 @@ test('a field that no longer differs is told, so that its entry goes', () => {
   expect(unreviewed(others)).toEqual(left);
 });
 
-test('records of which an oracle tells too little, and records that it leaves out, are differences', () => {
+test('records of which an oracle reports too little, and records that it leaves out, are differences', () => {
   const agreement = new Agreement('tshark', ['a.pcap']);
   agreement.compareRecord(0, { bytes: 1 }, { bytes: 1 });
   expect(agreement.leaveOut(['a', 'b', 'c'], [1, 1])).toEqual(['a', 'c']);
@@ -40,8 +40,8 @@ test('records of which an oracle tells too little, and records that it leaves ou
 });
 
 test('rows are left out only where an entry says so', () => {
-  const entry = DISAGREEMENTS.find(({ untold }) => untold)!;
+  const entry = DISAGREEMENTS.find(({ unreported }) => unreported)!;
   expect(entry.fields).toEqual([UNTOLD]);
-  expect(untoldOf(entry.oracle, entry.subjects[0]!)).toEqual(entry.untold);
-  expect(untoldOf(entry.oracle, 'a.pcap')).toEqual([0, 0]);
+  expect(unreportedOf(entry.oracle, entry.subjects[0]!)).toEqual(entry.unreported);
+  expect(unreportedOf(entry.oracle, 'a.pcap')).toEqual([0, 0]);
 });

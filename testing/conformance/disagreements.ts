@@ -1,7 +1,7 @@
 // Where another decoder says something else, and why it is not followed. Reviewed one by one: a difference that is not
 // here is an error, and so is an entry without a difference.
 
-import { type Agreement, BARE, type OracleName, UNTOLD, type Untold } from './agreement.ts';
+import { type Agreement, BARE, type OracleName, UNTOLD, type Unreported } from './agreement.ts';
 
 export interface Disagreement {
   readonly oracle: OracleName;
@@ -9,7 +9,7 @@ export interface Disagreement {
   readonly subjects: readonly string[];
   readonly fields: readonly string[];
   /** Rows that the oracle leaves out. */
-  readonly untold?: Untold;
+  readonly unreported?: Unreported;
   /** Both: the same bytes, said in different ways. */
   readonly right: 'Hairpin' | 'both';
   readonly reason: string;
@@ -22,7 +22,7 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
     oracle: 'tshark',
     subjects: ['logstash-codec-netflow/netflow9_test_h3c_data3281.dat'],
     fields: [UNTOLD],
-    untold: [1, 15],
+    unreported: [1, 15],
     right: 'Hairpin',
     reason: 'element 43 with a length of 2 is malformed to tshark and ends its walk; filebeat reads all 16 records',
   },
@@ -30,7 +30,7 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
     oracle: 'tshark',
     subjects: ['logstash-codec-netflow/netflow9_test_invalid01.dat'],
     fields: [UNTOLD],
-    untold: [0, 2],
+    unreported: [0, 2],
     right: 'Hairpin',
     reason:
       'tshark stops after the 2 sets that the header announces; the header counts records (RFC 3954 5.1), and there are 6 sets',
@@ -39,7 +39,7 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
     oracle: 'tshark',
     subjects: ['akvorado/netflow/data+templates.pcap'],
     fields: [UNTOLD],
-    untold: [10, 11],
+    unreported: [10, 11],
     right: 'Hairpin',
     reason: 'data before their template wait for it; tshark passes over them',
   },
@@ -47,7 +47,7 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
     oracle: 'tshark',
     subjects: ['beats/pcap/netflow9_e10s_4_7byte_pad.pcap'],
     fields: [UNTOLD],
-    untold: [0, 2],
+    unreported: [0, 2],
     right: 'Hairpin',
     reason: 'data before their template wait for it; tshark passes over them',
   },
@@ -55,7 +55,7 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
     oracle: 'tshark',
     subjects: ['beats/extracted/v6_TestNetflowProtocol_OnPacket_0.bin'],
     fields: [UNTOLD],
-    untold: [0, 1],
+    unreported: [0, 1],
     right: 'Hairpin',
     reason: 'tshark does not know NetFlow v6; filebeat does',
   },
@@ -63,7 +63,7 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
     oracle: 'tshark',
     subjects: ['vflow/extracted/decoder_test__init_2.bin'],
     fields: [UNTOLD],
-    untold: [0, 2],
+    unreported: [0, 2],
     right: 'Hairpin',
     reason:
       'two bytes of padding between options templates become a template of 506 fields to tshark, which stops there',
@@ -82,7 +82,7 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
     fields: ['flowStart', 'flowEnd'],
     right: 'both',
     reason:
-      'First lies 32 days of uptime before the header, where a counter of 32 bits no longer tells before from after; both times are absurd, and the enricher replaces them',
+      'First lies 32 days of uptime before the header, where a counter of 32 bits no longer distinguishes before from after; both times are absurd, and the enricher replaces them',
   },
   {
     oracle: 'tshark',
@@ -166,7 +166,7 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
     oracle: 'filebeat',
     subjects: golden('Netflow-9-invalid-01'),
     fields: [UNTOLD],
-    untold: [0, 2],
+    unreported: [0, 2],
     right: 'Hairpin',
     reason: 'filebeat stops after the number of sets that the header announces',
   },
@@ -174,7 +174,7 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
     oracle: 'filebeat',
     subjects: golden('netflow9_e10s_4_7byte_pad.pcap'),
     fields: [UNTOLD],
-    untold: [0, 2],
+    unreported: [0, 2],
     right: 'Hairpin',
     reason: 'data before their template wait for it; filebeat gave them up in this run',
   },
@@ -206,8 +206,8 @@ function entriesFor(oracle: OracleName, subject: string): Disagreement[] {
 }
 
 /** Rows that the oracle is known to leave out. */
-export function untoldOf(oracle: OracleName, subject: string): Untold {
-  return entriesFor(oracle, subject).find(entry => entry.untold)?.untold ?? [0, 0];
+export function unreportedOf(oracle: OracleName, subject: string): Unreported {
+  return entriesFor(oracle, subject).find(entry => entry.unreported)?.unreported ?? [0, 0];
 }
 
 /** Columns that the oracle is known to read otherwise. */

@@ -669,7 +669,7 @@ const PACKETS: readonly Feature[] = [
 export const FEATURES: readonly FeatureGroup[] = [
   { title: 'Protocols and messages', features: PROTOCOLS },
   { title: 'State: templates, sampling, loss, time', features: STATE },
-  { title: 'What records tell', features: RECORDS },
+  { title: 'What records report', features: RECORDS },
   { title: 'sFlow', features: SFLOW },
   { title: 'Sampled packets', features: PACKETS },
 ];

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { pathOf } from '../corpus/folder.ts';
-import { Agreement, type Untold } from './agreement.ts';
+import { Agreement, type Unreported } from './agreement.ts';
 import { datagramsOf, decodeAll } from './corpus.ts';
 import { splitReverse } from './directions.ts';
 
@@ -50,10 +50,10 @@ export function filebeatCases(): FilebeatCase[] {
   ].map(({ golden, files }) => ({ golden: `beats/golden/${golden}.golden.json`, files }));
 }
 
-/** `untold` are rows that filebeat leaves out, `leftOut` columns that it reads otherwise. */
+/** `unreported` are rows that filebeat leaves out, `leftOut` columns that it reads otherwise. */
 export function compareFilebeat(
   { golden, files }: FilebeatCase,
-  untold: Untold,
+  unreported: Unreported,
   leftOut: readonly string[],
 ): Agreement {
   const agreement = new Agreement('filebeat', files, golden);
@@ -61,14 +61,14 @@ export function compareFilebeat(
   const expected = events.map(expectedOf);
   const others = events.flatMap(reverseOf);
   const { forward, reverse } = splitReverse(
-    agreement.leaveOut(decodeAll(files.flatMap(datagramsOf)), untold),
+    agreement.leaveOut(decodeAll(files.flatMap(datagramsOf)), unreported),
     expected,
     leftOut,
   );
   agreement.compareCount('rows', forward.length, events.length);
   agreement.compareCount('reverse rows', reverse.length, others.length);
   for (const [i, record] of expected.entries()) agreement.compareRecord(i, forward[i] ?? {}, record);
-  // Without addresses nothing tells the direction of a row.
+  // Without addresses nothing reports the direction of a row.
   if (!expected.some(({ srcAddr }) => srcAddr !== undefined)) return agreement;
   for (const [i, record] of others.entries()) agreement.compareRecord(i, reverse[i] ?? {}, record);
   return agreement;
@@ -103,7 +103,7 @@ function reverseOf(event: Event, i: number, events: readonly Event[]): Record<st
   const { netflow } = event.Fields;
   const bytes = netflow.reverse_octet_total_count ?? netflow.responder_octets ?? 0;
   const packets = netflow.responder_packets ?? 0;
-  // A firewall's teardown (2) repeats what its updates (5) have told.
+  // A firewall's teardown (2) repeats what its updates (5) have reported.
   const is = (code: number) => (other: Event) => other.Fields.netflow.firewall_event === code;
   if ((bytes === 0 && packets === 0) || (is(2)(event) && events.slice(0, i).some(is(5)))) return [];
   const { srcAddr, dstAddr, srcPort, dstPort, inIf, outIf } = expectedOf(event);

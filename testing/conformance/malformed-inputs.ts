@@ -31,7 +31,7 @@ import {
 } from '../data/datagrams.ts';
 
 /** Counters of exporters that are no faults. */
-export type Told = 'unknownRateRecords' | 'lostSets' | 'lost' | 'restarts';
+export type Reported = 'unknownRateRecords' | 'lostSets' | 'lost' | 'restarts';
 
 export interface MalformedInput {
   readonly about: string;
@@ -43,7 +43,7 @@ export interface MalformedInput {
   readonly idleMs?: number;
   readonly records: number;
   readonly faults: Readonly<Partial<Record<Fault, number>>>;
-  readonly told?: Readonly<Partial<Record<Told, number>>>;
+  readonly reported?: Readonly<Partial<Record<Reported, number>>>;
 }
 
 /** Of the decoder that gets them. */
@@ -96,7 +96,7 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       datagrams: [netflow5([record5(), record5()], { count: 0 }), netflow5([record5(), record5()], { count: 1 })],
       records: 1,
       faults: { 'count-mismatch': 2 },
-      told: { restarts: 0 },
+      reported: { restarts: 0 },
     },
     {
       about: 'a count of 31 and of 65535 for 1 record, in v5 and in v1',
@@ -429,7 +429,7 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       datagrams: many(1100, i => ipfix([set(256 + i, u32(1))], { sequence: 0 })),
       records: 0,
       faults: { 'unknown-template': 1100, 'pending-limit': 1100 - 1024 },
-      told: { lostSets: 1100 - 1024 },
+      reported: { lostSets: 1100 - 1024 },
     },
     {
       about: 'an exporter more than there may be, all of them with data',
@@ -474,14 +474,14 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       ),
       records: 2,
       faults: {},
-      told: { unknownRateRecords: 2 },
+      reported: { unknownRateRecords: 2 },
     },
     {
       about: 'a sample of a rate of 0',
       datagrams: [sflow([flowSample([sampledHeader(frame)], { rate: 0 })])],
       records: 1,
       faults: {},
-      told: { unknownRateRecords: 1 },
+      reported: { unknownRateRecords: 1 },
     },
     {
       about: 'more taken (309) than there was (310)',
@@ -505,7 +505,7 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       ],
       records: 1,
       faults: {},
-      told: { unknownRateRecords: 1 },
+      reported: { unknownRateRecords: 1 },
     },
   ],
   [
@@ -516,14 +516,14 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       ),
       records: 6,
       faults: {},
-      told: { lost: 0, restarts: 0 },
+      reported: { lost: 0, restarts: 0 },
     },
     {
       about: 'five of ten lost',
       datagrams: [0, 1, 2, 8, 9].map(sequence => netflow9([sane9], { sequence })),
       records: 5,
       faults: {},
-      told: { lost: 5, restarts: 0 },
+      reported: { lost: 5, restarts: 0 },
     },
     {
       about: 'numbers that start again',
@@ -532,7 +532,7 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       ),
       records: 4,
       faults: {},
-      told: { lost: 0, restarts: 1 },
+      reported: { lost: 0, restarts: 1 },
     },
   ],
   [
@@ -694,7 +694,7 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       ],
       records: 2,
       faults: { 'unknown-template': 2 },
-      told: { lostSets: 0 },
+      reported: { lostSets: 0 },
     },
     {
       about: 'never: data are given up after half an hour',
@@ -702,7 +702,7 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       idleMs: 40 * 60_000,
       records: 0,
       faults: { 'unknown-template': 1, 'pending-expired': 1 },
-      told: { lostSets: 1 },
+      reported: { lostSets: 1 },
     },
   ],
 ];
@@ -710,8 +710,8 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
 /** What a case counts, each counter once. */
 export function countersOf(inputs: readonly MalformedInput[]): string[] {
   const faults = inputs.flatMap(input => Object.keys(input.faults));
-  const told = inputs.flatMap(input =>
-    Object.entries(input.told ?? {}).flatMap(([name, count]) => (count! > 0 ? [name] : [])),
+  const reported = inputs.flatMap(input =>
+    Object.entries(input.reported ?? {}).flatMap(([name, count]) => (count! > 0 ? [name] : [])),
   );
-  return [...new Set([...faults, ...told])];
+  return [...new Set([...faults, ...reported])];
 }

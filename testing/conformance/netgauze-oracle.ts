@@ -10,19 +10,19 @@ import { Bench, type Row } from '../data/datagrams.ts';
 import { Agreement } from './agreement.ts';
 
 type Json = string | number | boolean | readonly Json[] | { readonly [name: string]: Json };
-type Told = readonly (readonly [name: string, value: Json])[];
+type Reported = readonly (readonly [name: string, value: Json])[];
 
-interface ToldRecord {
-  readonly scope: Told;
-  readonly fields: Told;
+interface ReportedRecord {
+  readonly scope: Reported;
+  readonly fields: Reported;
 }
 
-interface ToldMessage {
+interface ReportedMessage {
   readonly key: string;
   readonly uptimeMs: number | undefined;
   readonly exportMs: number;
   readonly domain: number;
-  readonly records: readonly ToldRecord[];
+  readonly records: readonly ReportedRecord[];
 }
 
 interface ReadMessage {
@@ -42,11 +42,11 @@ export function compareNetGauze(golden: string): Agreement {
   const file = captureOf(golden);
   const agreement = new Agreement('NetGauze', [file], golden);
   const ours = Map.groupBy(readMessages(readCapture(pathOf(file))), message => message.key);
-  const told = readFileSync(pathOf(golden), 'utf8').trimEnd().split('\n').map(parseMessage);
+  const reported = readFileSync(pathOf(golden), 'utf8').trimEnd().split('\n').map(parseMessage);
   /** 160 systemInitTimeMilliseconds of a domain, from its options. */
   const systemInit = new Map<number, number>();
   let record = 0;
-  for (const message of told) {
+  for (const message of reported) {
     const mine = ours.get(message.key)?.shift();
     agreement.compareCount('messages', mine?.records.length, message.records.length);
     if (mine?.records.length !== message.records.length) continue;
@@ -95,7 +95,7 @@ function readMessages({ datagrams }: Capture): ReadMessage[] {
   });
 }
 
-function parseMessage(line: string): ToldMessage {
+function parseMessage(line: string): ReportedMessage {
   const [body] = Object.values(JSON.parse(line) as Readonly<Record<string, Readonly<Record<string, Json>>>>);
   const { sets, sequence_number: sequence, sys_up_time: uptimeMs } = body!;
   const domain = (body!['observation_domain_id'] ?? body!['source_id']) as number;
@@ -122,9 +122,14 @@ function elementOf(field: Json): readonly [name: string, value: Json] {
   return unknown?.id === undefined ? [name, value] : [`${name}.${unknown.id}`, unknown.value];
 }
 
-function compareElements(agreement: Agreement, record: number, ours: readonly InspectedField[], told: Told): void {
-  agreement.compareCount('elements', ours.length, told.length);
-  for (const [i, [name, value]] of told.entries()) {
+function compareElements(
+  agreement: Agreement,
+  record: number,
+  ours: readonly InspectedField[],
+  reported: Reported,
+): void {
+  agreement.compareCount('elements', ours.length, reported.length);
+  for (const [i, [name, value]] of reported.entries()) {
     const field = ours[i];
     agreement.compare(
       record,
@@ -185,8 +190,11 @@ function plain(name: string, value: Json): string {
 }
 
 /** The columns that follow from the elements of a flow record; `bootMs` is what uptimes count from. */
-function expectedRow(told: Told, bootMs: number | undefined): Readonly<Record<string, string | number | undefined>> {
-  const all = (name: string) => told.filter(field => field[0] === name).map(field => plain(...field));
+function expectedRow(
+  reported: Reported,
+  bootMs: number | undefined,
+): Readonly<Record<string, string | number | undefined>> {
+  const all = (name: string) => reported.filter(field => field[0] === name).map(field => plain(...field));
   // Elements that stand twice describe the layers of a tunnel, outer first.
   const inner = (...list: string[]) => list.flatMap(all).at(-1);
   const number = (...list: string[]) => list.flatMap(all).map(Number).at(0);

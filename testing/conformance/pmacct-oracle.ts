@@ -40,13 +40,13 @@ export function comparePmacct(golden: string, files: readonly string[]): Agreeme
   const rows = files
     .flatMap(file => readCapture(pathOf(file)).datagrams)
     .flatMap(({ payload, source, sourcePort, timeMs }) => bench.decode(payload, source, sourcePort, timeMs));
-  const told = readFileSync(pathOf(golden), 'utf8')
+  const reported = readFileSync(pathOf(golden), 'utf8')
     .trimEnd()
     .split('\n')
     .map(line => JSON.parse(line) as Aggregate);
   const factor = (row: Row) => (RENORMALISED.test(golden) ? Number(row['samplingRate']) : 1);
   const ours = Map.groupBy(rows, row => keyOf(row as Readonly<Record<string, string | number>>));
-  const theirs = Map.groupBy(told, ({ ip_src, ip_dst, port_src, port_dst, ip_proto, tos, iface_in, iface_out }) =>
+  const theirs = Map.groupBy(reported, ({ ip_src, ip_dst, port_src, port_dst, ip_proto, tos, iface_in, iface_out }) =>
     keyOf({
       srcAddr: ip_src,
       dstAddr: ip_dst,

@@ -73,7 +73,7 @@ export const QUIRKS: readonly Quirk[] = [
     id: 'asa-events',
     exporter: 'Cisco ASA',
     quirk:
-      'events: bytes in 231 and 232, packets in 298 and 299, no 1 and 2; updates and teardowns tell the same bytes twice',
+      'events: bytes in 231 and 232, packets in 298 and 299, no 1 and 2; updates and teardowns report the same bytes twice',
     captures: logstash('netflow9_test_cisco_asa_1_data.dat', 'netflow9_test_cisco_asa_2_data.dat'),
   },
   {
@@ -129,7 +129,7 @@ export const QUIRKS: readonly Quirk[] = [
     exporter: 'Cisco WLC',
     quirk: 'the station in 365 and 366, the direction in 61: no ends',
     captures: logstash('netflow9_test_cisco_wlc_data261.dat'),
-    note: 'a record tells one address only; ends stay empty',
+    note: 'a record reports one address only; ends stay empty',
   },
   {
     id: 'cisco-options-order',
@@ -275,7 +275,7 @@ export const QUIRKS: readonly Quirk[] = [
   {
     id: 'shared-address',
     exporter: 'many',
-    quirk: 'exporters behind one translated address: the port tells them apart',
+    quirk: 'exporters behind one translated address: the port distinguishes them',
   },
   {
     id: 'direction-absent',

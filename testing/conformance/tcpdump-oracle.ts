@@ -1,5 +1,5 @@
 // What tcpdump prints of its own sFlow captures: agents, and of every sample its head, its counters and the length of the
-// packet. Flow samples are compared with their rows, and all of them with what `hairpin decode --all-elements` tells.
+// packet. Flow samples are compared with their rows, and all of them with what `hairpin decode --all-elements` reports.
 
 import { readFileSync } from 'node:fs';
 import { type CapturedDatagram, readCapture } from '../../collector/captures/capture.ts';
@@ -23,7 +23,7 @@ const COUNTERS: Readonly<Record<string, string>> = { 1: 'if_counters', 2: 'ether
 const RECORDS: Readonly<Record<string, string>> = { 1: 'sampled_header', 1001: 'extended_switch' };
 const PACKET = ['frame_length', 'stripped'];
 
-/** The top bits of an interface tell a format; an expanded sample has it beside the number. */
+/** The top bits of an interface report a format; an expanded sample has it beside the number. */
 const FORMAT = 0x40000000;
 
 const names = builtInElements();
@@ -54,7 +54,7 @@ export function compareTcpdump(golden: string): Agreement {
   return agreement;
 }
 
-/** What is told of each sample; the rows go to the bench. */
+/** What is reported of each sample; the rows go to the bench. */
 function elementsOf(bench: Bench, datagram: CapturedDatagram): Members[] {
   const { payload, source, sourcePort, timeMs } = datagram;
   bench.decode(payload, source, sourcePort, timeMs);
@@ -98,10 +98,12 @@ function compareSample(agreement: Agreement, record: number, ours: Members, text
     const kind = kinds[structures[i]!];
     if (kind === undefined) continue;
     const structure = ours[kind] as Members | undefined;
-    const told = Object.entries(structure ?? {}).filter(([name]) => kind !== 'sampled_header' || PACKET.includes(name));
+    const reported = Object.entries(structure ?? {}).filter(
+      ([name]) => kind !== 'sampled_header' || PACKET.includes(name),
+    );
     const theirs = numbersOf(structures[i + 1]!).slice(0, kind === 'sampled_header' ? PACKET.length : undefined);
-    agreement.compareCount(`fields of ${kind}`, told.length, theirs.length);
-    for (const [n, [name, value]] of told.entries()) agreement.compare(record, name, value, theirs[n]);
+    agreement.compareCount(`fields of ${kind}`, reported.length, theirs.length);
+    for (const [n, [name, value]] of reported.entries()) agreement.compare(record, name, value, theirs[n]);
   }
 }
 

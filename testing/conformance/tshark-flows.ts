@@ -1,12 +1,12 @@
-// Flow records as tshark tells them, by the names of our columns.
+// Flow records as tshark reports them, by the names of our columns.
 
 import { all, numbers, type Tree, texts } from './tshark.ts';
 
 export type Expected = Readonly<Record<string, string | number>>;
 
-export interface ToldFlow {
+export interface ReportedFlow {
   readonly record: Tree;
-  /** What uptimes count from, where the header of the message tells. */
+  /** What uptimes count from, where the header of the message reports. */
   readonly bootMs: number | undefined;
 }
 
@@ -17,7 +17,7 @@ const CONNECTION = 'cflow.pie.cisco.connection_';
 export type OptionsTemplates = Set<string>;
 
 /** The data records of a frame, in their order. */
-export function flowsOf(frame: Tree, options: OptionsTemplates): ToldFlow[] {
+export function flowsOf(frame: Tree, options: OptionsTemplates): ReportedFlow[] {
   const session = `${texts(all(frame['ip'])[0], 'ip.src')} ${texts(all(frame['udp'])[0], 'udp.srcport')}`;
   return all(frame['cflow']).flatMap(message => {
     const domain = `${session} ${texts(message, 'cflow.od_id')} ${texts(message, 'cflow.source_id')}`;
@@ -56,7 +56,7 @@ function bootOf(message: Tree): number | undefined {
   );
 }
 
-export function expectedFlow({ record, bootMs }: ToldFlow): Expected {
+export function expectedFlow({ record, bootMs }: ReportedFlow): Expected {
   const protocols = texts(record, 'cflow.protocol').map(Number);
   const tunnel = protocols.length > 1 && protocols.at(-1) !== 0;
   // Elements that stand twice in a record describe the layers of a tunnel, outer first: ours is the inner one.
@@ -74,7 +74,7 @@ export function expectedFlow({ record, bootMs }: ToldFlow): Expected {
     texts(record, name)
       .slice(0, 1)
       .find(text => text !== '0');
-  // Two pairs of times stand in two trees; which of them counts is told elsewhere.
+  // Two pairs of times stand in two trees; which of them counts is reported elsewhere.
   const times = all(record['cflow.timedelta_tree']).filter(tree => typeof tree !== 'string');
   const time = (end: string) => {
     const [[absolute], [uptime]] = [texts(times[0], `cflow.abstime${end}`), texts(times[0], `cflow.time${end}`)];
@@ -147,7 +147,7 @@ function typeAndCode(type: string | undefined, code: string | undefined): string
 }
 
 /** The other direction of a record, where its counters are not all zero; its counters follow those of the first. */
-export function expectedReverse({ record, bootMs }: ToldFlow): Expected[] {
+export function expectedReverse({ record, bootMs }: ReportedFlow): Expected[] {
   const counters = (name: string, responder: string) =>
     texts(record, `cflow.${name}`)[1] ??
     texts(record, `cflow.permanent_${name}`)[1] ??
@@ -157,12 +157,12 @@ export function expectedReverse({ record, bootMs }: ToldFlow): Expected[] {
   const { srcAddr, dstAddr, srcPort, dstPort, inIf, outIf, proto } = expectedFlow({ record, bootMs });
   const ports = proto === 1 || proto === 58 ? {} : { srcPort: dstPort, dstPort: srcPort };
   const ends = { srcAddr: dstAddr, dstAddr: srcAddr, ...ports, inIf: outIf, outIf: inIf };
-  const told = Object.entries(ends).filter((entry): entry is [string, string | number] => entry[1] !== undefined);
-  return [{ ...Object.fromEntries(told), ...numbers({ bytes, packets }) }];
+  const reported = Object.entries(ends).filter((entry): entry is [string, string | number] => entry[1] !== undefined);
+  return [{ ...Object.fromEntries(reported), ...numbers({ bytes, packets }) }];
 }
 
-/** A firewall's teardown (2) repeats what its updates (5) have told. */
-export function isRepeated({ record }: ToldFlow, i: number, flows: readonly ToldFlow[]): boolean {
+/** A firewall's teardown (2) repeats what its updates (5) have reported. */
+export function isRepeated({ record }: ReportedFlow, i: number, flows: readonly ReportedFlow[]): boolean {
   const is = (code: string) => (other: Tree) => texts(other, 'cflow.firewall_event')[0] === code;
   return is('2')(record) && flows.slice(0, i).some(flow => is('5')(flow.record));
 }

@@ -1,7 +1,7 @@
 // The rows of every file of the corpus against tshark.
 
 import type { Row } from '../data/datagrams.ts';
-import { Agreement, type Untold } from './agreement.ts';
+import { Agreement, type Unreported } from './agreement.ts';
 import type { Unit } from './corpus.ts';
 import { splitReverse } from './directions.ts';
 import type { Tree } from './tshark.ts';
@@ -17,23 +17,23 @@ import { samplesOf } from './tshark-samples.ts';
 
 const TWO_32 = 2 ** 32;
 
-/** `untold` are rows that tshark leaves out, `leftOut` columns that it reads otherwise. */
+/** `unreported` are rows that tshark leaves out, `leftOut` columns that it reads otherwise. */
 export function compareTshark(
   unit: Unit,
   frames: readonly Tree[],
   rows: readonly Row[],
-  untold: Untold,
+  unreported: Unreported,
   leftOut: readonly string[],
 ): Agreement {
   const agreement = new Agreement('tshark', unit.files);
   agreement.compareCount('datagrams', unit.datagrams.length, frames.length);
   const options: OptionsTemplates = new Set();
-  const told = frames.map(frame => ({ flows: flowsOf(frame, options), samples: samplesOf(frame) }));
-  const flows = told.flatMap(frame => frame.flows);
+  const reported = frames.map(frame => ({ flows: flowsOf(frame, options), samples: samplesOf(frame) }));
+  const flows = reported.flatMap(frame => frame.flows);
   const expected: Expected[] = [];
   const reverse: Expected[] = [];
   let i = 0;
-  for (const frame of told) {
+  for (const frame of reported) {
     for (const flow of frame.flows) {
       const repeated = isRepeated(flow, i++, flows);
       expected.push({ ...expectedFlow(flow), ...(repeated && { bytes: 0, packets: 0 }) });
@@ -41,7 +41,7 @@ export function compareTshark(
     }
     expected.push(...frame.samples);
   }
-  const split = splitReverse(agreement.leaveOut(rows, untold), expected, leftOut);
+  const split = splitReverse(agreement.leaveOut(rows, unreported), expected, leftOut);
   agreement.compareCount('rows', split.forward.length, expected.length);
   agreement.compareCount('reverse rows', split.reverse.length, reverse.length);
   for (const [record, one] of expected.entries()) compareTimed(agreement, record, split.forward[record] ?? {}, one);

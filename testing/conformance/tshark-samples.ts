@@ -1,10 +1,10 @@
-// sFlow samples as tshark tells them, by the names of our columns: the sample, and the innermost packet in its header.
+// sFlow samples as tshark reports them, by the names of our columns: the sample, and the innermost packet in its header.
 
 import { all, numbers, type Tree, texts } from './tshark.ts';
 import type { Expected } from './tshark-flows.ts';
 
 /** A flow sample, and the layers of the packet in its tunnel. */
-interface ToldSample {
+interface ReportedSample {
   readonly sample: Tree;
   readonly inner: Tree | undefined;
 }
@@ -19,11 +19,11 @@ export function samplesOf(frame: Tree): Expected[] {
     .flatMap(([, sample]) => all(sample))
     .filter(sample => PACKET_RECORDS.some(name => sample[name] !== undefined));
   const inner = frame['vxlan'] === undefined ? undefined : frame;
-  if (inner && samples.length !== 1) throw new Error('which of the samples holds the tunnel is not told');
+  if (inner && samples.length !== 1) throw new Error('which of the samples holds the tunnel is not reported');
   return samples.map(sample => expectedSample({ sample, inner }));
 }
 
-function expectedSample({ sample, inner }: ToldSample): Expected {
+function expectedSample({ sample, inner }: ReportedSample): Expected {
   const header = all(sample['Raw packet header'])[0];
   const packet = inner ?? all(header?.['sflow_245.header_tree'])[0];
   const layer = (name: string) => all(packet?.[name]).at(-1);

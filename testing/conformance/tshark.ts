@@ -1,5 +1,5 @@
 // tshark over many captures at once: its start takes longer than its work, so the datagrams of all of them go into few
-// captures, an address for each exporter of each, and what it says is told apart by address.
+// captures, an address for each exporter of each, and what it says is distinguished by address.
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -135,7 +135,7 @@ export function texts(tree: Tree | undefined, name: string): string[] {
   return all(tree?.[name]) as unknown as string[];
 }
 
-/** Leaves out what is not told; a decimal or hexadecimal number becomes one. */
+/** Leaves out what is not reported; a decimal or hexadecimal number becomes one. */
 export function numbers(expected: Readonly<Record<string, string | undefined>>): Record<string, string | number> {
   const entries = Object.entries(expected).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return Object.fromEntries(

@@ -361,7 +361,7 @@ export interface BenchOptions extends Partial<Limits> {
   readonly knowledge?: Knowledge;
 }
 
-/** What outlives a decoder, and every change that a decoder tells. */
+/** What outlives a decoder, and every change that a decoder reports. */
 export function memory(exportersMax = 1000, templatesMax = 1000) {
   const changes: Change[] = [];
   const sink = { changed: (change: Change) => changes.push(change) };

@@ -82,7 +82,7 @@ export const PAST: PastConfiguration = {
   inventoryUnknownMs: 1e12,
 };
 
-/** Stores rows as an enricher with these documents does; tries again while the day is fenced, and tells for how long. */
+/** Stores rows as an enricher with these documents does; tries again while the day is fenced, and reports for how long. */
 export async function ingest(
   storage: ClickHouse,
   token: string,

@@ -12,7 +12,7 @@ import { hashedKey, type Key, keyToBigint, type NodeClass } from '../../schemas/
 export type FlowObject = Partial<Record<FlowColumnName, number | bigint | string>>;
 export type ExporterObject = Partial<Record<(typeof EXPORTER_COLUMNS)[number]['name'], number | bigint | string>>;
 
-/** An elected, unsampled record of `bytes` bytes unless told otherwise. */
+/** An elected, unsampled record of `bytes` bytes unless stated otherwise. */
 export function flow(fields: FlowObject): FlowObject {
   const start = fields.flowStart ?? fields.flowEnd ?? 0;
   const end = fields.flowEnd ?? start;

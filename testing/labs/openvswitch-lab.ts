@@ -14,7 +14,7 @@ const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 const ETHERNET_BYTES = 14;
 
 export interface Lab {
-  /** Each host has an address in six subnets: six conversations that a matrix tells apart. */
+  /** Each host has an address in six subnets: six conversations that a matrix distinguishes. */
   readonly pairs: readonly (readonly [src: string, dst: string])[];
   /** `ovs-vsctl` with the lab's database. */
   vsctl(...args: string[]): string;

@@ -20,7 +20,7 @@ export interface Conversations {
 }
 
 export interface TrafficOptions {
-  /** Gives flow n exactly 1,000,000 + n bytes, so that each can be told from all others. */
+  /** Gives flow n exactly 1,000,000 + n bytes, so that each can be distinguished from all others. */
   readonly numbered?: boolean;
   /** Flows never straddle a multiple of this, as those of an exporter that cuts long flows by the clock. */
   readonly cutEveryMs?: number;
@@ -43,7 +43,7 @@ const TIDE_SHARE = 0.45;
 
 export class Traffic {
   readonly conversations: Conversations;
-  /** Share of the turns that can be told later; 0 when every bridge speaks sFlow. */
+  /** Share of the turns that can be reported later; 0 when every bridge speaks sFlow. */
   readonly timedShare: number;
   readonly #isNumbered: boolean;
   readonly #cutEveryMs: number;
@@ -99,7 +99,7 @@ export class Traffic {
 
   /**
    * Replaces the table's rows with at least one flow and at most `count + 1` (a turn is never cut) that end at `endMs`.
-   * `scale` multiplies packets. `isPast` keeps to pairs whose bridges report flow times, so that a flow can be told later.
+   * `scale` multiplies packets. `isPast` keeps to pairs whose bridges report flow times, so that a flow can be reported later.
    */
   generate(flows: FlowTable, count: number, endMs: number, scale: number, isPast: boolean): void {
     const random = this.#random;

@@ -1,4 +1,4 @@
-// What every simulated exporter is told and does. An exporter sits in one device; it has a point for each port and
+// What every simulated exporter is given and does. An exporter sits in one device; it has a point for each port and
 // direction that it meters, and a sampler for each point, as devices have. It sees packets in trains (traffic.ts) and
 // knows no socket and no wall clock.
 
@@ -67,7 +67,7 @@ export interface ExporterContext {
   readonly world: World;
   readonly random: Random;
   readonly bootMs: number;
-  /** Takes a datagram with its number of records and the bytes they tell of. */
+  /** Takes a datagram with its number of records and the bytes they report. */
   readonly send: (payload: Uint8Array, records: number, bytes: number, nowMs: number) => void;
 }
 

@@ -1,5 +1,5 @@
 // Flow records on the wire: a template per shape, data sets, headers of NetFlow v9 and IPFIX. A shape is a list of fields;
-// which one an exporter uses follows from what it is (a switch, Open vSwitch, NSX) and what it was told to say.
+// which one an exporter uses follows from what it is (a switch, Open vSwitch, NSX) and what it is configured to send.
 //
 //   NetFlow v9 20: version 2 | count 2 | sysUptime 4 | unix_secs 4 | sequence 4 | source_id 4
 //   IPFIX 16:      version 2 | length 2 | export time 4 | sequence 4 | observation domain 4
@@ -184,7 +184,7 @@ function shapeOf(
       OUTER_DST_PORT,
       OUTER_PROTO,
       FLAGS,
-      ...(spec.tellsDirection ? [DIRECTION] : []),
+      ...(spec.reportsDirection ? [DIRECTION] : []),
       IN_IF,
       OUT_IF,
       OCTETS,
@@ -197,7 +197,7 @@ function shapeOf(
       STATUS,
       ...(isIpfix ? [START, END] : [FIRST_SWITCHED, LAST_SWITCHED]),
       ...(reverse ? [REVERSE_OCTETS, REVERSE_PACKETS, REVERSE_START, REVERSE_END] : []),
-      ...(spec.tellsStation && isIpfix ? [STATION] : []),
+      ...(spec.reportsStation && isIpfix ? [STATION] : []),
     ],
   };
 }

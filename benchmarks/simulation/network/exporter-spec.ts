@@ -11,18 +11,18 @@ export interface ExporterSpec {
   readonly portMetering?: ReadonlyMap<number, 'ingress' | 'egress' | 'both' | 'none'>;
   /** 1 in N packets. */
   readonly sampling: number;
-  /** Shape of its records: Open vSwitch multiplies by the rate itself and does not tell it. */
+  /** Shape of its records: Open vSwitch multiplies by the rate itself and does not report it. */
   readonly flavour: 'switch' | 'ovs' | 'nsx';
   /** sFlow: a data source for each port, or one for the whole bridge that gives each packet one chance. */
   readonly dataSource: 'port' | 'entity';
   /** Only what stays on the host (internalFlowsOnly of a distributed switch). */
   readonly hostInternalOnly: boolean;
   /** Element 61 in records. */
-  readonly tellsDirection: boolean;
+  readonly reportsDirection: boolean;
   /** Both directions of a conversation in one record (RFC 5103). */
   readonly biflow: boolean;
   /** Element 349: the UUID of the sender's VM. */
-  readonly tellsStation: boolean;
+  readonly reportsStation: boolean;
   /** What stands in records for a member of a LAG, or for a sub-interface. */
   readonly reports: 'port' | 'lag' | 'parent';
   readonly activeTimeoutMs: number;
@@ -41,9 +41,9 @@ export const DEFAULTS = {
   flavour: 'switch',
   dataSource: 'port',
   hostInternalOnly: false,
-  tellsDirection: true,
+  reportsDirection: true,
   biflow: false,
-  tellsStation: false,
+  reportsStation: false,
   reports: 'port',
   activeTimeoutMs: 60_000,
   inactiveTimeoutMs: 15_000,

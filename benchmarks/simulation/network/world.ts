@@ -1,5 +1,5 @@
 // The simulated data centre: what stands where, how it is cabled, and which device meters what. Plain mutable objects,
-// because machines move and addresses change hands while packets flow; `world.epoch` tells that paths are out of date.
+// because machines move and addresses change hands while packets flow; `world.epoch` shows that paths are out of date.
 // Nothing here knows how Hairpin works: the documents are written from it (documents.ts), and so is the truth.
 
 import type { ExporterSpec } from './exporter-spec.ts';
@@ -215,7 +215,7 @@ export function createWorld(): World {
   };
 }
 
-/** The nth segment has VLAN 100 + n and 10.20.n.0/24, unless told otherwise. */
+/** The nth segment has VLAN 100 + n and 10.20.n.0/24, unless stated otherwise. */
 export function addSegment(world: World, id: string, given: Partial<Segment> = {}): Segment {
   const n = world.segments.length;
   const segment = { id, vlan: 100 + n, base: 0x0a140000 + (n << 8), ...given };

@@ -33,7 +33,7 @@ export interface Built {
   readonly inventoryDelayMs?: number;
 }
 
-/** Two active timeouts and a little: long flows are told in parts. */
+/** Two active timeouts and a little: long flows are reported in parts. */
 const DURATION_MS = 150_000;
 const TICK_MS = 1000;
 /** Weeks take ticks of a minute. */

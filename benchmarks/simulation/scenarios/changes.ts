@@ -28,7 +28,7 @@ export const CHANGES = [
   ),
   scenario(
     'move-late-snapshot',
-    'a VM moves, and the inventory tells of it an hour later',
+    'a VM moves, and the inventory reports it an hour later',
     'exact',
     (world, { protocol }) => {
       const { hosts, shop, calls } = racked(world, { spines: 1, host: VEPA, exporters: { protocol } });
@@ -98,7 +98,7 @@ export const CHANGES = [
   }),
   scenario(
     'loss',
-    'a share of the datagrams is lost on the way (5 % unless told otherwise)',
+    'a share of the datagrams is lost on the way (5 % unless stated otherwise)',
     'partial',
     (world, { protocol, sampling, loss }) => ({
       calls: racked(world, { host: VEPA, exporters: { protocol, sampling } }).calls,

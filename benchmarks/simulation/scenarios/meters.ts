@@ -16,7 +16,7 @@ export const METERS = [
   ),
   scenario(
     'both-directions-half',
-    'sFlow of a VEPA port in both directions: input is output, every packet is told twice and counts half each time',
+    'sFlow of a VEPA port in both directions: input is output, every packet is reported twice and counts half each time',
     'exact',
     world => racked(world, { leaves: 1, host: VEPA, exporters: { protocol: 'sflow5', metering: 'both' } }),
   ),
@@ -36,7 +36,7 @@ export const METERS = [
   scenario('biflow', 'both directions of a conversation in one record (RFC 5103)', 'exact', world =>
     racked(world, { host: VEPA, exporters: { protocol: 'ipfix', biflow: true }, outside: true }),
   ),
-  scenario('discarded', 'packets that a switch drops are told, and are no traffic', 'exact', world => {
+  scenario('discarded', 'packets that a switch drops are reported, and are no traffic', 'exact', world => {
     const { leaves } = leafSpine(world, 2, 0);
     const segment = addSegment(world, 'production');
     const good = leaves.map(leaf => addHost(world, { ...VEPA, switches: [leaf] }));

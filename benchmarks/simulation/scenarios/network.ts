@@ -70,7 +70,7 @@ export const NETWORK = [
   ),
   scenario(
     'overlay',
-    'VXLAN between hosts: their switches tell the inner packets, the leaves the outer ones',
+    'VXLAN between hosts: their switches report the inner packets, the leaves the outer ones',
     'exact',
     world => {
       const { leaves } = leafSpine(world, 2, 0);

@@ -37,7 +37,7 @@ export interface Plan {
   /** Divides a minute. Everything happens between two ticks. */
   readonly tickMs: number;
   readonly transit: TransitOptions;
-  /** How late the inventory tells of a change. */
+  /** How late the inventory reports a change. */
   readonly inventoryDelayMs: number;
 }
 
@@ -63,14 +63,14 @@ export interface Scenario {
   /** One line for people. */
   readonly about: string;
   /**
-   * `exact`: unsampled, and every byte that a meter saw is told once; `sampled`: values lie in their intervals; `partial`:
-   * what is lost or silent cannot be told.
+   * `exact`: unsampled, and every byte that a meter saw is reported once; `sampled`: values lie in their intervals; `partial`:
+   * what is lost or silent cannot be known.
    */
   readonly promise: 'exact' | 'sampled' | 'partial';
   plan(options: ScenarioOptions): Plan;
 }
 
-/** Adds an exporter to a device; addresses and domains follow from its number unless told. */
+/** Adds an exporter to a device; addresses and domains follow from its number unless stated. */
 export function exporting(
   world: World,
   device: Device,

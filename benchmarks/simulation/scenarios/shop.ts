@@ -12,7 +12,7 @@ export interface Shop {
 
 const PORTS = { web: 443, app: 8080, db: 5432 } as const;
 
-/** Places `each` VMs of every tier on the hosts in turn; `optionsOf` tells more about the nth VM. */
+/** Places `each` VMs of every tier on the hosts in turn; `optionsOf` says more about the nth VM. */
 export function placeShop(
   world: World,
   hosts: readonly Host[],

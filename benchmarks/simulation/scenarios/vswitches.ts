@@ -71,7 +71,7 @@ export const VSWITCHES = [
   ),
   scenario(
     'vds-internal-only',
-    'a distributed switch tells only what stays on its host, the access switches tell the rest',
+    'a distributed switch reports only what stays on its host, the access switches report the rest',
     'exact',
     (world, { protocol }) => {
       const { hosts, calls } = racked(world, { each: 3, exporters: { protocol } });
@@ -82,7 +82,7 @@ export const VSWITCHES = [
   ),
   scenario(
     'nsx-inner-outer',
-    'an overlay switch tells each packet at the access port and again at the tunnel port',
+    'an overlay switch reports each packet at the access port and again at the tunnel port',
     'exact',
     world => {
       const { leaves } = leafSpine(world, 2, 0);
@@ -96,7 +96,7 @@ export const VSWITCHES = [
   ),
   scenario('stations', 'records name the VM that sent the packet (element 349)', 'exact', world => {
     const { hosts, calls } = racked(world);
-    for (const { vswitch } of hosts) exporting(world, vswitch, { protocol: 'ipfix', tellsStation: true });
+    for (const { vswitch } of hosts) exporting(world, vswitch, { protocol: 'ipfix', reportsStation: true });
     return { calls };
   }),
 ];

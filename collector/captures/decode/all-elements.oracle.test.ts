@@ -1,6 +1,6 @@
 // `hairpin decode --all-elements` against decoders of others: tshark for NetFlow v1 to v8 (records of random bytes, so that
 // a field read at the wrong place has a wrong value, and captures) and for sFlow 5, NetGauze for v9 and IPFIX. Of what the
-// oracle tells of a record nothing may be left over.
+// oracle reports of a record nothing may be left over.
 
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -31,7 +31,7 @@ interface Line {
 
 const names = builtInElements();
 
-/** What is told of each datagram. */
+/** What is called with each datagram. */
 function linesOf(datagrams: readonly CapturedDatagram[]): Line[][] {
   const output = {
     batch: createBatch(DECODED_COLUMNS, 4096) as unknown as FlowBatch,
@@ -48,10 +48,10 @@ function linesOf(datagrams: readonly CapturedDatagram[]): Line[][] {
 }
 
 /** Values of an oracle, or ours under its names, in the order of the wire. */
-type Told = Map<string, (string | number)[]>;
+type Reported = Map<string, (string | number)[]>;
 
-function tell(told: Told, name: string, value: Value): void {
-  told.set(name, [...(told.get(name) ?? []), value as string | number]);
+function report(reported: Reported, name: string, value: Value): void {
+  reported.set(name, [...(reported.get(name) ?? []), value as string | number]);
 }
 
 function plain(text: string): string | number {
@@ -82,14 +82,14 @@ describe.skipIf(!ready)('tshark agrees on every field of NetFlow', () => {
   /** Padding, and the difference of first and last. */
   const NOT_COMPARED = new Set(['padding', 'reserved', 'timedelta']);
 
-  function recordOf(tree: Tree): Told {
-    const told: Told = new Map();
+  function recordOf(tree: Tree): Reported {
+    const reported: Reported = new Map();
     for (const [key, value] of Object.entries(tree)) {
       const name = key.replace('cflow.', '');
-      if (name === 'timedelta_tree') for (const [field, values] of recordOf(value as Tree)) told.set(field, values);
-      else if (!NOT_COMPARED.has(name)) tell(told, FIELDS[name] ?? name, valueIn(name, value as string));
+      if (name === 'timedelta_tree') for (const [field, values] of recordOf(value as Tree)) reported.set(field, values);
+      else if (!NOT_COMPARED.has(name)) report(reported, FIELDS[name] ?? name, valueIn(name, value as string));
     }
-    return told;
+    return reported;
   }
 
   const valueIn = (name: string, text: string): string | number => {
@@ -155,9 +155,9 @@ describe.skipIf(!ready)('tshark agrees on every field of NetFlow', () => {
     expect(ours.length).toBeGreaterThan(0);
     const differing = new Set<string>();
     for (const [r, { elements }] of ours.entries()) {
-      const told = recordOf(theirs[r]!);
-      expect([...told.keys()].sort()).toEqual(Object.keys(elements).sort());
-      for (const [field, values] of told) if (values[0] !== elements[field]) differing.add(field);
+      const reported = recordOf(theirs[r]!);
+      expect([...reported.keys()].sort()).toEqual(Object.keys(elements).sort());
+      for (const [field, values] of reported) if (values[0] !== elements[field]) differing.add(field);
     }
     expect([...differing].sort()).toEqual([...(TSHARK_ERRS[name]?.fields ?? [])].sort());
   });
@@ -224,7 +224,7 @@ describe.skipIf(!ready)('tshark agrees on every field of sFlow samples', () => {
     'output.format': 'output_interface_format',
     'output.value': 'output_interface_value',
   };
-  /** Lengths, formats and counts, which are told by what stands under them; flags that tshark takes apart. */
+  /** Lengths, formats and counts, which are reported by what stands under them; flags that tshark takes apart. */
   const NOT_COMPARED =
     /^(enterprise|sampletype|sample_length|flow_data_length|(flow|counters)_record(_format|s)?|header\.sampled_header_length|output_interface|input_interface_format|dstASentries|communityEntries|ip\.tcp_flag\..*|ipv4_(precedence_type|delay|throughput|reliability|cost))$/;
   const RENAMED: Readonly<Record<string, string>> = {
@@ -234,17 +234,17 @@ describe.skipIf(!ready)('tshark agrees on every field of sFlow samples', () => {
     'output_interface.format': 'output_interface_format',
   };
 
-  function treeOf(tree: Tree, told: Told = new Map()): Told {
+  function treeOf(tree: Tree, reported: Reported = new Map()): Reported {
     for (const [key, value] of Object.entries(tree)) {
       const name = key.replace(/^(sflow|sflow_245|sflow_5)\.((flow|counters)_sample\.)?/, '');
       if (name === 'header_tree' || NOT_COMPARED.test(name)) continue;
       for (const one of all(value) as unknown as readonly (string | Tree)[]) {
-        if (typeof one === 'object') treeOf(one, told);
-        else if (name === 'header') tell(told, name, headerOf(one, tree));
-        else tell(told, RENAMED[name] ?? name, plain(one));
+        if (typeof one === 'object') treeOf(one, reported);
+        else if (name === 'header') report(reported, name, headerOf(one, tree));
+        else report(reported, RENAMED[name] ?? name, plain(one));
       }
     }
-    return told;
+    return reported;
   }
 
   /** Without the padding behind it, which tshark shows too. */
@@ -253,16 +253,16 @@ describe.skipIf(!ready)('tshark agrees on every field of sFlow samples', () => {
 
   const OURS_NOT_COMPARED = /^(records|input\.format|sampled_ipv4\.(tcp_flags|tos))$/;
 
-  function sampleOf(value: Value, path: string, told: Told): Told {
-    if (Array.isArray(value)) for (const one of value) sampleOf(one, path, told);
+  function sampleOf(value: Value, path: string, reported: Reported): Reported {
+    if (Array.isArray(value)) for (const one of value) sampleOf(one, path, reported);
     else if (typeof value === 'object') {
-      for (const [name, one] of Object.entries(value)) sampleOf(one, path === '' ? name : `${path}.${name}`, told);
+      for (const [name, one] of Object.entries(value)) sampleOf(one, path === '' ? name : `${path}.${name}`, reported);
     } else if (path === 'if_counters.ifStatus') {
-      tell(told, 'ifadmin_status', (value as number) & 1);
-      tell(told, 'ifoper_status', (value as number) >>> 1);
+      report(reported, 'ifadmin_status', (value as number) & 1);
+      report(reported, 'ifoper_status', (value as number) >>> 1);
     } else if (!OURS_NOT_COMPARED.test(path))
-      tell(told, NAMES[path] ?? path.replace(/^ethernet_counters\./, ''), value as Value);
-    return told;
+      report(reported, NAMES[path] ?? path.replace(/^ethernet_counters\./, ''), value as Value);
+    return reported;
   }
 
   const FILES = [
@@ -287,7 +287,7 @@ describe.skipIf(!ready)('tshark agrees on every field of sFlow samples', () => {
   });
 
   test.each(FILES.map((file, i) => [file, i] as const))('%s', (_, i) => {
-    const key = (told: Told) => JSON.stringify([...told].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const key = (reported: Reported) => JSON.stringify([...reported].sort(([a], [b]) => (a < b ? -1 : 1)));
     const ours = linesOf(captures[i]!).map(lines =>
       lines.filter(line => !isHost(line)).map(line => key(sampleOf(line.elements, '', new Map()))),
     );
@@ -299,14 +299,14 @@ describe.skipIf(!ready)('tshark agrees on every field of sFlow samples', () => {
         .map(sample => key(treeOf(sample))),
     );
     expect(ours.flat().length).toBeGreaterThan(0);
-    // Samples of one name stand together in what tshark tells.
+    // Samples of one name stand together in what tshark reports.
     expect(ours.map(samples => samples.sort())).toEqual(theirs.map(samples => samples.sort()));
   });
 });
 
 // proves: all-elements
 describe.skipIf(!ready)('NetGauze agrees on every element of v9 and IPFIX', () => {
-  /** Values that it tells by their names. */
+  /** Values that it reports by their names. */
   const CODES: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     protocolIdentifier: { ICMP: 1, IPv4: 4, TCP: 6, UDP: 17, IPv6: 41, IPv6ICMP: 58, VRRP: 112 },
     flowDirection: { ingress: 0, egress: 1 },
@@ -340,10 +340,10 @@ describe.skipIf(!ready)('NetGauze agrees on every element of v9 and IPFIX', () =
     return value as string | number;
   };
 
-  function toldOf(members: readonly Members[]): Record<string, Value> {
-    const told: Told = new Map();
-    for (const member of members) tell(told, ...memberOf(member));
-    return Object.fromEntries([...told].map(([name, values]) => [name, values.length === 1 ? values[0]! : values]));
+  function reportedOf(members: readonly Members[]): Record<string, Value> {
+    const reported: Reported = new Map();
+    for (const member of members) report(reported, ...memberOf(member));
+    return Object.fromEntries([...reported].map(([name, values]) => [name, values.length === 1 ? values[0]! : values]));
   }
 
   test.each([
@@ -374,8 +374,8 @@ describe.skipIf(!ready)('NetGauze agrees on every element of v9 and IPFIX', () =
     expect(records.length).toBeGreaterThan(0);
     expect(lines.length).toBe(records.length);
     for (const [i, { scope_fields: scope, fields }] of records.entries()) {
-      expect(lines[i]!.scope ?? {}).toEqual(toldOf(scope as readonly Members[]));
-      expect(lines[i]!.elements).toEqual(toldOf(fields as readonly Members[]));
+      expect(lines[i]!.scope ?? {}).toEqual(reportedOf(scope as readonly Members[]));
+      expect(lines[i]!.elements).toEqual(reportedOf(fields as readonly Members[]));
     }
   });
 });

@@ -144,7 +144,7 @@ describe('a record of a template', () => {
     ]);
   });
 
-  test('of options tells its scope apart', () => {
+  test('of options reports its scope apart', () => {
     const options = set(3, ipfixOptions(400, [[149, 4]], [[34, 4]]));
     const [, line] = printer().lines(ipfix([options, set(400, u32(7), u32(1000))]));
     expect(line).toMatchObject({ kind: 'options', template: 400, scope: { observationDomainId: 7 } });
@@ -194,7 +194,7 @@ describe('a record of a template', () => {
     });
   });
 
-  test('that waited for its template is told when that comes, with the time it came itself', () => {
+  test('that waited for its template is reported when that comes, with the time it came itself', () => {
     const { lines } = printer();
     expect(elementsOf(lines(ipfix([set(300, u32(77))]), RECEIVED_MS))).toEqual([]);
     const later = lines(ipfix([set(2, template(300, [[1, 4]]))]), RECEIVED_MS + 60_000);
@@ -320,9 +320,9 @@ describe('NetFlow v1 to v8', () => {
   test.each(FIXED)('%s has records as long as the decoder takes them', (_, version, rest) => {
     const { decoder, lines } = printer();
     const counts = Array.from({ length: 200 }, (__, bytes) => {
-      const told = lines(fixedNetflow(version, rest, [zeros(bytes)], { count: 65535 })).length - 1;
-      expect(told).toBe(decoder.context.records);
-      return told;
+      const reported = lines(fixedNetflow(version, rest, [zeros(bytes)], { count: 65535 })).length - 1;
+      expect(reported).toBe(decoder.context.records);
+      return reported;
     });
     expect(counts[0]).toBe(0);
     expect(counts.at(-1)).toBeGreaterThanOrEqual(3);
@@ -422,10 +422,10 @@ describe('sFlow', () => {
       { nexthop: '10.0.0.9', as: 1, src_as: 2, src_peer_as: 3, data: '000000010000000200000009' },
     ],
     ['an address', 1002, [...u32(3), ...u32(1)], { data: '0000000300000001' }],
-  ] as const)('%s that does not fit ends the fields, and the rest is octets', (_, type, body, told) => {
+  ] as const)('%s that does not fit ends the fields, and the rest is octets', (_, type, body, reported) => {
     const [, sample] = printer().lines(sflow([flowSample([typed(type, body)])]));
     const [record] = Object.values(sample!['elements'] as Line).slice(-1);
-    expect(record).toEqual(told);
+    expect(record).toEqual(reported);
   });
 
   test('a gateway has its path and communities', () => {
@@ -457,8 +457,8 @@ describe('sFlow', () => {
         const [enterprise, format] = type.split('.').map(Number) as [number, number];
         const record = typed(((enterprise << 12) | format) >>> 0, zeros(400));
         const [, sample] = printer().lines(counter ? counters(record) : sflow([flowSample([record])]));
-        const [told] = Object.values(sample!['elements'] as Line).slice(-1) as [Line];
-        expect(Object.keys(told).slice(0, layout.length)).toEqual(layout.map(({ name }) => name));
+        const [reported] = Object.values(sample!['elements'] as Line).slice(-1) as [Line];
+        expect(Object.keys(reported).slice(0, layout.length)).toEqual(layout.map(({ name }) => name));
         expect(new Set(layout.map(({ name }) => name)).size).toBe(layout.length);
       }
     }
@@ -498,7 +498,7 @@ describe('the summary', () => {
     expect(err).toMatch(/\n {2}and 50 more\n/);
   });
 
-  test('tells sessions of one address by their ports, and what was learned, waits and is broken', async () => {
+  test('reports sessions of one address by their ports, and what was learned, waits and is broken', async () => {
     const pcap = (frames: readonly (readonly [port: number, payload: Uint8Array])[]) =>
       datagramOf(
         u32(0xa1b2c3d4), u16(2), u16(4), u32(0), u32(0), u32(262144), u32(101),
@@ -520,18 +520,18 @@ describe('the summary', () => {
     const [, head, ...rows] = (await decodeAll([file], { allElements: false })).err.split('\n');
     const columns = head!.split(/ {2,}/);
     const starts = columns.map(column => head!.indexOf(column));
-    const told = rows.slice(0, 2).map(row => columns.map((_, i) => row.slice(starts[i], starts[i + 1]).trim()));
+    const reported = rows.slice(0, 2).map(row => columns.map((_, i) => row.slice(starts[i], starts[i + 1]).trim()));
     expect(columns.join(' ')).toBe(
       'exporter protocol domain datagrams records templates learned sampling lost waiting broken',
     );
-    expect(told.sort()).toEqual([
+    expect(reported.sort()).toEqual([
       ['10.0.0.1:5000', 'ipfix', '0', '2', '2', '1', '2', 'unknown', '0', '', '1'],
       ['10.0.0.1:6000', 'ipfix', '0', '1', '0', '0', '', 'unknown', '0', '1', ''],
     ]);
   });
 });
 
-test('the summary tells how often an exporter started again', async () => {
+test('the summary reports how often an exporter started again', async () => {
   const before = write('before.bin', netflow5([record5()], { sequence: 100 }));
   const after = write('after.bin', netflow5([record5()], { sequence: 0, uptime: 5000 }));
   const lines = (await decodeAll([before, after])).err.split('\n');
@@ -564,7 +564,7 @@ describe.skipIf(!ready)('the whole corpus', () => {
   const grouped = new Set(CORPUS_GROUPS.flat());
   const groups = [...CORPUS_GROUPS, ...files.filter(file => !grouped.has(file)).map(file => [file])];
 
-  test('is told without a throw, each file in less than two seconds, each line a JSON object', async () => {
+  test('is reported without a throw, each file in less than two seconds, each line a JSON object', async () => {
     const kinds = new Map<string, number>();
     for (const group of groups) {
       const startedAt = performance.now();
@@ -593,11 +593,11 @@ describe.skipIf(!ready)('the whole corpus', () => {
     'akvorado/sflow/data-1140.pcap',
   ])('%s has as many lines as flow records', async file => {
     const { out, err } = await decodeAll([pathOf(file)]);
-    const told = out
+    const reported = out
       .split('\n')
       .filter(line => line.includes('"kind":"data"') || line.includes('"structure":"flow_sample'));
-    expect(told.length).toBe(Number(/, (\d+) records\n/.exec(err)![1]));
-    expect(told.length).toBeGreaterThan(0);
+    expect(reported.length).toBe(Number(/, (\d+) records\n/.exec(err)![1]));
+    expect(reported.length).toBeGreaterThan(0);
   });
 
   test.each([
@@ -608,7 +608,7 @@ describe.skipIf(!ready)('the whole corpus', () => {
     'logstash-codec-netflow/ipfix_test_yaf_tpls_option_tpl.dat',
     'beats/extracted/v8_TosPrefix.bin',
     'tcpdump/sflow_multiple_counter_30_pdus.pcap',
-  ])('%s cut at any byte, or with any byte at its largest, is told in whole lines', file => {
+  ])('%s cut at any byte, or with any byte at its largest, is reported in whole lines', file => {
     const { datagrams } = readCapture(pathOf(file));
     for (const { payload } of datagrams.slice(0, 3)) {
       const { lines } = printer();

@@ -40,7 +40,7 @@ export class ElementPrinter {
     this.#names = names;
     this.#text = ENTRY_TEXTS[format];
     this.#charsMax = charsMax;
-    decoder.context.templated.inspect = (domain, template, start, end) => this.#tellSet(domain, template, start, end);
+    decoder.context.templated.inspect = (domain, template, start, end) => this.#reportSet(domain, template, start, end);
   }
 
   /** Decodes a datagram; returns the number of flow records, and the text. */
@@ -50,7 +50,7 @@ export class ElementPrinter {
     const bytes = payload.subarray(0, DATAGRAM_BYTES_MAX);
     const from = { exporter: source, port: sourcePort, receivedAtMs: timeMs };
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (bytes.length >= 4) for (const entry of this.#entriesOf(view, from)) this.#tell(entry);
+    if (bytes.length >= 4) for (const entry of this.#entriesOf(view, from)) this.#report(entry);
     const records = this.#decoder.decode(payload, source, sourcePort, timeMs);
     return { records, text: this.#texts.join('') };
   }
@@ -75,7 +75,7 @@ export class ElementPrinter {
     return version === 9 || version === 10 ? templateHeaders(view, from) : fixedEntries(view, from);
   }
 
-  #tellSet(domain: Domain, template: Template, start: number, end: number): void {
+  #reportSet(domain: Domain, template: Template, start: number, end: number): void {
     if (this.#chars >= this.#charsMax) {
       this.#leftOut++;
       return;
@@ -91,12 +91,12 @@ export class ElementPrinter {
     };
     for (const record of inspectRecords(view, domain, template, start, end, this.#names)) {
       const elements = membersOf(record.filter(field => !field.scope));
-      if (template.scopeCount < 0) this.#tell({ ...shared, kind: 'data', elements });
-      else this.#tell({ ...shared, kind: 'options', scope: scopeOf(record, domain.protocol), elements });
+      if (template.scopeCount < 0) this.#report({ ...shared, kind: 'data', elements });
+      else this.#report({ ...shared, kind: 'options', scope: scopeOf(record, domain.protocol), elements });
     }
   }
 
-  #tell(entry: Entry): void {
+  #report(entry: Entry): void {
     if (this.#chars >= this.#charsMax) {
       this.#leftOut++;
       return;

@@ -81,15 +81,15 @@ function rateText(domain: Domain): string {
   if (domain.samplingRate > 0) return `1:${domain.samplingRate} (${RATE_SOURCES[domain.rateSource]})`;
   if (rates.length > 0) return `1:${rates.slice(0, 3).join(', 1:')}${rates.length > 3 ? ', ...' : ''} (selector)`;
   if (domain.unknownRateRecords > 0 || domain.records === 0) return 'unknown';
-  return [...domain.templates.values()].some(template => template.prescaled) ? 'prescaled' : 'told by each record';
+  return [...domain.templates.values()].some(template => template.prescaled) ? 'prescaled' : 'reported by each record';
 }
 
 /** `domains`: all that the decoder knows. */
 export function summary(decoder: Decoder, domains: readonly Domain[]): string {
-  const heard = domains.filter(domain => domain.datagrams > 0);
-  const more = heard.length - EXPORTERS_MAX;
-  const told = table(heard.slice(0, EXPORTERS_MAX), exporterColumn(heard));
-  return [told, more > 0 ? `and ${more} more\n` : '', total(heard), faults(decoder)].join('');
+  const active = domains.filter(domain => domain.datagrams > 0);
+  const more = active.length - EXPORTERS_MAX;
+  const reported = table(active.slice(0, EXPORTERS_MAX), exporterColumn(active));
+  return [reported, more > 0 ? `and ${more} more\n` : '', total(active), faults(decoder)].join('');
 }
 
 function table(domains: readonly Domain[], exporter: Column): string {
@@ -114,7 +114,7 @@ function total(domains: readonly Domain[]): string {
   const sum = (pick: (domain: Domain) => number) => domains.reduce((all, domain) => all + pick(domain), 0);
   const templates = sum(domain => domain.templates.size);
   const discarded = sum(domain => domain.discardedSamples);
-  return `${domains.length} exporters, ${sum(d => d.records)} records, ${templates} templates, ${sum(d => d.lost)} lost by sequence, ${sum(d => d.unknownRateRecords)} records of unknown sampling rate${discarded > 0 ? `, ${discarded} packets told as discarded` : ''}\n`;
+  return `${domains.length} exporters, ${sum(d => d.records)} records, ${templates} templates, ${sum(d => d.lost)} lost by sequence, ${sum(d => d.unknownRateRecords)} records of unknown sampling rate${discarded > 0 ? `, ${discarded} packets reported as discarded` : ''}\n`;
 }
 
 function faults(decoder: Decoder): string {

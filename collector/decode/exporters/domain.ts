@@ -72,7 +72,7 @@ export class Domain implements Member {
 
   // What the table of exporters keeps of it; exporters.ts and roster.ts.
   holder: Holder = { pendingBytes: 0, provenMs: NEVER, forget() {} };
-  heardMs = 0;
+  lastReceivedMs = 0;
   provenMs = NEVER;
   /** Where the journal keeps it. */
   key: DomainKey | undefined;

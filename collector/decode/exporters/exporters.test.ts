@@ -298,7 +298,7 @@ describe('exporters', () => {
     const bench = new Bench({ exportersMax: 100 });
     for (let i = 0; i < 10_000; i++) bench.decode(announce, `10.${i >> 8}.${i & 255}.1`, i);
     expect([bench.decoder.exporters.size, bench.decoder.exporters.evicted]).toEqual([100, 9900]);
-    // Those let go with something to tell are told once.
+    // Those let go with something to report are reported once.
     expect(bench.domains().length).toBe(200);
     expect(bench.domains().length).toBe(100);
   });

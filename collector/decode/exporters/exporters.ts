@@ -53,7 +53,7 @@ export class Session implements Member, Holder {
   /** False: known for the datagram at hand only. */
   readonly admitted: boolean;
   last: Domain | undefined;
-  heardMs: number;
+  lastReceivedMs: number;
   provenMs = NEVER;
   pendingBytes = 0;
 
@@ -70,7 +70,7 @@ export class Session implements Member, Holder {
     this.port = port;
     this.templateCount = templateCount;
     this.admitted = admitted;
-    this.heardMs = nowMs;
+    this.lastReceivedMs = nowMs;
   }
 
   /** RFC 7011 10.4.3: what it announces lives as long as the connection; nothing is journalled, taken over or expires. */
@@ -89,7 +89,7 @@ interface Rival {
   readonly session: Session | undefined;
   readonly domain: Domain | undefined;
   readonly dormant: DormantDomain | undefined;
-  readonly heardMs: number;
+  readonly lastReceivedMs: number;
 }
 
 export class ExporterTable {
@@ -129,7 +129,7 @@ export class ExporterTable {
     this.#nowMs = nowMs;
     const known = this.#byAddress.get(addressText)?.get(port);
     if (known) {
-      if (nowMs - known.heardMs >= RENEW_MS) this.#sessions.heard(known, nowMs);
+      if (nowMs - known.lastReceivedMs >= RENEW_MS) this.#sessions.renew(known, nowMs);
       this.#current = known;
       return known;
     }
@@ -167,15 +167,15 @@ export class ExporterTable {
       last.protocol === protocol &&
       sameAddress(last.exporter, agent)
     ) {
-      if (nowMs - last.heardMs < RENEW_MS) return last;
+      if (nowMs - last.lastReceivedMs < RENEW_MS) return last;
     }
     const key = agentKey(agent, protocol, subAgent);
     let domain = this.#agentsByKey.get(key);
     if (domain) {
-      if (nowMs - domain.heardMs >= RENEW_MS) this.#agents.heard(domain, nowMs);
+      if (nowMs - domain.lastReceivedMs >= RENEW_MS) this.#agents.renew(domain, nowMs);
     } else {
       domain = new Domain(agent, protocol, subAgent, session.templateCount);
-      domain.heardMs = nowMs;
+      domain.lastReceivedMs = nowMs;
       const oldest = this.#agents.givesWay(nowMs);
       if (oldest === null) {
         domain.listed = false;
@@ -196,7 +196,7 @@ export class ExporterTable {
     this.#sessions.prove(session, nowMs);
     this.#domains.prove(domain, nowMs);
     this.#agents.prove(domain, nowMs);
-    if (first && domain.key) publish(this.#knowledge, { type: 'heard', key: domain.key, atMs: nowMs, proven: true });
+    if (first && domain.key) publish(this.#knowledge, { type: 'seen', key: domain.key, atMs: nowMs, proven: true });
   }
 
   /**
@@ -209,7 +209,7 @@ export class ExporterTable {
     const rival = this.#rivalOf(session, domain.protocol, domain.id);
     domain.hasRival = rival !== undefined;
     // A newcomer that gets on by itself only clears away what is long gone.
-    if (!rival || nowMs - rival.heardMs < (domain.pendingSets > 0 ? SILENT_MS : PROVEN_MS)) return false;
+    if (!rival || nowMs - rival.lastReceivedMs < (domain.pendingSets > 0 ? SILENT_MS : PROVEN_MS)) return false;
     domain.hasRival = false;
     this.#inherit(domain, rival);
     return true;
@@ -234,10 +234,10 @@ export class ExporterTable {
   }
 
   /** Domains of the journal that were seen since, as changes. */
-  *heardSince(sinceMs: number): Iterable<Change> {
+  *seenSince(sinceMs: number): Iterable<Change> {
     for (const { key, lastSeenMs, provenMs } of this.#domains) {
       if (key && lastSeenMs >= sinceMs)
-        yield { type: 'heard', key, atMs: lastSeenMs, proven: lastSeenMs - provenMs < PROVEN_MS };
+        yield { type: 'seen', key, atMs: lastSeenMs, proven: lastSeenMs - provenMs < PROVEN_MS };
     }
   }
 
@@ -245,8 +245,8 @@ export class ExporterTable {
   expire(nowMs: number): void {
     this.#pending.expire(nowMs);
     const before = nowMs - TEMPLATE_IDLE_MS;
-    for (const session of this.#sessions) if (session.heardMs < before) this.#removeSession(session);
-    for (const agent of this.#agents) if (agent.heardMs < before) this.#removeAgent(agent);
+    for (const session of this.#sessions) if (session.lastReceivedMs < before) this.#removeSession(session);
+    for (const agent of this.#agents) if (agent.lastReceivedMs < before) this.#removeAgent(agent);
     for (const domain of this.#domains) {
       for (const { id, usedMs } of domain.templates.values()) {
         if (usedMs >= before) continue;
@@ -282,13 +282,13 @@ export class ExporterTable {
     const key = this.#journalKey(session, protocol, id);
     const dormant = key && this.#knowledge?.store.get(key);
     const rival = session.isConnection || dormant ? undefined : this.#rivalOf(session, protocol, id);
-    const inherits = rival !== undefined && this.#nowMs - rival.heardMs >= SILENT_MS;
+    const inherits = rival !== undefined && this.#nowMs - rival.lastReceivedMs >= SILENT_MS;
     const domain =
       (inherits && this.#moveDomain(session, rival)) ||
       new Domain(session.address, protocol, id, session.templateCount);
     domain.key = key;
     domain.holder = session;
-    domain.heardMs = this.#nowMs;
+    domain.lastReceivedMs = this.#nowMs;
     session.domains.set(keyOf(protocol, id), domain);
     if (dormant) this.#wake(session, domain, dormant);
     if (!session.isConnection) this.#domains.add(domain);
@@ -329,14 +329,15 @@ export class ExporterTable {
     const rivals = new Map<number, Rival>();
     for (const other of ports.values()) {
       const domain = other.isConnection || other === session ? undefined : other.domains.get(keyOf(protocol, id));
-      if (domain) rivals.set(other.port, { session: other, domain, dormant: undefined, heardMs: domain.lastSeenMs });
+      if (domain)
+        rivals.set(other.port, { session: other, domain, dormant: undefined, lastReceivedMs: domain.lastSeenMs });
     }
     const key = this.#journalKey(session, protocol, id);
     for (const dormant of (key && this.#knowledge?.store.others(key)) ?? []) {
       const live = rivals.get(dormant.key.port);
       // It cannot be known to be silent before this decoder has listened for so long.
-      const heardMs = Math.max(dormant.heardMs, live?.heardMs ?? this.#startedMs);
-      rivals.set(dormant.key.port, { session: live?.session, domain: live?.domain, dormant, heardMs });
+      const lastReceivedMs = Math.max(dormant.lastReceivedMs, live?.lastReceivedMs ?? this.#startedMs);
+      rivals.set(dormant.key.port, { session: live?.session, domain: live?.domain, dormant, lastReceivedMs });
     }
     const [rival] = rivals.values();
     return rivals.size === 1 ? rival : undefined;
@@ -369,13 +370,12 @@ export class ExporterTable {
     const { key } = domain;
     if (!dormant || !key) return;
     const known = this.#knowledge?.store.get(key)?.templates;
-    const { heardMs: atMs } = dormant;
+    const { lastReceivedMs: atMs } = dormant;
     for (const [templateId, { setId, raw }] of dormant.templates) {
       if (!known?.has(templateId)) publish(this.#knowledge, { type: 'template', key, atMs, setId, templateId, raw });
     }
     publish(this.#knowledge, { type: 'state', key, atMs, state: stateOf(domain) });
-    if (domain.provenMs !== NEVER)
-      publish(this.#knowledge, { type: 'heard', key, atMs: domain.provenMs, proven: true });
+    if (domain.provenMs !== NEVER) publish(this.#knowledge, { type: 'seen', key, atMs: domain.provenMs, proven: true });
     publish(this.#knowledge, { type: 'forgotten', key: dormant.key });
   }
 

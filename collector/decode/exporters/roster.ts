@@ -10,7 +10,7 @@ export const RENEW_MS = 10_000;
 
 export interface Member {
   /** When it was last moved to the young end for being seen. */
-  heardMs: number;
+  lastReceivedMs: number;
   /** When it last delivered decodable data, to the accuracy of RENEW_MS; NEVER before that. */
   provenMs: number;
 }
@@ -58,8 +58,8 @@ export class Roster<M extends Member> {
     if (!this.#unproven.delete(member)) this.#proven.delete(member);
   }
 
-  heard(member: M, nowMs: number): void {
-    member.heardMs = nowMs;
+  renew(member: M, nowMs: number): void {
+    member.lastReceivedMs = nowMs;
     if (this.#unproven.delete(member)) this.#unproven.add(member);
   }
 

@@ -190,7 +190,7 @@ describe('numbers of IPFIX', () => {
         let sent = first;
         let lost = 0;
         messages.forEach((message, i) => {
-          // Different counts at first tell the convention; the last shows what was lost before it.
+          // Different counts at first show the convention; the last shows what was lost before it.
           const records = i < 4 ? [5, 3, 8, 2][i]! : message.records;
           const isLost = message.lost && i >= 4 && i < messages.length - 1;
           const sequence = convention === 'with' ? sent + records : sent;

@@ -71,7 +71,7 @@ export class SequenceMeter {
 
   /**
    * RFC 7011 3.1: the number counts the data records sent before this message. Some exporters (VMware, softflowd) count
-   * those of this message too. Messages that fit one reading only tell which; that one then measures the gaps.
+   * those of this message too. Messages that fit one reading only show which; that one then measures the gaps.
    * Across a message with UNCOUNTED records no loss is measured that may be none.
    */
   checkRecords(sequence: number, records: number): void {

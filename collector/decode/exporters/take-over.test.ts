@@ -112,7 +112,7 @@ describe('a collector that was started again', () => {
   };
   const later = RECEIVED_MS + 3600_000;
 
-  test('knows templates and rates: data alone are read at once, and nothing new is told', () => {
+  test('knows templates and rates: data alone are read at once, and nothing new is reported', () => {
     const { bench, at, knowledge } = restarted(later);
     expect(at(0, 1000, data())).toMatchObject([{ bytes: 5, samplingRate: 64 }]);
     at(0, 1000, ipfix([announce, ...rate]));
@@ -146,7 +146,7 @@ describe('a collector that was started again', () => {
     const [{ key }] = knowledge.store.changes() as unknown as [{ key: never }];
     expect(at(0, 2000, data())).toEqual([]);
     for (let ms = 20_000; ms <= 2 * SILENT_MS; ms += 20_000) {
-      bench.decoder.learn([{ type: 'heard', key, atMs: later + ms, proven: true }], later + ms);
+      bench.decoder.learn([{ type: 'seen', key, atMs: later + ms, proven: true }], later + ms);
       expect(at(ms + 1, 2000, data())).toEqual([]);
     }
     expect(takenOver()).toBe(0);

@@ -42,8 +42,8 @@ export type Change =
     }
   | { readonly type: 'withdrawn'; readonly key: DomainKey; readonly atMs: number; readonly templateId: number }
   | { readonly type: 'state'; readonly key: DomainKey; readonly atMs: number; readonly state: DomainState }
-  /** Heard at this time; `proven` when it has delivered decodable data by then. */
-  | { readonly type: 'heard'; readonly key: DomainKey; readonly atMs: number; readonly proven: boolean }
+  /** Seen at this time; `proven` when it has delivered decodable data by then. */
+  | { readonly type: 'seen'; readonly key: DomainKey; readonly atMs: number; readonly proven: boolean }
   | { readonly type: 'forgotten'; readonly key: DomainKey };
 
 /** Gets every change of what this decoder knows; must not call back. */
@@ -118,14 +118,14 @@ export class TemplateStore {
     if (type === 'forgotten') return this.#delete(this.get(key));
     const { atMs } = change;
     const known = this.get(key);
-    if (!known && (type === 'withdrawn' || type === 'heard')) return false;
+    if (!known && (type === 'withdrawn' || type === 'seen')) return false;
     const domain = known ?? this.#create(key, atMs);
     if (!domain) return false;
-    if (atMs - domain.heardMs >= RENEW_MS) this.#roster.heard(domain, atMs);
+    if (atMs - domain.lastReceivedMs >= RENEW_MS) this.#roster.renew(domain, atMs);
     switch (type) {
-      case 'heard':
+      case 'seen':
         if (change.proven) this.#roster.prove(domain, atMs);
-        domain.heardMs = Math.max(domain.heardMs, atMs);
+        domain.lastReceivedMs = Math.max(domain.lastReceivedMs, atMs);
         return true;
       case 'withdrawn':
         return this.#withdraw(domain, change.templateId);
@@ -144,18 +144,20 @@ export class TemplateStore {
 
   /** Everything known, as changes that make a store like this one. */
   *changes(): Iterable<Change> {
-    for (const { key, templates, state, heardMs: atMs, provenMs } of this.#roster) {
+    for (const { key, templates, state, lastReceivedMs: atMs, provenMs } of this.#roster) {
       for (const [templateId, { setId, raw }] of templates)
         yield { type: 'template', key, atMs, setId, templateId, raw };
       if (state) yield { type: 'state', key, atMs, state };
-      if (provenMs !== NEVER) yield { type: 'heard', key, atMs: provenMs, proven: true };
-      yield { type: 'heard', key, atMs, proven: false };
+      if (provenMs !== NEVER) yield { type: 'seen', key, atMs: provenMs, proven: true };
+      yield { type: 'seen', key, atMs, proven: false };
     }
   }
 
   /** Forgets the domains that were not seen for DORMANT_MS_MAX; returns them. */
   expire(nowMs: number): DomainKey[] {
-    const idle = [...this.#roster].filter(domain => nowMs - Math.max(domain.heardMs, domain.provenMs) > DORMANT_MS_MAX);
+    const idle = [...this.#roster].filter(
+      domain => nowMs - Math.max(domain.lastReceivedMs, domain.provenMs) > DORMANT_MS_MAX,
+    );
     for (const domain of idle) this.#delete(domain);
     return idle.map(({ key }) => key);
   }
@@ -172,7 +174,7 @@ export class TemplateStore {
       templates: new Map(),
       state: undefined,
       bytes: 0,
-      heardMs: nowMs,
+      lastReceivedMs: nowMs,
       provenMs: NEVER,
     };
     const domains = this.#byAddress.get(key.address) ?? new Map<string, DormantDomain>();

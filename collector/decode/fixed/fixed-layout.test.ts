@@ -160,7 +160,7 @@ describe.each(VERSIONS.map(version => [version.protocol, version] as const))('%s
     }
   });
 
-  test('what it does not tell is zero, also in a batch that held other rows before', () => {
+  test('what it does not report is zero, also in a batch that held other rows before', () => {
     const bench = new Bench({ rowsMax: 4 });
     bench.decode(netflow5([record5(), record5(), record5(), record5()], { sampling: 100 }));
     expect(bench.decode(build(version, [one]))).toMatchObject([

@@ -97,7 +97,7 @@ function dissect(datagrams: readonly Uint8Array[]): Tree[][] {
   );
 }
 
-/** What tshark says of a record, in full: what it leaves out is not told. */
+/** What tshark says of a record, in full: what it leaves out is not reported. */
 function expectedRow(record: Tree): Row {
   const text = (...names: string[]) => names.map(name => record[name]).find(value => value !== undefined) as string;
   const number = (...names: string[]) => Number(text(...names) ?? 0);
@@ -125,16 +125,16 @@ const uptimeOf = (ms: unknown): number => (((Number(ms) - EXPORT_S * 1000 + UPTI
 
 // proves: netflow8
 describe.skipIf(!ready)('tshark agrees', () => {
-  const told = ready ? dissect(CASES.map(({ datagram }) => datagram)) : [];
+  const reported = ready ? dissect(CASES.map(({ datagram }) => datagram)) : [];
 
   test.each(CASES.map((one, i) => [one.name, one, i] as const))('on %s', (name, { datagram }, i) => {
     const rows = new Bench().decode(datagram);
     expect(rows.length).toBe(RECORDS);
-    expect(told[i]!.length).toBe(RECORDS);
+    expect(reported[i]!.length).toBe(RECORDS);
     const columns = TSHARK_ERRS[name]?.columns ?? [];
     const disagreements = rows.map((row, r) => {
       const ours: Row = { ...row, flowStart: uptimeOf(row['flowStart']), flowEnd: uptimeOf(row['flowEnd']) };
-      return Object.entries(expectedRow(told[i]![r]!))
+      return Object.entries(expectedRow(reported[i]![r]!))
         .filter(([column, value]) => ours[column] !== value)
         .map(([column]) => column);
     });

@@ -93,9 +93,9 @@ describe.skipIf(!ready)('captures', () => {
     const v5 = sorted('made/softflowd-v5.pcap');
     const v1 = sorted('made/softflowd-v1.pcap');
     expect(v1.length).toBe(68);
-    const told = ({ flow, proto, tcpFlags, tos, packets, bytes, inIf, outIf }: Row) =>
+    const reported = ({ flow, proto, tcpFlags, tos, packets, bytes, inIf, outIf }: Row) =>
       [flow, proto, tcpFlags, tos, packets, bytes, inIf, outIf].join(' ');
-    expect(v1.map(told)).toEqual(v5.map(told));
+    expect(v1.map(reported)).toEqual(v5.map(reported));
     // It ran twice, and rounds start and end to milliseconds of its own uptime.
     const duration = (row: Row) => Number(row['flowEnd']) - Number(row['flowStart']);
     const differences = v1.map((row, i) => Math.abs(duration(row) - duration(v5[i]!)));

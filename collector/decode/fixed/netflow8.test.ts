@@ -17,7 +17,7 @@ import {
 
 const ready = requireCorpus();
 
-/** A row of an aggregate that tells nothing; what its scheme tells is written over it. */
+/** A row of an aggregate that reports nothing; what its scheme reports is written over it. */
 const NOTHING_TOLD: Row = {
   receivedAt: RECEIVED_MS,
   timeSource: 'uptime',
@@ -68,7 +68,7 @@ const SUMS = {
 };
 
 /** As the configuration guides of NetStream describe the modes: engine 3 (a slot), version 2 of the aggregation. */
-const NETSTREAM: readonly (readonly [name: string, aggregation: number, key: string, told: Row])[] = [
+const NETSTREAM: readonly (readonly [name: string, aggregation: number, key: string, reported: Row])[] = [
   ['as', 1, 'fde8 fde9 0003 0004', { inIf: 3, outIf: 4 }],
   ['protocol-port', 2, '11 00 0000 0035 c001', { proto: 17, srcPort: 53, dstPort: 49153 }],
   ['source-prefix', 3, '0a010000 10 00 fde8 0003 0000', { srcAddr: '10.1.0.0', inIf: 3 }],
@@ -103,14 +103,17 @@ const NETSTREAM: readonly (readonly [name: string, aggregation: number, key: str
 ];
 
 // proves: netflow8, netstream-fixed
-test.each(NETSTREAM)('mode %s is a row a record, with what it tells and nothing else', (_, aggregation, key, told) => {
-  const bench = new Bench();
-  const records = [aggregate(key), aggregate(key, 1, 40), aggregate(key)];
-  const rows = bench.decode(fixedNetflow(8, rest8(aggregation, 0, 3), records));
-  const row = { ...NOTHING_TOLD, observationDomain: 0x300 | aggregation, ...SUMS, ...told };
-  expect(rows).toEqual([row, { ...row, packets: 1, bytes: 40 }, row]);
-  expect(bench.domain()).toMatchObject({ records: 3, unknownRateRecords: 3, malformedSets: 0 });
-});
+test.each(NETSTREAM)(
+  'mode %s is a row a record, with what it reports and nothing else',
+  (_, aggregation, key, reported) => {
+    const bench = new Bench();
+    const records = [aggregate(key), aggregate(key, 1, 40), aggregate(key)];
+    const rows = bench.decode(fixedNetflow(8, rest8(aggregation, 0, 3), records));
+    const row = { ...NOTHING_TOLD, observationDomain: 0x300 | aggregation, ...SUMS, ...reported };
+    expect(rows).toEqual([row, { ...row, packets: 1, bytes: 40 }, row]);
+    expect(bench.domain()).toMatchObject({ records: 3, unknownRateRecords: 3, malformedSets: 0 });
+  },
+);
 
 test('the reserved bytes behind the aggregation are no sampling rate, and its version does not matter', () => {
   const rest = [...u32(0), ...u16(3), 1, 99, ...hex('40640000')];
@@ -219,7 +222,7 @@ describe.skipIf(!ready)("filebeat's vectors give what its own test expects", () 
   test.each(Object.entries(FILEBEAT))('%s', (name, expected) => {
     const bench = new Bench();
     const vector = read(name);
-    const { first, last, ...told } = expected;
+    const { first, last, ...reported } = expected;
     const at = (uptime: Row[string]) => exportMs + ((Number(uptime) - uptimeMs) | 0);
     expect(bench.decode(vector)).toEqual([
       {
@@ -227,7 +230,7 @@ describe.skipIf(!ready)("filebeat's vectors give what its own test expects", () 
         observationDomain: 0x010200 | vector[22]!,
         flowStart: at(first!),
         flowEnd: at(last!),
-        ...told,
+        ...reported,
       },
     ]);
     expect(bench.faults('netflow8')).toEqual({});

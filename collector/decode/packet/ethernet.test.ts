@@ -21,7 +21,7 @@ const ends6 = { srcAddr: '2001:db8::1', dstAddr: '2001:db8::2', etherType: 0x86d
 const macs = { srcMac: '02:00:00:00:00:0a', dstMac: '02:00:00:00:00:0b' };
 const tcpEnds = { proto: 6, srcPort: 40000, dstPort: 443, tcpFlags: 0x12 };
 
-/** As sFlow tells it: the frame's length counts its check sequence. */
+/** As sFlow reports it: the frame's length counts its check sequence. */
 const decode = (header: Bytes, frameLength = header.length + 4, protocol?: number): Row | undefined =>
   decodeHeader(header, frameLength - 4, protocol);
 

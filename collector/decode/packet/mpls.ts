@@ -1,5 +1,5 @@
 // MPLS (RFC 3032): labels of 4 bytes up to the one with the bottom bit, then a packet whose kind no field names. The
-// first four bits tell: 4 and 6 are IP, 0 is a control word (RFC 4385) before a frame, 1 an associated channel. Frames
+// first four bits say which: 4 and 6 are IP, 0 is a control word (RFC 4385) before a frame, 1 an associated channel. Frames
 // without a control word may begin with any of them, so a frame is believed where a type follows its addresses.
 //
 //   label 20 bits | class 3 | bottom 1 | TTL 8;   control word: 0 4 bits | flags 6, length 6 | sequence 16

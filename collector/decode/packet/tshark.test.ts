@@ -132,7 +132,7 @@ async function dissect(file: string): Promise<Dissection[]> {
 const last = (values: readonly string[]): string | undefined => values.at(-1);
 const TRANSPORTS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, icmp: 1 };
 
-/** The columns as tshark's dissection has them; those it does not tell are left out. */
+/** The columns as tshark's dissection has them; those it does not report are left out. */
 function columnsOf(d: Dissection): Record<string, unknown> {
   const layers = d['frame.protocols'][0]!.split(':');
   const frame = layers.findLastIndex(layer => layer === 'eth' || layer === 'wlan');

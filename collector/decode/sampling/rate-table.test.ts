@@ -1,4 +1,4 @@
-// The bounds of what options may tell of rates, and who gives way.
+// The bounds of what options may report of rates, and who gives way.
 
 import { describe, expect, test } from 'vitest';
 import { Bench, ipfix, ipfixOptions, set, template, u32 } from '../../../testing/data/datagrams.ts';
@@ -39,10 +39,10 @@ test('at the total room is asked for until there is some or nobody gives way', (
 
 describe('a flood of rates', () => {
   const announce = set(3, ipfixOptions(310, [[302, 4]], [[34, 4]]));
-  const told = Array.from({ length: 5 }, (_, part) =>
+  const reported = Array.from({ length: 5 }, (_, part) =>
     set(310, ...Array.from({ length: 1000 }, (__, i) => [...u32(1000 * part + i), ...u32(10)])),
   );
-  const flood = told.map(records => ipfix([announce, records]));
+  const flood = reported.map(records => ipfix([announce, records]));
   const sources = RATES_TOTAL_MAX / SELECTORS_PER_DOMAIN_MAX + 10;
 
   test('stays below the bound of all exporters, and costs none that delivers records its rate', () => {

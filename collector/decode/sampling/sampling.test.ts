@@ -632,7 +632,7 @@ describe('an exporter that has multiplied already', () => {
     expect(other).toMatchObject([{ rateSource: 'unknown' }]);
   });
 
-  test('that tells its rate keeps it, for the variance', () => {
+  test('that reports its rate keeps it, for the variance', () => {
     const bench = new Bench();
     bench.decode(ipfix([options([[34, 4]], u32(400))]));
     const rows = bench.decode(ipfix([set(2, template(300, VDS)), set(300, u64(1025), u16(2), u16(0))]));

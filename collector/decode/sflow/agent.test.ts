@@ -28,7 +28,7 @@ function fill(agent: SflowAgent, count: number, seenMs: number): void {
 }
 
 describe('data sources', () => {
-  test('are told apart by class and index', () => {
+  test('are distinguished by class and index', () => {
     const keys = [
       sourceKey(0, 1),
       sourceKey(2, 1),

@@ -46,7 +46,7 @@ describe.skipIf(!ready)('captures', () => {
   });
 
   // proves: counters-sample
-  test('of tcpdump: counters samples give no rows and no faults, and the two hosts among them are told', () => {
+  test('of tcpdump: counters samples give no rows and no faults, and the two hosts among them are reported', () => {
     const text = readFileSync(pathOf(`tcpdump/sflow_multiple_counter_30_pdus.out`), 'utf8');
     expect([...text.matchAll(/enterprise 0, Unknown \(2000\)/g)].length).toBe(2);
     const { bench, rows, facts } = decodeFile('tcpdump/sflow_multiple_counter_30_pdus.pcap');

@@ -81,7 +81,7 @@ const [hostFacts, guestFact] = [
 ];
 
 describe('host structures', () => {
-  test('a host tells its adapters', () => {
+  test('a host reports its adapters', () => {
     const bench = new FactBench();
     expect(bench.report(sflow([host], { subAgent: 5 }))).toEqual(hostFacts);
     expect(bench.reported[0]).toMatchObject({ exporter: '192.0.2.1', observationDomain: 5 });
@@ -89,7 +89,7 @@ describe('host structures', () => {
   });
 
   // proves: counters-sample
-  test('a guest tells its adapters and the host that runs it, as soon as the host was heard', () => {
+  test('a guest reports its adapters and the host that runs it, as soon as the host was seen', () => {
     const bench = new FactBench();
     expect(bench.report(sflow([guest]))).toEqual([guestFact]);
     expect(bench.report(sflow([host, guest]))).toEqual([...hostFacts, guestFact + uuidOf(1)]);
@@ -132,7 +132,7 @@ describe('host structures', () => {
     expect(bench.report(sflow([countersExpanded(3, 100, ...records)]))).toEqual([guestFact + uuidOf(1)]);
   });
 
-  test('a guest without adapters is told once, one with several MACs once for each', () => {
+  test('a guest without adapters is reported once, one with several MACs once for each', () => {
     const bench = new FactBench();
     const none = '00:00:00:00:00:00';
     expect(bench.report(sflow([counters(3, 1, descr('db', uuidOf(2)))]))).toEqual([
@@ -152,7 +152,7 @@ describe('host structures', () => {
     ]);
   });
 
-  test('hosts beyond HOSTS_PER_AGENT_MAX are told, but not remembered for their guests', () => {
+  test('hosts beyond HOSTS_PER_AGENT_MAX are reported, but not remembered for their guests', () => {
     const bench = new FactBench();
     for (let i = 1; i <= HOSTS_PER_AGENT_MAX + 1; i++) bench.report(sflow([counters(2, i, descr(`h${i}`, uuidOf(i)))]));
     const hostOf = (index: number) => {
@@ -198,14 +198,14 @@ describe('malformed', () => {
     ['4,294,967,295 adapters', counters(2, 1, typed(2001, u32(0xffffffff), u32(1), u32(0)))],
     ['4,294,967,295 MACs', counters(2, 1, typed(2001, u32(1), u32(1), u32(0xffffffff), zeros(8)))],
     ['an adapter cut short', counters(2, 1, typed(2001, u32(1), u32(1)))],
-  ])('%s is sample-malformed and tells nothing', (_, sample) => {
+  ])('%s is sample-malformed and reports nothing', (_, sample) => {
     const bench = new FactBench();
     expect(bench.decode(sflow([sample, packet])).length).toBe(1);
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
     expect(bench.reported).toEqual([]);
   });
 
-  test('what stands before the record that does not fit is told', () => {
+  test('what stands before the record that does not fit is reported', () => {
     const bench = new FactBench();
     const sample = typed(2, u32(1), u32(5), u32(2), portName('eth5'), u32(1), u32(4000));
     bench.decode(sflow([sample]));
@@ -224,17 +224,17 @@ test('discarded packets are counted, are no fault and no traffic', () => {
 });
 
 describe.skipIf(!ready)('captures', () => {
-  const tellFile = (file: string) => {
+  const noteInFile = (file: string) => {
     const bench = new FactBench();
-    const told = readCapture(pathOf(file)).datagrams.flatMap(({ payload }) => bench.report(payload));
-    return { bench, told };
+    const reported = readCapture(pathOf(file)).datagrams.flatMap(({ payload }) => bench.report(payload));
+    return { bench, reported };
   };
 
   // proves: counters-sample
   test('a Linux host: hostname, UUID and MACs as they stand in the datagram', () => {
-    const { bench, told } = tellFile('cistern-sflow/host_sample.dump');
+    const { bench, reported } = noteInFile('cistern-sflow/host_sample.dump');
     const rest = '20d11d01515011cb957d990521365ba3 fractal ';
-    expect(told).toEqual([`host 2 3c:97:0e:25:f0:56 ${rest}`, `host 3 9c:4e:36:59:b2:54 ${rest}`]);
+    expect(reported).toEqual([`host 2 3c:97:0e:25:f0:56 ${rest}`, `host 3 9c:4e:36:59:b2:54 ${rest}`]);
     expect(bench.faults('sflow5')).toEqual({});
   });
 
@@ -244,7 +244,7 @@ describe.skipIf(!ready)('captures', () => {
     'goflow2/extracted/sflow_test__TestSFlowDecodeDropExtendedACL_3.bin',
     'goflow2/extracted/sflow_test__TestSFlowDecodeDropExtendedFunction_4.bin',
   ])('a discarded packet: %s', file => {
-    const { bench } = tellFile(file);
+    const { bench } = noteInFile(file);
     expect(bench.domain().discardedSamples).toBe(1);
     expect(bench.domain().records).toBe(0);
     expect(bench.faults('sflow5')).toEqual({});

@@ -13,7 +13,7 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** A source and the samples it is given, each SETTLE_MS after the one before unless told; `take` gives the rate of the sample. */
+/** A source and the samples it is given, each SETTLE_MS after the one before unless stated otherwise; `take` gives the rate of the sample. */
 class Port {
   source: SampleSource | undefined;
   gaps = 0;

@@ -15,7 +15,7 @@
 // that the one before is measured by then: a window that time ended would hold few samples where many were lost, and the
 // mean of pool / received is then too large.
 //
-// What is late and what is a restart tells the agent's uptime, which a late datagram has from before the newest one; a source
+// What is late and what is a restart follows from the agent's uptime, which a late datagram has from before the newest one; a source
 // that fell back with a newer uptime, or an uptime that fell back by more than LATE_MS_MAX, began anew if that goes on for
 // RESTART_RUN_MIN samples.
 //

@@ -217,10 +217,10 @@ test.skipIf(!ready)('tshark agrees', () => {
   ];
   const folder = mkdtempSync(join(tmpdir(), 'hairpin-sflow4-'));
   try {
-    const told = dissect(join(folder, 'sflow4.pcap'), datagrams);
+    const reported = dissect(join(folder, 'sflow4.pcap'), datagrams);
     const bench = new Bench();
-    expect(datagrams.map(each => bench.decode(each).map(oracleColumns))).toEqual(told.map(samplesOf));
-    expect(told.map(text => samplesOf(text).length)).toEqual([4, 4, 4]);
+    expect(datagrams.map(each => bench.decode(each).map(oracleColumns))).toEqual(reported.map(samplesOf));
+    expect(reported.map(text => samplesOf(text).length)).toEqual([4, 4, 4]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

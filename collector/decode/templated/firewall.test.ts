@@ -76,7 +76,7 @@ describe('a firewall', () => {
     expect(bytes(rows)).toEqual([81, 763, 0, 5, 0]);
   });
 
-  test('tells by an update what passed in the last minute, not since the flow began', () => {
+  test('reports by an update what passed in the last minute, not since the flow began', () => {
     const [row] = decode(event(UPDATED, 3_600_000, 100)).slice(-1);
     expect(row).toMatchObject({ flowEnd: NOW, flowStart: NOW - 3_600_000 });
     const rows = decode(event(UPDATED, 61_000, 100), event(UPDATED, 3_600_000, 100));
@@ -114,7 +114,7 @@ describe('a firewall', () => {
   });
 
   // proves: firewall-directions, asa-elements
-  test('of software before 8.4 tells its event in 40005', () => {
+  test('of software before 8.4 reports its event in 40005', () => {
     const fields: FieldSpec[] = [
       [40005, 1],
       [85, 4],

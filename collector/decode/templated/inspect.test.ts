@@ -24,7 +24,7 @@ import { type InspectedField, type InspectedValue, inspectRecords } from './insp
 
 const names = builtInElements();
 
-/** A bench, and every record it is told of. */
+/** A bench, and every record it is given. */
 function inspecting(): { readonly bench: Bench; readonly records: InspectedField[][] } {
   const bench = new Bench();
   const records: InspectedField[][] = [];
@@ -103,7 +103,7 @@ describe('every type', () => {
 
 describe('records', () => {
   // proves: all-elements
-  test('of options are told too, their scope marked', () => {
+  test('of options are reported too, their scope marked', () => {
     const [record] = inspect(set(3, ipfixOptions(310, [[149, 4]], [[34, 4]])), set(310, u32(7), u32(100)));
     expect(record).toMatchObject([
       { name: 'observationDomainId', scope: true, value: 7 },

@@ -239,7 +239,7 @@ describe.skipIf(!ready)('captures', () => {
   const LOGSTASH = 'logstash-codec-netflow/';
 
   // proves: yaf-lists
-  test('YAF tells MAC addresses in a subTemplateMultiList', () => {
+  test('YAF reports MAC addresses in a subTemplateMultiList', () => {
     const bench = new Bench();
     const rows = ['tpls_option_tpl', 'tpl45841', 'data45841', 'data45873', 'data53248'].flatMap(part =>
       readCapture(pathOf(`${LOGSTASH}ipfix_test_yaf_${part}.dat`)).datagrams.flatMap(({ payload }) =>

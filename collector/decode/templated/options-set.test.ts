@@ -1,4 +1,4 @@
-// What options records tell of interfaces, VRFs and stations, and when the origin of uptimes is learnt.
+// What options records report of interfaces, VRFs and stations, and when the origin of uptimes is learnt.
 
 import { describe, expect, test } from 'vitest';
 import { pathOf, requireCorpus } from '../../../testing/corpus/folder.ts';
@@ -94,13 +94,13 @@ describe('names of interfaces', () => {
     expect(facts).toEqual([eth3]);
   });
 
-  test('interface 0 and empty names tell nothing', () => {
+  test('interface 0 and empty names report nothing', () => {
     const fields: readonly FieldSpec[] = [[82, 4]];
     expect(factsOf([[10, 4]], fields, [...u32(0), ...text('eth3')], [...u32(3), ...zeros(4)])).toEqual([]);
   });
 
   // proves: juniper-options
-  test('of data records tell nothing', () => {
+  test('of data records report nothing', () => {
     const { bench, facts } = listening();
     const fields: readonly FieldSpec[] = [
       [10, 4],
@@ -178,7 +178,7 @@ test('rates stay apart from what looks like them in NetFlow v9 scopes', () => {
   expect(bench.domain().samplingRate).toBe(0);
 });
 
-test('what options change is told to whoever keeps it, what they repeat is not', () => {
+test('what options change is reported to whoever keeps it, what they repeat is not', () => {
   const bench = new Bench();
   const send = (initMs: number, rate: number) =>
     bench.decode(
@@ -210,7 +210,7 @@ test('what options change is told to whoever keeps it, what they repeat is not',
 const ready = requireCorpus();
 
 describe.runIf(ready)('captures', () => {
-  const told = (file: string) => {
+  const reported = (file: string) => {
     const { bench, facts } = listening();
     for (const { payload, source, sourcePort, timeMs } of readCapture(pathOf(file)).datagrams)
       bench.decode(payload, source, sourcePort, timeMs);
@@ -219,10 +219,10 @@ describe.runIf(ready)('captures', () => {
 
   // proves: in-band, xr-ids
   test('IOS-XR names interfaces and VRFs, and gives ids anew', () => {
-    const names = told('pmacct/112-IPFIXv10-CISCO-options-map-reassignment/traffic-00.pcap');
+    const names = reported('pmacct/112-IPFIXv10-CISCO-options-map-reassignment/traffic-00.pcap');
     expect(names.get('vrf 1610612738')).toBe('A2');
     expect(names.get('vrf 1610612749')).toBe('A2_TEST_10');
-    const interfaces = told('pmacct/501-IPFIXv10-BGP-IPv6-CISCO-MPLS/traffic-00.pcap');
+    const interfaces = reported('pmacct/501-IPFIXv10-BGP-IPv6-CISCO-MPLS/traffic-00.pcap');
     expect(Object.fromEntries([...interfaces].filter(([key]) => key.startsWith('interface')))).toMatchObject({
       'interface 55': 'HundredGigE0_0_0_11',
       'interface 90': 'TenGigE0_0_0_15',
@@ -231,6 +231,6 @@ describe.runIf(ready)('captures', () => {
 
   // proves: in-band, huawei-vrf
   test('Huawei names a VRF', () => {
-    expect(told('pmacct/106-IPFIXv10-HUAWEI-vrf_name/traffic-00.pcap')).toEqual(new Map([['vrf 1', 'A4']]));
+    expect(reported('pmacct/106-IPFIXv10-HUAWEI-vrf_name/traffic-00.pcap')).toEqual(new Map([['vrf 1', 'A4']]));
   });
 });

@@ -213,7 +213,7 @@ describe('ends', () => {
   });
 
   // proves: vlan-elements
-  test('VLAN: 254, 255 and 59 tell of it where 243, 245 and 58 are absent', () => {
+  test('VLAN: 254, 255 and 59 report it where 243, 245 and 58 are absent', () => {
     expect(
       decode(
         [
@@ -632,7 +632,7 @@ describe.skipIf(!ready)('captures', () => {
   }
 
   // proves: firewall-directions, asa-events
-  test('ASA: each flow is told once, both ways', () => {
+  test('ASA: each flow is reported once, both ways', () => {
     const asa = (part: string) => `logstash-codec-netflow/netflow9_test_cisco_asa_2_${part}.dat`;
     const { rows } = rowsOf(asa('tpl_26x'), asa('tpl_27x'), asa('data'));
     const flows = new Map<string, number[]>();
