@@ -90,7 +90,8 @@ const NONE = new Uint32Array(0);
 
 /**
  * The fields describe the row at hand. They are small integers and arrays, so that methods share them without an
- * allocation; as one function of 180 lines with locals this was measured to be as fast (bench enrich).
+ * allocation. The stage alone takes some 5 to 10 % longer than as one function of 180 lines with locals; enriching as a
+ * whole does not (pairs in one process).
  */
 export class Election {
   readonly #access: AccessTable;

@@ -99,10 +99,14 @@ export class Classifier {
     const { srcRule, dstRule } = columns;
     const { sets, intervals } = this.#applications;
     const { entries } = this.#endpoints;
+    const ephemeral = this.#ephemeral;
+    const services = this.#services;
     for (let row = from; row < to; row++) {
       const protocol = proto[row]!;
-      const srcSet = entries[src[row]! + ENTRY.set]! * SET.words;
-      const dstSet = entries[dst[row]! + ENTRY.set]! * SET.words;
+      const srcEntry = src[row]!;
+      const dstEntry = dst[row]!;
+      const srcSet = entries[srcEntry + ENTRY.set]! * SET.words;
+      const dstSet = entries[dstEntry + ENTRY.set]! * SET.words;
       const ported = hasPorts(protocol);
       const srcOwn = ported ? srcPort[row]! : 0;
       const dstOwn = ported ? dstPort[row]! : 0;
@@ -110,9 +114,9 @@ export class Classifier {
       const dstListed = listedInterval(sets, intervals, dstSet, (protocol << 16) | dstOwn, (protocol << 16) | srcOwn);
       let decided = sideByLists(intervals[srcListed + INTERVAL.width]!, intervals[dstListed + INTERVAL.width]!);
       if (decided === UNDECIDED) {
-        decided = sideByPorts(this.#ephemeral, srcOwn, dstOwn);
-        if (ported && this.#services !== undefined && mayDecide(this.#services.ports, srcOwn, dstOwn, decided))
-          decided = this.#services.decide(columns, row, decided);
+        decided = sideByPorts(ephemeral, srcOwn, dstOwn);
+        if (ported && services !== undefined && mayDecide(services.ports, srcOwn, dstOwn, decided))
+          decided = services.decide(columns, row, decided);
       }
       const side = sideIn(decided);
       const reason = reasonIn(decided);
@@ -129,8 +133,10 @@ export class Classifier {
         const isSrcLower = intervals[srcListed + INTERVAL.serviceLow]! <= intervals[dstListed + INTERVAL.serviceLow]!;
         listed = dstListed === 0 || (srcListed !== 0 && isSrcLower) ? srcListed : dstListed;
       }
-      const bySrc = this.#nameEnd(src[row]!, whoNames(sets, intervals, srcSet, srcListed, srcServes), srcApp, row);
-      const byDst = this.#nameEnd(dst[row]!, whoNames(sets, intervals, dstSet, dstListed, dstServes), dstApp, row);
+      const srcNamed = whoNames(sets, intervals, srcSet, srcListed, srcServes);
+      const dstNamed = whoNames(sets, intervals, dstSet, dstListed, dstServes);
+      const bySrc = this.#nameEnd(srcEntry, entries, srcNamed, srcApp, row);
+      const byDst = this.#nameEnd(dstEntry, entries, dstNamed, dstApp, row);
       srcRule[row] = bySrc;
       dstRule[row] = byDst;
       const srcFlags = sets[srcSet + SET.flags]!;
@@ -157,10 +163,9 @@ export class Classifier {
   }
 
   /** Writes who names an end: an application, or its automatic node. Returns the rule. */
-  #nameEnd(entry: number, named: number, app: Uint32Array, row: number): number {
+  #nameEnd(entry: number, entries: Uint32Array, named: number, app: Uint32Array, row: number): number {
     const number = applicationIn(named);
     if (number === 0) {
-      const { entries } = this.#endpoints;
       this.#endpoints.useAuto(entry);
       app[2 * row] = entries[entry + ENTRY.auto]!;
       app[2 * row + 1] = entries[entry + ENTRY.auto + 1]!;
