@@ -79,6 +79,10 @@ export const ENRICHER_COUNTERS = {
     name: 'enricher_unknown_rate_rows_total',
     help: 'Rows whose sampling rate is unknown; their bytes stand as reported.',
   },
+  implausibleRows: {
+    name: 'enricher_implausible_rows_total',
+    help: 'Rows with counters that no network can have counted; they are stored and count nowhere.',
+  },
   cacheResets: { name: 'enricher_endpoint_cache_resets_total', help: 'Times the endpoint cache was full and emptied.' },
   nodesAnnounced: { name: 'enricher_nodes_announced_total', help: 'Names of node keys stored.' },
   nodesFailed: { name: 'enricher_nodes_failed_total', help: 'Names of node keys that could not be stored.' },

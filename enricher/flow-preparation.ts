@@ -138,11 +138,12 @@ export class FlowPreparation {
     return normalised;
   }
 
-  #count({ cut, reversed, unknownRate, cacheResets, straddles }: EnrichTallies): void {
+  #count({ cut, reversed, unknownRate, implausible, cacheResets, straddles }: EnrichTallies): void {
     const { counters } = this.#dependencies;
     counters.add('timesCut', cut);
     counters.add('timesReversed', reversed);
     counters.add('unknownRateRows', unknownRate);
+    counters.add('implausibleRows', implausible);
     counters.add('cacheResets', cacheResets);
     counters.add('straddlingRows', straddles);
   }

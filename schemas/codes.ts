@@ -54,6 +54,7 @@ export const COUNT_REASONS = [
   'second-meter', // another meter of the same port counts
   'reflected', // the copy of a multicast or broadcast that comes back to its sender's port
   'reverse-exported', // the reverse half of a biflow whose exporter reports that direction too
+  'implausible', // counters that no network can have counted
 ] as const;
 
 /** Which rule of the election named the one point that counts packets from this source to this destination. */
@@ -114,6 +115,8 @@ export const MARKS = {
   approximate: 32,
   /** ClickHouse had lost the record and it was put in again; roll-ups had it already. */
   restored: 64,
+  /** Its counters fit into no packets, or through no port: it counts nowhere. */
+  implausible: 128,
 } as const;
 
 /** Which clause of the applications document, or which automatic rule, named the endpoint. */

@@ -176,7 +176,8 @@ export class Election {
   }
 
   /** Why a record cannot count whatever the rule, or OPEN. */
-  #excluded({ forwardingStatus, proto, dstPort, biflow }: FlowColumns, row: number): number {
+  #excluded({ marks, forwardingStatus, proto, dstPort, biflow }: FlowColumns, row: number): number {
+    if ((marks[row]! & MARKS.implausible) !== 0) return COUNT_REASON.implausible;
     if (forwardingStatus[row]! >>> 6 === DROPPED) return COUNT_REASON.discarded;
     const srcFlags = this.#srcFlags;
     const dstFlags = this.#dstFlags;

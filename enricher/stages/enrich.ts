@@ -22,6 +22,7 @@ import { estimate } from './estimate.ts';
 import type { LearnedServices } from './learned-services.ts';
 import { fillLocations, locateSource } from './location-columns.ts';
 import type { Moves } from './moves.ts';
+import { markImplausible } from './plausibility.ts';
 import type { Hide, Privacy } from './privacy.ts';
 import type { PortBits } from './server-side.ts';
 import { inSlices } from './slices.ts';
@@ -34,6 +35,8 @@ export interface EnrichTallies {
   cut: number;
   reversed: number;
   unknownRate: number;
+  /** Rows with counters that no network can have counted. */
+  implausible: number;
   cacheResets: number;
   /** Rows that straddle a change of one of their ends. */
   straddles: number;
@@ -84,6 +87,7 @@ export class Enrichment {
   readonly #epochs = createEpochs();
   readonly #offsets = new RowOffsets();
   #resets = 0;
+  #implausible = 0;
   /** Whose entries the offsets of sources and destinations are, for so many rows. */
   #latest: { readonly endpoints: Endpoints; readonly rows: number } | undefined;
 
@@ -107,6 +111,7 @@ export class Enrichment {
     const { cut, reversed, epochs } = normalised;
     this.#offsets.reserve(rows);
     this.#resets = 0;
+    this.#implausible = 0;
     this.#latest = undefined;
     let unknownRate = 0;
     let straddles = 0;
@@ -124,7 +129,7 @@ export class Enrichment {
       columns.batch[2 * row] = key.low;
       columns.batch[2 * row + 1] = key.high;
     }
-    return { cut, reversed, unknownRate, straddles, cacheResets: this.#resets };
+    return { cut, reversed, unknownRate, straddles, implausible: this.#implausible, cacheResets: this.#resets };
   }
 
   /**
@@ -192,6 +197,7 @@ export class Enrichment {
     columns.marks.fill(0, from, to);
     snapshot.exporters.resolve(columns, from, to, offsets.exporters);
     const unknownRate = estimate(columns, from, to, offsets.exporters, snapshot.exporters);
+    this.#implausible += markImplausible(columns, from, to);
     const resetsBefore = endpoints.resets;
     endpoints.resolve(columns, from, to, offsets);
     this.#resets += endpoints.resets - resetsBefore;
