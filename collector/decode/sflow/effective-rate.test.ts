@@ -229,8 +229,10 @@ describe('a window of few samples', () => {
     const n = WINDOW_SAMPLES + 1;
     expect(port.take(n + 1, 100 * (n + 1), WINDOW_MS - 1)).toBe(100);
     const rates: number[] = [];
-    for (let i = 1; i < WINDOW_SAMPLES; i++) rates.push(port.take(n + 1 + i, 100 * (n + 1) + 150 * i, WINDOW_MS - 1));
-    rates.push(port.take(n + 1 + WINDOW_SAMPLES, 100 * (n + 1) + 150 * WINDOW_SAMPLES, WINDOW_MS - 1 + SETTLE_MS));
+    for (let i = 1; i < WINDOW_SAMPLES; i++)
+      rates.push(port.take(n + 1 + i, 100 * (n + 1) + 150 * i, WINDOW_MS - 1, 100, i));
+    const last = 100 * (n + 1) + 150 * WINDOW_SAMPLES;
+    rates.push(port.take(n + 1 + WINDOW_SAMPLES, last, WINDOW_MS - 1 + SETTLE_MS, 100, WINDOW_SAMPLES));
     expect(rates.at(-1)).toBe(149);
   });
 });
@@ -289,6 +291,60 @@ describe('simulated ports', () => {
   });
 });
 
+describe('a rate that chance moves', () => {
+  const N = 100;
+  const BYTES = 1000;
+
+  /** Samples at these milliseconds: each packet of the port is one in N times a sample. */
+  function estimateOf(seed: number, sampleTimes: readonly number[], sampledAs = N) {
+    const random = randomFrom(seed);
+    const port = new Port();
+    let pool = 0;
+    let truth = 0;
+    let estimate = 0;
+    let variance = 0;
+    const rates = sampleTimes.map((ms, i) => {
+      // Packets up to the next sample: geometric, of mean `sampledAs`.
+      const packets = Math.floor(Math.log(1 - random()) / Math.log(1 - 1 / sampledAs)) + 1;
+      pool += packets;
+      truth += packets * BYTES;
+      const rate = port.take(i + 1, pool, ms, N);
+      estimate += rate * BYTES;
+      variance += rate * (rate - 1) * BYTES ** 2;
+      return rate;
+    });
+    return { truth, estimate, variance, rates };
+  }
+
+  /** Of so many sources, those whose 95 % interval holds the truth. */
+  const covered = (sources: number, sampleTimes: readonly number[]) =>
+    Array.from({ length: sources }, (_, seed) => estimateOf(seed + 1, sampleTimes)).filter(
+      ({ truth, estimate, variance }) => Math.abs(estimate - truth) <= 1.96 * Math.sqrt(variance),
+    ).length;
+
+  const steady = (from: number, perSecond: number, count: number) =>
+    Array.from({ length: count }, (_, i) => from + Math.floor((1000 * i) / perSecond));
+
+  // Of 200 sources 190 are expected, and fewer than 181 of one source in 500 runs (binomial).
+  test('a burst at one uptime and a steady stream behind it stay within their interval', () => {
+    const burst = Array<number>(60).fill(1000);
+    expect(covered(200, [...burst, ...steady(2000, 30, 1800)])).toBeGreaterThanOrEqual(181);
+  });
+
+  test('an idle port that turns busy stays within its interval', () => {
+    expect(covered(200, [...steady(0, 0.1, 60), ...steady(600_000, 30, 1800)])).toBeGreaterThanOrEqual(181);
+  });
+
+  test('an agent that samples otherwise than it says is believed by its pool, within 2,000 samples', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const { rates } = estimateOf(seed, steady(0, 30, 4000), 1.28 * N);
+      const settled = rates.slice(2000);
+      // The pool itself is off by 1 / sqrt(2000), 2.2 %; the nominal rate would be off by 22 %.
+      expect(Math.abs(sum(settled) / settled.length / (1.28 * N) - 1), `seed ${seed}`).toBeLessThan(0.1);
+    }
+  });
+});
+
 describe('loss and late datagrams at once', () => {
   const SAMPLES_PER_DATAGRAM = 7;
   const LATE_SHARE = 0.2;
@@ -298,10 +354,12 @@ describe('loss and late datagrams at once', () => {
     readonly rate: number;
     readonly samplesPerS: number;
     readonly loss: number;
+    /** Whether the agent's datagrams show that some are missing; the numbers of the samples do anyway. */
+    readonly showsGaps: boolean;
   }
 
   /** Estimated packets by true packets of a port that sends at a steady pace through a way that loses and delays. */
-  function ratioOf(seed: number, { rate, samplesPerS, loss }: Way): number {
+  function ratioOf(seed: number, { rate, samplesPerS, loss, showsGaps }: Way): number {
     const random = randomFrom(seed);
     const count = Math.max(10_000, 100 * samplesPerS);
     const datagrams: { atMs: number; uptimeMs: number; samples: { n: number; pool: number }[] }[] = [];
@@ -319,16 +377,22 @@ describe('loss and late datagrams at once', () => {
     const port = new Port();
     port.take(0, 0, 0, rate);
     let estimated = 0;
-    for (const { uptimeMs, samples } of datagrams)
+    let next = 1;
+    for (const { uptimeMs, samples } of datagrams) {
+      if (showsGaps && samples[0]!.n > next) port.gaps++;
+      next = Math.max(next, samples[0]!.n + SAMPLES_PER_DATAGRAM);
       for (const sample of samples) estimated += port.take(sample.n, sample.pool, uptimeMs, rate);
+    }
     return estimated / pool;
   }
 
   test.each(
     [1, 100].flatMap(rate =>
-      [5, 20, 60, 100, 300, 2000].flatMap(samplesPerS => [0, 0.05, 0.2].map(loss => ({ rate, samplesPerS, loss }))),
+      [5, 20, 60, 100, 300, 2000].flatMap(samplesPerS =>
+        [0, 0.05, 0.2].flatMap(loss => [true, false].map(showsGaps => ({ rate, samplesPerS, loss, showsGaps }))),
+      ),
     ),
-  )('1 in $rate, $samplesPerS samples/s, loss $loss: totals have no bias', way => {
+  )('1 in $rate, $samplesPerS samples/s, loss $loss, gaps shown $showsGaps: totals have no bias', way => {
     const ratios = Array.from({ length: way.samplesPerS <= 100 ? 20 : way.samplesPerS < 1000 ? 8 : 3 }, (_, i) =>
       ratioOf(i + 1, way),
     );

@@ -23,6 +23,12 @@
 // it at 0, or count something else in it, keep the nominal rate. A window of few samples says little of the rate:
 // generated / received then scales the nominal one, 1 to 4 times, if datagrams of the agent did get lost.
 //
+// Sampling is random, so the pool moves by N packets a sample on average only: over 60 samples it is off by 13 %, and so
+// would be all that a window's rate scales. What was lost on the way follows from sequence numbers to the sample. So the
+// rate is nominal x generated / received. The pool corrects it where an agent samples otherwise than it says: by what all
+// windows together show beyond chance (positive-part James and Stein). A window in which the agent dropped samples takes
+// the pool as it is, because whether dropped samples have numbers is left open by the standard.
+//
 // samplingRate is a whole number. What rounding takes or adds is carried to the next sample of the source, so that the
 // estimate over many samples has no bias: rounding 1.11 to 1 each time would hide a loss of 10 %.
 
@@ -50,6 +56,13 @@ const STEP_MAX = 10_000_000;
 const REORDER_MAX = 1000;
 
 const RATE_MAX = 0xffffffff;
+
+/** Deviations of the pool up to so many standard errors are chance. */
+const CHANCE = 3;
+/** Samples that the pool is compared with; of more, the older ones count half. */
+const COMPARED_MAX = 20_000;
+/** An agent that numbers the samples of two sources together explains half of them. */
+const NUMBERED_MIN = 0.75;
 
 /** One data source of an agent. Counters are kept as signed 32-bit numbers: differences wrap as the counters do. */
 export class SampleSource {
@@ -85,6 +98,9 @@ export class SampleSource {
   /** Of the last completed window: effective rate by nominal rate, and its source. */
   #factor = 1;
   #factorSource: number = RATE_SOURCE.sample;
+  /** Over windows without drops: samples by their numbers, and by what the pool moved at the nominal rate. */
+  #comparedSamples = 0;
+  #comparedTaken = 0;
   #carry = 0;
 
   constructor(sequence: number, pool: number, drops: number, rate: number, uptimeMs: number, gaps: number) {
@@ -123,6 +139,7 @@ export class SampleSource {
       this.#isSettling = false;
       this.#startWindow();
       this.#enough = this.#paced = WINDOW_SAMPLES;
+      this.#comparedSamples = this.#comparedTaken = 0;
     }
     this.#move(sequence, pool, drops, uptimeMs, gaps);
     this.#received += samples;
@@ -166,6 +183,7 @@ export class SampleSource {
     this.#windowRate = rate;
     this.#isSettling = false;
     this.#enough = this.#paced = WINDOW_SAMPLES;
+    this.#comparedSamples = this.#comparedTaken = 0;
   }
 
   #move(sequence: number, pool: number, drops: number, uptimeMs: number, gaps: number): void {
@@ -198,7 +216,8 @@ export class SampleSource {
     this.#startWindow();
     this.#enough = Math.max(WINDOW_SAMPLES, this.#paced);
     // Not for the window that this one's rate will scale: a window of few samples for their packets would have a high rate for few.
-    this.#paced = age <= 0 ? STILL_SAMPLES_MIN : Math.ceil((this.#settlingGenerated * WINDOW_MS_MIN) / age);
+    // A burst at one uptime says nothing of the pace.
+    this.#paced = age <= 0 ? WINDOW_SAMPLES : Math.ceil((this.#settlingGenerated * WINDOW_MS_MIN) / age);
   }
 
   #measure(): void {
@@ -215,10 +234,25 @@ export class SampleSource {
       this.#factorSource = RATE_SOURCE.sequence;
       return;
     }
-    // Whether a sample that the agent dropped has a sequence number is left open by the standard.
     const taken = pooled / this.#windowRate;
     if (taken < POOL_RATIO_MIN * generated || taken > POOL_RATIO_MAX * (generated + this.#settlingDropped)) return;
-    this.#factor = taken / received;
     this.#factorSource = RATE_SOURCE.pool;
+    // Numbers that leap although no datagram is missing do not count this source's samples alone.
+    const isNumbered = this.#settlingGapped ? taken > NUMBERED_MIN * generated : generated === received;
+    const followsNumbers = isNumbered && this.#settlingDropped === 0;
+    this.#factor = followsNumbers ? (generated / received) * this.#compare(generated, taken) : taken / received;
+  }
+
+  /** How much more than the nominal rate a sample stands for, by all windows and beyond chance. */
+  #compare(samples: number, taken: number): number {
+    this.#comparedSamples += samples;
+    this.#comparedTaken += taken;
+    if (this.#comparedSamples > COMPARED_MAX) {
+      this.#comparedSamples /= 2;
+      this.#comparedTaken /= 2;
+    }
+    const excess = this.#comparedTaken / this.#comparedSamples - 1;
+    const squaredErrors = this.#comparedSamples * excess * excess;
+    return squaredErrors <= CHANCE * CHANCE ? 1 : 1 + excess * (1 - (CHANCE * CHANCE) / squaredErrors);
   }
 }
