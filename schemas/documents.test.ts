@@ -46,10 +46,10 @@ describe('a document', () => {
   test('in YAML is refused with every fault, path and line', () => {
     const text = 'items:\n  - size: -1\n    id: ""\n  - id: b\n    kind: middle\n    colour: red\n  - 5\nextra: 1\n';
     expect([...refused(text)].sort((a, b) => a.path.localeCompare(b.path))).toEqual([
-      { path: '/extra', message: 'is not a known key', line: 8 },
+      { path: '/extra', message: 'is not a known key; allowed are name, items', line: 8 },
       { path: '/items/0/id', message: 'must not have fewer than 1 characters', line: 3 },
       { path: '/items/0/size', message: 'must be >= 0', line: 2 },
-      { path: '/items/1/colour', message: 'is not a known key', line: 6 },
+      { path: '/items/1/colour', message: 'is not a known key; allowed are id, size, kind, range', line: 6 },
       { path: '/items/1/kind', message: 'must be one of small, large', line: 5 },
       { path: '/items/2', message: 'must be object', line: 7 },
       { path: '/name', message: 'is required', line: 1 },
@@ -59,7 +59,7 @@ describe('a document', () => {
   test('in JSON is refused with every fault, path and line', () => {
     const text = '{\n  "name": 5,\n  "items": [\n    {"id": "a", "x": 1},\n    {"id": "b",\n     "size": "1"}\n  ]\n}';
     expect([...refused(text)].sort((a, b) => a.path.localeCompare(b.path))).toEqual([
-      { path: '/items/0/x', message: 'is not a known key', line: 4 },
+      { path: '/items/0/x', message: 'is not a known key; allowed are id, size, kind, range', line: 4 },
       { path: '/items/1/size', message: 'must be integer', line: 6 },
       { path: '/name', message: 'must be string', line: 2 },
     ]);
@@ -67,7 +67,7 @@ describe('a document', () => {
 
   test('with an unknown key whose name holds a slash is refused with its line', () => {
     expect(refused('name: x\nitems: []\na/b~c: 1\n')).toEqual([
-      { path: '/a~1b~0c', message: 'is not a known key', line: 3 },
+      { path: '/a~1b~0c', message: 'is not a known key; allowed are name, items', line: 3 },
     ]);
   });
 
@@ -87,11 +87,19 @@ describe('a document', () => {
     expect([faults(unknown(50)), faults(items(50)), faults(items(3000))]).toEqual([50, 100, 1000]);
   });
 
-  test('is refused by its rules with a line, once it fits the schema', () => {
+  test('is refused by its rules with a line, whether it fits the schema or not', () => {
     expect(refused('name: x\nitems:\n- id: good\n- id: bad\n')).toEqual([
       { path: '/items/1/id', message: 'is bad', line: 4 },
     ]);
-    expect(refused('items:\n- id: bad\n').map(({ path }) => path)).toEqual(['/name']);
+    expect(refused('items:\n- id: bad\n').map(({ path }) => path)).toEqual(['/name', '/items/0/id']);
+    expect(refused('name: 5\nitems:\n- size: x\n  id: bad\n- 7\n- kind: x\n').map(({ path }) => path)).toEqual([
+      '/name',
+      '/items/0/size',
+      '/items/1',
+      '/items/2/id',
+      '/items/2/kind',
+      '/items/0/id',
+    ]);
   });
 
   test.each([
@@ -133,7 +141,7 @@ describe('a document', () => {
 
   test('is refused in one message for people', () => {
     expect(() => checker.parse('items.yaml', 'name: x\nextra: 1\nmore: 2\n')).toThrow(
-      'items.yaml is refused, 2 faults:\n  line 2: /extra is not a known key\n  line 3: /more is not a known key',
+      'items.yaml is refused, 2 faults:\n  line 2: /extra is not a known key; allowed are name, items\n  line 3: /more is not a known key; allowed are name, items',
     );
     expect(() => checker.check('it', { name: 5 })).toThrow('it is refused, 1 fault:\n  /name must be string');
   });

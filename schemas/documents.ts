@@ -1,10 +1,13 @@
 // Checks a document (configuration, inventory, applications, registry) against its schema and reports every fault at
 // once, each with its path and what is allowed there. A document is taken whole or refused whole.
 
+import { distance } from 'fastest-levenshtein';
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { isNode, LineCounter, parseDocument } from 'yaml';
+import { keysOf, repair } from './repair.ts';
+import { keysAt, type Schema } from './schema-walk.ts';
 
 export interface Fault {
   /** JSON pointer into the document, '' for the document itself. */
@@ -45,9 +48,12 @@ export interface Checker<T> {
   restore(json: string): T;
 }
 
+/** Of the keys that may stand where an unknown one does, so many are named. */
+const KEYS_NAMED_MAX = 8;
+
 /**
- * A checker for documents of one schema. `rules` finds what a schema cannot say (references, duplicates); it runs
- * only on documents that fit the schema.
+ * A checker for documents of one schema. `rules` finds what a schema cannot say (references, duplicates). Where a document
+ * does not fit the schema they run on what is left of it, so that every fault is reported at once.
  */
 export function documentChecker<const S extends TSchema>(
   schema: S,
@@ -56,12 +62,18 @@ export function documentChecker<const S extends TSchema>(
   const validator = Compile(schema);
   const faultsOf = (value: unknown): { document: unknown; faults: Fault[] } => {
     const document = validator.Default(structuredClone(value));
-    const faults = validator
-      .Errors(document)
-      .flatMap(error => describe(error))
-      .slice(0, FAULTS_MAX);
-    return { document, faults: faults.length > 0 ? faults : rules(document as Static<S>) };
+    const faults = schemaFaults(document);
+    if (faults.length === 0) return { document, faults: rules(document as Static<S>) };
+    const repaired = repair(schema as Schema, structuredClone(document), one => schemaFaults(validator.Default(one)));
+    const others =
+      repaired && rules(repaired.document as Static<S>).filter(({ path }) => !repaired.isPlaceholder(path));
+    return { document, faults: [...faults, ...(others ?? [])].slice(0, FAULTS_MAX) };
   };
+  const schemaFaults = (document: unknown): Fault[] =>
+    validator
+      .Errors(document)
+      .flatMap(error => describe(error, schema as Schema))
+      .slice(0, FAULTS_MAX);
   return {
     check(name, value) {
       const { document, faults } = nestedAsItMay(name, () => faultsOf(value));
@@ -113,7 +125,7 @@ function withLines(text: string, faults: readonly Fault[]): Fault[] {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   return faults.map(fault => {
-    const keys = fault.path.split('/').slice(1).map(unescapePointer);
+    const keys = keysOf(fault.path);
     for (let depth = keys.length; depth >= 0; depth--) {
       const node = document.getIn(keys.slice(0, depth), true);
       if (isNode(node) && node.range) return { ...fault, line: lines.linePos(node.range[0]).line };
@@ -126,10 +138,6 @@ function escapePointer(key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-function unescapePointer(token: string): string {
-  return token.replaceAll('~1', '/').replaceAll('~0', '~');
-}
-
 interface SchemaError {
   keyword: string;
   schemaPath: string;
@@ -139,12 +147,14 @@ interface SchemaError {
 }
 
 /** One fault per wrong place, in words: the union keywords only repeat what their branches said. */
-function describe(error: SchemaError): Fault[] {
+function describe(error: SchemaError, schema: Schema): Fault[] {
   const { keyword, instancePath: path, message } = error;
   const params = error.params as Record<string, unknown>;
   if (keyword === 'additionalProperties' || keyword === 'unevaluatedProperties') {
     const keys = (params['additionalProperties'] ?? params['unevaluatedProperties'] ?? []) as string[];
-    return [keys].flat().map(key => ({ path: `${path}/${escapePointer(key)}`, message: 'is not a known key' }));
+    return [keys]
+      .flat()
+      .map(key => ({ path: `${path}/${escapePointer(key)}`, message: unknownKey(key, keysAt(schema, keysOf(path))) }));
   }
   // Repeats what additionalProperties says, or stands for an item behind the last one of a tuple.
   if (keyword === 'boolean')
@@ -157,4 +167,12 @@ function describe(error: SchemaError): Fault[] {
   if (keyword === 'enum')
     return [{ path, message: `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}` }];
   return [{ path, message }];
+}
+
+/** The allowed keys stand in the order of their likeness. */
+export function unknownKey(key: string, allowed: readonly string[]): string {
+  if (allowed.length === 0) return 'is not a known key';
+  const nearest = allowed.toSorted((a, b) => distance(key, a) - distance(key, b));
+  const more = allowed.length > KEYS_NAMED_MAX ? ', ...' : '';
+  return `is not a known key; allowed are ${nearest.slice(0, KEYS_NAMED_MAX).join(', ')}${more}`;
 }

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { type Static, type TSchema, Type } from 'typebox';
 import { parse as parseYaml } from 'yaml';
-import { type Checker, DocumentError, documentChecker, type Fault } from '../schemas/documents.ts';
+import { type Checker, DocumentError, documentChecker, type Fault, unknownKey } from '../schemas/documents.ts';
 
 /** Keys by name. The schema of each has its default, its limits and its help text. */
 export type Keys = Readonly<Record<string, TSchema>>;
@@ -171,16 +171,15 @@ function collect<K extends Keys>(sources: Sources, own: AnyService, options: Loa
     const users = services.filter(({ keys }) => name !== undefined && Object.hasOwn(keys, name));
     if (borrowed && users.length > 0 && source !== 'flag') continue;
     const unused = `is not used by hairpin ${own.name}, only by ${listed(users)}`;
-    faults.push(faultAt(setting, users.length > 0 ? unused : UNKNOWN[source]));
+    faults.push(faultAt(setting, users.length > 0 ? unused : unknown(setting, Object.keys(own.keys))));
   }
   return { values, origin, faults };
 }
 
-const UNKNOWN = {
-  file: 'is not a known key',
-  variable: 'is no known variable; --help lists them',
-  flag: 'is no known flag; --help lists them',
-} as const;
+function unknown({ path, source }: Setting, keys: readonly string[]): string {
+  if (source === 'file') return unknownKey(path.slice(1), keys);
+  return `is no known ${source}; --help lists them`;
+}
 
 function listed(services: readonly AnyService[]): string {
   const names = services.map(({ name }) => `hairpin ${name}`);

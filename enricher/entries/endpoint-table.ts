@@ -79,6 +79,7 @@ const SLOTS_MIN = 1024;
 /** No MAC has so many bits, and no station has this mark: the key of entry 0, which is none. */
 const NO_MAC = 0xfffffffe;
 
+/** A full table is emptied by its owner (endpoints.ts), between batches. */
 export class EndpointTable {
   readonly #entriesMax: number;
   readonly #fill: (entries: Uint32Array, offset: number) => void;

@@ -3,7 +3,7 @@
 // where all packets are alike, and fewer where a few large ones carry the sum. The exact Poisson interval of such a
 // count (Garwood, through the gamma distribution) is used up to NORMAL_SAMPLES_MIN and the normal one beyond, where
 // both agree to a percent: 1.96 standard deviations around 30 to 100 samples of mixed sizes miss the truth too often at
-// the upper end (benchmarks/estimator.slow.test.ts prints both).
+// the upper end (benchmarks/verify/estimator.slow.test.ts prints both).
 //
 // What a sum holds of unsampled traffic has no part in its error, so there are never more events than samples. A bucket
 // may hold a share of a flow and less than one of its samples; its events are a fraction then. A sum of unsampled

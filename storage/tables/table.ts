@@ -102,7 +102,7 @@ export function distributedSql(table: Table, config: FormConfiguration): string 
   return `CREATE TABLE IF NOT EXISTS ${prefix}${table.name}${everywhere} (\n  ${columns}\n) ENGINE = Distributed(${config.clickhouseCluster}, ${localDatabase(config)}, ${table.name}, 0)`;
 }
 
-/** `toIntervalDay(30)` is also how the server writes it down, which migrations/align.ts compares. */
+/** `toIntervalDay(30)` is also how the server writes it down, which migrations/columns.ts compares. */
 export function expirySql(table: Table, retention: Retention): string {
   return table.expiry ? `${table.expiry.column} + toIntervalDay(${retainedDays(table, retention)})` : '';
 }
