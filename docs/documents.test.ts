@@ -3,6 +3,11 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { applicationsChecker } from '../schemas/applications.ts';
+import type { Checker } from '../schemas/documents.ts';
+import { exporterRegistryChecker } from '../schemas/exporters.ts';
+import { inventoryChecker } from '../schemas/inventory.ts';
+import { tokensChecker } from '../schemas/tokens.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -63,5 +68,32 @@ describe.each(['ARCHITECTURE', 'COUNTING', 'INVENTORY'])('docs/%s.md', name => {
       .map(([path]) => path.slice(1, -1));
     expect(named.length).toBeGreaterThan(5);
     expect(named.filter(path => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+});
+
+describe('docs/DOCUMENTS.md', () => {
+  const examples = [...read('docs/DOCUMENTS.md').matchAll(/^## (.+)\n[\s\S]*?```yaml\n([\s\S]*?)```/gm)];
+  const checkers: Readonly<Record<string, Checker<unknown>>> = {
+    Inventory: inventoryChecker,
+    'Exporter registry': exporterRegistryChecker,
+    Applications: applicationsChecker,
+    'API tokens': tokensChecker,
+  };
+
+  test('has an example of every document', () => {
+    expect(examples.map(([, title]) => title)).toEqual(Object.keys(checkers));
+  });
+
+  test.each(Object.entries(checkers))('its example of %s is accepted', (title, checker) => {
+    const [, , text] = examples.find(([, name]) => name === title)!;
+    expect(() => checker.parse(title, text!)).not.toThrow();
+  });
+
+  test('the registry refers to switches of the inventory', () => {
+    const text = (name: string) => examples.find(([, title]) => title === name)![2]!;
+    const inventory = inventoryChecker.parse('', text('Inventory'));
+    const { exporters } = exporterRegistryChecker.parse('', text('Exporter registry'));
+    const switches = inventory.switches.map(({ id }) => id);
+    for (const exporter of exporters) if (exporter.switch !== undefined) expect(switches).toContain(exporter.switch);
   });
 });

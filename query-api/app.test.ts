@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
+import { documentSchema } from '../schemas/document-schemas.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
@@ -57,6 +58,7 @@ test('the documentation reports every question with its parameters', async () =>
     '/api/v1/inventory',
     '/api/v1/inventory/snapshots',
     '/api/v1/matrix',
+    '/api/v1/schemas/{name}',
     '/api/v1/series',
     '/api/v1/top',
     '/healthz',
@@ -99,6 +101,14 @@ test('the console is served with a policy that allows no inline script and nothi
   expect((await app.inject('/console/view-state.ts')).body).toContain("from '../query-api/answers/metric.ts'");
   expect((await app.inject('/query-api/answers/metric.ts')).body).toContain('export const METRICS');
   expect((await app.inject('/console/console.integration.test.ts')).statusCode).toBe(404);
+});
+
+test('the schemas of documents are there for editors, without a token', async () => {
+  const { app } = create({ http: '0.0.0.0:8080' });
+  const { json, headers } = await app.inject('/api/v1/schemas/exporters');
+  expect(headers['content-type']).toMatch(/^application\/json/);
+  expect(json()).toEqual(documentSchema('exporters'));
+  expect((await app.inject('/api/v1/schemas/anything')).statusCode).toBe(400);
 });
 
 test('a metric that a question does not have is refused with those it has', async () => {

@@ -6,23 +6,24 @@ import { parseAddress, parseMac, parsePrefix } from './address.ts';
 import { documentChecker, type Fault } from './documents.ts';
 
 const closed = { additionalProperties: false } as const;
-const texts = () => Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { default: [] });
+const texts = (description?: string) =>
+  Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
+    default: [],
+    ...(description !== undefined && { description }),
+  });
 
 /** Every selector that is given adds members: an endpoint belongs when any one of them matches. */
 const Selector = Type.Object(
   {
-    /** VM or endpoint names by glob: `web-*`, `db-?`. */
-    names: texts(),
+    names: texts('VM or endpoint names by glob: web-*, db-?'),
     tags: texts(),
-    /** A folder and everything below it: `/prod/shop`. */
-    folders: texts(),
+    folders: texts('a folder and everything below it: /prod/shop'),
     portGroups: texts(),
     segments: texts(),
     addresses: texts(),
     prefixes: texts(),
     macs: texts(),
-    /** Virtual addresses with their port: `10.0.0.10 tcp/443`. */
-    vips: texts(),
+    vips: texts('virtual addresses with their port: 10.0.0.10 tcp/443'),
   },
   closed,
 );
@@ -32,20 +33,19 @@ const Application = Type.Object(
     id: Type.String({ minLength: 1, maxLength: 255 }),
     name: Type.Optional(Type.String({ maxLength: 255 })),
     servers: Selector,
-    /** `tcp/443`, `udp/8000-8100`. Empty: every port. */
-    ports: texts(),
-    /** Ports that mark the client side, if the application has such. */
-    clientPorts: texts(),
-    /** True: only traffic on a listed port belongs to it. */
-    strict: Type.Boolean({ default: false }),
+    ports: texts('tcp/443, udp/8000-8100, icmp; empty: every port'),
+    clientPorts: texts('ports that mark the client side, if the application has such'),
+    strict: Type.Boolean({ default: false, description: 'only traffic on a listed port belongs to it' }),
   },
   closed,
 );
 
 export const Applications = Type.Object(
   {
-    /** What counts as inside; everything else is `external`. */
-    internal: Type.Array(Type.String(), { default: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'] }),
+    internal: Type.Array(Type.String(), {
+      default: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+      description: 'prefixes that count as inside; everything else is external',
+    }),
     applications: Type.Array(Application, { default: [] }),
   },
   closed,

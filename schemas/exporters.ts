@@ -9,7 +9,8 @@ import { documentChecker, type Fault } from './documents.ts';
 const EXPORT_PROTOCOLS = PROTOCOLS.filter(protocol => protocol !== 'unknown');
 
 const closed = { additionalProperties: false } as const;
-const Uint32 = Type.Integer({ minimum: 0, maximum: 0xffffffff });
+const uint32 = (description?: string) =>
+  Type.Integer({ minimum: 0, maximum: 0xffffffff, ...(description !== undefined && { description }) });
 
 export const METERINGS = ['ingress', 'egress', 'both', 'none'] as const;
 export const BIFLOW_EXPORTS = ['single', 'repeated'] as const;
@@ -18,48 +19,64 @@ export const PORT_ROLES = ['access', 'fabric', 'tunnel', 'external', 'unknown'] 
 
 const Port = Type.Object(
   {
-    ifIndex: Uint32,
-    role: Type.Enum([...PORT_ROLES] as unknown as typeof PORT_ROLES, { default: 'unknown' }),
-    /** Overrides the exporter's metering for this port. */
-    metering: Type.Optional(Type.Enum([...METERINGS] as unknown as typeof METERINGS)),
+    ifIndex: uint32(),
+    role: Type.Enum([...PORT_ROLES] as unknown as typeof PORT_ROLES, {
+      default: 'unknown',
+      description: 'what is behind the port',
+    }),
+    metering: Type.Optional(
+      Type.Enum([...METERINGS] as unknown as typeof METERINGS, {
+        description: 'instead of the metering of the exporter',
+      }),
+    ),
   },
   closed,
 );
 
 const Exporter = Type.Object(
   {
-    /** Source address of the datagrams; for sFlow the agent address. */
-    address: Type.String(),
-    /** Observation domain, source id or sub-agent id; every one when left out. */
-    domain: Type.Optional(Uint32),
-    protocol: Type.Optional(Type.Enum(EXPORT_PROTOCOLS)),
-    name: Type.Optional(Type.String({ maxLength: 255 })),
-    site: Type.Optional(Type.String()),
-    /** Id of the inventory's switch that this exporter is. */
-    switch: Type.Optional(Type.String()),
-    /** Direction metered by ports that do not say otherwise. */
-    metering: Type.Enum([...METERINGS] as unknown as typeof METERINGS, { default: 'ingress' }),
-    /** Role of ports that are not listed. */
-    role: Type.Enum([...PORT_ROLES] as unknown as typeof PORT_ROLES, { default: 'unknown' }),
-    /**
-     * Whether the exporter multiplies by its sampling rate before it sends. Left out: known by its templates (VMware, Open
-     * vSwitch), else not.
-     */
-    prescaled: Type.Optional(Type.Boolean()),
-    /** Sampling rate to use instead of the reported one. */
-    samplingRate: Type.Optional(Type.Integer({ minimum: 1, maximum: 0xffffffff })),
-    activeTimeoutS: Type.Optional(Type.Number({ minimum: 0 })),
-    /**
-     * Records of both directions (RFC 5103). `single`, as if left out: each packet is in one record of the device only;
-     * `repeated`: what goes the other way is exported as records of its own besides.
-     */
-    biflow: Type.Optional(Type.Enum([...BIFLOW_EXPORTS] as unknown as typeof BIFLOW_EXPORTS)),
-    /**
-     * Which packet of a tunnel it describes. Left out: the inner one where its protocol `readsTunnels`, else the outer one.
-     */
-    tunnels: Type.Optional(Type.Enum([...TUNNELS] as unknown as typeof TUNNELS)),
-    /** Class of traffic it exports. */
-    traffic: Type.Enum(['all', 'host-internal', 'rule-hits'], { default: 'all' }),
+    address: Type.String({ description: 'source address of the datagrams; for sFlow the agent address' }),
+    domain: Type.Optional(uint32('observation domain, source id or sub-agent id; every one when left out')),
+    protocol: Type.Optional(Type.Enum(EXPORT_PROTOCOLS, { description: 'every one when left out' })),
+    name: Type.Optional(Type.String({ maxLength: 255, description: 'for people' })),
+    site: Type.Optional(Type.String({ description: 'id of a site of the inventory' })),
+    switch: Type.Optional(Type.String({ description: "id of the inventory's switch that this exporter is" })),
+    metering: Type.Enum([...METERINGS] as unknown as typeof METERINGS, {
+      default: 'ingress',
+      description: 'direction that is metered by ports that do not state theirs',
+    }),
+    role: Type.Enum([...PORT_ROLES] as unknown as typeof PORT_ROLES, {
+      default: 'unknown',
+      description: 'of ports that are not listed',
+    }),
+    prescaled: Type.Optional(
+      Type.Boolean({
+        description:
+          'whether the exporter multiplies by its sampling rate before it sends; left out: known by its templates (VMware, Open vSwitch), else not',
+      }),
+    ),
+    samplingRate: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 0xffffffff, description: 'N of 1 in N, instead of the reported rate' }),
+    ),
+    activeTimeoutS: Type.Optional(
+      Type.Number({ minimum: 0, description: 'seconds after which a long flow is reported' }),
+    ),
+    biflow: Type.Optional(
+      Type.Enum([...BIFLOW_EXPORTS] as unknown as typeof BIFLOW_EXPORTS, {
+        description:
+          'records of both directions (RFC 5103); single, as if left out: each packet is in one record of the device only; repeated: what goes the other way is exported as records of its own besides',
+      }),
+    ),
+    tunnels: Type.Optional(
+      Type.Enum([...TUNNELS] as unknown as typeof TUNNELS, {
+        description:
+          'which packet of a tunnel it describes; left out: the inner one where its protocol reads tunnels (sFlow), else the outer one',
+      }),
+    ),
+    traffic: Type.Enum(['all', 'host-internal', 'rule-hits'], {
+      default: 'all',
+      description: 'class of traffic that it exports',
+    }),
     ports: Type.Array(Port, { default: [] }),
   },
   closed,
@@ -67,8 +84,12 @@ const Exporter = Type.Object(
 
 export const ExporterRegistry = Type.Object(
   {
-    /** From when it holds (RFC 3339); a registry without it holds for all time. */
-    asOf: Type.Optional(Type.String({ format: 'date-time' })),
+    asOf: Type.Optional(
+      Type.String({
+        format: 'date-time',
+        description: 'from when it holds (RFC 3339); a registry without it holds for all time',
+      }),
+    ),
     exporters: Type.Array(Exporter, { default: [] }),
   },
   closed,

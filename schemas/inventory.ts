@@ -5,7 +5,9 @@ import { parseAddress, parseMac, parsePrefix } from './address.ts';
 import { parsePortRange } from './applications.ts';
 import { documentChecker, type Fault } from './documents.ts';
 
-const Id = Type.String({ minLength: 1, maxLength: 255 });
+const id = (description?: string) =>
+  Type.String({ minLength: 1, maxLength: 255, ...(description !== undefined && { description }) });
+const Id = id();
 const Text = Type.String({ maxLength: 1024 });
 const Vlan = Type.Integer({ minimum: 0, maximum: 4095 });
 const IfIndex = Type.Integer({ minimum: 0, maximum: 0xffffffff });
@@ -36,9 +38,14 @@ const SwitchPort = Type.Object(
     speedBps: Optional(Type.Integer({ minimum: 0 })),
     parentIfIndex: Optional(IfIndex),
     lag: Optional(IfIndex),
-    /** What is at the other end: a host's pNIC, another switch, or a name for anything else. */
     connectsTo: Optional(
-      Type.Object({ host: Optional(Id), pnic: Optional(Id), switch: Optional(Id), other: Optional(Text) }, closed),
+      Type.Object(
+        { host: Optional(Id), pnic: Optional(Id), switch: Optional(Id), other: Optional(Text) },
+        {
+          ...closed,
+          description: "what is at the other end: a host's pNIC, another switch, or a name for anything else",
+        },
+      ),
     ),
   },
   closed,
@@ -65,8 +72,7 @@ const VSwitch = Type.Object(
     name: Optional(Text),
     kind: Optional(Text),
     ports: Optional(Type.Integer({ minimum: 0 })),
-    /** Ids of pNICs of the same host. */
-    uplinks: list(Id),
+    uplinks: Type.Array(Id, { default: [], description: 'ids of pNICs of the same host' }),
     switching: oneOf(['veb', 'vepa', 'vsi'], { default: 'veb' }),
     reflectiveRelay: Optional(
       Type.Object(
@@ -77,8 +83,12 @@ const VSwitch = Type.Object(
     channels: list(Channel),
     distributedRouting: Type.Boolean({ default: false }),
     portGroups: list(PortGroup),
-    /** Set when the vSwitch exports flows itself. */
-    exporter: Optional(Type.Object({ address: Text, domain: Optional(IfIndex) }, closed)),
+    exporter: Optional(
+      Type.Object(
+        { address: Text, domain: Optional(IfIndex) },
+        { ...closed, description: 'where the vSwitch exports flows itself' },
+      ),
+    ),
   },
   closed,
 );
@@ -104,8 +114,7 @@ const Vnic = Type.Object(
     id: Optional(Id),
     mac: Optional(Text),
     addresses: list(Text),
-    /** Id of a vSwitch of the VM's host; the host's first one when left out. */
-    vswitch: Optional(Id),
+    vswitch: Optional(id("of a vSwitch of the VM's host; the host's first one when left out")),
     portGroup: Optional(Id),
     segment: Optional(Id),
     vsi: Optional(
@@ -116,8 +125,13 @@ const Vnic = Type.Object(
     ),
     sVlan: Optional(Vlan),
     ecid: Optional(Type.Integer({ minimum: 0, maximum: 0x3fffff })),
-    /** ifIndex at the vSwitch or at the switch when the vNIC has a port of its own there. */
-    ifIndex: Optional(IfIndex),
+    ifIndex: Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 0xffffffff,
+        description: 'at the vSwitch or at the switch, where the vNIC has a port of its own there',
+      }),
+    ),
   },
   closed,
 );
@@ -144,8 +158,7 @@ const Endpoint = Type.Object(
     kind: oneOf(['bare-metal', 'storage', 'appliance', 'gateway', 'vip']),
     mac: Optional(Text),
     addresses: list(Text),
-    /** For a VIP: `tcp/443`. */
-    port: Optional(Text),
+    port: Optional(Type.String({ maxLength: 1024, description: 'of a vip: tcp/443' })),
     segment: Optional(Id),
     rack: Optional(Id),
     switch: Optional(Id),
@@ -156,11 +169,12 @@ const Endpoint = Type.Object(
 
 export const Inventory = Type.Object(
   {
-    source: Id,
-    /** RFC 3339 time of the snapshot. */
-    asOf: Type.String({ format: 'date-time' }),
-    /** Entity kinds this snapshot lists in full, within its source. */
-    complete: list(oneOf(['sites', 'racks', 'segments', 'switches', 'hosts', 'vms', 'endpoints'])),
+    source: id('of who states it: each source has a history of its own'),
+    asOf: Type.String({ format: 'date-time', description: 'time that the snapshot describes (RFC 3339)' }),
+    complete: Type.Array(oneOf(['sites', 'racks', 'segments', 'switches', 'hosts', 'vms', 'endpoints']), {
+      default: [],
+      description: 'kinds that this snapshot lists in full: what it does not list of them is gone',
+    }),
     sites: list(Site),
     racks: list(Rack),
     segments: list(Segment),

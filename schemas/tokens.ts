@@ -17,13 +17,13 @@ export type Role = (typeof ROLES)[number];
 
 const Token = Type.Object(
   {
-    /** Who it is, in logs. */
-    name: Type.String({ minLength: 1, maxLength: 255 }),
+    name: Type.String({ minLength: 1, maxLength: 255, description: 'who it is, in logs' }),
     role: Type.Enum([...ROLES] as unknown as typeof ROLES),
-    /** SHA-256 of the token, 64 hexadecimal digits; `hairpin token` prints both. */
-    sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
-    /** From then on it is refused. */
-    expires: Type.Optional(Type.String({ format: 'date-time' })),
+    sha256: Type.String({
+      pattern: '^[0-9a-f]{64}$',
+      description: 'SHA-256 of the token, 64 hexadecimal digits; hairpin token prints both',
+    }),
+    expires: Type.Optional(Type.String({ format: 'date-time', description: 'from then on it is refused (RFC 3339)' })),
   },
   closed,
 );

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { readBodies } from '../http/body.ts';
 import { registerEntities } from './entities.ts';
 import { registerRegistry } from './registry.ts';
+import { registerDocumentSchemas } from './schemas.ts';
 import { registerSnapshots } from './snapshots.ts';
 import { type DocumentDependencies, SerialWriter } from './writer.ts';
 
@@ -15,5 +16,6 @@ export function registerDocuments(app: FastifyInstance, dependencies: DocumentDe
     registerSnapshots(scope, dependencies, writer);
     registerRegistry(scope, dependencies, writer);
     registerEntities(scope, dependencies);
+    registerDocumentSchemas(scope);
   });
 }
