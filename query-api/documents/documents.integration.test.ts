@@ -146,12 +146,9 @@ describe('a snapshot', () => {
     // Every fault at once, those of the schema first.
     expect(refused).toMatchObject({
       status: 422,
-      faults: [{ path: '/colour', message: expect.stringMatching(/^is not a known key; allowed are /) }],
-    });
-    expect(await put(snapshot(10, [web, { ...db, host: 'h9' }, vm('copy', 'h1', '02:00:00:00:00:01')]))).toMatchObject({
-      status: 422,
       type: 'urn:hairpin:problem:document-invalid',
       faults: [
+        { path: '/colour', message: expect.stringMatching(/^is not a known key; allowed are /) },
         { path: '/vms/1/host', message: '"h9" is no id of /hosts' },
         { path: '/vms/2/vnics/0/mac', message: '"02:00:00:00:00:01" is the MAC address of /vms/0/vnics/0/mac already' },
       ],
