@@ -5,7 +5,7 @@ import { codesOf, PROTOCOLS } from '../../schemas/codes.ts';
 export const FAULTS = [
   'too-short', // less than the header of its protocol
   'unknown-version', // no protocol has this version word
-  'length-mismatch', // IPFIX message length or NetFlow v1 to v8 count says more than the datagram holds
+  'length-mismatch', // IPFIX message length is not that of its sets, or NetFlow v1 to v8 count is beyond the datagram
   'count-mismatch', // the header's count differs from what was found: for NetFlow v9 from records and from sets
   'set-length', // set length below 4 or beyond the message
   'reserved-set', // set id that no standard defines

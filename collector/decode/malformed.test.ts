@@ -180,10 +180,59 @@ describe('headers', () => {
   });
 
   // proves: bad-ipfix-length
-  test.each([0, 4, 15, 65535])('an IPFIX length of %i is length-mismatch', length => {
+  test.each([0, 4, 15, 16, 42, 65535])('an IPFIX length of %i is length-mismatch, its whole sets are read', length => {
     const bench = new Bench();
-    expect(bench.decode(ipfix([sane(false)], { length }))).toEqual([]);
+    expect(bench.decode(ipfix([sane(false)], { length }))).toMatchObject([saneRow]);
     expect(bench.faults('ipfix')).toEqual({ 'length-mismatch': 1 });
+    expect(bench.domain()).toMatchObject({ malformedSets: 1, lost: 0 });
+    // The records of it are counted: the next message follows.
+    bench.decode(ipfix([set(999, good)], { sequence: 1 }));
+    bench.decode(ipfix([set(999, good)], { sequence: 2 }));
+    expect(bench.domain()).toMatchObject({ lost: 0, restarts: 0 });
+  });
+
+  // proves: bad-ipfix-length
+  test.each([
+    ['short', -2],
+    ['long', 6],
+    ['long by a whole message', 44],
+  ])('an IPFIX length that is too %s does not cost the message behind it', (_, error) => {
+    const bench = new Bench();
+    const first = ipfix([sane(false)], { length: 44 + error });
+    const second = ipfix([set(999, [...u32(2000), ...u32(3)])], { sequence: 1 });
+    const rows = bench.decode(datagramOf([...first], [...second], [...ipfix([set(999, good)], { sequence: 2 })]));
+    expect(rows).toMatchObject([saneRow, { bytes: 2000, packets: 3 }, saneRow]);
+    expect(bench.faults('ipfix')).toEqual({ 'length-mismatch': 1 });
+    expect(bench.domain()).toMatchObject({ lost: 0, restarts: 0 });
+  });
+
+  // proves: bad-ipfix-length
+  test('of an IPFIX datagram that was cut the whole sets are read, the cut one is refused', () => {
+    const bench = new Bench();
+    const whole = ipfix([sane(false), set(999, good, good)]);
+    expect(bench.decode(whole.subarray(0, whole.length - 1))).toMatchObject([saneRow]);
+    expect(bench.faults('ipfix')).toEqual({ 'length-mismatch': 1, 'set-length': 1 });
+  });
+
+  // proves: bad-ipfix-length
+  test('a set that is too long costs its message, not the one behind', () => {
+    const bench = new Bench();
+    const first = ipfix([sane(false), [...u16(999), ...u16(14), ...good]]);
+    const second = ipfix([set(999, good)], { sequence: 1 });
+    expect(bench.decode(datagramOf([...first], [...second]))).toMatchObject([saneRow, saneRow]);
+    expect(bench.faults('ipfix')).toEqual({ 'set-length': 1 });
+  });
+
+  // proves: bad-ipfix-length
+  test('to look for the end of messages takes a bounded number of steps', () => {
+    const bench = new Bench();
+    // Each set leads over the header behind it, so that each walk from a wrong length goes to the end of the datagram.
+    const message = ipfix([[...u16(2), ...u16(20)]], { length: 20 });
+    const count = Math.floor(65_500 / message.length);
+    const startedAt = performance.now();
+    bench.decode(datagramOf(...Array.from({ length: count }, () => [...message]), zeros(7)));
+    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(bench.faults('ipfix')['step-budget']).toBeGreaterThan(0);
   });
 
   // proves: ipfix, bad-ipfix-length

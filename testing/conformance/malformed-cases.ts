@@ -10,6 +10,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
   {
     id: 'bad-fixed-count',
     input: 'NetFlow v1 to v8 with a count of 0, 31 or 65535, a count beyond the payload, bytes behind the last record',
+    note: 'records behind the count are not read, as in tshark and nfdump: an earlier datagram may have left them',
   },
   {
     id: 'bad-netflow9-count',
@@ -18,7 +19,8 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
   },
   {
     id: 'bad-ipfix-length',
-    input: 'an IPFIX length below 16, beyond the datagram, or before its end',
+    input: 'an IPFIX length below 16, beyond the datagram, or before its end; a datagram that was cut',
+    note: 'a datagram carries its own end: every whole set is read, one that leads beyond the datagram is refused',
   },
   {
     id: 'bad-set-length',

@@ -145,10 +145,17 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
   ],
   [
     {
-      about: 'a length of 0, of 15 and of 65535',
-      datagrams: [0, 15, 65535].map(length => ipfix([sane], { length })),
-      records: 0,
+      about: 'a length of 0, of 15 and of 65535, and all sets whole',
+      datagrams: [0, 15, 65535].map((length, sequence) => ipfix([sane], { length, sequence })),
+      records: 3,
       faults: { 'length-mismatch': 3 },
+      reported: { lost: 0, restarts: 0 },
+    },
+    {
+      about: 'a datagram that was cut inside of its last set',
+      datagrams: [ipfix([sane, record]).subarray(0, -1)],
+      records: 1,
+      faults: { 'length-mismatch': 1, 'set-length': 1 },
     },
     {
       about: 'a second message behind it',

@@ -117,16 +117,17 @@ export function* fixedEntries(view: DataView, source: Source): Iterable<Entry> {
   }
 }
 
-/** The headers of a v9 datagram, or of all messages in one of IPFIX. */
+/** The headers of a v9 datagram, or of all messages in one of IPFIX up to one that states a wrong length. */
 export function* templateHeaders(view: DataView, source: Source): Iterable<Entry> {
   const version = view.getUint16(0);
   const { bytes, fields } = HEADERS[version]!;
   const protocol = version === 9 ? 'netflow9' : 'ipfix';
   for (let at = 0; at + bytes <= view.byteLength; ) {
     const length = version === 9 ? view.byteLength : view.getUint16(at + 2);
-    if (length < bytes || length > view.byteLength - at || view.getUint16(at) !== version) return;
+    if (view.getUint16(at) !== version) return;
     const domain = view.getUint32(at + bytes - 4);
     yield { ...source, protocol, domain, kind: 'header', elements: membersOf(view, at, { bytes, fields }) };
+    if (length < bytes) return;
     at += length;
   }
 }

@@ -20,7 +20,7 @@ import {
   wakeTemplate,
 } from './template-set.ts';
 
-const SET_HEADER_BYTES = 4;
+export const SET_HEADER_BYTES = 4;
 const FIRST_DATA_SET = 256;
 
 /** Decodes the sets between `start` and `end`; returns the number of data records, options records included. */
