@@ -27,6 +27,7 @@ export const FAULTS = [
   'exporter-limit', // exporters are at their bound, all of them proven: decoded only where no state is needed
   'pending-limit', // data sets evicted before their template came, for want of room
   'pending-expired', // data sets expired before their template came, after PENDING_MS_MAX
+  'record-short', // sFlow flow record shorter than its structure, in a sample that another record describes
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];

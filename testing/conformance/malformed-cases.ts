@@ -149,4 +149,9 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
     id: 'template-behind-data',
     input: 'a template announced behind its data, in the same datagram or a later one',
   },
+  {
+    id: 'record-short',
+    input: 'a record of an sFlow sample that is shorter than its structure, beside whole ones, in any order',
+    note: 'the fullest of the whole ones describes the packet',
+  },
 ];

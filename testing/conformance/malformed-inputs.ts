@@ -712,6 +712,20 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       reported: { lostSets: 1 },
     },
   ],
+  [
+    {
+      about: 'before and behind a header, and alone',
+      datagrams: [
+        sflow([
+          flowSample([typed(2, zeros(20)), sampledHeader(frame)]),
+          flowSample([sampledHeader(frame), typed(3, zeros(28))]),
+          flowSample([typed(3, zeros(28))]),
+        ]),
+      ],
+      records: 2,
+      faults: { 'record-short': 2, 'sample-malformed': 1 },
+    },
+  ],
 ];
 
 /** What a case counts, each counter once. */

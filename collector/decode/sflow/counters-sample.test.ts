@@ -205,6 +205,15 @@ describe('malformed', () => {
     expect(bench.reported).toEqual([]);
   });
 
+  // proves: record-short
+  test('a host_descr that is cut does not cost the MACs of host_adapters', () => {
+    const bench = new FactBench();
+    const adapters = typed(2001, u32(1), u32(2), u32(1), [2, 0, 0, 0, 0, 7, 0, 0]);
+    bench.decode(sflow([counters(2, 1, typed(2000, text('h'), zeros(12)), adapters)]));
+    expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
+    expect(bench.reported).toMatchObject([{ kind: 'host', index: 2, macHigh: 0x0200, macLow: 7, name: '' }]);
+  });
+
   test('what stands before the record that does not fit is reported', () => {
     const bench = new FactBench();
     const sample = typed(2, u32(1), u32(5), u32(2), portName('eth5'), u32(1), u32(4000));

@@ -194,12 +194,11 @@ function reportHost(context: DatagramContext, domain: Domain, sourceClass: numbe
   if (descr !== 0) {
     const length = stringLength(view, descr, descrEnd);
     const uuid = descr + 4 + length + (-length & 3);
-    if (length < 0 || uuid + 16 > descrEnd) {
-      context.fault(FAULT['sample-malformed'], domain);
-      return true;
+    if (length < 0 || uuid + 16 > descrEnd) context.fault(FAULT['sample-malformed'], domain);
+    else {
+      name = cleanName(bytes, descr + 4, length);
+      id = uuidAt(view, uuid);
     }
-    name = cleanName(bytes, descr + 4, length);
-    id = uuidAt(view, uuid);
   }
   const isStation = parent !== 0 || machine || sourceClass === CLASS_LOGICAL;
   if (!isStation && id !== '') domain.sflow?.rememberHost(sourceKey(sourceClass, index), id);

@@ -311,10 +311,69 @@ describe('records', () => {
     ]);
   });
 
-  test.each([2, 3, 4])('a sampled record of format %i cut short costs its sample', format => {
+  test.each([2, 3, 4])('a sampled record of format %i cut short, which nothing completes, costs its sample', format => {
     const bench = new Bench();
     expect(bench.decode(sflow([flowSample([typed(format, zeros(20))]), flowSample([packet])])).length).toBe(1);
     expect(bench.faults('sflow5')).toEqual({ 'sample-malformed': 1 });
+  });
+
+  // XDR pads a MAC address to 8 bytes; some agents do not.
+  const shortEthernet = typed(2, u32(1000), mac(1).slice(0, 6), mac(2).slice(0, 6), u32(0x0800));
+  const shortIpv4 = typed(3, sampledIpv4.slice(8, 8 + 28));
+  const shortIpv6 = typed(4, sampledIpv6.slice(8, 8 + 52));
+  const shortHeader = typed(1, u32(1), u32(1518), u32(4));
+  const longHeader = typed(1, u32(1), u32(1518), u32(4), u32(400), frame);
+
+  // proves: record-short
+  test.each([
+    ['sampled_ethernet of 20 bytes', shortEthernet],
+    ['sampled_ipv4 of 28 bytes', shortIpv4],
+    ['sampled_ipv6 of 52 bytes', shortIpv6],
+    ['sampled_header of 12 bytes', shortHeader],
+    ['sampled_header longer than its record', longHeader],
+  ])('a %s does not cost the sample that another record describes', (_, short) => {
+    const whole = new Bench().decode(sflow([flowSample([packet])]));
+    for (const records of [
+      [short, packet],
+      [packet, short],
+    ]) {
+      const bench = new Bench();
+      expect(bench.decode(sflow([flowSample(records)]))).toEqual(whole);
+      expect(bench.faults('sflow5')).toEqual({ 'record-short': 1 });
+    }
+    const bench = new Bench();
+    expect(bench.decode(sflow([flowSample([short, sampledIpv4])]))).toMatchObject([layer3]);
+    expect(bench.faults('sflow5')).toEqual({ 'record-short': 1 });
+  });
+
+  // proves: record-short
+  test('the fullest description wins in whatever order the records are', () => {
+    const orders = (list: readonly Bytes[]): Bytes[][] =>
+      list.length < 2
+        ? [[...list]]
+        : list.flatMap((one, i) => orders(list.toSpliced(i, 1)).map(rest => [one, ...rest]));
+    const header = new Bench().decode(sflow([flowSample([packet])]));
+    for (const records of orders([packet, sampledIpv4, sampledEthernet, shortIpv6]))
+      expect(new Bench().decode(sflow([flowSample(records)]))).toEqual(header);
+    for (const records of orders([sampledIpv4, sampledEthernet, shortHeader]))
+      expect(new Bench().decode(sflow([flowSample(records)]))).toMatchObject([{ ...layer2, ...layer3 }]);
+  });
+
+  test('a header without a packet that can be read is completed by sampled_ipv4', () => {
+    const bench = new Bench();
+    const cut = sampledHeader(frame.slice(0, 14 + 12), 1518);
+    for (const records of [
+      [cut, sampledIpv4],
+      [sampledIpv4, cut],
+    ])
+      expect(bench.decode(sflow([flowSample(records)]))).toMatchObject([
+        { ...layer3, l2Bytes: 1518, srcMac: '02:00:00:00:00:0a' },
+      ]);
+    // What is no frame at all says no more than its length.
+    const none = sampledHeader(frame.slice(0, 6), 1518);
+    expect(bench.decode(sflow([flowSample([none, sampledIpv4, sampledEthernet])]))).toMatchObject([layer3]);
+    expect(bench.decode(sflow([flowSample([none])]))).toEqual([]);
+    expect(bench.faults('sflow5')['header-malformed']).toBeGreaterThan(0);
   });
 });
 

@@ -29,37 +29,48 @@ export const CHECK_SEQUENCE_BYTES = 4;
 /** More than any encapsulation that a device takes off. */
 const STRIPPED_BYTES_MAX = 128;
 
+/** Without the header itself. */
+const SAMPLED_HEADER_BYTES = 16;
+const SAMPLED_ETHERNET_BYTES = 24;
 export const SAMPLED_IPV4_BYTES = 32;
 export const SAMPLED_IPV6_BYTES = 56;
 
-/** Decodes a packet record of format 1 to 4 into `row`. */
-export function decodePacketRecord(
-  context: DatagramContext,
-  row: number,
-  format: number,
-  start: number,
-  end: number,
-): number {
-  const bytes = end - start;
+/** Whether a record of format 1 to 4 is as long as its structure. */
+export function isWholePacketRecord(view: DataView, format: number, start: number, bytes: number): boolean {
   switch (format) {
-    case SAMPLED_HEADER: {
-      if (bytes < 16) return MALFORMED;
-      const { view } = context;
-      const headerLength = view.getUint32(start + 12);
-      if (headerLength > bytes - 16) return MALFORMED;
-      const protocol = view.getUint32(start);
-      const frameLength = view.getUint32(start + 4);
-      const frameBytes = frameBytesOf(frameLength, view.getUint32(start + 8), headerLength);
-      context.output.batch.columns.l2Bytes[2 * row] = frameLength;
-      return decodeHeader(context, row, protocol, start + 16, start + 16 + headerLength, frameBytes);
-    }
+    case SAMPLED_HEADER:
+      return bytes >= SAMPLED_HEADER_BYTES && view.getUint32(start + 12) <= bytes - SAMPLED_HEADER_BYTES;
     case SAMPLED_ETHERNET:
-      return bytes < 24 ? MALFORMED : decodeSampledEthernet(context, row, start);
+      return bytes >= SAMPLED_ETHERNET_BYTES;
     case SAMPLED_IPV4:
-      return bytes < SAMPLED_IPV4_BYTES ? MALFORMED : decodeSampledIPv4(context, row, start);
+      return bytes >= SAMPLED_IPV4_BYTES;
     default:
-      return bytes < SAMPLED_IPV6_BYTES ? MALFORMED : decodeSampledIPv6(context, row, start);
+      return format === SAMPLED_IPV6 && bytes >= SAMPLED_IPV6_BYTES;
   }
+}
+
+/** Decodes a whole packet record of format 1 to 4 into `row`. */
+export function decodePacketRecord(context: DatagramContext, row: number, format: number, start: number): number {
+  switch (format) {
+    case SAMPLED_HEADER:
+      return decodeSampledHeader(context, row, start);
+    case SAMPLED_ETHERNET:
+      return decodeSampledEthernet(context, row, start);
+    case SAMPLED_IPV4:
+      return decodeSampledIPv4(context, row, start);
+    default:
+      return decodeSampledIPv6(context, row, start);
+  }
+}
+
+function decodeSampledHeader(context: DatagramContext, row: number, start: number): number {
+  const { view } = context;
+  const frameLength = view.getUint32(start + 4);
+  const headerLength = view.getUint32(start + 12);
+  const header = start + SAMPLED_HEADER_BYTES;
+  const frameBytes = frameBytesOf(frameLength, view.getUint32(start + 8), headerLength);
+  context.output.batch.columns.l2Bytes[2 * row] = frameLength;
+  return decodeHeader(context, row, view.getUint32(start), header, header + headerLength, frameBytes);
 }
 
 /**

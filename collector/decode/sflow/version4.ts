@@ -108,8 +108,8 @@ function decodeFlowSample(context: DatagramContext, domain: Domain, agent: Sflow
 }
 
 function decodePacket(context: DatagramContext, row: number, type: number, start: number): number {
-  if (type === PACKET_IPV4) return decodePacketRecord(context, row, SAMPLED_IPV4, start, start + SAMPLED_IPV4_BYTES);
-  if (type === PACKET_IPV6) return decodePacketRecord(context, row, SAMPLED_IPV6, start, start + SAMPLED_IPV6_BYTES);
+  if (type === PACKET_IPV4) return decodePacketRecord(context, row, SAMPLED_IPV4, start);
+  if (type === PACKET_IPV6) return decodePacketRecord(context, row, SAMPLED_IPV6, start);
   const { view } = context;
   const protocol = view.getUint32(start);
   const frameLength = view.getUint32(start + 4);
