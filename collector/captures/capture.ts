@@ -1,9 +1,11 @@
 // Reads the UDP payloads, and those of GRE, of a capture file: pcap (either byte order, micro- or nanoseconds), pcapng, or raw export
-// datagrams. What is neither over IPv4 or IPv6 is passed over and counted. The whole file is held in memory.
+// datagrams. Packets in fragments are put together. What is neither over IPv4 or IPv6 is passed over and counted. The whole
+// file is held in memory.
 
 import { readFileSync, statSync } from 'node:fs';
 import { formatAddress, formatIPv4 } from '../../schemas/address.ts';
 import { HairpinError } from '../../service/errors.ts';
+import { Fragments } from './fragments.ts';
 
 export interface CapturedDatagram {
   readonly payload: Uint8Array;
@@ -18,8 +20,10 @@ export interface Capture {
   readonly datagrams: readonly CapturedDatagram[];
   /** What GRE packets carry, header included; their ports are 0. */
   readonly gre: readonly CapturedDatagram[];
-  /** Frames without a whole UDP payload: other protocols, fragments, cut frames. */
+  /** Frames without a whole UDP payload: other protocols, cut frames. */
   readonly passedOver: number;
+  /** Fragments of packets of UDP or GRE that are not whole. */
+  readonly fragments: number;
   /** True when the file ends in the middle of a frame. */
   readonly truncated: boolean;
 }
@@ -65,7 +69,7 @@ export function parseCapture(bytes: Uint8Array): Capture {
   if (magic === PCAPNG_SECTION) return readPcapng(view);
   const kind = PCAP_MAGIC[magic];
   if (kind && bytes.length >= 24) return readPcap(view, kind.little, kind.nanos);
-  return { format: 'raw', datagrams: splitRaw(view), gre: [], passedOver: 0, truncated: false };
+  return { format: 'raw', datagrams: splitRaw(view), gre: [], passedOver: 0, fragments: 0, truncated: false };
 }
 
 /** Raw payloads: one datagram, or IPFIX messages one after the other (RFC 5655 files). */
@@ -93,18 +97,35 @@ function splitRaw(view: DataView): CapturedDatagram[] {
 class Frames {
   readonly datagrams: CapturedDatagram[] = [];
   readonly gre: CapturedDatagram[] = [];
-  passedOver = 0;
+  readonly #fragments = new Fragments();
+  #passedOver = 0;
 
   add(view: DataView, start: number, end: number, linkType: number, timeMs: number): void {
     const network = networkOffset(view, start, end, linkType);
-    const packet = network < 0 ? undefined : packetOf(view, network, end);
-    const datagram = packet && (packet.protocol === UDP ? udpOf(view, packet, timeMs) : greOf(view, packet, timeMs));
+    const found = network < 0 ? undefined : packetOf(view, network, end);
+    const packet = found?.fragment ? this.#assemble(found, found.fragment, timeMs) : found;
+    if (packet === WAITING) return;
+    const datagram = packet && (packet.protocol === UDP ? udpOf(packet, timeMs) : greOf(packet, timeMs));
     if (datagram) (packet.protocol === UDP ? this.datagrams : this.gre).push(datagram);
-    else this.passedOver++;
+    else this.#passedOver++;
+  }
+
+  passOver(): void {
+    this.#passedOver++;
   }
 
   capture(format: 'pcap' | 'pcapng', truncated: boolean): Capture {
-    return { format, datagrams: this.datagrams, gre: this.gre, passedOver: this.passedOver, truncated };
+    const { datagrams, gre } = this;
+    return { format, datagrams, gre, passedOver: this.#passedOver, fragments: this.#fragments.leftOver, truncated };
+  }
+
+  /** The packet that this fragment completes. */
+  #assemble(packet: Packet, { key, offset, isLast }: FragmentOf, timeMs: number): Packet | typeof WAITING {
+    const { view, source, protocol, start, end } = packet;
+    const bytes = new Uint8Array(view.buffer, view.byteOffset + start, end - start);
+    const whole = this.#fragments.add({ key, offset, isLast, bytes, timeMs });
+    if (!whole) return WAITING;
+    return { view: new DataView(whole.buffer), protocol, source, start: 0, end: whole.length };
   }
 }
 
@@ -149,7 +170,7 @@ function readPcapng(view: DataView): Capture {
       if (on && captured <= end - body - 20) {
         const ticks = view.getUint32(body + 4, little) * 4294967296 + view.getUint32(body + 8, little);
         frames.add(view, body + 20, body + 20 + captured, on.linkType, Math.floor(ticks / on.ticksPerMs));
-      } else frames.passedOver++;
+      } else frames.passOver();
     } else if (type === 3 && interfaces[0])
       frames.add(view, body + 4, Math.min(end, body + 4 + view.getUint32(body, little)), interfaces[0].linkType, 0);
     offset += length;
@@ -209,45 +230,94 @@ function behindEtherType(view: DataView, start: number, end: number): number {
 const UDP = 17;
 const GRE = 47;
 
-interface Packet {
-  readonly protocol: typeof UDP | typeof GRE;
-  readonly source: string;
-  /** Where its payload lies. */
-  readonly start: number;
-  readonly end: number;
+/** Stands for a packet that lacks fragments. */
+const WAITING = 'waiting';
+
+interface FragmentOf {
+  readonly key: string;
+  readonly offset: number;
+  readonly isLast: boolean;
 }
 
-/** A whole packet of UDP or GRE; undefined for all else, and for fragments. */
+interface Packet {
+  readonly view: DataView;
+  readonly protocol: typeof UDP | typeof GRE;
+  readonly source: string;
+  /** Where its payload lies, or that of its fragment. */
+  readonly start: number;
+  readonly end: number;
+  readonly fragment?: FragmentOf;
+}
+
+/** A packet of UDP or GRE, or a fragment of one; undefined for all else. */
 function packetOf(view: DataView, start: number, end: number): Packet | undefined {
   if (end - start < 20) return undefined;
   const version = view.getUint8(start) >>> 4;
-  if (version === 4) {
-    const fragmented = (view.getUint16(start + 6) & 0x3fff) !== 0;
-    const protocol = view.getUint8(start + 9);
-    if (fragmented || (protocol !== UDP && protocol !== GRE)) return undefined;
-    const payload = start + (view.getUint8(start) & 0xf) * 4;
-    const packetEnd = Math.min(end, start + view.getUint16(start + 2));
-    return {
-      protocol,
-      source: formatIPv4(view.getUint32(start + 12)),
-      start: payload,
-      end: protocol === UDP ? end : packetEnd,
-    };
-  }
-  if (version !== 6 || end - start < 40) return undefined;
-  const protocol = view.getUint8(start + 6);
+  if (version === 4) return packet4Of(view, start, end);
+  return version === 6 && end - start >= 40 ? packet6Of(view, start, end) : undefined;
+}
+
+function packet4Of(view: DataView, start: number, end: number): Packet | undefined {
+  const protocol = view.getUint8(start + 9);
   if (protocol !== UDP && protocol !== GRE) return undefined;
-  const word = (at: number) => view.getUint32(start + at);
-  const packetEnd = Math.min(end, start + 40 + view.getUint16(start + 4));
+  const source = formatIPv4(view.getUint32(start + 12));
+  const payload = start + (view.getUint8(start) & 0xf) * 4;
+  const packetEnd = start + view.getUint16(start + 2);
+  const fragment = view.getUint16(start + 6);
+  if ((fragment & 0x3fff) === 0)
+    return { view, protocol, source, start: payload, end: protocol === UDP ? end : Math.min(end, packetEnd) };
+  if (packetEnd > end || payload > packetEnd) return undefined;
+  const key = `4 ${source} ${view.getUint32(start + 16)} ${view.getUint16(start + 4)} ${protocol}`;
+  const offset = (fragment & 0x1fff) * 8;
   return {
+    view,
     protocol,
-    source: formatAddress([word(8), word(12), word(16), word(20)]),
-    start: start + 40,
-    end: protocol === UDP ? end : packetEnd,
+    source,
+    start: payload,
+    end: packetEnd,
+    fragment: { key, offset, isLast: (fragment & 0x2000) === 0 },
   };
 }
 
-function udpOf(view: DataView, { source, start, end }: Packet, timeMs: number): CapturedDatagram | undefined {
+/** RFC 8200 4: hop-by-hop options 0, routing 43, fragment 44, destination options 60. */
+const FRAGMENT_HEADER = 44;
+const OTHER_HEADERS: ReadonlySet<number> = new Set([0, 43, 60]);
+/** More extension headers than any export has. */
+const EXTENSION_HEADERS_MAX = 8;
+
+function packet6Of(view: DataView, start: number, end: number): Packet | undefined {
+  const packetEnd = start + 40 + view.getUint16(start + 4);
+  let next = view.getUint8(start + 6);
+  let offset = start + 40;
+  let fragment: FragmentOf | undefined;
+  const word = (at: number) => view.getUint32(at);
+  const address = (at: number) => formatAddress([word(at), word(at + 4), word(at + 8), word(at + 12)]);
+  for (let i = 0; i < EXTENSION_HEADERS_MAX && offset + 8 <= end && !fragment; i++) {
+    const flags = view.getUint16(offset + 2);
+    if (OTHER_HEADERS.has(next)) {
+      next = view.getUint8(offset);
+      offset += 8 * (view.getUint8(offset + 1) + 1);
+    } else if (next === FRAGMENT_HEADER) {
+      next = view.getUint8(offset);
+      const key = `6 ${address(start + 8)} ${address(start + 24)} ${word(offset + 4)}`;
+      // RFC 6946: a packet in one fragment is whole.
+      if ((flags & 0xfff9) !== 0) fragment = { key, offset: flags & 0xfff8, isLast: (flags & 1) === 0 };
+      offset += 8;
+    } else break;
+  }
+  if ((next !== UDP && next !== GRE) || (fragment && (packetEnd > end || offset > packetEnd))) return undefined;
+  const isToFrameEnd = next === UDP && !fragment;
+  return {
+    view,
+    protocol: next,
+    source: address(start + 8),
+    start: offset,
+    end: isToFrameEnd ? end : Math.min(end, packetEnd),
+    ...(fragment && { fragment }),
+  };
+}
+
+function udpOf({ view, source, start, end }: Packet, timeMs: number): CapturedDatagram | undefined {
   if (start + 8 > end) return undefined;
   const length = view.getUint16(start + 4);
   if (length < 8 || start + length > end) return undefined;
@@ -260,7 +330,7 @@ function udpOf(view: DataView, { source, start, end }: Packet, timeMs: number): 
   };
 }
 
-function greOf(view: DataView, { source, start, end }: Packet, timeMs: number): CapturedDatagram | undefined {
+function greOf({ view, source, start, end }: Packet, timeMs: number): CapturedDatagram | undefined {
   if (start + 4 > end) return undefined;
   const payload = new Uint8Array(view.buffer, view.byteOffset + start, end - start);
   return { payload, source, sourcePort: 0, destinationPort: 0, timeMs };

@@ -203,6 +203,12 @@ const PROTOCOLS: readonly Feature[] = [
     note: 'as input of `hairpin decode`',
   },
   {
+    id: 'export-fragments',
+    feature: 'Export datagrams in fragments of IPv4 and IPv6, in any order',
+    standard: 'RFC 791 3.2, RFC 8200 4.5',
+    note: 'in captures, 4,096 packets at a time; of a live collector the kernel does it',
+  },
+  {
     id: 'padding',
     feature: 'Padding behind records, sets and templates',
     standard: 'RFC 7011 3.3.1',

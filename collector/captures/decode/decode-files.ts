@@ -87,7 +87,7 @@ class CaptureDecoder {
 
   /** Writes what is in a file; returns the line that sums it up. */
   async decode(file: string): Promise<string> {
-    const { datagrams, gre, passedOver, truncated, format } = readCapture(file);
+    const { datagrams, gre, passedOver, fragments, truncated, format } = readCapture(file);
     let records = 0;
     for (const datagram of datagrams) {
       records += this.#decodeDatagram(datagram);
@@ -98,7 +98,12 @@ class CaptureDecoder {
     this.#rows.endFile();
     for (const text of this.#texts.splice(0)) await write(this.#out, text);
     const passed = passedOver + (isMirrored ? 0 : gre.length);
-    return `${format}, ${datagrams.length} datagrams, ${records} records${passed > 0 ? `, ${passed} frames without a UDP payload` : ''}${truncated ? ', cut off in the middle of a frame' : ''}`;
+    return [
+      `${format}, ${datagrams.length} datagrams, ${records} records`,
+      ...(passed > 0 ? [`${passed} frames without a UDP payload`] : []),
+      ...(fragments > 0 ? [`${fragments} fragments of datagrams that are not whole`] : []),
+      ...(truncated ? ['cut off in the middle of a frame'] : []),
+    ].join(', ');
   }
 
   async end(): Promise<void> {
