@@ -3,7 +3,10 @@
 
 import { copyU64, type ExportTime, type Kernel, readUint, TWO_32, writeTime } from './kernels.ts';
 
-/** 21 and 22 in 8 bytes: milliseconds since the epoch where they do not fit 32 bits, else uptime. */
+/** Upper word of 21 and 22 in 8 bytes: from here on, 2^39 ms or 17 years, they are milliseconds since the epoch. */
+const EPOCH_WORD_MIN = 128;
+
+/** 21 and 22 in 8 bytes: milliseconds since the epoch, or an uptime that does not wrap. */
 export function timeFromWideUptime(
   view: DataView,
   offset: number,
@@ -14,12 +17,16 @@ export function timeFromWideUptime(
   context: ExportTime,
 ): void {
   for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
-    if (view.getUint32(offset) !== 0) copyU64(view, offset, stride, 1, column, row + i);
+    if (view.getUint32(offset) >= EPOCH_WORD_MIN) copyU64(view, offset, stride, 1, column, row + i);
     else writeTime(column, word, context.exportMs + ((view.getUint32(offset + 4) - context.uptimeMs) | 0));
   }
 }
 
-/** 21 and 22 with 160 systemInitTimeMilliseconds in the same record. */
+/**
+ * 21 and 22 with 160 systemInitTimeMilliseconds in the same record. 32 bits of milliseconds wrap after 49.7 days, and some
+ * exporters compute 160 from what has wrapped: of all times the one next to the export counts. An origin of 0 is unknown, and its
+ * times stay in 1970, where nobody believes them.
+ */
 export function timeFromInit(
   view: DataView,
   offset: number,
@@ -27,11 +34,13 @@ export function timeFromInit(
   count: number,
   column: Uint32Array,
   row: number,
-  _: ExportTime,
+  { exportMs }: ExportTime,
   second: number,
 ): void {
   for (let i = 0, word = 2 * row; i < count; i++, offset += stride, second += stride, word += 2) {
-    writeTime(column, word, view.getUint32(second) * TWO_32 + view.getUint32(second + 4) + view.getUint32(offset));
+    const origin = view.getUint32(second) * TWO_32 + view.getUint32(second + 4);
+    const time = origin + view.getUint32(offset);
+    writeTime(column, word, origin === 0 ? time : time + Math.round((exportMs - time) / TWO_32) * TWO_32);
   }
 }
 
@@ -59,7 +68,8 @@ export function timeFromWideInit(
   second: number,
 ): void {
   for (let i = 0; i < count; i++, offset += stride, second += stride) {
-    if (view.getUint32(offset) !== 0) copyU64(view, offset, stride, 1, column, row + i);
+    if (view.getUint32(offset) >= EPOCH_WORD_MIN) copyU64(view, offset, stride, 1, column, row + i);
+    // The lower word is what has wrapped.
     else timeFromInit(view, offset + 4, stride, 1, column, row + i, context, second);
   }
 }

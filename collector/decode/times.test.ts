@@ -76,14 +76,56 @@ describe('IPFIX', () => {
       [...RELATIVE, [160, 8]],
     ] as FieldSpec[][]) {
       const bytes = fields.flatMap(([element]) =>
-        element === 160 ? u64(1000_000_000_000) : u32(element === 22 ? 7000 : 8000),
+        element === 160 ? u64(EXPORT_MS - 9000) : u32(element === 22 ? 7000 : 8000),
       );
       const rows = new Bench().decode(ipfix([set(2, template(300, fields)), set(300, bytes, bytes)]));
       expect(rows).toMatchObject([
-        { flowStart: 1000_000_007_000, flowEnd: 1000_000_008_000 },
-        { flowStart: 1000_000_007_000, flowEnd: 1000_000_008_000 },
+        { flowStart: EXPORT_MS - 2000, flowEnd: EXPORT_MS - 1000 },
+        { flowStart: EXPORT_MS - 2000, flowEnd: EXPORT_MS - 1000 },
       ]);
     }
+  });
+
+  const INIT: readonly FieldSpec[] = [[160, 8], ...RELATIVE];
+  const WIDE_INIT: readonly FieldSpec[] = [
+    [160, 8],
+    [22, 8],
+    [21, 8],
+  ];
+  const wrap = 2 ** 32;
+
+  // proves: times-init
+  test.each([
+    ['up for 10 minutes', 600_000, 0],
+    ['up for 2^32 ms and 10 minutes', wrap + 600_000, 0],
+    ['up for seven times 2^32 ms and 10 minutes', 7 * wrap + 600_000, 0],
+    ['the wrap between start and end', 3 * wrap + 5000, 0],
+    ['the wrap between end and export', wrap + 500, 0],
+    ['an origin that was computed from the wrapped uptime', wrap + 500, wrap],
+  ])('with 160 in the record, %s: of all times that next to the export', (_, upMs, originError) => {
+    const origin = EXPORT_MS - upMs + originError;
+    const [first, last] = [upMs - 10_000, upMs - 1000];
+    const rows = new Bench().decode(
+      ipfix([set(2, template(300, INIT)), set(300, u64(origin), u32(first % wrap), u32(last % wrap))]),
+    );
+    const expected = { flowStart: EXPORT_MS - 10_000, flowEnd: EXPORT_MS - 1000, timeSource: 'uptime' };
+    expect(rows).toMatchObject([expected]);
+    // Options with the same origin come to the same times.
+    const bench = new Bench();
+    bench.decode(ipfix([set(3, ipfixOptions(310, [[144, 4]], [[160, 8]])), set(310, u32(0), u64(origin))]));
+    const byOptions = ipfix([set(2, template(301, RELATIVE)), set(301, u32(first % wrap), u32(last % wrap))]);
+    expect(bench.decode(byOptions)).toMatchObject([expected]);
+    // 8 bytes hold an uptime that has not wrapped.
+    const wide = [set(2, template(302, WIDE_INIT)), set(302, u64(origin), u64(first), u64(last))];
+    expect(new Bench().decode(ipfix(wide))).toMatchObject([expected]);
+    const wideByOptions = ipfix([set(2, template(303, WIDE_INIT.slice(1))), set(303, u64(first), u64(last))]);
+    expect(bench.decode(wideByOptions)).toMatchObject([expected]);
+  });
+
+  // proves: times-absurd
+  test('an origin of 0 is unknown: its times stay where nobody believes them', () => {
+    const rows = new Bench().decode(ipfix([set(2, template(300, INIT)), set(300, u64(0), u32(7000), u32(8000))]));
+    expect(rows).toMatchObject([{ flowStart: 7000, flowEnd: 8000 }]);
   });
 
   // proves: times-init, xr-times

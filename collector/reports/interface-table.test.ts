@@ -57,6 +57,14 @@ class Switch {
 }
 
 describe('the difference of two readings', () => {
+  test("is taken over the rollover of the agent's uptime at 2^32 ms", () => {
+    const agent = new Switch();
+    agent.read(0, 1, { inOctets: 1000 }, 2 ** 32 - 15_000);
+    agent.read(30, 2, { inOctets: 1077 }, 15_000);
+    expect(agent.octets()).toEqual([[0, 77, 30_000]]);
+    expect(agent.table.anew).toBe(0);
+  });
+
   test('goes to the minutes between them, in proportion, and adds up', () => {
     const agent = new Switch();
     agent.read(40, 1, { inOctets: 1000, outOctets: 5, inPackets: [1, 2, 3, 4, 5], outPackets: [6, 7, 8, 9, 10] });

@@ -8,6 +8,7 @@ import { type Batch, createBatch } from '../../schemas/batch.ts';
 import { namesWith } from '../../schemas/columns.ts';
 import { createFactMap, type FactMap } from '../../schemas/fact-map.ts';
 import { INTERFACE_COLUMNS, type InterfaceCounter } from '../../schemas/interface-minute.ts';
+import { isRollover } from '../decode/exporters/sequence.ts';
 import {
   COUNTERS_32,
   type InterfaceCounters,
@@ -189,7 +190,7 @@ function shareOf(sum: number, ms: number, lengthMs: number): number {
 /** How a reading follows the last one. sFlow v5: an agent that starts its counters anew starts the sequence anew. */
 function orderOf(last: InterfaceCounters, now: InterfaceCounters) {
   const forward = (now.sequence - last.sequence) >>> 0;
-  const backMs = last.uptimeMs - now.uptimeMs;
+  const backMs = isRollover(last.uptimeMs, now.uptimeMs) ? -1 : last.uptimeMs - now.uptimeMs;
   if (forward === 0) {
     // Some agents number nothing.
     if (backMs === 0) return 'late';

@@ -339,7 +339,7 @@ const STATE: readonly Feature[] = [
   },
   {
     id: 'times-init',
-    feature: 'Times: uptime with 160 systemInitTimeMilliseconds, in the record or in options',
+    feature: 'Times: uptime with 160 systemInitTimeMilliseconds, in the record or in options, also when it rolls over',
     standard: 'RFC 7012, element 160',
     captures: ['pmacct/106-*', 'pmacct/4*', 'pmacct/5*'],
   },

@@ -106,7 +106,7 @@ export class SequenceMeter {
     const before = this.#uptimeMs;
     if (uptimeMs === 0 || (uptimeMs < before && before - uptimeMs <= UPTIME_REORDER_MS)) return;
     this.#uptimeMs = uptimeMs;
-    if (uptimeMs >= before || (before > TWO_32 - ROLLOVER_MS && uptimeMs < ROLLOVER_MS)) return;
+    if (uptimeMs >= before || isRollover(before, uptimeMs)) return;
     this.#restart();
   }
 
@@ -155,4 +155,9 @@ export class SequenceMeter {
     }
     return false;
   }
+}
+
+/** Whether a lower uptime is the one before gone on beyond 2^32. */
+export function isRollover(beforeMs: number, uptimeMs: number): boolean {
+  return beforeMs > TWO_32 - ROLLOVER_MS && uptimeMs < ROLLOVER_MS;
 }
