@@ -26,6 +26,7 @@ export const EXPORTER_COLUMNS = [
   { name: 'malformedSets', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'sets, samples or datagrams with a fault', source: 'collector' },
   { name: 'unknownRateRecords', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'records whose sampling rate is unknown', source: 'collector' },
   { name: 'rateChanges', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'changes of the sampling rate', source: 'collector' },
+  { name: 'clashes', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'times it was found to share its sFlow agent address with other agents; its source address then stands for it', source: 'collector' },
   { name: 'samplingRate', kind: 'u32', stage: 'decoded', merge: 'newest', reveals: 'nothing', about: 'sampling rate in force, 0 unknown', source: 'collector' },
 ] as const satisfies readonly Column[];
 

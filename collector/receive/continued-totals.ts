@@ -7,6 +7,7 @@ import type { WORKER_COUNTERS } from '../threads/counters.ts';
 const CONTINUED = [
   'exportersEvicted',
   'exportersTakenOver',
+  'agentClashes',
   'changesDropped',
   'factsRefused',
   'interfacesRefused',

@@ -61,6 +61,7 @@ export class SharedKnowledge {
   publish(decoder: Decoder, counters: Counters<typeof WORKER_COUNTERS>, totals: ContinuedTotals): void {
     const { pending } = decoder.context.templated;
     totals.set('exportersTakenOver', decoder.exporters.takenOver);
+    totals.set('agentClashes', decoder.exporters.agents.clashes);
     totals.set('changesDropped', this.#outbox?.dropped ?? 0);
     counters.set('pendingSets', pending.sets);
     counters.set('pendingBytes', pending.bytes);

@@ -38,6 +38,7 @@ test('a report has a row per domain that sent something, and the counters start 
     malformedSets: 0,
     unknownRateRecords: 0,
     rateChanges: 1,
+    clashes: 0,
     samplingRate: 200,
   });
   expect(rowOf(report, 1)).toMatchObject({ exporter: '2001:db8::5', datagrams: 1, records: 1, samplingRate: 0 });

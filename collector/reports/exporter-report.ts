@@ -20,6 +20,7 @@ const DELTAS = {
   malformedSets: 'malformedSets',
   unknownRateRecords: 'unknownRateRecords',
   rateChanges: 'rateChanges',
+  clashes: 'clashes',
 } as const satisfies Readonly<Record<ExporterCounter, keyof Domain>>;
 
 /** Undefined when no exporter sent or lost anything since the last report. */

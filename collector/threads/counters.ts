@@ -40,6 +40,10 @@ export const WORKER_COUNTERS = {
     name: 'collector_exporters_taken_over_total',
     help: 'domains of exporters that went on under another source port',
   },
+  agentClashes: {
+    name: 'collector_agent_clashes_total',
+    help: 'sFlow agent addresses that several agents were found to report',
+  },
   pendingSets: { name: 'collector_pending_sets', help: 'data sets that wait for their template' },
   pendingBytes: { name: 'collector_pending_bytes', help: 'bytes of data sets that wait for their template' },
   changesDropped: {

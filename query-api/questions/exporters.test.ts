@@ -25,6 +25,7 @@ function row(code: number, reported: Partial<ExporterRow>): ExporterRow {
     malformedSets: '0',
     unknownRateRecords: '100',
     rateChanges: '0',
+    clashes: '0',
     ...reported,
   };
 }

@@ -58,6 +58,7 @@ const Exporter = Type.Object(
     malformedSets: Sum('sets, samples or datagrams with a fault'),
     unknownRateRecords: Sum('records without a sampling rate as they came; the registry may state one'),
     rateChanges: Sum('changes of the sampling rate'),
+    clashes: Sum('times it was found to share its sFlow agent address with other agents'),
     facts: Sum('facts that this address reported within the last day: names of ports, stations and hosts'),
     interfaces: Type.Array(ExporterInterface, {
       description: 'ports that this address named within the last day, by ifIndex',

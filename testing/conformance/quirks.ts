@@ -278,6 +278,12 @@ export const QUIRKS: readonly Quirk[] = [
     quirk: 'exporters behind one translated address: the port distinguishes them',
   },
   {
+    id: 'shared-agent-address',
+    exporter: 'many',
+    quirk: 'sFlow agents that report one agent address (127.0.0.1, a default): the source address distinguishes them',
+    note: 'where their sequence numbers cannot be one; counted as a clash, not as loss',
+  },
+  {
     id: 'direction-absent',
     exporter: 'many',
     quirk: 'direction (61) is absent or fixed: kept as sent, never turned',

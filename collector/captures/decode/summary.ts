@@ -47,6 +47,7 @@ const COLUMNS: readonly Column[] = [
   { head: 'sampling', cell: rateText },
   counted('lost', domain => domain.lost),
   rare('restarts', domain => domain.restarts),
+  rare('clashes', domain => domain.clashes),
   rare('waiting', domain => domain.pendingSets),
   rare('given up', domain => domain.lostSets),
   rare('broken', domain => domain.malformedSets),

@@ -7,6 +7,7 @@ import type { Template } from '../templated/template.ts';
 import type { Holder, PendingSet } from './pending.ts';
 import { type Member, NEVER } from './roster.ts';
 import { SequenceMeter } from './sequence.ts';
+import type { Claims } from './shared-agent.ts';
 import type { DomainKey } from './template-store.ts';
 
 /** Templates that all exporters together may have; some 3 KB each. */
@@ -61,6 +62,13 @@ export class Domain implements Member {
 
   /** sFlow: data sources and hosts of the agent. */
   sflow: SflowAgent | undefined;
+  /** sFlow, agents.ts: where it is kept, the address it reports, and the source whose datagrams are measured. */
+  agentKey = '';
+  claimed: Uint32Array;
+  speaker = '';
+  speakerSeenMs = 0;
+  /** Other sources that report its address. */
+  claims: Claims | undefined;
 
   /** Raised by whatever changes what domain-state.ts keeps: options that say nothing new cost no write. */
   stateRevision = 0;
@@ -101,11 +109,14 @@ export class Domain implements Member {
   malformedSets = 0;
   unknownRateRecords = 0;
   rateChanges = 0;
+  /** 1 when it was found to share its agent address with others. */
+  clashes = 0;
   /** sFlow discarded_packet events: packets the device dropped, no traffic. Not reset by a report. */
   discardedSamples = 0;
 
   constructor(exporter: Uint32Array, protocol: number, id: number, templateCount: TemplateCount) {
     this.exporter = Uint32Array.from(exporter);
+    this.claimed = this.exporter;
     this.protocol = protocol;
     this.id = id;
     this.#templateCount = templateCount;

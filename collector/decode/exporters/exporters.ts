@@ -1,9 +1,10 @@
 // The exporters a decoder knows. A session is a source address and port and holds the domains that were seen from there;
-// sFlow agents are kept apart, for an agent may send from any address. Sessions, domains and agents are bounded, and those
+// sFlow agents are kept apart (agents.ts). Sessions, domains and agents are bounded, and those
 // that deliver decodable data are never evicted for new ones (roster.ts). A newcomer that is refused is still decoded where
 // its protocol needs no state: its session and domain are not kept. What was let go and had not been reported still is.
 
 import { protocolRow } from '../../../schemas/protocols.ts';
+import { AgentTable } from './agents.ts';
 import { Domain, type TemplateCount } from './domain.ts';
 import { restoreState, stateOf } from './domain-state.ts';
 import type { Holder, PendingSets } from './pending.ts';
@@ -98,8 +99,7 @@ export class ExporterTable {
   /** Connections, bounded by whoever accepts them. */
   readonly #connections = new Set<Session>();
   readonly #domains: Roster<Domain>;
-  readonly #agentsByKey = new Map<string, Domain>();
-  readonly #agents: Roster<Domain>;
+  readonly agents: AgentTable;
   /** Let go with counters that no report has had yet. */
   #retired: Domain[] = [];
   readonly #templates = { count: 0, makeRoom: () => this.#evictForTemplates() };
@@ -110,8 +110,7 @@ export class ExporterTable {
   #startedMs = NEVER;
   /** The session whose datagram is being decoded. */
   #current: Session | undefined;
-  /** Sessions, domains and agents that were evicted at a bound. */
-  evicted = 0;
+  #evicted = 0;
   /** Domains that went on under another port. */
   takenOver = 0;
 
@@ -120,7 +119,7 @@ export class ExporterTable {
     this.#pending = pending;
     this.#knowledge = knowledge;
     this.#sessions = new Roster(exportersMax);
-    this.#agents = new Roster(exportersMax);
+    this.agents = new AgentTable(exportersMax, SILENT_MS, agent => this.#retire(agent));
     this.#domains = new Roster(Math.max(DOMAINS_PER_SESSION_MAX, DOMAINS_PER_EXPORTER * exportersMax));
   }
 
@@ -157,45 +156,13 @@ export class ExporterTable {
     return domain;
   }
 
-  /** The domain of an sFlow agent and sub-agent; not `listed` when there is no room for it. */
-  agent(session: Session, agent: Uint32Array, protocol: number, subAgent: number, nowMs: number): Domain {
-    const { last } = session;
-    if (
-      last &&
-      !last.evicted &&
-      last.id === subAgent &&
-      last.protocol === protocol &&
-      sameAddress(last.exporter, agent)
-    ) {
-      if (nowMs - last.lastReceivedMs < RENEW_MS) return last;
-    }
-    const key = agentKey(agent, protocol, subAgent);
-    let domain = this.#agentsByKey.get(key);
-    if (domain) {
-      if (nowMs - domain.lastReceivedMs >= RENEW_MS) this.#agents.renew(domain, nowMs);
-    } else {
-      domain = new Domain(agent, protocol, subAgent, session.templateCount);
-      domain.lastReceivedMs = nowMs;
-      const oldest = this.#agents.givesWay(nowMs);
-      if (oldest === null) {
-        domain.listed = false;
-        return domain;
-      }
-      if (oldest) this.#evictAgent(oldest);
-      this.#agentsByKey.set(key, domain);
-      this.#agents.add(domain);
-    }
-    session.last = domain;
-    return domain;
-  }
-
   /** Called for every datagram that gave records. */
   prove(session: Session, domain: Domain, nowMs: number): void {
     if (nowMs - domain.provenMs < RENEW_MS) return;
     const first = domain.provenMs === NEVER;
     this.#sessions.prove(session, nowMs);
     this.#domains.prove(domain, nowMs);
-    this.#agents.prove(domain, nowMs);
+    this.agents.prove(domain, nowMs);
     if (first && domain.key) publish(this.#knowledge, { type: 'seen', key: domain.key, atMs: nowMs, proven: true });
   }
 
@@ -246,7 +213,7 @@ export class ExporterTable {
     this.#pending.expire(nowMs);
     const before = nowMs - TEMPLATE_IDLE_MS;
     for (const session of this.#sessions) if (session.lastReceivedMs < before) this.#removeSession(session);
-    for (const agent of this.#agents) if (agent.lastReceivedMs < before) this.#removeAgent(agent);
+    this.agents.expire(before);
     for (const domain of this.#domains) {
       for (const { id, usedMs } of domain.templates.values()) {
         if (usedMs >= before) continue;
@@ -261,10 +228,15 @@ export class ExporterTable {
   *domains(): Iterable<Domain> {
     for (const session of this.#sessions) yield* session.domains.values();
     for (const session of this.#connections) yield* session.domains.values();
-    yield* this.#agents;
+    yield* this.agents;
     const retired = this.#retired;
     this.#retired = [];
     yield* retired;
+  }
+
+  /** Sessions, domains and agents that were evicted at a bound. */
+  get evicted(): number {
+    return this.#evicted + this.agents.evicted;
   }
 
   /** Sessions known. */
@@ -304,7 +276,7 @@ export class ExporterTable {
     const oldest = gives ?? oldestUnproven(session);
     if (!oldest) return false;
     this.#removeDomain(oldest);
-    this.evicted++;
+    this.#evicted++;
     return true;
   }
 
@@ -381,7 +353,7 @@ export class ExporterTable {
 
   #evictSession(session: Session): void {
     this.#removeSession(session);
-    this.evicted++;
+    this.#evicted++;
   }
 
   /** Templates of all exporters are at their bound: false when only proven ones hold some. */
@@ -406,18 +378,6 @@ export class ExporterTable {
     this.#retire(domain);
   }
 
-  #evictAgent(agent: Domain): void {
-    this.#removeAgent(agent);
-    this.evicted++;
-  }
-
-  #removeAgent(agent: Domain): void {
-    this.#agentsByKey.delete(agentKey(agent.exporter, agent.protocol, agent.id));
-    this.#agents.delete(agent);
-    agent.sflow?.release();
-    this.#retire(agent);
-  }
-
   /** Between two reports at most as many as may be known are kept. */
   #retire(domain: Domain): void {
     domain.releaseRates();
@@ -436,12 +396,4 @@ function oldestUnproven(session: Session): Domain | undefined {
 
 function keyOf(protocol: number, id: number): number {
   return protocol * TWO_32 + id;
-}
-
-function agentKey(agent: Uint32Array, protocol: number, subAgent: number): string {
-  return `${protocol}.${agent.join('.')}.${subAgent}`;
-}
-
-function sameAddress(a: Uint32Array, b: Uint32Array): boolean {
-  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }

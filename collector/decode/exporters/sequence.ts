@@ -53,6 +53,19 @@ export class SequenceMeter {
     this.#tally = tally;
   }
 
+  /** The number that goes on with the sequence, -1 when any does. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Whether a number is one of those that are missing. */
+  fillsGap(sequence: number): boolean {
+    const gaps = this.#gaps;
+    if (!gaps) return false;
+    for (let i = 0; i < gaps.length; i += 2) if ((sequence - gaps[i]!) >>> 0 < gaps[i + 1]!) return true;
+    return false;
+  }
+
   /** `advance` is what this datagram adds to the number of the next one. False when it came late or again. */
   check(sequence: number, advance: number): boolean {
     const gap = this.#next < 0 ? 0 : (sequence - this.#next) | 0;

@@ -55,13 +55,13 @@ export function decodeSflow(context: DatagramContext, exporters: ExporterTable, 
     subAgent = view.getUint32(offset);
     offset += 4;
   }
-  const domain = exporters.agent(session, address, context.protocol, subAgent, context.receivedAtMs);
-  context.exporter.set(address);
+  const sequence = view.getUint32(offset);
+  const { agents } = exporters;
+  const domain = agents.find(session, address, context.protocol, subAgent, sequence, context.receivedAtMs);
+  context.exporter.set(domain.exporter);
   context.uptimeMs = view.getUint32(offset + 4);
-  const { lost } = domain;
-  domain.checkSequence(view.getUint32(offset), 1, context.uptimeMs);
   domain.sflow ??= new SflowAgent(context.sflow.sampleSources);
-  if (domain.lost > lost) domain.sflow.gaps++;
+  agents.measure(domain, sequence, context.uptimeMs);
   const samples = view.getUint32(offset + 8);
   context.sflow.firstRow = context.output.batch.rows;
   if (is5) decodeSamples(context, domain, domain.sflow, samples, offset + 12);
