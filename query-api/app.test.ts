@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import pino from 'pino';
 import { expect, test } from 'vitest';
 import { documentSchema } from '../schemas/document-schemas.ts';
 import { createLog } from '../service/log.ts';
@@ -147,6 +148,22 @@ test.each([
     expect.stringContaining(detail),
   ]);
   expect(response.body).not.toContain('secret');
+});
+
+test('a 503 is logged at the level info with the code of ClickHouse, and without the statement', async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => lines.push(line) });
+  const select = () => Promise.reject(new StorageError('permanent', 49, 'ClickHouse error 49: SELECT srcApp = secret'));
+  const api = createQueryApi(config, {
+    storage: { select } as Partial<Storage> as Storage,
+    log,
+    metrics: createMetrics(),
+    ready: () => [],
+  });
+  const response = await api.app.inject('/api/v1/matrix?filter=srcApp=secret');
+  expect([response.statusCode, lines.length]).toEqual([503, 1]);
+  expect(JSON.parse(lines[0]!)).toMatchObject({ clickhouseCode: 49, path: '/api/v1/matrix' });
+  expect(lines[0]).not.toContain('secret');
 });
 
 test('a taken port is one clear error', async () => {

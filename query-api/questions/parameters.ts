@@ -20,6 +20,13 @@ export const filter = Type.String({
   maxLength: 4000,
   description:
     '`srcApp=web|api,dstApp!=db;service=tcp/443`: terms joined by `,` (and) or `;` (or), values by `|`; = != and, for numbers, < <= > >=. `app=web` is either end. Nodes by name or glob (`web-*`), in any case, or by key; addresses by prefix; values with `,;|` in double quotes',
+  examples: [
+    'srcApp=web,dstApp=db',
+    'srcApp=web|api,dstApp!=db;service=tcp/443',
+    'app=web',
+    'vm=web-*',
+    'locality=cross-rack|cross-site',
+  ],
 });
 export const format = choice(FORMATS, { default: 'json', description: 'json, csv, or arrow (an Arrow IPC stream)' });
 export const layer = choice(['l3', 'l2'], {

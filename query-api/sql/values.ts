@@ -83,13 +83,7 @@ export function nodeResolver(storage: Storage, parameter: string): ResolveNodes 
   return async names => {
     const found = new Map<string, bigint[]>();
     if (names.length === 0) return found;
-    const patterns = names.map(likePattern);
-    const sql = `SELECT toString(key) AS id, argMax(name, firstSeen) AS current FROM nodes GROUP BY key
-      HAVING ${patterns.map((_, i) => `current ILIKE {n${i}:String}`).join(' OR ')} LIMIT ${KEYS_MAX + 1}`;
-    const rows = await storage.select<{ id: string; current: string }>(
-      sql,
-      Object.fromEntries(patterns.map((pattern, i) => [`n${i}`, pattern])),
-    );
+    const rows = await storage.select<{ id: string; current: string }>(NAMED_SQL, { any: anyOf(names) });
     if (rows.length > KEYS_MAX) refuse(parameter, `its names match more than ${KEYS_MAX} nodes; name fewer`);
     for (const name of names) {
       found.set(
@@ -101,9 +95,20 @@ export function nodeResolver(storage: Storage, parameter: string): ResolveNodes 
   };
 }
 
-function likePattern(name: string): string {
-  return name
-    .replace(/[\\%_]/g, '\\$&')
-    .replaceAll('*', '%')
-    .replaceAll('?', '_');
+/**
+ * One expression for all names. ClickHouse 26.7 rewrites `current ILIKE a OR current ILIKE b` over the aggregate and then
+ * fails with code 49 (optimize_or_like_chain).
+ */
+const NAMED_SQL = `SELECT toString(key) AS id, argMax(name, firstSeen) AS current FROM nodes GROUP BY key
+HAVING match(current, {any:String}) LIMIT ${KEYS_MAX + 1}`;
+
+/** A regular expression of RE2, which does not backtrack: the whole text is one of the names or fits one of the globs. */
+function anyOf(names: readonly string[]): string {
+  const patterns = names.map(name =>
+    name
+      .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.'),
+  );
+  return `(?is)^(?:${patterns.join('|')})$`;
 }

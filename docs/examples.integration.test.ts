@@ -1,0 +1,103 @@
+// Every request that README, a document or the OpenAPI description gives as an example is answered.
+
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
+import { flow, node } from '../testing/data/stored-rows.ts';
+import { createQueryHouse, type QueryHouse } from '../testing/query-house.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const NOW = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 1_800_000;
+const DOCUMENTS = globSync(['README.md', 'CONTRIBUTING.md', 'docs/**/*.md'], { cwd: ROOT }).sort();
+
+/** Requests that a document gives: `GET /api/v1/...`, and what curl is called with. */
+function requestsOf(document: string): string[] {
+  const text = readFileSync(join(ROOT, document), 'utf8');
+  const written = [
+    ...text.matchAll(/^curl (?!.*-X)[^\n]*?'?https?:\/\/[^/\s]+(\/[^'\s]*)'?/gm),
+    ...text.matchAll(/`(?:GET )?(\/api\/v1\/[^`\s]*)`/g),
+  ].map(([, url]) => url!);
+  // `?at=` names a parameter whose value is the reader's.
+  return written.map(url => url.replace(/=$/, '=now'));
+}
+
+const examples = DOCUMENTS.flatMap(document => requestsOf(document).map(url => [document, url] as const));
+
+let server: TestServer;
+let house: QueryHouse;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  const [web, db, api] = [node('application', 'web'), node('application', 'db'), node('application', 'api')];
+  house = await createQueryHouse(server, 'examples', {
+    nowMs: NOW,
+    flows: [flow({ srcApp: web.key, dstApp: db.key, bytes: 1500, flowEnd: NOW - 300_000 })],
+    nodes: [web, db, api, node('vm', 'web-1')],
+  });
+});
+
+afterAll(async () => {
+  await house?.api.stop();
+  await server?.close();
+});
+
+test('the documents hold examples', () => {
+  expect(examples.length).toBeGreaterThan(10);
+  expect(examples.map(([, url]) => url)).toContain(
+    '/api/v1/series?from=now-24h&filter=srcApp=web,dstApp=db&metric=avgBps',
+  );
+});
+
+test.each(examples)('%s: %s', async (_document, url) => {
+  const { status, body } = await house.get(url);
+  // What reads the inventory or records documents is not part of this process, and says so.
+  const missing = status === 409 || (status === 404 && body.includes('there is no'));
+  expect(missing || status === 200, `${status} ${body.slice(0, 300)}`).toBe(true);
+});
+
+test("the README's series of two applications is what was sent between them", async () => {
+  const url = '/api/v1/series?from=now-24h&filter=srcApp=web,dstApp=db&metric=avgBps';
+  const { status, body } = await house.get(url);
+  expect([status, (JSON.parse(body) as { series: { total: number }[] }).series.map(({ total }) => total)]).toEqual([
+    200,
+    [1500],
+  ]);
+});
+
+interface Parameter {
+  readonly name: string;
+  readonly description?: string;
+  readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
+  readonly schema: { readonly examples?: readonly unknown[]; readonly enum?: readonly string[] };
+}
+
+test('every example and every choice of a parameter in the OpenAPI description is accepted', async () => {
+  const { paths } = JSON.parse((await house.get('/docs/json')).body) as {
+    paths: Record<string, { get?: { parameters?: Parameter[] } }>;
+  };
+  const requests = Object.entries(paths).flatMap(([path, { get }]) =>
+    (get?.parameters ?? []).flatMap(({ name, schema, examples, example }) => {
+      const shown = [...(schema.examples ?? []), ...Object.values(examples ?? {}).map(({ value }) => value), example];
+      const choices = name === 'layer' ? [] : (schema.enum ?? []);
+      return [...shown, ...choices].filter(value => value !== undefined).map(value => ({ path, name, value }));
+    }),
+  );
+  expect(requests.filter(({ name }) => name === 'filter').length).toBeGreaterThan(10);
+  for (const { path, name, value } of requests) {
+    const { status, body } = await house.get(path, { [name]: String(value) });
+    expect([200, 409], `${path}?${name}=${value}: ${body.slice(0, 300)}`).toContain(status);
+  }
+});
+
+test('the description of a filter shows nothing that the examples do not run', async () => {
+  const { paths } = JSON.parse((await house.get('/docs/json')).body) as {
+    paths: Record<string, { get?: { parameters?: Parameter[] } }>;
+  };
+  const filter = paths['/api/v1/matrix']!.get!.parameters!.find(({ name }) => name === 'filter')!;
+  const shown = [...filter.description!.matchAll(/`(\w+!?=[^`]+)`/g)].map(([, text]) => text);
+  expect(shown.length).toBeGreaterThan(1);
+  const run = [...(filter.schema.examples ?? []), ...Object.values(filter.examples ?? {}).map(({ value }) => value)];
+  expect(shown.filter(text => !run.includes(text))).toEqual([]);
+});
