@@ -6,7 +6,7 @@ import { createMetrics } from '../../service/metrics.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { createQueryApi } from '../app.ts';
 import { QUERY_API_SERVICE } from '../configuration.ts';
-import type { Reenrichments } from './reenrichments.ts';
+import { dayOrTime, type Reenrichments } from './reenrichments.ts';
 
 const URLS = { reenrichment: '/api/v1/reenrichments', erasure: '/api/v1/erasures' };
 const BODIES = {
@@ -53,6 +53,11 @@ function create() {
     });
   return { ask, stops: () => stops };
 }
+
+test('a day that no calendar has is refused and says why', () => {
+  expect(() => dayOrTime('to', '2026-02-30', 86_400_000, 0)).toThrow('2026-02 has the days 01 to 28');
+  expect(dayOrTime('to', '2026-02-28', 86_400_000, 0)).toBe(Date.UTC(2026, 2, 1));
+});
 
 test.each([
   ['reenrichment', 'erasure'],

@@ -4,7 +4,7 @@
 import { type Static, Type } from 'typebox';
 import { ProblemDocument, problem, refuse } from '../http/problem.ts';
 import type { Routes } from '../http/routes.ts';
-import { parseTime } from '../sql/window.ts';
+import { parseTime, refuseMissingDay } from '../sql/window.ts';
 
 export const DAY_MS = 86_400_000;
 const DAYS_MAX = 400;
@@ -161,7 +161,7 @@ export function runningProblem(reenrichments: Reenrichments): ProblemDocument {
 }
 
 export function dayOrTime(parameter: string, text: string, dayMs: number, nowMs: number): number {
-  const ms = DATE.test(text) ? Date.parse(text) + dayMs : parseTime(parameter, text, nowMs);
-  if (Number.isNaN(ms)) refuse(parameter, `"${text}" is no day`);
-  return ms;
+  if (!DATE.test(text)) return parseTime(parameter, text, nowMs);
+  refuseMissingDay(parameter, text, text);
+  return Date.parse(text) + dayMs;
 }

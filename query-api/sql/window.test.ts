@@ -21,6 +21,24 @@ test.each(['', 'yesterday', 'now-5', 'now+5m', '2026-02-28', '2026-13-01T00:00:0
   },
 );
 
+test.each([
+  ['2026-02-30T00:00:00Z', '2026-02 has the days 01 to 28'],
+  ['2024-02-30T00:00:00Z', '2024-02 has the days 01 to 29'],
+  ['2026-04-31T12:00:00+02:00', '2026-04 has the days 01 to 30'],
+  ['2026-01-00T00:00:00Z', '2026-01 has the days 01 to 31'],
+  ['2026-13-01T00:00:00Z', '2026-13-01 has no month from 01 to 12'],
+])('%s is refused and says why', (text, why) => {
+  expect(() => parseTime('from', text, NOW)).toThrow(`from: "${text}" is no time; ${why}`);
+});
+
+test.each(['2026-02-28T24:00:00Z', '2026-02-28T23:60:00Z', '2026-02-28T23:00:00+24:00'])('%s is no time', text => {
+  expect(() => parseTime('from', text, NOW)).toThrow(`from: "${text}" is no time`);
+});
+
+test('the 29th of February is a time in a leap year', () => {
+  expect(parseTime('from', '2024-02-29T00:00:00Z', NOW)).toBe(Date.UTC(2024, 1, 29));
+});
+
 test('a window that is empty, far ahead or too long is refused', () => {
   expect(() => parseRequestedWindow('now', 'now-1h', NOW)).toThrow('from: must lie before to');
   expect(() => parseRequestedWindow('now', '2026-04-01T00:00:00Z', NOW)).toThrow('to: lies more than a day ahead');

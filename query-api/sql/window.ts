@@ -24,7 +24,7 @@ const WINDOW_S_MAX = 1000 * DAY_S;
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: MINUTE_S, h: HOUR_S, d: DAY_S, w: 7 * DAY_S };
 const RELATIVE = /^now(?:-(\d{1,9})([smhdw]))?$/;
-const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})$/;
+const RFC3339 = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}):\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})$/;
 
 /** Milliseconds since the epoch of `2026-01-31T12:00:00Z`, `now`, `now-15m`. */
 export function parseTime(parameter: string, text: string, nowMs: number): number {
@@ -32,13 +32,24 @@ export function parseTime(parameter: string, text: string, nowMs: number): numbe
   if (relative) return nowMs - Number(relative[1] ?? 0) * (UNITS[relative[2] ?? 's'] ?? 0) * 1000;
   // A plus sign in a query string is a space when it was not escaped.
   const absolute = text.replace(/ (\d{2}:\d{2})$/, '+$1');
-  const ms = RFC3339.test(absolute) ? Date.parse(absolute.replace(/^(.{10})[t ]/, '$1T')) : Number.NaN;
+  const [, date = '', hour] = RFC3339.exec(absolute) ?? [];
+  if (date !== '') refuseMissingDay(parameter, text, date);
+  // Date takes 24:00 for the next day; RFC 3339 does not have it.
+  const ms = date !== '' && hour !== '24' ? Date.parse(absolute.replace(/^(.{10})[t ]/, '$1T')) : Number.NaN;
   if (Number.isNaN(ms))
     refuse(
       parameter,
       `"${text}" is no time; write an RFC 3339 time (2026-01-31T12:00:00Z), now, or now-15m with s, m, h, d or w`,
     );
   return ms;
+}
+
+/** Date takes 30 February for 2 March. `date` is YYYY-MM-DD. */
+export function refuseMissingDay(parameter: string, text: string, date: string): void {
+  const [year, month, day] = date.split('-').map(Number) as [number, number, number];
+  const days = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  if (month < 1 || month > 12) refuse(parameter, `"${text}" is no time; ${date} has no month from 01 to 12`);
+  if (day < 1 || day > days) refuse(parameter, `"${text}" is no time; ${date.slice(0, 7)} has the days 01 to ${days}`);
 }
 
 export interface RequestedWindow {
