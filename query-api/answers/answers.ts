@@ -56,6 +56,7 @@ export const about = {
   coveredFrom: NullableTime('first moment of the window with stored records; rates are over the covered part'),
   coveredTo: NullableTime('end of the covered part: the end of the window, or now'),
   metric: MetricName,
+  layer: Type.Enum(['l3', 'l2'], { description: 'l3: IP bytes; l2: bytes of frames' }),
   unit: Unit,
   table: Type.String({ description: 'tables the answer was read from' }),
   steady: Type.Boolean({

@@ -185,7 +185,7 @@ async function readSuggestions(
   statement: (tables: TablesContext) => Statement,
 ): Promise<SuggestionRow[]> {
   const condition = await compileFilter('filter', parseFilter('filter', ''), nodeResolver(storage, 'filter'));
-  const query = { requested, metric: 'bytes', columns: [...SUGGESTION_COLUMNS], condition } as const;
+  const query = { requested, metric: 'bytes', layer: 'l3', columns: [...SUGGESTION_COLUMNS], condition } as const;
   return (await queryTables<SuggestionRow>(storage, query, nowMs(), statement)).rows;
 }
 

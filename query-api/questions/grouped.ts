@@ -4,6 +4,7 @@
 import { type Metric, UNITS } from '../answers/metric.ts';
 import type { FlatRow } from '../http/format-table.ts';
 import type { DimensionColumn } from '../sql/dimensions.ts';
+import type { Layer } from '../sql/layer.ts';
 import type { Rows } from '../sql/tables.ts';
 import type { ColumnKinds } from './question.ts';
 
@@ -21,7 +22,7 @@ export function secondsOf({ covered }: Rows<unknown>): number {
   return covered ? covered.toS - covered.fromS : 1;
 }
 
-export function aboutWindow({ window, covered, tables, steady }: Rows<unknown>, metric: Metric) {
+export function aboutWindow({ window, covered, tables, steady }: Rows<unknown>, metric: Metric, layer: Layer) {
   return {
     from: iso(window.fromS * 1000),
     to: iso(window.toS * 1000),
@@ -29,6 +30,7 @@ export function aboutWindow({ window, covered, tables, steady }: Rows<unknown>, 
     coveredFrom: covered ? iso(covered.fromS * 1000) : null,
     coveredTo: covered ? iso(covered.toS * 1000) : null,
     metric,
+    layer,
     unit: UNITS[metric],
     table: tables.join(' + '),
     steady,

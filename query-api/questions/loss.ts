@@ -13,10 +13,13 @@ import type { Storage } from '../../storage/storage.ts';
 import { closed, estimate } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
 import { interval } from '../estimates/interval.ts';
+import { groupSql } from '../sql/dimensions.ts';
 import type { Condition } from '../sql/filter.ts';
+import type { Layer } from '../sql/layer.ts';
 import { isRanked, varianceOf } from '../sql/metrics-sql.ts';
 import { relationOf } from '../sql/relation.ts';
 import type { Rows } from '../sql/tables.ts';
+import { type MatrixQuery, matrixColumns, type Orientation, swappedSql } from './matrix-statement.ts';
 
 /** Records of a window that are read again to scale them one by one. */
 export const RECORDS_MAX = 20_000_000;
@@ -50,10 +53,10 @@ GROUP BY exporter, observationDomain, protocol, arrived`;
 
 export interface LossQuery {
   /** Columns of sender and receiver. */
-  readonly src: string;
-  readonly dst: string;
-  readonly swapped: boolean;
+  readonly pair: MatrixQuery['pair'];
+  readonly orientation: Orientation;
   readonly metric: Metric;
+  readonly layer: Layer;
   readonly condition: Condition;
   /** Seconds an average divides by. */
   readonly seconds: number;
@@ -140,10 +143,12 @@ function scaled(
 }
 
 function adjustedStatement(query: LossQuery, window: Rows<unknown>['window'], unelected: boolean) {
-  const { src, dst, swapped, condition } = query;
-  const columns = [...new Set([src, dst, ...(swapped ? ['serverSide'] : []), ...condition.columns])];
+  const { pair, orientation, condition } = query;
+  const [src, dst] = pair.map(column => groupSql(column, 'r.')) as [string, string];
+  const columns = [...new Set([...matrixColumns(query), ...condition.columns])];
   const relation = relationOf({
     source: 'flows',
+    layer: query.layer,
     window,
     columns: [...new Set([...columns, 'exporter', 'observationDomain', 'protocol'])],
     arrival: true,
@@ -151,14 +156,14 @@ function adjustedStatement(query: LossQuery, window: Rows<unknown>['window'], un
     unelected,
     rolledUpUntilS: 0,
   });
-  const swap = swapped ? 'serverSide = 1' : '0';
+  const swap = swappedSql(orientation, 'r.');
   const sql = `
 SELECT toString(sender) AS src, toString(receiver) AS dst, grouping(sender) AS whole,
   sum(volume * factor) AS adjusted,
   sum(factor * factor * (varBytes * perByte * perByte) + squares * perByte * perByte * factor * (factor - 1)) AS variance,
   sum(if(factor > 1, greatest(samples, records), samples)) AS samples
 FROM (
-  SELECT if(${swap}, r.${dst}, r.${src}) AS sender, if(${swap}, r.${src}, r.${dst}) AS receiver, r.varBytes AS varBytes, r.samples AS samples, r.records AS records,
+  SELECT if(${swap}, ${dst}, ${src}) AS sender, if(${swap}, ${src}, ${dst}) AS receiver, r.varBytes AS varBytes, r.samples AS samples, r.records AS records,
     r.squares AS squares, ${query.metric === 'packets' ? 'r.packets' : 'r.bytes'} AS volume,
     ${query.metric === 'packets' ? 'if(r.bytes = 0, 0, r.packets / r.bytes)' : '1'} AS perByte, greatest(f.factor, 1) AS factor
   FROM (${relation.sql}) AS r

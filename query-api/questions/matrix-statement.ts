@@ -2,11 +2,12 @@
 // diagonal and altogether, so that cells, totals and rest speak of the same rows and add up exactly. A matrix with more
 // cells than are taken at once is queried twice: for its largest nodes, then for all figures of these.
 
+import { SERVER_SIDE } from '../../schemas/codes.ts';
 import type { Metric } from '../answers/metric.ts';
-import type { DimensionColumn } from '../sql/dimensions.ts';
+import { type DimensionColumn, groupSql } from '../sql/dimensions.ts';
 import { isRanked, orderColumn, rankedSql, type Sums } from '../sql/metrics-sql.ts';
 import type { Context, Statement } from '../sql/tables.ts';
-import { UNCLASSIFIED_SQL } from '../sql/unclassified.ts';
+import { MULTICAST_SQL, UNCLASSIFIED_SQL } from '../sql/unclassified.ts';
 
 export const ORIENTATIONS = ['sender', 'client'] as const;
 export type Orientation = (typeof ORIENTATIONS)[number];
@@ -30,14 +31,20 @@ export interface MatrixRow extends Sums {
   readonly nodes: string;
 }
 
-export function matrixColumns({ pair, orientation }: MatrixQuery): string[] {
+export function matrixColumns({ pair, orientation }: Pick<MatrixQuery, 'pair' | 'orientation'>): string[] {
   const columns = [pair[0].name, pair[1].name, 'srcApp', 'dstApp'];
   return [...new Set(orientation === 'client' ? [...columns, 'serverSide'] : columns)];
 }
 
+/** Whether the receiver is the client. A multicast group is none, whatever the ports say: it answers nobody. */
+export function swappedSql(orientation: Orientation, prefix = ''): string {
+  if (orientation === 'sender') return '0';
+  return `(${prefix}serverSide = ${SERVER_SIDE.src} AND ${prefix}dstApp != ${MULTICAST_SQL})`;
+}
+
 function matrixStatement(query: MatrixQuery, { relation, window, covered }: Context): Statement {
-  const [src, dst] = query.pair.map(column => column.name) as [string, string];
-  const swapped = query.orientation === 'client' ? 'serverSide = 1' : '0';
+  const [src, dst] = query.pair.map(column => groupSql(column)) as [string, string];
+  const swapped = swappedSql(query.orientation);
   const ranked = rankedSql(query.metric, window, covered);
   // Sums need no buckets; a rank is over the buckets of each group.
   const bucket = isRanked(query.metric) ? 'bucket, ' : '';

@@ -34,7 +34,7 @@ import {
   rowsAmong,
   wholeMatrix,
 } from './matrix-statement.ts';
-import { choice, filter, format, Limit, layer, metric, pairNames, refuseLayer2, window } from './parameters.ts';
+import { choice, filter, format, Limit, layer, metric, pairNames, window } from './parameters.ts';
 import { qualityOf } from './quality.ts';
 import { defineQuestion } from './question.ts';
 
@@ -92,7 +92,6 @@ export const matrix = defineQuestion({
   parameters: Parameters,
   answer: MatrixAnswer,
   async respond(params, { storage, config, advisor, nowMs }) {
-    refuseLayer2(params.layer);
     const { by, metric, orientation, limit } = params;
     const query: MatrixQuery = { pair: pairOf('by', by), metric, orientation, limit };
     const condition = await compileFilter(
@@ -101,7 +100,7 @@ export const matrix = defineQuestion({
       nodeResolver(storage, 'filter'),
     );
     const requested = parseRequestedWindow(params.from, params.to, nowMs);
-    const needs = { requested, metric, columns: matrixColumns(query), condition };
+    const needs = { requested, metric, layer: params.layer, columns: matrixColumns(query), condition };
     const found = await readMatrix(storage, query, needs, nowMs);
     const [src, dst] = query.pair;
     const name = await nameValues(
@@ -110,12 +109,11 @@ export const matrix = defineQuestion({
     );
     const seconds = secondsOf(found);
     const { unclassifiedShare, unelectedShare, ...figures } = shapeMatrix(query, found.rows, seconds, name);
-    const swapped = orientation === 'client';
     const [{ quality, exporters }, adjusted] = await Promise.all([
       qualityOf(storage, config, found.window, nowMs, { unclassifiedShare, unelectedShare }),
       adjustForLoss(
         storage,
-        { src: src.name, dst: dst.name, swapped, metric, condition, seconds },
+        { pair: query.pair, orientation, metric, layer: params.layer, condition, seconds },
         found,
         figures.total,
       ),
@@ -128,7 +126,7 @@ export const matrix = defineQuestion({
     const cells = listed.map((cell, i) => withCoverage(cell, coverage.cells[i] ?? null, perSample));
     return {
       answer: {
-        ...aboutWindow(found, metric),
+        ...aboutWindow(found, metric, params.layer),
         by,
         orientation,
         ...figures,

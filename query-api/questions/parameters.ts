@@ -3,8 +3,8 @@
 import { Type } from 'typebox';
 import { METRICS } from '../answers/metric.ts';
 import { FORMATS } from '../http/format-table.ts';
-import { refuse } from '../http/problem.ts';
 import { COLUMN_NAMES, PAIR_NAMES } from '../sql/dimensions.ts';
+import { LAYERS } from '../sql/layer.ts';
 
 export const choice = <const L extends readonly string[]>(values: L, options: object) =>
   Type.Unsafe<L[number]>({ type: 'string', enum: values, ...options });
@@ -29,10 +29,10 @@ export const filter = Type.String({
   ],
 });
 export const format = choice(FORMATS, { default: 'json', description: 'json, csv, or arrow (an Arrow IPC stream)' });
-export const layer = choice(['l3', 'l2'], {
+export const layer = choice(LAYERS, {
   default: 'l3',
   description:
-    'l3: IP bytes. l2 is refused: not every exporter reports the frame length, and an estimate would not say so',
+    'l3: IP bytes. l2: bytes of frames, read from the records; refused, with the share, where an exporter behind the answer does not report the length of frames',
 });
 export const metric = choice(METRICS, {
   default: 'bytes',
@@ -40,12 +40,3 @@ export const metric = choice(METRICS, {
 });
 export const pairNames = `one of ${PAIR_NAMES.join(', ')}`;
 export const columnNames = `up to four of ${[...PAIR_NAMES, ...COLUMN_NAMES].join(', ')}, joined by commas`;
-
-/** The roll-ups hold IP bytes, and not every exporter reports the length of frames. */
-export function refuseLayer2(value: 'l2' | 'l3'): void {
-  if (value === 'l2')
-    refuse(
-      'layer',
-      'l2 cannot be reported: the roll-ups hold IP bytes, and not every exporter reports the length of frames; l3 is allowed',
-    );
-}

@@ -739,7 +739,7 @@ test.each([
   ['matrix', { metric: 'bits' }, 'metric', 'must be one of bytes, packets, avgBps, p95Bps, maxBps'],
   ['matrix', { form: 'now' }, 'form', 'is not a parameter here; known are from, to, by'],
   ['matrix', { by: 'service' }, 'by', 'has no sender and receiver; allowed are app'],
-  ['matrix', { layer: 'l2' }, 'layer', 'l3 is allowed'],
+  ['matrix', { layer: 'l2' }, 'layer', '1 of 1 exporters do not report the length of frames, for 100 % of the bytes'],
   ['matrix', { limit: 1000 }, 'limit', 'must be <= 200'],
   ['matrix', { from: 'tomorrow' }, 'from', '"tomorrow" is no time'],
   ['matrix', { filter: 'srcApp=nobody' }, 'filter', 'nothing is named "nobody"'],

@@ -8,14 +8,14 @@ import { rightForColumns } from '../access/rights.ts';
 import { about, closed, NullableNumber, Sum, Value } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
 import { unseenInterval } from '../estimates/interval.ts';
-import { columnsOf, type DimensionColumn, pairOf } from '../sql/dimensions.ts';
+import { columnsOf, type DimensionColumn, groupColumns, groupSql, pairOf } from '../sql/dimensions.ts';
 import { type Condition, compileFilter, equals, parseFilter, parseValues, type Term } from '../sql/filter.ts';
 import { estimateOf, orderColumn, type Sums, varianceOf } from '../sql/metrics-sql.ts';
 import { type Context, queryTables, type Statement } from '../sql/tables.ts';
 import { type NameValue, nameValues, nodeResolver } from '../sql/values.ts';
 import { type Covered, parseRequestedWindow, type Window } from '../sql/window.ts';
 import { aboutWindow, namesOf, rawValues, textColumns } from './grouped.ts';
-import { choice, columnNames, filter, format, Limit, layer, pairNames, refuseLayer2, window } from './parameters.ts';
+import { choice, columnNames, filter, format, Limit, layer, pairNames, window } from './parameters.ts';
 import { defineQuestion } from './question.ts';
 
 const Parameters = Type.Object(
@@ -99,20 +99,18 @@ export const series = defineQuestion({
   parameters: Parameters,
   answer: SeriesAnswer,
   async respond(params, { storage, nowMs }) {
-    refuseLayer2(params.layer);
     const { metric, limit, step: stepS } = params;
     const split = params.split === undefined ? [] : columnsOf('split', params.split);
     const query: SeriesQuery = { split, metric, limit, stepS };
     const condition = await seriesCondition(params, storage);
     const requested = parseRequestedWindow(params.from, params.to, nowMs);
-    const columns = split.map(column => column.name);
-    const found = await queryTables<SeriesRow>(storage, { requested, metric, columns, condition }, nowMs, context =>
-      seriesStatement(query, context),
-    );
+    const columns = groupColumns(split);
+    const needs = { requested, metric, layer: params.layer, columns, condition };
+    const found = await queryTables<SeriesRow>(storage, needs, nowMs, context => seriesStatement(query, context));
     const name = await nameValues(storage, rawValues(split, found.rows));
     const shaped = shapeSeries(query, found.rows, found.window, found.covered, name);
     return {
-      answer: { ...aboutWindow(found, metric), ...shaped },
+      answer: { ...aboutWindow(found, metric, params.layer), ...shaped },
       kinds: { time: 'text', ...textColumns(split), value: 'number', ciLow: 'number', ciHigh: 'number' },
       rows: () =>
         shaped.series.flatMap(one =>
@@ -163,13 +161,12 @@ export function stepOf(requested: number | undefined, window: Window): number {
 
 export function seriesStatement(query: SeriesQuery, { relation, window }: Context): Statement {
   const order = orderColumn(query.metric);
-  const columns = query.split.map(column => column.name);
-  const keys = columns.map((_, i) => `k${i}`);
+  const keys = query.split.map((_, i) => `k${i}`);
   const group = (table: string) => keys.map(key => `, ${table}${key}`).join('');
   const sums = (table: string) => SUMS.map(name => `sum(${table}.${name}) AS ${name}`).join(', ');
   const sql = `
 WITH stepped AS (
-  SELECT intDiv(toUnixTimestamp(bucket), {step:UInt32}) * {step:UInt32} AS at${columns.map((name, i) => `, toString(r.${name}) AS k${i}`).join('')}, ${sums('r')}
+  SELECT intDiv(toUnixTimestamp(bucket), {step:UInt32}) * {step:UInt32} AS at${query.split.map((column, i) => `, toString(${groupSql(column, 'r.')}) AS k${i}`).join('')}, ${sums('r')}
   FROM (${relation.sql}) AS r
   GROUP BY at${group('')}
 ), sized AS (

@@ -5,14 +5,14 @@ import { SUMS } from '../../storage/tables/spread.ts';
 import { rightForColumns } from '../access/rights.ts';
 import { about, closed, estimate, NullableNumber, Value } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
-import { columnsOf, type DimensionColumn } from '../sql/dimensions.ts';
+import { columnsOf, type DimensionColumn, groupColumns, groupSql } from '../sql/dimensions.ts';
 import { compileFilter, parseFilter } from '../sql/filter.ts';
 import { estimateOf, isRanked, orderColumn, rankedSql, type Sums } from '../sql/metrics-sql.ts';
 import { type Context, queryTables, type Statement } from '../sql/tables.ts';
 import { type NameValue, nameValues, nodeResolver } from '../sql/values.ts';
 import { parseRequestedWindow } from '../sql/window.ts';
 import { aboutWindow, ESTIMATE_KINDS, namesOf, rawValues, secondsOf, textColumns } from './grouped.ts';
-import { columnNames, filter, format, Limit, layer, metric, refuseLayer2, window } from './parameters.ts';
+import { columnNames, filter, format, Limit, layer, metric, window } from './parameters.ts';
 import { defineQuestion } from './question.ts';
 
 const Parameters = Type.Object(
@@ -65,7 +65,6 @@ export const top = defineQuestion({
   parameters: Parameters,
   answer: TopAnswer,
   async respond(params, { storage, nowMs }) {
-    refuseLayer2(params.layer);
     const query: TopQuery = { columns: columnsOf('by', params.by), metric: params.metric, limit: params.limit };
     const condition = await compileFilter(
       'filter',
@@ -73,14 +72,14 @@ export const top = defineQuestion({
       nodeResolver(storage, 'filter'),
     );
     const requested = parseRequestedWindow(params.from, params.to, nowMs);
-    const columns = query.columns.map(column => column.name);
-    const needs = { requested, metric: params.metric, columns, condition };
+    const columns = groupColumns(query.columns);
+    const needs = { requested, metric: params.metric, layer: params.layer, columns, condition };
     const found = await queryTables<TopRow>(storage, needs, nowMs, context => topStatement(query, context));
     const groups = found.rows.filter(row => Number(row.whole) === 0);
     const name = await nameValues(storage, rawValues(query.columns, groups));
     const shaped = shapeTop(query, found.rows, secondsOf(found), name);
     return {
-      answer: { ...aboutWindow(found, params.metric), ...shaped },
+      answer: { ...aboutWindow(found, params.metric, params.layer), ...shaped },
       kinds: { ...textColumns(query.columns), ...ESTIMATE_KINDS, share: 'number' },
       rows: () => shaped.rows.map(({ keys, ...estimated }) => ({ ...namesOf(query.columns, keys), ...estimated })),
     };
@@ -95,7 +94,7 @@ export function topStatement({ columns, metric, limit }: TopQuery, { relation, w
   const order = orderColumn(metric);
   const sql = `
 WITH named AS (
-  SELECT bucket, ${columns.map((column, i) => `r.${column.name} AS k${i}`).join(', ')}, bytes, packets, varBytes, samples, records FROM (${relation.sql}) AS r
+  SELECT bucket, ${columns.map((column, i) => `${groupSql(column, 'r.')} AS k${i}`).join(', ')}, bytes, packets, varBytes, samples, records FROM (${relation.sql}) AS r
 ), grouped AS (
   SELECT ${bucket}${keys}, grouping(k0) AS whole, ${sums.map(name => `sum(n.${name}) AS ${name}`).join(', ')}
   FROM named AS n

@@ -3,6 +3,7 @@
 
 import type { Column } from '../../schemas/columns.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { NODE_CLASSES } from '../../schemas/keys.ts';
 import { PAIR_KEYS, TRAFFIC_KEYS } from '../../storage/tables/spread.ts';
 import { refuse } from '../http/problem.ts';
 
@@ -80,3 +81,28 @@ export function columnOrPair(name: string): readonly DimensionColumn[] | undefin
 /** Columns that the roll-ups keep; anything else is read from the records. */
 export const TRAFFIC_COLUMNS: ReadonlySet<string> = new Set(TRAFFIC_KEYS);
 export const PAIRS_COLUMNS: ReadonlySet<string> = new Set(PAIR_KEYS);
+
+/**
+ * Explicit nodes (`external`, `multicast` ...) are stored as applications alone. An end that has no VM, host or rack is that
+ * node in these dimensions too, under the same key and name.
+ */
+export const EXPLICIT_CLASS_SQL = (column: string) => `bitShiftRight(${column}, 56) = ${NODE_CLASSES.explicit}`;
+
+/** The column that says which explicit node an end is; undefined where it is the column itself, or no node. */
+export function explicitColumn({ name, kind }: DimensionColumn): string | undefined {
+  const app = `${name.slice(0, 3)}App`;
+  return kind === 'node' && name !== app ? app : undefined;
+}
+
+/** What a query groups by for a column; `prefix` is that of the relation (`r.`). */
+export function groupSql(column: DimensionColumn, prefix = ''): string {
+  const own = `${prefix}${column.name}`;
+  const app = explicitColumn(column);
+  if (app === undefined) return own;
+  return `if(${own} = 0 AND ${EXPLICIT_CLASS_SQL(`${prefix}${app}`)}, ${prefix}${app}, ${own})`;
+}
+
+/** The stored columns that grouping by these reads. */
+export function groupColumns(columns: readonly DimensionColumn[]): string[] {
+  return [...new Set(columns.flatMap(column => [column.name, explicitColumn(column) ?? column.name]))];
+}

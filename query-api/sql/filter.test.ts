@@ -39,9 +39,16 @@ test('a pair means either end, and with != neither end', async () => {
 });
 
 test('nodes are named by name, glob, key and as explicit nodes', async () => {
-  expect((await compile('srcVm=web-*|00000000000000ff|external')).params).toEqual({
+  expect((await compile('srcApp=web-*|00000000000000ff|external')).params).toEqual({
     f0: [44n, 55n, 255n, keyToBigint(explicitKey('external'))],
   });
+});
+
+test('an explicit node is an application, and what has no VM in every other dimension of nodes', async () => {
+  const { sql, params, columns } = await compile('srcVm=web|external');
+  expect(sql).toBe('(((srcVm IN {f0:Array(UInt64)} OR srcVm = 0 AND srcApp IN {f1:Array(UInt64)})))');
+  expect(params).toEqual({ f0: [11n], f1: [keyToBigint(explicitKey('external'))] });
+  expect(columns).toEqual(['srcVm', 'srcApp']);
 });
 
 test('quotes keep separators inside a value', async () => {

@@ -12,9 +12,24 @@
 
 import { formatAddress, maskWords, parseMac, parsePrefix, type Words } from '../../schemas/address.ts';
 import { parsePortRange } from '../../schemas/applications.ts';
-import { EXPLICIT_NODES, explicitKey, keyToBigint, OTHER_SERVICE, serviceKey } from '../../schemas/keys.ts';
+import {
+  EXPLICIT_NODES,
+  explicitKey,
+  keyToBigint,
+  NODE_CLASSES,
+  OTHER_SERVICE,
+  serviceKey,
+} from '../../schemas/keys.ts';
 import { refuse } from '../http/problem.ts';
-import { COLUMN_NAMES, columnOrPair, type DimensionColumn, PAIR_NAMES } from './dimensions.ts';
+import {
+  COLUMN_NAMES,
+  columnOrPair,
+  type DimensionColumn,
+  EXPLICIT_CLASS_SQL,
+  explicitColumn,
+  groupColumns,
+  PAIR_NAMES,
+} from './dimensions.ts';
 
 const TERMS_MAX = 50;
 const VALUES_MAX = 200;
@@ -136,16 +151,11 @@ export async function compileFilter(
   return {
     sql: `(${sql})`,
     params,
-    columns: [...new Set(terms.flatMap(term => term.columns.map(column => column.name)))],
+    columns: groupColumns(terms.flatMap(term => term.columns)),
   };
 }
 
-function compileTerm(
-  parameter: string,
-  term: Term,
-  nodes: ReadonlyMap<string, readonly bigint[]>,
-  bind: (type: string, value: unknown) => string,
-): string {
+function compileTerm(parameter: string, term: Term, nodes: ReadonlyMap<string, readonly bigint[]>, bind: Bind): string {
   const { columns, operator, values } = term;
   const one = columns.map(column => {
     if (operator !== '=' && operator !== '!=')
@@ -156,13 +166,31 @@ function compileTerm(
         .map(({ low, high }) => `${column.name} BETWEEN ${bind('IPv6', low)} AND ${bind('IPv6', high)}`);
       return `(${ranges.join(' OR ')})`;
     }
-    return `${column.name} IN ${bind(
-      `Array(${column.clickhouse})`,
-      values.flatMap(value => valuesOf(parameter, column, value, nodes)),
-    )}`;
+    const wanted = values.flatMap(value => valuesOf(parameter, column, value, nodes));
+    return amongSql(column, wanted, bind);
   });
   const any = one.length === 1 ? one[0]! : `(${one.join(' OR ')})`;
   return operator === '!=' ? `NOT ${any}` : any;
+}
+
+type Bind = (type: string, value: unknown) => string;
+
+/** An explicit node, and the lack of any node, is in two columns where the dimension is not the application. */
+function amongSql(column: DimensionColumn, wanted: readonly (number | bigint)[], bind: Bind): string {
+  const { name, clickhouse } = column;
+  const app = explicitColumn(column);
+  if (app === undefined) return `${name} IN ${bind(`Array(${clickhouse})`, wanted)}`;
+  const explicit = wanted.filter(key => isExplicit(BigInt(key)));
+  const stored = wanted.filter(key => key !== 0n && !isExplicit(BigInt(key)));
+  const parts: string[] = [];
+  if (stored.length > 0) parts.push(`${name} IN ${bind('Array(UInt64)', stored)}`);
+  if (explicit.length > 0) parts.push(`${name} = 0 AND ${app} IN ${bind('Array(UInt64)', explicit)}`);
+  if (wanted.includes(0n)) parts.push(`${name} = 0 AND NOT ${EXPLICIT_CLASS_SQL(app)}`);
+  return parts.length === 1 && explicit.length === 0 && stored.length > 0 ? parts[0]! : `(${parts.join(' OR ')})`;
+}
+
+function isExplicit(key: bigint): boolean {
+  return key >> 56n === BigInt(NODE_CLASSES.explicit);
 }
 
 function valuesOf(

@@ -7,9 +7,10 @@
 
 import { ELECTED_SQL, FIVE_MINUTES_S, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../../storage/tables/elections.ts';
 import { pairsSelectSql } from '../../storage/tables/pairs.ts';
-import { COUNTED, SUMS, spreadSql, WHOLE } from '../../storage/tables/spread.ts';
+import { SUMS, spreadSql } from '../../storage/tables/spread.ts';
 import { unelectedSelectSql } from '../../storage/tables/unelected.ts';
 import type { Condition } from './filter.ts';
+import { type Layer, MEETS_WINDOW, VOLUMES } from './layer.ts';
 import type { Window } from './window.ts';
 
 /** The coarsest tables that hold every column of a query. */
@@ -28,6 +29,8 @@ export interface RelationOptions {
   readonly condition: Condition;
   readonly unelected: boolean;
   readonly rolledUpUntilS: number;
+  /** Layer 2 is read from the records only. */
+  readonly layer: Layer;
   /** From the records only: by minute of arrival as well (`arrived`), with one more sum (`squares`). */
   readonly arrival?: boolean;
 }
@@ -37,8 +40,6 @@ const SUFFIX = { 60: '1m', 300: '5m', 3600: '1h' } as const;
 const BUCKET_IN_WINDOW = 'bucket >= toDateTime({windowFrom:UInt32}) AND bucket < toDateTime({windowTo:UInt32})';
 /** Partitions are days of receipt; a record is received at most a day before or after its traffic (spanMsMax, skewMsMax). */
 const IN_WINDOW = `day BETWEEN toYYYYMMDD(toDateTime({windowFrom:UInt32} - 86400, 'UTC')) AND toYYYYMMDD(toDateTime({windowTo:UInt32} + 86400, 'UTC')) AND ${BUCKET_IN_WINDOW}`;
-const MEETS_WINDOW = `receivedAt >= toDateTime({windowFrom:UInt32} - 86400, 'UTC') AND receivedAt < toDateTime({windowTo:UInt32} + 86400, 'UTC')
-    AND flowEnd >= toDateTime({windowFrom:UInt32}, 'UTC') AND flowStart < toDateTime({windowTo:UInt32}, 'UTC')`;
 const ARRIVED = { name: 'arrived', sql: 'toUInt32(toStartOfMinute(receivedAt))' };
 const NOT_ROLLED_UP = "storedAt >= toDateTime({rolledUpUntil:UInt32}, 'UTC')";
 
@@ -66,7 +67,7 @@ interface Part {
   readonly tables: readonly string[];
 }
 
-function electedParts({ source, window, columns, condition, arrival = false }: RelationOptions): Part {
+function electedParts({ source, window, columns, condition, layer, arrival = false }: RelationOptions): Part {
   const selected = ['bucket', ...columns, ...sumsOf(arrival), '0 AS unelected'].join(', ');
   const select = (from: string, where: string) => `SELECT ${selected} FROM ${from} WHERE ${where} AND ${condition.sql}`;
   const suffix = SUFFIX[window.resolutionS];
@@ -86,13 +87,13 @@ function electedParts({ source, window, columns, condition, arrival = false }: R
     from: 'flows',
     where: `${ELECTED_SQL} AND ${MEETS_WINDOW}`,
     keys: arrival ? [...columns, ARRIVED] : columns,
-    volume: COUNTED,
+    volume: VOLUMES[layer].counted,
     squares: arrival,
   });
   return { parts: [select(`(${spread})`, BUCKET_IN_WINDOW)], tables: ['flows'] };
 }
 
-function unelectedPart({ source, columns, condition, arrival = false }: RelationOptions): {
+function unelectedPart({ source, columns, condition, layer, arrival = false }: RelationOptions): {
   sql: string;
   tables: readonly string[];
 } {
@@ -104,7 +105,7 @@ SELECT ${['bucket', ...selected, '1 AS unelected'].join(', ')} FROM (
   SELECT bucket, ${names} FROM (
     SELECT bucket, argMax(parts, (total, point)) AS chosen FROM (
       SELECT u.bucket AS bucket, u.pair AS pair, u.point AS point, sum(u.bytes) AS total, groupArray((${kept})) AS parts
-      FROM (${unelectedRows(source, columns, arrival)}) AS u
+      FROM (${unelectedRows(source, columns, layer, arrival)}) AS u
       GROUP BY bucket, pair, point
     )
     GROUP BY bucket, pair
@@ -115,7 +116,7 @@ SELECT ${['bucket', ...selected, '1 AS unelected'].join(', ')} FROM (
 }
 
 /** Rows by bucket, pair, point and columns, in the roll-up and behind it, or all from the records. */
-function unelectedRows(source: Source, columns: readonly string[], arrival: boolean): string {
+function unelectedRows(source: Source, columns: readonly string[], layer: Layer, arrival: boolean): string {
   const selected = ['bucket', 'pair', 'point', ...columns, ...sumsOf(arrival)].join(', ');
   if (source !== 'flows') {
     const tail = unelectedSelectSql(`${NOT_ROLLED_UP} AND ${MEETS_WINDOW}`);
@@ -132,7 +133,7 @@ function unelectedRows(source: Source, columns: readonly string[], arrival: bool
     from: 'flows',
     where: `${UNELECTED_SQL} AND ${MEETS_WINDOW}`,
     keys,
-    volume: WHOLE,
+    volume: VOLUMES[layer].whole,
     squares: arrival,
   });
   return `SELECT ${selected} FROM (${spread}) WHERE ${BUCKET_IN_WINDOW}`;

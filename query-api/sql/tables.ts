@@ -9,6 +9,7 @@ import type { Metric } from '../answers/metric.ts';
 import { PAIRS_COLUMNS, TRAFFIC_COLUMNS } from './dimensions.ts';
 import type { Condition } from './filter.ts';
 import { readHistory } from './history.ts';
+import { type Layer, refuseUnreported } from './layer.ts';
 import { isRanked } from './metrics-sql.ts';
 import { type Relation, relationOf, type Source } from './relation.ts';
 import { alignWindow, type Covered, coveredPart, type RequestedWindow, type Window } from './window.ts';
@@ -39,6 +40,7 @@ export interface Rows<T> {
 export interface TableQuery {
   readonly requested: RequestedWindow;
   readonly metric: Metric;
+  readonly layer: Layer;
   readonly columns: readonly string[];
   readonly condition: Condition;
 }
@@ -53,7 +55,7 @@ export async function queryTables<T>(
   statement: (context: Context) => Statement,
 ): Promise<Rows<T>> {
   const columns = [...new Set([...query.columns, ...query.condition.columns])];
-  const source = sourceOf(columns);
+  const source = query.layer === 'l2' ? 'flows' : sourceOf(columns);
   const ranked = isRanked(query.metric);
   for (let tries = 1; ; tries++) {
     const before = await readHistory(storage, query.requested);
@@ -65,8 +67,10 @@ export async function queryTables<T>(
     const window = alignWindow(query.requested, before.unelected || source === 'pairs', ranked);
     const covered = coveredPart(window, before.firstS, Math.floor(nowMs / 1000));
     if (!covered) return { rows: [], window, covered, tables: [], unelected: before.unelected, steady: true };
+    if (query.layer === 'l2') await refuseUnreported(storage, window, query.condition);
     const relation = relationOf({
       source,
+      layer: query.layer,
       window,
       columns,
       condition: query.condition,

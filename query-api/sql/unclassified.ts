@@ -4,6 +4,7 @@
 import { AUTOMATIC_CLASSES, explicitKey, keyToBigint } from '../../schemas/keys.ts';
 
 export const AMBIGUOUS_SQL = `${keyToBigint(explicitKey('ambiguous'))}`;
+export const MULTICAST_SQL = `${keyToBigint(explicitKey('multicast'))}`;
 
 export function unnamed(column: string): string {
   return `(${column} IN (0, ${AMBIGUOUS_SQL}) OR bitShiftRight(${column}, 56) IN (${AUTOMATIC_CLASSES.join(', ')}))`;

@@ -51,16 +51,16 @@ const SAMPLED = `multiIf(samplingRate <= 1, 0, rateSource = ${RATE_SOURCE.presca
 /** A SELECT of day, bucket, the keys and the sums. */
 export function spreadSql({ stepSeconds, from, where, keys, volume, squares = false }: Spread): string {
   const step = stepSeconds * 1000;
-  const names = keys.map(key => (typeof key === 'string' ? key : key.name));
-  const columns = keys.map(key => (typeof key === 'string' ? key : `${key.sql} AS ${key.name}`));
+  const names = keys.map(key => `, ${typeof key === 'string' ? key : key.name}`).join('');
+  const columns = keys.map(key => (typeof key === 'string' ? `, ${key}` : `, ${key.sql} AS ${key.name}`)).join('');
   const until = (total: string, ms: string) => `intDiv(${total}, span) * ${ms} + intDiv(${total} % span * ${ms}, span)`;
   // The server takes the difference of two UInt64 as Int64; the cast back restores every bit.
   const share = (total: string) => `sum(toUInt64((${until(total, 'msTo')}) - (${until(total, 'msFrom')})))`;
-  return `SELECT toYYYYMMDD(received) AS day, toDateTime(slot * ${stepSeconds}, 'UTC') AS bucket, ${names.join(', ')},
+  return `SELECT toYYYYMMDD(received) AS day, toDateTime(slot * ${stepSeconds}, 'UTC') AS bucket${names},
   ${share('totalBytes')} AS bytes, ${share('totalPackets')} AS packets, sum(totalVariance * (msTo - msFrom) / span) AS varBytes,
   ${share('sampled')} AS samples, countIf(msTo = span) AS records${squares ? ',\n  sum(toFloat64(totalBytes) * totalBytes * (msTo - msFrom) / span) AS squares' : ''}
 FROM (
-  SELECT toDate(receivedAt) AS received, ${columns.join(', ')},
+  SELECT toDate(receivedAt) AS received${columns},
     ${volume.bytes} AS totalBytes, ${volume.packets} AS totalPackets, ${volume.varBytes} AS totalVariance, ${SAMPLED} AS sampled,
     toUInt64(toUnixTimestamp64Milli(flowStart)) AS msBegin, greatest(toUInt64(toUnixTimestamp64Milli(flowEnd)), msBegin + 1) AS msEnd,
     toUInt64(msEnd - msBegin) AS span, arrayJoin(range(intDiv(msBegin, ${step}), toUInt64(intDiv(msEnd - 1, ${step}) + 1))) AS slot,
@@ -68,7 +68,7 @@ FROM (
   FROM ${from}
   WHERE ${where}
 )
-GROUP BY received, bucket, ${names.join(', ')}`;
+GROUP BY received, bucket${names}`;
 }
 
 /** Re-buckets a roll-up of finer buckets. */
