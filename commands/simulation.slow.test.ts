@@ -176,7 +176,7 @@ test.each(['ipfix', 'netflow9'])(
       const reported = `${total.value} received, ${JSON.stringify(lossAdjusted)}, loss ${quality.lossRatio}, of ${seen} sent`;
       console.log(reported);
       expect(total.value, reported).toBeLessThan(seen);
-      const close = Math.abs(lossAdjusted!.value / seen - 1) < 0.005;
+      const close = Math.abs(lossAdjusted!.value! / seen - 1) < 0.005;
       const inside = lossAdjusted!.ciLow! <= seen && seen <= lossAdjusted!.ciHigh!;
       expect(close || inside, reported).toBe(true);
     });

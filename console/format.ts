@@ -16,8 +16,8 @@ export const METRIC_LABELS: Readonly<Record<Metric, { label: string; about: stri
   bytes: { label: 'Volume', about: 'IP bytes in the window' },
   packets: { label: 'Packets', about: 'packets in the window' },
   avgBps: { label: 'Average', about: 'bits per second over the observed part of the window' },
-  p95Bps: { label: '95th', about: '95th percentile of the five-minute rates' },
-  maxBps: { label: 'Peak', about: 'highest bucket rate' },
+  p95Bps: { label: '95th', about: '95th percentile of the five-minute rates, of 20 closed buckets at least' },
+  maxBps: { label: 'Peak', about: 'highest rate of a closed five-minute bucket' },
 };
 
 function scaled(value: number): { amount: number; prefix: string } {
@@ -30,15 +30,17 @@ function scaled(value: number): { amount: number; prefix: string } {
   return { amount, prefix: PREFIXES[step]! };
 }
 
-/** Three significant digits with a decimal prefix: `1.24 GB`, `860 kb/s`, `12.0 M`. */
-export function formatValue(value: number, metric: Metric): string {
+/** Three significant digits with a decimal prefix: `1.24 GB`, `860 kb/s`, `12.0 M`; a dash for what has no value. */
+export function formatValue(value: number | null, metric: Metric): string {
+  if (value === null) return '–';
   const { amount, prefix } = scaled(value);
   const whole = prefix === '' && Number.isInteger(amount);
   return `${amount.toFixed(whole || amount >= 99.95 ? 0 : amount >= 9.995 ? 1 : 2)} ${prefix}${SUFFIX[metric]}`.trim();
 }
 
 /** Two significant digits, three from 100 on: `1.2 GB`, `12 GB`, `860 kB`. */
-export function formatShort(value: number, metric: Metric): string {
+export function formatShort(value: number | null, metric: Metric): string {
+  if (value === null) return '–';
   const { amount, prefix } = scaled(value);
   return `${amount.toFixed(amount >= 9.95 || (prefix === '' && Number.isInteger(amount)) ? 0 : 1)} ${prefix}${SUFFIX[metric]}`.trim();
 }
@@ -55,7 +57,7 @@ export function formatShare(share: number | null): string {
 
 /** What an answer says of the error of a figure; the rest of a row says nothing. */
 export interface Uncertain {
-  readonly value: number;
+  readonly value: number | null;
   readonly ciLow: number | null;
   readonly ciHigh: number | null;
   readonly method?: MatrixAnswer['cells'][number]['method'];
@@ -63,6 +65,7 @@ export interface Uncertain {
 
 /** The half width of an interval as a share of the value: `± 4 %`; `± ?` when it is not known, empty when the value is exact. */
 export function formatError({ value, ciLow: low, ciHigh: high, method }: Uncertain): string {
+  if (value === null) return '';
   if (method === 'unknown' && value > 0) return '± ?';
   if (low === null || high === null || value <= 0 || high <= low) return '';
   const percent = (Math.max(high - value, value - low) / value) * 100;

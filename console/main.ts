@@ -163,6 +163,7 @@ function drawAbout(answer: MatrixAnswer): void {
   const parts = [
     formatWindow(answer.from, answer.to),
     `per ${formatSpan(answer.resolutionSec)}`,
+    ...(answer.ranking?.warnings ?? []),
     quality.settledUntil === null ? '' : `complete until ${formatTime(quality.settledUntil)}`,
     quality.accounting
       ? `${quality.accounting.accepted.toLocaleString('en-GB')} records: ${Object.entries(quality.accounting.byReason)

@@ -97,7 +97,7 @@ export class Matrix {
       this.#build(answer);
     }
     const scale = logScale(
-      answer.cells.map(cell => cell.value),
+      answer.cells.map(cell => cell.value ?? 0),
       theme,
     );
     const drawing = { answer, figures: figuresOf(answer), scale, format: this.#isTight() ? formatShort : formatValue };
@@ -304,13 +304,14 @@ function isDiagonal(row: Line, column: Line): boolean {
 function draw(cell: HTMLTableCellElement, { answer, figures, scale, format }: Drawing, words: string): void {
   const figure = figures.get(`${cell.dataset['src']}|${cell.dataset['dst']}`);
   const [value, error] = cell.children as unknown as [HTMLElement, HTMLElement];
-  const seen = figure !== undefined && figure.value > 0;
-  setText(value, seen ? format(figure.value, answer.metric) : '·');
+  const amount = figure?.value ?? 0;
+  const seen = figure !== undefined && amount > 0;
+  setText(value, seen || figure?.value === null ? format(figure!.value, answer.metric) : '·');
   setText(error, seen ? formatError(figure) : '');
   cell.classList.toggle('empty', !seen);
   if (cell.getAttribute('aria-label') !== words) cell.setAttribute('aria-label', words);
   if (!cell.classList.contains('node')) return;
-  const { background, ink } = seen ? scale.colour(figure.value) : { background: '', ink: '' };
+  const { background, ink } = seen ? scale.colour(amount) : { background: '', ink: '' };
   cell.style.setProperty('--heat', background);
   cell.style.setProperty('--on-heat', ink);
 }
@@ -326,23 +327,28 @@ function figuresOf(answer: MatrixAnswer): Map<string, Figure> {
   const shownOfColumn = new Map<string, number>();
   for (const cell of answer.cells) {
     figures.set(`${cell.src.key}|${cell.dst.key}`, cell);
-    shownOfRow.set(cell.src.key, (shownOfRow.get(cell.src.key) ?? 0) + cell.value);
-    shownOfColumn.set(cell.dst.key, (shownOfColumn.get(cell.dst.key) ?? 0) + cell.value);
+    shownOfRow.set(cell.src.key, (shownOfRow.get(cell.src.key) ?? 0) + sizeOf(cell));
+    shownOfColumn.set(cell.dst.key, (shownOfColumn.get(cell.dst.key) ?? 0) + sizeOf(cell));
   }
   const bare = (value: number): Figure => ({ value, ciLow: null, ciHigh: null, samples: 0 });
   for (const row of answer.rows) figures.set(`${row.key}|total`, row);
   for (const column of answer.columns) figures.set(`total|${column.key}`, column);
   figures.set('total|total', answer.total);
   if (answer.rest === null) return figures;
-  for (const row of answer.rows) figures.set(`${row.key}|rest`, bare(row.value - (shownOfRow.get(row.key) ?? 0)));
+  for (const row of answer.rows) figures.set(`${row.key}|rest`, bare(sizeOf(row) - (shownOfRow.get(row.key) ?? 0)));
   for (const column of answer.columns)
-    figures.set(`rest|${column.key}`, bare(column.value - (shownOfColumn.get(column.key) ?? 0)));
-  const sum = (totals: readonly Figure[]) => totals.reduce((all, total) => all + total.value, 0);
-  const [rows, columns] = [sum(answer.rows), sum(answer.columns)];
-  figures.set('rest|total', bare(answer.total.value - rows));
-  figures.set('total|rest', bare(answer.total.value - columns));
-  figures.set('rest|rest', bare(Math.max(0, answer.total.value - rows - columns + sum(answer.cells))));
+    figures.set(`rest|${column.key}`, bare(sizeOf(column) - (shownOfColumn.get(column.key) ?? 0)));
+  const sum = (totals: readonly Figure[]) => totals.reduce((all, total) => all + sizeOf(total), 0);
+  const [whole, rows, columns] = [sizeOf(answer.total), sum(answer.rows), sum(answer.columns)];
+  figures.set('rest|total', bare(whole - rows));
+  figures.set('total|rest', bare(whole - columns));
+  figures.set('rest|rest', bare(Math.max(0, whole - rows - columns + sum(answer.cells))));
   return figures;
+}
+
+/** Of a figure that adds up, which always has a value. */
+function sizeOf({ value }: Pick<Figure, 'value'>): number {
+  return value ?? 0;
 }
 
 function describe(answer: MatrixAnswer, row: Line, column: Line, figure: Figure | undefined): string {
@@ -350,6 +356,7 @@ function describe(answer: MatrixAnswer, row: Line, column: Line, figure: Figure 
     row.kind === 'node' && isDiagonal(row, column)
       ? `within ${shortName(row.node)}`
       : `${nameOf(row)} → ${nameOf(column)}`;
+  if (figure?.value === null) return `${who}: too few closed buckets`;
   if (!figure || figure.value <= 0) return `${who}: nothing seen`;
   const parts = [`${who}: ${formatValue(figure.value, answer.metric)}`];
   if (figure.ciLow !== null && figure.ciHigh !== null && figure.ciHigh > figure.ciLow)
@@ -357,7 +364,8 @@ function describe(answer: MatrixAnswer, row: Line, column: Line, figure: Figure 
       `95 % between ${formatValue(figure.ciLow, answer.metric)} and ${formatValue(figure.ciHigh, answer.metric)}`,
     );
   if (figure.method === 'unknown') parts.push('error not known: a sampling rate is missing');
-  if (answer.rest !== null && answer.total.value > 0)
+  if (figure.method === 'noisy') parts.push('raised by the noise of sampling');
+  if (answer.rest !== null && answer.total.value)
     parts.push(`${formatShare(figure.value / answer.total.value)} of all`);
   return parts.join(' · ');
 }

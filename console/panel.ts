@@ -9,6 +9,7 @@ import { Chart } from './chart.ts';
 import { el, icon, setText } from './dom.ts';
 import { formatError, formatShare, formatSpan, formatValue, METRIC_LABELS } from './format.ts';
 import { shortName } from './matrix.ts';
+import { peakOf, seriesParameters } from './series-peak.ts';
 import { isAll, type Selection, type ViewState } from './view-state.ts';
 
 const ROWS_MAX = 6;
@@ -24,10 +25,13 @@ export async function askPanel(
   { from, to, by, metric, selection }: ViewState,
   signal: AbortSignal,
 ): Promise<PanelAnswers> {
-  const rate = metric === 'packets' ? 'packets' : 'avgBps';
   const narrowed = { from, to, metric, filter: filterOf(by, selection), limit: ROWS_MAX };
   const [series, services, conversations] = await Promise.all([
-    ask<SeriesAnswer>('series', { from, to, by, src: selection.src, dst: selection.dst, metric: rate }, signal),
+    ask<SeriesAnswer>(
+      'series',
+      { from, to, by, src: selection.src, dst: selection.dst, ...seriesParameters(metric) },
+      signal,
+    ),
     ask<TopAnswer>('top', { ...narrowed, by: 'service' }, signal),
     askConversations(narrowed, signal),
   ]);
@@ -158,9 +162,9 @@ function nodeName(matrix: MatrixAnswer, key: string): string {
 }
 
 function describeSeries(answer: SeriesAnswer): string {
-  const seen = (answer.series[0]?.values ?? []).filter(value => value !== null);
+  const peak = peakOf(answer);
   const parts = [`${answer.metric === 'packets' ? 'Packets' : 'Rate'} per ${formatSpan(answer.stepSec)}`];
-  if (seen.length > 0) parts.push(`peak ${formatValue(Math.max(...seen), answer.metric)}`);
+  if (peak !== undefined) parts.push(`peak ${formatValue(peak, answer.metric)}`);
   if (hasBand(answer)) parts.push('band: 95 % interval');
   return parts.join(' · ');
 }
@@ -198,10 +202,10 @@ function hasBand(answer: SeriesAnswer): boolean {
 }
 
 function drawBars(list: HTMLOListElement, answer: TopAnswer, nameOf: (keys: readonly Value[]) => string): void {
-  const largest = Math.max(...answer.rows.map(row => row.value), 0);
-  const bar = (name: string, value: number, share: number | null, kind: string) => {
+  const largest = Math.max(...answer.rows.map(row => row.value ?? 0), 0);
+  const bar = (name: string, value: number | null, share: number | null, kind: string) => {
     const fill = el('i', { class: 'fill' });
-    fill.style.setProperty('--share', String(largest > 0 ? Math.min(1, value / largest) : 0));
+    fill.style.setProperty('--share', String(largest > 0 ? Math.min(1, (value ?? 0) / largest) : 0));
     return el(
       'li',
       { class: kind },
@@ -214,6 +218,6 @@ function drawBars(list: HTMLOListElement, answer: TopAnswer, nameOf: (keys: read
   const rows = answer.rows.map(row => bar(nameOf(row.keys), row.value, row.share, 'row'));
   const left = answer.groups - answer.rows.length;
   if (answer.rest !== null && left > 0)
-    rows.push(bar(`${left} more`, answer.rest, answer.total.value > 0 ? answer.rest / answer.total.value : 0, 'rest'));
+    rows.push(bar(`${left} more`, answer.rest, answer.total.value ? answer.rest / answer.total.value : 0, 'rest'));
   list.replaceChildren(...(rows.length > 0 ? rows : [el('li', { class: 'none' }, 'nothing in this window')]));
 }

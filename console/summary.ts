@@ -78,14 +78,23 @@ function createTile(name: string, label: string, about: string): Tile {
   return { figure, note, root };
 }
 
-function shownTotal({ total, metric }: MatrixAnswer): Shown {
-  const error = total.method === 'unknown' && total.value > 0 ? 'error not known' : formatError(total);
-  const exact = total.value > 0 && total.ciHigh === total.value ? 'no sampling error' : '';
-  return [formatValue(total.value, metric), error || exact];
+function shownTotal({ total, metric, ranking }: MatrixAnswer): Shown {
+  const value = total.value ?? 0;
+  const error = total.method === 'unknown' && value > 0 ? 'error not known' : formatError(total);
+  const exact = value > 0 && total.ciHigh === total.value ? 'no sampling error' : '';
+  const doubt = doubtOf(ranking);
+  return [formatValue(total.value, metric), doubt || error || exact, doubt ? 'warn' : ''];
+}
+
+/** What a percentile or a maximum should not be taken for, in a few words; the line below the matrix has it in full. */
+function doubtOf(ranking: MatrixAnswer['ranking']): string {
+  if (ranking?.tooFewBuckets) return `only ${ranking.buckets} closed buckets`;
+  if (ranking?.invalid) return 'records last longer than a bucket';
+  return ranking?.noisy ? 'raised by noise' : '';
 }
 
 function shownInter({ total, interTotal, rest, metric }: MatrixAnswer): Shown {
-  const share = rest === null || total.value === 0 ? '' : `${formatShare(interTotal.value / total.value)} of all`;
+  const share = rest === null || !total.value ? '' : `${formatShare((interTotal.value ?? 0) / total.value)} of all`;
   return [formatValue(interTotal.value, metric), share];
 }
 

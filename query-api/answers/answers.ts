@@ -30,17 +30,42 @@ export const Value = Type.Object(
 export type Value = Static<typeof Value>;
 
 export const estimate = {
-  value: Sum('estimate, in the unit of the answer'),
-  ciLow: NullableNumber(
-    'lower end of the 95 % interval; null where none is known (p95 and maximum of sampled traffic, unknown sampling rate)',
+  value: NullableNumber(
+    'estimate, in the unit of the answer; exact up to 2^53. null for a p95 of fewer than 20 closed buckets, which would be the maximum, and a maximum of none',
   ),
+  ciLow: NullableNumber('lower end of the 95 % interval; null where none is known (unknown sampling rate)'),
   ciHigh: NullableNumber('upper end of the 95 % interval'),
   samples: Type.Number({ description: 'sampled packets behind the estimate; 0 when nothing of it was sampled' }),
   method: Type.Enum([...METHODS] as unknown as typeof METHODS, {
     description:
-      'how the interval was found. exact: nothing was sampled; poisson: from the number of samples; normal: from the variance; approximate: from the variance of records of several sampled packets, an upper bound where the exporter does not report sizes of packets; unknown: the sampling rate of a part is not known, there is no interval; none: there is none, or nothing was seen',
+      'how the interval was found. exact: nothing was sampled; poisson: from the number of samples; normal: from the variance; approximate: from the variance of records of several sampled packets, an upper bound where the exporter does not report sizes of packets; unknown: the sampling rate of a part is not known, there is no interval; order: of a p95 or maximum, by order statistics and the error of each bucket; noisy: the same where the median bucket scatters by more than a tenth, so that the value is too high; none: there is none, or nothing was seen',
   }),
 };
+
+export const Ranking = Type.Object(
+  {
+    bucketSec: Type.Integer(),
+    buckets: Type.Integer({ description: 'closed buckets, which are ranked; the open one is left out' }),
+    tooFewBuckets: Type.Boolean({
+      description: 'fewer than 20 closed buckets for a p95, none for a maximum: values are null',
+    }),
+    longestRecordSec: NullableNumber(
+      'duration of the longest record that counts, at most the last six hours of the window; null where there is none',
+    ),
+    invalid: Type.Unsafe<boolean | null>({
+      type: ['boolean', 'null'],
+      description:
+        'a record lasts longer than a bucket, because of an active timeout beyond it: its bytes are spread evenly, and peaks shorter than it are missing; null where no record says',
+    }),
+    noisy: Type.Boolean({ description: 'the noise of sampling dominates in the total, so that its value is too high' }),
+    warnings: Type.Array(Type.String(), { description: 'what of this to know, in words' }),
+  },
+  { ...closed, description: 'what a p95 or a maximum is over' },
+);
+export type Ranking = Static<typeof Ranking>;
+export const NullableRanking = Type.Union([Ranking, Type.Null()], {
+  description: 'what a p95 or a maximum is over; null for metrics that add up',
+});
 
 const EstimateSchema = Type.Object(estimate, closed);
 export type Estimate = Static<typeof EstimateSchema>;
@@ -53,7 +78,7 @@ export const about = {
     description:
       'seconds to which the window is aligned: 60, 300 where unelected traffic or VM pairs take part and for p95, 3600 for long windows',
   }),
-  coveredFrom: NullableTime('first moment of the window with stored records; rates are over the covered part'),
+  coveredFrom: NullableTime('first minute of the window with stored records; rates are over the covered part'),
   coveredTo: NullableTime('end of the covered part: the end of the window, or now'),
   metric: MetricName,
   layer: Type.Enum(['l3', 'l2'], { description: 'l3: IP bytes; l2: bytes of frames' }),

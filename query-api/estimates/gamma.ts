@@ -7,8 +7,8 @@ const PRECISION = 1e-9;
 const STEPS_MAX = 100;
 
 /** The x with P(shape, x) = p. */
-export function gammaQuantile(shape: number, p: 0.025 | 0.975): number {
-  // Wilson and Hilferty: the cube root of a gamma variable is almost normal. Near 0 the density is x^(shape - 1).
+export function gammaQuantile(shape: number, p: number): number {
+  // The search begins where Wilson and Hilferty have 2.5 %: the cube root of a gamma variable is almost normal. Near 0 the density is x^(shape - 1).
   const z = p < 0.5 ? -1.959964 : 1.959964;
   const cube = 1 - 1 / (9 * shape) + z / (3 * Math.sqrt(shape));
   const small = Math.exp((Math.log(p) + lnGamma(shape + 1)) / shape);

@@ -19,9 +19,10 @@ export interface Estimate {
 
 /**
  * How an interval was found; `approximate`: the variance is an upper bound where sizes of packets are not reported;
- * `unknown`: there is none, because the sampling rate of a part is not known.
+ * `unknown`: there is none, because the sampling rate of a part is not known; `order` and `noisy`: of ranked buckets
+ * (query-api/sql/ranked.ts).
  */
-export const METHODS = ['exact', 'poisson', 'normal', 'approximate', 'none', 'unknown'] as const;
+export const METHODS = ['exact', 'poisson', 'normal', 'approximate', 'none', 'unknown', 'order', 'noisy'] as const;
 export type Method = (typeof METHODS)[number];
 
 export const NORMAL_SAMPLES_MIN = 1000;

@@ -6,7 +6,8 @@ import { protocolTitles } from '../../schemas/protocols.ts';
 import { closed, estimate, NullableNumber, Value } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
 import { unseenInterval } from '../estimates/interval.ts';
-import { estimateOf, isRanked, type Sums } from '../sql/metrics-sql.ts';
+import { estimateOf, type Observed, type Sums } from '../sql/metrics-sql.ts';
+import { isRanked, NOT_RANKED } from '../sql/ranked.ts';
 import type { NameValue } from '../sql/values.ts';
 import type { ExporterRow } from './exporters.ts';
 import type { Adjusted } from './loss.ts';
@@ -45,24 +46,23 @@ export interface MatrixFigures {
   readonly unclassifiedShare: number | null;
 }
 
-const NOTHING: Sums = { bytes: 0, packets: 0, varBytes: 0, samples: 0, records: 0, ranked: 0 };
+const NOTHING: Sums = { bytes: 0, packets: 0, varBytes: 0, samples: 0, records: 0, ...NOT_RANKED };
 
-/** `seconds`: the covered part of the window, which an average divides by. */
 export function shapeMatrix(
   { pair, metric, orientation }: MatrixQuery,
   answer: readonly MatrixRow[],
-  seconds: number,
+  observed: Observed,
   name: NameValue,
 ): MatrixFigures {
   const level = (wanted: MatrixRow['level']) => answer.filter(row => row.level === wanted);
-  const estimated = (sums: Sums) => estimateOf(sums, metric, seconds);
+  const estimated = (sums: Sums) => estimateOf(sums, metric, observed);
   const cells = level('cell').map(row => ({
     src: name(pair[0], row.src),
     dst: name(pair[1], row.dst),
     ...estimated(row),
     lossAdjusted: null,
     coverage: null,
-    ...directions(row, metric, orientation, seconds),
+    ...directions(row, metric, orientation, observed.seconds),
   }));
   const rows = level('row').map(row => ({ ...name(pair[0], row.src), ...estimated(row) }));
   const columns = level('column').map(row => ({ ...name(pair[1], row.dst), ...estimated(row) }));
@@ -72,30 +72,32 @@ export function shapeMatrix(
   const bytes = Number(whole?.bytes ?? 0);
   return {
     cells,
-    rows: withPeers(rows, columns),
+    rows: withPeers(rows, columns, estimated(NOTHING)),
     columns,
     nodes: Number(whole?.nodes ?? 0),
     total,
     interTotal: estimated(inter ?? NOTHING),
-    rest: isRanked(metric) ? null : restOf(total.value, cells),
+    rest: isRanked(metric) ? null : restOf(total.value ?? 0, cells),
     unelectedShare: whole && bytes > 0 ? Number(whole.unelectedBytes) / bytes : null,
     unclassifiedShare: whole && bytes > 0 ? Number(whole.unclassifiedBytes) / bytes : null,
   };
 }
 
 /** A node that only receives is a row too, of zero: rows name every listed node. */
-function withPeers(rows: readonly MatrixTotal[], columns: readonly MatrixTotal[]): MatrixTotal[] {
-  const received = new Map(columns.map(column => [column.key, column.value]));
+function withPeers(
+  rows: readonly MatrixTotal[],
+  columns: readonly MatrixTotal[],
+  nothing: Omit<MatrixTotal, 'key' | 'name'>,
+): MatrixTotal[] {
+  const received = new Map(columns.map(column => [column.key, column.value ?? 0]));
   const sent = new Set(rows.map(row => row.key));
-  const silent = columns
-    .filter(column => !sent.has(column.key))
-    .map(({ key, name }) => ({ key, name, value: 0, ciLow: 0, ciHigh: 0, samples: 0, method: 'exact' as const }));
-  const size = (node: MatrixTotal) => Math.max(node.value, received.get(node.key) ?? 0);
+  const silent = columns.filter(column => !sent.has(column.key)).map(({ key, name }) => ({ key, name, ...nothing }));
+  const size = (node: MatrixTotal) => Math.max(node.value ?? 0, received.get(node.key) ?? 0);
   return [...rows, ...silent].sort((a, b) => size(b) - size(a) || (a.key < b.key ? -1 : 1));
 }
 
 function restOf(total: number, cells: readonly MatrixCell[]): number {
-  return Math.max(0, total - cells.reduce((sum, cell) => sum + cell.value, 0));
+  return Math.max(0, total - cells.reduce((sum, cell) => sum + (cell.value ?? 0), 0));
 }
 
 function directions(
@@ -167,7 +169,7 @@ export function perSampleOf(
 
 /** A cell of which nothing was seen has an upper limit where something would have been. */
 export function withCoverage(cell: MatrixCell, coverage: number | null, perSample: number | null): MatrixCell {
-  if (cell.method !== 'none' || cell.value > 0) return { ...cell, coverage };
+  if (cell.method !== 'none' || cell.value !== 0) return { ...cell, coverage };
   if (coverage === null || coverage === 0 || perSample === null) return { ...cell, coverage };
   return { ...cell, ...unseenInterval(perSample), coverage };
 }

@@ -5,6 +5,7 @@ import { type Metric, UNITS } from '../answers/metric.ts';
 import type { FlatRow } from '../http/format-table.ts';
 import type { DimensionColumn } from '../sql/dimensions.ts';
 import type { Layer } from '../sql/layer.ts';
+import type { Observed } from '../sql/metrics-sql.ts';
 import type { Rows } from '../sql/tables.ts';
 import type { ColumnKinds } from './question.ts';
 
@@ -17,9 +18,10 @@ export const ESTIMATE_KINDS = {
   method: 'text',
 } as const;
 
-/** Seconds of the observed part, which an average divides by. */
-export function secondsOf({ covered }: Rows<unknown>): number {
-  return covered ? covered.toS - covered.fromS : 1;
+export function observedOf({ covered }: Rows<unknown>): Observed {
+  return covered
+    ? { seconds: covered.toS - covered.fromS, closedBuckets: covered.closedBuckets }
+    : { seconds: 1, closedBuckets: 0 };
 }
 
 export function aboutWindow({ window, covered, tables, steady }: Rows<unknown>, metric: Metric, layer: Layer) {

@@ -91,7 +91,7 @@ test('layer 2 counts frames, by cell, over time and by group, scaled and weighte
   });
   expect([matrix.total.value, matrix.layer, matrix.table]).toEqual([FRAMES, 'l2', 'flows']);
   const top = await all.answer<TopAnswer>('top', { by: 'srcApp', layer: 'l2', metric: 'avgBps' });
-  expect(top.total.value).toBeCloseTo((FRAMES * 8) / (top.total.value > 0 ? seconds(top) : 1), 6);
+  expect(top.total.value).toBeCloseTo((FRAMES * 8) / (top.total.value! > 0 ? seconds(top) : 1), 6);
   const series = await all.answer<SeriesAnswer>('series', { layer: 'l2', metric: 'bytes' });
   expect(series.series[0]!.total).toBe(FRAMES);
 });
@@ -103,7 +103,7 @@ test('the interval of frames is that of their packets, relative to their sum', a
   const [l3, l2] = await Promise.all(
     ['l3', 'l2'].map(async layer => (await all.answer<TopAnswer>('top', { layer, filter })).total),
   );
-  expect(l2!.ciHigh! / l2!.value).toBeCloseTo(l3!.ciHigh! / l3!.value, 9);
+  expect(l2!.ciHigh! / l2!.value!).toBeCloseTo(l3!.ciHigh! / l3!.value!, 9);
   expect([l2!.method, l2!.samples]).toEqual(['approximate', 4]);
 });
 

@@ -16,7 +16,8 @@ import { interval } from '../estimates/interval.ts';
 import { groupSql } from '../sql/dimensions.ts';
 import type { Condition } from '../sql/filter.ts';
 import type { Layer } from '../sql/layer.ts';
-import { isRanked, varianceOf } from '../sql/metrics-sql.ts';
+import { varianceOf } from '../sql/metrics-sql.ts';
+import { isRanked } from '../sql/ranked.ts';
 import { relationOf } from '../sql/relation.ts';
 import type { Rows } from '../sql/tables.ts';
 import { type MatrixQuery, matrixColumns, type Orientation, swappedSql } from './matrix-statement.ts';
@@ -93,7 +94,7 @@ export async function adjustForLoss(
   storage: Storage,
   query: LossQuery,
   { window, covered, unelected }: Rows<unknown>,
-  total: { readonly value: number; readonly ciLow: number | null; readonly ciHigh: number | null },
+  total: { readonly value: number | null; readonly ciLow: number | null; readonly ciHigh: number | null },
 ): Promise<Adjusted> {
   if (isRanked(query.metric) || !covered) return NONE;
   const params = { windowFrom: window.fromS, windowTo: window.toS };
@@ -104,7 +105,7 @@ export async function adjustForLoss(
     params,
   );
   if (!lost || Number(lost.lost) === 0)
-    return { total: { ...pick(total), method: 'records' }, cells: undefined, nothingLost: true };
+    return { total: { ...pick(total), method: 'records' as const }, cells: undefined, nothingLost: true };
   if (Number(lost.records) > RECORDS_MAX) return { ...NONE, total: scaled(total, lost.share) };
   const statement = adjustedStatement(query, window, unelected);
   const rows = await storage.select<AdjustedRow>(statement.sql, { ...statement.params, ...params });
@@ -125,17 +126,25 @@ export async function adjustForLoss(
   };
 }
 
-function pick<T extends { value: number; ciLow: number | null; ciHigh: number | null }>({ value, ciLow, ciHigh }: T) {
+function pick<T extends { value: number | null; ciLow: number | null; ciHigh: number | null }>({
+  value,
+  ciLow,
+  ciHigh,
+}: T) {
   return { value, ciLow, ciHigh };
 }
 
 function scaled(
-  { value, ciLow, ciHigh }: { readonly value: number; readonly ciLow: number | null; readonly ciHigh: number | null },
+  {
+    value,
+    ciLow,
+    ciHigh,
+  }: { readonly value: number | null; readonly ciLow: number | null; readonly ciHigh: number | null },
   share: number,
 ): LossAdjusted {
   const factor = 1 / (1 - share);
   return {
-    value: value * factor,
+    value: value === null ? null : value * factor,
     ciLow: ciLow === null ? null : ciLow * factor,
     ciHigh: ciHigh === null ? null : ciHigh * factor,
     method: 'share',

@@ -5,7 +5,8 @@
 import { SERVER_SIDE } from '../../schemas/codes.ts';
 import type { Metric } from '../answers/metric.ts';
 import { type DimensionColumn, groupSql } from '../sql/dimensions.ts';
-import { isRanked, orderColumn, rankedSql, type Sums } from '../sql/metrics-sql.ts';
+import { orderColumn, type Sums } from '../sql/metrics-sql.ts';
+import { isRanked, RANKED_COLUMNS, rankedSql } from '../sql/ranked.ts';
 import type { Context, Statement } from '../sql/tables.ts';
 import { MULTICAST_SQL, UNCLASSIFIED_SQL } from '../sql/unclassified.ts';
 
@@ -64,12 +65,12 @@ WITH ends AS (
 ), summed AS (
   SELECT left, sender, receiver, diagonal, sum(g.bytes) AS bytes, sum(g.packets) AS packets, sum(g.varBytes) AS varBytes, sum(g.samples) AS samples, sum(g.records) AS records,
     sum(g.toClientBytes) AS toClientBytes, sum(g.toClientPackets) AS toClientPackets, sum(g.unelectedBytes) AS unelectedBytes,
-    sum(g.unclassifiedBytes) AS unclassifiedBytes, ${ranked.sql} AS ranked
+    sum(g.unclassifiedBytes) AS unclassifiedBytes, ${ranked.sql}
   FROM grouped AS g
   GROUP BY left, sender, receiver, diagonal
 )
 SELECT multiIf(left = 4, 'cell', left = 6, 'row', left = 5, 'column', left = 3, 'inter', 'total') AS level,
-  s.sender AS sender, s.receiver AS receiver, toString(s.sender) AS src, toString(s.receiver) AS dst, bytes, packets, varBytes, samples, records, ranked,
+  s.sender AS sender, s.receiver AS receiver, toString(s.sender) AS src, toString(s.receiver) AS dst, bytes, packets, varBytes, samples, records, ${RANKED_COLUMNS.join(', ')},
   toClientBytes, toClientPackets, unelectedBytes, unclassifiedBytes,
   uniqExactIf(if(left = 6, s.sender, s.receiver), left IN (5, 6)) OVER () AS nodes
 FROM summed AS s

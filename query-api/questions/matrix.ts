@@ -3,7 +3,7 @@
 import { type Static, Type } from 'typebox';
 import type { Storage } from '../../storage/storage.ts';
 import { rightForColumns } from '../access/rights.ts';
-import { about, closed, estimate, NullableNumber, Quality } from '../answers/answers.ts';
+import { about, closed, estimate, NullableNumber, NullableRanking, Quality } from '../answers/answers.ts';
 import type { FlatRow } from '../http/format-table.ts';
 import { pairOf } from '../sql/dimensions.ts';
 import { compileFilter, parseFilter } from '../sql/filter.ts';
@@ -21,7 +21,7 @@ import {
   withCoverage,
   withLoss,
 } from './cells.ts';
-import { aboutWindow, ESTIMATE_KINDS, secondsOf } from './grouped.ts';
+import { aboutWindow, ESTIMATE_KINDS, observedOf } from './grouped.ts';
 import { adjustForLoss, LossAdjusted } from './loss.ts';
 import {
   largestNodes,
@@ -37,6 +37,7 @@ import {
 import { choice, filter, format, Limit, layer, metric, pairNames, window } from './parameters.ts';
 import { qualityOf } from './quality.ts';
 import { defineQuestion } from './question.ts';
+import { rankingOf, withNoise } from './ranking.ts';
 
 const Parameters = Type.Object(
   {
@@ -79,6 +80,7 @@ export const MatrixAnswer = Type.Object(
     }),
     interTotal: Type.Object(estimate, { ...closed, description: 'the total without the diagonal' }),
     rest: NullableNumber('total less the listed cells; null for p95 and maximum, which do not add up'),
+    ranking: NullableRanking,
     quality: Quality,
   },
   closed,
@@ -107,9 +109,10 @@ export const matrix = defineQuestion({
       storage,
       found.rows.flatMap(row => [[src, row.src] as const, [dst, row.dst] as const]),
     );
-    const seconds = secondsOf(found);
-    const { unclassifiedShare, unelectedShare, ...figures } = shapeMatrix(query, found.rows, seconds, name);
-    const [{ quality, exporters }, adjusted] = await Promise.all([
+    const observed = observedOf(found);
+    const { seconds } = observed;
+    const { unclassifiedShare, unelectedShare, ...figures } = shapeMatrix(query, found.rows, observed, name);
+    const [{ quality, exporters }, adjusted, ranking] = await Promise.all([
       qualityOf(storage, config, found.window, nowMs, { unclassifiedShare, unelectedShare }),
       adjustForLoss(
         storage,
@@ -117,6 +120,7 @@ export const matrix = defineQuestion({
         found,
         figures.total,
       ),
+      rankingOf(storage, found, needs),
     ]);
     const seen = withLoss(figures.cells, found.rows, adjusted);
     const listed = params.cells === 'all' ? [...seen, ...unseenCells(figures.rows, seen)] : seen;
@@ -132,6 +136,7 @@ export const matrix = defineQuestion({
         ...figures,
         cells,
         lossAdjusted: adjusted.total,
+        ranking: withNoise(ranking, figures.total),
         quality: { ...quality, coverage: coverage.overall },
       },
       kinds: KINDS,

@@ -3,6 +3,7 @@
 
 import { type Static, Type } from 'typebox';
 import type { Storage } from '../../storage/storage.ts';
+import { FIVE_MINUTES_S } from '../../storage/tables/elections.ts';
 import { SUMS } from '../../storage/tables/spread.ts';
 import { rightForColumns } from '../access/rights.ts';
 import { about, closed, NullableNumber, Sum, Value } from '../answers/answers.ts';
@@ -11,6 +12,7 @@ import { unseenInterval } from '../estimates/interval.ts';
 import { columnsOf, type DimensionColumn, groupColumns, groupSql, pairOf } from '../sql/dimensions.ts';
 import { type Condition, compileFilter, equals, parseFilter, parseValues, type Term } from '../sql/filter.ts';
 import { estimateOf, orderColumn, type Sums, varianceOf } from '../sql/metrics-sql.ts';
+import { RANKED_COLUMNS } from '../sql/ranked.ts';
 import { type Context, queryTables, type Statement } from '../sql/tables.ts';
 import { type NameValue, nameValues, nodeResolver } from '../sql/values.ts';
 import { type Covered, parseRequestedWindow, type Window } from '../sql/window.ts';
@@ -105,7 +107,14 @@ export const series = defineQuestion({
     const condition = await seriesCondition(params, storage);
     const requested = parseRequestedWindow(params.from, params.to, nowMs);
     const columns = groupColumns(split);
-    const needs = { requested, metric, layer: params.layer, columns, condition };
+    const needs = {
+      requested,
+      metric,
+      layer: params.layer,
+      columns,
+      condition,
+      fiveMinutes: stepS !== undefined && stepS % FIVE_MINUTES_S === 0,
+    };
     const found = await queryTables<SeriesRow>(storage, needs, nowMs, context => seriesStatement(query, context));
     const name = await nameValues(storage, rawValues(split, found.rows));
     const shaped = shapeSeries(query, found.rows, found.window, found.covered, name);
@@ -177,7 +186,7 @@ WITH stepped AS (
   SELECT at, bytes, packets, varBytes, samples, records, if(r.found > {limit:UInt32}, 0, r.found) AS place${keys.map(key => `, if(place = 0, '', r.${key}) AS ${key}`).join('')}
   FROM ranked AS r
 )
-SELECT place, at${group('')}, ${sums('p')}, 0 AS ranked
+SELECT place, at${group('')}, ${sums('p')}, ${RANKED_COLUMNS.map(name => `0 AS ${name}`).join(', ')}
 FROM placed AS p
 GROUP BY place, at${group('')}
 ORDER BY place, at`;
@@ -241,7 +250,7 @@ const UNSEEN: Point = { value: null, ciLow: null, ciHigh: null };
 
 function point({ metric, step, covered, perSample }: Line, at: number, row: SeriesRow | undefined): Point {
   const seconds = covered ? Math.min(at + step, covered.toS) - Math.max(at, covered.fromS) : 0;
-  if (row) return estimateOf(row, metric, Math.max(1, seconds));
+  if (row) return estimateOf(row, metric, { seconds: Math.max(1, seconds), closedBuckets: 0 });
   return seconds > 0 ? unseenInterval(perSample) : UNSEEN;
 }
 

@@ -63,7 +63,7 @@ afterAll(async () => {
 });
 
 async function bytesOf(filter: string): Promise<number> {
-  return (await house.answer<TopAnswer>('top', { by: 'locality', filter })).total.value;
+  return (await house.answer<TopAnswer>('top', { by: 'locality', filter })).total.value!;
 }
 
 /** Bytes of the pairs that fit; summed without the code under test. */

@@ -10,7 +10,7 @@ import { PAIRS_COLUMNS, TRAFFIC_COLUMNS } from './dimensions.ts';
 import type { Condition } from './filter.ts';
 import { readHistory } from './history.ts';
 import { type Layer, refuseUnreported } from './layer.ts';
-import { isRanked } from './metrics-sql.ts';
+import { isRanked } from './ranked.ts';
 import { type Relation, relationOf, type Source } from './relation.ts';
 import { alignWindow, type Covered, coveredPart, type RequestedWindow, type Window } from './window.ts';
 
@@ -43,6 +43,8 @@ export interface TableQuery {
   readonly layer: Layer;
   readonly columns: readonly string[];
   readonly condition: Condition;
+  /** The answer is over five-minute buckets, as a p95 and a maximum are. */
+  readonly fiveMinutes?: boolean;
 }
 
 const TRIES_MAX = 20;
@@ -64,7 +66,11 @@ export async function queryTables<T>(
       await new Promise(resolve => setTimeout(resolve, RETRY_MS));
       continue;
     }
-    const window = alignWindow(query.requested, before.unelected || source === 'pairs', ranked);
+    const window = alignWindow(
+      query.requested,
+      before.unelected || source === 'pairs' || query.fiveMinutes === true,
+      ranked,
+    );
     const covered = coveredPart(window, before.firstS, Math.floor(nowMs / 1000));
     if (!covered) return { rows: [], window, covered, tables: [], unelected: before.unelected, steady: true };
     if (query.layer === 'l2') await refuseUnreported(storage, window, query.condition);

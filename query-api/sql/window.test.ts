@@ -63,11 +63,11 @@ test('the resolution follows length and need, and the window is aligned outward'
   expect(alignWindow(parseRequestedWindow('now-15d', 'now', NOW), false, true).resolutionS).toBe(300);
 });
 
-test('the covered part starts at the first stored bucket and ends now', () => {
+test('the covered part starts at the first stored minute, within its bucket, and ends now', () => {
   const window = alignWindow(parseRequestedWindow('now-1h', 'now', NOW), true, false);
   const first = Date.parse('2026-03-01T11:58:00Z') / 1000;
   expect(coveredPart(window, first, NOW / 1000)).toEqual({
-    fromS: Date.parse('2026-03-01T11:55:00Z') / 1000,
+    fromS: first,
     toS: NOW / 1000,
     closedBeforeS: Date.parse('2026-03-01T12:05:00Z') / 1000,
     closedBuckets: 2,
@@ -76,10 +76,10 @@ test('the covered part starts at the first stored bucket and ends now', () => {
   expect(coveredPart(window, window.toS + 1, NOW / 1000)).toBeUndefined();
 });
 
-test('an open bucket counts as closed when it is the only one', () => {
+test('an open bucket is never ranked, not even when it is the only one', () => {
   const window = alignWindow(parseRequestedWindow('now-1h', 'now', NOW), true, false);
   expect(coveredPart(window, NOW / 1000 - 30, NOW / 1000)).toMatchObject({
-    closedBuckets: 1,
-    closedBeforeS: Date.parse('2026-03-01T12:10:00Z') / 1000,
+    closedBuckets: 0,
+    closedBeforeS: Date.parse('2026-03-01T12:05:00Z') / 1000,
   });
 });

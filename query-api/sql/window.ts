@@ -84,11 +84,11 @@ export function alignWindow({ fromMs, toMs }: RequestedWindow, needsFiveMinutes:
   return { fromS: (Math.floor(fromMs / step) * step) / 1000, toS: (Math.ceil(toMs / step) * step) / 1000, resolutionS };
 }
 
-/** What of a window has been observed: from the first stored bucket until now. Undefined when nothing has. */
+/** What of a window has been observed: from the first stored minute until now, not from the start of its bucket. Undefined when nothing has. */
 export interface Covered {
   readonly fromS: number;
   readonly toS: number;
-  /** Buckets that are over; the open one only when there is no other. */
+  /** Buckets that are over: the open one is not ranked. */
   readonly closedBeforeS: number;
   readonly closedBuckets: number;
 }
@@ -96,10 +96,10 @@ export interface Covered {
 export function coveredPart(window: Window, firstS: number | undefined, nowS: number): Covered | undefined {
   if (firstS === undefined) return undefined;
   const step = window.resolutionS;
-  const fromS = Math.max(window.fromS, Math.floor(firstS / step) * step);
+  const fromS = Math.max(window.fromS, firstS);
+  const firstBucketS = Math.floor(fromS / step) * step;
   const toS = Math.min(window.toS, Math.max(nowS, fromS + 1));
   if (fromS >= window.toS) return undefined;
-  const over = Math.floor(toS / step) * step;
-  const closedBeforeS = over > fromS ? over : fromS + step;
-  return { fromS, toS, closedBeforeS, closedBuckets: (closedBeforeS - fromS) / step };
+  const closedBeforeS = Math.max(firstBucketS, Math.floor(toS / step) * step);
+  return { fromS, toS, closedBeforeS, closedBuckets: (closedBeforeS - firstBucketS) / step };
 }
