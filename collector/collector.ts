@@ -67,6 +67,8 @@ export interface CollectorDependencies {
   readonly announce: MessagePort;
   /** Folder of the journal of templates; without it they are learned anew at every start. */
   readonly journalFolder?: string;
+  /** Folder of the sequence numbers; without it the loss over a restart is unknown. */
+  readonly sequenceFolder?: string;
 }
 
 type Listening = Extract<WorkerMessage, { type: 'listening' }>;
@@ -160,9 +162,14 @@ export class Collector {
   }
 
   async #startEncoder(): Promise<void> {
-    const { log, spool, announce } = this.#dependencies;
-    const counters = this.#encoderCounters.buffer;
-    const data: EncoderData = { configuration: this.#configuration, counters, spool, announce };
+    const { log, spool, announce, sequenceFolder } = this.#dependencies;
+    const data: EncoderData = {
+      configuration: this.#configuration,
+      counters: this.#encoderCounters.buffer,
+      spool,
+      announce,
+      ...(sequenceFolder !== undefined && { sequences: sequenceFolder }),
+    };
     this.#encoder = new SupervisedWorker<EncoderMessage, unknown>({
       name: 'encoder thread',
       log,
@@ -247,7 +254,10 @@ export class Collector {
       transferList: [port1],
     });
     this.#encoderWorkers++;
-    this.#encoder!.post({ type: 'worker', worker, epoch: randomBytes(16).toString('hex'), port: port2 }, [port2]);
+    const isKept = worker < configuration.workers;
+    this.#encoder!.post({ type: 'worker', worker, epoch: randomBytes(16).toString('hex'), port: port2, isKept }, [
+      port2,
+    ]);
     return thread;
   }
 

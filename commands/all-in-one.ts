@@ -89,6 +89,7 @@ function createPipeline(
       spool: spool.settings,
       announce,
       journalFolder: data.folder('templates'),
+      sequenceFolder: data.folder('sequences'),
     }),
     enricher: createEnricherSupervisor(configuration, {
       log,

@@ -44,6 +44,7 @@ export async function collector(args: readonly string[]): Promise<number> {
       spool: spool.settings,
       announce,
       journalFolder: data.folder('templates'),
+      sequenceFolder: data.folder('sequences'),
     });
     const kafkaHealth = (): Dependency => ({
       name: 'kafka',

@@ -90,6 +90,7 @@ export class Decoder {
     const domain = BY_CODE[protocol]!(context, exporters, session);
     if (!domain) return context.records;
     domain.seen(length, receivedAtMs);
+    exporters.sequences.touch(domain);
     let { records } = context;
     if (records > 0) exporters.prove(session, domain, receivedAtMs);
     if (!domain.listed) {
@@ -120,6 +121,7 @@ export class Decoder {
     const domain = decodeMirrored(context, exporters, session, carrier, rate);
     if (!domain) return 0;
     domain.seen(length, receivedAtMs);
+    exporters.sequences.touch(domain);
     if (context.records > 0) exporters.prove(session, domain, receivedAtMs);
     return context.records;
   }

@@ -9,14 +9,30 @@ import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
 import { encodeFacts } from '../../schemas/fact-batch.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { INTERFACE_COLUMNS } from '../../schemas/interface-minute.ts';
+import { createClock } from '../../service/clock.ts';
 import { openCounters } from '../../service/counters.ts';
 import { createLog, createThrottle } from '../../service/log.ts';
 import { bytesOf } from '../../transport/batch-file.ts';
 import { SpoolSink } from '../../transport/spool/sink.ts';
+import { sequencesMax } from '../decode/exporters/exporters.ts';
+import { SequenceJournal } from '../journal/sequence-journal.ts';
 import { ENCODER_COUNTERS } from '../threads/counters.ts';
-import type { EncoderData, EncoderMessage, FilledBatch, FilledFacts, FreeBuffers } from '../threads/messages.ts';
+import type {
+  EncoderData,
+  EncoderMessage,
+  Filled,
+  FilledBatch,
+  FreeBuffers,
+  KeptSequences,
+} from '../threads/messages.ts';
 
-const { configuration, counters: countersBuffer, spool, announce } = workerData as EncoderData;
+const {
+  configuration,
+  counters: countersBuffer,
+  spool,
+  announce,
+  sequences: sequenceFolder,
+} = workerData as EncoderData;
 const counters = openCounters(ENCODER_COUNTERS, countersBuffer);
 const log = createLog('encoder', configuration.logLevel);
 const throttle = createThrottle();
@@ -28,7 +44,19 @@ const LISTS: Record<FilledBatch['kind'], readonly Column[]> = {
 };
 
 const sink = new SpoolSink({ ...spool, onStored: token => announce.postMessage(token) });
+const sequences =
+  sequenceFolder === undefined
+    ? undefined
+    : new SequenceJournal({
+        folder: sequenceFolder,
+        recordsMax: sequencesMax(configuration.exportersMax),
+        nowMs: createClock(configuration.clock).nowMs,
+        log,
+        counters,
+      });
 let workers = 0;
+/** The port of each worker that has closed, or will. */
+const closed = new Map<number, Promise<void>>();
 
 function encode(message: FilledBatch, worker: number, epoch: string): ArrayBuffer[] {
   const { kind, sequence, rows, buffers } = message;
@@ -56,27 +84,52 @@ function keep(identity: BatchIdentity, arrow: ArrowBytes, rows: number): void {
   }
 }
 
-parentPort!.on('message', (message: EncoderMessage) => {
-  if (message.type === 'stop') {
-    announce.close();
-    parentPort!.close();
-    return;
+/** Sequence numbers first: what is kept is never behind what is stored, or stored records would look lost. */
+function take(filled: Filled, worker: number, epoch: string): ArrayBuffer[] {
+  if (filled.kind === 'sequences') {
+    sequences?.put(filled.sequences, worker);
+    return [];
   }
-  const { port, worker, epoch } = message;
+  if (filled.kind === 'facts') {
+    const { kind, sequence, facts } = filled;
+    const identity = { kind, collector: configuration.collectorId, worker, epoch, sequence };
+    keep(identity, encodeFacts(facts), facts.length);
+    return [];
+  }
+  if (filled.sequences) sequences?.put(filled.sequences, worker);
+  return encode(filled, worker, epoch);
+}
+
+type NewWorker = Extract<EncoderMessage, { type: 'worker' }>;
+
+function connect({ port, worker, epoch, isKept }: NewWorker): void {
   workers++;
-  port.on('message', (filled: FilledBatch | FilledFacts) => {
-    if (filled.kind === 'facts') {
-      const { kind, sequence, facts } = filled;
-      const identity = { kind, collector: configuration.collectorId, worker, epoch, sequence };
-      keep(identity, encodeFacts(facts), facts.length);
-      return;
-    }
-    const buffers = encode(filled, worker, epoch);
-    if (filled.kind === 'flows') port.postMessage({ buffers } satisfies FreeBuffers, buffers);
+  const before = closed.get(worker);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  closed.set(worker, promise);
+  port.on('message', (filled: Filled) => {
+    const buffers = take(filled, worker, epoch);
+    if (filled.kind === 'flows') port.postMessage({ kind: 'free', buffers } satisfies FreeBuffers, buffers);
   });
   // A closed port has delivered everything that was posted to it before.
   port.on('close', () => {
     workers--;
+    resolve();
     parentPort!.postMessage({ type: 'worker-closed', worker, workers });
   });
+  // A worker that replaces a crashed one continues what that one has sent.
+  void Promise.resolve(before).then(() => {
+    const records = isKept ? sequences?.handOver(worker) : undefined;
+    port.postMessage({ kind: 'sequences', ...(records && { records }) } satisfies KeptSequences);
+  });
+}
+
+parentPort!.on('message', (message: EncoderMessage) => {
+  if (message.type === 'worker') {
+    connect(message);
+    return;
+  }
+  sequences?.close();
+  announce.close();
+  parentPort!.close();
 });

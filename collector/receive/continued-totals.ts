@@ -12,6 +12,8 @@ const CONTINUED = [
   'factsRefused',
   'interfacesRefused',
   'interfacesAnew',
+  'sequencesCounted',
+  'sequencesUnknown',
 ] as const;
 
 export class ContinuedTotals {

@@ -53,6 +53,11 @@ export class OpenBatch implements Output {
     if (this.batch.rows > 0 && nowMs - this.#openedAtMs >= batchAgeMsMax && this.#free.length > 0) this.flush();
   }
 
+  /** Hands over what there is, where a free buffer can follow it. */
+  flushEarly(): void {
+    if (this.#free.length > 0) this.flush();
+  }
+
   /** Hands over the last batch, which needs no free buffer to follow it. */
   finish(): void {
     if (this.batch.rows > 0) this.#encoder.send('flows', this.batch);

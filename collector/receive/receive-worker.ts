@@ -58,7 +58,7 @@ class ReceiveWorker {
     this.#decoder = new Decoder(this.#open, configuration, new Float64Array(faults), this.#knowledge.knowledge);
     this.#decoder.context.templated.elementRules = rulesWith(mapped);
     this.#receiver = new Receiver(configuration, clock, this.#decoder, this.#open, this.#counters);
-    this.#reports = new WorkerReports(this.#decoder, this.#encoder, clock.nowMs());
+    this.#reports = new WorkerReports(this.#decoder, this.#encoder, this.#open, clock.nowMs());
     this.#streams = streams && this.#createStreams(streams);
     this.#encoder.onFree(buffers => {
       this.#open.reclaim(buffers);
@@ -67,6 +67,7 @@ class ReceiveWorker {
   }
 
   async start(): Promise<void> {
+    await this.#continue();
     let streamPorts = { TCP: [] as readonly number[], TLS: [] as readonly number[] };
     try {
       if (this.#streams) streamPorts = await this.#streams.start();
@@ -88,6 +89,13 @@ class ReceiveWorker {
     });
   }
 
+  /** Takes the sequence numbers that were kept, and reports what nobody has reported. */
+  async #continue(): Promise<void> {
+    const { sequences } = this.#decoder.exporters;
+    const records = await this.#encoder.kept(() => sequences.take());
+    if (records) this.#reports.sendUnreported(sequences.start(records, this.#receiver.clock.nowMs()));
+  }
+
   #createStreams(counters: SharedArrayBuffer): IpfixStreams {
     const { gate } = this.#receiver;
     return new IpfixStreams(this.#configuration, {
@@ -105,6 +113,8 @@ class ReceiveWorker {
     this.#knowledge.keep(this.#decoder, nowMs);
     this.#open.flushAged(Date.now());
     this.#reports.send(nowMs);
+    // With records they leave together.
+    if (this.#open.batch.rows === 0) this.#encoder.sendSequences();
     // Connections that wait because their exporter was above its rate.
     if (this.#receiver.gate) this.#streams?.resume();
     this.#publish();

@@ -2,12 +2,14 @@
 
 import type { Counters } from '../../service/counters.ts';
 import type { Decoder } from '../decode/decoder.ts';
-import { exporterReport } from '../reports/exporter-report.ts';
+import type { KeptRecord } from '../decode/exporters/sequence-record.ts';
+import { exporterReport, isActive } from '../reports/exporter-report.ts';
 import { FactTable } from '../reports/fact-table.ts';
 import { InterfaceTable } from '../reports/interface-table.ts';
 import type { WORKER_COUNTERS } from '../threads/counters.ts';
 import type { ContinuedTotals } from './continued-totals.ts';
 import type { EncoderPort } from './encoder-port.ts';
+import type { OpenBatch } from './open-batch.ts';
 
 /** How often the health of exporters is reported. */
 const REPORT_INTERVAL_MS = 10_000;
@@ -16,13 +18,15 @@ const MINUTE_MS = 60_000;
 export class WorkerReports {
   readonly #decoder: Decoder;
   readonly #encoder: EncoderPort;
+  readonly #open: OpenBatch;
   readonly #facts = new FactTable();
   readonly #interfaces = new InterfaceTable();
   #reportedAtMs: number;
 
-  constructor(decoder: Decoder, encoder: EncoderPort, nowMs: number) {
+  constructor(decoder: Decoder, encoder: EncoderPort, open: OpenBatch, nowMs: number) {
     this.#decoder = decoder;
     this.#encoder = encoder;
+    this.#open = open;
     this.#reportedAtMs = nowMs;
     decoder.context.facts = this.#facts;
     decoder.context.sflow.interfaces = this.#interfaces;
@@ -44,6 +48,8 @@ export class WorkerReports {
     totals.set('interfacesAnew', this.#interfaces.anew);
     counters.set('exporters', this.#decoder.exporters.size);
     totals.set('exportersEvicted', this.#decoder.exporters.evicted);
+    totals.set('sequencesCounted', this.#decoder.exporters.sequences.resumed.counted);
+    totals.set('sequencesUnknown', this.#decoder.exporters.sequences.resumed.unknown);
   }
 
   /** Hands over everything. */
@@ -53,10 +59,21 @@ export class WorkerReports {
     while (this.#sendInterfaces(Number.POSITIVE_INFINITY));
   }
 
+  /** Counters that an earlier process had not reported. */
+  sendUnreported(records: readonly KeptRecord[]): void {
+    const batch = exporterReport(records);
+    if (batch) this.#encoder.send('exporters', batch);
+  }
+
+  /** The records that the report counts leave before it: what is kept of a domain then fits both. */
   #sendExporters(nowMs: number): void {
     this.#reportedAtMs = nowMs;
-    const batch = exporterReport(this.#decoder.exporters.domains());
-    if (batch) this.#encoder.send('exporters', batch);
+    const { exporters } = this.#decoder;
+    const active = [...exporters.domains()].filter(isActive);
+    if (active.length === 0) return;
+    this.#open.flushEarly();
+    for (const domain of active) exporters.sequences.touch(domain);
+    this.#encoder.send('exporters', exporterReport(active)!);
   }
 
   /** Returns whether there were any. */

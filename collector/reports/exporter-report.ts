@@ -1,31 +1,20 @@
 // The health of exporters since the last report, as a batch of EXPORTER_COLUMNS; the counters start again at zero.
 
 import { type Batch, createBatch } from '../../schemas/batch.ts';
-import { EXPORTER_COLUMNS, type ExporterCounter } from '../../schemas/exporter-minute.ts';
-import type { Domain } from '../decode/exporters/domain.ts';
+import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
+import { DELTAS, type ReportedDomain } from '../decode/exporters/reported-domain.ts';
 import { fillTime } from '../decode/kernels.ts';
 
 const TWO_32 = 4294967296;
 
-/** Counters of a domain by the column that holds them. */
-const DELTAS = {
-  datagrams: 'datagrams',
-  datagramBytes: 'datagramBytes',
-  records: 'records',
-  lost: 'lost',
-  restarts: 'restarts',
-  templates: 'templatesLearned',
-  unknownTemplateSets: 'unknownTemplateSets',
-  lostSets: 'lostSets',
-  malformedSets: 'malformedSets',
-  unknownRateRecords: 'unknownRateRecords',
-  rateChanges: 'rateChanges',
-  clashes: 'clashes',
-} as const satisfies Readonly<Record<ExporterCounter, keyof Domain>>;
+/** Whether it sent or lost anything since the last report. */
+export function isActive({ datagrams, lostSets }: ReportedDomain): boolean {
+  return datagrams > 0 || lostSets > 0;
+}
 
 /** Undefined when no exporter sent or lost anything since the last report. */
-export function exporterReport(domains: Iterable<Domain>): Batch<typeof EXPORTER_COLUMNS> | undefined {
-  const active = [...domains].filter(domain => domain.datagrams > 0 || domain.lostSets > 0);
+export function exporterReport(domains: Iterable<ReportedDomain>): Batch<typeof EXPORTER_COLUMNS> | undefined {
+  const active = [...domains].filter(isActive);
   if (active.length === 0) return undefined;
   const batch = createBatch(EXPORTER_COLUMNS, active.length);
   const { columns } = batch;

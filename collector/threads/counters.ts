@@ -67,6 +67,16 @@ export const WORKER_COUNTERS = {
     name: 'collector_interface_counters_anew_total',
     help: 'times the counters of an interface started anew: its agent restarted, was silent, or jumped',
   },
+  sequencesCounted: {
+    name: 'collector_sequences_resumed_total',
+    help: 'domains that continued the sequence numbers of before a start, by whether these gave the loss between',
+    labels: { loss: 'counted' },
+  },
+  sequencesUnknown: {
+    name: 'collector_sequences_resumed_total',
+    help: 'domains that continued the sequence numbers of before a start, by whether these gave the loss between',
+    labels: { loss: 'unknown' },
+  },
 } as const satisfies Record<string, CounterSpec>;
 
 const CLOSED = {
@@ -141,6 +151,15 @@ export const ENCODER_COUNTERS = {
   'rowsRefused exporters': refused('exporters'),
   'rowsRefused facts': refused('facts'),
   'rowsRefused interfaces': refused('interfaces'),
+  sequences: { name: 'collector_sequences', help: 'domains and agents whose sequence numbers are kept on disk' },
+  sequencesRefused: {
+    name: 'collector_sequences_refused_total',
+    help: 'times the sequence numbers of a domain found no room on disk',
+  },
+  sequenceWriteErrors: {
+    name: 'collector_sequence_write_errors_total',
+    help: 'failed writes of sequence numbers: the loss over a restart is unknown meanwhile',
+  },
 } as const satisfies Record<string, CounterSpec>;
 
 /** Read by the main thread from the kernel. */

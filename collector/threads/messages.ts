@@ -14,6 +14,14 @@ export interface FilledBatch {
   readonly sequence: number;
   readonly rows: number;
   readonly buffers: ArrayBuffer[];
+  /** Sequence numbers as of this batch, to be kept before it is; sequence-record.ts. */
+  readonly sequences?: Uint8Array<ArrayBuffer>;
+}
+
+/** Worker to encoder: sequence numbers that no batch takes along. */
+export interface FilledSequences {
+  readonly kind: 'sequences';
+  readonly sequences: Uint8Array<ArrayBuffer>;
 }
 
 /** Worker to encoder: a batch of facts, which has texts and no column buffers. */
@@ -23,9 +31,18 @@ export interface FilledFacts {
   readonly facts: readonly FactRow[];
 }
 
+export type Filled = FilledBatch | FilledFacts | FilledSequences;
+
 /** Encoder to worker: buffers of flow columns, zeroed, to fill again. */
 export interface FreeBuffers {
+  readonly kind: 'free';
   readonly buffers: ArrayBuffer[];
+}
+
+/** Encoder to worker, first of all: the sequence numbers to continue; none where nothing is kept. */
+export interface KeptSequences {
+  readonly kind: 'sequences';
+  readonly records?: Uint8Array<ArrayBuffer>;
 }
 
 export interface WorkerData {
@@ -71,10 +88,19 @@ export interface EncoderData {
   readonly configuration: CollectorConfiguration;
   readonly counters: SharedArrayBuffer;
   readonly spool: SpoolSettings;
+  /** Where sequence numbers are kept; nowhere when left out. */
+  readonly sequences?: string;
   /** Tokens of stored batches go here. */
   readonly announce: MessagePort;
 }
 
 export type EncoderMessage =
-  | { readonly type: 'worker'; readonly worker: number; readonly epoch: string; readonly port: MessagePort }
+  | {
+      readonly type: 'worker';
+      readonly worker: number;
+      readonly epoch: string;
+      readonly port: MessagePort;
+      /** It receives datagrams, so that its sequence numbers are kept; those of a connection end with it. */
+      readonly isKept: boolean;
+    }
   | { readonly type: 'stop' };

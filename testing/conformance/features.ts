@@ -332,6 +332,11 @@ const STATE: readonly Feature[] = [
     captures: ['made/softflowd-ipfix.pcap', ...logstash('ipfix_test_vmware_vds_data264.dat')],
   },
   {
+    id: 'loss-restart',
+    feature: 'Loss: counted over a restart of the collector and `kill -9`, where sequence numbers prove it',
+    standard: '-',
+  },
+  {
     id: 'times-uptime',
     feature: 'Times: uptime of the header (21, 22), also when it rolls over',
     standard: 'RFC 3954 5.1',

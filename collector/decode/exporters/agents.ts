@@ -4,6 +4,8 @@
 
 import { Domain, type TemplateCount } from './domain.ts';
 import { RENEW_MS, Roster } from './roster.ts';
+import { AGENT_PORT } from './sequence-record.ts';
+import type { SequenceTrack } from './sequence-track.ts';
 import { CLAIM, Claims } from './shared-agent.ts';
 
 /** The session that a datagram came in. */
@@ -19,6 +21,7 @@ export class AgentTable {
   readonly #agents: Roster<Domain>;
   readonly #agentsMax: number;
   readonly #silentMs: number;
+  readonly #sequences: SequenceTrack;
   readonly #retire: (agent: Domain) => void;
   /** Keys of agent addresses that are shared, and when they were last in use. */
   readonly #shared = new Map<string, number>();
@@ -29,10 +32,11 @@ export class AgentTable {
   clashes = 0;
 
   /** `retire` takes the agents that are let go. A source that sends nothing for `silentMs` is silent. */
-  constructor(agentsMax: number, silentMs: number, retire: (agent: Domain) => void) {
+  constructor(agentsMax: number, silentMs: number, sequences: SequenceTrack, retire: (agent: Domain) => void) {
     this.#agents = new Roster(agentsMax);
     this.#agentsMax = agentsMax;
     this.#silentMs = silentMs;
+    this.#sequences = sequences;
     this.#retire = retire;
   }
 
@@ -146,6 +150,8 @@ export class AgentTable {
     const oldest = this.#agents.givesWay(nowMs);
     if (oldest === null) {
       agent.listed = false;
+      const { exporter, protocol, id } = agent;
+      this.#sequences.drop({ exporter, port: AGENT_PORT, protocol, id });
       return agent;
     }
     if (oldest) {
@@ -154,6 +160,7 @@ export class AgentTable {
     }
     this.#byKey.set(key, agent);
     this.#agents.add(agent);
+    this.#sequences.adopt(agent, AGENT_PORT, nowMs);
     session.last = agent;
     return agent;
   }

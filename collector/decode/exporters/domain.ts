@@ -7,6 +7,7 @@ import type { Template } from '../templated/template.ts';
 import type { Holder, PendingSet } from './pending.ts';
 import { type Member, NEVER } from './roster.ts';
 import { SequenceMeter } from './sequence.ts';
+import { NOT_KEPT } from './sequence-record.ts';
 import type { Claims } from './shared-agent.ts';
 import type { DomainKey } from './template-store.ts';
 
@@ -59,6 +60,9 @@ export class Domain implements Member {
   systemInitMs = 0;
 
   readonly sequence = new SequenceMeter(this);
+  /** The port under which its sequence is kept, and whether it changed since it was written; sequence-track.ts. */
+  port = NOT_KEPT;
+  isTouched = false;
 
   /** sFlow: data sources and hosts of the agent. */
   sflow: SflowAgent | undefined;

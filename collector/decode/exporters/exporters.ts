@@ -9,6 +9,7 @@ import { Domain, type TemplateCount } from './domain.ts';
 import { restoreState, stateOf } from './domain-state.ts';
 import type { Holder, PendingSets } from './pending.ts';
 import { type Member, NEVER, PROVEN_MS, RENEW_MS, Roster } from './roster.ts';
+import { SequenceTrack } from './sequence-track.ts';
 import {
   type Change,
   DOMAINS_PER_EXPORTER,
@@ -93,6 +94,16 @@ interface Rival {
   readonly lastReceivedMs: number;
 }
 
+/** Domains of all exporters. */
+function domainsMax(exportersMax: number): number {
+  return Math.max(DOMAINS_PER_SESSION_MAX, DOMAINS_PER_EXPORTER * exportersMax);
+}
+
+/** Domains and agents whose sequence numbers may be kept. */
+export function sequencesMax(exportersMax: number): number {
+  return domainsMax(exportersMax) + exportersMax;
+}
+
 export class ExporterTable {
   readonly #byAddress = new Map<string, Map<number, Session>>();
   readonly #sessions: Roster<Session>;
@@ -106,6 +117,8 @@ export class ExporterTable {
   readonly #exportersMax: number;
   readonly #pending: PendingSets;
   readonly #knowledge: Knowledge | undefined;
+  /** Sequence numbers and counters that outlive the process. */
+  readonly sequences: SequenceTrack;
   #nowMs = 0;
   #startedMs = NEVER;
   /** The session whose datagram is being decoded. */
@@ -119,8 +132,9 @@ export class ExporterTable {
     this.#pending = pending;
     this.#knowledge = knowledge;
     this.#sessions = new Roster(exportersMax);
-    this.agents = new AgentTable(exportersMax, SILENT_MS, agent => this.#retire(agent));
-    this.#domains = new Roster(Math.max(DOMAINS_PER_SESSION_MAX, DOMAINS_PER_EXPORTER * exportersMax));
+    this.#domains = new Roster(domainsMax(exportersMax));
+    this.sequences = new SequenceTrack(sequencesMax(exportersMax));
+    this.agents = new AgentTable(exportersMax, SILENT_MS, this.sequences, agent => this.#retire(agent));
   }
 
   /** The session of a source, made when it is new; one that is not `admitted` when there is no room for it. */
@@ -248,6 +262,7 @@ export class ExporterTable {
     if (!session.admitted) {
       const domain = new Domain(session.address, protocol, id, session.templateCount);
       domain.listed = false;
+      this.sequences.drop({ exporter: session.address, port: session.port, protocol, id });
       return domain;
     }
     if (!this.#makeRoomForDomain(session)) return undefined;
@@ -263,7 +278,10 @@ export class ExporterTable {
     domain.lastReceivedMs = this.#nowMs;
     session.domains.set(keyOf(protocol, id), domain);
     if (dormant) this.#wake(session, domain, dormant);
-    if (!session.isConnection) this.#domains.add(domain);
+    if (!session.isConnection) {
+      this.#domains.add(domain);
+      this.sequences.adopt(domain, session.port, this.#nowMs);
+    }
     if (inherits) this.#inherit(domain, rival);
     else domain.hasRival = rival !== undefined;
     return domain;
@@ -319,6 +337,7 @@ export class ExporterTable {
   #moveDomain(session: Session, { session: from, domain }: Rival): Domain | undefined {
     if (!from || !domain) return undefined;
     from.forget(domain);
+    this.sequences.forget(domain);
     this.#domains.delete(domain);
     from.pendingBytes -= domain.pendingBytes;
     session.pendingBytes += domain.pendingBytes;
@@ -380,6 +399,7 @@ export class ExporterTable {
 
   /** Between two reports at most as many as may be known are kept. */
   #retire(domain: Domain): void {
+    this.sequences.forget(domain);
     domain.releaseRates();
     this.#pending.drop(domain);
     for (const id of [...domain.templates.keys()]) domain.forget(id);

@@ -32,6 +32,30 @@ export const UNCOUNTED = -1;
 
 const UNKNOWN = -1;
 
+/** What is kept of a meter beyond its process; -1 is unknown. */
+export interface SequenceState {
+  readonly next: number;
+  readonly last: number;
+  readonly lastRecords: number;
+  readonly evidence: number;
+  readonly uptimeMs: number;
+}
+
+/** What the first numbers after a start said: how many lost are counted, or that they are unknown. */
+export interface ResumeTally {
+  counted: number;
+  unknown: number;
+}
+
+/** From the start of a process to the first number that is judged. */
+interface Resume {
+  readonly tally: ResumeTally;
+  /** Since the numbers that are known. */
+  readonly elapsedMs: number;
+  /** The uptime shows that the exporter has run all the time: the gap is true, however large. */
+  isSameRun: boolean;
+}
+
 export class SequenceMeter {
   readonly #tally: SequenceTally;
   #next = UNKNOWN;
@@ -48,6 +72,7 @@ export class SequenceMeter {
   #lastRecords = UNKNOWN;
   /** IPFIX: above 0, the numbers count the records of their own message too. */
   #evidence = 0;
+  #resume: Resume | undefined;
 
   constructor(tally: SequenceTally) {
     this.#tally = tally;
@@ -66,9 +91,36 @@ export class SequenceMeter {
     return false;
   }
 
+  state(): SequenceState {
+    const next = this.#next;
+    return {
+      next,
+      last: this.#last,
+      lastRecords: this.#lastRecords,
+      evidence: this.#evidence,
+      uptimeMs: this.#uptimeMs,
+    };
+  }
+
+  /**
+   * Continues where another process was. A number ahead is a loss: an exporter that restarted meanwhile begins at 0, so
+   * that it has sent, and lost, even more. A number far ahead is one only where the uptime shows the same run; otherwise
+   * what was lost is unknown.
+   */
+  resume(state: SequenceState, elapsedMs: number, tally: ResumeTally): void {
+    this.#next = state.next;
+    this.#last = state.last;
+    this.#lastRecords = state.lastRecords;
+    this.#evidence = state.evidence;
+    this.#uptimeMs = state.uptimeMs;
+    this.#resume = { tally, elapsedMs, isSameRun: false };
+  }
+
   /** `advance` is what this datagram adds to the number of the next one. False when it came late or again. */
   check(sequence: number, advance: number): boolean {
+    const resume = this.#resume;
     const gap = this.#next < 0 ? 0 : (sequence - this.#next) | 0;
+    if (resume && gap >= 0) return this.#judge(resume, gap, sequence, advance);
     if (gap < 0 && gap >= -REORDER_MAX) {
       if (this.#takeBack(sequence, advance) || !this.#isRestart(sequence, advance)) return false;
       this.#restart();
@@ -82,6 +134,20 @@ export class SequenceMeter {
     return true;
   }
 
+  /** The first number after a start. */
+  #judge({ tally, isSameRun }: Resume, gap: number, sequence: number, advance: number): true {
+    const isKnown = this.#next >= 0 && (isSameRun || gap <= GAP_MAX);
+    this.#resume = undefined;
+    if (isKnown) tally.counted++;
+    else tally.unknown++;
+    if (isKnown && gap > 0) {
+      this.#tally.lost += gap;
+      this.#remember(this.#next, gap);
+    }
+    this.#next = (sequence + advance) >>> 0;
+    return true;
+  }
+
   /**
    * RFC 7011 3.1: the number counts the data records sent before this message. Some exporters (VMware, softflowd) count
    * those of this message too. Messages that fit one reading only show which; that one then measures the gaps.
@@ -89,7 +155,7 @@ export class SequenceMeter {
    */
   checkRecords(sequence: number, records: number): void {
     this.#weigh(sequence, records);
-    const isInclusive = this.#evidence > 0;
+    const isInclusive = this.#isInclusive(sequence, records);
     if (this.#last >= 0) {
       if (isInclusive) this.#next = this.#last;
       else this.#next = this.#lastRecords < 0 ? UNKNOWN : (this.#last + this.#lastRecords) >>> 0;
@@ -103,6 +169,15 @@ export class SequenceMeter {
     } else if (!this.check(sequence, 0)) return;
     this.#last = sequence;
     this.#lastRecords = records;
+  }
+
+  /** After a start, while messages have not shown the convention, that which counts less holds. */
+  #isInclusive(sequence: number, records: number): boolean {
+    const evidence = this.#evidence;
+    if (!this.#resume || Math.abs(evidence) >= EVIDENCE_MAX || Math.min(this.#last, this.#lastRecords, records) < 0)
+      return evidence > 0;
+    const gapWith = (sequence - records - this.#last) | 0;
+    return records > this.#lastRecords && gapWith >= 0;
   }
 
   /** Which convention this message speaks for. */
@@ -119,11 +194,16 @@ export class SequenceMeter {
     const before = this.#uptimeMs;
     if (uptimeMs === 0 || (uptimeMs < before && before - uptimeMs <= UPTIME_REORDER_MS)) return;
     this.#uptimeMs = uptimeMs;
+    const resume = this.#resume;
+    if (resume && before > 0)
+      resume.isSameRun = Math.abs(((uptimeMs - before) >>> 0) - resume.elapsedMs) <= UPTIME_REORDER_MS;
     if (uptimeMs >= before || isRollover(before, uptimeMs)) return;
     this.#restart();
   }
 
   #restart(): void {
+    if (this.#resume) this.#resume.tally.unknown++;
+    this.#resume = undefined;
     this.#tally.restarts++;
     this.#next = UNKNOWN;
     this.#last = UNKNOWN;

@@ -1,0 +1,27 @@
+// What a report on a domain reads, and its counters by the column that holds them.
+
+import type { ExporterCounter } from '../../../schemas/exporter-minute.ts';
+
+export const DELTAS = {
+  datagrams: 'datagrams',
+  datagramBytes: 'datagramBytes',
+  records: 'records',
+  lost: 'lost',
+  restarts: 'restarts',
+  templates: 'templatesLearned',
+  unknownTemplateSets: 'unknownTemplateSets',
+  lostSets: 'lostSets',
+  malformedSets: 'malformedSets',
+  unknownRateRecords: 'unknownRateRecords',
+  rateChanges: 'rateChanges',
+  clashes: 'clashes',
+} as const satisfies Readonly<Record<ExporterCounter, string>>;
+
+export interface ReportedDomain extends Record<(typeof DELTAS)[ExporterCounter], number> {
+  readonly exporter: Uint32Array;
+  readonly id: number;
+  readonly protocol: number;
+  readonly samplingRate: number;
+  readonly pendingSets: number;
+  readonly lastSeenMs: number;
+}
