@@ -6,17 +6,10 @@ import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { isNode, LineCounter, parseDocument } from 'yaml';
-import { keysOf, repair } from './repair.ts';
+import { type Fault, type IsPlaceholder, keysOf, repair } from './repair.ts';
 import { keysAt, type Schema } from './schema-walk.ts';
 
-export interface Fault {
-  /** JSON pointer into the document, '' for the document itself. */
-  readonly path: string;
-  /** What is wrong and what is allowed. */
-  readonly message: string;
-  /** Line in the file the document came from, when it is known. */
-  readonly line?: number;
-}
+export type { Fault } from './repair.ts';
 
 export class DocumentError extends Error {
   readonly code = 'DOCUMENT_INVALID';
@@ -53,17 +46,18 @@ const KEYS_NAMED_MAX = 8;
 
 /**
  * A checker for documents of one schema. `rules` finds what a schema cannot say (references, duplicates). Where a document
- * does not fit the schema they run on what is left of it, so that every fault is reported at once.
+ * does not fit the schema they run on what is left of it, so that every fault is reported at once; `isPlaceholder` says of a
+ * path that what stands there is none of the document.
  */
 export function documentChecker<const S extends TSchema>(
   schema: S,
-  rules: (document: Static<S>) => Fault[] = () => [],
+  rules: (document: Static<S>, isPlaceholder: IsPlaceholder) => Fault[] = () => [],
 ): Checker<Static<S>> {
   const validator = Compile(schema);
   const faultsOf = (value: unknown): { document: unknown; faults: Fault[] } => {
     const document = validator.Default(structuredClone(value));
     const faults = schemaFaults(document);
-    if (faults.length === 0) return { document, faults: rules(document as Static<S>) };
+    if (faults.length === 0) return { document, faults: rules(document as Static<S>, () => false) };
     const repaired = repair(schema as Schema, structuredClone(document), one => schemaFaults(validator.Default(one)));
     const others =
       repaired && rules(repaired.document as Static<S>).filter(({ path }) => !repaired.isPlaceholder(path));

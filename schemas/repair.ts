@@ -2,16 +2,26 @@
 // its schema; where it does not, placeholders stand for what is wrong, so that all faults are reported at once and not the
 // next ones after the first were corrected. A fault of a placeholder is none.
 
-import type { Fault } from './documents.ts';
 import { placeholderOf, type Schema, schemasAt } from './schema-walk.ts';
+
+export interface Fault {
+  /** JSON pointer into the document, '' for the document itself. */
+  readonly path: string;
+  /** What is wrong and what is allowed. */
+  readonly message: string;
+  /** Line in the file the document came from, when it is known. */
+  readonly line?: number;
+}
+
+/** Whether what stands at a path is a placeholder, or part of one. */
+export type IsPlaceholder = (path: string) => boolean;
 
 /** A repaired place may need another one: a required key of an object that was missing itself. */
 const ROUNDS_MAX = 8;
 
 export interface Repaired {
   readonly document: unknown;
-  /** Whether what stands at a path is a placeholder, or part of one. */
-  isPlaceholder(path: string): boolean;
+  readonly isPlaceholder: IsPlaceholder;
 }
 
 /** Undefined where it cannot be repaired. `faultsOf` checks the schema alone; `document` is changed. */

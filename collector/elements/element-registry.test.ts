@@ -181,6 +181,8 @@ describe('a file of the installation', () => {
       expect.stringMatching(/^6 \/name must match pattern/),
       expect.stringMatching(/^7 \/type must be one of unsigned8, /),
       expect.stringMatching(/^8 \/column must be one of bytes, /),
+      '3  element 12356/77 stands here twice',
+      '10 /column flowStart needs an element of a dateTime type',
     ]);
     expect(
       faultsOf(

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { Type } from 'typebox';
 import { DocumentError, documentChecker, type Fault } from '../../schemas/documents.ts';
 import type { FlowColumnName } from '../../schemas/flow.ts';
+import type { IsPlaceholder } from '../../schemas/repair.ts';
 import { elementKey, MAPPABLE_COLUMNS, type MappedElement, REVERSE_PEN } from '../decode/templated/elements.ts';
 import { ELEMENT_TYPES, type Element, type ElementNames, type ElementType } from '../decode/templated/inspect.ts';
 
@@ -29,7 +30,7 @@ const userElement = Type.Object(
 );
 const userDocument = documentChecker(
   Type.Object({ elements: Type.Array(userElement, { maxItems: ELEMENTS_MAX }) }, { additionalProperties: false }),
-  ({ elements }) => userFaults(elements),
+  ({ elements }, isPlaceholder) => userFaults(elements, isPlaceholder),
 );
 
 type UserElement = {
@@ -117,12 +118,14 @@ function readText(file: string): string {
 let builtIn: ElementRegistry | undefined;
 
 /** What the schema cannot say: an element is listed once, is named unless it is known, and fits its column. */
-function userFaults(elements: readonly UserElement[]): Fault[] {
+function userFaults(elements: readonly UserElement[], isPlaceholder: IsPlaceholder): Fault[] {
   builtIn ??= builtInElements();
   const seen = new Set<number>();
   const faults: Fault[] = [];
   for (const [i, { pen, id, name, type, column }] of elements.entries()) {
     const path = `/elements/${i}`;
+    // Nobody knows which element it is.
+    if (isPlaceholder(`${path}/pen`) || isPlaceholder(`${path}/id`)) continue;
     const known = builtIn.find(pen, id);
     const key = elementKey(pen, id);
     if (seen.has(key)) faults.push({ path, message: `element ${pen}/${id} stands here twice` });
