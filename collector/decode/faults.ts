@@ -28,6 +28,7 @@ export const FAULTS = [
   'pending-limit', // data sets evicted before their template came, for want of room
   'pending-expired', // data sets expired before their template came, after PENDING_MS_MAX
   'record-short', // sFlow flow record shorter than its structure, in a sample that another record describes
+  'header-mislabelled', // sampled packet header whose protocol contradicts its bytes: the bytes are believed
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];

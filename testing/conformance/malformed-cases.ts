@@ -154,4 +154,9 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
     input: 'a record of an sFlow sample that is shorter than its structure, beside whole ones, in any order',
     note: 'the fullest of the whole ones describes the packet',
   },
+  {
+    id: 'header-mislabelled',
+    input: 'a sampled header whose protocol contradicts its bytes: a packet labelled Ethernet, a frame labelled IP',
+    note: 'the bytes are believed where they are a valid IP header whose length fits the frame',
+  },
 ];

@@ -726,6 +726,16 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       faults: { 'record-short': 2, 'sample-malformed': 1 },
     },
   ],
+  [
+    {
+      about: 'IPv4 labelled Ethernet, and Ethernet labelled IPv4',
+      datagrams: [
+        sflow([flowSample([sampledHeader(ipv4(tcp()), 44, 1)]), flowSample([sampledHeader(frame, frame.length, 11)])]),
+      ],
+      records: 2,
+      faults: { 'header-mislabelled': 2 },
+    },
+  ],
 ];
 
 /** What a case counts, each counter once. */

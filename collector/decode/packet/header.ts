@@ -7,11 +7,13 @@
 // innermost tunnel that has one. The row must hold zeros before.
 
 import type { DatagramContext } from '../context.ts';
+import { FAULT } from '../faults.ts';
 import { cursor, FRAME, IPV4, IPV6, MPLS, NOTHING, PPP } from './cursor.ts';
 import { decodeFrame } from './ethernet.ts';
 import { decode80211 } from './ieee80211.ts';
-import { decodePacket } from './ip.ts';
+import { decodePacket, isIPv4, isIPv6 } from './ip.ts';
 import { LLC_SNAP_BYTES, llcEtherType } from './llc.ts';
+import { isFrameShown, packetShown } from './mislabelled.ts';
 import { passShims } from './shims.ts';
 
 /** header_protocol of sFlow version 5, as far as the decoder distinguishes them. */
@@ -47,11 +49,42 @@ export function decodePacketHeader(
   frameBytes: number,
 ): boolean {
   const frameEnd = start + frameBytes;
-  if (headerProtocol !== HEADER_PROTOCOL.ethernet) {
-    if (!decodeOtherLink(context, row, headerProtocol, start, end, frameEnd)) return false;
+  const protocol = protocolShown(context, headerProtocol, start, end, frameBytes);
+  if (protocol !== HEADER_PROTOCOL.ethernet) {
+    if (!decodeOtherLink(context, row, protocol, start, end, frameEnd)) return false;
   } else if (!decodeFrame(context, row, start, end, frameEnd, 0, false)) return false;
   if (cursor.next !== NOTHING) decodeTunnels(context, row);
   return true;
+}
+
+/** The protocol of a header by its bytes, where they contradict the one it is labelled with; that is counted. */
+function protocolShown(
+  context: DatagramContext,
+  headerProtocol: number,
+  start: number,
+  end: number,
+  frameBytes: number,
+): number {
+  const { view } = context;
+  if (start >= end) return headerProtocol;
+  const version = view.getUint8(start) >>> 4;
+  let shown = headerProtocol;
+  if (headerProtocol === HEADER_PROTOCOL.ethernet) {
+    // Few frames begin so; the rest costs a comparison.
+    if ((version !== 4 && version !== 6) || isFrameShown(view, start, end)) return headerProtocol;
+    if (packetShown(view, start, end, frameBytes) !== NOTHING) shown = HEADER_PROTOCOL.ip;
+  } else if (headerProtocol >= HEADER_PROTOCOL.ip && headerProtocol <= HEADER_PROTOCOL.ipv6) {
+    if (
+      headerProtocol === HEADER_PROTOCOL.ip ||
+      headerProtocol === (version === 6 ? HEADER_PROTOCOL.ipv6 : HEADER_PROTOCOL.ipv4)
+    ) {
+      if (isIPv4(view, start, end) || isIPv6(view, start, end)) return headerProtocol;
+    }
+    if (isFrameShown(view, start, end)) shown = HEADER_PROTOCOL.ethernet;
+    else if (packetShown(view, start, end, frameBytes) !== NOTHING) shown = HEADER_PROTOCOL.ip;
+  }
+  if (shown !== headerProtocol) context.fault(FAULT['header-mislabelled']);
+  return shown;
 }
 
 function decodeOtherLink(

@@ -20,14 +20,14 @@ const IPV6_BYTES = 40;
 const FRAGMENT_OFFSET = 0x1fff;
 
 /** Whether a whole IPv4 header without its options is at `start`. */
-function isIPv4(view: DataView, start: number, end: number): boolean {
+export function isIPv4(view: DataView, start: number, end: number): boolean {
   if (end - start < IPV4_BYTES) return false;
   const first = view.getUint8(start);
   return first >= 0x45 && first <= 0x4f;
 }
 
 /** Whether a whole IPv6 header is at `start`. */
-function isIPv6(view: DataView, start: number, end: number): boolean {
+export function isIPv6(view: DataView, start: number, end: number): boolean {
   return end - start >= IPV6_BYTES && view.getUint8(start) >>> 4 === 6;
 }
 
