@@ -6,6 +6,7 @@ import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { isNode, LineCounter, parseDocument } from 'yaml';
+import { cleanDocument } from './clean-text.ts';
 import { type Fault, type IsPlaceholder, keysOf, repair } from './repair.ts';
 import { keysAt, type Schema } from './schema-walk.ts';
 
@@ -55,13 +56,14 @@ export function documentChecker<const S extends TSchema>(
 ): Checker<Static<S>> {
   const validator = Compile(schema);
   const faultsOf = (value: unknown): { document: unknown; faults: Fault[] } => {
-    const document = validator.Default(structuredClone(value));
+    const document = validator.Default(cleanDocument(value));
     const faults = schemaFaults(document);
     if (faults.length === 0) return { document, faults: rules(document as Static<S>, () => false) };
     const repaired = repair(schema as Schema, structuredClone(document), one => schemaFaults(validator.Default(one)));
-    const others =
-      repaired && rules(repaired.document as Static<S>).filter(({ path }) => !repaired.isPlaceholder(path));
-    return { document, faults: [...faults, ...(others ?? [])].slice(0, FAULTS_MAX) };
+    if (!repaired) return { document, faults };
+    const { isPlaceholder } = repaired;
+    const others = rules(repaired.document as Static<S>, isPlaceholder).filter(({ path }) => !isPlaceholder(path));
+    return { document, faults: [...faults, ...others].slice(0, FAULTS_MAX) };
   };
   const schemaFaults = (document: unknown): Fault[] =>
     validator
@@ -79,7 +81,7 @@ export function documentChecker<const S extends TSchema>(
       if (faults.length > 0) throw new DocumentError(name, withLines(text, faults));
       return document as Static<S>;
     },
-    restore: json => validator.Default(JSON.parse(json)) as Static<S>,
+    restore: json => validator.Default(cleanDocument(JSON.parse(json))) as Static<S>,
   };
 }
 

@@ -1,6 +1,7 @@
 // Facts: inventory that exporters report beside their flows, in options records (RFC 7011 3.4.2, RFC 7133 347-350) and in
 // counter samples (sFlow host structures). Rare and small, so they travel as objects; who keeps them bounds and dedupes.
 
+import { cleanText } from '../../schemas/clean-text.ts';
 import { type FactKind, NAME_BYTES_MAX } from '../../schemas/facts.ts';
 
 export interface Fact {
@@ -34,16 +35,14 @@ export const NO_FACTS: FactSink = { report() {} };
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 const encoded = new Uint8Array(NAME_BYTES_MAX);
-/** C0, delete, C1, line and paragraph separators, and what turns the direction of the text around it. */
-const CONTROLS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
-/** A name as an exporter sends it: ends at the first NUL; what is no UTF-8 or a control character becomes U+FFFD. */
+/** A name as an exporter sends it: ends at the first NUL; what is no UTF-8, or what nobody sees, becomes U+FFFD. */
 export function cleanName(bytes: Uint8Array, start: number, length: number): string {
   const limit = start + Math.min(length, NAME_BYTES_MAX);
   let end = start;
   while (end < limit && bytes[end] !== 0) end++;
   // A cut does not split a character: 10xxxxxx continues one.
   if (end === limit && length > NAME_BYTES_MAX) while (end > start && (bytes[end]! & 0xc0) === 0x80) end--;
-  const text = decoder.decode(bytes.subarray(start, end)).replace(CONTROLS, '\ufffd').trim();
+  const text = cleanText(decoder.decode(bytes.subarray(start, end))).trim();
   return text.slice(0, encoder.encodeInto(text, encoded).read);
 }

@@ -27,8 +27,11 @@ export function formatTable(
     .join('');
 }
 
-/** A spreadsheet takes a text that starts with one of these for a formula; the quote keeps it a text. */
-const FORMULA = /^[=+\-@\t\r]/;
+/**
+ * A spreadsheet takes a text that starts with one of these signs, in one of their widths, for a formula, some after blanks;
+ * the quote keeps it a text.
+ */
+const FORMULA = /^[\s\p{Cf}=+\-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]/u;
 
 function csvField(value: FlatValue): string {
   if (value === null) return '';
