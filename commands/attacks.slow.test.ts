@@ -11,7 +11,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LoadSummary, runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
-import { type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
+import { freeTcpPort, type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 const TOKEN = 'hp_the-token-of-the-test';
 const RATE = 4000;
@@ -22,6 +22,7 @@ const SNAPSHOT_BYTES_MAX = MiB;
 
 const folder = mkdtempSync(join(tmpdir(), 'hairpin-attacks-'));
 let hairpin: RunningHairpin;
+let clickhousePort: number;
 let load: Promise<LoadSummary>;
 const loading = new AbortController();
 
@@ -29,9 +30,11 @@ beforeAll(async () => {
   const tokens = join(folder, 'tokens.json');
   const sha256 = createHash('sha256').update(TOKEN).digest('hex');
   writeFileSync(tokens, JSON.stringify({ tokens: [{ name: 'test', role: 'admin', sha256 }] }));
+  clickhousePort = await freeTcpPort();
   hairpin = await startHairpin({
     token: TOKEN,
     args: [
+      ...['--clickhouse-port', String(clickhousePort)],
       ...['--tokens', tokens, '--api-requests-per-minute', '100000', '--api-connections-max', '1500'],
       ...['--query-rows-max', String(ROWS_MAX), '--snapshot-bytes-max', String(SNAPSHOT_BYTES_MAX)],
     ],
@@ -273,6 +276,31 @@ test('a question that would read everything ends at its limit, with a way out', 
     detail: expect.stringContaining('shorter window'),
   });
   expect((await ask('/api/v1/exporters')).status).toBe(200);
+}, 120_000);
+
+test('a local user who resets connections to ClickHouse ends it, and it is back at once', async () => {
+  const ends = () => hairpin.stderr().split('reset a connection to the embedded ClickHouse').length - 1;
+  const reset = () =>
+    new Promise<void>(done => {
+      const socket = connect(clickhousePort, '127.0.0.1', () => {
+        socket.write('GET / HTTP/1.1\r\nHos');
+        setTimeout(() => {
+          socket.resetAndDestroy();
+          done();
+        }, 200 * Math.random());
+      });
+      socket.on('error', () => done());
+    });
+  const deadline = Date.now() + 60_000;
+  while (ends() < 4 && Date.now() < deadline) await Promise.all(Array.from({ length: 150 }, reset));
+  expect(ends()).toBeGreaterThanOrEqual(4);
+  const lines = hairpin
+    .stderr()
+    .split('\n')
+    .filter(line => line.includes('the embedded ClickHouse'));
+  const pauses = lines.flatMap(line => Number(/"pauseMs":(\d+)/.exec(line)?.[1] ?? 0));
+  expect(Math.max(...pauses)).toBeLessThanOrEqual(100);
+  await until(async () => (await ask('/api/v1/exporters')).status === 200, 15_000, 'answers again');
 }, 120_000);
 
 test('all the while, every flow was taken: as many are stored as were sent', async () => {

@@ -1,5 +1,5 @@
 // The embedded ClickHouse as a supervised child process: started once its folder and port are known to be usable,
-// restarted with growing pauses when it crashes, stopped with its parent. Port and passwords stay the same over restarts,
+// restarted with growing pauses when it crashes (with the shortest one where a peer's reset ended it), stopped with its parent. Port and passwords stay the same over restarts,
 // so clients only meet refused connections for a moment. embedded-server.ts is the program of the child.
 //
 // The engine's own session is the user `default` with an empty password, which HTTP would accept from every program on this
@@ -16,6 +16,7 @@ import type { Log } from '../../service/log.ts';
 import { Backoff, type Failure, retry } from '../../service/retry.ts';
 import { HOST, serverConfiguration, type User, usersConfiguration } from './configuration.ts';
 import { revokeTokens } from './deduplication-log.ts';
+import { endedByPeer, sizeOf } from './ended-by-peer.ts';
 import { checkFolder, freePort, untilAnswering } from './readiness.ts';
 
 const PROGRAM = fileURLToPath(new URL('./embedded-server.ts', import.meta.url));
@@ -60,6 +61,8 @@ export class EmbeddedServer {
   #port: number;
   #child: ChildProcess | undefined;
   #restarts = 0;
+  /** Size of the server's log when the child was started. */
+  #logBytes = 0;
   readonly #stopping = new AbortController();
   readonly #backoff = new Backoff(RESTART_PAUSES);
 
@@ -102,6 +105,10 @@ export class EmbeddedServer {
     return this.#child?.pid;
   }
 
+  get #logFile(): string {
+    return join(this.#root, 'server.log');
+  }
+
   /** Starts one child and resolves when it answers. The server reads its configuration once, so the files are removed then. */
   async #launch(): Promise<void> {
     const files = mkdtempSync(join(tmpdir(), 'hairpin-clickhouse-'));
@@ -113,6 +120,7 @@ export class EmbeddedServer {
           { tokens },
           'insert tokens that a crash had left without rows were revoked; their inserts repeat',
         );
+      this.#logBytes = sizeOf(this.#logFile);
       // A process group of its own: Ctrl-C in a terminal must not stop the server before its clients have written.
       const child = spawn(process.execPath, [PROGRAM, ...this.#arguments(configFile)], {
         stdio: ['pipe', 'ignore', 'pipe'],
@@ -130,7 +138,7 @@ export class EmbeddedServer {
   #writeConfiguration(folder: string): string {
     const server = serverConfiguration({
       folder,
-      logFile: join(this.#root, 'server.log'),
+      logFile: this.#logFile,
       users: [this.#owner, this.#reader],
       ...(this.#cluster && { remoteServers: this.#cluster.remoteServers }),
     });
@@ -156,10 +164,13 @@ export class EmbeddedServer {
     const startedAt = performance.now();
     child.once('exit', (code, signal) => {
       if (this.#stopping.signal.aborted) return;
-      if (performance.now() - startedAt > STEADY_MS) this.#backoff.reset();
+      const byPeer = signal === 'SIGABRT' && endedByPeer(this.#logFile, this.#logBytes);
+      if (byPeer || performance.now() - startedAt > STEADY_MS) this.#backoff.reset();
       this.#log.error(
         { code, signal, pauseMs: this.#backoff.nextMs },
-        'the embedded ClickHouse crashed and is restarted; see docs/TROUBLESHOOTING.md, "ClickHouse crashes"',
+        byPeer
+          ? 'a program on this machine reset a connection to the embedded ClickHouse, which ended it; it is restarted; see docs/TROUBLESHOOTING.md, "ClickHouse crashes"'
+          : 'the embedded ClickHouse crashed and is restarted; see docs/TROUBLESHOOTING.md, "ClickHouse crashes"',
       );
       void this.#restart();
     });
@@ -171,8 +182,11 @@ export class EmbeddedServer {
       await this.#launch();
       this.#log.info({ restarts: this.#restarts }, 'the embedded ClickHouse answers again');
     };
-    const onFailure = (error: unknown, { pauseMs }: Failure) => {
+    // A peer may end it before it has answered once.
+    const pauseMsAfter = () => (endedByPeer(this.#logFile, this.#logBytes) ? RESTART_PAUSES.pauseMsMin : undefined);
+    const onFailure = (error: unknown, failure: Failure) => {
       if (this.#stopping.signal.aborted) return;
+      const pauseMs = pauseMsAfter() ?? failure.pauseMs;
       this.#log.error({ err: error, pauseMs }, 'the embedded ClickHouse did not restart; the next try follows');
     };
     return retry(relaunch, {
@@ -180,6 +194,7 @@ export class EmbeddedServer {
       pauseFirst: true,
       signal: this.#stopping.signal,
       onFailure,
+      pauseMsAfter,
     });
   }
 }
