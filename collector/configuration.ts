@@ -119,13 +119,19 @@ export const COLLECTOR_KEYS = {
     default: 10000,
     minimum: 1,
     maximum: 1000000,
-    description: 'exporters tracked; those that delivered data within 30 minutes are never evicted for new ones',
+    description: 'exporters tracked; those that have delivered data for a while are never evicted for unknown ones',
   }),
   exporterAllow: Type.Array(Type.String({ minLength: 1 }), {
     default: [],
     uniqueItems: true,
     maxItems: 1024,
     description: 'prefixes of exporters that are accepted, over UDP, TCP and TLS; empty accepts all',
+  }),
+  exporterKnown: Type.Array(Type.String({ minLength: 1 }), {
+    default: [],
+    uniqueItems: true,
+    maxItems: 1024,
+    description: 'prefixes of exporters that always find room among exportersMax; others are evicted for them',
   }),
   exporterRateMax: Type.Integer({
     default: 0,
@@ -144,7 +150,7 @@ type OwnConfiguration = ValuesOf<typeof COLLECTOR_KEYS>;
 export type CollectorConfiguration = OwnConfiguration & Pick<ProcessConfiguration, 'clock' | 'logLevel'>;
 
 export function collectorFaults(configuration: OwnConfiguration): Fault[] {
-  const { udp, mirrorUdp, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey, exporterAllow } = configuration;
+  const { udp, mirrorUdp, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey } = configuration;
   const faults: Fault[] = [];
   if (ipfixTls.length > 0 && (ipfixTlsCert === '' || ipfixTlsKey === ''))
     faults.push({ path: '/ipfixTls', message: 'needs --ipfix-tls-cert and --ipfix-tls-key' });
@@ -152,10 +158,11 @@ export function collectorFaults(configuration: OwnConfiguration): Fault[] {
   if (mirrors.length > 0) faults.push({ path: '/mirrorUdp', message: `has port ${mirrors.join(', ')} of --udp too` });
   const both = ipfixTls.filter(port => ipfixTcp.includes(port));
   if (both.length > 0) faults.push({ path: '/ipfixTls', message: `has port ${both.join(', ')} of --ipfix-tcp too` });
-  exporterAllow.forEach((text, i) => {
-    if (!parsePrefix(text))
-      faults.push({ path: `/exporterAllow/${i}`, message: `"${text}" is no prefix (10.0.0.0/8, 2001:db8::/32)` });
-  });
+  for (const key of ['exporterAllow', 'exporterKnown'] as const)
+    configuration[key].forEach((text, i) => {
+      if (!parsePrefix(text))
+        faults.push({ path: `/${key}/${i}`, message: `"${text}" is no prefix (10.0.0.0/8, 2001:db8::/32)` });
+    });
   return faults;
 }
 

@@ -20,6 +20,8 @@ export interface Limits {
   readonly templatesMax: number;
   /** Exporters (source address and port) and their domains kept. */
   readonly exportersMax: number;
+  /** Addresses for which there is always room. */
+  readonly isReserved?: (address: string) => boolean;
 }
 
 /** Rows one datagram may become: 65,507 bytes of one-byte records would otherwise fill a batch. */

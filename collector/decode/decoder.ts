@@ -61,7 +61,12 @@ export class Decoder {
   constructor(output: Output, limits: Limits, faults?: Float64Array, knowledge?: Knowledge) {
     this.context = new DatagramContext(output, limits, faults);
     this.context.templated.knowledge = knowledge;
-    this.exporters = new ExporterTable(limits.exportersMax, this.context.templated.pending, knowledge);
+    this.exporters = new ExporterTable(
+      limits.exportersMax,
+      this.context.templated.pending,
+      knowledge,
+      limits.isReserved,
+    );
   }
 
   /**

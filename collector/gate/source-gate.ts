@@ -5,7 +5,7 @@
 //
 // The limit is a token bucket of a second's worth, and one for each receive worker.
 
-import { type Prefix, parseAddress, parsePrefix } from '../../schemas/address.ts';
+import { parseAddress, parsePrefix } from '../../schemas/address.ts';
 import type { CollectorConfiguration } from '../configuration.ts';
 
 /** Sources remembered; beyond that the one that came first is evicted, and has a full bucket when it comes again. */
@@ -36,7 +36,7 @@ export function createSourceGate(
   sourcesMax = SOURCES_MAX,
 ): SourceGate | undefined {
   if (exporterAllow.length === 0 && exporterRateMax === 0) return undefined;
-  const isAllowed = matcher(exporterAllow.map(text => parsePrefix(text)!));
+  const isAllowed = exporterAllow.length === 0 ? () => true : matcherOf(exporterAllow);
   /** Place of each source that is allowed; others are not remembered, or strangers would displace them. */
   const places = new Map<string, number>();
   /** The source at each place, taken in turn: the next one is the oldest, without a walk through entries that were deleted. */
@@ -93,8 +93,10 @@ export function createSourceGate(
 }
 
 /** Prefixes as words and masks, tried one after the other: they are few, and each source is looked up once. */
-function matcher(prefixes: readonly Prefix[]): (address: string) => boolean {
-  if (prefixes.length === 0) return () => true;
+/** Whether an address is within one of these prefixes. */
+export function matcherOf(texts: readonly string[]): (address: string) => boolean {
+  if (texts.length === 0) return () => false;
+  const prefixes = texts.map(text => parsePrefix(text)!);
   const words = Uint32Array.from(prefixes.flatMap(({ words }) => words));
   const masks = Uint32Array.from(
     prefixes.flatMap(({ length }) =>

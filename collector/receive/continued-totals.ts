@@ -6,6 +6,7 @@ import type { WORKER_COUNTERS } from '../threads/counters.ts';
 
 const CONTINUED = [
   'exportersEvicted',
+  'exportersRefused',
   'exportersTakenOver',
   'agentClashes',
   'changesDropped',

@@ -12,6 +12,8 @@ import type { CollectorConfiguration } from '../configuration.ts';
 import { Decoder } from '../decode/decoder.ts';
 import type { Change } from '../decode/exporters/template-store.ts';
 import { rulesWith } from '../decode/templated/elements.ts';
+import { createAddressLog } from '../gate/address-log.ts';
+import { matcherOf } from '../gate/source-gate.ts';
 import { IpfixStreams } from '../streams/ipfix-stream.ts';
 import { STREAM_COUNTERS, WORKER_COUNTERS } from '../threads/counters.ts';
 import type { Transport, WorkerData, WorkerMessage, WorkerOrder } from '../threads/messages.ts';
@@ -42,6 +44,7 @@ class ReceiveWorker {
   readonly #receiver: Receiver;
   readonly #knowledge: SharedKnowledge;
   readonly #reports: WorkerReports;
+  readonly #refusals: ReturnType<typeof createAddressLog>;
   readonly #streams: IpfixStreams | undefined;
   #sockets: Socket[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -55,7 +58,9 @@ class ReceiveWorker {
     this.#open = new OpenBatch(configuration, this.#counters, this.#encoder);
     const postChanges = (changes: readonly Change[]) => post({ type: 'changes', changes });
     this.#knowledge = new SharedKnowledge(configuration, known, postChanges, clock.nowMs());
-    this.#decoder = new Decoder(this.#open, configuration, new Float64Array(faults), this.#knowledge.knowledge);
+    const limits = { ...configuration, isReserved: matcherOf(configuration.exporterKnown) };
+    this.#decoder = new Decoder(this.#open, limits, new Float64Array(faults), this.#knowledge.knowledge);
+    this.#refusals = createAddressLog(createLog('collector', configuration.logLevel));
     this.#decoder.context.templated.elementRules = rulesWith(mapped);
     this.#receiver = new Receiver(configuration, clock, this.#decoder, this.#open, this.#counters);
     this.#reports = new WorkerReports(this.#decoder, this.#encoder, this.#open, clock.nowMs());
@@ -117,6 +122,12 @@ class ReceiveWorker {
     if (this.#open.batch.rows === 0) this.#encoder.sendSequences();
     // Connections that wait because their exporter was above its rate.
     if (this.#receiver.gate) this.#streams?.resume();
+    for (const address of this.#decoder.exporters.takeRefused())
+      this.#refusals(
+        address,
+        {},
+        'exporter refused: --exporters-max are known; see docs/TROUBLESHOOTING.md, "Exporters find no room"',
+      );
     this.#publish();
   }
 

@@ -48,6 +48,7 @@ export class WorkerReports {
     totals.set('interfacesAnew', this.#interfaces.anew);
     counters.set('exporters', this.#decoder.exporters.size);
     totals.set('exportersEvicted', this.#decoder.exporters.evicted);
+    totals.set('exportersRefused', this.#decoder.exporters.refused);
     totals.set('sequencesCounted', this.#decoder.exporters.sequences.resumed.counted);
     totals.set('sequencesUnknown', this.#decoder.exporters.sequences.resumed.unknown);
   }

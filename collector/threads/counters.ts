@@ -36,6 +36,10 @@ export const WORKER_COUNTERS = {
     name: 'collector_exporters_evicted_total',
     help: 'exporters, domains and agents forgotten at a bound',
   },
+  exportersRefused: {
+    name: 'collector_exporters_refused_total',
+    help: 'datagrams whose exporter or agent found no room: they are decoded without its state, if at all',
+  },
   exportersTakenOver: {
     name: 'collector_exporters_taken_over_total',
     help: 'domains of exporters that went on under another source port',

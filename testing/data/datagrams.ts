@@ -376,7 +376,14 @@ export class Bench {
   readonly flushed: number[] = [];
   readonly #output: { batch: FlowBatch; flush(): void };
 
-  constructor({ rowsMax = 256, reuse = true, templatesMax = 1000, exportersMax = 1000, knowledge }: BenchOptions = {}) {
+  constructor({
+    rowsMax = 256,
+    reuse = true,
+    templatesMax = 1000,
+    exportersMax = 1000,
+    knowledge,
+    isReserved,
+  }: BenchOptions = {}) {
     const fresh = () => createBatch(DECODED_COLUMNS, rowsMax) as unknown as FlowBatch;
     this.#output = {
       batch: fresh(),
@@ -388,7 +395,12 @@ export class Bench {
         else this.#output.batch = fresh();
       },
     };
-    this.decoder = new Decoder(this.#output, { templatesMax, exportersMax }, undefined, knowledge);
+    this.decoder = new Decoder(
+      this.#output,
+      { templatesMax, exportersMax, ...(isReserved && { isReserved }) },
+      undefined,
+      knowledge,
+    );
   }
 
   get batch(): FlowBatch {

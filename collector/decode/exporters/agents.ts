@@ -2,8 +2,10 @@
 // one agent address (shared-agent.ts), each is known by its source address as well, and its rows have that. Agents are
 // bounded as sessions are, and so are the addresses that are shared.
 
+import { formatAddress, wordsOfRow } from '../../../schemas/address.ts';
 import { Domain, type TemplateCount } from './domain.ts';
-import { RENEW_MS, Roster } from './roster.ts';
+import type { RefusedSources } from './refused-sources.ts';
+import { CLAIM as ADMISSION, RENEW_MS, Roster } from './roster.ts';
 import { AGENT_PORT } from './sequence-record.ts';
 import type { SequenceTrack } from './sequence-track.ts';
 import { CLAIM, Claims } from './shared-agent.ts';
@@ -22,6 +24,7 @@ export class AgentTable {
   readonly #agentsMax: number;
   readonly #silentMs: number;
   readonly #sequences: SequenceTrack;
+  readonly #refused: RefusedSources;
   readonly #retire: (agent: Domain) => void;
   /** Keys of agent addresses that are shared, and when they were last in use. */
   readonly #shared = new Map<string, number>();
@@ -32,11 +35,17 @@ export class AgentTable {
   clashes = 0;
 
   /** `retire` takes the agents that are let go. A source that sends nothing for `silentMs` is silent. */
-  constructor(agentsMax: number, silentMs: number, sequences: SequenceTrack, retire: (agent: Domain) => void) {
+  constructor(
+    agentsMax: number,
+    silentMs: number,
+    { sequences, refused }: { readonly sequences: SequenceTrack; readonly refused: RefusedSources },
+    retire: (agent: Domain) => void,
+  ) {
     this.#agents = new Roster(agentsMax);
     this.#agentsMax = agentsMax;
     this.#silentMs = silentMs;
     this.#sequences = sequences;
+    this.#refused = refused;
     this.#retire = retire;
   }
 
@@ -147,10 +156,12 @@ export class AgentTable {
     agent.speaker = session.addressText;
     agent.speakerSeenMs = nowMs;
     agent.agentKey = key;
-    const oldest = this.#agents.givesWay(nowMs);
+    const { exporter, protocol, id } = agent;
+    const asked = this.#refused.has(key) ? ADMISSION.again : ADMISSION.none;
+    const oldest = this.#agents.givesWay(nowMs, this.#sequences.wasSettled(exporter) ? ADMISSION.known : asked);
     if (oldest === null) {
       agent.listed = false;
-      const { exporter, protocol, id } = agent;
+      this.#refused.add(key, () => `sFlow agent ${formatAddress(wordsOfRow(exporter, 0))}`);
       this.#sequences.drop({ exporter, port: AGENT_PORT, protocol, id });
       return agent;
     }

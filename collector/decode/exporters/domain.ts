@@ -86,6 +86,8 @@ export class Domain implements Member {
   holder: Holder = { pendingBytes: 0, provenMs: NEVER, forget() {} };
   lastReceivedMs = 0;
   provenMs = NEVER;
+  firstProvenMs?: number;
+  isSettled = false;
   /** Where the journal keeps it. */
   key: DomainKey | undefined;
   /** Another session of the address has this domain and may fall silent. */

@@ -13,6 +13,7 @@ import {
   ipv4,
   netflow5,
   netflow9,
+  RECEIVED_MS,
   record5,
   sampledHeader,
   set,
@@ -23,7 +24,7 @@ import {
 } from '../../../testing/data/datagrams.ts';
 import { compileTemplate } from '../templated/template.ts';
 import { Domain, TEMPLATES_TOTAL_MAX } from './domain.ts';
-import { PROVEN_MS } from './roster.ts';
+import { PROVEN_MS, RENEW_MS } from './roster.ts';
 
 describe('a sequence number', () => {
   const lostIn = (steps: readonly (readonly [sequence: number, advance: number])[]) => {
@@ -277,7 +278,8 @@ describe('exporters', () => {
   // proves: floods
   test('that find no room are decoded where no state is needed: NetFlow v5 and sFlow, without accounting', () => {
     const bench = new Bench({ exportersMax: 1 });
-    bench.decode(netflow5([record5()], { sequence: 1 }), '192.0.2.1', 1);
+    for (const ago of [RENEW_MS, 0])
+      bench.decode(netflow5([record5()], { sequence: 1 }), '192.0.2.1', 1, RECEIVED_MS - ago);
     for (const sequence of [7, 99]) {
       expect(bench.decode(netflow5([record5()], { sequence }), '192.0.2.2', 2)).toMatchObject([
         { exporter: '192.0.2.2', bytes: 100 },

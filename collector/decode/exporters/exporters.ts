@@ -8,7 +8,8 @@ import { AgentTable } from './agents.ts';
 import { Domain, type TemplateCount } from './domain.ts';
 import { restoreState, stateOf } from './domain-state.ts';
 import type { Holder, PendingSets } from './pending.ts';
-import { type Member, NEVER, PROVEN_MS, RENEW_MS, Roster } from './roster.ts';
+import { REFUSED_MAX, RefusedSources } from './refused-sources.ts';
+import { CLAIM, type Claim, type Member, NEVER, PROVEN_MS, RENEW_MS, Roster } from './roster.ts';
 import { SequenceTrack } from './sequence-track.ts';
 import {
   type Change,
@@ -22,6 +23,11 @@ import {
 const TWO_32 = 4294967296;
 
 export const DOMAINS_PER_SESSION_MAX = 1024;
+
+/** An address has so many sessions at which a new one is admitted because the address is known. */
+export const KNOWN_SESSIONS_MAX = 64;
+
+export { REFUSED_MAX };
 
 /** Nothing is taken over at an address with more sessions: a NAT of that size, or a flood. */
 const TAKE_OVER_SESSIONS_MAX = 64;
@@ -57,6 +63,9 @@ export class Session implements Member, Holder {
   last: Domain | undefined;
   lastReceivedMs: number;
   provenMs = NEVER;
+  firstProvenMs?: number;
+  isSettled = false;
+  isKnown = false;
   pendingBytes = 0;
 
   constructor(
@@ -119,6 +128,9 @@ export class ExporterTable {
   readonly #knowledge: Knowledge | undefined;
   /** Sequence numbers and counters that outlive the process. */
   readonly sequences: SequenceTrack;
+  readonly #refused = new RefusedSources();
+  /** Addresses for which there is always room; of the configuration. */
+  readonly #isReserved: (address: string) => boolean;
   #nowMs = 0;
   #startedMs = NEVER;
   /** The session whose datagram is being decoded. */
@@ -127,14 +139,25 @@ export class ExporterTable {
   /** Domains that went on under another port. */
   takenOver = 0;
 
-  constructor(exportersMax: number, pending: PendingSets, knowledge?: Knowledge) {
+  constructor(
+    exportersMax: number,
+    pending: PendingSets,
+    knowledge?: Knowledge,
+    isReserved: (address: string) => boolean = () => false,
+  ) {
+    this.#isReserved = isReserved;
     this.#exportersMax = exportersMax;
     this.#pending = pending;
     this.#knowledge = knowledge;
     this.#sessions = new Roster(exportersMax);
     this.#domains = new Roster(domainsMax(exportersMax));
     this.sequences = new SequenceTrack(sequencesMax(exportersMax));
-    this.agents = new AgentTable(exportersMax, SILENT_MS, this.sequences, agent => this.#retire(agent));
+    this.agents = new AgentTable(
+      exportersMax,
+      SILENT_MS,
+      { sequences: this.sequences, refused: this.#refused },
+      agent => this.#retire(agent),
+    );
   }
 
   /** The session of a source, made when it is new; one that is not `admitted` when there is no room for it. */
@@ -148,17 +171,52 @@ export class ExporterTable {
     }
     if (this.#startedMs === NEVER) this.#startedMs = nowMs;
     const connection = port >= CONNECTION_PORTS;
-    const oldest = connection ? undefined : this.#sessions.givesWay(nowMs);
+    const address = parse(addressText);
+    const claim = connection || this.#sessions.hasRoom ? CLAIM.none : this.#claimOf(addressText, address);
+    const oldest = connection ? undefined : this.#sessions.givesWay(nowMs, claim);
     if (oldest) this.#evictSession(oldest);
     const templateCount = { exporter: 0, total: this.#templates };
-    const session = new Session(addressText, parse(addressText), port, templateCount, oldest !== null, nowMs);
+    const session = new Session(addressText, address, port, templateCount, oldest !== null, nowMs);
+    session.isKnown = claim === CLAIM.known || this.#isReserved(addressText);
     this.#current = session;
-    if (!session.admitted) return session;
+    if (!session.admitted) {
+      this.#refused.add(addressText);
+      return session;
+    }
     const ports = this.#byAddress.get(addressText) ?? new Map<number, Session>();
     this.#byAddress.set(addressText, ports.set(port, session));
     if (connection) this.#connections.add(session);
     else this.#sessions.add(session);
     return session;
+  }
+
+  has(addressText: string, port: number): boolean {
+    return this.#byAddress.get(addressText)?.has(port) ?? false;
+  }
+
+  /** Datagrams whose source found no room, or whose agent. */
+  get refused(): number {
+    return this.#refused.total;
+  }
+
+  get refusedRemembered(): number {
+    return this.#refused.size;
+  }
+
+  /** Sources and agents that were refused since, to be named in the log; not all of a flood. */
+  takeRefused(): readonly string[] {
+    return this.#refused.take();
+  }
+
+  /** What an address without a session under this port has for itself. */
+  #claimOf(addressText: string, address: Uint32Array): Claim {
+    if (this.#isReserved(addressText)) return CLAIM.known;
+    const ports = this.#byAddress.get(addressText);
+    if ((ports?.size ?? 0) < KNOWN_SESSIONS_MAX) {
+      if (this.sequences.wasSettled(address)) return CLAIM.known;
+      for (const session of ports?.values() ?? []) if (session.isSettled) return CLAIM.known;
+    }
+    return this.#refused.has(addressText) ? CLAIM.again : CLAIM.none;
   }
 
   /** The domain of a session; undefined when there are as many as there may be, all of them proven. */

@@ -30,6 +30,8 @@ const AMBIGUOUS = 2;
 const FORGOTTEN = 4;
 /** Nothing that this worker has written or been given is kept. */
 const ALL_FORGOTTEN = 8;
+/** The exporter has delivered data for a while. */
+const SETTLED = 16;
 
 /** Stands for the port of sFlow agents, which may send from any. */
 export const AGENT_PORT = 0xffffffff;
@@ -46,17 +48,19 @@ export interface RecordKey {
 
 export interface KeptRecord extends RecordKey, ReportedDomain {
   readonly state: SequenceState;
+  readonly isSettled: boolean;
   readonly isAmbiguous: boolean;
 }
 
 /** What a record is made of; a Domain is one. */
 export interface Recorded extends RecordKey, ReportedDomain {
   readonly sequence: { state(): SequenceState };
+  readonly isSettled: boolean;
 }
 
 /** Writes a record at `offset`; its checksum is the journal's to write. */
 export function writeRecord(view: DataView, offset: number, domain: Recorded): void {
-  writeKey(view, offset, domain, USED);
+  writeKey(view, offset, domain, domain.isSettled ? USED | SETTLED : USED);
   const { next, last, lastRecords, evidence, uptimeMs } = domain.sequence.state();
   view.setUint32(offset + SAMPLING_RATE, domain.samplingRate, true);
   view.setFloat64(offset + LAST_SEEN, domain.lastSeenMs, true);
@@ -106,6 +110,7 @@ function readRecord(bytes: Buffer): KeptRecord {
     samplingRate: bytes.readUInt32LE(SAMPLING_RATE),
     lastSeenMs: bytes.readDoubleLE(LAST_SEEN),
     pendingSets: 0,
+    isSettled: (bytes.readUInt8(FLAGS) & SETTLED) !== 0,
     isAmbiguous: (bytes.readUInt8(FLAGS) & AMBIGUOUS) !== 0,
     state: {
       next: bytes.readDoubleLE(STATE),

@@ -26,6 +26,8 @@ export class SequenceTrack {
   readonly #keptMax: number;
   /** By exporter, protocol and domain, then by port. */
   readonly #kept = new Map<string, Map<number, KeptRecord>>();
+  /** Addresses of exporters and agents that an earlier process knew for a while. */
+  readonly #settled = new Set<string>();
   #keptUntilMs = Number.POSITIVE_INFINITY;
   #isTracking = false;
   #touched: Domain[] = [];
@@ -46,12 +48,18 @@ export class SequenceTrack {
     for (const record of readRecords(records)) {
       if (kept++ >= this.#keptMax) break;
       if (record.datagrams > 0 || record.lostSets > 0) unreported.push(record);
+      if (record.isSettled) this.#settled.add(record.exporter.join('.'));
       if (record.isAmbiguous) continue;
       const name = nameOf(record);
       const ports = this.#kept.get(name) ?? new Map<number, KeptRecord>();
       this.#kept.set(name, ports.set(record.port, record));
     }
     return unreported;
+  }
+
+  /** Whether an earlier process knew this address for a while. */
+  wasSettled(exporter: Uint32Array): boolean {
+    return this.#settled.size > 0 && this.#settled.has(exporter.join('.'));
   }
 
   /** Kept numbers that no domain has continued yet. */
