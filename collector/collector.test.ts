@@ -204,7 +204,9 @@ describe('everything received', () => {
     const tokens = readdirSync(folder).flatMap(name => tokenOfFile(name) ?? []);
     const facts = tokens
       .filter(token => parseToken(token)!.kind === 'facts')
-      .map(token => decodeFacts(payloadOf(readFileSync(join(folder, token + BATCH_SUFFIX)), token) as Uint8Array));
+      .map(
+        token => decodeFacts(payloadOf(readFileSync(join(folder, token + BATCH_SUFFIX)), token) as Uint8Array).facts,
+      );
     const about = { exporter: '127.0.0.1', observationDomain: 5, kind: 'interface', index: 7, mac: 0 };
     expect(facts).toEqual([[expect.objectContaining({ ...about, name: 'eth0', stationId: '', hostId: '' })]]);
     expect(await metric(collector.metrics, 'collector_facts')).toBe(1);

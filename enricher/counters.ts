@@ -33,6 +33,10 @@ export const ENRICHER_COUNTERS = {
     name: 'enricher_facts_refused_total',
     help: 'Times a new fact came beyond the bound in all or of its exporter; it is not stored.',
   },
+  factsLeftOut: {
+    name: 'enricher_facts_left_out_total',
+    help: 'Facts with a value that no fact can have; the rest of their batch is stored.',
+  },
   'moves begun': moveEvents('begun'),
   'moves heldBack': moveEvents('held-back'),
   'moves refused': moveEvents('refused'),

@@ -6,7 +6,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { KnowledgeFeed } from '../inventory/snapshot/feed.ts';
 import { History } from '../inventory/snapshot/history.ts';
 import { createReceived } from '../inventory/snapshot/received.ts';
-import { decodeArrow, encodeArrow } from '../schemas/arrow.ts';
+import { decodeArrow, encodeArrow, encodeTable } from '../schemas/arrow.ts';
 import { createBatch, tokenOf } from '../schemas/batch.ts';
 import { RULE } from '../schemas/codes.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
@@ -197,7 +197,7 @@ const FROM_WEB: Row = { ...ROW, srcMac: '02:00:fe:00:00:01' };
 test('facts are stored and acknowledged, and their stations name the flows that come after them', async () => {
   const { fake, fakeSource, send, settled, counters } = begin({}, { factsIntervalMs: 0 });
   send(0, [FROM_WEB]);
-  fakeSource.deliver(1, encodeFacts([FACT]), { kind: 'facts' });
+  fakeSource.deliver(1, encodeFacts([FACT]).arrow, { kind: 'facts' });
   send(2, [FROM_WEB]);
   await settled(3);
   expect(fakeSource.acknowledged.toSorted()).toEqual([0, 1, 2]);
@@ -208,10 +208,34 @@ test('facts are stored and acknowledged, and their stations name the flows that 
   expect([counters.get('factsStored'), counters.get('facts')]).toEqual([1, 1]);
 });
 
+test('a fact that cannot be is left out and counted, the rest of its batch is stored', async () => {
+  const { fake, fakeSource, settled, counters } = begin({}, { factsIntervalMs: 0 });
+  const wrong = { ...FACT, stationId: 'cd'.repeat(16), index: 2 ** 32 };
+  fakeSource.deliver(0, tableOf([wrong, FACT]), { kind: 'facts' });
+  await settled(1);
+  expect(fakeSource.acknowledged).toEqual([0]);
+  expect(fake.facts.map(fact => fact.stationId)).toEqual([FACT.stationId]);
+  expect([counters.get('factsStored'), counters.get('factsQuarantined'), counters.get('factsLeftOut')]).toEqual([
+    1, 0, 1,
+  ]);
+});
+
+/** As a collector of another version may write it: nothing is checked. */
+function tableOf(facts: readonly (typeof FACT)[]): Uint8Array {
+  const names = Object.keys(FACT) as (keyof typeof FACT)[];
+  return encodeTable(
+    names.map(name => ({
+      name,
+      kind: typeof FACT[name] === 'number' ? ('number' as const) : ('text' as const),
+      values: facts.map(fact => fact[name]),
+    })),
+  );
+}
+
 test('changed facts come into force at intervals, not with each batch; what an earlier process stored at once', async () => {
   const stored = { ...FACT, firstSeenMs: FACT.receivedAtMs };
   const { fake, fakeSource, send, settled } = begin({}, { factsIntervalMs: HOUR_MS }, [stored]);
-  fakeSource.deliver(0, encodeFacts([{ ...FACT, receivedAtMs: Date.now(), name: 'renamed' }]), { kind: 'facts' });
+  fakeSource.deliver(0, encodeFacts([{ ...FACT, receivedAtMs: Date.now(), name: 'renamed' }]).arrow, { kind: 'facts' });
   send(1, [FROM_WEB]);
   await settled(2);
   expect(fake.facts.map(fact => fact.name)).toEqual(['renamed']);

@@ -209,7 +209,9 @@ export class Enricher {
     const { storage, counters, nowMs = Date.now } = this.#dependencies;
     const facts = this.#facts;
     facts.expire(nowMs());
-    const stored = facts.learn(decodeFacts(delivery.arrow));
+    const { facts: reported, leftOut } = decodeFacts(delivery.arrow);
+    counters.add('factsLeftOut', leftOut);
+    const stored = facts.learn(reported);
     this.#feed.learnFacts(delivery.arrow);
     counters.set('facts', facts.size);
     counters.set('factsRefused', facts.refused);

@@ -157,7 +157,7 @@ async function createHouse(database: string, inventory = '') {
   return {
     storage,
     decode: (datagram: Uint8Array, address: string) => decoder.decode(datagram, address, 6343, Date.now()),
-    handOverFacts: () => deliver('facts', encodeFacts(facts.take(Number.POSITIVE_INFINITY))),
+    handOverFacts: () => deliver('facts', encodeFacts(facts.take(Number.POSITIVE_INFINITY)).arrow),
     async handOverFlows() {
       await deliver('flows', encodeArrow(batch));
       batch.rows = 0;

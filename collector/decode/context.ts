@@ -45,6 +45,7 @@ export class DatagramContext {
   readonly exporter = new Uint32Array(4);
   exportMs = 0;
   uptimeMs = 0;
+  valuesDropped = 0;
   /** Records this datagram has become so far. */
   records = 0;
   /** Steps taken for this datagram; every loop over what the datagram says of itself counts here. */
@@ -73,6 +74,12 @@ export class DatagramContext {
   fault(fault: number, domain?: Domain): void {
     this.faults[faultSlot(this.protocol, fault)]!++;
     if (domain) domain.malformedSets++;
+  }
+
+  /** Counts the values that were left out since the last call. */
+  countDropped(): void {
+    this.faults[faultSlot(this.protocol, FAULT['value-range'])]! += this.valuesDropped;
+    this.valuesDropped = 0;
   }
 
   /** Fills what all rows of a datagram share, and what their times come from (TIME_SOURCE). */

@@ -29,6 +29,7 @@ export const FAULTS = [
   'pending-expired', // data sets expired before their template came, after PENDING_MS_MAX
   'record-short', // sFlow flow record shorter than its structure, in a sample that another record describes
   'header-mislabelled', // sampled packet header whose protocol contradicts its bytes: the bytes are believed
+  'value-range', // value beyond its element or its column: left out, the rest of the record is kept
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];

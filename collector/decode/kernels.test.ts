@@ -46,8 +46,10 @@ describe('unsigned integers of every width', () => {
   });
 
   // proves: wide-integers, odd-lengths
-  test.each([9, 16])('a counter of %i bytes keeps its low 64 bits', size => {
-    expect(decodeField(1, [...new Array<number>(size - 8).fill(0xee), ...bytes])['bytes']).toBe(value);
+  test.each([9, 16])('a counter of %i bytes is one of 64 bits, or none', size => {
+    const wide = (fill: number) => [...new Array<number>(size - 8).fill(fill), ...bytes];
+    expect(decodeField(1, wide(0))['bytes']).toBe(value);
+    expect(decodeField(1, wide(0xee))['bytes']).toBe(0);
   });
 
   test('the largest counter is exact', () => {
@@ -55,16 +57,20 @@ describe('unsigned integers of every width', () => {
   });
 
   // proves: odd-lengths
-  test.each([1, 2, 3, 4, 5, 8])('an interface of %i bytes keeps its low 32 bits', size => {
-    expect(decodeField(10, bytes.slice(8 - size))['inIf']).toBe(
-      Number(value & 0xffffffffn & ((1n << BigInt(8 * size)) - 1n)),
+  test.each([1, 2, 3, 4, 5, 8])('an interface of %i bytes is one of 32 bits, or none', size => {
+    const low = bytes.slice(8 - Math.min(4, size));
+    expect(decodeField(10, [...new Array<number>(Math.max(0, size - 4)).fill(0), ...low])['inIf']).toBe(
+      Number(value & ((1n << BigInt(8 * low.length)) - 1n)),
     );
+    if (size > 4) expect(decodeField(10, bytes.slice(8 - size))['inIf']).toBe(0);
   });
 
-  test.each([1, 2, 3, 4])('a port of %i bytes keeps its low 16 bits', size => {
-    expect(decodeField(7, bytes.slice(8 - size))['srcPort']).toBe(
-      Number(value & 0xffffn & ((1n << BigInt(8 * size)) - 1n)),
+  test.each([1, 2, 3, 4])('a port of %i bytes is one of 16 bits, or none', size => {
+    const low = bytes.slice(8 - Math.min(2, size));
+    expect(decodeField(7, [...new Array<number>(Math.max(0, size - 2)).fill(0), ...low])['srcPort']).toBe(
+      Number(value & ((1n << BigInt(8 * low.length)) - 1n)),
     );
+    if (size > 2) expect(decodeField(7, bytes.slice(8 - size))['srcPort']).toBe(0);
   });
 
   test.each([1, 2, 4])('TCP flags of %i bytes keep their low byte', size => {

@@ -13,6 +13,8 @@ export interface ExportTime {
   readonly exportMs: number;
   /** Uptime of the exporter then, milliseconds modulo 2^32. */
   readonly uptimeMs: number;
+  /** Values left out because they are beyond their column; whoever runs the kernels counts and clears them. */
+  valuesDropped: number;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each kernel names its own array type; the plan pairs them by column kind.
@@ -176,21 +178,35 @@ export function readUint(view: DataView, offset: number, size: number): number {
   return value;
 }
 
-/** Reduced-size or over-long integers (RFC 7011 6.2) into a column of up to 32 bits: the low bytes count. */
+/** Reduced-size integers (RFC 7011 6.2) into a column of up to 32 bits that holds all of them. */
 export function copyUint(size: number): Kernel {
-  const skip = Math.max(0, size - 4);
   return (view, offset, stride, count, column: Uint32Array, row) => {
-    for (let i = 0; i < count; i++, offset += stride) column[row + i] = readUint(view, offset + skip, size - skip);
+    for (let i = 0; i < count; i++, offset += stride) column[row + i] = readUint(view, offset, size);
   };
 }
 
-/** The same into a 64-bit column. */
+/** Integers of up to 8 bytes, more than the column has: a value above `max` is left out and counted. */
+export function copyUintUpTo(size: number, max: number): Kernel {
+  return (view, offset, stride, count, column: Uint32Array, row, context) => {
+    for (let i = 0; i < count; i++, offset += stride) {
+      const value = readUint(view, offset, size);
+      if (value <= max) column[row + i] = value;
+      else context.valuesDropped++;
+    }
+  };
+}
+
+/** Integers of 1 to 16 bytes into a 64-bit column; one of more than 64 bits is left out and counted. */
 export function copyUint64(size: number): Kernel {
   const skip = Math.max(0, size - 8);
   const low = Math.min(4, size - skip);
   const high = size - skip - low;
-  return (view, offset, stride, count, column: Uint32Array, row) => {
+  return (view, offset, stride, count, column: Uint32Array, row, context) => {
     for (let i = 0, word = 2 * row; i < count; i++, offset += stride, word += 2) {
+      if (skip > 0 && readUint(view, offset, skip) !== 0) {
+        context.valuesDropped++;
+        continue;
+      }
       column[word] = readUint(view, offset + skip + high, low);
       column[word + 1] = readUint(view, offset + skip, high);
     }

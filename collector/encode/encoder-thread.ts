@@ -93,7 +93,9 @@ function take(filled: Filled, worker: number, epoch: string): ArrayBuffer[] {
   if (filled.kind === 'facts') {
     const { kind, sequence, facts } = filled;
     const identity = { kind, collector: configuration.collectorId, worker, epoch, sequence };
-    keep(identity, encodeFacts(facts), facts.length);
+    const { arrow, leftOut } = encodeFacts(facts);
+    counters.add('factsLeftOut', leftOut);
+    keep(identity, arrow, facts.length - leftOut);
     return [];
   }
   if (filled.sequences) sequences?.put(filled.sequences, worker);

@@ -22,7 +22,7 @@ test('a report has a row per domain that sent something, and the counters start 
   expect(report.list).toBe(EXPORTER_COLUMNS);
   // In no particular order.
   const rows = [rowOf(report, 0), rowOf(report, 1)].sort((a, b) =>
-    String(a.exporter).localeCompare(String(b.exporter)),
+    String(a['exporter']).localeCompare(String(b['exporter'])),
   );
   expect(rows[0]).toEqual({
     minute: MINUTE_MS,

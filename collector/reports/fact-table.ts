@@ -42,7 +42,13 @@ export class FactTable implements FactSink {
     const { kind, index, macHigh, macLow, stationId } = fact;
     const address = formatAddress(wordsOfRow(exporter, 0));
     const about = { kind, index, mac: macHigh * 2 ** 32 + macLow, stationId, observationDomain, protocol };
-    const row = { ...about, exporter: address, receivedAtMs, name: fact.name, hostId: fact.hostId };
+    const row = {
+      ...about,
+      exporter: address,
+      receivedAtMs: Math.floor(receivedAtMs),
+      name: fact.name,
+      hostId: fact.hostId,
+    };
     const key = factKey(row);
     const known = this.#facts.get(address, key);
     // One protocol or record reports the name, another the host: what is not reported now stays.

@@ -151,6 +151,7 @@ export const ENCODER_COUNTERS = {
   batches: { name: 'encoder_batches_total', help: 'batches encoded' },
   rows: { name: 'encoder_rows_total', help: 'rows encoded' },
   bytes: { name: 'encoder_bytes_total', help: 'bytes of Arrow made of them' },
+  factsLeftOut: { name: 'encoder_facts_left_out_total', help: 'facts with a value that a batch cannot hold' },
   'rowsRefused flows': refused('flows'),
   'rowsRefused exporters': refused('exporters'),
   'rowsRefused facts': refused('facts'),

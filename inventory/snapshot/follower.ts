@@ -111,7 +111,7 @@ export class InventoryFollower {
 
   /** A batch of facts, as it came. */
   learnFacts(arrow: Uint8Array): void {
-    this.#sources.facts.learn(decodeFacts(arrow));
+    this.#sources.facts.learn(decodeFacts(arrow).facts);
   }
 
   /** Compiles what holds at these moments and hands it over. */

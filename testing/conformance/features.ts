@@ -150,7 +150,8 @@ const PROTOCOLS: readonly Feature[] = [
   },
   {
     id: 'wide-integers',
-    feature: 'Integers of more than 8 bytes keep their low 64 bits',
+    feature:
+      'Integers in more bytes than their column has: a value that fits is kept, one beyond is left out and counted',
     standard: '-',
   },
   {

@@ -159,4 +159,9 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
     input: 'a sampled header whose protocol contradicts its bytes: a packet labelled Ethernet, a frame labelled IP',
     note: 'the bytes are believed where they are a valid IP header whose length fits the frame',
   },
+  {
+    id: 'value-range',
+    input: 'values beyond their element: an interface of 8 bytes above 2^32 in options, a port of 4 bytes above 65,535',
+    note: 'the value is left out, the record and its batch are kept',
+  },
 ];

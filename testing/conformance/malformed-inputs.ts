@@ -736,6 +736,21 @@ export const MALFORMED_INPUTS: readonly (readonly MalformedInput[])[] = [
       faults: { 'header-mislabelled': 2 },
     },
   ],
+  [
+    {
+      about: 'in an option, and in records',
+      datagrams: [
+        ipfix([
+          set(3, ipfixOptions(300, [[10, 8]], [[82, 1]])),
+          set(300, u32(1), u32(0), [65]),
+          set(2, template(301, [[7, 4]])),
+          set(301, u32(65536), u32(443)),
+        ]),
+      ],
+      records: 2,
+      faults: { 'value-range': 2 },
+    },
+  ],
 ];
 
 /** What a case counts, each counter once. */

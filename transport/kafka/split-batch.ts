@@ -32,9 +32,9 @@ export function splitBatch(identity: BatchIdentity, arrow: Uint8Array): readonly
 }
 
 function halvesOfFacts(arrow: Uint8Array): Uint8Array[] {
-  const facts = decodeFacts(arrow);
+  const { facts } = decodeFacts(arrow);
   const middle = facts.length >>> 1;
-  return middle === 0 ? [] : [facts.slice(0, middle), facts.slice(middle)].map(half => whole(encodeFacts(half)));
+  return middle === 0 ? [] : [facts.slice(0, middle), facts.slice(middle)].map(half => whole(encodeFacts(half).arrow));
 }
 
 function halvesOfRows(list: readonly Column[], arrow: Uint8Array): Uint8Array[] {

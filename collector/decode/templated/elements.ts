@@ -43,10 +43,17 @@ export interface ElementRule {
 
 const counter = (size: number) =>
   size === 8 ? k.copyU64 : size === 4 ? k.widenU32To64 : size >= 1 && size <= 16 ? k.copyUint64(size) : undefined;
-const u8 = (size: number) => (size === 1 ? k.copyU8 : size >= 2 && size <= 8 ? k.lowByte(size) : undefined);
-const u16 = (size: number) => (size === 2 ? k.copyU16 : size >= 1 && size <= 8 ? k.copyUint(size) : undefined);
-const u32 = (size: number) =>
-  size === 4 ? k.copyU32 : size === 2 ? k.widenU16 : size >= 1 && size <= 8 ? k.copyUint(size) : undefined;
+/** Flags, of which the low byte is there. */
+const flags = (size: number) => (size === 1 ? k.copyU8 : size >= 2 && size <= 8 ? k.lowByte(size) : undefined);
+const integer = (bytes: number, whole: k.Kernel) => (size: number) => {
+  if (size === bytes) return whole;
+  if (size < 1 || size > 8) return undefined;
+  return size < bytes ? k.copyUint(size) : k.copyUintUpTo(size, 256 ** bytes - 1);
+};
+const u8 = integer(1, k.copyU8);
+const u16 = integer(2, k.copyU16);
+const wideU32 = integer(4, k.copyU32);
+const u32 = (size: number) => (size === 2 ? k.widenU16 : wideU32(size));
 const only = (wanted: number, kernel: k.Kernel) => (size: number) => (size === wanted ? kernel : undefined);
 const address = (size: number) => (size === 4 ? k.copyAddress4 : size === 16 ? k.copy16 : undefined);
 const mac = only(6, k.copyMac);
@@ -104,7 +111,7 @@ export const ELEMENT_RULES: readonly ElementRule[] = [
   ...bothEnds('inIf', [[10, 14]], u32),
   ...bothEnds('inIf', [[252, 253]], u32, { layer: 'unset' }),
   { column: 'direction', elements: [61], kernel: direction },
-  { column: 'forwardingStatus', elements: [89], kernel: u8 },
+  { column: 'forwardingStatus', elements: [89], kernel: flags },
   { column: 'samplingRate', elements: [34], kernel: u32 },
   {
     column: 'samplingRate',
@@ -124,7 +131,7 @@ export const ELEMENT_RULES: readonly ElementRule[] = [
   { column: 'dstPort', elements: [139], kernel: only(2, k.copyU16), layer: 'set' },
   { column: 'dstPort', elements: [176], kernel: only(1, k.copyIcmp), second: { element: 177, size: 1 }, layer: 'set' },
   { column: 'dstPort', elements: [178], kernel: only(1, k.copyIcmp), second: { element: 179, size: 1 }, layer: 'set' },
-  { column: 'tcpFlags', elements: [6], kernel: u8 },
+  { column: 'tcpFlags', elements: [6], kernel: flags },
   { column: 'tos', elements: [5], kernel: u8 },
   { column: 'tos', elements: [195], kernel: only(1, k.copyDscp) },
   ...bothEnds(
@@ -213,14 +220,14 @@ const COLUMN_KERNELS: Partial<Record<FlowColumnName, (size: number) => k.Kernel 
   inIf: u32,
   outIf: u32,
   direction,
-  forwardingStatus: u8,
+  forwardingStatus: flags,
   samplingRate: u32,
   vrf: u32,
   etherType: u16,
   proto: u8,
   srcPort: u16,
   dstPort: u16,
-  tcpFlags: u8,
+  tcpFlags: flags,
   tos: u8,
   srcMac: mac,
   dstMac: mac,

@@ -20,6 +20,9 @@ import type { Template } from './template.ts';
 const V9_INTERFACE = 2;
 const V9_TEMPLATE = 5;
 
+/** The last time that a Date holds. */
+const TIME_MS_MAX = 8.64e15;
+
 /** Indices of the fields that are looked for, -1 for those that are not there. */
 interface OptionsPlan {
   readonly rates: RateFields | undefined;
@@ -100,9 +103,24 @@ function uint(context: DatagramContext, field: number): number | undefined {
   return length >= 1 && length <= 8 ? readUint(context.view, fieldOffsets[field]!, length) : undefined;
 }
 
+/** Stands for a value that is beyond its element. */
+const BEYOND = -1;
+
+/** An integer of 32 bits of the record at hand, in however many bytes; undefined when it is not there. */
+function uint32(context: DatagramContext, field: number): number | undefined {
+  const value = uint(context, field);
+  if (value === undefined || value <= 0xffffffff) return value;
+  context.valuesDropped++;
+  return BEYOND;
+}
+
 function readSystemInit(context: DatagramContext, domain: Domain, plan: OptionsPlan): void {
   const systemInit = uint(context, plan.systemInit);
   if (systemInit === undefined) return;
+  if (systemInit > TIME_MS_MAX) {
+    context.valuesDropped++;
+    return;
+  }
   if (domain.systemInitMs !== systemInit) domain.stateRevision++;
   domain.systemInitMs = systemInit;
   // Data sets of the same message count from it already; NetFlow v9 has the uptime in its header.
@@ -117,8 +135,10 @@ function readRates(context: DatagramContext, domain: Domain, plan: OptionsPlan):
   const rate = readRate(context.view, plan.rates, LOCATED);
   if (rate === 0) return;
   rateScope.selector = uint(context, plan.selector);
-  rateScope.ifIndex = uint(context, plan.interface);
-  rateScope.template = uint(context, plan.template);
+  rateScope.ifIndex = uint32(context, plan.interface);
+  rateScope.template = uint32(context, plan.template);
+  // What it is the rate of does not exist; it is not that of all.
+  if (rateScope.ifIndex === BEYOND || rateScope.template === BEYOND) return;
   learnRate(context, domain, rateScope, rate);
 }
 
@@ -136,9 +156,9 @@ function reportName(
   indexField: number,
   nameField: number,
 ): void {
-  const index = uint(context, indexField) ?? 0;
+  const index = uint32(context, indexField) ?? 0;
   const name = nameOf(context, nameField);
-  if (index === 0 || name === '') return;
+  if (index === 0 || index === BEYOND || name === '') return;
   report(context, domain, { kind, index, macHigh: 0, macLow: 0, stationId: '', name, hostId: '' });
 }
 
@@ -148,7 +168,7 @@ function reportStation(context: DatagramContext, domain: Domain, plan: OptionsPl
   const mac = stationMac >= 0 && fieldLengths[stationMac] === 6 ? fieldOffsets[stationMac]! : -1;
   const fact: Fact = {
     kind: 'station',
-    index: uint(context, plan.interface) ?? 0,
+    index: Math.max(0, uint32(context, plan.interface) ?? 0),
     macHigh: mac < 0 ? 0 : context.view.getUint16(mac),
     macLow: mac < 0 ? 0 : context.view.getUint32(mac + 2),
     stationId: id < 0 ? '' : hex(context.bytes, id, 16),

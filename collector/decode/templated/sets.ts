@@ -72,10 +72,23 @@ export function decodeRecords(
     return 0;
   }
   context.templated.inspect?.(domain, template, start, end);
-  if (template.scopeCount < 0) return decodeDataSet(context, domain, template, start, end);
-  const { stateRevision } = domain;
+  const records =
+    template.scopeCount < 0
+      ? decodeDataSet(context, domain, template, start, end)
+      : decodeOptions(context, domain, template, start, end);
+  if (context.valuesDropped > 0) context.countDropped();
+  return records;
+}
+
+function decodeOptions(
+  context: DatagramContext,
+  domain: Domain,
+  template: Template,
+  start: number,
+  end: number,
+): number {
+  const { stateRevision, key } = domain;
   const records = readOptionsSet(context, domain, template, start, end);
-  const { key } = domain;
   if (key && domain.stateRevision !== stateRevision)
     publish(context.templated.knowledge, { type: 'state', key, atMs: context.receivedAtMs, state: stateOf(domain) });
   return records;
