@@ -10,7 +10,7 @@ import type { QueryApiConfiguration } from './configuration.ts';
 import { type ApplicationsDependencies, registerApplications } from './documents/applications.ts';
 import { registerDocuments } from './documents/routes.ts';
 import type { DocumentWriter } from './documents/writer.ts';
-import { answerFailures } from './failures.ts';
+import { answerFailures, EARLY_FAILURES } from './failures.ts';
 import { type Dependency, listen, registerHealth } from './health.ts';
 import { registerConsole } from './http/console-files.ts';
 import { registerDocumentation } from './http/documentation.ts';
@@ -65,6 +65,7 @@ export function createQueryApi(config: QueryApiConfiguration, dependencies: Quer
 function createServer(config: QueryApiConfiguration): FastifyInstance {
   const app = fastify({
     logger: false,
+    ...EARLY_FAILURES,
     forceCloseConnections: true,
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },

@@ -1,6 +1,7 @@
 // What a request that fails is answered with, and what of it is logged.
 
-import type { FastifyError, FastifyInstance } from 'fastify';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DocumentError } from '../schemas/documents.ts';
 import type { Log } from '../service/log.ts';
 import { StorageError } from '../storage/storage.ts';
@@ -16,6 +17,35 @@ import {
   validationFaults,
 } from './http/problem.ts';
 import { AdvisorError } from './questions/advisor.ts';
+
+/** Options of a server: what is answered before any route, in the same form. */
+export const EARLY_FAILURES = {
+  frameworkErrors(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const isUrl = error.code === 'FST_ERR_BAD_URL';
+    const document = isUrl
+      ? problem(400, 'url-invalid', 'the path is not percent-encoded UTF-8; write % as %25')
+      : unnamedProblem(500, 'an unexpected error occurred');
+    return reply.status(document.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(document);
+  },
+  clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (error.code === 'ECONNRESET' || socket.destroyed) return;
+    const document = unreadable(error.code);
+    const body = JSON.stringify(document);
+    if (socket.writable)
+      socket.write(
+        `HTTP/1.1 ${document.status} ${document.title}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nContent-Type: ${PROBLEM_TYPE}\r\nConnection: close\r\n\r\n${body}`,
+      );
+    socket.destroy(error);
+  },
+};
+
+/** Of a request whose head the server could not read. */
+function unreadable(code: string | undefined): ProblemDocument {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return problem(431, 'head-too-large', 'URL and headers of a request have at most 16 KiB together');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return problem(408, 'too-slow', 'the request did not arrive in time');
+  return problem(400, 'not-http', 'the request is no valid HTTP/1.1');
+}
 
 export function answerFailures(app: FastifyInstance, log: Log): void {
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {

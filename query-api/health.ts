@@ -2,6 +2,7 @@
 // Collectors and enrichers answer nothing else (createHealthApi).
 
 import fastify, { type FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
 import { parseHostPort } from '../schemas/host-port.ts';
 import { HairpinError } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
@@ -10,6 +11,7 @@ import type { ProcessConfiguration } from '../service/process-keys.ts';
 import { createCallers } from './access/callers.ts';
 import { refuseUnprotected, registerProtection } from './access/protection.ts';
 import { Health } from './answers/answers.ts';
+import { answerFailures, EARLY_FAILURES } from './failures.ts';
 import type { Routes } from './http/routes.ts';
 
 export interface Dependency {
@@ -31,8 +33,9 @@ export interface HealthDependencies {
 }
 
 export function createHealthApi(config: ProcessConfiguration, { log, metrics, ready }: HealthDependencies): HealthApi {
-  const app = fastify({ logger: false, forceCloseConnections: true });
+  const app = fastify({ logger: false, forceCloseConnections: true, ...EARLY_FAILURES });
   registerProtection(app, config, { callers: createCallers(config.tokens, log), log, nowMs: Date.now });
+  answerFailures(app, log);
   app.register(async routes => registerHealth(routes, metrics, ready));
   return { start: () => listen(app, config), stop: () => app.close() };
 }
@@ -56,6 +59,9 @@ export async function listen(app: FastifyInstance, config: ProcessConfiguration)
     throw error;
   }
 }
+
+/** Its type of content is the registry's, which has a version. */
+const PROMETHEUS = { content: { 'text/plain': { schema: Type.String() } } };
 
 export function registerHealth(app: Routes, metrics: Metrics, ready: () => readonly Dependency[]): void {
   app.get(
@@ -87,7 +93,14 @@ export function registerHealth(app: Routes, metrics: Metrics, ready: () => reado
   );
   app.get(
     '/metrics',
-    { config: { right: 'read' }, schema: { summary: 'Prometheus text', tags: ['health'] } },
-    async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+    {
+      config: { right: 'read' },
+      schema: { summary: 'Prometheus text', tags: ['health'], response: { 200: PROMETHEUS } },
+    },
+    async (_request, reply) =>
+      reply
+        .type(metrics.registry.contentType)
+        .serializer((text: unknown) => text as string)
+        .send(await metrics.registry.metrics()),
   );
 }

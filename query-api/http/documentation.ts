@@ -3,10 +3,16 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
+import { truthful } from './openapi.ts';
+
+/** Health needs no token; metrics do. */
+const isOpen = (path: string) => path === '/healthz' || path === '/readyz';
 
 /** Call it before routes are registered: it collects them. */
 export function registerDocumentation(app: FastifyInstance, tokensRequired: boolean): void {
   app.register(swagger, {
+    transformObject: document =>
+      truthful('openapiObject' in document ? document.openapiObject : document.swaggerObject, tokensRequired, isOpen),
     openapi: {
       openapi: '3.1.0',
       info: {
