@@ -5,12 +5,12 @@ import { documentChecker, type Fault } from './documents.ts';
 
 const closed = { additionalProperties: false } as const;
 
-/** Each may what those before it may, but for `inventory`, which sees no addresses. */
+/** Each may what those before it may, but for `inventory`, which sees addresses in documents alone. */
 export const ROLES = [
   'matrix', // applications, services and localities: no VM, no address
-  'read', // every question that shows no address
+  'read', // every question that shows no address; in documents and events addresses are hidden
   'records', // addresses and records too; these questions are logged
-  'inventory', // `read`, and hands in documents
+  'inventory', // `read`, reads documents whole, and hands them in
   'admin', // everything
 ] as const;
 export type Role = (typeof ROLES)[number];

@@ -11,6 +11,7 @@ import type { ProcessConfiguration } from '../../service/process-keys.ts';
 import { HttpProblem, PROBLEM_TYPE, type ProblemDocument, problem } from '../http/problem.ts';
 import type { Right } from '../http/routes.ts';
 import type { Caller, Callers } from './callers.ts';
+import { registerHiding } from './hiding.ts';
 import { may } from './rights.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
@@ -66,8 +67,11 @@ export function registerProtection(
     if (right === 'nothing') return;
     if (!caller) return refuseUnknown(reply);
     if (!may(caller.role, right)) return refuseForbidden(reply, caller, right);
-    if (callers.required && right !== 'matrix' && right !== 'read') audit(log, caller, right, request);
+    const { addresses } = request.routeOptions.config;
+    const isAudited = (right !== 'matrix' && right !== 'read') || addresses !== undefined;
+    if (callers.required && isAudited) audit(log, caller, right, request);
   });
+  registerHiding(app);
   app.register(rateLimit, {
     max: apiRequestsPerMinute,
     timeWindow: WINDOW_MS,
@@ -109,7 +113,7 @@ function refuseOtherSites({ method, headers, host }: FastifyRequest, tokensRequi
     );
 }
 
-/** Requests that read addresses, send a document or change what is stored. Bodies are not logged: some hold an address. */
+/** Requests that read addresses or documents, send a document or change what is stored. Bodies are not logged: some hold an address. */
 function audit(log: Log, { name, role }: Caller, right: Right, { method, url, ip }: FastifyRequest): void {
   const shown = url.length > URL_LENGTH_MAX ? `${url.slice(0, URL_LENGTH_MAX)}...` : url;
   log.info({ caller: name, role, right, from: ip, method, url: shown }, 'audited request');

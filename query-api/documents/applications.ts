@@ -10,7 +10,7 @@ import type { Storage } from '../../storage/storage.ts';
 import type { QueryApiConfiguration } from '../configuration.ts';
 import { readBodies } from '../http/body.ts';
 import { HttpProblem, ProblemDocument, refuse } from '../http/problem.ts';
-import type { Routes } from '../http/routes.ts';
+import { DOCUMENT_ADDRESSES, type Routes } from '../http/routes.ts';
 import {
   nodesStatement,
   SUGGESTION_COLUMNS,
@@ -85,11 +85,15 @@ function registerRead(app: Routes, { versions }: Context): void {
     querystring: GetParameters,
     response: { 200: ApplicationsAnswer, ...problems },
   };
-  app.get('/api/v1/applications', { config: { right: 'read' }, schema }, async request => {
-    const { version } = request.query as GetParameters;
-    const [found, all] = await Promise.all([versions.read(version), versions.list()]);
-    return { ...found, warnings: applicationsWarnings(found.document), versions: all };
-  });
+  app.get(
+    '/api/v1/applications',
+    { config: { right: 'read', addresses: DOCUMENT_ADDRESSES }, schema },
+    async request => {
+      const { version } = request.query as GetParameters;
+      const [found, all] = await Promise.all([versions.read(version), versions.list()]);
+      return { ...found, warnings: applicationsWarnings(found.document), versions: all };
+    },
+  );
 }
 
 function registerReplace(app: Routes, context: Context): void {
@@ -128,19 +132,23 @@ function registerSuggestions(app: Routes, context: Context): void {
     querystring: SuggestionsParameters,
     response: { 200: SuggestionsAnswer, ...problems },
   };
-  app.get('/api/v1/applications/suggestions', { config: { right: 'read' }, schema }, async request => {
-    const { from, to, limit } = request.query as SuggestionsParameters;
-    const requested = parseRequestedWindow(from, to, context.nowMs());
-    const nodes = await readSuggestions(context, requested, tables => nodesStatement(tables, limit));
-    const services = await readSuggestions(context, requested, tables => servicesStatement(tables, limit));
-    const { document } = await context.versions.read();
-    return {
-      from: new Date(requested.fromMs).toISOString(),
-      to: new Date(requested.toMs).toISOString(),
-      nodes: await suggestNodes(context.storage, nodes),
-      services: suggestServices(services, document.internal),
-    };
-  });
+  app.get(
+    '/api/v1/applications/suggestions',
+    { config: { right: 'read', addresses: DOCUMENT_ADDRESSES }, schema },
+    async request => {
+      const { from, to, limit } = request.query as SuggestionsParameters;
+      const requested = parseRequestedWindow(from, to, context.nowMs());
+      const nodes = await readSuggestions(context, requested, tables => nodesStatement(tables, limit));
+      const services = await readSuggestions(context, requested, tables => servicesStatement(tables, limit));
+      const { document } = await context.versions.read();
+      return {
+        from: new Date(requested.fromMs).toISOString(),
+        to: new Date(requested.toMs).toISOString(),
+        nodes: await suggestNodes(context.storage, nodes),
+        services: suggestServices(services, document.internal),
+      };
+    },
+  );
 }
 
 function registerAdopt(app: Routes, context: Context): void {

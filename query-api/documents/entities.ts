@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox';
 import type { Inventory } from '../../schemas/inventory.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { ProblemDocument } from '../http/problem.ts';
-import type { Routes } from '../http/routes.ts';
+import { DOCUMENT_ADDRESSES, type Routes } from '../http/routes.ts';
 import { parseTime } from '../sql/window.ts';
 import { ENTITY_KINDS, type EntityKind } from './check.ts';
 import { inventoryVersions, type RecordedVersion } from './recorded.ts';
@@ -56,7 +56,7 @@ export function registerEntities(app: Routes, { storage, nowMs }: DocumentDepend
   app.get<{ Querystring: InventoryParameters }>(
     '/api/v1/inventory',
     {
-      config: { right: 'read' },
+      config: { right: 'read', addresses: DOCUMENT_ADDRESSES },
       schema: {
         summary: 'What the inventory says holds at a time',
         tags: ['documents'],

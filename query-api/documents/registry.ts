@@ -6,7 +6,7 @@ import { type ExporterRegistry, exporterRegistryChecker } from '../../schemas/ex
 import type { Storage } from '../../storage/storage.ts';
 import { closed } from '../answers/answers.ts';
 import { ProblemDocument } from '../http/problem.ts';
-import type { Routes } from '../http/routes.ts';
+import { DOCUMENT_ADDRESSES, type Routes } from '../http/routes.ts';
 import { parseTime } from '../sql/window.ts';
 import { switchesOf } from './entities.ts';
 import { newestDocument } from './recorded.ts';
@@ -87,14 +87,18 @@ export function registerRegistry(app: Routes, dependencies: DocumentDependencies
 
 function registerRead(app: Routes, { storage }: DocumentDependencies): void {
   const schema = { summary: 'The exporter registry', tags, response: { 200: RegistryAnswer, 503: ProblemDocument } };
-  app.get('/api/v1/exporters/registry', { config: { right: 'read' }, schema }, async () => {
-    const newest = await newestDocument(storage, 'exporters');
-    return {
-      recordedAt: newest ? new Date(newest.recordedAtMs).toISOString() : null,
-      source: newest?.source ?? 'none',
-      registry: await activeRegistry(storage),
-    };
-  });
+  app.get(
+    '/api/v1/exporters/registry',
+    { config: { right: 'read', addresses: DOCUMENT_ADDRESSES }, schema },
+    async () => {
+      const newest = await newestDocument(storage, 'exporters');
+      return {
+        recordedAt: newest ? new Date(newest.recordedAtMs).toISOString() : null,
+        source: newest?.source ?? 'none',
+        registry: await activeRegistry(storage),
+      };
+    },
+  );
 }
 
 function registerReplace(app: Routes, dependencies: DocumentDependencies, writer: SerialWriter): void {
@@ -123,7 +127,7 @@ function registerSuggestions(app: Routes, dependencies: DocumentDependencies): v
   };
   app.get<{ Querystring: SuggestionParameters }>(
     '/api/v1/exporters/suggestions',
-    { config: { right: 'read' }, schema },
+    { config: { right: 'read', addresses: DOCUMENT_ADDRESSES }, schema },
     ({ query }) => suggest(dependencies, query),
   );
 }

@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox';
 import { DocumentError } from '../../schemas/documents.ts';
 import { closed } from '../answers/answers.ts';
 import { ProblemDocument } from '../http/problem.ts';
-import type { Routes } from '../http/routes.ts';
+import { DOCUMENT_ADDRESSES, type Routes } from '../http/routes.ts';
 import { ENTITY_KINDS } from './check.ts';
 import { createCheck } from './checking.ts';
 import { confirmations, inventoryVersions, newestVersion, type RecordedVersion } from './recorded.ts';
@@ -140,7 +140,7 @@ function registerList(app: Routes, { storage, nowMs, config }: DocumentDependenc
   };
   app.get<{ Querystring: Static<typeof ListParameters> }>(
     '/api/v1/inventory/snapshots',
-    { config: { right: 'read' }, schema },
+    { config: { right: 'read', addresses: DOCUMENT_ADDRESSES }, schema },
     async request => {
       const now = nowMs();
       const ahead = now + AHEAD_MS_MAX;

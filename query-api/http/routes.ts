@@ -20,13 +20,21 @@ export type RouteRight = Right | ((query: Readonly<Record<string, unknown>>) => 
 declare module 'fastify' {
   interface FastifyContextConfig {
     right?: RouteRight;
+    /**
+     * The answer holds addresses, MACs or prefixes: rights of which one shows them; to others they are hidden. Access is
+     * audited. Left out where the answer holds none, or where `right` says who sees them.
+     */
+    addresses?: readonly Right[];
   }
 }
+
+/** Who reads documents whole: whoever sees addresses anyway, and whoever hands documents in. */
+export const DOCUMENT_ADDRESSES: readonly Right[] = ['records', 'inventory'];
 
 type Register = <R extends RouteGenericInterface = RouteGenericInterface>(
   url: string,
   options: RouteShorthandOptions<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, R> & {
-    config: { right: RouteRight };
+    config: { right: RouteRight; addresses?: readonly Right[] };
   },
   handler: RouteHandlerMethod<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, R>,
 ) => unknown;

@@ -67,6 +67,7 @@ const KINDS = Object.fromEntries(
 export const events = defineQuestion({
   name: 'events',
   right: 'read',
+  addresses: ['records'],
   summary: 'Events seen in flows: moves before the inventory reports them, MAC conflicts',
   parameters: Parameters,
   answer: EventsAnswer,

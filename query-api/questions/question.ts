@@ -4,10 +4,11 @@
 import type { FastifyReply } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import type { Storage } from '../../storage/storage.ts';
+import { hideAddresses, seesAddresses } from '../access/hiding.ts';
 import type { QueryApiConfiguration } from '../configuration.ts';
 import { CONTENT_TYPES, type FlatRow, type Format, formatTable } from '../http/format-table.ts';
 import { ProblemDocument } from '../http/problem.ts';
-import type { RouteRight, Routes } from '../http/routes.ts';
+import type { Right, RouteRight, Routes } from '../http/routes.ts';
 import type { Advisor } from './advisor.ts';
 import type { Installation } from './installation.ts';
 
@@ -37,6 +38,8 @@ export type ColumnKinds = Readonly<Record<string, 'text' | 'number'>>;
 export interface Question<Parameters extends TSchema = TSchema, Answer extends TSchema = TSchema> {
   readonly name: string;
   readonly right: RouteRight;
+  /** As that of a route (http/routes.ts). */
+  readonly addresses?: readonly Right[];
   readonly summary: string;
   readonly parameters: Parameters;
   readonly answer: Answer;
@@ -49,11 +52,14 @@ export function defineQuestion<P extends TSchema, A extends TSchema>(question: Q
 }
 
 export function registerQuestion(app: Routes, question: Question, dependencies: QuestionDependencies): void {
-  const { name, right, summary, parameters, answer } = question;
+  const { name, right, addresses, summary, parameters, answer } = question;
   const response = { 200: answer, 400: ProblemDocument, 409: ProblemDocument, 503: ProblemDocument };
   app.get(
     `/api/v1/${name}`,
-    { config: { right }, schema: { summary, tags: ['questions'], querystring: parameters, response } },
+    {
+      config: { right, ...(addresses && { addresses }) },
+      schema: { summary, tags: ['questions'], querystring: parameters, response },
+    },
     async (request, reply) => {
       const started = performance.now();
       const query = request.query as { readonly format: Format };
@@ -71,7 +77,8 @@ function send(
 ): object | FastifyReply {
   reply.header('cache-control', 'no-store');
   if (format === 'json') return { ...answer, elapsedMs: Math.round((performance.now() - started) * 10) / 10 };
-  const table = formatTable(format, kinds, rows());
+  const flat = seesAddresses(reply.request) ? rows() : (hideAddresses(rows()) as readonly FlatRow[]);
+  const table = formatTable(format, kinds, flat);
   return reply
     .type(CONTENT_TYPES[format])
     .serializer((payload: unknown) => payload as string)
