@@ -1,11 +1,16 @@
 // The data folder of a process: created when missing, and locked, because two processes must not replay one spool. The
 // lock names its owner by process id and start time. The lock of a process that no longer runs is replaced.
+//
+// What is in it holds whole addresses, so it is for its user only: the process gives up the rights of others for every file
+// that it makes from then on, and its children and threads with it.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { HairpinError } from './errors.ts';
 
 const LOCK = 'hairpin.lock';
+/** Files 0600, folders 0700. */
+const UMASK = 0o077;
 
 export interface DataFolder {
   readonly path: string;
@@ -18,8 +23,10 @@ export interface DataFolder {
 export function openDataFolder(folder: string): DataFolder {
   const path = resolve(folder);
   const lock = join(path, LOCK);
+  process.umask(UMASK);
   try {
-    mkdirSync(path, { recursive: true });
+    makeFolder(path);
+    closeToOthers(path);
     takeLock(lock, path);
   } catch (error) {
     if (error instanceof HairpinError) throw error;
@@ -33,11 +40,41 @@ export function openDataFolder(folder: string): DataFolder {
     path,
     folder(name) {
       const inner = join(path, name);
-      mkdirSync(inner, { recursive: true });
+      makeFolder(inner);
+      closeToOthers(inner);
       return inner;
     },
     release: () => rmSync(lock, { force: true }),
   };
+}
+
+/**
+ * Like mkdirSync with `recursive`, which never returns in Node 24 where the kernel makes no folder and reports ENOENT, such
+ * as below /proc.
+ */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path);
+    return;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+  }
+  makeFolder(dirname(path));
+  mkdirSync(path);
+}
+
+/** An earlier version, or whoever made the folder, may have left it open. */
+function closeToOthers(path: string): void {
+  if (process.platform === 'win32') return;
+  const { mode } = statSync(path);
+  if ((mode & UMASK) === 0) return;
+  try {
+    chmodSync(path, mode & 0o700);
+  } catch {
+    // A folder of another user, such as a mounted volume: its owner decides.
+  }
 }
 
 function takeLock(lock: string, path: string): void {

@@ -19,7 +19,7 @@ export type Append = (pieces: readonly Uint8Array[]) => void;
 export function replaceFile(
   path: string,
   write: (append: Append) => void,
-  { temporary = `${path}.new`, mode = 0o666, durable = false }: ReplaceOptions = {},
+  { temporary = `${path}.new`, mode = 0o600, durable = false }: ReplaceOptions = {},
 ): void {
   try {
     const file = openSync(temporary, 'w', mode);

@@ -8,10 +8,11 @@
 // from it would be invented. A file of another boot therefore counts only where it was closed in order. A record with a
 // wrong checksum is left out. Where the file cannot be written it is removed: unknown, not wrong.
 
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Counters } from '../../service/counters.ts';
+import { makeFolder } from '../../service/data-folder.ts';
 import type { Log } from '../../service/log.ts';
 import { replaceFile } from '../../service/replace-file.ts';
 import {
@@ -236,7 +237,7 @@ export class SequenceJournal {
   }
 
   #rewrite(): void {
-    mkdirSync(this.#options.folder, { recursive: true });
+    makeFolder(this.#options.folder);
     replaceFile(this.#path, append => append([this.#header(), this.#image.subarray(0, this.#used * RECORD_BYTES)]), {
       mode: 0o600,
     });

@@ -4,9 +4,10 @@
 // set aside with a warning, and what could be read of it is kept. A disk that is full or fails costs the journal only:
 // the next try writes everything. Bounds are those of TemplateStore, and GROWTH_MAX times its size on disk.
 
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Counters, openCounters } from '../../service/counters.ts';
+import { makeFolder } from '../../service/data-folder.ts';
 import type { Log } from '../../service/log.ts';
 import { replaceFile } from '../../service/replace-file.ts';
 import type { Limits } from '../decode/context.ts';
@@ -136,7 +137,7 @@ export class TemplateJournal {
 
   #rewrite(): void {
     this.close();
-    mkdirSync(this.#folder, { recursive: true });
+    makeFolder(this.#folder);
     this.#fileBytes = 0;
     replaceFile(this.#path, append => {
       for (const chunk of chunksOf(this.store)) {

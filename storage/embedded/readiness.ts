@@ -1,10 +1,11 @@
 // Whether the embedded server can start, and when it answers: its folder, its port, its first response, its errors.
 
 import type { ChildProcess } from 'node:child_process';
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeFolder } from '../../service/data-folder.ts';
 import { HairpinError } from '../../service/errors.ts';
 import { authorization, HOST, type User } from './configuration.ts';
 
@@ -15,7 +16,7 @@ const MESSAGE_BYTES_MAX = 8192;
 /** Creates the folder where it is missing. */
 export function checkFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new HairpinError(
