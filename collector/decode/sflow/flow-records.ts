@@ -119,15 +119,12 @@ function findRecords(view: DataView, count: number, start: number, end: number):
 }
 
 function findPacket(view: DataView, type: number, record: number, length: number): void {
-  if (!isWholePacketRecord(view, type, record, length)) {
-    if (type >= SAMPLED_HEADER) found.short++;
-  } else if (type === SAMPLED_HEADER) {
-    if (found.header === 0) found.header = record;
-  } else if (type === SAMPLED_ETHERNET) {
-    if (found.ethernet === 0) found.ethernet = record;
-  } else if (type === SAMPLED_IPV4) {
-    if (found.ipv4 === 0) found.ipv4 = record;
-  } else if (found.ipv6 === 0) found.ipv6 = record;
+  if (type === 0) return;
+  if (!isWholePacketRecord(view, type, record, length)) found.short++;
+  else if (type === SAMPLED_HEADER) found.header ||= record;
+  else if (type === SAMPLED_ETHERNET) found.ethernet ||= record;
+  else if (type === SAMPLED_IPV4) found.ipv4 ||= record;
+  else found.ipv6 ||= record;
 }
 
 /** The fullest description first; what it lacks comes from the next one. */
@@ -143,8 +140,10 @@ function decodePacketRecords(context: DatagramContext, row: number): number {
   return ipv6 === 0 ? state : decodePacketRecord(context, row, SAMPLED_IPV6, ipv6);
 }
 
-function hasAddresses(context: DatagramContext, row: number): boolean {
-  const { srcAddr, dstAddr } = context.output.batch.columns;
+function hasAddresses({ output }: DatagramContext, row: number): boolean {
+  const { srcAddr, dstAddr } = output.batch.columns;
+  // An IPv4 address is mapped: its third word is not 0.
+  if (srcAddr[4 * row + 2] !== 0) return true;
   for (let word = 4 * row; word < 4 * row + 4; word++) if (srcAddr[word] !== 0 || dstAddr[word] !== 0) return true;
   return false;
 }
