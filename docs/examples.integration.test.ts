@@ -73,7 +73,9 @@ interface Parameter {
   readonly schema: { readonly examples?: readonly unknown[]; readonly enum?: readonly string[] };
 }
 
-test('every example and every choice of a parameter in the OpenAPI description is accepted', async () => {
+test('every example and every choice of a parameter in the OpenAPI description is accepted', {
+  timeout: 180_000,
+}, async () => {
   const { paths } = JSON.parse((await house.get('/docs/json')).body) as {
     paths: Record<string, { get?: { parameters?: Parameter[] } }>;
   };

@@ -129,6 +129,22 @@ test('what is not there is a problem document too', async () => {
   ]);
 });
 
+test('another method of a route is 405 and names those that there are', async () => {
+  const { app } = create();
+  for (const [method, url, allow] of [
+    ['DELETE', '/api/v1/matrix?by=app', 'GET, HEAD'],
+    ['PATCH', '/api/v1/applications', 'GET, HEAD, PUT'],
+    ['POST', '/healthz', 'GET, HEAD'],
+  ] as const) {
+    const response = await app.inject({ method, url });
+    expect([response.statusCode, response.headers.allow, response.json().title]).toEqual([
+      405,
+      allow,
+      'Method Not Allowed',
+    ]);
+  }
+});
+
 test.each([
   [new StorageError('transient', 0, 'connect ECONNREFUSED'), 503, 'try again'],
   [new StorageError('transient', 159, 'TIMEOUT_EXCEEDED'), 503, 'shorter window'],

@@ -47,12 +47,23 @@ function unreadable(code: string | undefined): ProblemDocument {
   return problem(400, 'not-http', 'the request is no valid HTTP/1.1');
 }
 
+const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'] as const;
+
 export function answerFailures(app: FastifyInstance, log: Log): void {
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const schema = request.routeOptions.schema?.querystring as { properties?: object } | undefined;
     const document = problemOf(error, Object.keys(schema?.properties ?? {}));
     if (document.status >= 500) logFailure(log, error, request.url);
     return reply.status(document.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(document);
+  });
+  // Before a body is looked for: the framework refuses some methods without one.
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return;
+    const path = request.url.split('?')[0]!;
+    const allowed = METHODS.filter(method => app.hasRoute({ method, url: path })).join(', ');
+    if (allowed === '') return;
+    const document = problem(405, 'method-not-allowed', `${path} has no ${request.method}; allowed are ${allowed}`);
+    return reply.status(405).header('allow', allowed).type(PROBLEM_TYPE).send(JSON.stringify(document));
   });
   app.setNotFoundHandler((request, reply) => {
     const detail = `${request.method} ${request.url.split('?')[0]} is not part of the API; /docs lists its routes`;

@@ -7,6 +7,8 @@ import { delimiter, join } from 'node:path';
 
 /** The name of the one requirement that is no tool. */
 export const CORPUS = 'corpus';
+/** No Debian package has it, so that the gate cannot demand it: `pip install schemathesis` in a Python environment on PATH. */
+export const SCHEMATHESIS = 'schemathesis';
 
 const required = process.env['HAIRPIN_TEST_REQUIRE'];
 /** Whether this run is the gate's: what takes a sample elsewhere is exhaustive then. */
@@ -16,7 +18,7 @@ export const exhaustive = required === 'all' || required === 'tools';
 export function requireTool(name: string, ok: boolean, reason: string): boolean {
   if (ok) return true;
   const message = `${name} is missing, the tests of this file that need it are left out: ${reason}`;
-  if (required === 'all' || (required === 'tools' && name !== CORPUS))
+  if (name !== SCHEMATHESIS && (required === 'all' || (required === 'tools' && name !== CORPUS)))
     throw new Error(`HAIRPIN_TEST_REQUIRE=${required}, but ${message}`);
   console.warn(message);
   return false;

@@ -229,7 +229,7 @@ test('without tokens a name that points to this machine is not enough, nor is a 
     expect(await status({ host }), host).toBe(200);
   for (const host of ['evil.example', 'localhost.evil.example:8080', '127.0.0.1.evil.example', '10.0.0.1'])
     expect(await status({ host }), host).toBe(403);
-  expect(await status({ host: 'localhost:1', origin: 'http://localhost:1' }, 'POST')).toBe(404);
+  expect(await status({ host: 'localhost:1', origin: 'http://localhost:1' }, 'POST')).toBe(405);
   expect(await status({ host: 'localhost:1', origin: 'http://localhost:2' }, 'POST')).toBe(403);
 });
 
