@@ -6,9 +6,10 @@ import { Collector, type CollectorTotals, type Receiving } from '../collector/co
 import type { CollectorConfiguration } from '../collector/configuration.ts';
 import { createEnricherSupervisor, type EnricherSupervisor } from '../enricher/supervisor.ts';
 import type { Dependency } from '../query-api/health.ts';
+import type { OpenedSpool } from '../transport/spool/spool.ts';
 import { type Address, startServer, startStorage } from './clickhouse.ts';
 import type { StartConfiguration } from './configurations.ts';
-import { openProcessSpool, startQueryApi } from './parts.ts';
+import { openProcessSpool, spoolHealth, startQueryApi } from './parts.ts';
 import { type Process, startProcess } from './process.ts';
 
 export interface AllInOne extends Receiving {
@@ -23,12 +24,17 @@ export function startAllInOne(configuration: StartConfiguration): Promise<AllInO
     const { lifecycle, data } = process;
     const server = await startServer(process);
     const storage = await startStorage(process, server);
-    const { enricher, collector } = createPipeline(process, storage.address);
+    const { enricher, collector, spool } = createPipeline(process, storage.address);
     await lifecycle.start({ name: 'enricher', start: enricher.start, stop: enricher.stop });
     const url = await startQueryApi(process, {
       storage,
       reader: server.reader,
-      ready: () => [storage.health(), enricherHealth(enricher), collectorHealth(collector, configuration)],
+      ready: () => [
+        storage.health(),
+        enricherHealth(enricher),
+        collectorHealth(collector, configuration),
+        spoolHealth(spool),
+      ],
       installation: {
         receiving: { udpPorts: configuration.udp, udpHost: configuration.udpHost },
         inventory: configuration.inventory !== '',
@@ -74,7 +80,7 @@ function portsOf({ udp, mirrorUdp, ipfixTcp, ipfixTls }: CollectorConfiguration)
 function createPipeline(
   process: Process<StartConfiguration>,
   address: Address,
-): { collector: Collector; enricher: EnricherSupervisor } {
+): { collector: Collector; enricher: EnricherSupervisor; spool: OpenedSpool } {
   const { configuration, log, metrics, lifecycle, data } = process;
   const spool = openProcessSpool(process);
   const { port1: announce, port2: announced } = new MessageChannel();
@@ -83,6 +89,7 @@ function createPipeline(
     announced.close();
   });
   return {
+    spool,
     collector: new Collector(configuration, {
       log,
       metrics,

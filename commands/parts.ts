@@ -13,7 +13,7 @@ import type { Lifecycle } from '../service/lifecycle.ts';
 import type { ProcessConfiguration } from '../service/process-keys.ts';
 import type { SpoolConfiguration } from '../transport/configuration.ts';
 import type { OpenedSpool } from '../transport/spool/spool.ts';
-import { openSpool } from '../transport/spool/spool.ts';
+import { openSpool, refusing } from '../transport/spool/spool.ts';
 import type { Address, StartedStorage } from './clickhouse.ts';
 import { openReader } from './clickhouse.ts';
 import type { Process } from './process.ts';
@@ -32,6 +32,20 @@ export function openProcessSpool({
   });
   for (const counters of spool.counters) metrics.register(counters);
   return spool;
+}
+
+/** Whether batches of the collector find room. */
+export function spoolHealth({ settings }: OpenedSpool): Dependency {
+  const reason = refusing(settings, Date.now());
+  const detail = {
+    bound: 'is at --spool-bytes-max',
+    'disk-full': 'is on a disk that is full',
+    'too-large': 'has no room for a whole batch: raise --spool-bytes-max',
+    io: 'cannot be written',
+  };
+  return reason
+    ? { name: 'spool', ok: false, detail: `${detail[reason]}; the newest rows are refused and lost` }
+    : { name: 'spool', ok: true, detail: 'has room' };
 }
 
 export interface QueryApiParts {

@@ -16,7 +16,7 @@ import { SpoolSource } from '../transport/spool/source.ts';
 import { collectorHealth, enricherHealth, startCollector } from './all-in-one.ts';
 import { readerByUrl, serverByUrl, startStorage } from './clickhouse.ts';
 import { readConfiguration } from './configurations.ts';
-import { openProcessSpool, startHealth, startQueryApi } from './parts.ts';
+import { openProcessSpool, spoolHealth, startHealth, startQueryApi } from './parts.ts';
 import { startProcess } from './process.ts';
 import { untilStopped } from './start.ts';
 
@@ -51,7 +51,11 @@ export async function collector(args: readonly string[]): Promise<number> {
       ok: outbox.running(),
       detail: `${configuration.kafka.join(', ')}${outbox.running() ? '' : ' accepts no batch; batches wait in the spool'}`,
     });
-    const url = await startHealth(process, () => [collectorHealth(receiver, configuration), kafkaHealth()]);
+    const url = await startHealth(process, () => [
+      collectorHealth(receiver, configuration),
+      kafkaHealth(),
+      spoolHealth(spool),
+    ]);
     return { url, ...(await startCollector(process, receiver)), totals: () => receiver.totals() };
   });
   print(

@@ -8,6 +8,7 @@ export const ERROR_CODES = {
   STORAGE_START_FAILED: 'the embedded ClickHouse did not start',
   STORAGE_UNREACHABLE: 'the ClickHouse server does not answer',
   STORAGE_TOO_OLD: 'the ClickHouse server is older than the oldest supported version',
+  STORAGE_TOO_NEW: 'the database was written by a newer version of Hairpin',
   STORAGE_FAILED: 'the ClickHouse server answered with an error',
   KAFKA_UNREACHABLE: 'the Kafka cluster does not answer, or refuses the request',
   SCHEMA_MISMATCH: 'a table in ClickHouse is not what this version expects',

@@ -33,6 +33,18 @@ const sums = (storage: ClickHouse, table: string) =>
   );
 
 describe('migration', () => {
+  test('of a database of a newer version is refused with the remedy, and changes nothing', async () => {
+    const storage = await fresh();
+    await storage.command("INSERT INTO migrations (id, name) VALUES (9999, 'of the future')", {});
+    await storage.command('DROP TABLE passers', {});
+    await expect(migrate(storage, CONFIG)).rejects.toThrow(
+      /STORAGE_TOO_NEW: .*newer Hairpin \(migration 9999, this version knows \d+\); start that version.*--clickhouse-database/,
+    );
+    expect(
+      await storage.select("SELECT name FROM system.tables WHERE database = currentDatabase() AND name = 'passers'"),
+    ).toEqual([]);
+  });
+
   test('run twice, and by two processes at once, leaves the same tables', async () => {
     const database = `migrated${databases++}`;
     await Promise.all([migrate(house.connect(database), CONFIG), migrate(house.connect(database), CONFIG)]);

@@ -14,7 +14,7 @@ import {
   localPlacement,
   type Placement,
 } from '../placement.ts';
-import { type Storage, StorageError } from '../storage.ts';
+import { StorageError } from '../storage.ts';
 import { createFlowsNamedSql, createViewsSql, TABLES } from '../tables/all.ts';
 import { migrationsDone, recordMigration } from '../tables/migrations.ts';
 import { createTableSql, distributedSql, type Retention } from '../tables/table.ts';
@@ -166,8 +166,20 @@ async function prepare(
   await storage.command(createFlowsNamedSql(place));
 }
 
-async function runMigrations(storage: Storage, config: MigrationConfiguration, place: Placement): Promise<void> {
+/** Its tables may mean something else: nothing is written to it. */
+function refuseNewer(done: ReadonlySet<number>, database: string): void {
+  const known = MIGRATIONS.at(-1)!.id;
+  const newest = Math.max(0, ...done);
+  if (newest <= known) return;
+  throw new HairpinError(
+    'STORAGE_TOO_NEW',
+    `the database "${database}" was written by a newer Hairpin (migration ${newest}, this version knows ${known}); start that version or a newer one, or give another database with --data or --clickhouse-database`,
+  );
+}
+
+async function runMigrations(storage: ClickHouse, config: MigrationConfiguration, place: Placement): Promise<void> {
   const done = await migrationsDone(storage);
+  refuseNewer(done, storage.database);
   for (const { id, name, tables } of MIGRATIONS) {
     if (done.has(id)) continue;
     const created = TABLES.filter(table => tables?.includes(table.name) ?? true);

@@ -11,7 +11,7 @@ import { openCounters } from '../../service/counters.ts';
 import { replaceFile } from '../../service/replace-file.ts';
 import { BATCH_SUFFIX, batchHeader, bytesOf, HEADER_BYTES } from '../batch-file.ts';
 import type { BatchSink, Refusal } from '../transport.ts';
-import { addUsage, SPOOL_SINK_COUNTERS, type SpoolSettings, TEMPORARY_SUFFIX } from './spool.ts';
+import { addUsage, noteRefusal, SPOOL_SINK_COUNTERS, type SpoolSettings, TEMPORARY_SUFFIX } from './spool.ts';
 
 export interface SpoolSinkOptions extends SpoolSettings {
   /** Called with the token of each batch once it is on disk. */
@@ -52,6 +52,7 @@ export class SpoolSink implements BatchSink {
 
   #refuse(reason: Refusal): Refusal {
     this.#counters.add(`refused ${reason}`);
+    noteRefusal(this.#options, reason, Date.now());
     return reason;
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { ArrowBytes } from '../../schemas/arrow.ts';
 import { type BatchIdentity, parseToken, tokenOf } from '../../schemas/batch.ts';
 import { type Counters, openCounters } from '../../service/counters.ts';
+import { Backoff } from '../../service/retry.ts';
 import { BATCH_SUFFIX, bytesOf, type FileFault, HEADER_BYTES, payloadOf } from '../batch-file.ts';
 import type { BatchSource, Delivery } from '../transport.ts';
 import { QuarantineFolder } from './quarantine.ts';
@@ -26,14 +27,26 @@ export interface SpoolDelivery extends Delivery {
 export interface SpoolSourceOptions {
   /** One delivery in so many takes the newest batch instead of the oldest. Without it none does. */
   readonly newestEvery?: number;
+  /** For tests. */
+  readonly nowMs?: () => number;
 }
 
 /** How much larger than needed the reading buffer is made, so that it is not made again for every larger batch. */
 const READ_ROOM = 1.25;
 
+/** Between the tries to read a batch that cannot be read. */
+const READ_PAUSES = { pauseMsMin: 1000, pauseMsMax: 300_000 };
+
 interface Waiting {
   readonly token: string;
   readonly redelivered: boolean;
+}
+
+/** A batch that could not be read, and when it is tried again. */
+interface Unreadable {
+  readonly waiting: Waiting;
+  readonly backoff: Backoff;
+  dueAtMs: number;
 }
 
 export class SpoolSource implements BatchSource {
@@ -42,6 +55,9 @@ export class SpoolSource implements BatchSource {
   readonly #counters: Counters<typeof SPOOL_SOURCE_COUNTERS>;
   readonly #quarantine: QuarantineFolder;
   readonly #queue: Waiting[];
+  /** By token; some of those known. */
+  readonly #unreadable = new Map<string, Unreadable>();
+  readonly #nowMs: () => number;
   /** Tokens that wait, or are delivered and not settled. As many as files fit into the spool's bound. */
   readonly #known: Set<string>;
   /** One buffer for all files: fresh memory for each costs more, in page faults and garbage, than reading it. */
@@ -50,8 +66,9 @@ export class SpoolSource implements BatchSource {
   #closed = false;
   #wake = () => {};
 
-  constructor(settings: SpoolSettings, { newestEvery }: SpoolSourceOptions = {}) {
+  constructor(settings: SpoolSettings, { newestEvery, nowMs = Date.now }: SpoolSourceOptions = {}) {
     this.#settings = settings;
+    this.#nowMs = nowMs;
     this.#newestEvery = newestEvery;
     this.#counters = openCounters(SPOOL_SOURCE_COUNTERS, settings.sourceCounters);
     this.#quarantine = new QuarantineFolder({
@@ -76,17 +93,15 @@ export class SpoolSource implements BatchSource {
     while (!this.#closed) {
       const waiting = this.#take();
       if (!waiting) {
-        await new Promise<void>(resolve => {
-          this.#wake = resolve;
-        });
+        await this.#wait();
         continue;
       }
       try {
         const delivery = this.#deliver(waiting);
+        this.#unreadable.delete(waiting.token);
         if (delivery) return delivery;
       } catch (error) {
-        // The disk may recover: the batch goes to the end of the queue.
-        this.#queue.push(waiting);
+        this.#tryLater(waiting);
         throw error;
       }
     }
@@ -98,7 +113,35 @@ export class SpoolSource implements BatchSource {
     this.#wake();
   }
 
+  /** The disk may recover; until then the others come first. */
+  #tryLater(waiting: Waiting): void {
+    this.#counters.add('readErrors');
+    const { backoff } = this.#unreadable.get(waiting.token) ?? { backoff: new Backoff(READ_PAUSES) };
+    this.#unreadable.set(waiting.token, { waiting, backoff, dueAtMs: this.#nowMs() + backoff.take() });
+  }
+
+  /** Until a batch is announced, or one that could not be read is due. */
+  async #wait(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    let dueAtMs = Number.POSITIVE_INFINITY;
+    for (const unreadable of this.#unreadable.values()) dueAtMs = Math.min(dueAtMs, unreadable.dueAtMs);
+    const timer = dueAtMs < Number.POSITIVE_INFINITY ? setTimeout(resolve, dueAtMs - this.#nowMs()) : undefined;
+    await promise;
+    clearTimeout(timer);
+  }
+
+  /** Puts those that are due back into the queue. */
+  #requeue(): void {
+    for (const unreadable of this.#unreadable.values()) {
+      if (unreadable.dueAtMs > this.#nowMs()) continue;
+      unreadable.dueAtMs = Number.POSITIVE_INFINITY;
+      this.#queue.push(unreadable.waiting);
+    }
+  }
+
   #take(): Waiting | undefined {
+    if (this.#unreadable.size > 0) this.#requeue();
     const newest = this.#newestEvery !== undefined && ++this.#taken % this.#newestEvery === 0;
     return newest ? this.#queue.pop() : this.#queue.shift();
   }

@@ -21,7 +21,7 @@ import { HEADER_BYTES } from '../batch-file.ts';
 import { QuarantineFolder } from './quarantine.ts';
 import { SpoolSink } from './sink.ts';
 import { SpoolSource } from './source.ts';
-import { openSpool, SPOOL_SINK_COUNTERS, SPOOL_SOURCE_COUNTERS } from './spool.ts';
+import { openSpool, refusing, SPOOL_SINK_COUNTERS, SPOOL_SOURCE_COUNTERS } from './spool.ts';
 
 let root: string;
 beforeEach(() => {
@@ -229,6 +229,63 @@ describe('bounds', () => {
     sink.put(identity(9), payload(1000));
     expect(quarantine.add(tokenOf(identity(9)), HEADER_BYTES + 1000, 'too large')).toBe(3);
     expect(quarantine.list()).toEqual([]);
+  });
+});
+
+describe('a batch that cannot be read', () => {
+  /** A folder under the name of a batch: EISDIR, also for root. */
+  const unreadable = (sequence: number) => mkdirSync(join(root, 'spool', `${tokenOf(identity(sequence))}.batch`));
+
+  test('is tried again after pauses that double up to five minutes, and holds up no other', async () => {
+    let nowMs = 0;
+    const { settings, sourceCounters } = open();
+    const source = new SpoolSource(settings, { nowMs: () => nowMs });
+    const sink = new SpoolSink({ ...settings, onStored: token => source.announce(token) });
+    unreadable(0);
+    source.announce(tokenOf(identity(0)));
+    const triedAtMs: number[] = [];
+    for (let sequence = 1; nowMs < 20 * 60_000; sequence++, nowMs += 500) {
+      sink.put(identity(sequence), payload(1));
+      const delivery = await source.next().catch(() => {
+        triedAtMs.push(nowMs);
+        return source.next();
+      });
+      expect(delivery!.identity.sequence).toBe(sequence);
+      delivery!.acknowledge();
+    }
+    // Half a second more each time: the batch that waits already comes first.
+    const pauses = triedAtMs.slice(1).map((ms, i) => (ms - triedAtMs[i]!) / 1000);
+    expect(pauses).toEqual([1.5, 2.5, 4.5, 8.5, 16.5, 32.5, 64.5, 128.5, 256.5, 300.5, 300.5]);
+    expect(sourceCounters.get('readErrors')).toBe(12);
+  });
+
+  test('is delivered once it can be read, also when nothing else arrives', async () => {
+    const { source, sink, settings } = open();
+    unreadable(0);
+    source.announce(tokenOf(identity(0)));
+    await expect(source.next()).rejects.toThrow('EISDIR');
+    const next = source.next();
+    rmSync(join(root, 'spool', `${tokenOf(identity(0))}.batch`), { recursive: true });
+    new SpoolSink(settings).put(identity(0), payload(5));
+    expect(sink).toBeDefined();
+    expect((await next)!.arrowBytes).toBe(5);
+  });
+});
+
+describe('the last refusal', () => {
+  test('is reported with its reason for ten seconds, then no more', () => {
+    const { settings, sink } = open({ bytesMax: HEADER_BYTES + 100 });
+    expect(refusing(settings, Date.now())).toBeUndefined();
+    sink.put(identity(0), payload(100));
+    expect(refusing(settings, Date.now())).toBeUndefined();
+    expect(sink.put(identity(1), payload(100))).toBe('bound');
+    expect(refusing(settings, Date.now())).toBe('bound');
+    expect(refusing(settings, Date.now() + 11_000)).toBeUndefined();
+    rmSync(join(root, 'spool'), { recursive: true });
+    const second = open({ folder: root, bytesMax: 1 << 20 });
+    const gone = new SpoolSink({ ...second.settings, folder: join(root, 'spool') });
+    expect(gone.put(identity(2), payload(100))).toBe('io');
+    expect(refusing(second.settings, Date.now())).toBe('io');
   });
 });
 

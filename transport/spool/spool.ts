@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { parseToken } from '../../schemas/batch.ts';
 import { type CounterSpec, type CounterSpecs, type Counters, openCounters } from '../../service/counters.ts';
 import { BATCH_SUFFIX } from '../batch-file.ts';
+import type { Refusal } from '../transport.ts';
 
 export const TEMPORARY_SUFFIX = '.tmp';
 
@@ -33,8 +34,17 @@ export const SPOOL_SINK_COUNTERS = {
   'refused io': { name: 'spool_batches_refused_total', help: 'batches refused by the spool', labels: { reason: 'io' } },
 } as const satisfies Record<string, CounterSpec>;
 
+/** The label of each refusal; its position is what `refusal` holds. */
+const REFUSALS = ['bound', 'disk-full', 'too-large', 'io'] as const satisfies readonly Refusal[];
+/** A sink that has refused within this is refusing: a batch comes twice a second while there is traffic. */
+const REFUSING_MS = 10_000;
+
 /** Written by the source's thread. */
 export const SPOOL_SOURCE_COUNTERS = {
+  readErrors: {
+    name: 'spool_read_errors_total',
+    help: 'times a batch could not be read; it is tried again, ever less often',
+  },
   acknowledged: { name: 'spool_batches_acknowledged_total', help: 'batches that ClickHouse has' },
   replayed: { name: 'spool_batches_replayed_total', help: 'batches found in the spool at start' },
   'quarantined checksum': {
@@ -89,6 +99,8 @@ export interface SpoolSettings {
   readonly durable: boolean;
   /** One BigInt64: bytes in the spool, changed with Atomics. */
   readonly usage: SharedArrayBuffer;
+  /** Two Float64: when the sink last refused a batch, 0 never, and why. */
+  readonly refusal: SharedArrayBuffer;
   readonly sinkCounters: SharedArrayBuffer;
   readonly sourceCounters: SharedArrayBuffer;
 }
@@ -106,6 +118,7 @@ export function openSpool(options: SpoolOptions): OpenedSpool {
   const sink = openCounters(SPOOL_SINK_COUNTERS);
   const source = openCounters(SPOOL_SOURCE_COUNTERS);
   const usage = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT);
+  const refusal = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT);
   let bytes = 0;
   for (const name of readdirSync(options.folder)) {
     const path = join(options.folder, name);
@@ -119,7 +132,7 @@ export function openSpool(options: SpoolOptions): OpenedSpool {
   // Two threads write the sum, so its gauge reads where they write.
   const gauges = { ...openCounters(SPOOL_GAUGES), get: () => addUsage(usage, 0) };
   return {
-    settings: { ...options, usage, sinkCounters: sink.buffer, sourceCounters: source.buffer },
+    settings: { ...options, usage, refusal, sinkCounters: sink.buffer, sourceCounters: source.buffer },
     counters: [start, sink, source, gauges],
   };
 }
@@ -129,6 +142,16 @@ export function tokenOfFile(name: string): string | undefined {
   if (!name.endsWith(BATCH_SUFFIX)) return undefined;
   const token = name.slice(0, -BATCH_SUFFIX.length);
   return parseToken(token) ? token : undefined;
+}
+
+export function noteRefusal({ refusal }: SpoolSettings, reason: Refusal, nowMs: number): void {
+  new Float64Array(refusal).set([nowMs, REFUSALS.indexOf(reason)]);
+}
+
+/** Why the sink refuses batches at present; undefined when it does not. */
+export function refusing({ refusal }: SpoolSettings, nowMs: number): Refusal | undefined {
+  const [atMs, reason] = new Float64Array(refusal);
+  return nowMs - atMs! < REFUSING_MS ? REFUSALS[reason!] : undefined;
 }
 
 /** Adds to the bytes in the spool; returns the new sum. */
