@@ -4,12 +4,12 @@
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /hairpin
 COPY package.json package-lock.json .npmrc ./
-# The base image has Node: the script of the package `node` need not fetch it again, and the other packages need none.
+# The base image has Node, so that the package of it goes; no package needs its script.
 RUN npm install --ignore-scripts && mkdir /engine && mv node_modules/@chdb node_modules/@yuuang /engine
 COPY . .
 # What only editors and debuggers read goes too.
 RUN node build.ts && npm prune --omit=dev --omit=optional --ignore-scripts \
-  && rm -rf node_modules/node node_modules/.bin node_modules/@types \
+  && rm -rf node_modules/node-linux-* node_modules/.bin node_modules/@types \
   && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.?ts' \) -delete
 
 FROM node:24.21.0-bookworm-slim AS services
