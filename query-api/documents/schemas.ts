@@ -1,22 +1,12 @@
-// JSON Schemas of the documents, for editors: no token, because they are the same in every installation.
+// JSON Schemas of the documents, for editors: no token, because they are the same in every installation, and beside the API,
+// because they are files.
 
-import { type Static, Type } from 'typebox';
 import { DOCUMENT_NAMES, documentSchema } from '../../schemas/document-schemas.ts';
-import { closed } from '../answers/answers.ts';
 import type { Routes } from '../http/routes.ts';
 
-const Parameters = Type.Object({ name: Type.Enum(DOCUMENT_NAMES) }, closed);
-
 export function registerDocumentSchemas(app: Routes): void {
-  const schema = {
-    summary: 'JSON Schema of a document, for editors',
-    tags: ['documents'],
-    params: Parameters,
-    response: { 200: Type.Unsafe<object>({ type: 'object', additionalProperties: true }) },
-  };
-  app.get<{ Params: Static<typeof Parameters> }>(
-    '/api/v1/schemas/:name',
-    { config: { right: 'nothing' }, schema },
-    async request => documentSchema(request.params.name),
-  );
+  for (const name of DOCUMENT_NAMES)
+    app.get(`/schemas/${name}.schema.json`, { config: { right: 'nothing' }, schema: { hide: true } }, async () =>
+      documentSchema(name),
+    );
 }
