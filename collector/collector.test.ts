@@ -358,7 +358,7 @@ describe('a start', () => {
 
   test('on an address that is not ours says so', async () => {
     await expect(open({ udpHost: '192.0.2.1' }).start()).rejects.toThrow(
-      /PORT_TAKEN: UDP port 0 on 192\.0\.2\.1 cannot be bound/,
+      /PORT_TAKEN: UDP port 0 on 192\.0\.2\.1 cannot be bound: no interface .*; give another with --udp-host/,
     );
   });
 

@@ -312,6 +312,11 @@ function portError(
       : code === 'EACCES'
         ? 'needs more rights (ports below 1024)'
         : `cannot be bound (${message})`;
+  if (code === 'EADDRNOTAVAIL')
+    return new HairpinError(
+      'PORT_TAKEN',
+      `${transport} port ${port} on ${udpHost} cannot be bound: no interface of this machine has this address; give another with --udp-host`,
+    );
   const flag = transport === 'UDP' && mirrorUdp.includes(port) ? '--mirror-udp' : PORT_FLAGS[transport];
   return new HairpinError(
     'PORT_TAKEN',

@@ -354,5 +354,13 @@ test('quarantine lists what lies there with its reason and puts it back into the
   expect((await hairpin('quarantine', 'replay', 'nothing', '--data', data)).status).toBe(1);
   expect((await hairpin('quarantine', 'replay', '--data', data)).status).toBe(0);
   expect(readdirSync(join(data, 'spool'))).toEqual([`${token}.batch`]);
-  expect((await hairpin('quarantine', 'list', '--data', data)).out).toBe('');
+  expect(await hairpin('quarantine', 'list', '--data', data)).toMatchObject({
+    out: '',
+    err: 'no batch is in quarantine\n',
+  });
+  const elsewhere = await hairpin('quarantine', 'list', '--data', join(folder, 'nowhere'));
+  expect([elsewhere.status, elsewhere.err]).toEqual([
+    1,
+    expect.stringMatching(/DATA_FOLDER_UNUSABLE: .*nowhere holds no quarantine\/.*give one with --data/),
+  ]);
 });

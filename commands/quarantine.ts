@@ -1,9 +1,11 @@
 // `hairpin quarantine list|replay`: lists batches that could not be stored and puts them back, in the folder of a process or
 // in Kafka's topic.
 
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ServiceSchema } from '../service/configuration.ts';
 import { openDataFolder } from '../service/data-folder.ts';
+import { HairpinError } from '../service/errors.ts';
 import { createLog } from '../service/log.ts';
 import { PROCESS_KEYS } from '../service/process-keys.ts';
 import { KAFKA_CLIENT_KEYS, KAFKA_GROUP_KEYS } from '../transport/kafka/configuration.ts';
@@ -66,8 +68,14 @@ function topicLocation(topic: QuarantineTopic): Location {
 }
 
 function folderLocation(data: string): Location {
+  const folder = join(resolve(data), 'quarantine');
+  if (!existsSync(folder))
+    throw new HairpinError(
+      'DATA_FOLDER_UNUSABLE',
+      `${data} holds no quarantine/, so it is no data folder of Hairpin; give one with --data`,
+    );
   const store = new QuarantineFolder({
-    folder: join(resolve(data), 'quarantine'),
+    folder,
     spoolFolder: join(resolve(data), 'spool'),
     bytesMax: Number.POSITIVE_INFINITY,
   });
@@ -86,8 +94,10 @@ function folderLocation(data: string): Location {
 }
 
 async function list(location: Location): Promise<number> {
-  for (const { token, bytes, at, reason } of await location.list())
+  const batches = await location.list();
+  for (const { token, bytes, at, reason } of batches)
     process.stdout.write(`${token || '-'}\t${bytes} B\t${at}\t${reason}\n`);
+  if (batches.length === 0) process.stderr.write('no batch is in quarantine\n');
   return 0;
 }
 
