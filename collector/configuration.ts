@@ -150,10 +150,12 @@ type OwnConfiguration = ValuesOf<typeof COLLECTOR_KEYS>;
 export type CollectorConfiguration = OwnConfiguration & Pick<ProcessConfiguration, 'clock' | 'logLevel'>;
 
 export function collectorFaults(configuration: OwnConfiguration): Fault[] {
-  const { udp, mirrorUdp, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey } = configuration;
+  const { udp, mirrorUdp, mirrorRate, ipfixTcp, ipfixTls, ipfixTlsCert, ipfixTlsKey } = configuration;
   const faults: Fault[] = [];
   if (ipfixTls.length > 0 && (ipfixTlsCert === '' || ipfixTlsKey === ''))
     faults.push({ path: '/ipfixTls', message: 'needs --ipfix-tls-cert and --ipfix-tls-key' });
+  if (mirrorRate > 1 && mirrorUdp.length === 0)
+    faults.push({ path: '/mirrorRate', message: 'needs --mirror-udp, whose frames it is of' });
   const mirrors = mirrorUdp.filter(port => udp.includes(port));
   if (mirrors.length > 0) faults.push({ path: '/mirrorUdp', message: `has port ${mirrors.join(', ')} of --udp too` });
   const both = ipfixTls.filter(port => ipfixTcp.includes(port));

@@ -98,9 +98,11 @@ async function send(file: string, { api, token, correction }: Receiver): Promise
       process.stdout.write(`${file}: ${kind} ${reply.outcome ?? 'accepted'}\n`);
       return 0;
     }
-    const faults = (reply.faults ?? []).map(
-      ({ path, message, line }) => `  ${line === undefined ? '' : `line ${line}: `}${path || '(document)'} ${message}`,
-    );
+    const faults = (reply.faults ?? []).map(({ path, message, line }) => {
+      // What the API says of its own parameter, in the words of this command.
+      const advice = message.replace('send it with ?correction=true', 'send it with --correction');
+      return `  ${line === undefined ? '' : `line ${line}: `}${path || '(document)'} ${advice}`;
+    });
     process.stderr.write(
       [`${file} is refused (${response.status}):`, ...(faults.length > 0 ? faults : [reply.detail ?? '']), ''].join(
         '\n',

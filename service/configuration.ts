@@ -73,8 +73,10 @@ export class ServiceSchema<const K extends Keys> {
   /** One line per key: flag, meaning, default. */
   help(): string {
     const rows = Object.keys(this.keys).map(name => {
-      const { default: value, description } = describe(this.keys, name);
-      return `  ${flagOf(name).padEnd(26)} ${description} [${Array.isArray(value) ? value.join(',') : String(value)}]`;
+      const { default: value, description, enum: values } = describe(this.keys, name);
+      const allowed = values === undefined ? '' : ` (${values.join(', ')})`;
+      const initial = Array.isArray(value) ? value.join(',') : String(value);
+      return `  ${flagOf(name).padEnd(26)} ${description}${allowed} [${initial}]`;
     });
     return `${rows.join('\n')}\n\nEach flag is also a key of hairpin.yaml (logLevel) and an environment variable (HAIRPIN_LOG_LEVEL). Flags,\nkeys and variables that \`hairpin ${this.name}\` does not use are refused.`;
   }
@@ -114,6 +116,8 @@ interface KeyFacts {
   readonly type?: string;
   readonly default?: unknown;
   readonly description?: string;
+  /** The words that are allowed. */
+  readonly enum?: readonly string[];
 }
 
 /** What typebox keeps in a schema and does not show in its type. */
