@@ -91,6 +91,8 @@ async function withService(command: 'start' | 'demo', use: (service: Service) =>
       // It has ended.
     }
     await exited;
+    // npx ends before Hairpin, which holds its data folder until it has stopped.
+    await until(() => !existsSync(join(data, 'hairpin.lock')), READY_MS_MAX, 'the end of Hairpin');
   }
 }
 
