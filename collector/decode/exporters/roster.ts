@@ -52,8 +52,8 @@ export class Roster<M extends Member> {
 
   *[Symbol.iterator](): Iterator<M> {
     yield* this.#unproven;
-    yield* this.#onProbation;
     yield* this.#settled;
+    yield* this.#onProbation;
   }
 
   /** The one to evict before another may come: undefined when there is room, `null` when none may be evicted. */
