@@ -105,10 +105,11 @@ test('the bundle is built within 10 s of CPU time', () => {
 });
 
 test('the package holds the bundle with its source maps, and neither sources nor tests', () => {
-  const kinds = new Set(packed.map(path => path.replace(/^package\/((?:bin|dist)\/|[^/]+$).*/, '$1')));
+  const kinds = new Set(packed.map(path => path.replace(/^package\/((?:bin|dist|docs\/schemas)\/|[^/]+$).*/, '$1')));
   expect([...kinds].filter(kind => !['README.md', 'LICENSE', 'package.json'].includes(kind)).sort()).toEqual([
     'bin/',
     'dist/',
+    'docs/schemas/',
   ]);
   expect(packed.filter(path => path.includes('.test.'))).toEqual([]);
   const programs = packed.filter(path => path.startsWith('package/dist/') && path.endsWith('.js'));

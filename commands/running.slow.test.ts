@@ -32,7 +32,8 @@ describe('a running Hairpin', () => {
   });
   afterAll(() => hairpin.stop());
   afterEach(async () => {
-    expect((await fetch(`${hairpin.api}/readyz`)).status).toBe(200);
+    // Refused rows make it 503 for ten seconds.
+    await expect.poll(async () => (await fetch(`${hairpin.api}/readyz`)).status, { timeout: 30_000 }).toBe(200);
   });
 
   /** A steady load of its own, all of which must be stored. */

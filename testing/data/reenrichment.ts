@@ -61,7 +61,7 @@ export function numbered(from: number, to: number, receivedAt: (n: number) => nu
       src: `10.0.0.${(n % 24) + 1}`,
       dst: `10.0.0.${((n * 7) % 24) + 1}`,
       bytes: BYTES_BASE + n,
-      packets: 3,
+      packets: 30,
       // The error of one in fifty is not known.
       samplingRate: n % 50 === 0 ? 0 : 1,
       dstPort: n % 3 === 0 ? 5432 : 443,
