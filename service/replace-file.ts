@@ -37,8 +37,9 @@ export function replaceFile(
   if (durable) syncFolder(dirname(path));
 }
 
+/** With the rights that the umask leaves: what people write for others to read. In a data folder the umask leaves none. */
 export function replaceText(path: string, text: string): void {
-  replaceFile(path, append => append([Buffer.from(text)]));
+  replaceFile(path, append => append([Buffer.from(text)]), { mode: 0o666 });
 }
 
 /** A nearly full disk takes a part of what it is given before it reports ENOSPC. */
