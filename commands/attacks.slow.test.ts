@@ -11,6 +11,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LoadSummary, runLoad } from '../benchmarks/load/load.ts';
 import { parseLoadOptions } from '../benchmarks/load/options.ts';
+import { resetConnection } from '../testing/resets.ts';
 import { freeTcpPort, type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
 
 const TOKEN = 'hp_the-token-of-the-test';
@@ -280,17 +281,7 @@ test('a question that would read everything ends at its limit, with a way out', 
 
 test('a local user who resets connections to ClickHouse ends it, and it is back at once', async () => {
   const ends = () => hairpin.stderr().split('reset a connection to the embedded ClickHouse').length - 1;
-  const reset = () =>
-    new Promise<void>(done => {
-      const socket = connect(clickhousePort, '127.0.0.1', () => {
-        socket.write('GET / HTTP/1.1\r\nHos');
-        setTimeout(() => {
-          socket.resetAndDestroy();
-          done();
-        }, 200 * Math.random());
-      });
-      socket.on('error', () => done());
-    });
+  const reset = () => resetConnection(clickhousePort);
   const deadline = Date.now() + 60_000;
   while (ends() < 4 && Date.now() < deadline) await Promise.all(Array.from({ length: 150 }, reset));
   expect(ends()).toBeGreaterThanOrEqual(4);

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { requireTool } from '../testing/requirements.ts';
 import { openDataFolder } from './data-folder.ts';
 
 let root: string;
@@ -45,7 +46,12 @@ describe('whatever the umask', () => {
 
 describe('where no folder can be made', () => {
   // Node 24 does not return from mkdirSync(recursive) where the kernel makes no folder.
-  test.runIf(process.platform === 'linux').each(['/proc/nope/data', '/proc/nope'])('%s is refused at once', path => {
+  const proc = requireTool(
+    '/proc',
+    process.platform === 'linux',
+    'Linux alone has a file system without folders to make',
+  );
+  test.runIf(proc).each(['/proc/nope/data', '/proc/nope'])('%s is refused at once', path => {
     expect(() => openDataFolder(path)).toThrow(/DATA_FOLDER_UNUSABLE: .*--data DIR/);
   });
 

@@ -32,7 +32,7 @@ const MUTATION_POLL_MS_MIN = 20;
 const MUTATION_POLL_MS_MAX = 2000;
 
 export interface Erasure {
-  /** Of the staged records: nobody takes up what another erasure staged, because nothing may reveal which address it was. */
+  /** Of the staged records: what another erasure staged is not adopted, because nothing may reveal which address it was. */
   readonly id: string;
   /** Records of a day that have the address at an end. */
   count(day: number): Promise<number>;

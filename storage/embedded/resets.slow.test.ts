@@ -2,12 +2,12 @@
 // prevent without isolating its port, and is back at once, however often. A crash of its own still backs off.
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLog, type Log } from '../../service/log.ts';
+import { resetConnection } from '../../testing/resets.ts';
 import { until } from '../../testing/spawned.ts';
 import { EmbeddedServer } from './embedded.ts';
 
@@ -34,23 +34,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A request that is cut, then a reset. */
-function reset(): Promise<void> {
-  return new Promise(done => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.write('GET / HTTP/1.1\r\nHos');
-      setTimeout(() => {
-        socket.resetAndDestroy();
-        done();
-      }, 200 * Math.random());
-    });
-    socket.on('error', () => done());
-  });
-}
-
 test('resets end the engine; each time it is restarted after the shortest pause', async () => {
   const deadline = Date.now() + 90_000;
-  while (pauses.length < 6 && Date.now() < deadline) await Promise.all(Array.from({ length: CONNECTIONS }, reset));
+  while (pauses.length < 6 && Date.now() < deadline)
+    await Promise.all(Array.from({ length: CONNECTIONS }, () => resetConnection(port)));
   expect(pauses.length, 'ends of the engine').toBeGreaterThanOrEqual(6);
   expect(new Set(pauses)).toEqual(new Set([100]));
   await until(async () => (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined)) !== undefined, 5000);

@@ -1,4 +1,4 @@
-// The bounds of what options may report of rates, and who gives way.
+// The bounds of what options may report of rates, and what is evicted.
 
 import { describe, expect, test } from 'vitest';
 import { Bench, ipfix, ipfixOptions, set, template, u32 } from '../../../testing/data/datagrams.ts';
