@@ -9,6 +9,8 @@ import { MessageChannel, type Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decodeArrow } from '../schemas/arrow.ts';
 import { type BatchIdentity, parseToken } from '../schemas/batch.ts';
+import { COUNTER_SOURCE, TIME_SOURCE } from '../schemas/codes.ts';
+import { COLLECTOR_COLUMNS } from '../schemas/collector-minute.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { decodeFacts } from '../schemas/fact-batch.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
@@ -16,6 +18,7 @@ import { INTERFACE_COLUMNS } from '../schemas/interface-minute.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics, type Metrics } from '../service/metrics.ts';
 import {
+  EXPORT_S,
   ethernet,
   hex,
   ipfix,
@@ -38,6 +41,7 @@ import { BATCH_SUFFIX, payloadOf } from '../transport/batch-file.ts';
 import { openSpool, tokenOfFile } from '../transport/spool/spool.ts';
 import { Collector } from './collector.ts';
 import { COLLECTOR_SERVICE, type CollectorConfiguration } from './configuration.ts';
+import type { FlowBatch } from './decode/flow-batch.ts';
 
 const RECORDS = 30;
 const log = createLog('test', 'error');
@@ -118,6 +122,18 @@ async function sendRecords(port: number, datagrams: number, first = 0, socket = 
   }
 }
 
+/** The columns of each batch of flows in the spool. */
+function flowBatches() {
+  const folder = join(root, 'spool');
+  const tokens = readdirSync(folder).flatMap(name => tokenOfFile(name) ?? []);
+  return tokens
+    .filter(token => parseToken(token)!.kind === 'flows')
+    .map(token => {
+      const payload = payloadOf(readFileSync(join(folder, token + BATCH_SUFFIX)), token) as Uint8Array;
+      return decodeArrow(DECODED_COLUMNS, payload).batch as unknown as FlowBatch;
+    });
+}
+
 interface Stored {
   readonly identity: BatchIdentity;
   readonly rows: number;
@@ -144,8 +160,32 @@ function stored(kind: 'flows' | 'exporters' = 'flows'): Stored[] {
     .sort((a, b) => a.identity.worker - b.identity.worker || a.identity.sequence - b.identity.sequence);
 }
 
+/** What the collector says of when it was receiving, in order. */
+function receivingRows() {
+  const folder = join(root, 'spool');
+  return readdirSync(folder)
+    .flatMap(name => tokenOfFile(name) ?? [])
+    .filter(token => parseToken(token)!.kind === 'collectors')
+    .sort((a, b) => parseToken(a)!.sequence - parseToken(b)!.sequence)
+    .flatMap(token => {
+      const payload = payloadOf(readFileSync(join(folder, token + BATCH_SUFFIX)), token) as Uint8Array;
+      const { columns, rows } = decodeArrow(COLLECTOR_COLUMNS, payload).batch;
+      const value = (name: keyof typeof columns, row: number) =>
+        columns[name][2 * row]! + columns[name][2 * row + 1]! * 2 ** 32;
+      return Array.from({ length: rows }, (_, row) => ({
+        from: value('receivingFrom', row),
+        until: value('receivingUntil', row),
+        ms: value('receivingMs', row),
+        stoppedAt: value('stoppedAt', row),
+        datagrams: value('datagrams', row),
+        records: value('records', row),
+      }));
+    });
+}
+
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 const allBytes = () => stored().flatMap(({ bytes }) => bytes);
+const sortedTexts = (values: readonly string[]) => [...values].sort();
 const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
 
 async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
@@ -187,8 +227,9 @@ describe('everything received', () => {
       rowsDropped: 0,
       rowsRefused: 0,
     });
-    const batches = [...stored(), ...stored('exporters')];
-    await until(() => collector.announced.length === batches.length, 'announcements');
+    const tokens = readdirSync(join(root, 'spool')).map(name => tokenOfFile(name));
+    await until(() => collector.announced.length === tokens.length, 'announcements');
+    expect(sortedTexts(collector.announced)).toEqual(sortedTexts(tokens.map(String)));
     expect(stored('exporters').map(({ bytes }) => bytes)).toEqual([[6000]]);
     expect(await metric(collector.metrics, 'collector_records_total')).toBe(6000);
   });
@@ -210,6 +251,33 @@ describe('everything received', () => {
     const about = { exporter: '127.0.0.1', observationDomain: 5, kind: 'interface', index: 7, mac: 0 };
     expect(facts).toEqual([[expect.objectContaining({ ...about, name: 'eth0', stationId: '', hostId: '' })]]);
     expect(await metric(collector.metrics, 'collector_facts')).toBe(1);
+  });
+
+  test('has rows of when the collector was receiving, behind what it received until then', async () => {
+    const startedAtMs = Date.now();
+    const collector = open({ workers: 2 });
+    const { ports } = await collector.start();
+    const listeningAtMs = Date.now();
+    await sendRecords(ports[0]!, 20);
+    await collector.stop();
+    const stoppedAtMs = Date.now();
+    await until(() => collector.announced.length === readdirSync(join(root, 'spool')).length, 'announcements');
+    // The order of announcements is that of the spool: the last row comes behind every record.
+    const kinds = collector.announced.map(token => parseToken(token)!.kind);
+    expect([kinds[0], kinds.at(-1)]).toEqual(['collectors', 'collectors']);
+    const rows = receivingRows();
+    expect(rows.reduce((sum, { records }) => sum + records, 0)).toBe(600);
+    expect(rows.reduce((sum, { datagrams }) => sum + datagrams, 0)).toBe(20);
+    const [first, last] = [rows[0]!, rows.at(-1)!];
+    expect(first.from).toBeGreaterThanOrEqual(startedAtMs);
+    expect(first.from).toBeLessThanOrEqual(listeningAtMs);
+    expect(last.until).toBeLessThanOrEqual(stoppedAtMs);
+    // Without a gap from when both workers listened until one closed its sockets: a drain takes 30 ms and more.
+    const receivingMs = rows.reduce((sum, { ms }) => sum + ms, 0);
+    expect(receivingMs).toBeGreaterThanOrEqual(30);
+    expect(receivingMs).toBeLessThanOrEqual(stoppedAtMs - startedAtMs);
+    expect(last.stoppedAt).toBe(last.until);
+    expect(collector.announced.map(token => parseToken(token)!.collector).every(name => name === 'test')).toBe(true);
   });
 
   test('has batches of interfaces for the counters that an agent reported twice', async () => {
@@ -236,6 +304,19 @@ describe('everything received', () => {
       }
     }
     expect([octets, sent]).toEqual([250_000, 500_000]);
+  });
+
+  test('has no flow that ended later than it was received, whatever the clock of its exporter shows', async () => {
+    const collector = open();
+    const { ports } = await collector.start();
+    await send(ports[0]!, netflow5([record5()], { unixSecs: Math.floor(Date.now() / 1000) + 35 }));
+    await until(() => collector.totals().records === 1, 'a record');
+    await collector.stop();
+    const [{ columns }] = flowBatches() as [ReturnType<typeof flowBatches>[number]];
+    const timeAt = (words: Uint32Array) => words[0]! + words[1]! * 2 ** 32;
+    expect(timeAt(columns.flowEnd)).toBe(timeAt(columns.receivedAt));
+    expect(timeAt(columns.flowStart)).toBe(timeAt(columns.receivedAt) - 1000);
+    expect(columns.timeSource[0]).toBe(TIME_SOURCE.unsteady);
   });
 
   test('has a row for each frame that a switch mirrors in VXLAN to a port of its own', async () => {
@@ -271,7 +352,7 @@ describe('everything received', () => {
     const collector = open({ batchAgeMsMax: 50 });
     const { ports } = await collector.start();
     await send(ports[0]!, datagram(0));
-    await once(collector.port2, 'message');
+    await until(() => collector.announced.some(token => parseToken(token)!.kind === 'flows'), 'the batch');
     expect(allBytes()).toEqual(upTo(RECORDS));
   });
 
@@ -519,6 +600,32 @@ describe('templates', () => {
     await until(() => collector.totals().records === 2, 'a record of the other worker');
     await collector.stop();
     expect(sorted(allBytes())).toEqual([2]);
+  });
+
+  test('of running totals: no byte of a flow counts twice when its exporter moves to the other worker', async () => {
+    const port = await freePort();
+    const collector = open({ udp: [port], workers: 2 });
+    const [, ...threads] = await threadsOf(() => collector.start());
+    const total = (value: number, unixSecs: number) =>
+      netflow9([set(301, u64(value))], { unixSecs: EXPORT_S + unixSecs });
+    await send(port, netflow9([set(0, template(301, [[85, 8]]))]));
+    await send(port, total(100, 0));
+    await until(() => collector.totals().records === 1, 'a record');
+    const records = await Promise.all(
+      threads.map((_, worker) => metric(collector.metrics, `collector_records_total{worker="${worker}"}`)),
+    );
+    await threads[records.indexOf(1)]!.terminate();
+    await send(port, total(250, 60));
+    await send(port, total(400, 120));
+    await until(() => collector.totals().records === 3, 'records of the other worker');
+    await collector.stop();
+    const rows = flowBatches().flatMap(({ columns, rows: count }) =>
+      Array.from({ length: count }, (_, row) => [columns.bytes[2 * row], columns.counterSource[row]]),
+    );
+    expect(rows).toEqual([
+      [250, COUNTER_SOURCE.baseline],
+      [150, COUNTER_SOURCE.difference],
+    ]);
   });
 
   test('are there after a stop and a start', async () => {

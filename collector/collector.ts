@@ -69,6 +69,8 @@ export interface CollectorDependencies {
   readonly journalFolder?: string;
   /** Folder of the sequence numbers; without it the loss over a restart is unknown. */
   readonly sequenceFolder?: string;
+  /** Other collectors may receive an exporter before or after this one does. */
+  readonly hasPeers?: boolean;
 }
 
 type Listening = Extract<WorkerMessage, { type: 'listening' }>;
@@ -166,6 +168,8 @@ export class Collector {
     const data: EncoderData = {
       configuration: this.#configuration,
       counters: this.#encoderCounters.buffer,
+      sockets: this.#socketCounters.buffer,
+      workersTotal: this.#workersTotal,
       spool,
       announce,
       ...(sequenceFolder !== undefined && { sequences: sequenceFolder }),
@@ -243,6 +247,7 @@ export class Collector {
       counters: this.#workerCounters[worker]!.buffer,
       faults: this.#faultCounters[worker]!.buffer,
       mapped: this.#mapped,
+      hasPeers: this.#dependencies.hasPeers ?? false,
       toEncoder: port1,
       // What a connection teaches ends with it.
       ...(worker === configuration.workers

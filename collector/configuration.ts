@@ -88,6 +88,7 @@ export const COLLECTOR_KEYS = {
   collectorId: Type.String({
     default: defaultCollectorId(),
     pattern: '^[a-z0-9-]{1,63}$',
+    expected: 'up to 63 lower-case letters, digits and hyphens',
     description: 'name of this collector, part of every batch identity',
   }),
   workers: Type.Integer({

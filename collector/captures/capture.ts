@@ -4,6 +4,7 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { formatAddress, formatIPv4 } from '../../schemas/address.ts';
+import { PROTOCOL_ROWS } from '../../schemas/protocols.ts';
 import { HairpinError } from '../../service/errors.ts';
 import { Fragments } from './fragments.ts';
 
@@ -61,6 +62,25 @@ export function readCapture(file: string): Capture {
   if (bytes.length < 4)
     throw new HairpinError('CAPTURE_UNREADABLE', `${file} has ${bytes.length} bytes, too few for a datagram`);
   return parseCapture(bytes);
+}
+
+/** The same for a file that a person names: any bytes could be a raw datagram, so that one must begin as a protocol does. */
+export function readNamedCapture(file: string): Capture {
+  const capture = readCapture(file);
+  const [first] = capture.datagrams;
+  if (capture.format === 'raw' && first && !OPENINGS.some(opening => startsWith(first.payload, opening)))
+    throw new HairpinError(
+      'CAPTURE_UNREADABLE',
+      `${file} holds no datagram: it is no pcap and no pcapng, and it does not begin as NetFlow, IPFIX or sFlow do`,
+    );
+  return capture;
+}
+
+/** First bytes of export datagrams. */
+const OPENINGS = PROTOCOL_ROWS.flatMap(row => ('opens' in row ? [Buffer.from(row.opens, 'hex')] : []));
+
+function startsWith(bytes: Uint8Array, opening: Uint8Array): boolean {
+  return opening.every((byte, i) => bytes[i] === byte);
 }
 
 export function parseCapture(bytes: Uint8Array): Capture {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseHostPort } from '../../schemas/host-port.ts';
 import { createClock } from '../../service/clock.ts';
 import { HairpinError } from '../../service/errors.ts';
-import { readCapture } from './capture.ts';
+import { readNamedCapture } from './capture.ts';
 
 export interface ReplayOptions {
   /** HOST:PORT. */
@@ -21,7 +21,7 @@ const PAUSE_MS_MAX = 5000;
 
 /** Returns the number of datagrams sent. Throws CAPTURE_UNREADABLE or SEND_FAILED. */
 export async function replayCapture(file: string, { to, rate, clock: setting = '' }: ReplayOptions): Promise<number> {
-  const { datagrams } = readCapture(file);
+  const { datagrams } = readNamedCapture(file);
   const { host, port } = parseHostPort(to);
   const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
   const clock = setting === '' ? undefined : createClock(setting);

@@ -2,6 +2,7 @@
 // What one family of protocols keeps beside it is in a state of its own.
 
 import type { Domain } from './exporters/domain.ts';
+import type { ExporterOptions } from './exporters/exporters.ts';
 import { type FactSink, NO_FACTS } from './facts.ts';
 import { FAULT, FAULT_SLOTS, faultSlot } from './faults.ts';
 import type { FlowBatch } from './flow-batch.ts';
@@ -15,13 +16,11 @@ export interface Output {
   flush(): void;
 }
 
-export interface Limits {
+export interface Limits extends ExporterOptions {
   /** Templates kept per exporter. */
   readonly templatesMax: number;
   /** Exporters (source address and port) and their domains kept. */
   readonly exportersMax: number;
-  /** Addresses for which there is always room. */
-  readonly isReserved?: (address: string) => boolean;
 }
 
 /** Rows one datagram may become: 65,507 bytes of one-byte records would otherwise fill a batch. */

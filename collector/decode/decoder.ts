@@ -6,7 +6,8 @@ import { PROTOCOL } from '../../schemas/codes.ts';
 import { type DatagramProtocol, PROTOCOL_ROWS, protocolRow } from '../../schemas/protocols.ts';
 import { DatagramContext, type Limits, type Output } from './context.ts';
 import type { Domain } from './exporters/domain.ts';
-import { ExporterTable, type Session } from './exporters/exporters.ts';
+import { ExporterTable } from './exporters/exporters.ts';
+import type { Session } from './exporters/session.ts';
 import type { Change, Knowledge } from './exporters/template-store.ts';
 import { FAULT } from './faults.ts';
 import { decodeNetflow1 } from './fixed/netflow1.ts';
@@ -61,12 +62,7 @@ export class Decoder {
   constructor(output: Output, limits: Limits, faults?: Float64Array, knowledge?: Knowledge) {
     this.context = new DatagramContext(output, limits, faults);
     this.context.templated.knowledge = knowledge;
-    this.exporters = new ExporterTable(
-      limits.exportersMax,
-      this.context.templated.pending,
-      knowledge,
-      limits.isReserved,
-    );
+    this.exporters = new ExporterTable(limits.exportersMax, this.context.templated.pending, knowledge, limits);
   }
 
   /**

@@ -30,6 +30,8 @@ export const FAULTS = [
   'record-short', // sFlow flow record shorter than its structure, in a sample that another record describes
   'header-mislabelled', // sampled packet header whose protocol contradicts its bytes: the bytes are believed
   'value-range', // value beyond its element or its column: left out, the rest of the record is kept
+  'total-unknown', // running total of which an unknown part was counted before: it counts nothing, the next one does
+  'total-late', // running total exported before one that was received already: it counts nothing
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];

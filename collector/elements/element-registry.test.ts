@@ -178,7 +178,7 @@ describe('a file of the installation', () => {
     expect(faultsOf('bad.tsv', table)).toEqual([
       expect.stringMatching(/^4 \/id must be >= 1/),
       expect.stringMatching(/^5 \/pen must be integer/),
-      expect.stringMatching(/^6 \/name must match pattern/),
+      expect.stringMatching(/^6 \/name must be a letter, then/),
       expect.stringMatching(/^7 \/type must be one of unsigned8, /),
       expect.stringMatching(/^8 \/column must be one of bytes, /),
       '3  element 12356/77 stands here twice',

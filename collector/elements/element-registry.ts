@@ -21,7 +21,12 @@ const userElement = Type.Object(
   {
     pen: Type.Integer({ minimum: 0, maximum: 0xffffffff }),
     id: Type.Integer({ minimum: 1, maximum: 65535 }),
-    name: Type.Optional(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,127}$' })),
+    name: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,127}$',
+        expected: 'a letter, then up to 127 letters, digits, dots, underscores and hyphens',
+      }),
+    ),
     type: Type.Optional(Type.Enum([...ELEMENT_TYPES])),
     units: Type.Optional(Type.String({ maxLength: 64 })),
     column: Type.Optional(Type.Enum([...MAPPABLE_COLUMNS])),

@@ -1,6 +1,7 @@
 // The encoder thread: column buffers from the receive workers become Arrow, the transport makes them durable, and the
 // buffers go back zeroed. Encoding 65,536 rows takes 5 to 28 ms, in which a receive worker must not be held up.
 
+import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type ArrowBytes, encodePieces, piecesOf } from '../../schemas/arrow.ts';
 import { type BatchIdentity, batchOver, clearBatch } from '../../schemas/batch.ts';
@@ -16,12 +17,14 @@ import { bytesOf } from '../../transport/batch-file.ts';
 import { SpoolSink } from '../../transport/spool/sink.ts';
 import { sequencesMax } from '../decode/exporters/exporters.ts';
 import { SequenceJournal } from '../journal/sequence-journal.ts';
-import { ENCODER_COUNTERS } from '../threads/counters.ts';
+import { ReceivingMinutes } from '../reports/receiving-minutes.ts';
+import { ENCODER_COUNTERS, SOCKET_COUNTERS } from '../threads/counters.ts';
 import type {
   EncoderData,
   EncoderMessage,
   Filled,
   FilledBatch,
+  FilledReceived,
   FreeBuffers,
   KeptSequences,
 } from '../threads/messages.ts';
@@ -29,11 +32,14 @@ import type {
 const {
   configuration,
   counters: countersBuffer,
+  sockets: socketsBuffer,
+  workersTotal,
   spool,
   announce,
   sequences: sequenceFolder,
 } = workerData as EncoderData;
 const counters = openCounters(ENCODER_COUNTERS, countersBuffer);
+const sockets = openCounters(SOCKET_COUNTERS, socketsBuffer);
 const log = createLog('encoder', configuration.logLevel);
 const throttle = createThrottle();
 
@@ -54,6 +60,10 @@ const sequences =
         log,
         counters,
       });
+const minutes = new ReceivingMinutes(workersTotal);
+/** Minutes of the collector are of no worker: they have a number behind the workers', and an epoch of this thread. */
+const minutesEpoch = randomBytes(16).toString('hex');
+let minutesSequence = 0;
 let workers = 0;
 /** The port of each worker that has closed, or will. */
 const closed = new Map<number, Promise<void>>();
@@ -84,10 +94,30 @@ function keep(identity: BatchIdentity, arrow: ArrowBytes, rows: number): void {
   }
 }
 
+/** Behind every batch of what was received until then. */
+function keepMinutes(received: FilledReceived, worker: number): void {
+  const droppedDatagrams = sockets.get('kernelDrops');
+  const refusedRecords = counters.get('rowsRefused flows');
+  const batch = minutes.report(worker, received, { droppedDatagrams, refusedRecords });
+  if (!batch) return;
+  const identity = {
+    kind: 'collectors',
+    collector: configuration.collectorId,
+    worker: workersTotal,
+    epoch: minutesEpoch,
+    sequence: minutesSequence++,
+  } as const;
+  keep(identity, encodePieces(batch), batch.rows);
+}
+
 /** Sequence numbers first: what is kept is never behind what is stored, or stored records would look lost. */
 function take(filled: Filled, worker: number, epoch: string): ArrayBuffer[] {
   if (filled.kind === 'sequences') {
     sequences?.put(filled.sequences, worker);
+    return [];
+  }
+  if (filled.kind === 'received') {
+    keepMinutes(filled, worker);
     return [];
   }
   if (filled.kind === 'facts') {
@@ -116,6 +146,7 @@ function connect({ port, worker, epoch, isKept }: NewWorker): void {
   // A closed port has delivered everything that was posted to it before.
   port.on('close', () => {
     workers--;
+    minutes.end(worker);
     resolve();
     parentPort!.postMessage({ type: 'worker-closed', worker, workers });
   });

@@ -13,6 +13,7 @@ const CONTINUED = [
   'factsRefused',
   'interfacesRefused',
   'interfacesAnew',
+  'totalFlowsEvicted',
   'sequencesCounted',
   'sequencesUnknown',
 ] as const;

@@ -6,6 +6,7 @@ import { type Batch, buffersOf } from '../../schemas/batch.ts';
 import type { Column } from '../../schemas/columns.ts';
 import type { FactRow } from '../../schemas/facts.ts';
 import type { Counters } from '../../service/counters.ts';
+import type { Received } from '../reports/receiving-minutes.ts';
 import type { WORKER_COUNTERS } from '../threads/counters.ts';
 import type { Filled, FilledBatch, FilledFacts, FreeBuffers, KeptSequences } from '../threads/messages.ts';
 
@@ -46,6 +47,11 @@ export class EncoderPort {
     const message: FilledFacts = { kind: 'facts', sequence: this.#sequence++, facts };
     this.#post(message);
     this.#counters.add('batches');
+  }
+
+  /** Behind everything that was received before. */
+  sendReceived(received: Received): void {
+    this.#post({ kind: 'received', ...received });
   }
 
   /** Resolves with the sequence numbers to continue, and takes those of every batch from here; undefined: none are kept. */

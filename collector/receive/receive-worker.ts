@@ -49,7 +49,7 @@ class ReceiveWorker {
   #sockets: Socket[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ configuration, counters, faults, streams, known, mapped, toEncoder }: WorkerData) {
+  constructor({ configuration, counters, faults, streams, known, mapped, hasPeers, toEncoder }: WorkerData) {
     const clock = createClock(configuration.clock);
     this.#configuration = configuration;
     this.#counters = openCounters(WORKER_COUNTERS, counters);
@@ -58,12 +58,21 @@ class ReceiveWorker {
     this.#open = new OpenBatch(configuration, this.#counters, this.#encoder);
     const postChanges = (changes: readonly Change[]) => post({ type: 'changes', changes });
     this.#knowledge = new SharedKnowledge(configuration, known, postChanges, clock.nowMs());
-    const limits = { ...configuration, isReserved: matcherOf(configuration.exporterKnown) };
+    const limits = {
+      ...configuration,
+      isReserved: matcherOf(configuration.exporterKnown),
+      hasPeers,
+      // Where a second is a minute, what passes between export and receipt is no delay.
+      measuresClocks: clock.speed === 1,
+    };
     this.#decoder = new Decoder(this.#open, limits, new Float64Array(faults), this.#knowledge.knowledge);
     this.#refusals = createAddressLog(createLog('collector', configuration.logLevel));
     this.#decoder.context.templated.elementRules = rulesWith(mapped);
     this.#receiver = new Receiver(configuration, clock, this.#decoder, this.#open, this.#counters);
-    this.#reports = new WorkerReports(this.#decoder, this.#encoder, this.#open, clock.nowMs());
+    this.#reports = new WorkerReports(this.#decoder, this.#encoder, this.#open, {
+      counters: this.#counters,
+      nowMs: clock.nowMs(),
+    });
     this.#streams = streams && this.#createStreams(streams);
     this.#encoder.onFree(buffers => {
       this.#open.reclaim(buffers);
@@ -82,6 +91,7 @@ class ReceiveWorker {
       post({ type: 'failed', code, transport, port, message });
       return;
     }
+    this.#reports.begin(this.#receiver.clock.nowMs());
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     post({
       type: 'listening',

@@ -4,8 +4,8 @@
 import type { Counters } from '../../service/counters.ts';
 import type { CollectorConfiguration } from '../configuration.ts';
 import type { Decoder } from '../decode/decoder.ts';
-import { SILENT_MS } from '../decode/exporters/exporters.ts';
 import { NEVER } from '../decode/exporters/roster.ts';
+import { SILENT_MS } from '../decode/exporters/take-over.ts';
 import {
   type Change,
   createTemplateStore,

@@ -1,4 +1,5 @@
-// What a receive worker hands over beside flows: the health of exporters, facts, and the minutes of interfaces.
+// What a receive worker hands over beside flows: the health of exporters, facts, the minutes of interfaces, and until when
+// everything that it received is handed over.
 
 import type { Counters } from '../../service/counters.ts';
 import type { Decoder } from '../decode/decoder.ts';
@@ -14,6 +15,8 @@ import type { OpenBatch } from './open-batch.ts';
 /** How often the health of exporters is reported. */
 const REPORT_INTERVAL_MS = 10_000;
 const MINUTE_MS = 60_000;
+/** A thread that was held up for longer, with its process or its machine, was not receiving meanwhile. */
+const HELD_UP_MS = 10_000;
 
 export class WorkerReports {
   readonly #decoder: Decoder;
@@ -21,9 +24,20 @@ export class WorkerReports {
   readonly #open: OpenBatch;
   readonly #facts = new FactTable();
   readonly #interfaces = new InterfaceTable();
+  readonly #counters: Counters<typeof WORKER_COUNTERS>;
   #reportedAtMs: number;
+  #receivingFromMs = 0;
+  #isReceivedDue = false;
+  /** By the wall clock. */
+  #sentAtMs = 0;
 
-  constructor(decoder: Decoder, encoder: EncoderPort, open: OpenBatch, nowMs: number) {
+  constructor(
+    decoder: Decoder,
+    encoder: EncoderPort,
+    open: OpenBatch,
+    { counters, nowMs }: { readonly counters: Counters<typeof WORKER_COUNTERS>; readonly nowMs: number },
+  ) {
+    this.#counters = counters;
     this.#decoder = decoder;
     this.#encoder = encoder;
     this.#open = open;
@@ -32,12 +46,24 @@ export class WorkerReports {
     decoder.context.sflow.interfaces = this.#interfaces;
   }
 
+  /** The worker listens. */
+  begin(nowMs: number): void {
+    this.#receivingFromMs = nowMs;
+    this.#sentAtMs = Date.now();
+    this.#sendReceived(nowMs);
+  }
+
   /** Hands over what is due. */
   send(nowMs: number): void {
+    this.#noteHoldUp(nowMs);
     const isOtherMinute = Math.floor(nowMs / MINUTE_MS) !== Math.floor(this.#reportedAtMs / MINUTE_MS);
-    if (nowMs - this.#reportedAtMs >= REPORT_INTERVAL_MS || isOtherMinute) this.#sendExporters(nowMs);
+    if (nowMs - this.#reportedAtMs >= REPORT_INTERVAL_MS || isOtherMinute) {
+      this.#sendExporters(nowMs);
+      this.#isReceivedDue = true;
+    }
     this.#sendFacts(nowMs);
     this.#sendInterfaces(nowMs);
+    if (this.#isReceivedDue) this.#sendReceived(nowMs);
   }
 
   publish(counters: Counters<typeof WORKER_COUNTERS>, totals: ContinuedTotals): void {
@@ -49,6 +75,9 @@ export class WorkerReports {
     counters.set('exporters', this.#decoder.exporters.size);
     totals.set('exportersEvicted', this.#decoder.exporters.evicted);
     totals.set('exportersRefused', this.#decoder.exporters.refused);
+    const { table } = this.#decoder.context.templated.totals;
+    counters.set('totalFlows', table.size);
+    totals.set('totalFlowsEvicted', table.evicted);
     totals.set('sequencesCounted', this.#decoder.exporters.sequences.resumed.counted);
     totals.set('sequencesUnknown', this.#decoder.exporters.sequences.resumed.unknown);
   }
@@ -58,6 +87,29 @@ export class WorkerReports {
     this.#sendExporters(nowMs);
     while (this.#sendFacts(Number.POSITIVE_INFINITY));
     while (this.#sendInterfaces(Number.POSITIVE_INFINITY));
+    this.#sendReceived(nowMs, true);
+  }
+
+  #noteHoldUp(nowMs: number): void {
+    const wallMs = Date.now();
+    if (wallMs - this.#sentAtMs > HELD_UP_MS) this.#receivingFromMs = nowMs;
+    this.#sentAtMs = wallMs;
+  }
+
+  /** While no buffer is free for the open batch, its records are not handed over, and this waits. */
+  #sendReceived(nowMs: number, isStopped = false): void {
+    this.#open.flushEarly();
+    if (this.#open.batch.rows > 0) return;
+    this.#isReceivedDue = false;
+    const counters = this.#counters;
+    this.#encoder.sendReceived({
+      fromMs: this.#receivingFromMs,
+      untilMs: nowMs,
+      datagrams: counters.get('datagrams'),
+      records: counters.get('records'),
+      droppedRecords: counters.get('rowsDropped') + counters.get('rowsLost'),
+      isStopped,
+    });
   }
 
   /** Counters that an earlier process had not reported. */

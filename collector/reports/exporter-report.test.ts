@@ -1,7 +1,18 @@
 import { expect, test } from 'vitest';
 import { RATE_SOURCE } from '../../schemas/codes.ts';
 import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
-import { Bench, ipfix, netflow5, RECEIVED_MS, record5, rowOf, set, u32 } from '../../testing/data/datagrams.ts';
+import {
+  Bench,
+  type FieldSpec,
+  ipfix,
+  netflow5,
+  RECEIVED_MS,
+  record5,
+  rowOf,
+  set,
+  template,
+  u32,
+} from '../../testing/data/datagrams.ts';
 import { PENDING_MS_MAX } from '../decode/exporters/pending.ts';
 import { exporterReport } from './exporter-report.ts';
 
@@ -44,6 +55,8 @@ test('a report has a row per domain that sent something, and the counters start 
     rateChanges: 1,
     clashes: 0,
     samplingRate: 200,
+    clock: 'unknown',
+    clockSkewMs: 0,
   });
   expect(rows[1]).toMatchObject({ exporter: '2001:db8::5', datagrams: 1, records: 1, samplingRate: 0 });
 
@@ -63,6 +76,35 @@ test('a report has a row per domain that sent something, and the counters start 
     lost: 0,
     rateChanges: 0,
   });
+});
+
+test('the clock of an exporter is reported once it is known', () => {
+  const bench = new Bench({ measuresClocks: true });
+  const report = () => rowOf(exporterReport(bench.decoder.exporters.domains())!, 0);
+  const receive = (seconds: number) =>
+    bench.decode(netflow5([record5()]), '198.51.100.1', 50000, MINUTE_MS + 35_000 + seconds * 1000);
+  receive(0);
+  expect(report()).toMatchObject({ clock: 'unknown', clockSkewMs: 0 });
+  const header = { unixSecs: MINUTE_MS / 1000 };
+  for (let seconds = 10; seconds <= 200; seconds += 10) {
+    const datagram = netflow5([record5()], { ...header, unixSecs: header.unixSecs + seconds });
+    bench.decode(datagram, '198.51.100.1', 50000, MINUTE_MS + (seconds + 35) * 1000);
+  }
+  expect(report()).toMatchObject({ clock: 'steady', clockSkewMs: -35_000 });
+});
+
+test('the rate that records state is reported where the domain has none', () => {
+  const bench = new Bench();
+  const fields: FieldSpec[] = [
+    [1, 4],
+    [34, 4],
+  ];
+  const records = [
+    [...u32(100), ...u32(64)],
+    [...u32(100), ...u32(128)],
+  ];
+  bench.decode(ipfix([set(2, template(300, fields)), set(300, ...records)]));
+  expect(rowOf(exporterReport([bench.domain()])!, 0)).toMatchObject({ records: 2, samplingRate: 128 });
 });
 
 test('counters beyond 32 bits keep their value', () => {

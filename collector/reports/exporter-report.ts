@@ -1,6 +1,7 @@
 // The health of exporters since the last report, as a batch of EXPORTER_COLUMNS; the counters start again at zero.
 
 import { type Batch, createBatch } from '../../schemas/batch.ts';
+import { CLOCK_STATE } from '../../schemas/codes.ts';
 import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
 import { DELTAS, type ReportedDomain } from '../decode/exporters/reported-domain.ts';
 import { fillTime } from '../decode/kernels.ts';
@@ -24,8 +25,11 @@ export function exporterReport(domains: Iterable<ReportedDomain>): Batch<typeof 
     columns.exporter.set(domain.exporter, 4 * row);
     columns.observationDomain[row] = domain.id;
     columns.protocol[row] = domain.protocol;
-    columns.samplingRate[row] = domain.samplingRate;
+    // Many exporters state the rate in each record, or of a sampler or port, and none of the domain.
+    columns.samplingRate[row] = domain.samplingRate || domain.newestRate;
     columns.waitingSets[row] = domain.pendingSets;
+    columns.clock[row] = CLOCK_STATE[domain.clock?.state ?? 'unknown'];
+    columns.clockSkewMs[row] = domain.clock?.skewMs ?? 0;
     for (const [column, counter] of Object.entries(DELTAS) as [
       keyof typeof DELTAS,
       (typeof DELTAS)[keyof typeof DELTAS],

@@ -10,7 +10,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Counters } from '../../service/counters.ts';
 import type { Log } from '../../service/log.ts';
 import type { CollectorConfiguration } from '../configuration.ts';
-import { connectionPort } from '../decode/exporters/exporters.ts';
+import { connectionPort } from '../decode/exporters/session.ts';
 import { createAddressLog } from '../gate/address-log.ts';
 import type { SourceGate } from '../gate/source-gate.ts';
 import type { STREAM_COUNTERS } from '../threads/counters.ts';

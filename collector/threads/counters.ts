@@ -71,6 +71,11 @@ export const WORKER_COUNTERS = {
     name: 'collector_interface_counters_anew_total',
     help: 'times the counters of an interface started anew: its agent restarted, was silent, or jumped',
   },
+  totalFlows: { name: 'collector_total_flows', help: 'flows with running totals that are followed' },
+  totalFlowsEvicted: {
+    name: 'collector_total_flows_evicted_total',
+    help: 'flows with running totals that were forgotten at the bound while they ran',
+  },
   sequencesCounted: {
     name: 'collector_sequences_resumed_total',
     help: 'domains that continued the sequence numbers of before a start, by whether these gave the loss between',
@@ -156,6 +161,7 @@ export const ENCODER_COUNTERS = {
   'rowsRefused exporters': refused('exporters'),
   'rowsRefused facts': refused('facts'),
   'rowsRefused interfaces': refused('interfaces'),
+  'rowsRefused collectors': refused('collectors'),
   sequences: { name: 'collector_sequences', help: 'domains and agents whose sequence numbers are kept on disk' },
   sequencesRefused: {
     name: 'collector_sequences_refused_total',

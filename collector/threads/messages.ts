@@ -7,10 +7,11 @@ import type { SpoolSettings } from '../../transport/spool/spool.ts';
 import type { CollectorConfiguration } from '../configuration.ts';
 import type { Change } from '../decode/exporters/template-store.ts';
 import type { MappedElement } from '../decode/templated/elements.ts';
+import type { Received } from '../reports/receiving-minutes.ts';
 
 /** Worker to encoder: the column buffers of a batch, transferred. */
 export interface FilledBatch {
-  readonly kind: Exclude<BatchKind, 'facts'>;
+  readonly kind: Exclude<BatchKind, 'facts' | 'collectors'>;
   readonly sequence: number;
   readonly rows: number;
   readonly buffers: ArrayBuffer[];
@@ -31,7 +32,12 @@ export interface FilledFacts {
   readonly facts: readonly FactRow[];
 }
 
-export type Filled = FilledBatch | FilledFacts | FilledSequences;
+/** Worker to encoder, behind everything that it received before `untilMs`. */
+export interface FilledReceived extends Received {
+  readonly kind: 'received';
+}
+
+export type Filled = FilledBatch | FilledFacts | FilledReceived | FilledSequences;
 
 /** Encoder to worker: buffers of flow columns, zeroed, to fill again. */
 export interface FreeBuffers {
@@ -52,6 +58,8 @@ export interface WorkerData {
   readonly faults: SharedArrayBuffer;
   /** Elements that the installation maps to columns. */
   readonly mapped: readonly MappedElement[];
+  /** Exporters may send to other collectors too. */
+  readonly hasPeers: boolean;
   /** Counters of the connections: this worker takes IPFIX over TCP and TLS, and no datagrams. */
   readonly streams?: SharedArrayBuffer;
   /** What the journal knew when the worker was started; undefined without a journal. */
@@ -87,6 +95,10 @@ export type WorkerMessage =
 export interface EncoderData {
   readonly configuration: CollectorConfiguration;
   readonly counters: SharedArrayBuffer;
+  /** Counters of the sockets, which the main thread writes. */
+  readonly sockets: SharedArrayBuffer;
+  /** Receive workers in all. */
+  readonly workersTotal: number;
   readonly spool: SpoolSettings;
   /** Where sequence numbers are kept; nowhere when left out. */
   readonly sequences?: string;

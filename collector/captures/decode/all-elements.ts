@@ -6,7 +6,7 @@ import { formatAddress, wordsOfRow } from '../../../schemas/address.ts';
 import { PROTOCOLS } from '../../../schemas/codes.ts';
 import { DATAGRAM_BYTES_MAX, type Decoder } from '../../decode/decoder.ts';
 import type { Domain } from '../../decode/exporters/domain.ts';
-import { Session } from '../../decode/exporters/exporters.ts';
+import { Session } from '../../decode/exporters/session.ts';
 import {
   type ElementNames,
   type InspectedField,

@@ -13,7 +13,7 @@ import type { MirrorCarrier } from '../../decode/mirror.ts';
 import { VXLAN } from '../../decode/packet/udp-tunnels.ts';
 import { rulesWith } from '../../decode/templated/elements.ts';
 import { type LoadedElements, loadElements } from '../../elements/element-registry.ts';
-import { type CapturedDatagram, readCapture } from '../capture.ts';
+import { type CapturedDatagram, readNamedCapture } from '../capture.ts';
 import { ElementPrinter } from './all-elements.ts';
 import { ArrowRows, NoRows, type RowOutput, TextRows } from './row-outputs.ts';
 import { TABLE_COLUMNS, TEXT_FORMATS } from './row-text.ts';
@@ -87,7 +87,7 @@ class CaptureDecoder {
 
   /** Writes what is in a file; returns the line that sums it up. */
   async decode(file: string): Promise<string> {
-    const { datagrams, gre, passedOver, fragments, truncated, format } = readCapture(file);
+    const { datagrams, gre, passedOver, fragments, truncated, format } = readNamedCapture(file);
     let records = 0;
     for (const datagram of datagrams) {
       records += this.#decodeDatagram(datagram);

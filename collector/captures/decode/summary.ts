@@ -5,7 +5,7 @@ import { formatAddress, wordsOfRow } from '../../../schemas/address.ts';
 import { PROTOCOLS, RATE_SOURCES } from '../../../schemas/codes.ts';
 import type { Decoder } from '../../decode/decoder.ts';
 import type { Domain } from '../../decode/exporters/domain.ts';
-import { Session } from '../../decode/exporters/exporters.ts';
+import { Session } from '../../decode/exporters/session.ts';
 import { FAULTS, faultSlot } from '../../decode/faults.ts';
 import { VARIABLE_LENGTH } from '../../decode/templated/field.ts';
 import { type ElementNames, elementName } from '../../decode/templated/inspect.ts';

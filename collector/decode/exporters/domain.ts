@@ -4,6 +4,7 @@
 import { RateTable, type RateTotal } from '../sampling/rate-table.ts';
 import type { SflowAgent } from '../sflow/agent.ts';
 import type { Template } from '../templated/template.ts';
+import type { ExporterClock } from './exporter-clock.ts';
 import type { Holder, PendingSet } from './pending.ts';
 import { type Member, NEVER } from './roster.ts';
 import { SequenceMeter } from './sequence.ts';
@@ -51,6 +52,8 @@ export class Domain implements Member {
   /** Sampling rate of the domain, 0 unknown, and where it was learnt. */
   samplingRate = 0;
   rateSource = 0;
+  /** That of the newest record of a template. */
+  newestRate = 0;
   /** Rates by sampler id (48) or selector id (302). */
   readonly selectorRates: RateTable;
   /** Rates by ifIndex, and by template. */
@@ -63,6 +66,9 @@ export class Domain implements Member {
   /** The port under which its sequence is kept, and whether it changed since it was written; sequence-track.ts. */
   port = NOT_KEPT;
   isTouched = false;
+
+  /** Undefined where its protocol has no time of export, or nobody measures. */
+  clock: ExporterClock | undefined;
 
   /** sFlow: data sources and hosts of the agent. */
   sflow: SflowAgent | undefined;
@@ -100,6 +106,13 @@ export class Domain implements Member {
 
   /** Age of the youngest flow that a firewall sent an update of, ms; 0 when it has sent none. */
   firewallUpdateMs = 0;
+
+  /** Under which running totals are kept, 0 where there are none yet. */
+  totalsKey = 0;
+  /** Until then another session, process or collector may have counted what it reported; by the collector's clock. */
+  countedUntilMs = Number.NEGATIVE_INFINITY;
+  /** Another thread has received it since. */
+  isCountedElsewhere = false;
 
   // Counters since the last report; see schemas/exporter-minute.ts.
   lastSeenMs = 0;

@@ -1,16 +1,18 @@
-// The exporters a decoder knows. A session is a source address and port and holds the domains that were seen from there;
-// sFlow agents are kept apart (agents.ts). Sessions, domains and agents are bounded, and those
+// The exporters a decoder knows: sessions (session.ts), domains that go on under another port (take-over.ts), and sFlow agents,
+// which are kept apart (agents.ts). Sessions, domains and agents are bounded, and those
 // that deliver decodable data are never evicted for new ones (roster.ts). A newcomer that is refused is still decoded where
 // its protocol needs no state: its session and domain are not kept. What was let go and had not been reported still is.
 
-import { protocolRow } from '../../../schemas/protocols.ts';
 import { AgentTable } from './agents.ts';
-import { Domain, type TemplateCount } from './domain.ts';
-import { restoreState, stateOf } from './domain-state.ts';
-import type { Holder, PendingSets } from './pending.ts';
+import { Domain } from './domain.ts';
+import { restoreState } from './domain-state.ts';
+import { ExporterClock } from './exporter-clock.ts';
+import type { PendingSets } from './pending.ts';
 import { REFUSED_MAX, RefusedSources } from './refused-sources.ts';
-import { CLAIM, type Claim, type Member, NEVER, PROVEN_MS, RENEW_MS, Roster } from './roster.ts';
+import { CLAIM, type Claim, NEVER, PROVEN_MS, RENEW_MS, Roster } from './roster.ts';
 import { SequenceTrack } from './sequence-track.ts';
+import { isConnectionPort, keyOf, oldestUnproven, Session } from './session.ts';
+import { type Rival, SILENT_MS, TakeOvers } from './take-over.ts';
 import {
   type Change,
   DOMAINS_PER_EXPORTER,
@@ -20,8 +22,6 @@ import {
   publish,
 } from './template-store.ts';
 
-const TWO_32 = 4294967296;
-
 export const DOMAINS_PER_SESSION_MAX = 1024;
 
 /** An address has so many sessions at which a new one is admitted because the address is known. */
@@ -29,79 +29,11 @@ export const KNOWN_SESSIONS_MAX = 64;
 
 export { REFUSED_MAX };
 
-/** Nothing is taken over at an address with more sessions: a NAT of that size, or a flood. */
-const TAKE_OVER_SESSIONS_MAX = 64;
-
-/**
- * A session that was not seen for so long is no longer live. Two live exporters behind one address send at least once a
- * minute (the usual active timeout); meanwhile the data of the newcomer wait (pending.ts), so waiting loses nothing.
- */
-export const SILENT_MS = 60_000;
-
 /**
  * RFC 7011 8.4 leaves the lifetime of templates over UDP to the collector. A day without announcement and without data:
  * exporters that announce hourly or only when something changes are not hurt, ids that went out of use are not kept.
  */
 export const TEMPLATE_IDLE_MS = 24 * 3600_000;
-
-/** TCP and UDP have port numbers of their own: sessions of connections are kept under a port beyond those of UDP. */
-const CONNECTION_PORTS = 65536;
-
-/** The port under which the messages of the nth connection (from 1) are decoded, like no other; endSession() must follow. */
-export function connectionPort(port: number, connection: number): number {
-  return CONNECTION_PORTS * connection + port;
-}
-
-export class Session implements Member, Holder {
-  readonly addressText: string;
-  readonly address: Uint32Array;
-  readonly port: number;
-  readonly domains = new Map<number, Domain>();
-  readonly templateCount: TemplateCount;
-  /** False: known for the datagram at hand only. */
-  readonly admitted: boolean;
-  last: Domain | undefined;
-  lastReceivedMs: number;
-  provenMs = NEVER;
-  firstProvenMs?: number;
-  isSettled = false;
-  isKnown = false;
-  pendingBytes = 0;
-
-  constructor(
-    addressText: string,
-    address: Uint32Array,
-    port: number,
-    templateCount: TemplateCount,
-    admitted: boolean,
-    nowMs: number,
-  ) {
-    this.addressText = addressText;
-    this.address = address;
-    this.port = port;
-    this.templateCount = templateCount;
-    this.admitted = admitted;
-    this.lastReceivedMs = nowMs;
-  }
-
-  /** RFC 7011 10.4.3: what it announces lives as long as the connection; nothing is journalled, taken over or expires. */
-  get isConnection(): boolean {
-    return this.port >= CONNECTION_PORTS;
-  }
-
-  forget(domain: Domain): void {
-    this.domains.delete(keyOf(domain.protocol, domain.id));
-    this.last = undefined;
-  }
-}
-
-/** The only other session of an address that has a domain: live here, or known from the journal, or both. */
-interface Rival {
-  readonly session: Session | undefined;
-  readonly domain: Domain | undefined;
-  readonly dormant: DormantDomain | undefined;
-  readonly lastReceivedMs: number;
-}
 
 /** Domains of all exporters. */
 function domainsMax(exportersMax: number): number {
@@ -111,6 +43,15 @@ function domainsMax(exportersMax: number): number {
 /** Domains and agents whose sequence numbers may be kept. */
 export function sequencesMax(exportersMax: number): number {
   return domainsMax(exportersMax) + exportersMax;
+}
+
+export interface ExporterOptions {
+  /** Addresses for which there is always room. */
+  readonly isReserved?: ((address: string) => boolean) | undefined;
+  /** Exporters may have sent to other collectors before. */
+  readonly hasPeers?: boolean | undefined;
+  /** Receipt is now: the clocks of exporters are measured by it, and their times corrected. */
+  readonly measuresClocks?: boolean | undefined;
 }
 
 export class ExporterTable {
@@ -131,24 +72,32 @@ export class ExporterTable {
   readonly #refused = new RefusedSources();
   /** Addresses for which there is always room; of the configuration. */
   readonly #isReserved: (address: string) => boolean;
+  /** Other collectors may have received an exporter that is new here. */
+  readonly #hasPeers: boolean;
+  readonly #measuresClocks: boolean;
   #nowMs = 0;
   #startedMs = NEVER;
   /** The session whose datagram is being decoded. */
   #current: Session | undefined;
   #evicted = 0;
-  /** Domains that went on under another port. */
-  takenOver = 0;
+  readonly #takeOvers: TakeOvers;
 
   constructor(
     exportersMax: number,
     pending: PendingSets,
     knowledge?: Knowledge,
-    isReserved: (address: string) => boolean = () => false,
+    { isReserved = () => false, hasPeers = false, measuresClocks = false }: ExporterOptions = {},
   ) {
     this.#isReserved = isReserved;
+    this.#hasPeers = hasPeers;
+    this.#measuresClocks = measuresClocks;
     this.#exportersMax = exportersMax;
     this.#pending = pending;
     this.#knowledge = knowledge;
+    this.#takeOvers = new TakeOvers({
+      ...{ knowledge, pending, sessionsAt: addressText => this.#byAddress.get(addressText) },
+      remove: domain => this.#removeDomain(domain),
+    });
     this.#sessions = new Roster(exportersMax);
     this.#domains = new Roster(domainsMax(exportersMax));
     this.sequences = new SequenceTrack(sequencesMax(exportersMax));
@@ -170,7 +119,7 @@ export class ExporterTable {
       return known;
     }
     if (this.#startedMs === NEVER) this.#startedMs = nowMs;
-    const connection = port >= CONNECTION_PORTS;
+    const connection = isConnectionPort(port);
     const address = parse(addressText);
     const claim = connection || this.#sessions.hasRoom ? CLAIM.none : this.#claimOf(addressText, address);
     const oldest = connection ? undefined : this.#sessions.givesWay(nowMs, claim);
@@ -245,12 +194,12 @@ export class ExporterTable {
   retryTakeOver(session: Session, domain: Domain, nowMs: number): boolean {
     if (nowMs - domain.rivalAskedMs < 1000) return false;
     domain.rivalAskedMs = nowMs;
-    const rival = this.#rivalOf(session, domain.protocol, domain.id);
+    const rival = this.#takeOvers.rivalOf(session, domain.protocol, domain.id, this.#startedMs);
     domain.hasRival = rival !== undefined;
     // A newcomer that gets on by itself only clears away what is long gone.
     if (!rival || nowMs - rival.lastReceivedMs < (domain.pendingSets > 0 ? SILENT_MS : PROVEN_MS)) return false;
     domain.hasRival = false;
-    this.#inherit(domain, rival);
+    this.#takeOvers.inherit(domain, rival);
     return true;
   }
 
@@ -265,6 +214,7 @@ export class ExporterTable {
     const { key } = change;
     const domain = this.#byAddress.get(key.address)?.get(key.port)?.domains.get(keyOf(key.protocol, key.domain));
     if (!domain) return undefined;
+    domain.isCountedElsewhere = true;
     // Its template wakes anew when data need it.
     if (change.type === 'template' || change.type === 'withdrawn') domain.forget(change.templateId);
     else if (change.type === 'state') restoreState(domain, change.state);
@@ -311,6 +261,11 @@ export class ExporterTable {
     return this.#evicted + this.agents.evicted;
   }
 
+  /** Domains that went on under another port. */
+  get takenOver(): number {
+    return this.#takeOvers.count;
+  }
+
   /** Sessions known. */
   get size(): number {
     return this.#sessions.size + this.#connections.size;
@@ -324,25 +279,35 @@ export class ExporterTable {
       return domain;
     }
     if (!this.#makeRoomForDomain(session)) return undefined;
-    const key = this.#journalKey(session, protocol, id);
+    const key = this.#takeOvers.journalKey(session, protocol, id);
     const dormant = key && this.#knowledge?.store.get(key);
-    const rival = session.isConnection || dormant ? undefined : this.#rivalOf(session, protocol, id);
+    const rival =
+      session.isConnection || dormant ? undefined : this.#takeOvers.rivalOf(session, protocol, id, this.#startedMs);
     const inherits = rival !== undefined && this.#nowMs - rival.lastReceivedMs >= SILENT_MS;
     const domain =
       (inherits && this.#moveDomain(session, rival)) ||
       new Domain(session.address, protocol, id, session.templateCount);
     domain.key = key;
     domain.holder = session;
+    if (this.#measuresClocks) domain.clock ??= new ExporterClock(session.isConnection);
     domain.lastReceivedMs = this.#nowMs;
     session.domains.set(keyOf(protocol, id), domain);
     if (dormant) this.#wake(session, domain, dormant);
+    if (domain.lastSeenMs === 0 && (dormant || this.#mayBeCountedElsewhere(session, protocol, id, key)))
+      domain.countedUntilMs = this.#nowMs;
     if (!session.isConnection) {
       this.#domains.add(domain);
       this.sequences.adopt(domain, session.port, this.#nowMs);
     }
-    if (inherits) this.#inherit(domain, rival);
+    if (inherits) this.#takeOvers.inherit(domain, rival);
     else domain.hasRival = rival !== undefined;
     return domain;
+  }
+
+  /** Whether another session, process or collector may have decoded records of a domain that is new here. */
+  #mayBeCountedElsewhere(session: Session, protocol: number, id: number, key: DomainKey | undefined): boolean {
+    if (this.#hasPeers || session.isConnection) return true;
+    return this.#takeOvers.isHeldElsewhere(session, protocol, id, key);
   }
 
   #makeRoomForDomain(session: Session): boolean {
@@ -356,39 +321,12 @@ export class ExporterTable {
     return true;
   }
 
-  /** Where the journal keeps a domain; what has no templates or belongs to a connection is not kept. */
-  #journalKey(session: Session, protocol: number, domain: number): DomainKey | undefined {
-    if (!this.#knowledge || session.isConnection) return undefined;
-    if (!protocolRow(protocol).templates) return undefined;
-    return { address: session.addressText, port: session.port, protocol, domain };
-  }
-
   /** What was known before a start, or learnt elsewhere: templates wake when data need them. */
   #wake(session: Session, domain: Domain, { state, provenMs }: DormantDomain): void {
     if (state) restoreState(domain, state);
     if (provenMs === NEVER) return;
     domain.provenMs = provenMs;
     if (session.provenMs === NEVER) this.#sessions.prove(session, provenMs);
-  }
-
-  #rivalOf(session: Session, protocol: number, id: number): Rival | undefined {
-    const ports = this.#byAddress.get(session.addressText);
-    if (!ports || ports.size > TAKE_OVER_SESSIONS_MAX) return undefined;
-    const rivals = new Map<number, Rival>();
-    for (const other of ports.values()) {
-      const domain = other.isConnection || other === session ? undefined : other.domains.get(keyOf(protocol, id));
-      if (domain)
-        rivals.set(other.port, { session: other, domain, dormant: undefined, lastReceivedMs: domain.lastSeenMs });
-    }
-    const key = this.#journalKey(session, protocol, id);
-    for (const dormant of (key && this.#knowledge?.store.others(key)) ?? []) {
-      const live = rivals.get(dormant.key.port);
-      // It cannot be known to be silent before this decoder has listened for so long.
-      const lastReceivedMs = Math.max(dormant.lastReceivedMs, live?.lastReceivedMs ?? this.#startedMs);
-      rivals.set(dormant.key.port, { session: live?.session, domain: live?.domain, dormant, lastReceivedMs });
-    }
-    const [rival] = rivals.values();
-    return rivals.size === 1 ? rival : undefined;
   }
 
   /** The domain itself goes over to another session: its sequence goes on. */
@@ -401,31 +339,6 @@ export class ExporterTable {
     session.pendingBytes += domain.pendingBytes;
     domain.moveTo(session.templateCount);
     return domain;
-  }
-
-  /** Takes over what a rival knows and this domain does not; the rival is gone afterwards. */
-  #inherit(domain: Domain, { domain: from, dormant }: Rival): void {
-    this.takenOver++;
-    const unset = domain.rateSource === 0 && domain.systemInitMs === 0;
-    if (from && from !== domain) {
-      if (unset) restoreState(domain, stateOf(from));
-      for (const template of from.templates.values()) {
-        if (domain.templates.has(template.id) || !domain.learn(template, Number.POSITIVE_INFINITY)) continue;
-        this.#pending.release(domain, template);
-      }
-      this.#pending.move(from, domain);
-      this.#removeDomain(from);
-    } else if (unset && dormant?.state) restoreState(domain, dormant.state);
-    const { key } = domain;
-    if (!dormant || !key) return;
-    const known = this.#knowledge?.store.get(key)?.templates;
-    const { lastReceivedMs: atMs } = dormant;
-    for (const [templateId, { setId, raw }] of dormant.templates) {
-      if (!known?.has(templateId)) publish(this.#knowledge, { type: 'template', key, atMs, setId, templateId, raw });
-    }
-    publish(this.#knowledge, { type: 'state', key, atMs, state: stateOf(domain) });
-    if (domain.provenMs !== NEVER) publish(this.#knowledge, { type: 'seen', key, atMs: domain.provenMs, proven: true });
-    publish(this.#knowledge, { type: 'forgotten', key: dormant.key });
   }
 
   #evictSession(session: Session): void {
@@ -465,13 +378,4 @@ export class ExporterTable {
     const { datagrams, lostSets } = domain;
     if (datagrams + lostSets > 0 && this.#retired.length < this.#exportersMax) this.#retired.push(domain);
   }
-}
-
-function oldestUnproven(session: Session): Domain | undefined {
-  for (const domain of session.domains.values()) if (domain.provenMs === NEVER) return domain;
-  return undefined;
-}
-
-function keyOf(protocol: number, id: number): number {
-  return protocol * TWO_32 + id;
 }

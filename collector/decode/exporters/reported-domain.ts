@@ -1,5 +1,6 @@
 // What a report on a domain reads, and its counters by the column that holds them.
 
+import type { ClockState } from '../../../schemas/codes.ts';
 import type { ExporterCounter } from '../../../schemas/exporter-minute.ts';
 
 export const DELTAS = {
@@ -21,7 +22,12 @@ export interface ReportedDomain extends Record<(typeof DELTAS)[ExporterCounter],
   readonly exporter: Uint32Array;
   readonly id: number;
   readonly protocol: number;
+  /** Of the domain, 0 unknown. */
   readonly samplingRate: number;
+  /** That of the newest record of a template, wherever it was stated; 0 unknown. */
+  readonly newestRate: number;
   readonly pendingSets: number;
   readonly lastSeenMs: number;
+  /** Undefined where its protocol has no time of export, or nobody measures. */
+  readonly clock?: { readonly state: ClockState; readonly skewMs: number } | undefined;
 }

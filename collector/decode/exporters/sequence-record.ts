@@ -108,6 +108,7 @@ function readRecord(bytes: Buffer): KeptRecord {
     id: bytes.readUInt32LE(DOMAIN),
     protocol: bytes.readUInt32LE(PROTOCOL),
     samplingRate: bytes.readUInt32LE(SAMPLING_RATE),
+    newestRate: 0,
     lastSeenMs: bytes.readDoubleLE(LAST_SEEN),
     pendingSets: 0,
     isSettled: (bytes.readUInt8(FLAGS) & SETTLED) !== 0,

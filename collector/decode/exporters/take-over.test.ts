@@ -14,7 +14,9 @@ import {
   template,
   u32,
 } from '../../../testing/data/datagrams.ts';
-import { connectionPort, SILENT_MS, TEMPLATE_IDLE_MS } from './exporters.ts';
+import { TEMPLATE_IDLE_MS } from './exporters.ts';
+import { connectionPort } from './session.ts';
+import { SILENT_MS } from './take-over.ts';
 import { DORMANT_MS_MAX } from './template-store.ts';
 
 const announce = set(2, template(300, [[1, 4]]), template(301, [[2, 4]]));

@@ -22,6 +22,7 @@ test('a record fills every column it can, and no other', () => {
     inIf: 3,
     outIf: 4,
     biflow: 'none',
+    counterSource: 'record',
     direction: 'unknown',
     forwardingStatus: 0,
     samplingRate: 100,

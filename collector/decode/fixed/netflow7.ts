@@ -10,7 +10,8 @@
 import { PROTOCOL } from '../../../schemas/codes.ts';
 import type { DatagramContext } from '../context.ts';
 import type { Domain } from '../exporters/domain.ts';
-import type { ExporterTable, Session } from '../exporters/exporters.ts';
+import type { ExporterTable } from '../exporters/exporters.ts';
+import type { Session } from '../exporters/session.ts';
 import { decodeFixed, fixedDomain, readFixedHeader } from './fixed-layout.ts';
 import { flowRecords } from './flow-records.ts';
 

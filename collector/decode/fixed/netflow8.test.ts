@@ -26,6 +26,7 @@ const NOTHING_TOLD: Row = {
   inIf: 0,
   outIf: 0,
   biflow: 'none',
+  counterSource: 'record',
   direction: 'unknown',
   forwardingStatus: 0,
   samplingRate: 0,

@@ -93,6 +93,7 @@ export function resolveRates(
     }
     if (rate === 0) unknown = count;
   }
+  if (count > 0) domain.newestRate = samplingRate[row + count - 1]!;
   if (template.prescaled) rateSource.fill(RATE_SOURCE.prescaled, row, row + count);
   else domain.unknownRateRecords += unknown;
 }

@@ -41,6 +41,7 @@ test('a flow sample fills every column it can', () => {
     inIf: 3,
     outIf: 4,
     biflow: 'none',
+    counterSource: 'record',
     direction: 'ingress',
     forwardingStatus: 0,
     samplingRate: 512,

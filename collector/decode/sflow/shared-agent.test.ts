@@ -13,8 +13,9 @@ import {
   tcp,
 } from '../../../testing/data/datagrams.ts';
 import type { Domain } from '../exporters/domain.ts';
-import { SILENT_MS, TEMPLATE_IDLE_MS } from '../exporters/exporters.ts';
+import { TEMPLATE_IDLE_MS } from '../exporters/exporters.ts';
 import { CLAIMS_PER_AGENT_MAX, CLASH_EVIDENCE } from '../exporters/shared-agent.ts';
+import { SILENT_MS } from '../exporters/take-over.ts';
 
 const SHARED = '127.0.0.1';
 const sample = flowSample([sampledHeader(ethernet(0x0800, ipv4(tcp())))]);

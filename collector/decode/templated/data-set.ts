@@ -3,6 +3,7 @@
 
 import { BIFLOW, TIME_SOURCE } from '../../../schemas/codes.ts';
 import type { DecodedColumns } from '../../../schemas/flow.ts';
+import { correctTimes } from '../clock-correction.ts';
 import { type DatagramContext, RECORDS_PER_DATAGRAM_MAX } from '../context.ts';
 import type { Domain } from '../exporters/domain.ts';
 import { FAULT } from '../faults.ts';
@@ -185,6 +186,8 @@ function finish(context: DatagramContext, domain: Domain, template: Template, ru
     for (let i = row; i < row + count; i++) etherType[i] = template.etherType;
   } else if (template.etherTypeByAddress) fillEtherType(columns, row, count);
   if (template.firewall) applyFirewallEvents(context, domain, template.firewall, run);
+  if (template.totals) context.templated.totals.apply(context, domain, template.totals, run, template.isReverse);
+  correctTimes(context, domain, row, count);
   resolveRates(context, domain, template, run);
   domain.records += count;
 }

@@ -95,14 +95,14 @@ function bothEnds(
 }
 
 export const ELEMENT_RULES: readonly ElementRule[] = [
-  // 23 and 24 count what leaves: the same packets, seen where 1 and 2 are absent or 0. A total (85) must not stand in
-  // for a delta of 0: it would count again what was counted before.
+  // 23 and 24 count what leaves: the same packets, seen where 1 and 2 are absent or 0. A total (85) does not stand in
+  // for a delta: where a record has both, the delta counts.
   { column: 'bytes', elements: [1], kernel: counter },
   { column: 'bytes', elements: [23], kernel: counter, layer: 'unset' },
-  { column: 'bytes', elements: [85, 352, 353, 231], kernel: counter },
+  { column: 'bytes', elements: [85, 171, 352, 353, 231], kernel: counter },
   { column: 'packets', elements: [2], kernel: counter },
   { column: 'packets', elements: [24], kernel: counter, layer: 'unset' },
-  { column: 'packets', elements: [86, 298], kernel: counter },
+  { column: 'packets', elements: [86, 172, 298], kernel: counter },
   { column: 'l2Bytes', elements: [352, 353], kernel: counter },
   { column: 'bytesSumOfSquares', elements: [198], kernel: counter },
   { column: 'packetBytesMax', elements: [26], kernel: u32 },
@@ -186,6 +186,9 @@ export const OPPOSITE_ELEMENTS: ReadonlyMap<number, number> = new Map(
     ({ elements, opposites }) => opposites?.map((other, i) => [elements[i]!, other] as const) ?? [],
   ),
 );
+
+/** Elements that count since their flow began, not since the report before; totals.ts. */
+export const TOTAL_ELEMENTS: ReadonlySet<number> = new Set([85, 86, 171, 172, 353]);
 
 /**
  * VLAN tags, for templates that carry any of these; RFC 7133: 243 is the outer tag where 245 stands beside it. Those

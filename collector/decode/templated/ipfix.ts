@@ -7,10 +7,12 @@
 // fault and costs nothing, as long as its sets are whole.
 
 import { PROTOCOL } from '../../../schemas/codes.ts';
+import { observeClock } from '../clock-correction.ts';
 import type { DatagramContext } from '../context.ts';
 import type { Domain } from '../exporters/domain.ts';
-import type { ExporterTable, Session } from '../exporters/exporters.ts';
+import type { ExporterTable } from '../exporters/exporters.ts';
 import { UNCOUNTED } from '../exporters/sequence.ts';
+import type { Session } from '../exporters/session.ts';
 import { FAULT } from '../faults.ts';
 import { decodeSets, SET_HEADER_BYTES } from './sets.ts';
 
@@ -35,6 +37,7 @@ export function decodeIpfix(context: DatagramContext, exporters: ExporterTable, 
     }
     context.exportMs = view.getUint32(offset + 4) * 1000;
     context.uptimeMs = (context.exportMs - domain.systemInitMs) >>> 0;
+    observeClock(context, domain);
     const stated = offset + view.getUint16(offset + 2);
     const end = stated === length ? length : messageEnd(context, domain, offset, stated);
     const { unknownTemplateSets, malformedSets } = domain;

@@ -6,15 +6,17 @@
 //   subTemplateList:       semantic 1 | templateId 2 | records
 //   subTemplateMultiList:  semantic 1 | then: templateId 2 | length 2, this header included | records
 
+import { COUNTER_SOURCE } from '../../../schemas/codes.ts';
 import type { FlowColumnName } from '../../../schemas/flow.ts';
 import type { DatagramContext } from '../context.ts';
 import type { Domain } from '../exporters/domain.ts';
 import { FAULT } from '../faults.ts';
-import { elementKey } from './elements.ts';
+import { elementKey, TOTAL_ELEMENTS } from './elements.ts';
 import { VARIABLE_LENGTH } from './field.ts';
 import { type Located, lengthOf, locateFields, offsetOf } from './record-fields.ts';
 import { bindTemplate, type Template } from './template.ts';
 import { wakeTemplate } from './template-set.ts';
+import { isTotal } from './totals.ts';
 
 /** Lists in lists that are followed. */
 export const LIST_DEPTH_MAX = 4;
@@ -122,14 +124,25 @@ function fillFromEntry(context: DatagramContext, template: Template, { offsets, 
   const { row } = atHand;
   if (template.boundTo !== batch) bindTemplate(template, batch);
   for (let i = 0; i < template.steps.length; i++) {
-    const { column, kernel, kernels, field, secondField } = template.steps[i]!;
+    const step = template.steps[i]!;
+    const { column, kernel, kernels, field, secondField } = step;
     if (filled.has(column)) continue;
+    if (template.totals && isTotal(step, template)) {
+      leaveOutTotal(context);
+      continue;
+    }
     const run = kernels ? kernels[lengths[field]!] : kernel;
     run?.(context.view, offsets[field]!, 0, 1, template.targets[i], row, context, offsets[secondField]!);
   }
   const { etherType } = batch.columns;
   if (!filled.has('etherType') && !filled.has('srcAddr')) etherType[row] ||= template.etherType;
   for (const { column } of template.steps) filled.add(column);
+}
+
+/** Whose flow a total in a list counts is unknown, and so what an earlier report counted of it. */
+function leaveOutTotal(context: DatagramContext): void {
+  context.output.batch.columns.counterSource[atHand.row] = COUNTER_SOURCE.baseline;
+  context.fault(FAULT['total-unknown']);
 }
 
 /** Values of one element; only the first can fill a column. */
@@ -164,6 +177,10 @@ function readBasicList(context: DatagramContext, domain: Domain, start: number, 
 function fillFromValue(context: DatagramContext, element: number, offset: number, size: number): void {
   for (const rule of context.templated.elementRules) {
     if (rule.second || filled.has(rule.column) || !rule.elements.includes(element)) continue;
+    if (TOTAL_ELEMENTS.has(element)) {
+      leaveOutTotal(context);
+      continue;
+    }
     const kernel = rule.kernel(size);
     if (!kernel) continue;
     const column = context.output.batch.columns[rule.column as keyof typeof context.output.batch.columns];

@@ -7,9 +7,11 @@
 // it counts records, templates among them (RFC 3954 5.1), or sets. A count that is neither costs nothing but a fault.
 
 import { PROTOCOL } from '../../../schemas/codes.ts';
+import { observeClock } from '../clock-correction.ts';
 import type { DatagramContext } from '../context.ts';
 import type { Domain } from '../exporters/domain.ts';
-import type { ExporterTable, Session } from '../exporters/exporters.ts';
+import type { ExporterTable } from '../exporters/exporters.ts';
+import type { Session } from '../exporters/session.ts';
 import { FAULT } from '../faults.ts';
 import { decodeSets } from './sets.ts';
 
@@ -33,6 +35,7 @@ export function decodeNetflow9(
   }
   context.uptimeMs = view.getUint32(4);
   context.exportMs = view.getUint32(8) * 1000;
+  observeClock(context, domain);
   // The sequence number counts datagrams.
   domain.checkSequence(view.getUint32(12), 1, context.uptimeMs);
   const { unknownTemplateSets, malformedSets } = domain;

@@ -9,7 +9,7 @@ import { stateOf } from '../exporters/domain-state.ts';
 import { publish } from '../exporters/template-store.ts';
 import { FAULT } from '../faults.ts';
 import { decodeDataSet } from './data-set.ts';
-import { readOptionsSet } from './options-set.ts';
+import { readOptionsSet } from './options-records.ts';
 import type { Template } from './template.ts';
 import {
   IPFIX_OPTIONS,

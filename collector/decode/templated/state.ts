@@ -4,6 +4,7 @@ import type { Domain } from '../exporters/domain.ts';
 import { PendingSets } from '../exporters/pending.ts';
 import type { Knowledge } from '../exporters/template-store.ts';
 import { ELEMENT_RULES, type ElementRule } from './elements.ts';
+import { RunningTotals } from './running-totals.ts';
 import type { Template } from './template.ts';
 
 /** The records lie between `start` and `end` of the datagram. */
@@ -19,6 +20,8 @@ export class TemplatedState {
   inspect: SetInspector | undefined;
   /** Data sets that wait for their template. */
   readonly pending: PendingSets;
+  /** Flows whose exporters report totals. */
+  totals = new RunningTotals();
   /** What outlives this decoder; undefined where nothing does. */
   knowledge: Knowledge | undefined;
 

@@ -15,6 +15,7 @@ import { FieldIndex, type Place, type TemplateField } from './field.ts';
 import { type Firewall, firewallOf } from './firewall.ts';
 import { planSteps, type Step } from './plan.ts';
 import { type Section, sectionOf } from './sections.ts';
+import { type Totals, totalsOf } from './totals.ts';
 
 export { type TemplateField, VARIABLE_LENGTH } from './field.ts';
 
@@ -63,8 +64,11 @@ export interface Template extends AnnouncedTemplate {
   /** Fields that hold lists. */
   readonly lists: readonly Place[] | undefined;
   readonly firewall: Firewall | undefined;
-  /** The plan for the other direction of the same records. */
+  /** Counters that count since the flow began. */
+  readonly totals: Totals | undefined;
+  /** The plan for the other direction of the same records, and whether this is one. */
   readonly reverse: Template | undefined;
+  readonly isReverse: boolean;
   /** Counters of the other direction; only a plan for that one has them. */
   readonly reverseCounters: readonly Place[];
 }
@@ -78,7 +82,8 @@ export function compileTemplate(
   const index = new FieldIndex(fields);
   if (index.recordLength === 0) return undefined;
   const shared = { id, fields, scopeCount, raw, usedMs: 0 };
-  if (scopeCount >= 0) return { ...shared, ...planOf(index, [], ipfix), reverse: undefined, reverseCounters: [] };
+  if (scopeCount >= 0)
+    return { ...shared, ...planOf(index, [], ipfix), reverse: undefined, isReverse: false, reverseCounters: [] };
   const reverse = reverseView(fields, rules);
   const reverseIndex = reverse && new FieldIndex(reverse.fields);
   return {
@@ -88,8 +93,10 @@ export function compileTemplate(
       ...shared,
       ...planOf(reverseIndex, planSteps(reverseIndex, rules), ipfix),
       reverse: undefined,
+      isReverse: true,
       reverseCounters: reverse.counters.map(field => index.place(field)),
     },
+    isReverse: false,
     reverseCounters: [],
   };
 }
@@ -120,6 +127,7 @@ function planOf(index: FieldIndex, steps: readonly Step[], ipfix: boolean) {
     section: sectionOf(index, columns),
     lists: lists.length > 0 ? lists : undefined,
     firewall: firewallOf(index, columns),
+    totals: totalsOf(index, steps, ipfix),
   };
 }
 
