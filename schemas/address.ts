@@ -178,3 +178,9 @@ export function formatMac(low: number, high: number): string {
   const hex = high.toString(16).padStart(4, '0') + low.toString(16).padStart(8, '0');
   return hex.match(/../g)!.join(':');
 }
+
+/** An address as ClickHouse and answers write it, whatever the form that a document has it in; other texts stay. */
+export function canonicalAddress(address: string): string {
+  const words = parseAddress(address);
+  return words ? formatAddress(words) : address;
+}

@@ -1,7 +1,6 @@
 // What would change if an applications document came into force: the question to whoever can enrich, and its answer.
 
 import { type Static, Type } from 'typebox';
-import type { Applications } from './applications.ts';
 
 const closed = { additionalProperties: false } as const;
 const Node = Type.Object(
@@ -70,7 +69,8 @@ export const ApplicationsPreview = Type.Object(
 export type ApplicationsPreview = Static<typeof ApplicationsPreview>;
 
 export interface PreviewRequest {
-  readonly proposed: Applications;
+  /** The proposed document, checked, as text: it may have 64 MiB, and crosses to another thread. */
+  readonly proposed: string;
   readonly fromMs: number;
   readonly toMs: number;
 }

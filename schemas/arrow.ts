@@ -14,10 +14,9 @@ import {
   RecordBatchStreamWriter,
   Schema,
   Struct,
-  Table,
+  type Table,
   TimestampMillisecond,
   tableFromIPC,
-  tableToIPC,
   Uint8,
   Uint16,
   Uint32,
@@ -196,22 +195,57 @@ export interface TableColumn {
   readonly values: readonly (string | number | boolean | null)[];
 }
 
-/** One Arrow IPC stream of a table that is no batch, such as an answer of the API. */
+/**
+ * An Arrow IPC stream of a table that is no batch, such as an answer of the API, piece by piece: the first `write` gives
+ * the schema too. A stream without its `finish` is one that was cut.
+ */
+export class TableWriter {
+  readonly #schema: Schema;
+  readonly #writer = new PieceWriter();
+
+  /** `metadata` goes with the schema. */
+  constructor(columns: readonly Pick<TableColumn, 'name' | 'kind'>[], metadata?: ReadonlyMap<string, string>) {
+    const fields = columns.map(({ name, kind }) => new Field(name, kind === 'text' ? new Utf8() : new Float64(), true));
+    this.#schema = new Schema(fields, new Map(metadata));
+  }
+
+  /** One record batch; `values` in the order of the columns. */
+  write(values: readonly TableColumn['values'][]): Uint8Array {
+    const children = this.#schema.fields.map(({ type }, i) => dataOf(type, values[i]!));
+    const length = values[0]?.length ?? 0;
+    const data = makeData({ type: new Struct(this.#schema.fields), length, nullCount: 0, children });
+    this.#writer.write(new RecordBatch(this.#schema, data));
+    return this.#taken();
+  }
+
+  finish(): Uint8Array {
+    this.#writer.finish();
+    return this.#taken();
+  }
+
+  #taken(): Uint8Array {
+    return Buffer.concat(this.#writer.pieces.splice(0));
+  }
+}
+
+function dataOf(type: DataType, values: TableColumn['values']) {
+  const texts = type instanceof Utf8;
+  const vector = texts
+    ? vectorFromArray(
+        values.map(value => (value === null ? null : String(value))),
+        new Utf8(),
+      )
+    : vectorFromArray(
+        values.map(value => (value === null ? null : Number(value))),
+        new Float64(),
+      );
+  return vector.data[0] ?? makeData({ type: texts ? new Utf8() : new Float64(), length: 0 } as { type: Float64 });
+}
+
+/** The same whole, of one record batch. */
 export function encodeTable(columns: readonly TableColumn[]): Uint8Array {
-  const vectors = columns.map(({ name, kind, values }) => {
-    const data =
-      kind === 'text'
-        ? vectorFromArray(
-            values.map(value => (value === null ? null : String(value))),
-            new Utf8(),
-          )
-        : vectorFromArray(
-            values.map(value => (value === null ? null : Number(value))),
-            new Float64(),
-          );
-    return [name, data] as const;
-  });
-  return tableToIPC(new Table(Object.fromEntries(vectors)), 'stream');
+  const writer = new TableWriter(columns);
+  return Buffer.concat([writer.write(columns.map(({ values }) => values)), writer.finish()]);
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { type Column, type ColumnArray, type ColumnsOf, KINDS, viewOf } from './columns.ts';
 
-export const BATCH_KINDS = ['flows', 'exporters', 'facts', 'interfaces'] as const;
+export const BATCH_KINDS = ['flows', 'exporters', 'facts', 'interfaces', 'collectors'] as const;
 export type BatchKind = (typeof BATCH_KINDS)[number];
 
 /** Names a batch for ever: `epoch` is 128 random bits drawn at each worker start, `sequence` counts from 0 in it. */

@@ -273,6 +273,13 @@ describe('an exporter registry', () => {
     ]);
   });
 
+  test('may name one switch for up to 1024 exporters', () => {
+    const many = (count: number) =>
+      Array.from({ length: count }, (_, domain) => ({ address: '::1', domain, switch: 'a' }));
+    expect(faults(...many(1024))).toEqual([]);
+    expect(faults(...many(1026))).toEqual(['/exporters/1024/switch more than 1024 exporters name "a" as their switch']);
+  });
+
   test('may name every protocol but the unknown one', () => {
     const refused = PROTOCOLS.filter(protocol => faults({ address: '::1', protocol }).length > 0);
     expect(refused).toEqual(['unknown']);

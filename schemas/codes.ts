@@ -25,8 +25,31 @@ export const RATE_SOURCES = [
   'sequence',
 ] as const;
 
-/** Which statement gave the times of a flow; `replaced`: receivedAt stands for an absurd one. */
-export const TIME_SOURCES = ['unknown', 'absolute', 'uptime', 'delta', 'export', 'received', 'replaced'] as const;
+/** Which statement gave the times of a flow. */
+export const TIME_SOURCES = [
+  'unknown',
+  'absolute',
+  'uptime',
+  'delta',
+  'export',
+  'received',
+  'replaced', // receivedAt stands for an absurd one
+  'skewed', // the exporter's, corrected by the measured difference of its clock
+  'unsteady', // the exporter's, whose clock differs and is not steady: no later than receivedAt, else as they came
+] as const;
+
+/** What is known of an exporter's clock; exporter-clock.ts. */
+export const CLOCK_STATES = ['unknown', 'steady', 'unsteady'] as const;
+export type ClockState = (typeof CLOCK_STATES)[number];
+
+/** What bytes, packets and l2Bytes of a record are. */
+export const COUNTER_SOURCES = [
+  'record', // what it reported
+  'difference', // its running total less that of the report before
+  'since-start', // its running total: it is the first report of this flow, or its counters began again
+  'baseline', // its running total, of which an unknown part was reported before; counts nothing
+  'late', // its running total, exported before one that was received already; counts nothing
+] as const;
 
 export const SERVER_SIDES = ['unknown', 'src', 'dst'] as const;
 
@@ -55,6 +78,7 @@ export const COUNT_REASONS = [
   'reflected', // the copy of a multicast or broadcast that comes back to its sender's port
   'reverse-exported', // the reverse half of a biflow whose exporter reports that direction too
   'implausible', // counters that no network can have counted
+  'running-total', // a total of which an unknown part, or all, was counted before
 ] as const;
 
 /** Which rule of the election named the one point that counts packets from this source to this destination. */
@@ -101,7 +125,10 @@ export const SERVER_SIDE_REASONS = [
 
 /** Bits of the column `marks`. */
 export const MARKS = {
-  /** The inventory changed for one of the ends while the flow ran; it is joined with what held at its start. */
+  /**
+   * The inventory changed for one of the ends while the flow ran, or an exporter fell silent or returned and the record would
+   * count otherwise; it is joined with what held at its start.
+   */
   straddles: 1,
   /** The source's MAC was seen at an access port where the inventory does not have it. */
   moved: 2,
@@ -146,7 +173,9 @@ export function codesOf<const L extends readonly string[]>(names: L): Readonly<R
 export const PROTOCOL: Readonly<Record<Protocol, number>> = codesOf(PROTOCOL_ROWS.map(({ name }) => name));
 export const DIRECTION = codesOf(DIRECTIONS);
 export const RATE_SOURCE = codesOf(RATE_SOURCES);
+export const COUNTER_SOURCE = codesOf(COUNTER_SOURCES);
 export const TIME_SOURCE = codesOf(TIME_SOURCES);
+export const CLOCK_STATE = codesOf(CLOCK_STATES);
 export const SERVER_SIDE = codesOf(SERVER_SIDES);
 export const LOCALITY = codesOf(LOCALITIES);
 export const COUNT_REASON = codesOf(COUNT_REASONS);

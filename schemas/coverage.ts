@@ -7,6 +7,7 @@ export interface SeenExporter {
   readonly domain: number;
   /** Code of PROTOCOLS. */
   readonly protocol: number;
+  /** Records, or a datagram of which nothing had a fault. */
   readonly lastSeenMs: number;
 }
 
@@ -57,11 +58,16 @@ export interface InvisiblePair {
   readonly sinceMs: number;
 }
 
-export interface CoverageRequest {
-  readonly request: 'coverage';
-  /** Exporters seen in the window, and the moment at which they count as silent or not. */
+/** A window from `fromMs` to `atMs`, and the exporters seen in it. */
+export interface SeenInWindow {
   readonly seen: readonly SeenExporter[];
+  readonly fromMs: number;
   readonly atMs: number;
+}
+
+/** Spots and pairs are those of the end of the window. */
+export interface CoverageRequest extends SeenInWindow {
+  readonly request: 'coverage';
   /** Id or name of a host, name or glob of a VM; '' for all. */
   readonly host: string;
   readonly vm: string;
@@ -69,7 +75,16 @@ export interface CoverageRequest {
   readonly pairsMax: number;
 }
 
+/** The states of documents and silent exporters in a window, and how many of them were examined. */
+export interface States {
+  readonly found: number;
+  readonly examined: number;
+}
+
 export interface CoverageReport {
+  /** Of the pairs and the time of the window, the share with a live canonical point. */
+  readonly share: number | null;
+  readonly states: States;
   readonly asOfMs: number;
   readonly vms: number;
   /** Ordered pairs of running VMs, and those without a live canonical point. */
@@ -97,24 +112,94 @@ export interface AccessPort {
 }
 
 /** Nodes are 16 hexadecimal digits, as the API reports them. */
-export interface CellsRequest {
+export interface CellsRequest extends SeenInWindow {
   readonly request: 'cells';
-  readonly seen: readonly SeenExporter[];
-  readonly atMs: number;
   readonly by: 'app' | 'vm' | 'host' | 'rack';
   readonly cells: readonly (readonly [src: string, dst: string])[];
 }
 
 export interface CellsReport {
-  /** Share of the pairs of running VMs of all nodes that have a live canonical point. */
+  /** Of the pairs of running VMs of all nodes and the time of the window, the share with a live canonical point. */
   readonly overall: number | null;
   /** The same by cell; null where a node has no VM that the inventory knows. */
   readonly cells: readonly (number | null)[];
+  readonly states: States;
+  /** The same by cell and slice of time in which one state holds, in order. */
+  readonly slices: readonly {
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly cells: readonly (number | null)[];
+  }[];
 }
 
-export type AdvisorRequest = CoverageRequest | CellsRequest;
+/** Running VMs by node at the end of the window. */
+export interface MembersRequest extends SeenInWindow {
+  readonly request: 'members';
+  readonly by: 'app' | 'vm' | 'host' | 'rack';
+  readonly nodesMax: number;
+}
+
+export interface MembersReport {
+  /** The nodes with the most VMs first; a VM that several applications claim is in each of them. */
+  readonly nodes: readonly (readonly [key: string, vms: number])[];
+  readonly nodeCount: number;
+}
+
+/** What an automatic node exchanges with a peer by a service that it serves or uses; keys as the API reports them. */
+export interface NodeTraffic {
+  readonly node: string;
+  readonly peer: string;
+  readonly service: string;
+  readonly serves: boolean;
+  readonly bytes: number;
+}
+
+/** Applications that the VMs without one may belong to. */
+export interface DiscoverRequest extends SeenInWindow {
+  readonly request: 'discover';
+  readonly traffic: readonly NodeTraffic[];
+  readonly limit: number;
+  /** Names of members listed of each. */
+  readonly membersMax: number;
+}
+
+/** What speaks for a suggestion. */
+export const SUPPORTS = ['names', 'tag', 'portGroup', 'folder', 'traffic'] as const;
+export type Support = (typeof SUPPORTS)[number];
+
+export interface SuggestedServers {
+  readonly names?: string[];
+  readonly tags?: string[];
+  readonly portGroups?: string[];
+  readonly folders?: string[];
+}
+
+export interface SuggestedApplication {
+  readonly id: string;
+  /** Selects the members and no other VM; null where no selector does. */
+  readonly servers: SuggestedServers | null;
+  readonly vms: number;
+  readonly members: readonly string[];
+  readonly supports: readonly Support[];
+  readonly evidence: readonly string[];
+  /** Keys of services that its members serve, the largest first. */
+  readonly services: readonly string[];
+  /** Of its members with each other and with others; null where it is only a part of what was measured. */
+  readonly bytes: number | null;
+}
+
+export interface DiscoverReport {
+  readonly vms: number;
+  /** Running VMs that no application has. */
+  readonly unclaimed: number;
+  readonly suggestions: readonly SuggestedApplication[];
+  readonly suggestionCount: number;
+  readonly asOfMs: number;
+}
+
+export type AdvisorRequest = CoverageRequest | CellsRequest | MembersRequest | DiscoverRequest;
 /** `undefined`: there is no inventory. */
-export type AdvisorAnswer = CoverageReport | CellsReport | undefined;
+export type AdvisorAnswer = CoverageReport | CellsReport | MembersReport | DiscoverReport | undefined;
 
 /** An exporter that sends at least a template or a keep-alive every minute or two; three minutes without one is silence. */
 export const SILENT_AFTER_MS = 180_000;

@@ -1,6 +1,7 @@
 // JSON Schemas of the documents that people and programs write, for editors and for checks outside Hairpin: published below
 // docs/schemas, in the package and by the API. What a schema cannot say (references, duplicates) Hairpin checks beyond.
 
+import { AlertRules } from './alert-rules.ts';
 import { Applications } from './applications.ts';
 import { ExporterRegistry } from './exporters.ts';
 import { Inventory } from './inventory.ts';
@@ -12,6 +13,7 @@ const DOCUMENTS = {
   inventory: { title: 'Hairpin: inventory snapshot', schema: Inventory },
   exporters: { title: 'Hairpin: exporter registry', schema: ExporterRegistry },
   applications: { title: 'Hairpin: applications', schema: Applications },
+  alerts: { title: 'Hairpin: alert rules', schema: AlertRules },
   tokens: { title: 'Hairpin: API tokens', schema: Tokens },
 } as const;
 
@@ -27,7 +29,9 @@ export function documentSchema(name: DocumentName): Readonly<Record<string, unkn
 function asWritten(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(asWritten);
   if (typeof schema !== 'object' || schema === null) return schema;
-  const entries = Object.entries(schema).map(([key, value]) => [key, key === 'default' ? value : asWritten(value)]);
+  // `expected` is our own keyword, for the texts of faults; it may also be the name of a property.
+  const own = Object.entries(schema).filter(([key, value]) => key !== 'expected' || typeof value !== 'string');
+  const entries = own.map(([key, value]) => [key, key === 'default' ? value : asWritten(value)]);
   const { required, properties, ...rest } = Object.fromEntries(entries) as {
     readonly required?: readonly string[];
     readonly properties?: Readonly<Record<string, { readonly default?: unknown }>>;

@@ -7,13 +7,17 @@ import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { cleanDocument } from './clean-text.ts';
+import { jsonLines } from './json-lines.ts';
 import { type Fault, type IsPlaceholder, keysOf, repair } from './repair.ts';
-import { keysAt, type Schema } from './schema-walk.ts';
+import { type SchemaError, SchemaFaults } from './schema-faults.ts';
+import { keysAt, type Schema, schemasAt } from './schema-walk.ts';
 
 export type { Fault } from './repair.ts';
 
 export class DocumentError extends Error {
   readonly code = 'DOCUMENT_INVALID';
+  /** What is refused, in words. */
+  readonly subject: string;
   readonly faults: readonly Fault[];
   constructor(name: string, faults: readonly Fault[]) {
     const lines = faults.map(
@@ -21,6 +25,7 @@ export class DocumentError extends Error {
         `  ${fault.line === undefined ? '' : `line ${fault.line}: `}${fault.path || '(document)'} ${fault.message}`,
     );
     super(`${name} is refused, ${faults.length} fault${faults.length === 1 ? '' : 's'}:\n${lines.join('\n')}`);
+    this.subject = name;
     this.faults = faults;
   }
 }
@@ -29,9 +34,6 @@ export class DocumentError extends Error {
 const FAULTS_MAX = 1000;
 // typebox stops at 8 of its own, which may all be such that describe() leaves out.
 Settings.Set({ maxErrors: 2 * FAULTS_MAX });
-
-/** Above this size a refused document is reported without line numbers: finding them costs a second, slower parse. */
-const LINES_BYTES_MAX = 8 * 1024 * 1024;
 
 export interface Checker<T> {
   /** `value` with defaults filled in; throws a DocumentError that names every fault. */
@@ -58,16 +60,22 @@ export function documentChecker<const S extends TSchema>(
   const faultsOf = (value: unknown): { document: unknown; faults: Fault[] } => {
     const document = validator.Default(cleanDocument(value));
     const faults = schemaFaults(document);
-    if (faults.length === 0) return { document, faults: rules(document as Static<S>, () => false) };
-    const repaired = repair(schema as Schema, structuredClone(document), one => schemaFaults(validator.Default(one)));
-    if (!repaired) return { document, faults };
-    const { isPlaceholder } = repaired;
-    const others = rules(repaired.document as Static<S>, isPlaceholder).filter(({ path }) => !isPlaceholder(path));
+    const others = faults.length < FAULTS_MAX ? ruleFaults(document, faults) : [];
     return { document, faults: [...faults, ...others].slice(0, FAULTS_MAX) };
   };
+  const ruleFaults = (document: unknown, faults: readonly Fault[]): Fault[] => {
+    if (faults.length === 0) return rules(document as Static<S>, () => false);
+    const repaired = repair(schema as Schema, structuredClone(document), faults, one =>
+      schemaFaults(validator.Default(one)),
+    );
+    if (!repaired) return [];
+    const { isPlaceholder } = repaired;
+    return rules(repaired.document as Static<S>, isPlaceholder).filter(({ path }) => !isPlaceholder(path));
+  };
+  const found = new SchemaFaults(schema, validator as ConstructorParameters<typeof SchemaFaults>[1]);
   const schemaFaults = (document: unknown): Fault[] =>
-    validator
-      .Errors(document)
+    found
+      .errors(document, FAULTS_MAX)
       .flatMap(error => describe(error, schema as Schema))
       .slice(0, FAULTS_MAX);
   return {
@@ -77,9 +85,16 @@ export function documentChecker<const S extends TSchema>(
       return document as Static<S>;
     },
     parse(name, text) {
-      const { document, faults } = nestedAsItMay(name, () => faultsOf(parseText(name, text)));
-      if (faults.length > 0) throw new DocumentError(name, withLines(text, faults));
-      return document as Static<S>;
+      const { document, faults, lines } = nestedAsItMay(name, () => {
+        const { value, linesOf } = parseText(name, text);
+        return { ...faultsOf(value), lines: linesOf };
+      });
+      if (faults.length === 0) return document as Static<S>;
+      const found = lines(faults.map(({ path }) => path));
+      throw new DocumentError(
+        name,
+        faults.map((fault, i) => ({ ...fault, ...(found[i] !== undefined && { line: found[i] }) })),
+      );
     },
     restore: json => validator.Default(cleanDocument(JSON.parse(json))) as Static<S>,
   };
@@ -95,13 +110,34 @@ function nestedAsItMay<T>(name: string, read: () => T): T {
   }
 }
 
-function parseText(name: string, text: string): unknown {
+/** The checks report what is wrong; the parser would print warnings of its own, in Node's form and without a place. */
+export const YAML_OPTIONS = { logLevel: 'error' } as const;
+
+/** A larger text that begins as JSON does is not tried as YAML, whose parser takes minutes for such. */
+const FLOW_BYTES_MAX = 1024 * 1024;
+
+/** Line of each path of a document, where it is known. */
+export function linesOf(text: string, paths: readonly string[]): (number | undefined)[] {
+  return parseText('the document', text).linesOf(paths);
+}
+
+interface Parsed {
+  readonly value: unknown;
+  /** Line of each path, where it is known. */
+  readonly linesOf: (paths: readonly string[]) => (number | undefined)[];
+}
+
+function parseText(name: string, withMark: string): Parsed {
+  const text = withMark.replace(/^\ufeff/, '');
   try {
-    return JSON.parse(text);
-  } catch {
+    return { value: JSON.parse(text), linesOf: paths => jsonLines(text, paths) };
+  } catch (error) {
+    if (text.length > FLOW_BYTES_MAX && /^\s*[{[]/.test(text))
+      throw new DocumentError(name, [jsonFault(error as Error)]);
     // Not JSON: YAML, whose parser also reports the line of a JSON mistake.
   }
-  const document = parseDocument(text);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, ...YAML_OPTIONS });
   const [error] = document.errors;
   if (error) {
     const fault = { path: '', message: error.message.split('\n')[0]! };
@@ -109,37 +145,30 @@ function parseText(name: string, text: string): unknown {
     throw new DocumentError(name, [line === undefined ? fault : { ...fault, line }]);
   }
   try {
-    return document.toJS();
+    return { value: document.toJS(), linesOf: paths => paths.map(path => yamlLine(document, lines, keysOf(path))) };
   } catch (cause) {
     // An alias without its anchor, or so many that the document would not fit into memory.
     throw new DocumentError(name, [{ path: '', message: (cause as Error).message }]);
   }
 }
 
-function withLines(text: string, faults: readonly Fault[]): Fault[] {
-  if (text.length > LINES_BYTES_MAX) return [...faults];
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  return faults.map(fault => {
-    const keys = keysOf(fault.path);
-    for (let depth = keys.length; depth >= 0; depth--) {
-      const node = document.getIn(keys.slice(0, depth), true);
-      if (isNode(node) && node.range) return { ...fault, line: lines.linePos(node.range[0]).line };
-    }
-    return fault;
-  });
+/** What V8 says of a text that is no JSON. */
+function jsonFault({ message }: Error): Fault {
+  const line = /\(line (\d+) column \d+\)/.exec(message)?.[1];
+  return { path: '', message: `is no JSON: ${message}`, ...(line !== undefined && { line: Number(line) }) };
+}
+
+/** Line of what stands at `keys`, or of what would hold it. */
+function yamlLine(document: ReturnType<typeof parseDocument>, lines: LineCounter, keys: string[]): number | undefined {
+  for (let depth = keys.length; depth >= 0; depth--) {
+    const node = document.getIn(keys.slice(0, depth), true);
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+  }
+  return undefined;
 }
 
 function escapePointer(key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1');
-}
-
-interface SchemaError {
-  keyword: string;
-  schemaPath: string;
-  instancePath: string;
-  params: object;
-  message: string;
 }
 
 /** One fault per wrong place, in words: the union keywords only repeat what their branches said. */
@@ -160,6 +189,10 @@ function describe(error: SchemaError, schema: Schema): Fault[] {
       path: `${path}/${key}`,
       message: 'is required',
     }));
+  if (keyword === 'pattern') {
+    const [expected] = schemasAt(schema, keysOf(path)).flatMap(one => one.expected ?? []);
+    if (expected !== undefined) return [{ path, message: `must be ${expected}` }];
+  }
   if (keyword === 'enum')
     return [{ path, message: `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}` }];
   return [{ path, message }];

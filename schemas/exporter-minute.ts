@@ -1,7 +1,8 @@
 // Health of each exporter, one row per exporter, domain, protocol and minute, counted by the receive workers. Several
-// rows for one key add up: counters are deltas, `lastSeen`, `samplingRate` and `waitingSets` are the newest.
+// rows for one key add up: counters are deltas, `lastSeen`, `samplingRate`, `waitingSets` and the clock are
+// the newest.
 
-import { PROTOCOLS } from './codes.ts';
+import { CLOCK_STATES, PROTOCOLS } from './codes.ts';
 import { type Column, type NamesWith, namesWith } from './columns.ts';
 import { domainTitles, protocolTitles } from './protocols.ts';
 
@@ -28,6 +29,8 @@ export const EXPORTER_COLUMNS = [
   { name: 'rateChanges', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'changes of the sampling rate', source: 'collector' },
   { name: 'clashes', kind: 'u64', stage: 'decoded', merge: 'sum', reveals: 'nothing', about: 'times it was found to share its sFlow agent address with other agents; its source address then stands for it', source: 'collector' },
   { name: 'samplingRate', kind: 'u32', stage: 'decoded', merge: 'newest', reveals: 'nothing', about: 'sampling rate in force, 0 unknown', source: 'collector' },
+  { name: 'clock', kind: 'u8', stage: 'decoded', codes: CLOCK_STATES, merge: 'newest', reveals: 'nothing', about: 'whether its clock differs from that of the collector by the same time in three minutes', source: 'export times of headers; sFlow has none' },
+  { name: 'clockSkewMs', kind: 'f64', stage: 'decoded', merge: 'newest', reveals: 'nothing', about: 'how far its clock is ahead of that of the collector, ms, negative behind; 0 when clock is unknown', source: 'export time less receipt, the nearest in three minutes; of an unsteady clock in one' },
 ] as const satisfies readonly Column[];
 
 export type ExporterCounter = NamesWith<typeof EXPORTER_COLUMNS, { merge: 'sum' }>;

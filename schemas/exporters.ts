@@ -97,9 +97,13 @@ export const ExporterRegistry = Type.Object(
 export type ExporterRegistry = Static<typeof ExporterRegistry>;
 export type RegisteredExporter = Static<typeof Exporter>;
 
+/** Line cards and sub-agents of one switch. Every port of a switch is compiled for each exporter that names it. */
+export const SWITCH_EXPORTERS_MAX = 1024;
+
 export const exporterRegistryChecker = documentChecker(ExporterRegistry, registry => {
   const faults: Fault[] = [];
   const seen = new Map<string, number>();
+  const bySwitch = new Map<string, number>();
   registry.exporters.forEach((exporter, i) => {
     const address = parseAddress(exporter.address);
     if (!address)
@@ -112,6 +116,15 @@ export const exporterRegistryChecker = documentChecker(ExporterRegistry, registr
         path: `/exporters/${i}`,
         message: `names the same exporter, domain and protocol as /exporters/${first}`,
       });
+    if (exporter.switch !== undefined) {
+      const count = (bySwitch.get(exporter.switch) ?? 0) + 1;
+      bySwitch.set(exporter.switch, count);
+      if (count === SWITCH_EXPORTERS_MAX + 1)
+        faults.push({
+          path: `/exporters/${i}/switch`,
+          message: `more than ${SWITCH_EXPORTERS_MAX} exporters name "${exporter.switch}" as their switch`,
+        });
+    }
     const ports = new Set<number>();
     exporter.ports.forEach((port, j) => {
       if (ports.has(port.ifIndex))

@@ -22,10 +22,14 @@ interface ProtocolRow {
   readonly sampledHeader: boolean;
   /** Whether it describes the inner packet of a tunnel unless the registry says otherwise. */
   readonly readsTunnels: boolean;
+  /** Whether a record is of a flow that was kept until it ended or timed out, and not of one packet. */
+  readonly flowCache: boolean;
 }
 
-const flowRecords = { lossAdjusted: true, templates: false, sampledHeader: false, readsTunnels: false } as const;
-const samples = { lossAdjusted: false, templates: false, sampledHeader: true, readsTunnels: true } as const;
+// biome-ignore format: one line a kind
+const flowRecords = { lossAdjusted: true, templates: false, sampledHeader: false, readsTunnels: false, flowCache: true } as const;
+// biome-ignore format: one line a kind
+const samples = { lossAdjusted: false, templates: false, sampledHeader: true, readsTunnels: true, flowCache: false } as const;
 
 // biome-ignore format: one line a protocol
 export const PROTOCOL_ROWS = [

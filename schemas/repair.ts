@@ -24,18 +24,18 @@ export interface Repaired {
   readonly isPlaceholder: IsPlaceholder;
 }
 
-/** Undefined where it cannot be repaired. `faultsOf` checks the schema alone; `document` is changed. */
+/** Undefined where it cannot be repaired. `found` are its faults; `faultsOf` checks the schema alone. `document` is changed. */
 export function repair(
   schema: Schema,
   document: unknown,
+  found: readonly Fault[],
   faultsOf: (document: unknown) => Fault[],
 ): Repaired | undefined {
   const replaced = new Set<string>();
   const root = { document };
   let count = 0;
   const serial = () => ++count;
-  for (let round = 0; round < ROUNDS_MAX; round++) {
-    const faults = faultsOf(root.document);
+  for (let round = 0, faults = found; round < ROUNDS_MAX; round++, faults = faultsOf(root.document)) {
     if (faults.length === 0) return { document: root.document, isPlaceholder: path => isWithin(path, replaced) };
     for (const { path } of faults) {
       replace(root, path, schema, serial);

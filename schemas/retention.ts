@@ -9,12 +9,17 @@ export const RETAINED_TABLES = [
   'pairs_5m',
   'pairs_1h',
   'unelected_5m',
+  'cells_5m',
   'exporters',
   'interfaces',
+  'collectors',
   'facts',
   'services',
   'heartbeats',
   'events',
+  'learned_interfaces',
+  'alerts',
+  'alert_evaluations',
 ] as const;
 export type RetainedTable = (typeof RETAINED_TABLES)[number];
 

@@ -11,6 +11,8 @@ export interface Schema {
   readonly default?: unknown;
   readonly minimum?: number;
   readonly minItems?: number;
+  /** What a text that must match a pattern is, for people: our own keyword. */
+  readonly expected?: string;
 }
 
 /** The schemas that may hold at `keys`: several where a union leaves it open, none where nothing may stand. */

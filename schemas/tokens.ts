@@ -21,6 +21,7 @@ const Token = Type.Object(
     role: Type.Enum([...ROLES] as unknown as typeof ROLES),
     sha256: Type.String({
       pattern: '^[0-9a-f]{64}$',
+      expected: '64 hexadecimal digits, as hairpin token prints them',
       description: 'SHA-256 of the token, 64 hexadecimal digits; hairpin token prints both',
     }),
     expires: Type.Optional(Type.String({ format: 'date-time', description: 'from then on it is refused (RFC 3339)' })),
