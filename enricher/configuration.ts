@@ -19,7 +19,7 @@ import { KAFKA_CLIENT_KEYS, KAFKA_GROUP_KEYS, KAFKA_TOPIC_KEYS } from '../transp
 /** How a record is enriched: when it is stored, and again when it is re-enriched. */
 export const ENRICHMENT_KEYS = {
   ...INVENTORY_KEYS,
-  ephemeralPorts: Type.Array(Type.String({ pattern: '^\\d{1,5}-\\d{1,5}$' }), {
+  ephemeralPorts: Type.Array(Type.String({ pattern: '^\\d{1,5}-\\d{1,5}$', expected: 'FROM-TO, as 32768-65535' }), {
     default: ['32768-65535'],
     maxItems: 64,
     description: "ports taken for a client's where nothing else identifies the server; old Windows has 1025-5000 too",

@@ -12,6 +12,13 @@ const moveEvents = (outcome: string) =>
     labels: { outcome },
   }) as const;
 
+const liveness = (state: string) =>
+  ({
+    name: 'enricher_liveness_changes_total',
+    help: 'Moments recorded at which a registered exporter fell silent or returned; void: taken back because minutes came late.',
+    labels: { state },
+  }) as const;
+
 export const ENRICHER_COUNTERS = {
   ...INVENTORY_COUNTERS,
   rowsIn: { name: 'enricher_rows_in_total', help: 'Flow records decoded from batches.' },
@@ -25,6 +32,8 @@ export const ENRICHER_COUNTERS = {
   factsQuarantined: batches('facts', 'quarantined'),
   interfacesStored: batches('interfaces', 'stored'),
   interfacesQuarantined: batches('interfaces', 'quarantined'),
+  collectorsStored: batches('collectors', 'stored'),
+  collectorsQuarantined: batches('collectors', 'quarantined'),
   facts: {
     name: 'enricher_facts',
     help: 'Facts reported by exporters (port names, stations, hosts) within the last day.',
@@ -45,6 +54,9 @@ export const ENRICHER_COUNTERS = {
     help: 'Events written, each again while its evidence goes on.',
   },
   eventsFailed: { name: 'enricher_events_failed_total', help: 'Events that could not be stored.' },
+  'liveness silent': liveness('silent'),
+  'liveness live': liveness('live'),
+  'liveness void': liveness('void'),
   daysAudited: { name: 'enricher_days_audited_total', help: 'Days whose roll-ups were compared with their records.' },
   daysRebuilt: {
     name: 'enricher_days_rebuilt_total',
@@ -73,7 +85,7 @@ export const ENRICHER_COUNTERS = {
   timesReversed: { name: 'enricher_times_reversed_rows_total', help: 'Rows whose flow ended before it started.' },
   straddlingRows: {
     name: 'enricher_straddling_rows_total',
-    help: 'Rows longer than a minute whose ends changed in the inventory while the flow ran.',
+    help: 'Rows longer than a minute whose ends changed in the inventory while the flow ran, or which exporter counts them.',
   },
   epochsAwaited: {
     name: 'enricher_epochs_awaited_total',
@@ -88,8 +100,12 @@ export const ENRICHER_COUNTERS = {
     help: 'Rows with counters that no network can have counted; they are stored and count nowhere.',
   },
   cacheResets: { name: 'enricher_endpoint_cache_resets_total', help: 'Times the endpoint cache was full and emptied.' },
-  nodesAnnounced: { name: 'enricher_nodes_announced_total', help: 'Names of node keys stored.' },
-  nodesFailed: { name: 'enricher_nodes_failed_total', help: 'Names of node keys that could not be stored.' },
+  endpoints: {
+    name: 'enricher_endpoints',
+    help: 'Distinct ends of records kept, over all states of the inventory in use.',
+  },
+  nodesAnnounced: { name: 'enricher_nodes_announced_total', help: 'Names of node keys stored, and places.' },
+  nodesFailed: { name: 'enricher_nodes_failed_total', help: 'Names of node keys and places that could not be stored.' },
   insertsInFlight: { name: 'enricher_inserts_in_flight', help: 'Batches on their way to ClickHouse.' },
   sourceErrors: {
     name: 'enricher_source_errors_total',

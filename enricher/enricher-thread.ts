@@ -1,6 +1,8 @@
 // The enricher as a thread of its own: the spool as source, a ClickHouse client of its own, and the scheduled roll-up.
 
+import { randomUUID } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
+import { LivenessJudge } from '../inventory/liveness/liveness-judge.ts';
 import { createThreadFeed } from '../inventory/snapshot/feed.ts';
 import type { Snapshot } from '../inventory/snapshot/snapshot.ts';
 import { FACTS_MAX } from '../inventory/sources/exporter-facts.ts';
@@ -9,6 +11,7 @@ import { FACT_LIFE_MS } from '../schemas/facts.ts';
 import { createClock } from '../service/clock.ts';
 import { openCounters } from '../service/counters.ts';
 import { createLog } from '../service/log.ts';
+import { Learning } from '../storage/learning/learning.ts';
 import { auditDays } from '../storage/rewrite/rebuild.ts';
 import { recoverFences } from '../storage/rewrite/recovery.ts';
 import { RollupLeader } from '../storage/rollup/rollup-leader.ts';
@@ -23,19 +26,22 @@ import { ENRICHER_COUNTERS } from './counters.ts';
 import { isOutside } from './endpoints/entry-filler.ts';
 import { Enricher } from './enricher.ts';
 import type { EnricherData, EnricherMessage } from './messages.ts';
+import { Progress } from './progress.ts';
 import { createServicesExchange } from './services-exchange.ts';
 import { LearnedServices } from './stages/learned-services.ts';
 import { openPrivacy } from './stages/privacy.ts';
 import { ephemeralBits } from './stages/server-side.ts';
 
 const ROLLUP_INTERVAL_MS = 5000;
+const JUDGE_INTERVAL_MS = 10_000;
+const LEARNING_INTERVAL_MS = 60_000;
 const AUDIT_INTERVAL_MS = 600_000;
 const DAY_QUESTION_MS = 300_000;
 const EXIT_MS_MAX = 500;
 
 const { configuration, storage: address, counters, carrier, restarted } = workerData as EnricherData;
 const log = createLog('enricher', configuration.logLevel);
-const { nowMs } = createClock(configuration.clock);
+const { nowMs, speed } = createClock(configuration.clock);
 const storage = openStorage({ ...address, form: configuration, queryTimeoutMs: configuration.queryTimeoutMs });
 const source = openSource();
 const counted = openCounters(ENRICHER_COUNTERS, counters);
@@ -60,7 +66,9 @@ const exchange = createServicesExchange({
   nowMs,
   ...(privacy && { mayStore: address => !isOutside(newestSnapshot(), address) }),
 });
+const progress = new Progress(randomUUID(), { storage, log, backlog: () => source.backlog() });
 const rollup = new ScheduledRollup({ storage, log });
+const learning = new Learning({ storage, log });
 /** Questions of the audit read a day. */
 const auditing = openStorage({
   ...address,
@@ -68,6 +76,8 @@ const auditing = openStorage({
   queryTimeoutMs: Math.max(configuration.queryTimeoutMs, DAY_QUESTION_MS),
 });
 const leader = new RollupLeader(storage);
+const { spanMsMax } = configuration;
+const judge = new LivenessJudge({ storage, log, nowMs, speed, spanMsMax });
 
 /** Batches of the spool, or of Kafka; `stop` lets go of what this thread holds of the carrier. */
 function openSource(): BatchSource & { stop(): Promise<void> } {
@@ -86,6 +96,7 @@ function openSource(): BatchSource & { stop(): Promise<void> } {
   announced.on('message', (token: string) => kept.announce(token));
   return {
     next: () => kept.next(),
+    backlog: () => kept.backlog(),
     close: () => kept.close(),
     async stop() {
       kept.close();
@@ -111,12 +122,45 @@ let auditedAtMs = 0;
 /** Beside the scheduled roll-up, which goes on: a large day takes a while. */
 let audit: Promise<void> | undefined;
 async function rollUpAndAudit(signal: AbortSignal): Promise<void> {
+  await judgeLiveness();
   await rollup.run(Date.now());
+  learn();
   if (audit || Date.now() - auditedAtMs < AUDIT_INTERVAL_MS) return;
   auditedAtMs = Date.now();
   audit = auditOnce(signal).finally(() => {
     audit = undefined;
   });
+}
+
+let judgedAtMs = 0;
+async function judgeLiveness(): Promise<void> {
+  if (Date.now() - judgedAtMs < JUDGE_INTERVAL_MS) return;
+  judgedAtMs = Date.now();
+  try {
+    const rows = await judge.run();
+    for (const { state } of rows) counted.add(`liveness ${state}`);
+  } catch (error) {
+    log.warn({ err: error }, 'which exporters are silent could not be decided; it is repeated');
+  }
+}
+
+let learnedAtMs = 0;
+/** Beside the scheduled roll-up too: a round reads the records of minutes. */
+let learningRound: Promise<void> | undefined;
+function learn(): void {
+  if (learningRound || Date.now() - learnedAtMs < LEARNING_INTERVAL_MS) return;
+  learnedAtMs = Date.now();
+  learningRound = learnOnce().finally(() => {
+    learningRound = undefined;
+  });
+}
+
+async function learnOnce(): Promise<void> {
+  try {
+    await learning.run(nowMs());
+  } catch (error) {
+    log.warn({ err: error }, 'a round of learning which exporters see the same failed; it is repeated');
+  }
 }
 
 async function auditOnce(signal: AbortSignal): Promise<void> {
@@ -133,9 +177,11 @@ async function auditOnce(signal: AbortSignal): Promise<void> {
 async function keepRollingUp(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await recover().catch(error => log.warn({ err: error }, 'fences cannot be looked for; it is repeated'));
-    await leader
+    const leads = await leader
       .ifLeader(() => rollUpAndAudit(signal))
       .catch(error => log.warn({ err: error }, 'the scheduled roll-up failed; it is repeated'));
+    // Another one may decide meanwhile.
+    if (!leads) judge.forget();
     await new Promise<void>(resolve => {
       const timer = setTimeout(resolve, ROLLUP_INTERVAL_MS);
       signal.addEventListener('abort', () => {
@@ -160,14 +206,17 @@ try {
   await exchange.start();
   await enricher.start(restarted, await storedFacts());
   const stopping = new AbortController();
+  progress.start();
   const rollingUp = keepRollingUp(stopping.signal);
   parentPort!.once('message', async () => {
     stopping.abort();
     await enricher.stop();
     await exchange.stop();
+    await progress.stop();
     await source.stop();
     await rollingUp;
     await audit;
+    await learningRound;
     await leader.resign().catch(() => {}); // then the next one waits until this one is silent for long enough
     await Promise.all([storage, auditing].map(client => client.close()));
     parentPort!.close();

@@ -8,6 +8,7 @@ import type { FollowerConfiguration } from '../inventory/snapshot/follower.ts';
 import { createKnownFacts } from '../inventory/sources/exporter-facts.ts';
 import { decodeArrow, encodePieces } from '../schemas/arrow.ts';
 import { type BatchKind, tokenOf } from '../schemas/batch.ts';
+import { COLLECTOR_COLUMNS } from '../schemas/collector-minute.ts';
 import type { Column } from '../schemas/columns.ts';
 import { EXPORTER_COLUMNS } from '../schemas/exporter-minute.ts';
 import { decodeFacts } from '../schemas/fact-batch.ts';
@@ -17,11 +18,13 @@ import { createThrottle, type Log } from '../service/log.ts';
 import { retry } from '../service/retry.ts';
 import { createPersistence, type Persist } from '../storage/insert-retries.ts';
 import type { Storage } from '../storage/storage.ts';
+import { insertCollectorMinutes } from '../storage/tables/collectors.ts';
 import { insertExporterMinutes } from '../storage/tables/exporters.ts';
 import { insertFacts, type StoredFact } from '../storage/tables/facts.ts';
 import { hasBatch } from '../storage/tables/flows.ts';
 import { insertInterfaceMinutes } from '../storage/tables/interfaces.ts';
 import { insertNodes, type NodeName } from '../storage/tables/nodes.ts';
+import { insertPlaces, type Place } from '../storage/tables/places.ts';
 import type { BatchSource, Delivery } from '../transport/transport.ts';
 import type { EnricherThreadConfiguration } from './configuration.ts';
 import type { ENRICHER_COUNTERS } from './counters.ts';
@@ -118,6 +121,13 @@ export class Enricher {
       exporters: (delivery, token) => this.#prepareMinutes(delivery, token, EXPORTER_COLUMNS, insertExporterMinutes),
       facts: (delivery, token) => this.#prepareFacts(delivery, token),
       interfaces: (delivery, token) => this.#prepareMinutes(delivery, token, INTERFACE_COLUMNS, insertInterfaceMinutes),
+      collectors: (delivery, token) => {
+        const { identity, share } = delivery;
+        const of = { collector: identity.collector, ...(share && { share }) };
+        return this.#prepareMinutes(delivery, token, COLLECTOR_COLUMNS, (target, arrow) =>
+          insertCollectorMinutes(target, arrow, token, of),
+        );
+      },
     };
   }
 
@@ -190,7 +200,7 @@ export class Enricher {
     }
   }
 
-  /** What needs nothing added: minutes of exporters and of interfaces. */
+  /** What needs nothing added: minutes of exporters, interfaces and collectors. */
   #prepareMinutes(
     delivery: Delivery,
     token: string,
@@ -202,7 +212,7 @@ export class Enricher {
     counters.add('columnsUnknown', unknown.length);
     const arrow = encodePieces(batch);
     const insert = () => insertMinutes(storage, arrow, token);
-    return { delivery, token, kind: delivery.identity.kind, rows: batch.rows, names: [], insert };
+    return { delivery, token, kind: delivery.identity.kind, rows: batch.rows, names: [], places: [], insert };
   }
 
   #prepareFacts(delivery: Delivery, token: string): PreparedBatch {
@@ -216,12 +226,12 @@ export class Enricher {
     counters.set('facts', facts.size);
     counters.set('factsRefused', facts.refused);
     const insert = () => insertFacts(storage, stored);
-    return { delivery, token, kind: 'facts', rows: stored.length, names: [], insert };
+    return { delivery, token, kind: 'facts', rows: stored.length, names: [], places: [], insert };
   }
 
-  async #settle({ delivery, token, kind, insert, rows, names, lookup }: PreparedBatch): Promise<void> {
+  async #settle({ delivery, token, kind, insert, rows, names, places, lookup }: PreparedBatch): Promise<void> {
     const { storage, counters } = this.#dependencies;
-    await this.#storeNames(names);
+    await this.#storeNames(names, places);
     // Undefined until looked up. Not looked up after a try of our own: that may have reached the table and not the roll-ups.
     let repeated = lookup === undefined ? false : undefined;
     let again = delivery.redelivered;
@@ -243,14 +253,18 @@ export class Enricher {
     delivery.acknowledge();
   }
 
-  #storeNames(nodes: readonly NodeName[]): Promise<void> {
-    if (nodes.length === 0) return this.#namesStored;
+  #storeNames(nodes: readonly NodeName[], places: readonly Place[]): Promise<void> {
     const { storage, counters } = this.#dependencies;
-    this.#namesStored = this.#namesStored.then(async () => {
-      const { done } = await this.#persistNames('node names', () => insertNodes(storage, nodes));
-      if (done !== 'abandoned') counters.add(done === 'stored' ? 'nodesAnnounced' : 'nodesFailed', nodes.length);
-      if (done === 'refused') this.#flows.forgetNames();
-    });
+    const store = (what: string, count: number, insert: () => Promise<void>): void => {
+      if (count === 0) return;
+      this.#namesStored = this.#namesStored.then(async () => {
+        const { done } = await this.#persistNames(what, insert);
+        if (done !== 'abandoned') counters.add(done === 'stored' ? 'nodesAnnounced' : 'nodesFailed', count);
+        if (done === 'refused') this.#flows.forgetNames();
+      });
+    };
+    store('node names', nodes.length, () => insertNodes(storage, nodes));
+    store('places', places.length, () => insertPlaces(storage, places));
     return this.#namesStored;
   }
 

@@ -89,6 +89,7 @@ export class FlowPreparation {
       rows: batch.rows,
       columns: batch,
       names: names.take(),
+      places: names.takePlaces(),
       ...(isOld && { lookup: { key: keyToBigint(key), receivedAtMs: [oldest, newest] } }),
     };
   }
@@ -138,13 +139,14 @@ export class FlowPreparation {
     return normalised;
   }
 
-  #count({ cut, reversed, unknownRate, implausible, cacheResets, straddles }: EnrichTallies): void {
+  #count({ cut, reversed, unknownRate, implausible, cacheResets, endpoints, straddles }: EnrichTallies): void {
     const { counters } = this.#dependencies;
     counters.add('timesCut', cut);
     counters.add('timesReversed', reversed);
     counters.add('unknownRateRows', unknownRate);
     counters.add('implausibleRows', implausible);
     counters.add('cacheResets', cacheResets);
+    counters.set('endpoints', endpoints);
     counters.add('straddlingRows', straddles);
   }
 }

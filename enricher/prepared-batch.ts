@@ -2,6 +2,7 @@
 
 import type { BatchKind } from '../schemas/batch.ts';
 import type { NodeName } from '../storage/tables/nodes.ts';
+import type { Place } from '../storage/tables/places.ts';
 import type { Delivery } from '../transport/transport.ts';
 import type { FlowBatch } from './stages/enrich.ts';
 
@@ -14,7 +15,9 @@ export interface PreparedBatch {
   readonly rows: number;
   /** The columns that `insert` sends; they are free when the batch is settled. */
   readonly columns?: FlowBatch;
+  /** Stored before the batch. */
   readonly names: readonly NodeName[];
+  readonly places: readonly Place[];
   /** Set when the batch must be looked up before the first try to insert it. */
   readonly lookup?: { readonly key: bigint; readonly receivedAtMs: readonly number[] };
 }

@@ -10,7 +10,7 @@ import type { Metrics } from '../service/metrics.ts';
 import { SupervisedWorker } from '../service/worker.ts';
 import type { StorageAddress } from '../storage/storage-address.ts';
 import type { KafkaSourceConfiguration } from '../transport/kafka/configuration.ts';
-import { KAFKA_SOURCE_COUNTERS } from '../transport/kafka/source.ts';
+import { openKafkaSourceCounters } from '../transport/kafka/source.ts';
 import type { SpoolSettings } from '../transport/spool/spool.ts';
 import type { EnricherThreadConfiguration } from './configuration.ts';
 import { ENRICHER_COUNTERS } from './counters.ts';
@@ -53,7 +53,7 @@ export function createEnricherSupervisor(
   const announced = 'kafka' in carrier ? undefined : carrier.announced;
   const counters = openCounters(ENRICHER_COUNTERS);
   const own = openCounters(SUPERVISOR_COUNTERS);
-  const kafka = openCounters(KAFKA_SOURCE_COUNTERS);
+  const kafka = openKafkaSourceCounters();
   let relay: MessagePort | undefined;
 
   // The port of the collector outlives an enricher thread: tokens are relayed to the thread that runs.

@@ -28,6 +28,10 @@ export const INVENTORY_COUNTERS = {
   exportersAccepted: document('exporters', 'accepted'),
   exportersRefused: document('exporters', 'refused'),
   exportersStale: stale('exporters'),
+  livenessFolded: {
+    name: 'enricher_liveness_moments_folded',
+    help: 'Moments of the last two days at which exporters fell silent or returned that were folded into one, because there were too many.',
+  },
   documentsUnrecorded: {
     name: 'enricher_documents_unrecorded_total',
     help: 'Document versions that could not be recorded in ClickHouse.',

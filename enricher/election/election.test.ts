@@ -166,6 +166,9 @@ test.each<[string, object[], Row, string]>([
   ],
   ['a dropped packet', [SW1], { src: '10.0.0.1', inIf: 1, forwardingStatus: 128 }, 'discarded 0'],
   ['a dropped packet of an unknown source', [], { src: '10.50.0.1', forwardingStatus: 0x81 }, 'discarded 0'],
+  ['a running total counted before', [SW1], { src: '10.0.0.6', inIf: 4, counterSource: 'baseline' }, 'running-total 0'],
+  ['one that is late', [], { src: '10.50.0.1', counterSource: 'late' }, 'running-total 0'],
+  ['the difference of two', [SW1], { src: '10.0.0.6', inIf: 4, counterSource: 'difference' }, COUNTED],
   ['a forwarded one', [SW1], { src: '10.0.0.6', inIf: 4, forwardingStatus: 64 }, COUNTED],
 ])('%s', (_, exporters, row, expected) => {
   expect(decide(exporters, row)).toBe(expected);

@@ -10,6 +10,7 @@ import { FLOW, TRAFFIC } from '../../inventory/model/meters.ts';
 import {
   BIFLOW as BIFLOW_CODES,
   COUNT_REASON as COUNT_REASON_CODES,
+  COUNTER_SOURCE,
   DIRECTION as DIRECTION_CODES,
   ELECTION_RULE as ELECTION_RULE_CODES,
   IDENTITY as IDENTITY_CODES,
@@ -44,6 +45,10 @@ const VSWITCH_EGRESS = VSWITCH_EGRESS_RULE;
 const ENTRY = ENTRY_WORDS;
 const PORT = PORT_WORDS;
 const PORT_FLAG = PORT_BITS;
+
+/** From here on what a record reports was counted before, or may have been. */
+const { baseline: BASELINE } = COUNTER_SOURCE;
+const RUNNING_TOTAL = COUNT_REASON['running-total'];
 
 /** forwardingStatus, RFC 7270 4.12: the top two bits say dropped. */
 const DROPPED = 0b10;
@@ -176,7 +181,8 @@ export class Election {
   }
 
   /** Why a record cannot count whatever the rule, or OPEN. */
-  #excluded({ marks, forwardingStatus, proto, dstPort, biflow }: FlowColumns, row: number): number {
+  #excluded({ marks, counterSource, forwardingStatus, proto, dstPort, biflow }: FlowColumns, row: number): number {
+    if (counterSource[row]! >= BASELINE) return RUNNING_TOTAL;
     if ((marks[row]! & MARKS.implausible) !== 0) return COUNT_REASON.implausible;
     if (forwardingStatus[row]! >>> 6 === DROPPED) return COUNT_REASON.discarded;
     const srcFlags = this.#srcFlags;

@@ -183,3 +183,14 @@ test('names are announced once, again when they change, and forgotten whole at t
   expect(names.size).toBeLessThanOrEqual(3);
   expect(names.take().map(node => node.name)).toEqual(['n4']);
 });
+
+test('places are announced once, within the same bound', () => {
+  const names = createNodeNames(3);
+  const place = (key: bigint) => ({ key, site: 0n, vswitch: 0n, portGroup: 0n, segment: 0n, tier: 0n, tags: [] });
+  for (const key of [1n, 2n, 1n, 3n]) names.announcePlace(place(key));
+  expect(names.takePlaces().map(({ key }) => key)).toEqual([1n, 2n, 3n]);
+  names.announcePlace(place(4n));
+  expect(names.size).toBeLessThanOrEqual(3);
+  names.announcePlace(place(1n));
+  expect(names.takePlaces().map(({ key }) => key)).toEqual([4n, 1n]);
+});

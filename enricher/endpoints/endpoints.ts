@@ -10,7 +10,7 @@ import { BLOCK_ROWS, ENTRIES_MAX, ENTRY, EndpointTable, KEY_WORDS } from '../ent
 import type { RowOffsets } from '../entries/row-offsets.ts';
 import { EntryFiller, STATION_MARK, VRF_BIT } from './entry-filler.ts';
 import { tagOf } from './identity.ts';
-import { createLocations, type Locations } from './locations.ts';
+import { Locations } from './locations.ts';
 import type { NodeNames } from './node-names.ts';
 
 export const ENDPOINTS_MAX = ENTRIES_MAX;
@@ -40,7 +40,7 @@ export class Endpoints {
     this.#topology = topology;
     this.#exporterContext = exporterContext;
     this.#endpointsMax = endpointsMax;
-    this.#locations = createLocations(topology, names);
+    this.#locations = new Locations(topology, names);
     const filler = new EntryFiller(snapshot, this.#locations, names);
     this.#filler = filler;
     this.#table = new EndpointTable(endpointsMax, (entries, at) => filler.fill(entries, at));
@@ -53,7 +53,9 @@ export class Endpoints {
   resolve(columns: FlowColumns, from: number, to: number, { exporters, src, dst }: RowOffsets): void {
     // Emptied between calls only, so that offsets handed out stay good for all rows of one.
     const { size } = this.#table;
-    if (size > 0 && size + this.#endsPerRow * (to - from) > this.#endpointsMax) this.#clear();
+    const isFull = size > 0 && size + this.#endsPerRow * (to - from) > this.#endpointsMax;
+    // Moves make locations without ends.
+    if (isFull || this.#locations.size > this.#endpointsMax) this.#clear();
     const { srcAddr, dstAddr, srcMac, dstMac } = columns;
     const tags = this.#tags;
     const senders = { address: srcAddr, mac: srcMac, tags, extras: this.#srcExtras };
@@ -69,9 +71,14 @@ export class Endpoints {
     for (let row = from; row < to; row++) this.#useStation(columns, row, exporters[row]!, src, dst);
   }
 
-  /** Offset of the location of a host (position from 1), -1 when the inventory does not have it. */
-  locationOfHost(position: number): number {
-    return this.#locations.ofHost(position);
+  /** Offset of where the end of an entry has moved to: a host (position from 1), 0 unknown. */
+  movedTo(entry: number, host: number): number {
+    return this.#locations.movedTo(this.#table.entries[entry + ENTRY.location]!, host);
+  }
+
+  /** Entries that are found again. */
+  get size(): number {
+    return this.#table.size;
   }
 
   /** Words of the entries, ENTRY.words each. Grows while rows are resolved: read it again for each block. */

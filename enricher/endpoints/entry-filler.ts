@@ -19,7 +19,7 @@ import { hashedKey, type Key, NO_KEY } from '../../schemas/keys.ts';
 import { stemOf } from '../../schemas/stem.ts';
 import { forwardedBits } from '../election/election-rule.ts';
 import { autoRuleIn, ENTRY, ENTRY_FLAGS, identityWord } from '../entries/endpoint-table.ts';
-import { distinctSegmentOf, Identifier, NO_OWNER, segmentOf, tagOf } from './identity.ts';
+import { certainSegmentOf, distinctSegmentOf, Identifier, NO_OWNER, segmentOf, tagOf } from './identity.ts';
 import type { Locations } from './locations.ts';
 import type { NodeNames } from './node-names.ts';
 
@@ -49,13 +49,15 @@ interface Meaning {
   /** With the bits of ENTRY_FLAGS. */
   readonly identity: number;
   readonly set: number;
+  /** Position of its segment, 0 unknown. */
+  readonly segment: number;
   /** The automatic node, where it does not follow from the owner. */
   readonly auto: AutoNode | undefined;
   readonly forwarded: number;
 }
 
-function nobody(identity: number, auto: AutoNode, set = 0): Meaning {
-  return { owner: NO_OWNER, identity, set, auto, forwarded: 0 };
+function nobody(identity: number, auto: AutoNode, set = 0, segment = 0): Meaning {
+  return { owner: NO_OWNER, identity, set, segment, auto, forwarded: 0 };
 }
 
 export class EntryFiller {
@@ -86,7 +88,7 @@ export class EntryFiller {
 
   /** Completes the entry at `at`, whose key is written. */
   fill(entries: Uint32Array, at: number): void {
-    const { owner, identity, set, auto, forwarded } = this.#meaningOf(entries, at);
+    const { owner, identity, set, segment, auto, forwarded } = this.#meaningOf(entries, at);
     const number = at / ENTRY.words;
     this.#owners[number] = owner;
     const first = owner < 0 ? 0 : this.#firstOf[owner]!;
@@ -97,16 +99,17 @@ export class EntryFiller {
       entries[at + ENTRY.vm + 1] = vm.high;
       entries[at + ENTRY.auto] = node.key.low;
       entries[at + ENTRY.auto + 1] = node.key.high;
-      entries[at + ENTRY.location] = this.#locations.ofOwner(owner);
       entries[at + ENTRY.identity] = identityWord(identity, node.rule);
       this.#autos[number] = node;
       if (owner >= 0) this.#firstOf[owner] = at;
     } else {
       // What is the owner's is that of its first entry.
-      for (let word = ENTRY.vm; word <= ENTRY.location; word++) entries[at + word] = entries[first + word]!;
+      for (let word = ENTRY.vm; word < ENTRY.location; word++) entries[at + word] = entries[first + word]!;
       entries[at + ENTRY.identity] = identityWord(identity, autoRuleIn(entries[first + ENTRY.identity]!));
       this.#autos[number] = this.#autos[first / ENTRY.words];
     }
+    // An owner in no segment is in that of the address by which it is met.
+    entries[at + ENTRY.location] = this.#locations.of(owner, segment);
     entries[at + ENTRY.set] = set;
     entries[at + ENTRY.access] = owner < 0 ? 0 : (this.#snapshot.access.idOf[owner]! | forwarded) >>> 0;
   }
@@ -151,6 +154,7 @@ export class EntryFiller {
         owner,
         identity: identity | outside | (isStale ? ENTRY_FLAGS.stale : 0),
         set,
+        segment: this.#segmentAt(owner, hasAddress ? address : undefined),
         auto: undefined,
         forwarded,
       };
@@ -181,9 +185,16 @@ export class EntryFiller {
     const topology = this.#topology;
     const segment = topology.segmentIds[segmentOf(topology, address, tag) - 1];
     const set = applications.setOf({ address, ...(segment !== undefined && { segment }) });
-    if (applications.internal.longest(address) < 0) return nobody(identity, EXPLICIT.external, set);
+    const certain = certainSegmentOf(topology, address, tag);
+    if (applications.internal.longest(address) < 0) return nobody(identity, EXPLICIT.external, set, certain);
     const own = topology.segmentIds[distinctSegmentOf(topology, address, tag) - 1];
-    return nobody(identity, autoPrefixNode(address, own), set);
+    return nobody(identity, autoPrefixNode(address, own), set, certain);
+  }
+
+  #segmentAt(owner: number, address: Words | undefined): number {
+    const { segment, site } = this.#topology;
+    const own = segment[owner]!;
+    return own !== 0 || !address ? own : certainSegmentOf(this.#topology, address, tagOf(site[owner]!, 0, 0));
   }
 
   /** Of the owner at hand, whose texts are needed several times: read once. */

@@ -164,6 +164,16 @@ export function segmentOf(topology: Topology, address: Words, tag: number): numb
   return seenIn(topology, found, tag)[0] ?? all.find(position => topology.segmentSites[position - 1] === 0) ?? all[0]!;
 }
 
+/** The same, and 0 where several may be meant: what is stored of a record is no guess. */
+export function certainSegmentOf(topology: Topology, address: Words, tag: number): number {
+  const found = topology.segments.byPrefix(address);
+  const [longest] = found;
+  if (!longest) return 0;
+  const near = seenIn(topology, found, tag);
+  const meant = near.length > 0 ? near : longest;
+  return meant.length === 1 ? meant[0]! : 0;
+}
+
 /**
  * The same where several sites, or several VNIs, use the address and the record reports which of them it is; 0 where one alone
  * has it, or nobody knows.

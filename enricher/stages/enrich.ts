@@ -11,7 +11,7 @@ import type { FLOW_COLUMNS, FlowColumns } from '../../schemas/flow.ts';
 import type { Key } from '../../schemas/keys.ts';
 import { Election } from '../election/election.ts';
 import { SeenPorts } from '../election/seen-ports.ts';
-import { Endpoints } from '../endpoints/endpoints.ts';
+import { ENDPOINTS_MAX, Endpoints } from '../endpoints/endpoints.ts';
 import { isOutside } from '../endpoints/entry-filler.ts';
 import type { NodeNames } from '../endpoints/node-names.ts';
 import { BLOCK_ROWS, ENTRY, ENTRY_FLAGS, KEY_WORDS } from '../entries/endpoint-table.ts';
@@ -38,7 +38,9 @@ export interface EnrichTallies {
   /** Rows with counters that no network can have counted. */
   implausible: number;
   cacheResets: number;
-  /** Rows that straddle a change of one of their ends. */
+  /** Endpoints kept, over all states of the inventory in use. */
+  endpoints: number;
+  /** Rows that straddle a change of one of their ends, or of what counts them. */
   straddles: number;
 }
 
@@ -62,6 +64,11 @@ export interface EnrichmentOptions extends TimeLimits {
 
 /** Snapshots whose stages are kept: the newest one, and those of rows that began before its time. */
 export const STAGES_MAX = 16;
+/**
+ * Tables of endpoints that together may be full, of all stages that are kept. Facts from exporters make a new snapshot every
+ * few seconds at worst, and 16 full tables would take more than a gigabyte.
+ */
+const FULL_TABLES_MAX = 2;
 /** A change of the inventory comes into force later by up to so long: only where batches leave hardly a pause. */
 const PREPARE_MS_MAX = 1500;
 /** With the hand-over itself below 20 ms, the longest that a batch is kept waiting. */
@@ -129,7 +136,15 @@ export class Enrichment {
       columns.batch[2 * row] = key.low;
       columns.batch[2 * row + 1] = key.high;
     }
-    return { cut, reversed, unknownRate, straddles, implausible: this.#implausible, cacheResets: this.#resets };
+    return {
+      cut,
+      reversed,
+      unknownRate,
+      straddles,
+      implausible: this.#implausible,
+      cacheResets: this.#resets,
+      endpoints: this.#endpointsKept(),
+    };
   }
 
   /**
@@ -173,9 +188,22 @@ export class Enrichment {
   }
 
   #keep(stages: Stages): void {
-    this.#kept.delete(stages.snapshot);
-    for (const oldest of this.#kept.keys()) if (this.#kept.size >= STAGES_MAX) this.#kept.delete(oldest);
-    this.#kept.set(stages.snapshot, stages);
+    const kept = this.#kept;
+    const { endpointsMax = ENDPOINTS_MAX } = this.#options;
+    kept.delete(stages.snapshot);
+    kept.set(stages.snapshot, stages);
+    let endpoints = this.#endpointsKept();
+    for (const [snapshot, oldest] of kept) {
+      if (oldest === stages || (kept.size <= STAGES_MAX && endpoints <= FULL_TABLES_MAX * endpointsMax)) return;
+      endpoints -= oldest.endpoints.size;
+      kept.delete(snapshot);
+    }
+  }
+
+  #endpointsKept(): number {
+    let endpoints = 0;
+    for (const { endpoints: table } of this.#kept.values()) endpoints += table.size;
+    return endpoints;
   }
 
   /** By blocks, whose entries stay in the processor's cache from stage to stage. Returns the rows of unknown sampling rate. */
@@ -219,15 +247,14 @@ export class Enrichment {
     }
   }
 
-  /** The sender of a row that is marked as moved stands where the port is cabled to, and nowhere if nobody knows. */
+  /** The sender of a row that is marked as moved stands where the port is cabled to, and nowhere if that is not known. */
   #followMoves({ snapshot, endpoints }: Stages, columns: FlowColumns, from: number, to: number): void {
-    const { exporters, dst } = this.#offsets;
+    const { exporters, src, dst } = this.#offsets;
     const { marks, inIf } = columns;
     for (let row = from; row < to; row++) {
       if ((marks[row]! & MARKS.moved) === 0) continue;
       const position = hostAtPort(snapshot.access, exporters[row]!, inIf[row]!);
-      const location = position === 0 ? -1 : endpoints.locationOfHost(position);
-      locateSource(columns, row, location, dst[row]!, endpoints);
+      locateSource(columns, row, endpoints.movedTo(src[row]!, position), dst[row]!, endpoints);
     }
   }
 
@@ -271,7 +298,10 @@ export class Enrichment {
   }
 }
 
-/** Marks the straddling rows whose ends were something else at their end; `were` are their ends as of then. */
+/**
+ * Marks the straddling rows whose ends were something else at their end, or that would count otherwise then; `were` are
+ * their ends as of then.
+ */
 function markStraddles({ columns }: FlowBatch, straddlers: Uint32Array, were: Uint32Array): number {
   let straddles = 0;
   straddlers.forEach((row, i) => {
@@ -282,18 +312,20 @@ function markStraddles({ columns }: FlowBatch, straddlers: Uint32Array, were: Ui
   return straddles;
 }
 
-/** VM, host and application of both ends. */
-const END_COLUMNS = ['srcVm', 'dstVm', 'srcHost', 'dstHost', 'srcApp', 'dstApp'] as const;
-const END_WORDS = 2 * END_COLUMNS.length;
+/** VM, host, place and application of both ends; behind them the reason why the record counts or not. */
+const END_COLUMNS = ['srcVm', 'dstVm', 'srcHost', 'dstHost', 'srcPlace', 'dstPlace', 'srcApp', 'dstApp'] as const;
+const END_WORDS = 2 * END_COLUMNS.length + 1;
 
 function readEnds(columns: FlowColumns, row: number, words: Uint32Array, at: number): void {
   END_COLUMNS.forEach((name, i) => {
     words[at + 2 * i] = columns[name][2 * row]!;
     words[at + 2 * i + 1] = columns[name][2 * row + 1]!;
   });
+  words[at + END_WORDS - 1] = columns.countReason[row]!;
 }
 
 function endsEqual(columns: FlowColumns, row: number, words: Uint32Array, at: number): boolean {
+  if (columns.countReason[row] !== words[at + END_WORDS - 1]) return false;
   return END_COLUMNS.every(
     (name, i) => columns[name][2 * row] === words[at + 2 * i] && columns[name][2 * row + 1] === words[at + 2 * i + 1],
   );

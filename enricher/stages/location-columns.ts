@@ -1,4 +1,4 @@
-// What each end is and where it stands: keys of VM, host and rack, how it was recognised, how far apart the ends are, and
+// What each end is and where it stands: keys of VM, host, rack and place, how it was recognised, how far apart the ends are, and
 // whether what is known of them is stale. A MAC that alone named its owner is better evidence still where the record comes
 // from the very port that the inventory has for that owner, or goes to it.
 
@@ -46,9 +46,9 @@ export function fillLocations(
   resolved: Resolved,
 ): void {
   const { entries, locations } = resolved.endpoints;
-  const { marks, locality, srcVm, srcHost, srcRack, dstVm, dstHost, dstRack } = columns;
-  fillEnd({ vm: srcVm, host: srcHost, rack: srcRack }, from, to, src, resolved.endpoints);
-  fillEnd({ vm: dstVm, host: dstHost, rack: dstRack }, from, to, dst, resolved.endpoints);
+  const { marks, locality, srcVm, srcHost, srcRack, srcPlace, dstVm, dstHost, dstRack, dstPlace } = columns;
+  fillEnd({ vm: srcVm, host: srcHost, rack: srcRack, place: srcPlace }, from, to, src, resolved.endpoints);
+  fillEnd({ vm: dstVm, host: dstHost, rack: dstRack, place: dstPlace }, from, to, dst, resolved.endpoints);
   fillIdentities(columns.srcIdentity, from, to, { offsets: src, portOf: inPorts }, resolved);
   fillIdentities(columns.dstIdentity, from, to, { offsets: dst, portOf: outPorts }, resolved);
   for (let row = from; row < to; row++) {
@@ -63,16 +63,18 @@ export function fillLocations(
   }
 }
 
-/** Puts the source of a row where a host stands, given by the offset of its location; nowhere if that is negative. */
+/** Puts the source of a row at another location, given by its offset. Of one without a host nothing else is known. */
 export function locateSource(columns: FlowColumns, row: number, at: number, dst: number, endpoints: Endpoints): void {
   const { entries, locations } = endpoints;
-  const { srcHost, srcRack, locality } = columns;
+  const { srcHost, srcRack, srcPlace, locality } = columns;
   for (let i = 0; i < 2; i++) {
-    srcHost[2 * row + i] = at < 0 ? 0 : locations[at + LOCATION.host + i]!;
-    srcRack[2 * row + i] = at < 0 ? 0 : locations[at + LOCATION.rack + i]!;
+    srcHost[2 * row + i] = locations[at + LOCATION.host + i]!;
+    srcRack[2 * row + i] = locations[at + LOCATION.rack + i]!;
+    srcPlace[2 * row + i] = locations[at + LOCATION.place + i]!;
   }
   const dstRule = autoRuleIn(entries[dst + ENTRY.identity]!);
-  locality[row] = at < 0 ? LOCALITY.unknown : localityOf(locations, at, 0, entries[dst + ENTRY.location]!, dstRule);
+  const isUnknown = locations[at + LOCATION.hostAt] === 0;
+  locality[row] = isUnknown ? LOCALITY.unknown : localityOf(locations, at, 0, entries[dst + ENTRY.location]!, dstRule);
 }
 
 /** Keys of an end: two words a row. */
@@ -80,10 +82,11 @@ interface EndKeys {
   readonly vm: Uint32Array;
   readonly host: Uint32Array;
   readonly rack: Uint32Array;
+  readonly place: Uint32Array;
 }
 
 function fillEnd(
-  { vm, host, rack }: EndKeys,
+  { vm, host, rack, place }: EndKeys,
   from: number,
   to: number,
   offsets: Uint32Array,
@@ -98,6 +101,8 @@ function fillEnd(
     host[2 * row + 1] = locations[location + LOCATION.host + 1]!;
     rack[2 * row] = locations[location + LOCATION.rack]!;
     rack[2 * row + 1] = locations[location + LOCATION.rack + 1]!;
+    place[2 * row] = locations[location + LOCATION.place]!;
+    place[2 * row + 1] = locations[location + LOCATION.place + 1]!;
   }
 }
 

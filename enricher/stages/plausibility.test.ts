@@ -6,6 +6,7 @@ import { COUNT_REASON, MARKS } from '../../schemas/codes.ts';
 import { BATCH_KEY, batchOf, documentsOf, LIMITS, type Row } from '../../testing/data/enrichment.ts';
 import { createNodeNames } from '../endpoints/node-names.ts';
 import { Enrichment } from './enrich.ts';
+import { markImplausible } from './plausibility.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 /** A switch that meters what its hosts send. */
@@ -115,4 +116,38 @@ test('whatever counters a flood of records has, what counts of it stays within 6
       expect(sum('packets') < 2n ** 64n / 10n).toBe(true);
     }),
   );
+});
+
+test('a record that sums of 64 bits may not hold has an unknown error, and one at the bound has not', () => {
+  const most = 2n ** 48n;
+  const hour = 3_600_000;
+  const records = [
+    { bytes: most, durationMs: 0 },
+    { bytes: most + 1n, durationMs: 0 },
+    // As much in each of two hours.
+    { bytes: 2n * most, durationMs: 2 * hour },
+    { bytes: 2n * most + 1n, durationMs: 2 * hour },
+    // 100 Gbit/s for a day.
+    { bytes: 1_080_000_000_000_000n, durationMs: 24 * hour },
+  ];
+  const batch = batchOf(
+    records.map(({ durationMs }) => ({ samplingRate: 1, flowStart: NOW - durationMs, flowEnd: NOW, receivedAt: NOW })),
+  );
+  const { columns } = batch;
+  records.forEach(({ bytes }, row) => {
+    for (const column of [columns.bytes, columns.estBytes]) {
+      column[2 * row] = Number(bytes & 0xffffffffn);
+      column[2 * row + 1] = Number(bytes >> 32n);
+    }
+    columns.packets[2 * row + 1] = 1000;
+    columns.estPackets[2 * row + 1] = 1000;
+  });
+  expect(markImplausible(columns, 0, records.length)).toBe(0);
+  expect([...columns.varBytes.subarray(0, records.length)]).toEqual([
+    0,
+    Number.POSITIVE_INFINITY,
+    0,
+    Number.POSITIVE_INFINITY,
+    0,
+  ]);
 });

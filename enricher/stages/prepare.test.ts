@@ -122,3 +122,32 @@ test('stopped, it leaves the rest to the batch, which is the same', async () => 
   new Enrichment(knowledge, createNodeNames(), LIMITS).enrichBatch(fresh, BATCH_KEY);
   for (const { name } of batch.list) expect(arrayOf(batch, name), name).toEqual(arrayOf(fresh, name));
 });
+
+test('the endpoints of many states of the inventory share a bound, and rows of each are joined as before', () => {
+  const states = 12;
+  const snapshots = Array.from({ length: states }, (_, i) => snapshotOf(i % 2 === 1));
+  const startOf = (state: number) => NOW - 60_000 + 1000 * state;
+  const knowledge = {
+    starts: Float64Array.from({ length: states }, (_, i) => (i === 0 ? Number.NEGATIVE_INFINITY : startOf(i))),
+    asOfs: Float64Array.from({ length: states }, (_, i) => i),
+    snapshotAt: (epoch: number) => snapshots[epoch]!,
+  };
+  // All ends of a batch, and no more.
+  const endpointsMax = 450;
+  const enrichment = new Enrichment(knowledge, createNodeNames(), { ...LIMITS, endpointsMax });
+  const kept: number[] = [];
+  for (let round = 0; round < 2; round++) {
+    for (let state = 0; state < states; state++) {
+      const batch = batchOf(rows(() => startOf(state) + 500));
+      kept.push(enrichment.enrichBatch(batch, BATCH_KEY).endpoints);
+      const fresh = batchOf(rows(() => startOf(state) + 500));
+      new Enrichment(knowledge, createNodeNames(), { ...LIMITS, endpointsMax }).enrichBatch(fresh, BATCH_KEY);
+      for (const { name } of batch.list) expect(arrayOf(batch, name), name).toEqual(arrayOf(fresh, name));
+    }
+  }
+  // Of one batch more than the bound, which is counted before its ends are looked up.
+  const ofOne = kept[0]!;
+  expect(ofOne).toBeGreaterThan(200);
+  expect(Math.max(...kept)).toBeLessThanOrEqual(2 * endpointsMax + ofOne);
+  expect(Math.max(...kept)).toBeGreaterThan(ofOne);
+});

@@ -23,11 +23,7 @@ export interface ExporterTable {
 
 export function compileExporters(registry: ExporterRegistry, exportersMax = EXPORTERS_MAX): ExporterTable {
   const { exporters } = registry;
-  const byAddress = new Map<string, number[]>();
-  exporters.forEach((exporter, i) => {
-    const at = String(parseAddress(exporter.address));
-    byAddress.set(at, [...(byAddress.get(at) ?? []), i + 1]);
-  });
+  const byAddress = Map.groupBy(exporters.keys(), at => String(parseAddress(exporters[at]!.address)));
   const cache = createHashTable(6, exportersMax);
   const key = new Uint32Array(6);
 
@@ -36,12 +32,12 @@ export function compileExporters(registry: ExporterRegistry, exportersMax = EXPO
     const address = String([swap32(key[0]!), swap32(key[1]!), swap32(key[2]!), swap32(key[3]!)]);
     let best = 0;
     let bestScore = -1;
-    for (const number of byAddress.get(address) ?? []) {
-      const { domain, protocol } = exporters[number - 1]!;
+    for (const at of byAddress.get(address) ?? []) {
+      const { domain, protocol } = exporters[at]!;
       if (domain !== undefined && domain !== key[4]) continue;
       if (protocol !== undefined && PROTOCOL[protocol] !== key[5]) continue;
       const score = (domain === undefined ? 0 : 2) + (protocol === undefined ? 0 : 1);
-      if (score > bestScore) [best, bestScore] = [number, score];
+      if (score > bestScore) [best, bestScore] = [at + 1, score];
     }
     return best;
   };

@@ -6,7 +6,7 @@
 // registry. All names of one cable (LAG, members) have the same meter, and so have its sub-interfaces wherever it meters
 // them, so that no packet can count under two names.
 
-import { formatAddress, parseAddress } from '../../schemas/address.ts';
+import { canonicalAddress } from '../../schemas/address.ts';
 import { PROTOCOL } from '../../schemas/codes.ts';
 import type { ExporterRegistry, PORT_ROLES, RegisteredExporter } from '../../schemas/exporters.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
@@ -64,7 +64,7 @@ export class Meters {
   ) {
     const meters = registry.exporters.map((exporter, i) => meterOf(exporter, i + 1, isSilent(i + 1)));
     this.#wiring = wiring;
-    this.#byAddress = Map.groupBy(meters, ({ exporter }) => canonical(exporter.address));
+    this.#byAddress = Map.groupBy(meters, ({ exporter }) => canonicalAddress(exporter.address));
     this.devices = [
       ...this.#switchesOf(meters),
       ...this.#vswitchesOf(inventory),
@@ -147,7 +147,10 @@ export class Meters {
   }
 
   #othersOf(meters: readonly Meter[]): Device[] {
-    const groups = Map.groupBy(meters, ({ exporter }) => `${canonical(exporter.address)} ${exporter.domain ?? ''}`);
+    const groups = Map.groupBy(
+      meters,
+      ({ exporter }) => `${canonicalAddress(exporter.address)} ${exporter.domain ?? ''}`,
+    );
     return Array.from(groups.values(), members => this.#createDevice(members, undefined, false));
   }
 
@@ -159,7 +162,7 @@ export class Meters {
   }
 
   #fitting({ address, domain }: ExporterName): readonly Meter[] {
-    return (this.#byAddress.get(canonical(address)) ?? []).filter(
+    return (this.#byAddress.get(canonicalAddress(address)) ?? []).filter(
       ({ exporter }) => domain === undefined || exporter.domain === undefined || exporter.domain === domain,
     );
   }
@@ -206,9 +209,4 @@ function readsTunnels({ tunnels, protocol }: RegisteredExporter): boolean {
 
 function rankOf(exporter: RegisteredExporter): number {
   return exporter.samplingRate ?? Number.MAX_VALUE;
-}
-
-function canonical(address: string): string {
-  const words = parseAddress(address);
-  return words ? formatAddress(words) : address;
 }

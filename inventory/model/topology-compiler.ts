@@ -28,6 +28,13 @@ export function compileTopology(merged: Merged): TopologyData {
   return compiler.finish();
 }
 
+/** What the node key of the VM at a position is computed from. */
+export function vmIdentityOf({ vms, vmSources, sources }: Merged, position: number): string {
+  const { uuid, id } = vms[position]!;
+  const parsed = uuid === undefined ? undefined : parseUuid(uuid);
+  return parsed ?? `${sources[vmSources[position]!]!.name}/${uuid ?? id}`;
+}
+
 /** What is known of an owner's place in the documents. */
 interface OwnerPosition {
   readonly kind: number;
@@ -49,6 +56,8 @@ class TopologyCompiler {
   readonly #firstOwner: Uint32Array;
   readonly #key = new Uint32Array(4);
   readonly #texts: string[] = [];
+  /** Numbers of places, by what an owner says of its own. */
+  readonly #places = new Map<string, number>();
   /** The owner that is being added. */
   #owner = 0;
 
@@ -72,7 +81,7 @@ class TopologyCompiler {
     const host = this.#numbers.hosts.get(vm.host ?? '') ?? 0;
     const source = merged.vmSources[position]!;
     const common = {
-      identity: uuid ?? `${merged.sources[source]!.name}/${vm.uuid ?? vm.id}`,
+      identity: vmIdentityOf(merged, position),
       name: vm.name || vm.id,
       ...(vm.tags.length > 0 && { tags: vm.tags }),
       ...(vm.folder !== undefined && { folder: vm.folder }),
@@ -147,7 +156,8 @@ class TopologyCompiler {
       ownerTexts: packStrings(this.#texts),
       hostTexts: packStrings(hosts.map(placeText)),
       rackTexts: packStrings(racks.map(placeText)),
-      siteIds: packStrings(sites.map(entry => entry.id)),
+      siteTexts: packStrings(sites.map(placeText)),
+      vswitchTexts: packStrings(hosts.flatMap(vswitchTexts)),
       segmentIds: packStrings(segments.map(entry => entry.id)),
       segmentSites,
       segmentVnis,
@@ -176,7 +186,7 @@ class TopologyCompiler {
     );
     if (switchAt >= 0) this.#columns.vswitch[this.#owner] = this.#numbers.vswitchBase[at.host - 1]! + switchAt + 1;
     this.#setSegment(vnic.segment ?? group?.segment, group?.vlan);
-    this.#finishOwner(mac, addresses);
+    this.#finishOwner(mac, addresses, `${portGroup ?? ''}\n${common.tags?.join('\n') ?? ''}`);
   }
 
   #place({ kind, entity, nic, host, rack }: OwnerPosition, text: OwnerText): void {
@@ -204,10 +214,11 @@ class TopologyCompiler {
     if (columns.site[owner] === 0) columns.site[owner] = this.#numbers.sites.get(found?.site ?? '') ?? 0;
   }
 
-  /** Adds its MAC and addresses, and goes on to the next owner. */
-  #finishOwner(macText: string | undefined, addresses: readonly string[]): void {
+  /** Adds its MAC and addresses, and goes on to the next owner. `own`: what is of its place and in no column. */
+  #finishOwner(macText: string | undefined, addresses: readonly string[], own = ''): void {
     const key = this.#key;
     const owner = this.#owner++;
+    this.#setPlace(owner, own);
     const mac = macText === undefined ? undefined : parseMac(macText);
     if (mac) {
       key[0] = mac.low;
@@ -220,6 +231,17 @@ class TopologyCompiler {
       key.set(words);
       this.#addresses.add(key, owner);
     }
+  }
+
+  #setPlace(owner: number, own: string): void {
+    const { vswitch, host, rack, site, segment, place } = this.#columns;
+    const text = `${vswitch[owner]} ${host[owner]} ${rack[owner]} ${site[owner]} ${segment[owner]} ${own}`;
+    let number = this.#places.get(text);
+    if (number === undefined) {
+      number = this.#places.size + 1;
+      this.#places.set(text, number);
+    }
+    place[owner] = number;
   }
 
   #addStation(uuid: string, owner: number, onlyNew = false): void {
@@ -258,6 +280,7 @@ function createColumns(count: number) {
     rack: new Uint32Array(count),
     site: new Uint32Array(count),
     segment: new Uint32Array(count),
+    place: new Uint32Array(count),
     vlan: new Uint16Array(count),
     vni: new Uint32Array(count),
     vrf: new Uint16Array(count),
@@ -334,6 +357,13 @@ const NO_VNIC = {
 
 function placeText({ id, name }: { readonly id: string; readonly name?: string }): string {
   return JSON.stringify({ id, name: name ?? id } satisfies PlaceText);
+}
+
+/** A vSwitch is its host's own, and hosts name theirs alike. */
+function vswitchTexts({ id, name, vswitches }: InventoryHost): string[] {
+  return vswitches.map(entry =>
+    placeText({ id: JSON.stringify([id, entry.id]), name: `${name ?? id}/${entry.name ?? entry.id}` }),
+  );
 }
 
 function numbered(list: readonly { readonly id: string }[]): ReadonlyMap<string, number> {

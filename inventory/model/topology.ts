@@ -48,6 +48,8 @@ interface Owners {
   readonly rack: Uint32Array;
   readonly site: Uint32Array;
   readonly segment: Uint32Array;
+  /** Number of its place, from 1: owners of one place share everything that locations.ts reports of it. */
+  readonly place: Uint32Array;
   readonly vlan: Uint16Array;
   readonly vni: Uint32Array;
   /** Positions of VRFs in `vrfs`. */
@@ -73,7 +75,8 @@ export interface TopologyData extends Owners {
   readonly ownerTexts: StringTable;
   readonly hostTexts: StringTable;
   readonly rackTexts: StringTable;
-  readonly siteIds: StringTable;
+  readonly siteTexts: StringTable;
+  readonly vswitchTexts: StringTable;
   readonly segmentIds: StringTable;
   readonly segmentSites: Uint32Array;
   readonly segmentVnis: Uint32Array;
@@ -113,6 +116,9 @@ export interface Topology extends Owners {
   /** By position, from 1. */
   hostText(position: number): PlaceText;
   rackText(position: number): PlaceText;
+  siteText(position: number): PlaceText;
+  /** A vSwitch is of one host: its id and its name begin with those of the host. */
+  vswitchText(position: number): PlaceText;
 }
 
 const NONE: readonly number[] = [];
@@ -137,6 +143,8 @@ export function openTopology(data: TopologyData): Topology {
     textOf: owner => JSON.parse(stringAt(data.ownerTexts, owner)),
     hostText: position => JSON.parse(stringAt(data.hostTexts, position - 1)),
     rackText: position => JSON.parse(stringAt(data.rackTexts, position - 1)),
+    siteText: position => JSON.parse(stringAt(data.siteTexts, position - 1)),
+    vswitchText: position => JSON.parse(stringAt(data.vswitchTexts, position - 1)),
   };
 }
 

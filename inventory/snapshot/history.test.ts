@@ -6,6 +6,7 @@ import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { batchOf, enrichRows, NOW, type Row } from '../../testing/data/enrichment.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
+import { keyOf, Liveness } from '../model/liveness.ts';
 import { History, type HistoryOptions } from './history.ts';
 import { knowledgeOf } from './load.ts';
 import { COMPILED_MAX, dropOldest } from './share.ts';
@@ -257,4 +258,91 @@ test('more epochs in a batch than stages are kept are all answered right, and co
   const large = new Map(['old', 'new', 'newest'].map(name => [name, { words: new Uint32Array(10) }]));
   expect(dropOldest(large, 60)).toEqual(['old', 'new']);
   expect(dropOldest(large, 1)).toEqual([]);
+});
+
+/** Two exporters on the one port of a host; the first states the lower rate. */
+function twoMeters() {
+  const history = historyOf([
+    {
+      asOf: at(NOW),
+      complete: ['vms', 'hosts', 'switches'],
+      switches: [{ id: 'sw', ports: [{ ifIndex: 1 }] }],
+      hosts: [{ id: 'h1', pnics: [{ id: 'p', switch: 'sw', ifIndex: 1 }] }],
+      vms: [vm('web', { host: 'h1' })],
+    },
+  ]);
+  const entry = { switch: 'sw', role: 'access' };
+  history.putRegistry(
+    exporterRegistryChecker.check('exporters', {
+      exporters: [
+        { ...entry, address: '192.0.2.1', samplingRate: 10 },
+        { ...entry, address: '192.0.2.2' },
+      ],
+    }),
+  );
+  const reasonsOf = (exporter: string, ...moments: number[]) =>
+    enriched(
+      history,
+      flowsAt(...moments).map(row => ({ ...row, exporter, inIf: 1, direction: 'ingress' as const })),
+    ).map(row => row.countReason);
+  return { history, reasonsOf };
+}
+const FIRST = keyOf({ address: '192.0.2.1' });
+
+test('while an exporter is silent another one of its ports counts, stated rate or not, and each record by its own time', () => {
+  const { history, reasonsOf } = twoMeters();
+  const moments = [NOW + 9 * MINUTE, NOW + 10 * MINUTE, NOW + 20 * MINUTE];
+  expect(reasonsOf('192.0.2.2', ...moments)).toEqual(['second-meter', 'second-meter', 'second-meter']);
+  history.useLiveness(
+    new Liveness([
+      { ...FIRST, atMs: NOW + 10 * MINUTE, state: 'silent' },
+      { ...FIRST, atMs: NOW + 20 * MINUTE, state: 'live' },
+    ]),
+  );
+  expect(reasonsOf('192.0.2.2', ...moments)).toEqual(['second-meter', 'elected', 'second-meter']);
+  expect(reasonsOf('192.0.2.1', ...moments)).toEqual(['elected', 'second-meter', 'elected']);
+});
+
+test('rows older than every document take the oldest, whoever is silent then', () => {
+  const { history, reasonsOf } = twoMeters();
+  history.useLiveness(
+    new Liveness([
+      { ...FIRST, atMs: NOW - 20 * MINUTE, state: 'silent' },
+      { ...FIRST, atMs: NOW - 10 * MINUTE, state: 'live' },
+    ]),
+  );
+  const moments = [NOW - 30 * MINUTE, NOW - 15 * MINUTE, NOW - 5 * MINUTE];
+  expect(reasonsOf('192.0.2.2', ...moments)).toEqual(['second-meter', 'elected', 'second-meter']);
+});
+
+test('a state that differs in who is silent alone shares what does not depend on it, and is compiled once', () => {
+  const { history } = twoMeters();
+  history.useLiveness(
+    new Liveness([
+      { ...FIRST, atMs: NOW + MINUTE, state: 'silent' },
+      { ...FIRST, atMs: NOW + 2 * MINUTE, state: 'live' },
+      { ...FIRST, atMs: NOW + 3 * MINUTE, state: 'silent' },
+    ]),
+  );
+  const [live, silent, again, last] = [0, 1, 2, 3].map(minute => history.compile(NOW + minute * MINUTE));
+  expect([again, last]).toEqual([live, silent]);
+  expect(again).toBe(live);
+  expect(silent!.topology).toBe(live!.topology);
+  expect(silent!.access).not.toEqual(live!.access);
+});
+
+test('a record that straddles a moment at which its exporter falls silent is marked', () => {
+  const { history } = twoMeters();
+  history.useLiveness(new Liveness([{ ...FIRST, atMs: NOW + 10 * MINUTE, state: 'silent' }]));
+  const rows = enriched(
+    history,
+    [
+      { src: ADDRESS, inIf: 1, direction: 'ingress', flowStart: NOW + 9 * MINUTE, flowEnd: NOW + 11 * MINUTE },
+      { src: ADDRESS, inIf: 1, direction: 'ingress', flowStart: NOW + 5 * MINUTE, flowEnd: NOW + 7 * MINUTE },
+    ].map(row => ({ ...row, receivedAt: NOW + 11 * MINUTE }) as Row),
+  );
+  expect(rows.map(row => [row.countReason, row.marks & MARKS.straddles])).toEqual([
+    ['elected', MARKS.straddles],
+    ['elected', 0],
+  ]);
 });

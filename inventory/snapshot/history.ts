@@ -1,10 +1,11 @@
-// Everything the documents say, in time: the sources of the inventory and the versions of the exporter registry.
-// It is cut into epochs, in each of which one state holds, and compiles the state of an epoch on demand. Applications are
+// Everything the documents say, in time: the sources of the inventory, the versions of the exporter registry, and which
+// exporters were silent. It is cut into epochs, in each of which one state holds, and compiles the state of an epoch on demand. Applications are
 // apart: their newest version holds for all time, so that enriching again applies a corrected rule.
 
-import { type ExporterRegistry, exporterRegistryChecker } from '../../schemas/exporters.ts';
+import { type ExporterRegistry, exporterRegistryChecker, type RegisteredExporter } from '../../schemas/exporters.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
 import type { StoredFact } from '../../storage/tables/facts.ts';
+import { Liveness } from '../model/liveness.ts';
 import { type Merged, merge, type SourceState } from '../model/merge.ts';
 import type { HistorySink } from '../sources/history-sink.ts';
 import { dropOldest } from './share.ts';
@@ -47,6 +48,11 @@ export class History implements HistorySink {
   #registryNumber = 0;
   #facts: readonly StoredFact[] = [];
   #factsNumber = 0;
+  #liveness = new Liveness();
+  /** Undefined after a change until it is looked for. */
+  #oldest: number | undefined;
+  /** What was compiled last, by what holds but for the silent exporters. */
+  #newest: { readonly name: string; readonly data: SnapshotData } | undefined;
 
   /** `finish` is what is done to compiled data before it is kept. */
   constructor(options: HistoryOptions, finish: (data: SnapshotData) => SnapshotData = data => data) {
@@ -59,6 +65,7 @@ export class History implements HistorySink {
   }
 
   putInventory(inventory: Inventory): boolean {
+    this.#oldest = undefined;
     let timeline = this.#timelines.get(inventory.source);
     if (!timeline) {
       if (this.#timelines.size >= SOURCES_MAX) return false;
@@ -69,10 +76,12 @@ export class History implements HistorySink {
   }
 
   markSeen(source: string, atMs: number): void {
+    this.#oldest = undefined;
     this.#timelines.get(source)?.markSeen(atMs);
   }
 
   putRegistry(registry: ExporterRegistry): void {
+    this.#oldest = undefined;
     const version = { fromMs: registryFrom(registry), number: ++this.#registryNumber, registry };
     this.#registries =
       version.fromMs === Number.NEGATIVE_INFINITY
@@ -83,8 +92,13 @@ export class History implements HistorySink {
   }
 
   useFacts(facts: readonly StoredFact[]): void {
+    this.#oldest = undefined;
     this.#facts = facts;
     this.#factsNumber++;
+  }
+
+  useLiveness(liveness: Liveness): void {
+    this.#liveness = liveness;
   }
 
   epochs(): Epochs {
@@ -93,28 +107,55 @@ export class History implements HistorySink {
       const name = this.nameAt(startMs);
       if (kept.at(-1)?.name !== name) kept.push({ startMs, name });
     }
-    // A row older than everything takes the oldest that is known, and not what was before anything was.
-    if (kept.length > 1) kept.shift();
     const starts = kept.map(({ startMs }) => startMs);
+    const oldest = this.#oldestMs();
     return {
-      starts: Float64Array.from(starts, (startMs, i) => (i === 0 ? Number.NEGATIVE_INFINITY : startMs)),
+      starts: Float64Array.from(starts),
       asOfs: Float64Array.from(starts, (_, i) => this.#newestAsOf((starts[i + 1] ?? Number.POSITIVE_INFINITY) - 1)),
       names: kept.map(({ name }) => name),
-      moments: starts,
+      moments: starts.map((startMs, i) =>
+        i === 0 && oldest < (starts[1] ?? Number.POSITIVE_INFINITY) ? oldest : startMs,
+      ),
     };
   }
 
   /** The name of what holds at a moment. */
   nameAt(ms: number): string {
+    return `${this.#baseNameAt(ms)} ${this.#liveness.nameAt(ms)}`;
+  }
+
+  /** Which exporters were silent at a moment. */
+  isSilent(exporter: RegisteredExporter, ms: number): boolean {
+    return this.#liveness.isSilent(exporter, ms);
+  }
+
+  /** The name of what holds but for the silent exporters. */
+  #baseNameAt(ms: number): string {
+    const known = Math.max(ms, this.#oldestMs());
+    return this.#documentsNameAt(known);
+  }
+
+  #documentsNameAt(ms: number): string {
     const states = this.#ranked().map(timeline => timeline.nameAt(ms));
     return [...states, this.#registryAt(ms)?.number ?? 0, this.#factsNumber].join(' ');
   }
 
+  /** A row older than every document takes the oldest that is known, and not what was before anything was. */
+  #oldestMs(): number {
+    if (this.#oldest === undefined) {
+      const before = this.#documentsNameAt(Number.NEGATIVE_INFINITY);
+      const moments = this.#documentBoundaries();
+      this.#oldest = moments.find(ms => this.#documentsNameAt(ms) !== before) ?? Number.NEGATIVE_INFINITY;
+    }
+    return this.#oldest;
+  }
+
   /** What the documents say of a moment, without the facts of exporters; undefined before any inventory was known. */
   documentsAt(ms: number): { readonly inventory: Merged; readonly exporters: ExporterRegistry } | undefined {
-    const states = this.#statesAt(ms);
+    const known = Math.max(ms, this.#oldestMs());
+    const states = this.#statesAt(known);
     if (states.length === 0) return undefined;
-    return { inventory: merge(states), exporters: this.#registryAt(ms)?.registry ?? NO_REGISTRY };
+    return { inventory: merge(states), exporters: this.#registryAt(known)?.registry ?? NO_REGISTRY };
   }
 
   /** Compiles what holds at a moment, or takes it from what was compiled last. */
@@ -127,28 +168,45 @@ export class History implements HistorySink {
       this.#compiled.set(name, data);
       return data;
     }
-    const registry = this.#registryAt(ms)?.registry ?? NO_REGISTRY;
-    data = this.#finish(compileSnapshotData(merge(this.#statesAt(ms)), registry, this.#facts));
+    const known = Math.max(ms, this.#oldestMs());
+    const registry = this.#registryAt(known)?.registry ?? NO_REGISTRY;
+    const base = this.#baseNameAt(ms);
+    const options = {
+      facts: this.#facts,
+      isSilent: (exporter: RegisteredExporter) => this.#liveness.isSilent(exporter, ms),
+      sibling: this.#newest?.name === base ? this.#newest.data : undefined,
+    };
+    data = this.#finish(compileSnapshotData(merge(this.#statesAt(known)), registry, options));
+    this.#newest = { name: base, data };
     this.#compiled.set(name, data);
     dropOldest(this.#compiled);
     return data;
   }
 
   forget(beforeMs: number): void {
+    this.#oldest = undefined;
     for (const timeline of this.#timelines.values()) timeline.forget(beforeMs);
   }
 
   /** Moments at which what holds may change, ascending. */
   #boundaries(): number[] {
-    const moments = new Set([Number.NEGATIVE_INFINITY]);
-    for (const timeline of this.#timelines.values()) for (const ms of timeline.boundaries()) moments.add(ms);
-    for (const { fromMs } of this.#registries) moments.add(fromMs);
-    return [...moments].sort((a, b) => (a < b ? -1 : 1));
+    const oldest = this.#oldestMs();
+    const documents = this.#documentBoundaries().filter(ms => ms > oldest);
+    return ascending([Number.NEGATIVE_INFINITY, ...documents, ...this.#liveness.boundaries()]);
+  }
+
+  #documentBoundaries(): number[] {
+    return ascending([
+      Number.NEGATIVE_INFINITY,
+      ...[...this.#timelines.values()].flatMap(timeline => timeline.boundaries()),
+      ...this.#registries.map(({ fromMs }) => fromMs),
+    ]);
   }
 
   /** The newest snapshot document up to a moment, 0 none. */
   #newestAsOf(ms: number): number {
-    return Math.max(0, ...this.#ranked().map(timeline => timeline.asOfAt(ms)));
+    const known = Math.max(ms, this.#oldestMs());
+    return Math.max(0, ...this.#ranked().map(timeline => timeline.asOfAt(known)));
   }
 
   #ranked(): SourceTimeline[] {
@@ -174,6 +232,10 @@ export class History implements HistorySink {
 }
 
 const NO_REGISTRY: ExporterRegistry = exporterRegistryChecker.check('exporters', {});
+
+function ascending(moments: readonly number[]): number[] {
+  return [...new Set(moments)].sort((a, b) => (a < b ? -1 : 1));
+}
 
 function registryFrom({ asOf }: ExporterRegistry): number {
   return asOf === undefined ? Number.NEGATIVE_INFINITY : Date.parse(asOf);

@@ -8,6 +8,7 @@ import { recentFacts } from '../../storage/tables/facts.ts';
 import { ApplicationTable, compileApplications } from '../applications/applications.ts';
 import { NO_DOCUMENTS } from '../model/documents.ts';
 import { FACTS_MAX } from '../sources/exporter-facts.ts';
+import { readLiveness } from '../sources/liveness-source.ts';
 import { readHistory } from '../sources/read-history.ts';
 import { History, type HistoryOptions } from './history.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -28,6 +29,7 @@ export async function loadKnowledge(
   const history = new History(options);
   const { applications } = await readHistory(storage, history, { fromMs, toMs });
   history.useFacts(await recentFacts(storage, fromMs - FACT_LIFE_MS, FACTS_MAX));
+  history.useLiveness(await readLiveness(storage, fromMs, toMs));
   return knowledgeOf(history, applications ?? NO_DOCUMENTS.applications);
 }
 

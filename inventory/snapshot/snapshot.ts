@@ -2,7 +2,7 @@
 // plain data (typed arrays, texts, small lists) where the documents are; `openSnapshot` wraps them where records are
 // enriched, which takes no work that grows with the inventory.
 
-import type { ExporterRegistry } from '../../schemas/exporters.ts';
+import type { ExporterRegistry, RegisteredExporter } from '../../schemas/exporters.ts';
 import type { StoredFact } from '../../storage/tables/facts.ts';
 import { ApplicationTable, compileApplications } from '../applications/applications.ts';
 import { type AccessTable, compileAccess } from '../model/access.ts';
@@ -37,19 +37,29 @@ export interface Snapshot {
   readonly access: AccessTable;
 }
 
-/** `facts`: what exporters reported of stations and VRFs. */
+export interface SnapshotOptions {
+  /** What exporters reported of stations and VRFs. */
+  readonly facts?: readonly StoredFact[];
+  /** Which registered exporters cover nothing; nobody when left out. */
+  readonly isSilent?: (exporter: RegisteredExporter) => boolean;
+  /** Compiled from the same with other silent exporters, from which the access table alone follows. */
+  readonly sibling?: SnapshotData | undefined;
+}
+
 export function compileSnapshotData(
   documented: Merged,
   registry: ExporterRegistry,
-  facts: readonly StoredFact[] = [],
+  { facts = [], isSilent = () => false, sibling }: SnapshotOptions = {},
 ): SnapshotData {
   const merged = addStations(documented, facts);
+  const isSilentNumber = (number: number) => isSilent(registry.exporters[number - 1]!);
+  if (sibling) return { ...sibling, access: compileAccess(merged, sibling.topology, registry, isSilentNumber) };
   const topology = compileTopology(merged);
   return {
     asOfMs: merged.sources.reduce((newest, { asOfMs }) => Math.max(newest, asOfMs), 0),
     topology,
     exporterContext: compileExporterContext(merged, topology, registry, facts),
-    access: compileAccess(merged, topology, registry),
+    access: compileAccess(merged, topology, registry, isSilentNumber),
     registry,
   };
 }
@@ -70,7 +80,7 @@ export function openSnapshot(data: SnapshotData, applications: ApplicationTable)
 export function compileSnapshot(documents: Documents, facts: readonly StoredFact[] = []): Snapshot {
   const { inventory, applications, exporters } = documents;
   return openSnapshot(
-    compileSnapshotData(mergedOf(inventory), exporters, facts),
+    compileSnapshotData(mergedOf(inventory), exporters, { facts }),
     new ApplicationTable(compileApplications(applications)),
   );
 }

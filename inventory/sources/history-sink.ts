@@ -1,6 +1,7 @@
 import type { ExporterRegistry } from '../../schemas/exporters.ts';
 import type { Inventory } from '../../schemas/inventory.ts';
 import type { StoredFact } from '../../storage/tables/facts.ts';
+import type { Liveness } from '../model/liveness.ts';
 
 /** Where sources put what holds in time: the history of ../snapshot. */
 export interface HistorySink {
@@ -12,4 +13,6 @@ export interface HistorySink {
   putRegistry(registry: ExporterRegistry): void;
   /** What exporters exported; it serves every epoch as the lowest source. */
   useFacts(facts: readonly StoredFact[]): void;
+  /** Which exporters are silent, in place of what was used before. */
+  useLiveness(liveness: Liveness): void;
 }

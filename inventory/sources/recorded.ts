@@ -36,6 +36,14 @@ export async function versionsSince(storage: Storage, sinceMs: number): Promise<
   return rows.map(row => ({ ...row, asOfMs: Number(row.asOfMs), recordedAtMs: Number(row.recordedAtMs) }));
 }
 
+/** Another text whenever a version of the registry was recorded. */
+export async function registriesVersion(storage: Storage): Promise<string> {
+  const [row] = await storage.select<{ version: string }>(
+    `SELECT concat(toString(count()), ' ', toString(max(recordedAt))) AS version FROM documents WHERE kind = 'exporters'`,
+  );
+  return row?.version ?? '';
+}
+
 export async function heartbeatsSince(storage: Storage, sinceMs: number): Promise<RecordedHeartbeat[]> {
   const rows = await storage.select<Texts<RecordedHeartbeat>>(
     `SELECT source, ${MS('asOf')} AS asOfMs, ${MS('recordedAt')} AS recordedAtMs

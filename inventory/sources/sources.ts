@@ -2,6 +2,7 @@
 
 import { FactSource } from './fact-source.ts';
 import { FileSource } from './file-source.ts';
+import { LivenessSource } from './liveness-source.ts';
 import { RecordedSource } from './recorded-source.ts';
 import type { InventorySource, SourceContext } from './source.ts';
 
@@ -13,5 +14,5 @@ export interface Sources {
 export function openSources(context: SourceContext): Sources {
   const recorded = new RecordedSource(context);
   const facts = new FactSource(context);
-  return { all: [recorded, new FileSource(context, recorded), facts], facts };
+  return { all: [recorded, new FileSource(context, recorded), new LivenessSource(context), facts], facts };
 }
