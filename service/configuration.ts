@@ -6,7 +6,14 @@
 import { readFileSync } from 'node:fs';
 import { type Static, type TSchema, Type } from 'typebox';
 import { parse as parseYaml } from 'yaml';
-import { type Checker, DocumentError, documentChecker, type Fault, unknownKey } from '../schemas/documents.ts';
+import {
+  type Checker,
+  DocumentError,
+  documentChecker,
+  type Fault,
+  unknownKey,
+  YAML_OPTIONS,
+} from '../schemas/documents.ts';
 
 /** Keys by name. The schema of each has its default, its limits and its help text. */
 export type Keys = Readonly<Record<string, TSchema>>;
@@ -237,7 +244,7 @@ function readConfigurationFile(file: string): Record<string, unknown> {
   }
   let parsed: unknown;
   try {
-    parsed = parseYaml(text);
+    parsed = parseYaml(text, YAML_OPTIONS);
   } catch (error) {
     throw refuse((error as Error).message.split('\n')[0]!);
   }

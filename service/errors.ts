@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   STORAGE_UNREACHABLE: 'the ClickHouse server does not answer',
   STORAGE_TOO_OLD: 'the ClickHouse server is older than the oldest supported version',
   STORAGE_TOO_NEW: 'the database was written by a newer version of Hairpin',
+  STORAGE_BUSY: 'another process rewrites days of tables that this version changes',
   STORAGE_FAILED: 'the ClickHouse server answered with an error',
   KAFKA_UNREACHABLE: 'the Kafka cluster does not answer, or refuses the request',
   SCHEMA_MISMATCH: 'a table in ClickHouse is not what this version expects',
@@ -21,6 +22,7 @@ export const ERROR_CODES = {
   API_UNREACHABLE: 'a command gets no answer from a running Hairpin',
   REENRICHMENT_REFUSED: 'a re-enrichment cannot start as requested',
   PRIVACY_KEY_UNUSABLE: 'the key for the anonymisation of addresses cannot be used',
+  ALERT_TOKEN_UNUSABLE: 'the token for the webhook of alerts cannot be used',
   QUESTION_INVALID: 'a request to the API is invalid',
 } as const;
 

@@ -7,6 +7,19 @@ export interface Metrics {
   readonly registry: Registry;
   /** Shows a set of counters; `labels` distinguish several sets of one kind (`{ worker: '0' }`). */
   register(counters: Counters<CounterSpecs>, labels?: Readonly<Record<string, string>>): void;
+  /** Shows values that `read` gives at each request, whose labels no source fixes; whoever gives them bounds their number. */
+  gauge(spec: GaugeSpec, read: () => Iterable<GaugeValue>): void;
+}
+
+export interface GaugeSpec {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames?: readonly string[];
+}
+
+export interface GaugeValue {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
 }
 
 export const METRIC_PREFIX = 'hairpin_';
@@ -39,6 +52,15 @@ export function createMetrics(): Metrics {
           : new Gauge({ ...options, collect: () => collect(name, metric) });
         metricOf.set(name, metric);
       }
+    },
+    gauge({ name, help, labelNames = [] }, read) {
+      const gauge: Gauge = new Gauge({
+        ...{ name: METRIC_PREFIX + name, help, labelNames: [...labelNames], registers: [registry] },
+        collect: () => {
+          gauge.reset();
+          for (const { labels = {}, value } of read()) gauge.set(labels, value);
+        },
+      });
     },
   };
 }

@@ -3,7 +3,7 @@
 import { Type } from 'typebox';
 import { CLOCK_PATTERN, CLOCK_SPEED_MAX, parseClock } from '../schemas/clock.ts';
 import type { Fault } from '../schemas/documents.ts';
-import { HOST_PORT_PATTERN } from '../schemas/host-port.ts';
+import { HOST_PORT_EXPECTED, HOST_PORT_PATTERN } from '../schemas/host-port.ts';
 import type { ValuesOf } from './configuration.ts';
 
 export const PROCESS_KEYS = {
@@ -11,6 +11,7 @@ export const PROCESS_KEYS = {
   http: Type.String({
     default: '127.0.0.1:8080',
     pattern: `^${HOST_PORT_PATTERN}$`,
+    expected: HOST_PORT_EXPECTED,
     description: 'address of API and console, or of health and metrics alone, HOST:PORT',
   }),
   tokens: Type.String({
@@ -26,6 +27,7 @@ export const PROCESS_KEYS = {
   clock: Type.String({
     default: '',
     pattern: CLOCK_PATTERN,
+    expected: 'START*SPEED@REAL, as 2026-03-01T00:00:00Z*10@2026-03-20T09:00:00Z, or empty',
     description: 'for test installations: simulated time, as START*SPEED@REAL; empty is the wall clock',
   }),
   logLevel: Type.Enum(['debug', 'info', 'warn', 'error'], {

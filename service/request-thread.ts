@@ -26,6 +26,8 @@ export interface RequestThreadOptions {
     readonly busy: string;
     /** Before the time limit. */
     readonly late: string;
+    /** What to do when it is late; left out: to request less. */
+    readonly advice?: string;
     readonly crashed: string;
   };
 }
@@ -135,7 +137,8 @@ export class RequestThread<Q, A, P = never> {
   }
 
   #late(answerMsMax: number): void {
-    const reason = `${this.#options.words.late} ${answerMsMax / 1000} s; try again, or request less`;
+    const { late, advice = 'try again, or request less' } = this.#options.words;
+    const reason = `${late} ${answerMsMax / 1000} s; ${advice}`;
     this.#waiting.shift()!.reject(new Error(reason));
     void this.#end();
     this.#postFirst();

@@ -1,13 +1,13 @@
 // Keys of Kafka: of every client, of whoever creates topics, and of each side of the topic of batches.
 
 import { Type } from 'typebox';
-import { HOST_PORT_PATTERN } from '../../schemas/host-port.ts';
+import { HOST_PORT_EXPECTED, HOST_PORT_PATTERN } from '../../schemas/host-port.ts';
 import type { ValuesOf } from '../../service/configuration.ts';
 
 const MiB = 1024 * 1024;
 
 export const KAFKA_CLIENT_KEYS = {
-  kafka: Type.Array(Type.String({ pattern: `^${HOST_PORT_PATTERN}$` }), {
+  kafka: Type.Array(Type.String({ pattern: `^${HOST_PORT_PATTERN}$`, expected: HOST_PORT_EXPECTED }), {
     default: [],
     uniqueItems: true,
     maxItems: 64,
@@ -16,6 +16,7 @@ export const KAFKA_CLIENT_KEYS = {
   kafkaPrefix: Type.String({
     default: 'hairpin',
     pattern: '^[A-Za-z0-9._-]{1,100}$',
+    expected: 'up to 100 letters, digits, dots, underscores and hyphens',
     description: 'first part of the names of topics',
   }),
   kafkaTls: Type.Boolean({ default: false, description: 'TLS to the brokers' }),
@@ -77,6 +78,7 @@ export const KAFKA_GROUP_KEYS = {
   kafkaGroup: Type.String({
     default: 'hairpin-enrichers',
     pattern: '^[A-Za-z0-9._-]{1,100}$',
+    expected: 'up to 100 letters, digits, dots, underscores and hyphens',
     description: 'consumer group of the enrichers',
   }),
 };

@@ -38,6 +38,12 @@ export class DeliveryQueue {
     return true;
   }
 
+  /** Adds a small delivery, whether there is room or not. */
+  put(delivery: Delivery): void {
+    this.#waiting.push(delivery);
+    this.#wakeReader();
+  }
+
   /** Undefined once the process stops. */
   async next(): Promise<Delivery | undefined> {
     while (!this.#stopped.aborted) {

@@ -20,7 +20,7 @@ import { KAFKA_CLIENT_KEYS, KAFKA_GROUP_KEYS, KAFKA_OUTBOX_KEYS, KAFKA_TOPIC_KEY
 import { WAITING_MAX } from './delivery-queue.ts';
 import { createKafka, prepareTopics, topicsOf } from './kafka.ts';
 import { NEWEST_EVERY, Outbox } from './outbox.ts';
-import { KAFKA_SOURCE_COUNTERS, KafkaSource } from './source.ts';
+import { KAFKA_SOURCE_COUNTERS, KafkaSource, openKafkaSourceCounters } from './source.ts';
 
 const log = pino({ level: 'silent' });
 const EPOCH = '0'.repeat(32);
@@ -190,6 +190,33 @@ describe.runIf(present)('batches through Kafka', () => {
       const unacknowledged = [1, 3, 5].map(sequence => tokenOf(identityOf(sequence)));
       await until(() => unacknowledged.every(token => odd.has(token)), 'the odd ones again');
       expect([...odd]).toEqual(expect.arrayContaining(unacknowledged));
+    },
+    TEST_MS_MAX,
+  );
+
+  test(
+    'make the age of the oldest that waits grow, and leave none when all are acknowledged',
+    async () => {
+      const config = configurationOf();
+      await prepareTopics(createKafka(config, 'test', log), config);
+      const { source, sink } = openOutboxSpool();
+      startOutbox(config, source);
+      const putAtMs = Date.now();
+      for (let sequence = 0; sequence < 3; sequence++) sink.put(identityOf(sequence), batchOfRandom(10));
+      const shown = openKafkaSourceCounters();
+      const reader = new KafkaSource(config, {
+        ...clientsOf(config),
+        ...{ log, counters: openCounters(KAFKA_SOURCE_COUNTERS, shown.buffer) },
+      });
+      expect(shown.get('oldestAgeS')).toBe(0);
+      reader.start();
+      stops.push(() => reader.stop());
+      const deliveries = [await reader.next(), await reader.next(), await reader.next()];
+      await until(() => shown.get('oldestAgeS') >= 2, 'an age of two seconds');
+      // Written by the producer, behind the clock of this machine by nothing.
+      expect(shown.get('oldestAgeS')).toBeLessThanOrEqual((Date.now() - putAtMs) / 1000);
+      for (const delivery of deliveries) delivery!.acknowledge();
+      await until(() => shown.get('oldestAgeS') === 0, 'none');
     },
     TEST_MS_MAX,
   );

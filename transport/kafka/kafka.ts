@@ -1,7 +1,8 @@
 // The client of Kafka and the topics, shared by both ends. Only this module imports kafkajs.
 //
 // Topics, each with the version of the flow schema in its name:
-//   PREFIX-batches-vN     one message per batch, key: collector and worker, header `token`: the identity of the batch
+//   PREFIX-batches-vN     one message per batch, key: collector and worker, header `token`: the identity of the batch; minutes
+//                         of collectors in every partition, header `share`
 //   PREFIX-facts-vN       the same for facts, which every enricher reads whole
 //   PREFIX-quarantine-vN  batches that can never be stored, header `reason`
 // A message is a batch file (transport/batch-file.ts), so its checksum travels with it.
@@ -29,6 +30,8 @@ kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => zstd;
 
 export const TOKEN_HEADER = 'token';
 export const REASON_HEADER = 'reason';
+/** Of minutes of collectors, which every partition gets: `2/12`, the partition and how many there are. */
+export const SHARE_HEADER = 'share';
 
 /** What a send needs so that every replica in sync has the batch before it is answered. */
 export const DURABLE = { acks: -1, compression: kafkajs.CompressionTypes.ZSTD } as const;

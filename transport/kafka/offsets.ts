@@ -10,8 +10,14 @@ export interface Offset {
 export interface Offsets {
   /** Sets the partitions that this process has now. What is under way in others is forgotten. */
   assign(partitions: readonly number[]): void;
-  /** Takes an offset under way; returns what to call when it is settled, or undefined when it is under way already. */
-  take(partition: number, offset: number): (() => void) | undefined;
+  /** Takes an offset under way, of a message written at `atMs`; returns what to call when it is settled, or undefined when it is under way already. */
+  take(partition: number, offset: number, atMs: number): (() => void) | undefined;
+  /** Resolves with true when every offset taken before this one is settled, with false when the partition is revoked before. */
+  settledBefore(partition: number, offset: number): Promise<boolean>;
+  /** Offsets taken and not settled, in all partitions. */
+  unsettled(): number;
+  /** When the oldest message that was taken and is not settled was written; undefined without one. */
+  oldestMs(): number | undefined;
   /** Releases an offset that was not delivered after all. */
   release(partition: number, offset: number): void;
   /** The offsets that can be committed and are not. */
@@ -20,10 +26,17 @@ export interface Offsets {
 }
 
 interface Partition {
-  /** Offsets taken, in order; true when settled. Bounded by the deliveries that wait and those that are being stored. */
-  readonly taken: Map<number, boolean>;
+  /** Offsets taken, in order. Bounded by the deliveries that wait and those that are being stored. */
+  readonly taken: Map<number, Taken>;
+  /** Who waits until everything before an offset is settled. */
+  readonly waiting: Map<number, (settled: boolean) => void>;
   next: number;
   committed: number;
+}
+
+interface Taken {
+  readonly atMs: number;
+  settled: boolean;
 }
 
 export function createOffsets(): Offsets {
@@ -33,7 +46,7 @@ export function createOffsets(): Offsets {
   const partitionAt = (number: number): Partition => {
     let partition = partitions.get(number);
     if (!partition) {
-      partition = { taken: new Map(), next: -1, committed: -1 };
+      partition = { taken: new Map(), waiting: new Map(), next: -1, committed: -1 };
       partitions.set(number, partition);
     }
     return partition;
@@ -41,30 +54,67 @@ export function createOffsets(): Offsets {
 
   const advance = (partition: Partition) => {
     for (const offset of [...partition.taken.keys()].sort((a, b) => a - b)) {
-      if (!partition.taken.get(offset)) return;
+      if (!partition.taken.get(offset)!.settled) return;
       partition.taken.delete(offset);
       partition.next = Math.max(partition.next, offset + 1);
     }
+  };
+
+  const isSettledBefore = ({ taken }: Partition, offset: number) =>
+    ![...taken].some(([at, { settled }]) => at < offset && !settled);
+
+  const wake = (partition: Partition) => {
+    for (const [offset, resolve] of partition.waiting) {
+      if (!isSettledBefore(partition, offset)) continue;
+      partition.waiting.delete(offset);
+      resolve(true);
+    }
+  };
+
+  const revoke = (number: number) => {
+    for (const resolve of partitions.get(number)?.waiting.values() ?? []) resolve(false);
+    partitions.delete(number);
   };
 
   return {
     assign(numbers) {
       const now = new Set(numbers);
       // A partition that was elsewhere in between begins anew: what it had under way here must not set the group back.
-      for (const number of partitions.keys()) if (!now.has(number) || !assigned.has(number)) partitions.delete(number);
+      for (const number of partitions.keys()) if (!now.has(number) || !assigned.has(number)) revoke(number);
       assigned = now;
     },
-    take(number, offset) {
+    take(number, offset, atMs) {
       const partition = partitionAt(number);
       if (partition.taken.has(offset)) return undefined;
-      partition.taken.set(offset, false);
+      const taken = { atMs, settled: false };
+      partition.taken.set(offset, taken);
       return () => {
-        partition.taken.set(offset, true);
+        taken.settled = true;
         advance(partition);
+        wake(partition);
       };
     },
+    settledBefore(number, offset) {
+      const partition = partitionAt(number);
+      if (isSettledBefore(partition, offset)) return Promise.resolve(true);
+      partition.waiting.get(offset)?.(false);
+      return new Promise(resolve => partition.waiting.set(offset, resolve));
+    },
+    unsettled() {
+      let count = 0;
+      for (const { taken } of partitions.values()) for (const { settled } of taken.values()) if (!settled) count++;
+      return count;
+    },
+    oldestMs() {
+      let oldest = Number.POSITIVE_INFINITY;
+      for (const { taken } of partitions.values())
+        for (const { atMs, settled } of taken.values()) if (!settled) oldest = Math.min(oldest, atMs);
+      return oldest < Number.POSITIVE_INFINITY ? oldest : undefined;
+    },
     release(number, offset) {
-      partitions.get(number)?.taken.delete(offset);
+      const partition = partitions.get(number);
+      partition?.taken.delete(offset);
+      if (partition) wake(partition);
     },
     due() {
       return [...partitions].flatMap(([partition, { next, committed }]) =>

@@ -10,6 +10,7 @@ import { createThrottle, type Log } from '../../service/log.ts';
 import { retry } from '../../service/retry.ts';
 import { batchHeader } from '../batch-file.ts';
 import type { SpoolDelivery, SpoolSource } from '../spool/source.ts';
+import { isBarrier } from '../transport.ts';
 import type { KafkaOutboxConfiguration } from './configuration.ts';
 import type { Kafka, Producer, Topics } from './kafka.ts';
 import {
@@ -18,6 +19,7 @@ import {
   DURABLE,
   isTooLarge,
   prepareTopics,
+  SHARE_HEADER,
   TOKEN_HEADER,
   topicOf,
   topicsOf,
@@ -181,12 +183,24 @@ export class Outbox {
       // A busy collector serves every enricher: its batches take the partitions in turn.
       const partition = identity.kind === 'facts' ? 0 : (crc32(key) + identity.sequence) % this.#partitions;
       const topic = topicOf(this.#topics, identity.kind);
-      await producer.send({ ...DURABLE, topic, messages: [{ key, value, headers, partition }] });
+      const message = { key, value, headers, partition };
+      const messages = isBarrier(identity) ? this.#copies(message) : [message];
+      await producer.send({ ...DURABLE, topic, messages });
       return 'sent';
     } catch (error) {
       if (isTooLarge(error)) return 'too-large';
       throw error;
     }
+  }
+
+  /** One for each partition: in each it comes behind what the collector sent there before. */
+  #copies<M extends { readonly headers: object }>(message: M) {
+    const of = this.#partitions;
+    return Array.from({ length: of }, (_, partition) => ({
+      ...message,
+      partition,
+      headers: { ...message.headers, [SHARE_HEADER]: `${partition}/${of}` },
+    }));
   }
 
   /** A refusal for size means that the topic has no part of the batch: its halves replace it in the spool and follow. */

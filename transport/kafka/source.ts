@@ -8,10 +8,18 @@ import { parseToken } from '../../schemas/batch.ts';
 import { type CounterSpec, type Counters, openCounters } from '../../service/counters.ts';
 import { createThrottle, type Log } from '../../service/log.ts';
 import { payloadOf } from '../batch-file.ts';
-import type { BatchSource, Delivery } from '../transport.ts';
+import {
+  ageS,
+  type Backlog,
+  type BatchSource,
+  type Delivery,
+  isBarrier,
+  OLDEST_AGE_METRIC,
+  type Share,
+} from '../transport.ts';
 import type { KafkaSourceConfiguration } from './configuration.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
-import { type EachBatchPayload, type Kafka, type KafkaMessage, TOKEN_HEADER } from './kafka.ts';
+import { type EachBatchPayload, type Kafka, type KafkaMessage, SHARE_HEADER, TOKEN_HEADER } from './kafka.ts';
 import { GroupMembers } from './members.ts';
 import { createOffsets } from './offsets.ts';
 import { QuarantineSender } from './quarantine-sender.ts';
@@ -35,13 +43,29 @@ export const KAFKA_SOURCE_COUNTERS = {
     help: 'batches moved to the quarantine topic',
     labels: { reason: 'rejected' },
   },
+  // When it was written, 0 without one; openKafkaSourceCounters reads an age from it.
+  oldestAgeS: {
+    name: OLDEST_AGE_METRIC,
+    help: 'age of the oldest batch in the partitions of this enricher that was not acknowledged; 0 when there is none',
+  },
   up: { name: 'kafka_up', help: '1 while the consumer is a member of its group' },
 } as const satisfies Record<string, CounterSpec>;
+
+/** For the thread that shows them: an age grows while nobody writes. */
+export function openKafkaSourceCounters(): Counters<typeof KAFKA_SOURCE_COUNTERS> {
+  const counters = openCounters(KAFKA_SOURCE_COUNTERS);
+  const get: typeof counters.get = key =>
+    key === 'oldestAgeS' ? ageS(counters.get(key), Date.now()) : counters.get(key);
+  return { ...counters, get };
+}
 
 const COMMIT_INTERVAL_MS = 500;
 /** An idle consumer sends a heartbeat every five seconds. */
 const SILENT_MS_MAX = 12_000;
 const STOP_MS_MAX = 8000;
+/** Minutes of collectors that wait until what is before them in their partition is settled; a few kilobytes each. */
+const HELD_MAX = 1000;
+const HEARTBEAT_MS = 1000;
 
 export interface KafkaSourceDependencies {
   /** For topics and quarantine. */
@@ -61,10 +85,12 @@ export class KafkaSource implements BatchSource {
   readonly #members: GroupMembers;
   readonly #offsets = createOffsets();
   readonly #throttle = createThrottle();
-  readonly #lags = new Map<number, number>();
+  /** What was not read of each partition, and when the last message that was read was written. */
+  readonly #unread = new Map<number, { readonly batches: number; readonly afterMs: number }>();
   #commitTimer: NodeJS.Timeout | undefined;
   #commits: Promise<void> | undefined;
   #lastSeenAtMs = 0;
+  #held = 0;
 
   constructor(config: KafkaSourceConfiguration, dependencies: KafkaSourceDependencies) {
     const { kafka, members, log, counters = openCounters(KAFKA_SOURCE_COUNTERS) } = dependencies;
@@ -92,11 +118,20 @@ export class KafkaSource implements BatchSource {
     this.#commitTimer = setInterval(() => {
       void this.#commit();
       this.#checkSilence();
+      this.#counters.set('oldestAgeS', this.backlog().sinceMs ?? 0);
     }, COMMIT_INTERVAL_MS);
   }
 
   next(): Promise<Delivery | undefined> {
     return this.#queue.next();
+  }
+
+  /** In the partitions of this member. What was not read yet is younger than what was read last. */
+  backlog(): Backlog {
+    const batches = this.#offsets.unsettled() + this.#counters.get('lag');
+    const since = [...this.#unread.values()].filter(unread => unread.batches > 0).map(({ afterMs }) => afterMs);
+    const sinceMs = Math.min(this.#offsets.oldestMs() ?? Number.POSITIVE_INFINITY, ...since);
+    return { batches, sinceMs: Number.isFinite(sinceMs) ? sinceMs : undefined };
   }
 
   close(): void {
@@ -124,7 +159,7 @@ export class KafkaSource implements BatchSource {
 
   #assign(partitions: readonly number[]): void {
     this.#offsets.assign(partitions);
-    this.#lags.clear();
+    this.#unread.clear();
     this.#counters.add('joins');
     this.#counters.set('partitions', partitions.length);
     this.#counters.set('lag', 0);
@@ -145,14 +180,15 @@ export class KafkaSource implements BatchSource {
 
   async #takeBatches(payload: EachBatchPayload): Promise<void> {
     const { batch, resolveOffset, isRunning, isStale } = payload;
-    this.#lags.set(batch.partition, Number(batch.offsetLag()));
-    this.#counters.set('lag', sumOf(this.#lags.values()));
+    const afterMs = Number(batch.messages.at(-1)?.timestamp ?? Date.now());
+    this.#unread.set(batch.partition, { batches: Number(batch.offsetLag()), afterMs });
+    this.#counters.set('lag', sumOf([...this.#unread.values()].map(({ batches }) => batches)));
     for (const message of batch.messages) {
       if (this.#stopping.signal.aborted || !isRunning() || isStale()) return;
-      const settled = this.#offsets.take(batch.partition, Number(message.offset));
+      const settled = this.#offsets.take(batch.partition, Number(message.offset), Number(message.timestamp));
       // What this process is still storing is not delivered a second time.
       const delivery = settled && this.#deliveryOf(message, settled);
-      if (delivery && !(await this.#offered(delivery, payload, Number(message.offset)))) return;
+      if (delivery && !(await this.#handOver(delivery, payload, Number(message.offset)))) return;
       resolveOffset(message.offset);
     }
   }
@@ -165,6 +201,12 @@ export class KafkaSource implements BatchSource {
     }
   }
 
+  #handOver(delivery: Delivery, payload: EachBatchPayload, offset: number): Promise<boolean> {
+    return isBarrier(delivery.identity)
+      ? this.#hold(delivery, payload, offset)
+      : this.#offered(delivery, payload, offset);
+  }
+
   /** A delivery that was not taken is released, also when a heartbeat reports that the group changes: it comes again. */
   async #offered(delivery: Delivery, payload: EachBatchPayload, offset: number): Promise<boolean> {
     let taken = false;
@@ -174,6 +216,25 @@ export class KafkaSource implements BatchSource {
       if (!taken) this.#offsets.release(payload.batch.partition, offset);
     }
     return taken;
+  }
+
+  /** Delivers minutes of a collector once everything before them in their partition is settled; what follows does not wait. */
+  async #hold(delivery: Delivery, payload: EachBatchPayload, offset: number): Promise<boolean> {
+    const { partition } = payload.batch;
+    while (this.#held >= HELD_MAX) {
+      if (this.#stopping.signal.aborted || !payload.isRunning() || payload.isStale()) {
+        this.#offsets.release(partition, offset);
+        return false;
+      }
+      await sleep(HEARTBEAT_MS);
+      await payload.heartbeat();
+    }
+    this.#held++;
+    void this.#offsets.settledBefore(partition, offset).then(isSettled => {
+      this.#held--;
+      if (isSettled) this.#queue.put(delivery);
+    });
+    return true;
   }
 
   /** Undefined when the message is no batch: then it goes to quarantine. */
@@ -201,6 +262,7 @@ export class KafkaSource implements BatchSource {
       identity,
       arrow: payload,
       redelivered: true,
+      ...(isBarrier(identity) && { share: shareOf(String(message.headers?.[SHARE_HEADER] ?? '')) }),
       acknowledge: () => {
         this.#counters.add('acknowledged');
         settled();
@@ -234,6 +296,12 @@ export class KafkaSource implements BatchSource {
       );
     }
   }
+}
+
+/** `2/12`; a message without it is the only copy. */
+function shareOf(text: string): Share {
+  const [, index, of] = /^(\d{1,5})\/(\d{1,5})$/.exec(text) ?? [];
+  return of === undefined ? { index: 0, of: 1 } : { index: Number(index), of: Number(of) };
 }
 
 function sumOf(values: Iterable<number>): number {

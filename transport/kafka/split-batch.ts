@@ -3,6 +3,7 @@
 
 import { decodeArrow, encodeArrow } from '../../schemas/arrow.ts';
 import { arrayOf, type Batch, type BatchIdentity, type BatchKind, createBatch } from '../../schemas/batch.ts';
+import { COLLECTOR_COLUMNS } from '../../schemas/collector-minute.ts';
 import { type Column, KINDS } from '../../schemas/columns.ts';
 import { EXPORTER_COLUMNS } from '../../schemas/exporter-minute.ts';
 import { decodeFacts, encodeFacts } from '../../schemas/fact-batch.ts';
@@ -21,6 +22,7 @@ const LISTS: Readonly<Record<Exclude<BatchKind, 'facts'>, readonly Column[]>> = 
   flows: DECODED_COLUMNS,
   exporters: EXPORTER_COLUMNS,
   interfaces: INTERFACE_COLUMNS,
+  collectors: COLLECTOR_COLUMNS,
 };
 
 /** Two parts, or none when the batch has a single row. */

@@ -1,4 +1,6 @@
-// The reading end of the spool: first what an earlier process left, oldest first, then each batch as it is announced.
+// The reading end of the spool: first what an earlier process left, oldest first, then each batch as it is announced. Minutes
+// of the collector are delivered once everything before them is settled; other batches do not wait for them. A batch that
+// cannot be read, or not be moved to quarantine, holds them only until its next try.
 
 import { closeSync, fstatSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +9,7 @@ import { type BatchIdentity, parseToken, tokenOf } from '../../schemas/batch.ts'
 import { type Counters, openCounters } from '../../service/counters.ts';
 import { Backoff } from '../../service/retry.ts';
 import { BATCH_SUFFIX, bytesOf, type FileFault, HEADER_BYTES, payloadOf } from '../batch-file.ts';
-import type { BatchSource, Delivery } from '../transport.ts';
+import { type Backlog, type BatchSource, type Delivery, isBarrier } from '../transport.ts';
 import { QuarantineFolder } from './quarantine.ts';
 import { writeBatch } from './sink.ts';
 import { addUsage, SPOOL_SOURCE_COUNTERS, type SpoolSettings, tokenOfFile } from './spool.ts';
@@ -42,6 +44,10 @@ interface Waiting {
   readonly redelivered: boolean;
 }
 
+interface LeftBehind extends Waiting {
+  readonly writtenMs: number;
+}
+
 /** A batch that could not be read, and when it is tried again. */
 interface Unreadable {
   readonly waiting: Waiting;
@@ -55,11 +61,19 @@ export class SpoolSource implements BatchSource {
   readonly #counters: Counters<typeof SPOOL_SOURCE_COUNTERS>;
   readonly #quarantine: QuarantineFolder;
   readonly #queue: Waiting[];
+  /** Taken from the queue, and waiting until everything before them is settled. In order. */
+  readonly #barriers: Waiting[] = [];
   /** By token; some of those known. */
   readonly #unreadable = new Map<string, Unreadable>();
   readonly #nowMs: () => number;
-  /** Tokens that wait, or are delivered and not settled. As many as files fit into the spool's bound. */
-  readonly #known: Set<string>;
+  /**
+   * Tokens that wait, or are delivered and not settled, in the order of the spool, with the time since when. As many as
+   * files fit into the spool's bound.
+   */
+  readonly #known: Map<string, number>;
+  /** Tokens that could not be moved to quarantine: they are not delivered again, and nothing waits for them. */
+  readonly #stuck = new Set<string>();
+  readonly #oldest: Float64Array;
   /** One buffer for all files: fresh memory for each costs more, in page faults and garbage, than reading it. */
   #reading = Buffer.alloc(0);
   #taken = 0;
@@ -76,15 +90,19 @@ export class SpoolSource implements BatchSource {
       bytesMax: settings.quarantineBytesMax,
       spoolFolder: settings.folder,
     });
-    this.#queue = leftBehind(settings);
-    this.#known = new Set(this.#queue.map(({ token }) => token));
+    const left = leftBehind(settings);
+    this.#queue = [...left];
+    this.#known = new Map(left.map(({ token, writtenMs }) => [token, writtenMs]));
+    this.#oldest = new Float64Array(settings.oldest);
+    this.#publishOldest();
     this.#counters.add('replayed', this.#queue.length);
   }
 
   /** Queues a batch that is on disk. A token that is already known changes nothing. */
   announce(token: string): void {
-    if (this.#known.has(token) || !parseToken(token)) return;
-    this.#known.add(token);
+    if (this.#known.has(token) || this.#stuck.has(token) || !parseToken(token)) return;
+    this.#known.set(token, this.#nowMs());
+    this.#publishOldest();
     this.#queue.push({ token, redelivered: false });
     this.#wake();
   }
@@ -108,6 +126,11 @@ export class SpoolSource implements BatchSource {
     return undefined;
   }
 
+  backlog(): Backlog {
+    const [sinceMs] = this.#known.values();
+    return { batches: this.#known.size, sinceMs };
+  }
+
   close(): void {
     this.#closed = true;
     this.#wake();
@@ -118,6 +141,10 @@ export class SpoolSource implements BatchSource {
     this.#counters.add('readErrors');
     const { backoff } = this.#unreadable.get(waiting.token) ?? { backoff: new Backoff(READ_PAUSES) };
     this.#unreadable.set(waiting.token, { waiting, backoff, dueAtMs: this.#nowMs() + backoff.take() });
+    // Behind the minutes that waited for it: it may never be read.
+    const sinceMs = this.#known.get(waiting.token);
+    this.#known.delete(waiting.token);
+    if (sinceMs !== undefined) this.#known.set(waiting.token, sinceMs);
   }
 
   /** Until a batch is announced, or one that could not be read is due. */
@@ -142,8 +169,22 @@ export class SpoolSource implements BatchSource {
 
   #take(): Waiting | undefined {
     if (this.#unreadable.size > 0) this.#requeue();
-    const newest = this.#newestEvery !== undefined && ++this.#taken % this.#newestEvery === 0;
-    return newest ? this.#queue.pop() : this.#queue.shift();
+    const [barrier] = this.#barriers;
+    if (barrier && this.#isFirst(barrier)) return this.#barriers.shift();
+    const takesNewest = this.#newestEvery !== undefined && ++this.#taken % this.#newestEvery === 0;
+    const newest = this.#queue.at(-1);
+    if (takesNewest && newest && !isBarrierToken(newest.token)) return this.#queue.pop();
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      if (!isBarrierToken(next.token) || this.#isFirst(next)) return next;
+      this.#barriers.push(next);
+    }
+    return undefined;
+  }
+
+  /** Whether everything before it is settled. */
+  #isFirst({ token }: Waiting): boolean {
+    const [first] = this.#known.keys();
+    return first === token;
   }
 
   /** Undefined when the file is gone or damaged. */
@@ -151,7 +192,7 @@ export class SpoolSource implements BatchSource {
     const file = this.#read(token);
     if (!file) {
       // It was announced again after it had been settled.
-      this.#known.delete(token);
+      this.#forget(token);
       return undefined;
     }
     const bytes = file.length;
@@ -202,11 +243,15 @@ export class SpoolSource implements BatchSource {
 
   #add(parts: readonly BatchPart[]): void {
     const { folder, durable, usage } = this.#settings;
+    const known = [...this.#known];
+    this.#known.clear();
     for (const { identity, arrow } of parts) {
       const token = tokenOf(identity);
       addUsage(usage, HEADER_BYTES + bytesOf(writeBatch(folder, token, arrow, durable)));
-      this.#known.add(token);
+      this.#known.set(token, this.#nowMs());
     }
+    // The parts stand where the whole stood, or before: minutes behind it wait for them.
+    for (const [token, sinceMs] of known) this.#known.set(token, sinceMs);
   }
 
   #remove(token: string, bytes: number): void {
@@ -218,8 +263,9 @@ export class SpoolSource implements BatchSource {
     try {
       this.#counters.add('quarantineDropped', this.#quarantine.add(token, bytes, reason));
     } catch {
-      // The token stays known, so that the batch is not delivered again and again.
       this.#counters.add('quarantineFailed');
+      this.#stuck.add(token);
+      this.#forget(token);
       return;
     }
     this.#counters.add(`quarantined ${label}`);
@@ -227,8 +273,19 @@ export class SpoolSource implements BatchSource {
   }
 
   #settle(token: string, bytes: number): void {
-    this.#known.delete(token);
+    this.#forget(token);
     addUsage(this.#settings.usage, -bytes);
+  }
+
+  #forget(token: string): void {
+    this.#known.delete(token);
+    this.#publishOldest();
+    // Minutes may have waited for it.
+    if (this.#barriers.length > 0) this.#wake();
+  }
+
+  #publishOldest(): void {
+    this.#oldest[0] = this.backlog().sinceMs ?? 0;
   }
 
   #fileOf(token: string): string {
@@ -236,23 +293,29 @@ export class SpoolSource implements BatchSource {
   }
 }
 
-/** Batches in the folder, oldest first: by the time they were written, then by sequence. */
-function leftBehind({ folder, usage }: SpoolSettings): Waiting[] {
+/** Batches in the folder, oldest first: by the time they were written, minutes of collectors last, then by sequence. */
+function leftBehind({ folder, usage }: SpoolSettings): LeftBehind[] {
   const tokens = readdirSync(folder).flatMap(name => tokenOfFile(name) ?? []);
   const present = new Set(tokens);
   return tokens
     .flatMap(token => {
-      const { sequence, part } = parseToken(token)!;
+      const identity = parseToken(token)!;
+      const { sequence, part } = identity;
+      const isLast = Number(isBarrier(identity));
       const path = join(folder, token + BATCH_SUFFIX);
       const { size, mtimeMs: writtenMs } = statSync(path);
-      if (part === undefined || !present.has(wholeOf(token))) return [{ token, writtenMs, sequence }];
+      if (part === undefined || !present.has(wholeOf(token))) return [{ token, writtenMs, isLast, sequence }];
       // The process crashed while it replaced a batch by its parts, which were never delivered.
       rmSync(path, { force: true });
       addUsage(usage, -size);
       return [];
     })
-    .sort((a, b) => a.writtenMs - b.writtenMs || a.sequence - b.sequence)
-    .map(({ token }) => ({ token, redelivered: true }));
+    .sort((a, b) => a.writtenMs - b.writtenMs || a.isLast - b.isLast || a.sequence - b.sequence)
+    .map(({ token, writtenMs }) => ({ token, writtenMs, redelivered: true }));
+}
+
+function isBarrierToken(token: string): boolean {
+  return isBarrier(parseToken(token)!);
 }
 
 /** The token of the batch that a part is a half of. */

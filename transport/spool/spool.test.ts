@@ -367,3 +367,87 @@ describe('damage', () => {
     expect((await again.source.next())!.identity.sequence).toBe(1);
   });
 });
+
+describe('minutes of a collector', () => {
+  const minutes = (sequence: number): BatchIdentity => ({ ...identity(sequence), kind: 'collectors', worker: 1 });
+  const isWaiting = async (source: SpoolSource) => {
+    const outcome = await Promise.race([source.next().then(() => 'delivered'), new Promise(setImmediate)]);
+    return outcome !== 'delivered';
+  };
+
+  test('are delivered once every batch before them is settled; batches behind them do not wait', async () => {
+    const { sink, source } = open();
+    for (const id of [identity(0), identity(1), minutes(0), identity(2), minutes(1)]) sink.put(id, payload(8));
+    const taken = [await source.next(), await source.next(), await source.next()].map(delivery => delivery!);
+    expect(taken.map(delivery => delivery.identity)).toEqual([identity(0), identity(1), identity(2)]);
+    expect(source.backlog().batches).toBe(5);
+    const next = source.next();
+    taken[0]!.quarantine('it can never be stored');
+    taken[2]!.acknowledge();
+    await new Promise(setImmediate);
+    taken[1]!.acknowledge();
+    const first = (await next)!;
+    expect(first.identity).toEqual(minutes(0));
+    expect(await isWaiting(source)).toBe(true);
+    first.acknowledge();
+    expect(source.backlog().batches).toBe(1);
+  });
+
+  test('come last among batches of one moment at the next start, and in order', async () => {
+    const before = open();
+    for (const id of [identity(7), minutes(0), identity(3), minutes(1)]) before.sink.put(id, payload(8));
+    const at = new Date('2026-01-31T12:00:00Z');
+    for (const name of files()) utimesSync(join(root, 'spool', name), at, at);
+    const { source } = open();
+    const found: BatchIdentity[] = [];
+    for (let i = 0; i < 4; i++) {
+      const delivery = (await source.next())!;
+      found.push(delivery.identity);
+      delivery.acknowledge();
+    }
+    expect(found).toEqual([identity(3), identity(7), minutes(0), minutes(1)]);
+  });
+
+  test('are not held for ever by a batch that cannot be moved to quarantine', async () => {
+    const { sink, source, sourceCounters } = open();
+    sink.put(identity(0), payload(8));
+    sink.put(minutes(0), payload(8));
+    const delivery = (await source.next())!;
+    rmSync(join(root, 'quarantine'), { recursive: true });
+    delivery.quarantine('it can never be stored');
+    expect(sourceCounters.get('quarantineFailed')).toBe(1);
+    expect((await source.next())!.identity).toEqual(minutes(0));
+  });
+
+  test('are not taken as the newest batch', async () => {
+    const { settings } = open();
+    const sink = new SpoolSink(settings);
+    for (const id of [identity(0), identity(1), minutes(0)]) sink.put(id, payload(8));
+    const source = new SpoolSource(settings, { newestEvery: 1 });
+    const found = [];
+    for (let i = 0; i < 3; i++) {
+      const delivery = (await source.next())!;
+      found.push(delivery.identity.kind);
+      delivery.acknowledge();
+    }
+    expect(found).toEqual(['flows', 'flows', 'collectors']);
+  });
+});
+
+test('the age of the oldest batch that waits grows until it is acknowledged', async () => {
+  const opened = openSpool({
+    ...{ folder: join(root, 'spool'), quarantine: join(root, 'quarantine'), durable: false },
+    ...{ bytesMax: 1 << 20, quarantineBytesMax: 1 << 20 },
+  });
+  const gauges = opened.counters.find(({ specs }) => 'oldestAgeS' in specs)!;
+  expect(gauges.get('oldestAgeS')).toBe(0);
+  new SpoolSink(opened.settings).put(identity(0), payload(8));
+  const [file] = files();
+  const hourAgo = new Date(Date.now() - 3_600_000);
+  utimesSync(join(root, 'spool', file!), hourAgo, hourAgo);
+  const source = new SpoolSource(opened.settings);
+  expect(gauges.get('oldestAgeS')).toBeGreaterThanOrEqual(3600);
+  expect(gauges.get('oldestAgeS')).toBeLessThan(3660);
+  (await source.next())!.acknowledge();
+  expect(gauges.get('oldestAgeS')).toBe(0);
+});

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseToken } from '../../schemas/batch.ts';
 import { type CounterSpec, type CounterSpecs, type Counters, openCounters } from '../../service/counters.ts';
 import { BATCH_SUFFIX } from '../batch-file.ts';
-import type { Refusal } from '../transport.ts';
+import { ageS, OLDEST_AGE_METRIC, type Refusal } from '../transport.ts';
 
 export const TEMPORARY_SUFFIX = '.tmp';
 
@@ -88,6 +88,10 @@ const SPOOL_START_COUNTERS = {
 
 const SPOOL_GAUGES = {
   bytesHeld: { name: 'spool_bytes', help: 'bytes in the spool' },
+  oldestAgeS: {
+    name: OLDEST_AGE_METRIC,
+    help: 'age of the oldest batch in the spool that was not acknowledged; 0 when there is none',
+  },
 } as const satisfies Record<string, CounterSpec>;
 
 /** The settings of sink and source; they can be posted to a thread. */
@@ -99,6 +103,8 @@ export interface SpoolSettings {
   readonly durable: boolean;
   /** One BigInt64: bytes in the spool, changed with Atomics. */
   readonly usage: SharedArrayBuffer;
+  /** One Float64: when the oldest batch that is not settled was put there, 0 none; written by the source. */
+  readonly oldest: SharedArrayBuffer;
   /** Two Float64: when the sink last refused a batch, 0 never, and why. */
   readonly refusal: SharedArrayBuffer;
   readonly sinkCounters: SharedArrayBuffer;
@@ -118,6 +124,7 @@ export function openSpool(options: SpoolOptions): OpenedSpool {
   const sink = openCounters(SPOOL_SINK_COUNTERS);
   const source = openCounters(SPOOL_SOURCE_COUNTERS);
   const usage = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT);
+  const oldest = new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT);
   const refusal = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT);
   let bytes = 0;
   for (const name of readdirSync(options.folder)) {
@@ -129,10 +136,13 @@ export function openSpool(options: SpoolOptions): OpenedSpool {
     else start.add('strangers');
   }
   addUsage(usage, bytes);
-  // Two threads write the sum, so its gauge reads where they write.
-  const gauges = { ...openCounters(SPOOL_GAUGES), get: () => addUsage(usage, 0) };
+  // Other threads write them, and an age grows while nobody writes: the gauges read where they write.
+  const gauges: Counters<typeof SPOOL_GAUGES> = {
+    ...openCounters(SPOOL_GAUGES),
+    get: key => (key === 'bytesHeld' ? addUsage(usage, 0) : ageS(new Float64Array(oldest)[0]!, Date.now())),
+  };
   return {
-    settings: { ...options, usage, refusal, sinkCounters: sink.buffer, sourceCounters: source.buffer },
+    settings: { ...options, usage, oldest, refusal, sinkCounters: sink.buffer, sourceCounters: source.buffer },
     counters: [start, sink, source, gauges],
   };
 }
