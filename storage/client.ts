@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, createClient } from '@clickhouse/client';
 import { piecesOf } from '../schemas/arrow.ts';
 import { storageErrorOf } from './failures.ts';
-import type { ArrowInsert, QueryParams, RowInsert, Storage } from './storage.ts';
+import type { ArrowInsert, QueryParams, ReadFigures, RowInsert, SelectOptions, Storage } from './storage.ts';
 
 /** An insert takes no longer. The scheduled roll-up reads a minute only when every insert that began in it has ended. */
 export const INSERT_S_MAX = 30;
@@ -85,14 +85,18 @@ class Server implements ClickHouse {
     this.#readSettings = readSettingsOf(options);
   }
 
-  select<T>(sql: string, params: QueryParams = {}): Promise<T[]> {
+  select<T>(sql: string, params: QueryParams = {}, { signal, onRead }: SelectOptions = {}): Promise<T[]> {
     return classed(async () => {
+      // The connection closes when the signal is aborted. With `cancel_http_readonly_queries_on_client_close` that ends a
+      // query, but only one that is sent as read-only.
       const result = await this.#reader.query({
         query: sql,
         query_params: { ...params },
         format: 'JSONEachRow',
-        clickhouse_settings: this.#readSettings,
+        clickhouse_settings: { ...this.#readSettings, ...(signal && { readonly: '2' }) },
+        ...(signal && { abort_signal: signal }),
       });
+      onRead?.(readFigures(result.response_headers['x-clickhouse-summary']));
       return result.json<T>();
     });
   }
@@ -171,8 +175,21 @@ function connectionsOf({ url, user, password, database }: StorageOptions, timeou
   });
 }
 
+/**
+ * Rewrites of a statement that gain nothing here, each of which hashes large parts of the statement again and again: without
+ * them a question about a small window takes a third less (issue 80730 of ClickHouse).
+ */
+const WITHOUT_REWRITES: ClickHouseSettings = {
+  optimize_aggregators_of_group_by_keys: 0,
+  optimize_arithmetic_operations_in_aggregate_functions: 0,
+  optimize_group_by_function_keys: 0,
+  optimize_injective_functions_in_group_by: 0,
+  optimize_rewrite_aggregate_function_with_if: 0,
+};
+
 function readSettingsOf({ queryTimeoutMs, limits, replicated }: StorageOptions): ClickHouseSettings {
   return {
+    ...WITHOUT_REWRITES,
     max_execution_time: Math.ceil(queryTimeoutMs / 1000),
     output_format_json_quote_64bit_integers: 1,
     // An infinite variance is null; as a quoted text it would be taken for a number.
@@ -187,6 +204,12 @@ function readSettingsOf({ queryTimeoutMs, limits, replicated }: StorageOptions):
     }),
     ...(replicated && { load_balancing: 'in_order' }),
   };
+}
+
+/** Of the header that the server sends with an answer that is whole (`wait_end_of_query`). */
+function readFigures(summary: string | string[] | undefined): ReadFigures {
+  const { read_rows, read_bytes } = JSON.parse(String(summary ?? '{}')) as Record<string, string | undefined>;
+  return { rows: Number(read_rows ?? 0), bytes: Number(read_bytes ?? 0) };
 }
 
 function insertSettingsOf(token: string): ClickHouseSettings {

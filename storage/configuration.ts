@@ -8,11 +8,13 @@ import { DURABILITY_KEYS } from '../service/process-keys.ts';
 
 const MiB = 1024 * 1024;
 const IDENTIFIER = '^[A-Za-z_][A-Za-z0-9_]{0,62}$';
+const IDENTIFIER_EXPECTED = 'up to 63 letters, digits and underscores, the first no digit';
 
 export const FORM_KEYS = {
   clickhouseDatabase: Type.String({
     default: 'hairpin',
     pattern: IDENTIFIER,
+    expected: IDENTIFIER_EXPECTED,
     description: 'database that holds the tables',
   }),
   clickhouseForm: Type.Enum(['single', 'sharded', 'cluster'], {
@@ -22,14 +24,18 @@ export const FORM_KEYS = {
   clickhouseCluster: Type.String({
     default: 'hairpin',
     pattern: IDENTIFIER,
+    expected: IDENTIFIER_EXPECTED,
     description: 'its name in remote_servers, for the forms of several servers',
   }),
-  clickhouseShards: Type.Array(Type.String({ pattern: '^https?://[^,@]+$' }), {
-    default: [],
-    uniqueItems: true,
-    maxItems: 256,
-    description: 'URLs of the shards, in the order of the cluster; change them only when no batch is in flight',
-  }),
+  clickhouseShards: Type.Array(
+    Type.String({ pattern: '^https?://[^,@]+$', expected: 'http://HOST:PORT, without a user' }),
+    {
+      default: [],
+      uniqueItems: true,
+      maxItems: 256,
+      description: 'URLs of the shards, in the order of the cluster; change them only when no batch is in flight',
+    },
+  ),
 };
 /** One server, or several: where the tables are. */
 export type FormConfiguration = ValuesOf<typeof FORM_KEYS>;
@@ -38,6 +44,7 @@ export const CLICKHOUSE_KEYS = {
   clickhouse: Type.String({
     default: '',
     pattern: '^(https?://.+)?$',
+    expected: 'http://HOST:PORT or https://HOST:PORT',
     description: 'URL of a ClickHouse server; empty starts the embedded one (hairpin start)',
   }),
   clickhouseUser: Type.String({ default: 'default', description: 'user of the server given by --clickhouse' }),
@@ -93,10 +100,10 @@ export const READER_KEYS = {
     description: 'its password; better given as HAIRPIN_CLICKHOUSE_READ_PASSWORD',
   }),
   queryRowsMax: Type.Integer({
-    default: 5_000_000_000,
+    default: 1_000_000_000,
     minimum: 1,
     maximum: Number.MAX_SAFE_INTEGER,
-    description: 'rows a query may read; one that needs more is cancelled, with advice',
+    description: 'rows a query may read; one that needs more is refused before it runs, with advice',
   }),
   queryMemoryBytesMax: Type.Integer({
     default: 2048 * MiB,

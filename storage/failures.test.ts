@@ -16,11 +16,21 @@ test('too many parts are transient, too many partitions in one insert permanent,
   expect(failureOf(252, 'Too many partitions for single INSERT block (more than 100)')).toBe('permanent');
 });
 
-test('an insert into a fenced day fails passingly, one that violates another constraint lastingly', () => {
+test('an insert into a fenced day fails transiently, one that violates another constraint permanently', () => {
   const violated = (name: string) =>
     `Constraint \`${name}\` for table t.flows is violated at row 1. Expression: (day != 20260131)`;
   expect(failureOf(469, violated('reenrich_0123456789abcdef'))).toBe('transient');
   expect(failureOf(469, violated('of_somebody_else'))).toBe('permanent');
+});
+
+test('a server out of file descriptors fails transiently, whatever it wanted one for', () => {
+  expect(failureOf(573, 'Cannot open epoll descriptor: , errno: 24, strerror: Too many open files. ')).toBe(
+    'transient',
+  );
+  expect(failureOf(298, 'Cannot create pipe: , errno: 23, strerror: Too many open files in system. ')).toBe(
+    'transient',
+  );
+  expect(failureOf(573, 'Cannot open epoll descriptor: , errno: 9, strerror: Bad file descriptor')).toBe('permanent');
 });
 
 test('an error without an answer of the server is transient', () => {

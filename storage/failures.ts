@@ -43,6 +43,9 @@ const TRANSIENT: ReadonlySet<number> = new Set([
   1001, // STD_EXCEPTION: file system errors arrive so
 ]);
 
+/** EMFILE and ENFILE arrive under the code of whatever the server wanted to open: a pipe (298), an epoll descriptor (573). */
+const OUT_OF_FILES = /errno: 2[34]\b/;
+
 /** Code 252 has two meanings: merges do not keep up (transient), or one insert has rows of too many days (permanent). */
 const TOO_MANY_PARTITIONS = /Too many partitions for single INSERT/;
 
@@ -63,6 +66,6 @@ export function storageErrorOf(error: unknown): StorageError {
     return new StorageError('transient', 0, `no answer from ClickHouse: ${message}`, error);
   const code = Number(error.code);
   const fenced = code === VIOLATED && FENCE.test(message);
-  const transient = fenced || (TRANSIENT.has(code) && !TOO_MANY_PARTITIONS.test(message));
+  const transient = fenced || OUT_OF_FILES.test(message) || (TRANSIENT.has(code) && !TOO_MANY_PARTITIONS.test(message));
   return new StorageError(transient ? 'transient' : 'permanent', code, `ClickHouse error ${code}: ${message}`, error);
 }

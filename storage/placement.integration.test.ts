@@ -13,6 +13,7 @@ import { clusterStatements } from './migrations/migrate.ts';
 import { SYNC_FLOWS_SQL } from './placement.ts';
 import { createViewsSql, TABLES } from './tables/all.ts';
 import { type Table, TOKENS_MAX } from './tables/table.ts';
+import { createViewsForPeopleSql } from './tables/views-for-people.ts';
 
 let house: TestServer;
 let storage: ClickHouse;
@@ -57,8 +58,9 @@ describe('the statements of the cluster form', () => {
 
   test('run on every server, and nothing else is sent', () => {
     for (const statement of statements) expect(statement.split('\n')[0]).toMatch(/^CREATE .* ON CLUSTER traffic\b/);
-    // Two databases, each table twice, the views, and flows_named twice.
-    expect(statements).toHaveLength(2 + 2 * TABLES.length + createViewsSql().length + 2);
+    // Two databases, each table twice, the views that fill roll-ups, and those for people twice.
+    const views = createViewsSql().length + 2 * createViewsForPeopleSql().length;
+    expect(statements).toHaveLength(2 + 2 * TABLES.length + views);
   });
 
   test.each(TABLES.map(table => [table.name, table] as const))(
@@ -145,6 +147,6 @@ test('a form of several servers needs to know them', () => {
   expect(() => SCHEMA.load({ flags: { 'clickhouse-shards': 'http://a:8123' } })).toThrow(/is of no use/);
   // URLs are logged; users and passwords are not.
   expect(() => SCHEMA.load({ flags: { 'clickhouse-shards': 'http://user:secret@a:8123' } })).toThrow(
-    /--clickhouse-shards must match/,
+    /--clickhouse-shards must be http:\/\/HOST:PORT, without a user/,
   );
 });

@@ -3,7 +3,8 @@
 // Distributed tables over those. So a statement is the same text in every form: a client of DATABASE_local works on one
 // shard, a client of DATABASE queries all of them.
 //
-//   flows, exporters, interfaces    a batch is stored whole on the one shard that its token selects (sharded.ts)
+//   flows, exporters, interfaces,   a batch is stored whole on the one shard that its token selects (sharded.ts)
+//   collectors
 //   roll-ups                        on the shard of their records, filled there by views and by the scheduled roll-up
 //   everything else                 on the first shard: small, and read as one
 //

@@ -2,7 +2,7 @@
 
 import { retry } from '../service/retry.ts';
 import type { ClickHouse } from './client.ts';
-import { type ArrowInsert, type QueryParams, type RowInsert, StorageError } from './storage.ts';
+import { type ArrowInsert, type QueryParams, type RowInsert, type SelectOptions, StorageError } from './storage.ts';
 
 /** How long a statement is tried; then its failure is thrown. */
 const RETRY_MS_MAX = 60_000;
@@ -27,8 +27,8 @@ export class RetryingStorage implements ClickHouse {
     return this.#inner.replicated;
   }
 
-  select<T>(sql: string, params?: QueryParams): Promise<T[]> {
-    return patiently(() => this.#inner.select<T>(sql, params));
+  select<T>(sql: string, params?: QueryParams, options?: SelectOptions): Promise<T[]> {
+    return patiently(() => this.#inner.select<T>(sql, params, options));
   }
 
   selectArrow(sql: string, params?: QueryParams): Promise<Uint8Array> {

@@ -8,7 +8,14 @@
 import { crc32 } from 'node:zlib';
 import { type ClickHouse, createStorage, type StorageOptions } from './client.ts';
 import { type FormConfiguration, isReplicated, localDatabase } from './placement.ts';
-import { type ArrowInsert, type QueryParams, type RowInsert, type Storage, shardsOf } from './storage.ts';
+import {
+  type ArrowInsert,
+  type QueryParams,
+  type RowInsert,
+  type SelectOptions,
+  type Storage,
+  shardsOf,
+} from './storage.ts';
 
 export interface ShardedOptions extends Omit<StorageOptions, 'database'> {
   readonly form: FormConfiguration;
@@ -47,8 +54,8 @@ class Sharded implements ClickHouse {
     this.#home = shards[0]!;
   }
 
-  select<T>(sql: string, params?: QueryParams): Promise<T[]> {
-    return this.#front.select(sql, params);
+  select<T>(sql: string, params?: QueryParams, options?: SelectOptions): Promise<T[]> {
+    return this.#front.select(sql, params, options);
   }
 
   selectArrow(sql: string, params?: QueryParams): Promise<Uint8Array> {

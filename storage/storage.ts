@@ -35,10 +35,28 @@ export interface ArrowInsert {
   readonly token: string;
 }
 
+/** What a statement has read, as the server reports it. */
+export interface ReadFigures {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+export interface SelectOptions {
+  /** The server ends the statement when this is aborted. */
+  readonly signal?: AbortSignal;
+  /** Called before the rows are returned. */
+  readonly onRead?: (figures: ReadFigures) => void;
+  /**
+   * What it reads is not estimated before it runs: it stops once it has the rows of its LIMIT, or its subqueries would run for
+   * the estimate.
+   */
+  readonly unestimated?: boolean;
+}
+
 /** Every method throws StorageError. */
 export interface Storage {
   /** Rows of a SELECT with bound parameters ({name:Type}), as objects; 64-bit integers come as strings. */
-  select<T>(sql: string, params?: QueryParams): Promise<T[]>;
+  select<T>(sql: string, params?: QueryParams, options?: SelectOptions): Promise<T[]>;
   /** The rows of a SELECT as one Arrow stream, held in memory whole. */
   selectArrow(sql: string, params?: QueryParams): Promise<Uint8Array>;
   /** A statement without a result. With a token it is an INSERT ... SELECT, which takes effect once for the token. */

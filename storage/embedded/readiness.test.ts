@@ -24,6 +24,12 @@ test.each([
     /another process uses \/data\/clickhouse; stop it or give another folder with --data/,
   ],
   [
+    'too low a limit of open files',
+    "console.error('errno: 24, strerror: Too many open files'); process.exit(1)",
+    'STORAGE_START_FAILED',
+    /Too many open files; it needs a limit of 4096 open files: raise it with ulimit -n, or LimitNOFILE of the service$/,
+  ],
+  [
     'any other reason',
     "console.error('no memory'); process.exit(1)",
     'STORAGE_START_FAILED',

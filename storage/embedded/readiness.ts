@@ -113,5 +113,9 @@ function startError(message: string, folder: string, port: number): HairpinError
       message,
     );
   }
-  return new HairpinError('STORAGE_START_FAILED', `ClickHouse in ${folder} exited while starting: ${message}`);
+  // Idle it has some 120 files open; inserts, merges and connections take more.
+  const remedy = message.includes('Too many open files')
+    ? '; it needs a limit of 4096 open files: raise it with ulimit -n, or LimitNOFILE of the service'
+    : '';
+  return new HairpinError('STORAGE_START_FAILED', `ClickHouse in ${folder} exited while starting: ${message}${remedy}`);
 }

@@ -1,50 +1,60 @@
-// The columns and views of a database that an earlier version created.
+// The columns of a database that an earlier version created.
 
 import { HairpinError } from '../../service/errors.ts';
 import type { Placement } from '../placement.ts';
 import type { Storage } from '../storage.ts';
-import { RECORDS_VIEW, TABLES } from '../tables/all.ts';
-import { NOT_RESTORED_SQL } from '../tables/flows.ts';
+import { TABLES } from '../tables/all.ts';
+import type { Table } from '../tables/table.ts';
 
-/** Adds columns that the schema has and the table lacks; a column of another type is refused, because rows would be changed. */
-export async function alignColumns(storage: Storage, place: Placement, database: string): Promise<void> {
-  const rows = await storage.select<{ table: string; name: string; type: string }>(
-    'SELECT table, name, type FROM system.columns WHERE database = {database:String}',
-    { database },
-  );
-  const types = new Map(rows.map(({ table, name, type }) => [`${table}.${name}`, type]));
-  for (const table of TABLES) {
-    for (const { name, type, definition } of table.columns) {
+/**
+ * Adds columns that the schema has and the table lacks; a column of another type is refused, because rows would be changed. A
+ * sorting key may end with new columns: rows that are there keep their order.
+ */
+export async function alignColumns(
+  storage: Storage,
+  place: Placement,
+  database: string,
+  tables: readonly Table[] = TABLES,
+): Promise<void> {
+  const { types, sorting } = await foundColumns(storage, database);
+  for (const table of tables) {
+    const alter = `ALTER TABLE ${place.prefix}${table.name}${place.everywhere}`;
+    for (const { name, type } of table.columns) {
       const path = `${table.name}.${name}`;
-      const found = types.get(path);
-      if (found === undefined)
-        await storage.command(
-          `ALTER TABLE ${place.prefix}${table.name}${place.everywhere} ADD COLUMN IF NOT EXISTS ${definition}`,
-        );
-      else if (found !== type) {
+      const found = types.get(path) ?? type;
+      if (found !== type)
         throw new HairpinError(
           'SCHEMA_MISMATCH',
           `${path} is ${found}, expected ${type}; use another database (--clickhouse-database) or convert it with ALTER TABLE ${table.name} MODIFY COLUMN ${name} ${type}`,
         );
-      }
     }
+    const missing = missingColumns(table, types);
+    if (missing.length === 0) continue;
+    const changes = missing.map(({ definition }) => `ADD COLUMN IF NOT EXISTS ${definition}`);
+    const isKey = missing.some(({ name }) => new RegExp(`\\b${name}\\b`).test(table.order));
+    if (isKey && sorting.has(table.name)) changes.push(`MODIFY ORDER BY ${table.order}`);
+    await storage.command(`${alter} ${changes.join(', ')}`);
   }
 }
 
-/**
- * A view of an earlier version would count restored records twice (tables/flows.ts), which replicated tables never need.
- * It is not changed here: a view that is altered, or dropped and created again, gives other tokens to what it inserts, so
- * that batches still under way would count twice.
- */
-export async function checkViews(storage: Storage, database: string): Promise<void> {
-  const rows = await storage.select<{ name: string }>(
-    `SELECT name FROM system.tables WHERE database = currentDatabase() AND name = {name:String}
-       AND position(as_select, {condition:String}) = 0`,
-    { name: RECORDS_VIEW, condition: NOT_RESTORED_SQL },
+/** Whether alignColumns() would change any of the tables. */
+export async function lackColumns(storage: Storage, database: string, tables: readonly Table[]): Promise<boolean> {
+  const { types } = await foundColumns(storage, database);
+  return tables.some(table => missingColumns(table, types).length > 0);
+}
+
+function missingColumns(table: Table, types: ReadonlyMap<string, string>): Table['columns'] {
+  return table.columns.filter(({ name }) => !types.has(`${table.name}.${name}`));
+}
+
+/** Types by table and column, and the tables with a sorting key: those in front of the shards sort nothing. */
+async function foundColumns(storage: Storage, database: string) {
+  const rows = await storage.select<{ table: string; name: string; type: string; sorted: number }>(
+    'SELECT table, name, type, is_in_sorting_key AS sorted FROM system.columns WHERE database = {database:String}',
+    { database },
   );
-  if (rows.length > 0)
-    throw new HairpinError(
-      'SCHEMA_MISMATCH',
-      `${database}.${RECORDS_VIEW} is of an earlier version; stop the collectors, let spools and Kafka run empty, stop everything else, drop it with DROP VIEW ${database}.${RECORDS_VIEW} on each server, and start again, which creates it again`,
-    );
+  return {
+    types: new Map(rows.map(({ table, name, type }) => [`${table}.${name}`, type])),
+    sorting: new Set(rows.filter(({ sorted }) => sorted === 1).map(({ table }) => table)),
+  };
 }

@@ -2,13 +2,31 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DAYS_MAX, RETAINED_TABLES } from '../../schemas/retention.ts';
-import { flowsArrow, startTestServer, type TestServer } from '../../testing/clickhouse.ts';
+import {
+  type FlowRow,
+  flowsArrow,
+  startTestServer,
+  startTestShards,
+  type TestServer,
+  withCommand,
+} from '../../testing/clickhouse.ts';
+import { insertReceiving } from '../../testing/receiving.ts';
 import { type ClickHouse, createStorage } from '../client.ts';
-import { DAY_MS } from '../days.ts';
-import { TABLES } from '../tables/all.ts';
+import { DAY_MS, dayOf } from '../days.ts';
+import { addFence, fencesInPlace } from '../fence.ts';
+import { HERE, localPlacement } from '../placement.ts';
+import { leaseHolder } from '../rewrite/lease.ts';
+import { recoverFences } from '../rewrite/recovery.ts';
+import { fillEmpty, SWAPPED, stagedName } from '../rewrite/staging.ts';
+import { type Storage, shardsOf } from '../storage.ts';
+import { TABLES, VIEWS } from '../tables/all.ts';
 import { insertFlows } from '../tables/flows.ts';
-import { retainedDays } from '../tables/table.ts';
+import { recentStates, recordHeartbeat, recordState } from '../tables/reenrichments.ts';
+import { createTableSql, retainedDays } from '../tables/table.ts';
+import { alignColumns } from './columns.ts';
 import { checkVersion, migrate } from './migrate.ts';
+import { alignUnderLease } from './swapped-tables.ts';
+import { renewViews } from './views.ts';
 
 const CONFIG = { retentionDays: 30, rollupRetentionDays: 800, durable: false };
 
@@ -27,11 +45,6 @@ async function fresh(): Promise<ClickHouse> {
 
 const count = async (storage: ClickHouse, table: string) =>
   Number((await storage.select<{ n: string }>(`SELECT count() AS n FROM ${table}`))[0]?.n);
-const sums = (storage: ClickHouse, table: string) =>
-  storage.select<Record<string, string>>(
-    `SELECT sum(bytes) AS bytes, sum(packets) AS packets, sum(samples) AS samples, sum(records) AS records FROM ${table}`,
-  );
-
 describe('migration', () => {
   test('of a database of a newer version is refused with the remedy, and changes nothing', async () => {
     const storage = await fresh();
@@ -63,8 +76,25 @@ describe('migration', () => {
       { id: 5 },
       { id: 6 },
       { id: 7 },
+      { id: 8 },
+      { id: 9 },
+      { id: 10 },
+      { id: 11 },
+      { id: 12 },
+      { id: 13 },
+      { id: 14 },
     ]);
     expect(before.length).toBeGreaterThan(14);
+  });
+
+  test('keeps when collectors were receiving, of which the table has a partition a month', async () => {
+    const storage = await fresh();
+    const now = Math.floor(Date.now() / 60_000) * 60_000;
+    await insertReceiving(storage, now - 2 * 3_600_000, now);
+    await migrate(storage, CONFIG);
+    expect(await storage.select('SELECT toUInt32(sum(receivingMs)) AS ms FROM collectors')).toEqual([
+      { ms: 7_200_000 },
+    ]);
   });
 
   test('follows changed retention and durability, and keeps rows', async () => {
@@ -172,8 +202,12 @@ describe('migration', () => {
   });
 
   test('has an age for each table that the configuration may name, and for no other', () => {
-    // Candidates for the roll-up leader matter for seconds, and no configuration keeps them.
-    expect(TABLES.filter(({ expiry }) => expiry).map(({ name }) => name)).toEqual([...RETAINED_TABLES, 'passers']);
+    // Candidates for the roll-up leader and what waits matter for seconds, and no configuration keeps them.
+    expect(TABLES.filter(({ expiry }) => expiry).map(({ name }) => name)).toEqual([
+      ...RETAINED_TABLES,
+      'passers',
+      'progress',
+    ]);
     const [flows] = TABLES;
     expect(retainedDays(flows!, CONFIG)).toBe(30);
     expect(retainedDays(flows!, { ...CONFIG, retention: ['events=3', 'flows=4'] })).toBe(4);
@@ -185,20 +219,6 @@ describe('migration', () => {
     await storage.command('ALTER TABLE migrations DELETE WHERE id = 2 SETTINGS mutations_sync = 1');
     await migrate(storage, CONFIG);
     expect(await count(storage, 'facts')).toBe(0);
-  });
-
-  test('refuses a view of an earlier version, and creates it again when it is dropped', async () => {
-    const storage = await fresh();
-    await storage.command('DROP VIEW traffic_1m_view');
-    await storage.command('CREATE MATERIALIZED VIEW traffic_1m_view TO traffic_1m AS SELECT 1 AS records FROM flows');
-    const { database } = storage;
-    await expect(migrate(storage, CONFIG)).rejects.toThrow(
-      `SCHEMA_MISMATCH: ${database}.traffic_1m_view is of an earlier version; stop the collectors, let spools and Kafka run empty, stop everything else, drop it with DROP VIEW ${database}.traffic_1m_view on each server, and start again`,
-    );
-    await storage.command(`DROP VIEW ${database}.traffic_1m_view`);
-    await migrate(storage, CONFIG);
-    await insertFlows(storage, flowsArrow('v', [{ receivedAt: Date.now() }]), 'v');
-    expect(await sums(storage, 'traffic_1h')).toMatchObject([{ records: '1' }]);
   });
 
   test('adds a column the schema has and the table lacks; a wrong type is refused by name', async () => {
@@ -221,4 +241,274 @@ describe('migration', () => {
     await expect(migrate(nowhere, CONFIG)).rejects.toThrow(/^STORAGE_UNREACHABLE/);
     await nowhere.close();
   });
+});
+
+const ROLLUPS = TABLES.filter(({ columns }) => columns.some(({ name }) => name === 'largestBytes'));
+
+/** The columns that each earlier version lacked. */
+const LACKED = { sampled: /largest\w+|(?:src|dst)Place/, places: /(?:src|dst)Place/ };
+
+/** Roll-ups and views as they were before they kept what one sampled packet stands for, or places. */
+async function makeOlder(storage: Storage, lacked = LACKED.sampled): Promise<void> {
+  for (const { name } of VIEWS) await storage.command(`DROP VIEW ${name} SYNC`);
+  await storage.command('ALTER TABLE flows DROP COLUMN srcPlace, DROP COLUMN dstPlace');
+  for (const table of ROLLUPS) {
+    const order = table.order.replaceAll(new RegExp(`, (?:${lacked.source})`, 'g'), '');
+    const { primaryKey, ...older } = { ...table, order, columns: olderColumns(table, lacked) };
+    await storage.command(`DROP TABLE ${table.name} SYNC`);
+    await storage.command(createTableSql(order === primaryKey ? older : { ...older, primaryKey: primaryKey! }, CONFIG));
+  }
+  for (const { name, source, to, sql } of VIEWS) {
+    const columns = olderColumns(ROLLUPS.find(table => table.name === to)!, lacked).map(column => column.name);
+    const keys = columns.filter(column => !SUMMED.includes(column)).join(', ');
+    const narrow = sql('')
+      .replaceAll(new RegExp(`(, f\\.(${lacked.source}) AS \\2|, (?:${lacked.source}))(?=, |\\n|$)`, 'g'), '')
+      .replaceAll('largest', lacked === LACKED.sampled ? 'most' : 'largest');
+    expect(narrow).toContain(source);
+    const select = narrow === sql('') ? narrow : `SELECT ${keys}, ${SUMMED.join(', ')} FROM (${narrow})`;
+    await storage.command(`CREATE MATERIALIZED VIEW ${name} TO ${to} AS ${select}`);
+  }
+}
+
+const SUMMED = ['bytes', 'packets', 'varBytes', 'samples', 'records'];
+const olderColumns = ({ columns }: (typeof TABLES)[number], lacked: RegExp) =>
+  columns.filter(({ name }) => !lacked.test(name));
+
+/** Tables and views as the server describes them, whatever the order of their columns and the name of the database. */
+async function layoutOf(storage: ClickHouse): Promise<unknown[]> {
+  const rows = await storage.select<{ name: string; sql: string }>(
+    `SELECT name, sorting_key, primary_key, replaceAll(as_select, currentDatabase(), '') AS sql,
+       arraySort((SELECT groupArray((c.table, c.name, c.type)) FROM system.columns AS c WHERE database = currentDatabase())) AS columns
+     FROM system.tables AS t WHERE database = currentDatabase() ORDER BY name`,
+  );
+  expect(rows.length).toBeGreaterThan(20);
+  return rows;
+}
+
+describe('roll-ups of a version that lacked columns', () => {
+  // Two packets of 1 in 100 in one record, and one of 1 in 3 that counts half.
+  const rows: FlowRow[] = [
+    { receivedAt: Date.now(), samplingRate: 100, packets: 2, bytes: 1000, estBytes: 100_000, varBytes: 1e9 },
+    { receivedAt: Date.now(), samplingRate: 3, packets: 1, bytes: 4000, estBytes: 12_000, varBytes: 1e8, weight: 0.5 },
+  ];
+  /** Of rows that were there; 1.5 and 1.5 x 9,216; 100 and 150,000: rounded up to four binary digits. */
+  const KEPT = [
+    { largestPackets: '0', largestBytes: '0', n: '2' },
+    { largestPackets: '2', largestBytes: '14336', n: '1' },
+    { largestPackets: '104', largestBytes: '163840', n: '1' },
+  ];
+  const KEPT_BEFORE = [
+    { largestPackets: '2', largestBytes: '14336', n: '2' },
+    { largestPackets: '104', largestBytes: '163840', n: '2' },
+  ];
+  const store = (storage: Storage, token: string) => insertFlows(storage, flowsArrow(token, rows), token);
+  const recordsOf = (storage: Storage) =>
+    Promise.all(
+      ['traffic_1m', 'traffic_5m', 'traffic_1h'].map(
+        async table => (await storage.select<{ n: string }>(`SELECT sum(records) AS n FROM ${table}`))[0]!.n,
+      ),
+    );
+
+  test.each([
+    ['what one sampled packet stands for', LACKED.sampled, KEPT],
+    ['places', LACKED.places, KEPT_BEFORE],
+  ])('(%s) are then as in a new database, and batches from before still count once', async (_, lacked, expected) => {
+    const storage = await fresh();
+    const other = await fresh();
+    await makeOlder(storage, lacked);
+    expect(await layoutOf(storage)).not.toEqual(await layoutOf(other));
+    await store(storage, 'before');
+    await Promise.all([migrate(storage, CONFIG), migrate(house.connect(storage.database), CONFIG)]);
+    expect(await layoutOf(storage)).toEqual(await layoutOf(other));
+    await store(storage, 'before');
+    expect(await recordsOf(storage)).toEqual(['2', '2', '2']);
+    await store(storage, 'after');
+    await store(storage, 'after');
+    for (const table of ['traffic_1m', 'traffic_5m', 'traffic_1h']) {
+      await storage.command(`OPTIMIZE TABLE ${table} FINAL`);
+      const kept = await storage.select(
+        `SELECT largestPackets, largestBytes, sum(records) AS n FROM ${table} GROUP BY ALL ORDER BY largestBytes`,
+      );
+      expect(kept, table).toEqual(expected);
+    }
+  });
+
+  test('are completed after a migration that crashed with inserts refused and a view detached', async () => {
+    const storage = await fresh();
+    await makeOlder(storage);
+    await store(storage, 'before');
+    const crashing = withCommand(storage, async (sql, params) => {
+      if (sql.startsWith('ATTACH')) throw new Error('crash');
+      await storage.command(sql, params);
+    });
+    await alignColumns(storage, HERE, storage.database);
+    await expect(renewViews(crashing, HERE)).rejects.toThrow('crash');
+    await expect(store(storage, 'between')).rejects.toMatchObject({ failure: 'transient' });
+    await renewViews(storage, HERE, 200);
+    for (const token of ['before', 'between']) await store(storage, token);
+    expect(await recordsOf(storage)).toEqual(['4', '4', '4']);
+    expect(await layoutOf(storage)).toEqual(await layoutOf(await fresh()));
+  });
+
+  test('are completed after one that crashed between its two constraints, with inserts into both tables refused', async () => {
+    const storage = await fresh();
+    await makeOlder(storage);
+    const crashing = withCommand(storage, async (sql, params) => {
+      if (sql.startsWith('ALTER TABLE pairs_5m')) throw new Error('crash');
+      await storage.command(sql, params);
+    });
+    await alignColumns(storage, HERE, storage.database);
+    await expect(renewViews(crashing, HERE)).rejects.toThrow('crash');
+    const pair = (day: number) => storage.command('INSERT INTO pairs_5m (day) SELECT {day:UInt32}', { day });
+    const outcomes: string[] = [];
+    const watched = withCommand(storage, async (sql, params) => {
+      await storage.command(sql, params);
+      if (!sql.startsWith('DETACH')) return;
+      outcomes.push(
+        await pair(20260101).then(
+          () => 'inserted while a view was detached',
+          error => (error as Error).message,
+        ),
+      );
+    });
+    await renewViews(watched, HERE, 200);
+    expect(outcomes).toHaveLength(VIEWS.length);
+    for (const outcome of outcomes) expect(outcome).toMatch(/VIOLATED_CONSTRAINT|is violated/i);
+    await pair(20260102);
+    expect(await count(storage, 'pairs_1h')).toBe(await count(storage, 'pairs_5m'));
+    expect(await layoutOf(storage)).toEqual(await layoutOf(await fresh()));
+  });
+
+  test('are changed by one process alone while it waits for an insert that runs for longer than the others wait', async () => {
+    const storage = await fresh();
+    await makeOlder(storage);
+    await alignColumns(storage, HERE, storage.database);
+    const inserting = house
+      .connect(storage.database)
+      .command(
+        'INSERT INTO flows (bytes) SELECT number FROM numbers(60) WHERE sleepEachRow(0.1) SETTINGS max_block_size = 1',
+      );
+    await expect
+      .poll(() => storage.select("SELECT 1 FROM system.processes WHERE startsWith(query, 'INSERT INTO flows (bytes)')"))
+      .toHaveLength(1);
+    const sent: string[][] = [[], []];
+    const [first, second] = sent.map(list =>
+      withCommand(house.connect(storage.database), async (sql, params) => {
+        list.push(sql);
+        await storage.command(sql, params);
+      }),
+    );
+    const renewing = renewViews(first!, HERE, 60_000);
+    await expect.poll(() => sent[0]!.length).toBeGreaterThan(0);
+    await Promise.all([inserting, renewing, renewViews(second!, HERE, 3000)]);
+    const changes = sent.map(list => list.filter(sql => /MODIFY|DETACH|ATTACH/.test(sql)).length);
+    expect(changes).toEqual([3 * VIEWS.length, 0]);
+    expect(await layoutOf(storage)).toEqual(await layoutOf(await fresh()));
+  }, 30_000);
+
+  const RUN = 'aaaaaaaaaaaaaaaa';
+  /** As a run of the older version leaves it that was killed between the partitions of its swap, some time ago. */
+  async function leaveSwap(storage: ClickHouse, day: number, heartbeatAgeS: number): Promise<void> {
+    await storage.command(`CREATE TABLE reenriching (run String) ENGINE = Memory COMMENT '${RUN}'`);
+    for (const table of SWAPPED) {
+      await storage.command(`CREATE TABLE ${stagedName(RUN, table)} AS ${table}`);
+      const changed = table === 'flows' ? 'revision + 1 AS revision' : 'records + 100 AS records';
+      await storage.command(`INSERT INTO ${stagedName(RUN, table)} SELECT * REPLACE (${changed}) FROM ${table}`);
+    }
+    await fillEmpty(storage, RUN, day);
+    await addFence(storage, { run: RUN, day }, ['flows', 'pairs_5m', 'unelected_5m']);
+    await recordState(storage, { run: RUN, day, revision: 1, knowledge: '' }, 'swapping');
+    await storage.command(`ALTER TABLE flows REPLACE PARTITION ${day} FROM ${stagedName(RUN, 'flows')}`);
+    await storage.command(
+      "INSERT INTO reenrichments (run, state, at) SELECT {run:String}, 'alive', now64(6) - toIntervalSecond({age:UInt32})",
+      { run: RUN, age: heartbeatAgeS },
+    );
+  }
+
+  test('are changed after a swap of that version has been completed, and its day is open again', async () => {
+    const storage = await fresh();
+    await makeOlder(storage);
+    await store(storage, 'before');
+    const day = dayOf(Number(rows[0]!.receivedAt));
+    await leaveSwap(storage, day, 3600);
+    await Promise.all([migrate(storage, CONFIG), migrate(house.connect(storage.database), CONFIG)]);
+    expect([await recoverFences(storage), await fencesInPlace(storage)]).toEqual([0, []]);
+    expect(await leaseHolder(storage)).toBeUndefined();
+    expect((await recentStates(storage, 10)).map(({ run, state }) => [run, state])).toEqual([[RUN, 'done']]);
+    const stored = 'SELECT revision, count() AS n FROM flows GROUP BY revision';
+    expect(await storage.select(stored)).toEqual([{ revision: 1, n: '2' }]);
+    const [minutes] = await recordsOf(storage);
+    expect(Number(minutes)).toBeGreaterThan(100);
+    await store(storage, 'after');
+    expect(Number((await recordsOf(storage))[0])).toBe(Number(minutes) + 2);
+    expect(await layoutOf(storage)).toEqual(await layoutOf(await fresh()));
+  });
+
+  test('are left as they are while a run of that version sends heartbeats, with the remedy', async () => {
+    const storage = await fresh();
+    await makeOlder(storage);
+    await store(storage, 'before');
+    const before = await layoutOf(storage);
+    await recordHeartbeat(storage, RUN);
+    await storage.command(`CREATE TABLE reenriching (run String) ENGINE = Memory COMMENT '${RUN}'`);
+    await expect(alignUnderLease(storage, storage.database, 300)).rejects.toThrow(
+      /^STORAGE_BUSY: run aaaaaaaaaaaaaaaa .* wait until .* has ended, or stop the processes of the older version/,
+    );
+    expect(await leaseHolder(storage)).toBe(RUN);
+    await storage.command('DROP TABLE reenriching SYNC');
+    expect(await layoutOf(storage)).toEqual(before);
+    await alignUnderLease(storage, storage.database, 300);
+    expect(await leaseHolder(storage)).toBeUndefined();
+    // A database that lacks nothing waits for no run.
+    await storage.command(`CREATE TABLE reenriching (run String) ENGINE = Memory COMMENT '${RUN}'`);
+    await alignUnderLease(storage, storage.database, 0);
+  });
+
+  test('are changed on every server of a cluster by the statements of one server, sent to all', async () => {
+    const storage = await fresh();
+    await makeOlder(storage);
+    const sent: string[] = [];
+    const place = localPlacement({
+      clickhouseForm: 'cluster',
+      clickhouseCluster: 'traffic',
+      clickhouseShards: [],
+      clickhouseDatabase: 'hairpin',
+    });
+    const recording = withCommand(storage, async (sql, params) => {
+      sent.push(sql);
+      await storage.command(sql.replaceAll(' ON CLUSTER traffic', '').replaceAll('hairpin_local.', ''), params);
+    });
+    await alignColumns(recording, place, storage.database);
+    await renewViews(recording, place);
+    expect(await layoutOf(storage)).toEqual(await layoutOf(await fresh()));
+    for (const sql of sent)
+      expect(sql).toMatch(/^(ALTER|DETACH|ATTACH) TABLE (IF NOT EXISTS )?hairpin_local\.\w+ ON CLUSTER traffic/);
+    const [parsed] = await storage.select<{ n: string }>(
+      "SELECT countIf(text LIKE '%ON CLUSTER traffic%') AS n FROM (SELECT formatQuery(arrayJoin({sent:Array(String)})) AS text)",
+      { sent },
+    );
+    expect(Number(parsed!.n)).toBe(sent.length);
+  });
+
+  test('are changed on each shard, and the tables in front show them', async () => {
+    const shards = await startTestShards(2);
+    try {
+      const config = { ...CONFIG, ...shards.form('older') };
+      const storage = shards.connect('older');
+      await migrate(storage, config);
+      for (const shard of shardsOf(storage)) await makeOlder(shard);
+      const [home] = shardsOf(storage);
+      for (const { name } of ROLLUPS)
+        await home.command(`ALTER TABLE older.${name} DROP COLUMN largestBytes, DROP COLUMN largestPackets`);
+      await migrate(storage, config);
+      const expected = await layoutOf(await fresh());
+      for (const shard of shardsOf(storage)) expect(await layoutOf(shard as ClickHouse)).toEqual(expected);
+      for (let i = 0; i < 4; i++) await store(storage, `batch ${i}`);
+      expect(await storage.select('SELECT max(largestBytes) AS most, sum(records) AS n FROM traffic_1h')).toEqual([
+        { most: '163840', n: '8' },
+      ]);
+    } finally {
+      await shards.close();
+    }
+  }, 60_000);
 });

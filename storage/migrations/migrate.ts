@@ -15,11 +15,15 @@ import {
   type Placement,
 } from '../placement.ts';
 import { StorageError } from '../storage.ts';
-import { createFlowsNamedSql, createViewsSql, TABLES } from '../tables/all.ts';
+import { createViewsSql, TABLES } from '../tables/all.ts';
+import { CELLS_MIGRATION } from '../tables/cells.ts';
 import { migrationsDone, recordMigration } from '../tables/migrations.ts';
 import { createTableSql, distributedSql, type Retention } from '../tables/table.ts';
-import { alignColumns, checkViews } from './columns.ts';
+import { createViewsForPeopleSql } from '../tables/views-for-people.ts';
+import { alignColumns } from './columns.ts';
 import { alignSettings, dropExpired } from './retention.ts';
+import { alignUnderLease } from './swapped-tables.ts';
+import { renewViews } from './views.ts';
 
 /** The oldest server with the settings and the deduplication of views that client.ts relies on. */
 export const SERVER_VERSION_MIN = '25.8';
@@ -41,6 +45,13 @@ const MIGRATIONS: readonly Migration[] = [
   { id: 5, name: 'interfaces, heartbeats, events', tables: ['interfaces', 'heartbeats', 'events'] },
   { id: 6, name: 'reenrichments', tables: ['reenrichments'] },
   { id: 7, name: 'passers', tables: ['passers'] },
+  { id: 8, name: 'collectors', tables: ['collectors'] },
+  { id: 9, name: 'liveness', tables: ['liveness', 'liveness_settled'] },
+  { id: 10, name: 'progress', tables: ['progress'] },
+  { id: 11, name: 'learned interfaces', tables: ['learned_interfaces'] },
+  { id: 12, name: 'places', tables: ['places'] },
+  { id: CELLS_MIGRATION, name: 'cells', tables: ['cells_5m'] },
+  { id: 14, name: 'alerts', tables: ['alert_rules', 'alerts', 'alert_evaluations'] },
 ];
 
 export interface MigrationOptions {
@@ -49,8 +60,8 @@ export interface MigrationOptions {
 }
 
 /**
- * Keys of tables that `given` lacks have their defaults. Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH or
- * STORAGE_FAILED.
+ * Keys of tables that `given` lacks have their defaults. Throws STORAGE_UNREACHABLE, STORAGE_TOO_OLD, SCHEMA_MISMATCH,
+ * STORAGE_BUSY or STORAGE_FAILED.
  */
 export async function migrate(
   storage: ClickHouse,
@@ -125,7 +136,7 @@ async function migrateShards(
   for (const shard of migrated) {
     for (const statement of frontStatements(config)) await shard.command(statement);
     await alignColumns(shard, front, config.clickhouseDatabase);
-    await shard.command(createFlowsNamedSql(front));
+    for (const statement of createViewsForPeopleSql(front)) await shard.command(statement);
   }
   if (!keepsAges) for (const shard of shards) await dropExpired(shard, config);
 }
@@ -144,9 +155,9 @@ export function clusterStatements(config: MigrationConfiguration & FormConfigura
     createDatabaseSql(localDatabase(config), place.everywhere),
     ...TABLES.map(table => createTableSql(table, config, place)),
     ...createViewsSql(place),
-    createFlowsNamedSql(place),
+    ...createViewsForPeopleSql(place),
     ...frontStatements(config),
-    createFlowsNamedSql(frontPlacement(config)),
+    ...createViewsForPeopleSql(frontPlacement(config)),
   ];
 }
 
@@ -159,11 +170,13 @@ async function prepare(
 ): Promise<void> {
   await createDatabase(storage, place.everywhere);
   await runMigrations(storage, config, place);
-  await alignColumns(storage, place, storage.database);
-  if (!place.replicated) await checkViews(storage, storage.database);
+  // No run swaps days of tables on several servers.
+  if (isForm(config)) await alignColumns(storage, place, storage.database);
+  else await alignUnderLease(storage, storage.database);
+  await renewViews(storage, place);
   for (const statement of createViewsSql(place)) await storage.command(statement);
   if (!keepsAges) await alignSettings(storage, config, place);
-  await storage.command(createFlowsNamedSql(place));
+  for (const statement of createViewsForPeopleSql(place)) await storage.command(statement);
 }
 
 /** Its tables may mean something else: nothing is written to it. */

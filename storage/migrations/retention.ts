@@ -36,12 +36,15 @@ export async function alignSettings(
   }
 }
 
+/** Tables whose partitions are days of eight digits; those of months (`collectors`) are left to their TTL. */
+const DAYS = /^(day$|toYYYYMMDD\()/;
+
 /**
  * Drops days beyond retention at once: after retention is shortened they would otherwise wait for merges. A day more,
  * because roll-ups age by flow times, which may be ahead of their receipt.
  */
 export async function dropExpired(storage: Storage, config: Retention): Promise<void> {
-  const daily = TABLES.filter(({ partition, expiry }) => partition !== undefined && expiry !== undefined);
+  const daily = TABLES.filter(({ partition, expiry }) => expiry !== undefined && DAYS.test(partition ?? ''));
   for (const table of daily) {
     const days = await storage.select<{ partition: string }>(
       `SELECT DISTINCT partition FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND active

@@ -22,7 +22,7 @@ const DAY_MS = 86_400_000;
 /** The day before yesterday, which is over whatever the hour. */
 const RECEIVED = Math.floor(Date.now() / DAY_MS) * DAY_MS - 2 * DAY_MS + 3_600_000;
 const DAY = dayOf(RECEIVED);
-const ROLLUPS = ['traffic_1m', 'traffic_5m', 'traffic_1h', 'pairs_5m', 'pairs_1h', 'unelected_5m'];
+const ROLLUPS = ['traffic_1m', 'traffic_5m', 'traffic_1h', 'pairs_5m', 'pairs_1h', 'unelected_5m', 'cells_5m'];
 const signal = new AbortController().signal;
 
 let house: TestServer;

@@ -54,15 +54,16 @@ export async function listBatches(
 
 /**
  * Batches of a day that were stored in the window and are not staged, the oldest first, in groups of GROUP_RECORDS: at most
- * LIST_MAX of them, so call it until there are none.
+ * LIST_MAX of them, so call it until there are none. `more` is a further condition, as in BatchFilter.
  */
 export async function missingGroups(
   storage: Storage,
   run: string,
   day: number,
   window: StoredWindow,
+  more = '',
 ): Promise<StoredBatch[][]> {
-  const condition = `AND batch NOT IN (SELECT batch FROM ${stagedName(run, 'flows')})`;
+  const condition = `AND batch NOT IN (SELECT batch FROM ${stagedName(run, 'flows')}) ${more}`;
   return groupsOf(await listBatches(storage, day, { window, condition }));
 }
 
@@ -123,21 +124,28 @@ export interface StageContext {
   readonly onRecords?: (records: number) => void;
 }
 
+export interface CopyOptions {
+  /** Columns that get other values, as SQL over columns of `f`, with parameters of its own. */
+  readonly changed?: Readonly<Record<string, string>>;
+  readonly params?: QueryParams;
+  /** Which batches, as in BatchFilter; all of them when left out. */
+  readonly condition?: string;
+}
+
 /**
  * Copies into the staged table what was stored in the window and is missing there; false when `signal` stopped it between
- * two groups. Some columns may get other values, as SQL over columns of `f`, with parameters of its own.
+ * two groups.
  */
 export async function copyRecords(
   { storage, run, day, revision, signal, onRecords }: StageContext,
   window: StoredWindow,
-  changed: Readonly<Record<string, string>> = {},
-  params: QueryParams = {},
+  { changed = {}, params = {}, condition = '' }: CopyOptions = {},
 ): Promise<boolean> {
   const values: Readonly<Record<string, string>> = { ...changed, revision: '{revision:UInt32}' };
   const copied = STAGED.map(name => values[name] ?? `f.${name}`).join(', ');
   const sql = `INSERT INTO ${stagedName(run, 'flows')} (${STAGED.join(', ')}) SELECT ${copied} FROM flows AS f WHERE ${IN_GROUP}`;
   for (;;) {
-    const groups = await missingGroups(storage, run, day, window);
+    const groups = await missingGroups(storage, run, day, window, condition);
     if (groups.length === 0) return true;
     for (const group of groups) {
       if (signal.aborted) return false;
@@ -145,6 +153,29 @@ export async function copyRecords(
       onRecords?.(rowsOfGroup(group));
     }
   }
+}
+
+/** A half-open span of flow time. */
+export interface FlowSpan {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** The condition of batches of a day that hold no flow which began in one of the spans. */
+export function outsideSpans(day: number, spans: readonly FlowSpan[]): string {
+  return `AND batch NOT IN (SELECT batch FROM flows WHERE ${insideSpans(day, spans)})`;
+}
+
+/** Whether a day holds a flow that began in one of the spans. */
+export async function hasInside(storage: Storage, day: number, spans: readonly FlowSpan[]): Promise<boolean> {
+  const rows = await storage.select(`SELECT 1 FROM flows WHERE ${insideSpans(day, spans)} LIMIT 1`);
+  return rows.length > 0;
+}
+
+function insideSpans(day: number, spans: readonly FlowSpan[]): string {
+  const ms = (value: number) => `fromUnixTimestamp64Milli(${Math.floor(value)})`;
+  const within = spans.map(({ fromMs, untilMs }) => `(flowStart >= ${ms(fromMs)} AND flowStart < ${ms(untilMs)})`);
+  return `toYYYYMMDD(receivedAt) = ${day} AND (${within.join(' OR ') || '0'})`;
 }
 
 /** The revision that records get when their day is rewritten: one more than the highest it has. */

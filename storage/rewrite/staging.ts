@@ -16,7 +16,16 @@ import { coarserSql, PAIR_KEYS, TRAFFIC_KEYS } from '../tables/spread.ts';
 import { trafficSelectSql } from '../tables/traffic.ts';
 import { UNELECTED_KEYS, unelectedSelectSql } from '../tables/unelected.ts';
 
-export const ROLLUPS = ['traffic_1m', 'traffic_5m', 'traffic_1h', 'pairs_5m', 'pairs_1h', 'unelected_5m'] as const;
+/** What an earlier version has not staged stands last: to complete its swap ends there (recovery.ts). */
+export const ROLLUPS = [
+  'traffic_1m',
+  'traffic_5m',
+  'traffic_1h',
+  'pairs_5m',
+  'pairs_1h',
+  'unelected_5m',
+  'cells_5m',
+] as const;
 /** Everything that a batch fills, records first. */
 export const SWAPPED = ['flows', ...ROLLUPS] as const;
 export type SwappedTable = (typeof SWAPPED)[number];

@@ -87,6 +87,7 @@ export async function checkStaged(storage: Storage, run: string, day: number, ta
     pairs_5m: tally.pairs,
     pairs_1h: tally.pairs,
     unelected_5m: tally.unelected,
+    cells_5m: tally.elected,
   };
   for (const table of ROLLUPS) {
     const records = await recordsIn(storage, stagedName(run, table), day);

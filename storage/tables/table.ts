@@ -40,6 +40,8 @@ export interface Table {
   readonly engine: string;
   readonly partition?: string;
   readonly order: string;
+  /** The first columns of `order`, where that has been added to. */
+  readonly primaryKey?: string;
   readonly indices?: readonly string[];
   /** The column that holds the age of a row, and the days after which the row expires. */
   readonly expiry?: { readonly column: string; readonly days: (retention: Retention) => number };
@@ -85,6 +87,7 @@ export function createTableSql(table: Table, retention: Retention, place: Placem
   const clauses = [
     `ENGINE = ${engineSql(table, place)}`,
     table.partition && `PARTITION BY ${table.partition}`,
+    table.primaryKey && `PRIMARY KEY ${table.primaryKey}`,
     `ORDER BY ${table.order}`,
     table.expiry && `TTL ${expirySql(table, retention)}`,
     table.settings && `SETTINGS ${settingsSql(table.settings, place).join(', ')}`,

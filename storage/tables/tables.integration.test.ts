@@ -9,10 +9,12 @@ import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import { INTERFACE_COLUMNS } from '../../schemas/interface-minute.ts';
 import { keyToBigint, OTHER_SERVICE, serviceKey, serviceName } from '../../schemas/keys.ts';
 import { batchKeyOf, type FlowRow, flowsArrow, startTestServer, type TestServer } from '../../testing/clickhouse.ts';
+import { encodeReceiving } from '../../testing/data/stored-rows.ts';
 import { type ClickHouse, createStorage } from '../client.ts';
 import { DAY_MS } from '../days.ts';
 import { migrate } from '../migrations/migrate.ts';
 import { StorageError } from '../storage.ts';
+import { COLLECTOR_MINUTES_SQL, insertCollectorMinutes } from './collectors.ts';
 import { insertDocument } from './documents.ts';
 import { insertExporterMinutes } from './exporters.ts';
 import { insertFacts, recentFacts, type StoredFact } from './facts.ts';
@@ -54,7 +56,7 @@ describe('an insert', () => {
     const arrow = flowsArrow('once', rows);
     for (let i = 0; i < 3; i++) await insertFlows(storage, arrow, 'once');
     expect(await count(storage, 'flows')).toBe(3);
-    for (const table of ROLLUPS)
+    for (const table of [...ROLLUPS, 'cells_5m'])
       expect(await sums(storage, table)).toEqual([{ bytes: '3000', packets: '30', samples: '0', records: '3' }]);
     await insertFlows(storage, arrow, 'another');
     expect(await count(storage, 'flows')).toBe(6);
@@ -94,6 +96,63 @@ describe('an insert', () => {
     expect(await storage.select('SELECT ifIndex, inOctets FROM interfaces')).toEqual([
       { ifIndex: 7, inOctets: '4294967296' },
     ]);
+  });
+
+  test('of minutes of collectors is stored once, and several of one minute become one', async () => {
+    const storage = await fresh();
+    const from = Math.floor(Date.now() / 60_000) * 60_000 - 120_000;
+    const of = { collector: 'east-1' };
+    const first = encodeReceiving(from + 10_000, from + 30_000, { datagrams: 5, droppedRecords: 1 });
+    for (let i = 0; i < 2; i++) await insertCollectorMinutes(storage, first, 'c.0', of);
+    const rest = encodeReceiving(from + 40_000, from + 65_000, { datagrams: 3, stoppedAt: from + 65_000 });
+    await insertCollectorMinutes(storage, rest, 'c.1', of);
+    const minutes = () =>
+      storage.select(
+        `SELECT toUnixTimestamp64Milli(minute) - {at:Int64} AS minute, collector, receivingMs, datagrams, droppedRecords,
+          toUnixTimestamp64Milli(receivingFrom) - {at:Int64} AS from, toUnixTimestamp64Milli(receivingUntil) - {at:Int64} AS until
+        FROM (${COLLECTOR_MINUTES_SQL}) ORDER BY minute`,
+        { at: from, from: from / 1000, to: from / 1000 + 3600 },
+      );
+    const expected = [
+      {
+        ...{ minute: '0', collector: 'east-1', receivingMs: '40000', datagrams: '8', droppedRecords: '1' },
+        ...{ from: '10000', until: '60000' },
+      },
+      {
+        ...{ minute: '60000', collector: 'east-1', receivingMs: '5000', datagrams: '3', droppedRecords: '0' },
+        ...{ from: '60000', until: '65000' },
+      },
+    ];
+    expect(await minutes()).toEqual(expected);
+    await storage.command('OPTIMIZE TABLE collectors FINAL');
+    expect(await count(storage, 'collectors')).toBe(2);
+    expect(await minutes()).toEqual(expected);
+  });
+
+  test('of minutes of collectors that came by several partitions counts once all of them are stored', async () => {
+    const storage = await fresh();
+    const from = Math.floor(Date.now() / 60_000) * 60_000 - 120_000;
+    const insert = (sequence: number, index: number, until: number) =>
+      insertCollectorMinutes(
+        storage,
+        encodeReceiving(from + 10_000 * sequence, from + until, { records: 7 }),
+        `p.${sequence}`,
+        { collector: 'east-1', share: { index, of: 3 } },
+      );
+    const minutes = () =>
+      storage.select(`SELECT receivingMs, records FROM (${COLLECTOR_MINUTES_SQL})`, {
+        from: from / 1000,
+        to: from / 1000 + 60,
+      });
+    await insert(0, 0, 10_000);
+    await insert(0, 2, 10_000);
+    expect(await minutes()).toEqual([]);
+    await insert(0, 1, 10_000);
+    await insert(1, 1, 20_000);
+    expect(await minutes()).toMatchObject([{ receivingMs: '10000' }]);
+    await insert(1, 0, 20_000);
+    await insert(1, 2, 20_000);
+    expect(await minutes()).toEqual([{ receivingMs: '20000', records: '14' }]);
   });
 
   test('only records with weight reach the roll-ups, half ones by half', async () => {
