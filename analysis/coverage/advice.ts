@@ -2,45 +2,54 @@
 // compiled when it is first needed and kept until another state is. It runs in a thread of its own (advisor-thread.ts):
 // compiling 100,000 VMs takes seconds, and no request may wait for it.
 
-import { ApplicationTable, compileApplications } from '../../inventory/applications/applications.ts';
-import { NO_DOCUMENTS } from '../../inventory/model/documents.ts';
-import { type Epochs, History, type HistoryOptions } from '../../inventory/snapshot/history.ts';
+import type { Liveness } from '../../inventory/model/liveness.ts';
+import type { HistoryOptions } from '../../inventory/snapshot/history.ts';
 import { epochAt } from '../../inventory/snapshot/knowledge.ts';
 import { compileSnapshotData, openSnapshot } from '../../inventory/snapshot/snapshot.ts';
-import { readHistory } from '../../inventory/sources/read-history.ts';
-import { heartbeatsSince, type RecordedVersion, versionsSince } from '../../inventory/sources/recorded.ts';
-import { PROTOCOL } from '../../schemas/codes.ts';
-import type { AdvisorAnswer, AdvisorRequest, SeenExporter } from '../../schemas/coverage.ts';
+import { readLiveness } from '../../inventory/sources/liveness-source.ts';
+import type {
+  AdvisorAnswer,
+  AdvisorRequest,
+  CellsReport,
+  CellsRequest,
+  DiscoverReport,
+  DiscoverRequest,
+  MembersReport,
+  MembersRequest,
+  States,
+} from '../../schemas/coverage.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { discover } from '../discovery/discover.ts';
+import { knownVms } from '../discovery/known-vms.ts';
 import {
-  answerCells,
   answerCoverage,
+  countAll,
+  countCells,
   findSpots,
   type Known,
   type Since,
-  silenceOf,
+  silenceAt,
   type View,
   viewOf,
 } from './coverage.ts';
+import { LastSeen } from './liveness.ts';
+import { type Recorded, RecordedInventory, VERSIONS_MAX } from './recorded-inventory.ts';
+import { type Slice, slicesOf, spreadOrder, WeightedShare } from './slices.ts';
+import type { PairCount } from './vm-classes.ts';
 
-/** Older states of the inventory examined to find since when a spot is blind, and the time that may take. */
-export const VERSIONS_MAX = 32;
+/** The time that may take to find since when a spot is blind, in at most VERSIONS_MAX older states of the inventory. */
 const SINCE_MS_MAX = 3000;
-const HEARTBEATS_BACK_MS = 3_600_000;
-
-/** Everything recorded, as far back as is examined. */
-interface Recorded {
-  readonly name: string;
-  readonly history: History;
-  readonly epochs: Epochs;
-  readonly applications: ApplicationTable;
-}
+/** Time in which the slices of a window are examined, those first that say most of it; the others are left out. */
+const SLICES_MS_MAX = 10_000;
+/** States and views of them that are kept: those of a large installation take much memory. */
+const VIEWS_MAX = 4;
 
 type NamedKnown = Known & { readonly name: string };
 
-interface NamedView {
-  readonly name: string;
-  readonly view: View;
+/** What the election knows of silent exporters, and when they were seen. */
+interface KnownLiveness {
+  readonly recorded: Liveness;
+  readonly lastSeen: LastSeen;
 }
 
 /** Since when spots are blind; `oldest` is the start of the oldest state examined. */
@@ -52,84 +61,130 @@ interface Ages {
 
 export class Advice {
   readonly #storage: Storage;
-  readonly #options: HistoryOptions;
-  readonly #nowMs: () => number;
-  #recorded: Recorded | undefined;
-  #known: NamedKnown | undefined;
-  #view: NamedView | undefined;
+  readonly #inventory: RecordedInventory;
+  /** Name of what was read last. */
+  #read: string | undefined;
+  /** By what is known, and by who is silent besides; those used longest ago first. */
+  readonly #known = new Map<string, NamedKnown | undefined>();
+  readonly #views = new Map<string, View>();
   #ages: Ages | undefined;
 
   /** `nowMs` is the clock of what is recorded: that of the installation. */
   constructor(storage: Storage, options: HistoryOptions, nowMs: () => number = Date.now) {
     this.#storage = storage;
-    this.#options = options;
-    this.#nowMs = nowMs;
+    this.#inventory = new RecordedInventory(storage, options, nowMs);
   }
 
   /** Undefined when no inventory was recorded. */
   async answer(question: AdvisorRequest): Promise<AdvisorAnswer> {
-    const all = await this.#read(question.atMs);
+    const all = await this.#inventory.read(question);
+    if (all?.name !== this.#read) this.#forget(all?.name);
     if (!all) return undefined;
     const epoch = epochAt(all.epochs.starts, question.atMs);
     const current = this.#knownAt(all, epoch);
     if (!current) return undefined;
-    const view = this.#viewOf(current, question.seen, question.atMs);
-    if (question.request === 'cells') return answerCells(question, view);
+    const liveness = {
+      recorded: await readLiveness(this.#storage, question.fromMs, question.atMs + 1),
+      lastSeen: new LastSeen(question.seen),
+    };
+    if (question.request === 'cells') return this.#answerCells(question, all, liveness);
+    const view = this.#viewAt(all, liveness, question.atMs)!;
+    if (question.request === 'members') return membersIn(view, question);
+    if (question.request === 'discover') return discoverIn(view, question);
     const { spots, oldest } = this.#agesOf(all, current, epoch);
-    return answerCoverage(question, view, id => spots.get(id) ?? oldest);
+    const report = answerCoverage(question, view, id => spots.get(id) ?? oldest);
+    const whole = new WeightedShare();
+    const states = this.#eachSlice(question, all, liveness, ({ fromMs, toMs }, held) =>
+      whole.add(toMs - fromMs, countAll(held)),
+    );
+    return { ...report, share: whole.share, states };
   }
 
-  async #read(toMs: number): Promise<Recorded | undefined> {
-    const versions = await versionsSince(this.#storage, 0);
-    const inventories = versions.filter(({ kind }) => kind === 'inventory').map(({ asOfMs }) => asOfMs);
-    if (inventories.length === 0) return undefined;
-    const name = `${versions.length} ${nameOf(versions.at(-1))} ${inventories.some(asOfMs => asOfMs > toMs) ? toMs : ''}`;
-    if (this.#recorded?.name === name) return this.#confirm(this.#recorded);
-    const fromMs = inventories.sort((a, b) => b - a)[Math.min(inventories.length, VERSIONS_MAX) - 1]!;
-    const history = new History(this.#options);
-    const { applications } = await readHistory(this.#storage, history, { fromMs, toMs });
-    const table = new ApplicationTable(compileApplications(applications ?? NO_DOCUMENTS.applications));
-    this.#recorded = { name, history, epochs: history.epochs(), applications: table };
-    this.#known = undefined;
-    this.#forgetKnown();
-    return this.#recorded;
+  #answerCells(question: CellsRequest, all: Recorded, liveness: KnownLiveness): CellsReport {
+    const overall = new WeightedShare();
+    const cells = question.cells.map(() => new WeightedShare());
+    const slices: CellsReport['slices'][number][] = [];
+    const states = this.#eachSlice(question, all, liveness, ({ fromMs, toMs }, view) => {
+      overall.add(toMs - fromMs, countAll(view));
+      const counts = countCells(question, view);
+      counts.forEach((count, i) => cells[i]!.add(toMs - fromMs, count));
+      slices.push({ fromMs, toMs, cells: counts.map(shareOf) });
+    });
+    return {
+      overall: overall.share,
+      cells: cells.map(({ share }) => share),
+      states,
+      slices: slices.sort((a, b) => a.fromMs - b.fromMs),
+    };
   }
 
-  /** The same versions, and what their sources have confirmed since. */
-  async #confirm(before: Recorded): Promise<Recorded> {
-    for (const { source, asOfMs } of await heartbeatsSince(this.#storage, this.#nowMs() - HEARTBEATS_BACK_MS))
-      before.history.markSeen(source, asOfMs);
-    this.#recorded = { ...before, epochs: before.history.epochs() };
-    return this.#recorded;
+  /** Calls `examine` with each slice of the window and what holds in it, as many as there is time for. */
+  #eachSlice(
+    { fromMs, atMs }: AdvisorRequest,
+    all: Recorded,
+    liveness: KnownLiveness,
+    examine: (slice: Slice, view: View) => void,
+  ): States {
+    const boundaries = [...all.epochs.starts, ...liveness.recorded.boundaries()];
+    const { slices, found } = slicesOf(Math.min(fromMs, atMs - 1), atMs, boundaries);
+    const deadline = performance.now() + SLICES_MS_MAX;
+    let examined = 0;
+    for (const i of spreadOrder(slices.length)) {
+      if (examined > 0 && performance.now() > deadline) break;
+      const view = this.#viewAt(all, liveness, slices[i]!.atMs);
+      if (!view) continue;
+      examine(slices[i]!, view);
+      examined++;
+    }
+    return { found, examined };
   }
 
-  #forgetKnown(): void {
-    this.#view = undefined;
+  #forget(name: string | undefined): void {
+    this.#read = name;
+    this.#known.clear();
+    this.#views.clear();
     this.#ages = undefined;
   }
 
   #knownAt(all: Recorded, epoch: number): NamedKnown | undefined {
-    if (this.#known?.name === `${all.name} ${all.epochs.names[epoch]}`) return this.#known;
-    this.#known = knownIn(all, epoch);
-    this.#forgetKnown();
-    return this.#known;
+    return remember(this.#known, `${all.name} ${all.epochs.names[epoch]}`, () => knownIn(all, epoch));
   }
 
   /** What is seen changes with the documents and with the silent exporters, not with each query. */
-  #viewOf(current: NamedKnown, seen: readonly SeenExporter[], atMs: number): View {
-    const silence = silenceOf(current.documents.exporters, seen, atMs);
-    const name = current.documents.exporters.exporters
-      .filter(silence.isSilent)
-      .map(exporter => JSON.stringify(exporter))
-      .join();
-    if (this.#view?.name !== name) this.#view = { name, view: viewOf(current, silence) };
-    return { ...this.#view.view, ...silence };
+  #viewAt(all: Recorded, liveness: KnownLiveness, atMs: number): View | undefined {
+    const known = this.#knownAt(all, epochAt(all.epochs.starts, atMs));
+    if (!known) return undefined;
+    const silence = silenceAt(liveness.recorded, liveness.lastSeen, atMs);
+    const name = `${known.name} ${liveness.recorded.nameAt(atMs)}`;
+    return { ...remember(this.#views, name, () => viewOf(known, silence)), ...silence };
   }
 
   #agesOf(all: Recorded, current: NamedKnown, epoch: number): Ages {
     if (this.#ages?.name !== current.name) this.#ages = { name: current.name, ...agesOf(all, current, epoch) };
     return this.#ages;
   }
+}
+
+function membersIn(view: View, { by, nodesMax }: MembersRequest): MembersReport {
+  const nodes = [...view.memberships(by)].map(([key, vms]) => [key, vms.size] as const);
+  nodes.sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  return { nodes: nodes.slice(0, nodesMax), nodeCount: nodes.length };
+}
+
+function discoverIn({ known, memberships }: View, { traffic, limit, membersMax }: DiscoverRequest): DiscoverReport {
+  const { inventory } = known.documents;
+  const taken = new Set(known.snapshot.applications.names.map(({ identity }) => identity));
+  const asOfMs = inventory.sources.reduce((newest, source) => Math.max(newest, source.asOfMs), 0);
+  return { ...discover(knownVms(inventory, memberships('app')), traffic, { limit, membersMax, taken }), asOfMs };
+}
+
+/** What is kept under a name, or made; beyond VIEWS_MAX the one used longest ago is dropped. */
+function remember<T>(kept: Map<string, T>, name: string, make: () => T): T {
+  const value = kept.has(name) ? (kept.get(name) as T) : make();
+  kept.delete(name);
+  kept.set(name, value);
+  for (const oldest of kept.keys()) if (kept.size > VIEWS_MAX) kept.delete(oldest);
+  return value;
 }
 
 function knownIn({ history, epochs, applications, name }: Recorded, epoch: number): NamedKnown | undefined {
@@ -165,19 +220,12 @@ function agesOf(all: Recorded, current: NamedKnown, epoch: number): Omit<Ages, '
   return { spots, oldest: first };
 }
 
-function nameOf(version: RecordedVersion | undefined): string {
-  return version ? `${version.kind} ${version.source} ${version.asOfMs} ${version.recordedAtMs}` : '';
-}
-
 /** As if no exporter were silent: what the documents alone say. */
 function viewAllHeard(known: Known): View {
-  const seen = known.documents.exporters.exporters.map(
-    ({ address, domain, protocol }): SeenExporter => ({
-      address,
-      domain: domain ?? 0,
-      protocol: protocol === undefined ? 0 : PROTOCOL[protocol],
-      lastSeenMs: 0,
-    }),
-  );
-  return viewOf(known, silenceOf(known.documents.exporters, seen, 0));
+  return viewOf(known, { isSilent: () => false, lastSeenMs: () => 0 });
+}
+
+/** Nothing to see, as inside a node of one VM, is not a share of anything. */
+function shareOf({ pairs, invisible }: PairCount): number | null {
+  return pairs > 0 ? 1 - invisible / pairs : null;
 }

@@ -19,7 +19,7 @@ const DATA = {
   history: HISTORY,
   clock: '',
 };
-const QUESTION: AdvisorRequest = { request: 'cells', seen: [], atMs: 0, by: 'vm', cells: [] };
+const QUESTION: AdvisorRequest = { request: 'cells', seen: [], fromMs: 0, atMs: 0, by: 'vm', cells: [] };
 const log = createLog('test', 'error');
 
 /** A thread that answers, keeps silent or dies, as the question's `atMs` says. */

@@ -1,28 +1,28 @@
 // What an installation can see and what it cannot, from the documents and from the exporters seen: never from a flow. Pairs of
 // VMs are counted by class (vm-classes.ts); only requested pairs are listed, up to a bound.
 
+import { type Liveness, nameOfEntry } from '../../inventory/model/liveness.ts';
 import type { Merged } from '../../inventory/model/merge.ts';
 import { type Topology, vswitchOf } from '../../inventory/model/topology.ts';
 import type { Snapshot } from '../../inventory/snapshot/snapshot.ts';
-import { PROTOCOL, PROTOCOLS } from '../../schemas/codes.ts';
+import { PROTOCOLS } from '../../schemas/codes.ts';
 import type {
   BlindReason,
   BlindSpot,
-  CellsReport,
   CellsRequest,
   CoverageReport,
   CoverageRequest,
   InvisiblePair,
-  SeenExporter,
 } from '../../schemas/coverage.ts';
-import { BLIND_REASONS, SILENT_AFTER_MS } from '../../schemas/coverage.ts';
+import { BLIND_REASONS } from '../../schemas/coverage.ts';
 import type { ExporterRegistry, RegisteredExporter } from '../../schemas/exporters.ts';
 import { globMatches } from '../../schemas/glob.ts';
 import type { InventoryHost, InventoryVm } from '../../schemas/inventory.ts';
+import { type LastSeen, namesOfSeen } from './liveness.ts';
 import { type Memberships, membershipsOf, type NodeKind, populationOf, sharedOf } from './memberships.ts';
 import { Cabling, remediesFor } from './remedies.ts';
-import { canonical, compileVisibility, type Visibility } from './visibility.ts';
-import { classifyVms, countPairs, everyone, type Population, type VmClasses } from './vm-classes.ts';
+import { compileVisibility, type Visibility } from './visibility.ts';
+import { classifyVms, countPairs, everyone, type PairCount, type Population, type VmClasses } from './vm-classes.ts';
 
 /** Documents of one time and what was compiled from them. */
 export interface Known {
@@ -46,21 +46,11 @@ export interface View extends Silence {
   memberships(kind: NodeKind): Memberships;
 }
 
-export function silenceOf(registry: ExporterRegistry, seen: readonly SeenExporter[], atMs: number): Silence {
-  const byAddress = Map.groupBy(seen, exporter => canonical(exporter.address));
-  const lastSeen = new Map(
-    registry.exporters.map(exporter => [
-      exporter,
-      Math.max(
-        Number.NEGATIVE_INFINITY,
-        ...(byAddress.get(canonical(exporter.address)) ?? [])
-          .filter(one => fits(exporter, one))
-          .map(one => one.lastSeenMs),
-      ),
-    ]),
-  );
-  const lastSeenMs = (exporter: RegisteredExporter) => lastSeen.get(exporter) ?? Number.NEGATIVE_INFINITY;
-  return { lastSeenMs, isSilent: exporter => atMs - lastSeenMs(exporter) > SILENT_AFTER_MS };
+export function silenceAt(liveness: Liveness, lastSeen: LastSeen, atMs: number): Silence {
+  return {
+    isSilent: exporter => liveness.isSilent(exporter, atMs),
+    lastSeenMs: exporter => lastSeen.of(exporter),
+  };
 }
 
 /** Everything that follows from the documents and from the exporters seen. */
@@ -82,12 +72,6 @@ export function viewOf(known: Known, silence: Silence): View {
     },
     cabling: new Cabling(inventory, exporters, silence.isSilent),
   };
-}
-
-function fits({ domain, protocol }: RegisteredExporter, seen: SeenExporter): boolean {
-  return (
-    (domain === undefined || domain === seen.domain) && (protocol === undefined || PROTOCOL[protocol] === seen.protocol)
-  );
 }
 
 /** A spot before it is described: whose packets to whom are not seen. */
@@ -172,15 +156,20 @@ export interface Since {
 }
 export type SinceOf = (spotId: string) => Since;
 
-export function answerCoverage(question: CoverageRequest, view: View, sinceOf: SinceOf): CoverageReport {
+/** What holds at the end of the window; what holds of all of it is added (advice.ts). */
+export function answerCoverage(
+  question: CoverageRequest,
+  view: View,
+  sinceOf: SinceOf,
+): Omit<CoverageReport, 'share' | 'states'> {
   const { known, vmClasses, cabling } = view;
   const { inventory, exporters } = known.documents;
-  const whole = everyone(vmClasses);
-  const { pairs, invisible } = countPairs(vmClasses, whole, whole, whole);
+  const { pairs, invisible } = countAll(view);
   const found = [...findSpots(view).values()].sort((a, b) => b.pairs - a.pairs || (a.id < b.id ? -1 : 1));
   const byReason = Object.fromEntries(BLIND_REASONS.map(reason => [reason, 0])) as Record<BlindReason, number>;
   for (const spot of found) byReason[spot.reason] += spot.pairs;
   const requested = found.filter(spot => isRequested(question, view, spot));
+  const registered = new Set(exporters.exporters.map(nameOfEntry));
   return {
     asOfMs: known.snapshot.asOfMs,
     vms: vmClasses.vms,
@@ -192,10 +181,7 @@ export function answerCoverage(question: CoverageRequest, view: View, sinceOf: S
     invisible: listPairs(question, view, requested, sinceOf),
     unseen: exporters.exporters.filter(view.isSilent).map(exporterName),
     unregistered: question.seen
-      .filter(seen => {
-        const address = canonical(seen.address);
-        return !exporters.exporters.some(entry => canonical(entry.address) === address && fits(entry, seen));
-      })
+      .filter(seen => !namesOfSeen(seen).some(name => registered.has(name)))
       .map(
         ({ address, domain, protocol }) =>
           `${address} ${PROTOCOLS[protocol] ?? 'unknown'}${domain === 0 ? '' : ` domain ${domain}`}`,
@@ -254,7 +240,8 @@ function ageOf(spot: Found, { known, cabling, lastSeenMs }: View, sinceOf: Since
   const host = hostOf(inventory, topology, spot.owner);
   if (spot.reason === 'exporter-silent' && host) {
     const vswitch = host.vswitches[vswitchOf(host, vnicOf(inventory, topology, spot.owner).vswitch)];
-    const lastSeen = Math.max(...cabling.metersOf(host, vswitch).map(lastSeenMs));
+    const meters = cabling.metersOf(host, vswitch);
+    const lastSeen = meters.reduce((newest, meter) => Math.max(newest, lastSeenMs(meter)), Number.NEGATIVE_INFINITY);
     if (Number.isFinite(lastSeen)) return { ms: lastSeen, orEarlier: false };
   }
   return sinceOf(spot.id);
@@ -300,8 +287,16 @@ function* classPairs({ near, far }: Found, vmClasses: VmClasses): Generator<read
   }
 }
 
-/** Share of visible pairs by cell. */
-export function answerCells({ by, cells }: CellsRequest, { vmClasses, memberships }: View): CellsReport {
+/** Of all running VMs. */
+export function countAll({ vmClasses }: View): PairCount {
+  const whole = everyone(vmClasses);
+  return countPairs(vmClasses, whole, whole, whole);
+}
+
+const NO_PAIRS: PairCount = { pairs: 0, invisible: 0 };
+
+/** By cell; no pairs where a node has no VM that the inventory knows. */
+export function countCells({ by, cells }: CellsRequest, { vmClasses, memberships }: View): PairCount[] {
   const members = memberships(by);
   const populations = new Map<string, Population>();
   const population = (key: string, vms: ReadonlySet<number>) => {
@@ -309,18 +304,9 @@ export function answerCells({ by, cells }: CellsRequest, { vmClasses, membership
     populations.set(key, found);
     return found;
   };
-  const whole = everyone(vmClasses);
-  return {
-    overall: shareOf(countPairs(vmClasses, whole, whole, whole)),
-    cells: cells.map(([src, dst]) => {
-      const [a, b] = [members.get(src), members.get(dst)];
-      if (!a || !b) return null;
-      return shareOf(countPairs(vmClasses, population(src, a), population(dst, b), sharedOf(vmClasses, a, b)));
-    }),
-  };
-}
-
-/** Nothing to see, as inside a node of one VM, is not a share of anything. */
-function shareOf({ pairs, invisible }: { readonly pairs: number; readonly invisible: number }): number | null {
-  return pairs > 0 ? 1 - invisible / pairs : null;
+  return cells.map(([src, dst]) => {
+    const [a, b] = [members.get(src), members.get(dst)];
+    if (!a || !b) return NO_PAIRS;
+    return countPairs(vmClasses, population(src, a), population(dst, b), sharedOf(vmClasses, a, b));
+  });
 }

@@ -2,10 +2,10 @@
 // report has a few hundred spots at most.
 
 import type { Merged } from '../../inventory/model/merge.ts';
+import { canonicalAddress } from '../../schemas/address.ts';
 import type { AccessPort, BlindReason, SwitchPortName } from '../../schemas/coverage.ts';
 import type { ExporterRegistry, RegisteredExporter } from '../../schemas/exporters.ts';
 import type { InventoryHost, InventoryVm } from '../../schemas/inventory.ts';
-import { canonical } from './visibility.ts';
 
 type VSwitch = InventoryHost['vswitches'][number];
 type Vnic = InventoryVm['vnics'][number];
@@ -85,9 +85,12 @@ export class Cabling {
   meteredPorts({ hosts }: Merged): AccessPort[] {
     return hosts.flatMap(host =>
       this.portsOf(host, undefined).flatMap(({ switch: id, ifIndex }) =>
-        (this.#metersBySwitch.get(id) ?? [])
-          .slice(0, 1)
-          .map(({ address }) => ({ exporter: canonical(address), ifIndex, switch: id, host: host.name ?? host.id })),
+        (this.#metersBySwitch.get(id) ?? []).slice(0, 1).map(({ address }) => ({
+          exporter: canonicalAddress(address),
+          ifIndex,
+          switch: id,
+          host: host.name ?? host.id,
+        })),
       ),
     );
   }

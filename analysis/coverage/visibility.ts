@@ -7,7 +7,6 @@ import { compileAccess } from '../../inventory/model/access.ts';
 import { ATTACHMENT } from '../../inventory/model/attachments.ts';
 import type { Merged } from '../../inventory/model/merge.ts';
 import type { Topology } from '../../inventory/model/topology.ts';
-import { formatAddress, parseAddress } from '../../schemas/address.ts';
 import type { ExporterRegistry, RegisteredExporter } from '../../schemas/exporters.ts';
 
 export interface Visibility {
@@ -32,9 +31,4 @@ export function compileVisibility(
     componentOf: attachment => access.attachments[attachment * ATTACHMENT.words + ATTACHMENT.component]!,
     pair: (source, destination) => attachmentVisibility(access, source, destination),
   };
-}
-
-export function canonical(address: string): string {
-  const words = parseAddress(address);
-  return words ? formatAddress(words) : address;
 }

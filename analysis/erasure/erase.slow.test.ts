@@ -19,6 +19,7 @@ import { recoverFences } from '../../storage/rewrite/recovery.ts';
 import { ScheduledRollup } from '../../storage/rollup/scheduled-rollup.ts';
 import { StorageError } from '../../storage/storage.ts';
 import { insertDocument } from '../../storage/tables/documents.ts';
+import { insertLearned } from '../../storage/tables/learned-interfaces.ts';
 import { recentStates } from '../../storage/tables/reenrichments.ts';
 import { insertServices } from '../../storage/tables/services.ts';
 import { startTestServer, type TestServer, withCommand } from '../../testing/clickhouse.ts';
@@ -106,6 +107,8 @@ const ERASABLE = [
   'dstMac',
   'srcVm',
   'dstVm',
+  'srcPlace',
+  'dstPlace',
   'srcIdentity',
   'dstIdentity',
   'stationId',
@@ -152,7 +155,7 @@ test.each([
   expect(await count(storage, hit(address))).toBe(0);
   expect(await count(storage, hit(becomes))).toBe(numbers.length);
   const end = (side: string) =>
-    `${side}Addr = toIPv6('${becomes}') AND (${side}Mac != 0 OR ${side}Vm != 0 OR ${side}Identity != 0)`;
+    `${side}Addr = toIPv6('${becomes}') AND (${side}Mac != 0 OR ${side}Vm != 0 OR ${side}Place != 0 OR ${side}Identity != 0)`;
   expect(await count(storage, `(${end('src')}) OR (${end('dst')})`)).toBe(0);
   // Nor by the hash of a pair, which can be tried out.
   expect(await pairsWith(storage, address)).toBe(0);
@@ -292,7 +295,7 @@ test('a day whose records have begun to expire is changed in place, and no mutat
   }
   expect(await count(storage, hit('10.0.0.0'))).toBe(either);
   const end = (side: string) =>
-    `${side}Addr = toIPv6('10.0.0.0') AND (${side}Mac != 0 OR ${side}Vm != 0 OR ${side}Identity != 0)`;
+    `${side}Addr = toIPv6('10.0.0.0') AND (${side}Mac != 0 OR ${side}Vm != 0 OR ${side}Place != 0 OR ${side}Identity != 0)`;
   expect(await count(storage, `(${end('src')}) OR (${end('dst')})`)).toBe(0);
   expect(await untouched(storage, await numbersOf(storage, '10.0.0.0'))).toEqual(before);
   expect(await rollups()).toEqual(sums);
@@ -379,6 +382,59 @@ test('what ClickHouse says of a failure repeats the address, and is neither repo
   await vi.waitFor(() => expect(supervisor.state().running).toBe(false), { timeout: 30_000 });
   expect(supervisor.state().error).toMatch(/^ClickHouse error 81; /);
   await supervisor.close();
+});
+
+test('of what was learned of its interfaces nothing is left', async () => {
+  const storage = await filled();
+  const sourceOf = async (address: string) => {
+    const [row] = await storage.select<{ source: string }>(
+      'SELECT toString(any(u.source)) AS source FROM unelected_5m AS u WHERE u.source = cityHash64({address:IPv6})',
+      { address: `::ffff:${address}` },
+    );
+    return row!.source;
+  };
+  const [gone, kept] = [await sourceOf(INSIDE), await sourceOf(OUTSIDE)];
+  expect([gone, kept]).not.toContain('0');
+  const row = { sinceS: 0, counted: ['1'], repeated: [] };
+  await insertLearned(
+    storage,
+    [
+      { ...row, source: gone },
+      { ...row, source: kept },
+    ],
+    Date.now(),
+  );
+  await eraseBeside(storage, INSIDE);
+  expect(await storage.select('SELECT toString(source) AS source FROM learned_interfaces')).toEqual([{ source: kept }]);
+});
+
+test('of a sender whose records have expired, its roll-ups keep the volume and no hash', async () => {
+  const storage = await filled();
+  const sender = `source = cityHash64(toIPv6('::ffff:${INSIDE}'))`;
+  const days = 'SELECT uniqExact(day) AS days, sum(records) AS records, sum(bytes) AS bytes FROM unelected_5m';
+  expect(await count(storage, `${sender} AND day < toYYYYMMDD(now('UTC'))`, 'unelected_5m')).toBeGreaterThan(0);
+  const before = await storage.select(days);
+  const others = await count(storage, `NOT ${sender} AND source != 0`, 'unelected_5m');
+  await storage.command('TRUNCATE TABLE flows');
+  await run(storage, INSIDE);
+  await eraseBeside(storage, INSIDE);
+  expect(await count(storage, sender, 'unelected_5m')).toBe(0);
+  expect(await storage.select(days)).toEqual(before);
+  expect(await count(storage, 'source != 0', 'unelected_5m')).toBe(others);
+});
+
+test.each(['learned_interfaces', 'unelected_5m'])('what somebody ended in %s is not called erased', async table => {
+  const storage = await filled();
+  const [row] = await storage.select<{ source: string }>(
+    `SELECT toString(cityHash64(toIPv6('::ffff:${INSIDE}'))) AS source`,
+  );
+  await insertLearned(storage, [{ source: row!.source, sinceS: 0, counted: ['1'], repeated: [] }], Date.now());
+  const ended = withCommand(storage, async (sql, params, token) => {
+    if (!sql.startsWith(`ALTER TABLE ${table} `)) await storage.command(sql, params, token);
+  });
+  await expect(eraseBeside(ended, INSIDE)).rejects.toThrow('rows with the address are left');
+  await eraseBeside(storage, INSIDE);
+  expect(await count(storage, `source = ${row!.source}`, table)).toBe(0);
 });
 
 test('learned services of the address go; documents and exporters are counted and stay', async () => {

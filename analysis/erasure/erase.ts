@@ -4,7 +4,10 @@
 // left of the end is where it stood and what it counted for: totals do not change, but of traffic that is `unelected`:
 // two erased ends can become one pair, of which only the larger point counts, so its total may fall.
 //
-// What was learned of servers at the address goes. Documents are the installation's own: they are counted, not changed.
+// What was learned of servers at the address, and of interfaces that see its traffic, goes. In roll-ups of unelected traffic
+// the hash of the sender becomes 0, of every day, because a roll-up is kept longer than the records from which it could be
+// made anew; of that traffic nothing is learned afterwards. Documents are the installation's own: they are counted, not
+// changed.
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,6 +34,8 @@ const REVISIONS_MAX = 0xffffffff;
 const MUTATION_POLL_MS_MIN = 20;
 const MUTATION_POLL_MS_MAX = 2000;
 
+type PrivacyConfiguration = Pick<EnrichmentConfiguration, 'privacy' | 'privacyKey'>;
+
 export interface Erasure {
   /** Of the staged records: what another erasure staged is not adopted, because nothing may reveal which address it was. */
   readonly id: string;
@@ -43,11 +48,7 @@ export interface Erasure {
 }
 
 /** `address` is one that parseAddress() takes; `privacy` says what else it is stored as. Throws PRIVACY_KEY_UNUSABLE. */
-export function createErasure(
-  storage: ClickHouse,
-  address: string,
-  privacy: Pick<EnrichmentConfiguration, 'privacy' | 'privacyKey'>,
-): Erasure {
+export function createErasure(storage: ClickHouse, address: string, privacy: PrivacyConfiguration): Erasure {
   const words = parseAddress(address)!;
   const erased = [columnText(words), ...pseudonymsOf(words, privacy)];
   const networkLength = isMapped4(words) ? 96 + 24 : 64;
@@ -63,7 +64,7 @@ export function createErasure(
   return {
     id: `erase ${randomBytes(6).toString('hex')}`,
     count: day => countRows(day, REVISIONS_MAX),
-    stage: (context, window) => copyRecords(context, window, staged, params),
+    stage: (context, window) => copyRecords(context, window, { changed: staged, params }),
     change: (day, revision, signal) =>
       withTable(storage, erased, async table => {
         const those = `(SELECT address FROM ${table})`;
@@ -93,6 +94,8 @@ function erasedColumns(of: string, erased: string, networkLength: number): Reado
       [`${side}Addr`]: `if(${hit}, if(${outside}, toIPv6('${NOBODY}'), ${network(networkLength)}), ${address})`,
       [`${side}Mac`]: `if(${hit}, 0, ${of}${side}Mac)`,
       [`${side}Vm`]: `if(${hit}, 0, ${of}${side}Vm)`,
+      // Its tags may say who it was.
+      [`${side}Place`]: `if(${hit}, 0, ${of}${side}Place)`,
       [`${side}Identity`]: `if(${hit}, ${IDENTITY.none}, ${of}${side}Identity)`,
     };
   };
@@ -182,12 +185,33 @@ export async function countBeside(storage: ClickHouse, address: string): Promise
   };
 }
 
-/** Removes what is kept beside the records of days; repeating it is harmless. */
-export async function eraseBeside(storage: ClickHouse, address: string, signal?: AbortSignal): Promise<void> {
-  await withTable(storage, [columnText(parseAddress(address)!)], table =>
-    mutate(storage, `ALTER TABLE services DELETE WHERE address IN (SELECT address FROM ${table})`, table, signal),
-  );
-  if ((await countBeside(storage, address)).services > 0) throw new Error(LEFT);
+/**
+ * Removes what is kept beside the records of days; repeating it is harmless. `privacy` says what else the address is
+ * stored as.
+ */
+export async function eraseBeside(
+  storage: ClickHouse,
+  address: string,
+  privacy?: PrivacyConfiguration,
+  signal?: AbortSignal,
+): Promise<void> {
+  const words = parseAddress(address)!;
+  const erased = [columnText(words), ...(privacy ? pseudonymsOf(words, privacy) : [])];
+  await withTable(storage, erased, async table => {
+    const those = `(SELECT address FROM ${table})`;
+    await mutate(storage, `ALTER TABLE services DELETE WHERE address IN ${those}`, table, signal);
+    // A hash of an address can be tried out.
+    const hashes = `(SELECT cityHash64(address) FROM ${table})`;
+    await mutate(storage, `ALTER TABLE learned_interfaces DELETE WHERE source IN ${hashes}`, table, signal);
+    await mutate(storage, `ALTER TABLE unelected_5m UPDATE source = 0 WHERE source IN ${hashes}`, table, signal);
+    // Of today new traffic may have been rolled up meanwhile.
+    const [row] = await storage.select<{ n: string }>(
+      `SELECT (SELECT count() FROM services WHERE address IN ${those})
+         + (SELECT count() FROM learned_interfaces WHERE source IN ${hashes})
+         + (SELECT count() FROM unelected_5m WHERE day < toYYYYMMDD(now('UTC')) AND source IN ${hashes}) AS n`,
+    );
+    if (Number(row!.n) > 0) throw new Error(LEFT);
+  });
 }
 
 /** What may be reported and recorded of an error while an address is erased: texts of ClickHouse repeat what it was asked. */
@@ -201,7 +225,7 @@ export function reportedOf(error: unknown): string {
 }
 
 /** Its keyed hash, where addresses outside are anonymised. Of a network nobody can say whose it was. */
-function pseudonymsOf(words: Words, config: Pick<EnrichmentConfiguration, 'privacy' | 'privacyKey'>): string[] {
+function pseudonymsOf(words: Words, config: PrivacyConfiguration): string[] {
   if (config.privacy !== 'anonymise') return [];
   const column = Uint32Array.from(words, swap32);
   openPrivacy(config)!.beside(() => true)(column, 0);

@@ -18,7 +18,13 @@ import { knowledgeOf } from '../../inventory/snapshot/load.ts';
 import { FACTS_MAX } from '../../inventory/sources/exporter-facts.ts';
 import { readHistory } from '../../inventory/sources/read-history.ts';
 import { swap32 } from '../../schemas/address.ts';
-import { type Applications, parsePortRange, parsePortSpan, parseVip } from '../../schemas/applications.ts';
+import {
+  type Applications,
+  applicationsChecker,
+  parsePortRange,
+  parsePortSpan,
+  parseVip,
+} from '../../schemas/applications.ts';
 import type { ApplicationsPreview, DocumentWarning, PreviewRequest } from '../../schemas/applications-preview.ts';
 import { applicationsWarnings, type Selectable } from '../../schemas/applications-warnings.ts';
 import { createBatch } from '../../schemas/batch.ts';
@@ -28,7 +34,7 @@ import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { hashedKey, type Key, keyToBigint, keyToHex } from '../../schemas/keys.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { ELECTED_SQL, FIVE_MINUTES_S, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../../storage/tables/elections.ts';
+import { ELECTED_SQL, METER_SQL, PAIR_SQL, UNELECTED_SQL } from '../../storage/tables/elections.ts';
 import { recentFacts } from '../../storage/tables/facts.ts';
 import { servicesSeen } from '../../storage/tables/services.ts';
 import { COUNTED } from '../../storage/tables/spread.ts';
@@ -71,12 +77,16 @@ interface GroupRow {
   readonly whole: string;
 }
 
+interface Proposal extends Omit<PreviewRequest, 'proposed'> {
+  readonly proposed: Applications;
+}
+
 /** `knowledge` is what held in the window, with the document `present` active. */
 export async function previewApplications(
   storage: Storage,
   knowledge: Knowledge,
   present: Applications,
-  { proposed, fromMs, toMs }: PreviewRequest,
+  { proposed, fromMs, toMs }: Proposal,
   { groupsMax = PREVIEW_GROUPS_MAX, ephemeralPorts = EPHEMERAL_PORTS, inventory }: PreviewOptions = {},
 ): Promise<ApplicationsPreview> {
   const startedAt = performance.now();
@@ -146,14 +156,15 @@ export async function previewRecorded(
   const rows = await storage.select<{ body: string }>(
     "SELECT argMax(body, (asOf, recordedAt)) AS body FROM documents WHERE kind = 'inventory' GROUP BY source",
   );
-  const inventories = rows.map(({ body }) => inventoryChecker.check('the recorded inventory', JSON.parse(body)));
+  const inventories = rows.map(({ body }) => inventoryChecker.restore(body));
   const inventory: Selectable = {
     hosts: inventories.flatMap(({ hosts }) => hosts),
     vms: inventories.flatMap(({ vms }) => vms),
     endpoints: inventories.flatMap(({ endpoints }) => endpoints),
     segments: inventories.flatMap(({ segments }) => segments),
   };
-  return previewApplications(storage, knowledgeOf(made, applications), applications, question, {
+  const proposal = { ...question, proposed: applicationsChecker.restore(question.proposed) };
+  return previewApplications(storage, knowledgeOf(made, applications), applications, proposal, {
     ...options,
     ...(inventories.length > 0 && { inventory }),
   });
@@ -183,15 +194,14 @@ interface GroupsQuery {
   readonly documents: readonly Applications[];
 }
 
-/** Whole records of the window, each counted once; the volume of a flow is that of its last five minutes. */
+/** Whole records of the window, each counted once: unelected ones at the meter that saw most of their pair. */
 function groupsStatement({ fromMs, toMs, groupsMax, learnedPorts, ephemeralPorts, documents }: GroupsQuery) {
   const within = `receivedAt >= fromUnixTimestamp64Milli({from:Int64}) AND receivedAt < fromUnixTimestamp64Milli({to:Int64})`;
-  const slot = `intDiv(toUnixTimestamp64Milli(flowEnd), ${FIVE_MINUTES_S * 1000})`;
-  const chosen = `(${PAIR_SQL}, ${slot}, ${POINT_SQL}) IN (
-    SELECT pair, slot, argMax(point, (total, point)) FROM (
-      SELECT ${PAIR_SQL} AS pair, ${slot} AS slot, ${POINT_SQL} AS point, sum(estBytes) AS total FROM flows
-      WHERE ${within} AND ${UNELECTED_SQL} GROUP BY pair, slot, point)
-    GROUP BY pair, slot)`;
+  const chosen = `(${PAIR_SQL}, ${METER_SQL}) IN (
+    SELECT pair, argMax(meter, (total, meter)) FROM (
+      SELECT ${PAIR_SQL} AS pair, ${METER_SQL} AS meter, sum(estBytes) AS total FROM flows
+      WHERE ${within} AND ${UNELECTED_SQL} GROUP BY pair, meter)
+    GROUP BY pair)`;
   const listed = documents.flatMap(listedRanges).filter(({ to }) => to >= COLLAPSED_PORT_MIN);
   const clients = ephemeralPorts.map(text => parsePortSpan(text)!);
   const isOrdinary = (port: number) =>

@@ -9,6 +9,7 @@ import { openPrivacy } from '../../enricher/stages/privacy.ts';
 import { ephemeralBits } from '../../enricher/stages/server-side.ts';
 import { loadKnowledge } from '../../inventory/snapshot/load.ts';
 import type { ClickHouse } from '../../storage/client.ts';
+import { livenessVersion } from '../../storage/tables/liveness.ts';
 import { servicesSeen } from '../../storage/tables/services.ts';
 
 export type PastConfiguration = Pick<
@@ -25,7 +26,7 @@ export type PastConfiguration = Pick<
 
 export interface PastKnowledge {
   readonly enrichment: Enrichment;
-  /** The same for the same documents and privacy: what was staged under another is not taken up. */
+  /** The same for the same documents, silent exporters and privacy: what was staged under another is not adopted. */
   readonly id: string;
 }
 
@@ -54,5 +55,6 @@ async function identify(storage: ClickHouse): Promise<string> {
     `SELECT kind, source, toString(asOf) AS asOfText, toString(recordedAt) AS recordedText FROM documents
     ORDER BY kind, source, documents.asOf, documents.recordedAt`,
   );
-  return createHash('sha256').update(JSON.stringify(rows)).digest('hex').slice(0, 16);
+  const known = JSON.stringify([rows, await livenessVersion(storage)]);
+  return createHash('sha256').update(known).digest('hex').slice(0, 16);
 }

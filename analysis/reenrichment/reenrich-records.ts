@@ -13,11 +13,14 @@ import type { Column } from '../../schemas/columns.ts';
 import { FLOW_COLUMNS, type FlowColumns } from '../../schemas/flow.ts';
 import { NO_KEY } from '../../schemas/keys.ts';
 import {
+  copyRecords,
+  type FlowSpan,
   groupsOf,
   groupToken,
   LIST_MAX,
   listBatches,
   missingGroups,
+  outsideSpans,
   readGroup,
   rowsOfGroup,
   type StageContext,
@@ -25,6 +28,7 @@ import {
 } from '../../storage/rewrite/records.ts';
 import { type StoredWindow, stagedName } from '../../storage/rewrite/staging.ts';
 import { insertNodes } from '../../storage/tables/nodes.ts';
+import { insertPlaces } from '../../storage/tables/places.ts';
 
 const STORED_AT = {
   name: 'storedAt',
@@ -48,11 +52,14 @@ const DECODED = readSql(
 interface RecordsContext extends StageContext {
   readonly enrichment: Enrichment;
   readonly names: NodeNames;
+  /** Batches without a flow that began in these are copied as they are; none when left out. */
+  readonly changed?: readonly FlowSpan[] | undefined;
 }
 
 /** Enriches anew and stages what was stored in the window; false when `signal` stopped it between two groups. */
 export async function stageRecords(context: RecordsContext, window: StoredWindow): Promise<boolean> {
-  const { storage, run, day, revision, enrichment, names, signal, onRecords } = context;
+  const { storage, run, day, revision, enrichment, names, signal, onRecords, changed } = context;
+  if (changed && !(await copyRecords(context, window, { condition: outsideSpans(day, changed) }))) return false;
   const table = stagedName(run, 'flows');
   let spare: StagedBatch | undefined;
   for (;;) {
@@ -72,6 +79,7 @@ export async function stageRecords(context: RecordsContext, window: StoredWindow
       enrichAnew(batch, enrichment);
       batch.columns.revision.fill(revision, 0, batch.rows);
       await insertNodes(storage, names.take());
+      await insertPlaces(storage, names.takePlaces());
       await storage.insert({ into: `INSERT INTO ${table}`, arrow: encodePieces(batch), token: groupToken(group) });
       onRecords?.(batch.rows);
     }

@@ -6,13 +6,14 @@ import { HairpinError } from '../../service/errors.ts';
 import { createLog } from '../../service/log.ts';
 import { createStorage } from '../../storage/client.ts';
 import { countBeside, eraseBeside, reportedOf } from '../erasure/erase.ts';
-import { type ReenrichRequest, reenrich } from './reenrich.ts';
-import type { ReenrichData, ReenrichProgress } from './reenrichments.ts';
+import { type DayReport, reenrich } from './reenrich.ts';
+import type { ReenrichData, ReenrichProgress, RunRequest } from './reenrichments.ts';
+import { refuseRepair, repair } from './repair.ts';
 
 const { configuration, storage: address } = workerData as ReenrichData;
 const log = createLog('reenrich', configuration.logLevel);
 
-answerRequests<ReenrichRequest, void, ReenrichProgress>(async (request, { signal, report }) => {
+answerRequests<RunRequest, void, ReenrichProgress>(async (request, { signal, report }) => {
   const { erase, dryRun } = request;
   const storage = createStorage({
     ...address,
@@ -21,19 +22,19 @@ answerRequests<ReenrichRequest, void, ReenrichProgress>(async (request, { signal
     queryTimeoutMs: Math.max(configuration.queryTimeoutMs, 300_000),
   });
   try {
-    if (configuration.clickhouseForm !== 'single')
-      throw new HairpinError(
-        'REENRICHMENT_REFUSED',
-        `the fence before a day and the swap of its partitions hold within one server, and this is --clickhouse-form ${configuration.clickhouseForm}; correct documents before traffic comes`,
-      );
+    if (configuration.clickhouseForm !== 'single') {
+      const reason = `the fence before a day and the swap of its partitions hold within one server, and this is --clickhouse-form ${configuration.clickhouseForm}`;
+      if (request.repair) return await refuseRepair(storage, reason);
+      throw new HairpinError('REENRICHMENT_REFUSED', `${reason}; correct documents before traffic comes`);
+    }
+    const onProgress = (day: DayReport) => report({ type: 'day', report: day });
+    if (request.repair) {
+      await repair(configuration, { storage, log, signal, onProgress });
+      return;
+    }
     if (erase !== undefined) report({ type: 'beside', beside: await countBeside(storage, erase) });
-    await reenrich(configuration, request, {
-      storage,
-      log,
-      signal,
-      onProgress: day => report({ type: 'day', report: day }),
-    });
-    if (erase !== undefined && !dryRun && !signal.aborted) await eraseBeside(storage, erase, signal);
+    await reenrich(configuration, request, { storage, log, signal, onProgress });
+    if (erase !== undefined && !dryRun && !signal.aborted) await eraseBeside(storage, erase, configuration, signal);
   } catch (error) {
     if (erase === undefined) {
       log.error({ err: error }, 're-enrichment ended early; begun again, it goes on');

@@ -9,7 +9,7 @@ import { DAY_MS, dayOf, dayStartS } from '../../storage/days.ts';
 import { RetryingStorage } from '../../storage/retrying.ts';
 import { type DayContext, DayRefused, rewriteDay, SwapLeft } from '../../storage/rewrite/day.ts';
 import { HEARTBEAT_MS, releaseLease, takeLease } from '../../storage/rewrite/lease.ts';
-import { nextRevision } from '../../storage/rewrite/records.ts';
+import { type FlowSpan, hasInside, nextRevision } from '../../storage/rewrite/records.ts';
 import { newRun } from '../../storage/rewrite/recovery.ts';
 import { adoptRecords, dropStaged, recordsMatch } from '../../storage/rewrite/staging.ts';
 import { type RunRow, recentStates, recordHeartbeat, recordState } from '../../storage/tables/reenrichments.ts';
@@ -27,6 +27,8 @@ export interface ReenrichRequest {
   readonly dryRun: boolean;
   /** Nothing is enriched again: the address is erased from the records of these days (erase.ts). */
   readonly erase?: string;
+  /** Only records of flows that began in these spans are enriched again; the others of their days stay as they are. */
+  readonly changed?: readonly FlowSpan[];
 }
 
 export interface DayReport {
@@ -164,12 +166,23 @@ class RewriteRun {
     if (erased !== undefined && (erased === 0 || dryRun))
       return progress.report(dryRun ? 'previewed' : 'done', { erased });
     if (dryRun) return this.#preview(progress);
+    const { changed } = this.#request;
+    if (changed && !(await hasInside(this.#dependencies.storage, progress.day, changed)))
+      return progress.report('done', { detail: NOTHING_CHANGED });
     const context = await this.#prepare(progress);
+    if (await this.#isRepaired(context)) return progress.report('done', { detail: REPAIRED });
     try {
       return await this.#swap(progress, context, erased);
     } catch (error) {
       return this.#recover(progress, context, erased, error);
     }
+  }
+
+  /** A repair that was killed before it was settled need not rewrite a day once more. */
+  async #isRepaired({ day, knowledge }: DayContext): Promise<boolean> {
+    if (!this.#request.changed) return false;
+    const states = await recentStates(this.#dependencies.storage, STATES_MAX);
+    return states.some(row => row.state === 'done' && row.day === day && row.knowledge === knowledge);
   }
 
   async #preview(progress: DayProgress): Promise<DayReport> {
@@ -192,12 +205,13 @@ class RewriteRun {
     const run = this.#run;
     const revision = await nextRevision(storage, day);
     const past = erasure ? undefined : await this.#knowledgeOf(day);
-    const knowledge = past?.id ?? erasure!.id;
+    const { changed } = this.#request;
+    const knowledge = changed ? `${past!.id} ${textOf(changed)}` : (past?.id ?? erasure!.id);
     await adoptStaged(storage, this.#left, { run, day, revision, knowledge });
     const shared = { storage, run, day, revision, onRecords };
     const stage: DayContext['stage'] = (window, signal) =>
       past
-        ? stageRecords({ ...shared, enrichment: past.enrichment, names: this.#names, signal }, window)
+        ? stageRecords({ ...shared, enrichment: past.enrichment, names: this.#names, signal, changed }, window)
         : erasure!.stage({ ...shared, signal }, window);
     return { ...this.#dependencies, run, day, revision, knowledge, stage };
   }
@@ -254,7 +268,14 @@ class RewriteRun {
   }
 }
 
+const NOTHING_CHANGED = 'no flow of the spans is of that day';
+const REPAIRED = 'an earlier run had put it right';
 const ERASED = 'erased an address from a day';
+
+/** What is staged for some spans is of no use for others. */
+function textOf(spans: readonly FlowSpan[]): string {
+  return spans.map(({ fromMs, untilMs }) => `${fromMs}-${untilMs}`).join();
+}
 
 /** Days that the request touches and that hold records, with how many, the oldest first. */
 async function storedDays(storage: ClickHouse, fromMs: number, toMs: number): Promise<Map<number, number>> {
@@ -286,4 +307,4 @@ async function adoptStaged(
 }
 
 const CHANGED_IN_PLACE =
-  'records of that day have begun to expire: its roll-ups, which hold no address, stay as they are';
+  'records of that day have begun to expire: its roll-ups, which hold hashes of pairs but no address, stay as they are';

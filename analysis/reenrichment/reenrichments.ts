@@ -1,4 +1,5 @@
-// Re-enrichment seen from the main thread: one at a time in a thread of its own, which is there only while one runs.
+// Re-enrichment seen from the main thread: one at a time in a thread of its own, which is there only while one runs. A repair
+// (repair.ts) gives precedence to what a person starts: it is stopped, and repeated later.
 
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../../service/log.ts';
@@ -12,6 +13,9 @@ export interface ReenrichData {
   readonly configuration: ReenrichmentConfiguration;
   readonly storage: StorageAddress;
 }
+
+/** What the thread is asked for. `repair`: its days follow from what is not settled, and those given mean nothing. */
+export type RunRequest = ReenrichRequest & { readonly repair?: boolean };
 
 export type ReenrichProgress =
   | { readonly type: 'day'; readonly report: DayReport }
@@ -28,11 +32,15 @@ export interface ReenrichmentState {
 }
 
 export class ReenrichmentSupervisor {
-  readonly #thread: RequestThread<ReenrichRequest, void, ReenrichProgress>;
+  readonly #thread: RequestThread<RunRequest, void, ReenrichProgress>;
   readonly #days = new Map<number, DayReport>();
+  /** Of the newest run that a person started, and of the newest repair. */
   #ended = Promise.resolve();
+  #repaired = Promise.resolve();
+  #running = false;
   #dryRun = false;
   #erasing = false;
+  #repairing = false;
   #error = '';
   #beside: ErasedBeside | undefined;
 
@@ -41,10 +49,11 @@ export class ReenrichmentSupervisor {
     { storage, log }: { readonly storage: StorageAddress; readonly log: Log },
   ) {
     const data: ReenrichData = { configuration, storage };
-    this.#thread = new RequestThread<ReenrichRequest, void, ReenrichProgress>({
+    this.#thread = new RequestThread<RunRequest, void, ReenrichProgress>({
       log,
       spawn: () => new Worker(new URL('./reenrich-thread.ts', import.meta.url), { workerData: data }),
-      requestsMax: 1,
+      // A repair that is being stopped, and what a person has started.
+      requestsMax: 2,
       endsWhenIdle: true,
       words: {
         name: 're-enrichment thread',
@@ -55,27 +64,55 @@ export class ReenrichmentSupervisor {
     });
   }
 
+  /** False when one is running; a repair is stopped for it. */
   start(request: ReenrichRequest): boolean {
-    if (this.#thread.pending > 0) return false;
+    if (this.#running) return false;
+    if (this.#repairing) this.#thread.cancel();
+    this.#running = true;
     this.#dryRun = request.dryRun;
     this.#erasing = request.erase !== undefined;
     this.#error = '';
     this.#beside = undefined;
     this.#days.clear();
     const onProgress = (progress: ReenrichProgress) => this.#onProgress(progress);
-    this.#ended = this.#thread.request(request, { onProgress }).catch((fault: Error) => {
-      this.#error = fault.cause instanceof Error ? fault.cause.message : fault.message;
-    });
+    this.#ended = this.#thread
+      .request(request, { onProgress })
+      .catch((fault: Error) => {
+        this.#error = messageOf(fault);
+      })
+      .finally(() => {
+        this.#running = false;
+      });
     return true;
   }
 
+  /** Puts right what is not settled, unless anything runs. Resolves to its end, and to the reason where it ended early. */
+  async repair(): Promise<string> {
+    if (this.#running || this.#repairing) return '';
+    this.#repairing = true;
+    let reason = '';
+    this.#repaired = this.#thread
+      .request({ fromMs: 0, toMs: 0, dryRun: false, repair: true })
+      .catch((fault: Error) => {
+        reason = messageOf(fault);
+      })
+      .finally(() => {
+        this.#repairing = false;
+      });
+    await this.#repaired;
+    return reason;
+  }
+
+  /** Stops what a person has started. */
   stop(): void {
-    this.#thread.cancel();
+    if (!this.#running) return;
+    // It may wait for the end of a repair.
+    void this.#repaired.then(() => this.#thread.cancel());
   }
 
   state(): ReenrichmentState {
     return {
-      running: this.#thread.pending > 0,
+      running: this.#running,
       dryRun: this.#dryRun,
       days: [...this.#days.values()],
       error: this.#error,
@@ -87,6 +124,8 @@ export class ReenrichmentSupervisor {
   /** Stops what runs, and waits for it. */
   async close(): Promise<void> {
     this.#thread.cancel();
+    await this.#repaired;
+    if (this.#running) this.#thread.cancel();
     await this.#ended;
     await this.#thread.stop();
   }
@@ -95,4 +134,8 @@ export class ReenrichmentSupervisor {
     if (progress.type === 'day') this.#days.set(progress.report.day, progress.report);
     else this.#beside = progress.beside;
   }
+}
+
+function messageOf(fault: Error): string {
+  return fault.cause instanceof Error ? fault.cause.message : fault.message;
 }
