@@ -70,6 +70,39 @@ test('addresses are prefixes, codes are words, numbers have an order', async () 
   });
 });
 
+test('words, lists, groups, ends and ranges become the same kinds of conditions', async () => {
+  expect((await compile('src.app in (web, db) and not (dst.app = db or vlan not in (1, 10-20))')).sql).toBe(
+    '((srcApp IN {f0:Array(UInt64)} AND NOT ((dstApp IN {f1:Array(UInt64)}) OR (NOT (vlan IN {f2:Array(UInt16)} OR vlan BETWEEN {f3:UInt16} AND {f4:UInt16})))))',
+  );
+  expect(await compile('either.app = web')).toEqual(await compile('app=web'));
+  expect(await compile('dst.port = 8000-8100')).toEqual(await compile('dstPort in 8000-8100'));
+});
+
+test('a service is named as IANA registered it, for each protocol, and codes by glob', async () => {
+  const https = [6, 17, 132].map(proto => keyToBigint(serviceKey(proto, 443, 443)));
+  expect((await compile('service = HTTPS')).params).toEqual({ f0: https });
+  const { f0: x11 } = (await compile('service = x11')).params as { f0: readonly bigint[] };
+  expect(x11).toHaveLength(2 * 65);
+  expect(x11).toContain(keyToBigint(serviceKey(6, 6000, 6063)));
+  expect(x11).toContain(keyToBigint(serviceKey(17, 6007, 6007)));
+  expect((await compile('locality = cross-*')).params).toEqual({ f0: [4, 5] });
+});
+
+test('a fault has its place in the text, and the message shows it', async () => {
+  const error = await compile('srcApp = web and dstApp = nobody').catch((caught: unknown) => caught);
+  expect((error as ParameterError).faults).toEqual([
+    {
+      parameter: 'filter',
+      reason: `nothing is named "nobody"\nsrcApp = web and dstApp = nobody\n${' '.repeat(26)}^^^^^^`,
+      position: 26,
+      length: 6,
+      allowed: ['NAME', 'GLOB', 'KEY'],
+    },
+  ]);
+  expect(await faultOf('srcApp = nobody)')).toContain('its ")" closes nothing');
+  expect(await faultOf('srcApp = web dstApp = db')).toContain('before "dstApp = db" and, or, "," or ";" is missing');
+});
+
 test('what a user writes never becomes SQL', async () => {
   const condition = await compile('srcApp="web"');
   expect(condition.sql).not.toContain('web');
@@ -83,9 +116,14 @@ test.each([
   ['srcApp="web', 'quotation mark'],
   ['srcApp>web', 'has no order'],
   ['srcApp=nobody', 'nothing is named "nobody"'],
-  ['service=http', 'is no service; write tcp/443'],
+  ['service=htpt', 'is no service; write tcp/443'],
   ['srcAddr=300.1.1.1', 'is an address or a prefix'],
   ['vlan=70000', 'whole number from 0 to 65535'],
+  ['vlan in 20-10', 'ends before it begins'],
+  ['vlan < 10-20', 'whole number from 0 to 65535, not'],
+  ['vlan < 1|2', 'takes one value'],
+  ['src.service=tcp/443', '"src.service" is no column; allowed are src.app'],
+  ['any.app=web', '"any.app" is no column; allowed are src.app, dst.app, either.app'],
   ['locality=moon', 'locality is one of unknown, same-vswitch'],
   ['srcMac=xyz', 'is no MAC address'],
   [Array(51).fill('vlan=1').join(','), 'more than 50 terms'],

@@ -18,8 +18,13 @@ function framesOf(packets: string): string {
 
 /** The variance of a sum of frames is that of its IP bytes at the scale of frames. */
 function inFrames(volume: Volume): Volume {
-  const scale = `if(estBytes = 0, 1, pow(l2Bytes * (estPackets / greatest(packets, 1)) / estBytes, 2))`;
-  return { ...volume, bytes: framesOf(volume.packets), varBytes: `(${volume.varBytes}) * ${scale}` };
+  const scale = `if(estBytes = 0, 1, l2Bytes * (estPackets / greatest(packets, 1)) / estBytes)`;
+  return {
+    ...volume,
+    bytes: framesOf(volume.packets),
+    varBytes: `(${volume.varBytes}) * pow(${scale}, 2)`,
+    largestBytes: `(${volume.largestBytes}) * ${scale}`,
+  };
 }
 
 /** What is summed of elected and of unelected records. */

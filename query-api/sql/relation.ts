@@ -1,20 +1,27 @@
 // The rows of a query: one relation with a bucket, the requested columns, and the sums that are counted once.
 //
-// Elected traffic comes from roll-ups and simply adds up. Unelected traffic is kept by observation point; for each pair
-// of endpoints and five minutes the point with the most bytes counts, whole, and every other point is left out. The
-// point is chosen before filter and grouping, so that every query chooses the same one and all answers add up to
-// the same total.
+// Elected traffic comes from roll-ups and simply adds up. Unelected traffic is kept by pair and observation point;
+// unelected.ts says which of it counts.
 
-import { ELECTED_SQL, FIVE_MINUTES_S, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../../storage/tables/elections.ts';
+import { ELECTED_SQL } from '../../storage/tables/elections.ts';
 import { pairsSelectSql } from '../../storage/tables/pairs.ts';
-import { SUMS, spreadSql } from '../../storage/tables/spread.ts';
-import { unelectedSelectSql } from '../../storage/tables/unelected.ts';
+import { FIGURES, figuresSql, spreadSql } from '../../storage/tables/spread.ts';
+import { storedColumns, withDerived } from './derived.ts';
 import type { Condition } from './filter.ts';
 import { type Layer, MEETS_WINDOW, VOLUMES } from './layer.ts';
+import { type Choices, DOUBTS, NO_DOUBT, unelectedSql } from './unelected.ts';
+import {
+  ARRIVED,
+  BUCKET_IN_WINDOW,
+  carriedOf,
+  figuresOf,
+  IN_WINDOW,
+  NOT_ROLLED_UP,
+  type Source,
+  statedSql,
+  windowParams,
+} from './unelected-rows.ts';
 import type { Window } from './window.ts';
-
-/** The coarsest tables that hold every column of a query. */
-export type Source = 'traffic' | 'pairs' | 'flows';
 
 export interface Relation {
   readonly sql: string;
@@ -27,39 +34,47 @@ export interface RelationOptions {
   readonly window: Window;
   readonly columns: readonly string[];
   readonly condition: Condition;
-  readonly unelected: boolean;
+  /** Undefined where no unelected traffic takes part. */
+  readonly choices: Choices | undefined;
   readonly rolledUpUntilS: number;
   /** Layer 2 is read from the records only. */
   readonly layer: Layer;
-  /** From the records only: by minute of arrival as well (`arrived`), with one more sum (`squares`). */
+  /** From the records only: by minute of arrival as well (`arrived`), with `squares` and `largestRecord` (storage/tables/spread.ts). */
   readonly arrival?: boolean;
 }
 
 const SUFFIX = { 60: '1m', 300: '5m', 3600: '1h' } as const;
 
-const BUCKET_IN_WINDOW = 'bucket >= toDateTime({windowFrom:UInt32}) AND bucket < toDateTime({windowTo:UInt32})';
-/** Partitions are days of receipt; a record is received at most a day before or after its traffic (spanMsMax, skewMsMax). */
-const IN_WINDOW = `day BETWEEN toYYYYMMDD(toDateTime({windowFrom:UInt32} - 86400, 'UTC')) AND toYYYYMMDD(toDateTime({windowTo:UInt32} + 86400, 'UTC')) AND ${BUCKET_IN_WINDOW}`;
-const ARRIVED = { name: 'arrived', sql: 'toUInt32(toStartOfMinute(receivedAt))' };
-const NOT_ROLLED_UP = "storedAt >= toDateTime({rolledUpUntil:UInt32}, 'UTC')";
+/** What is read of a relation: the figures of roll-ups, and what may be wrong with the choice of unelected traffic. */
+export const RELATION_FIGURES = [...FIGURES, ...DOUBTS] as const;
 
-/** The relation has bucket, the columns, bytes, packets, varBytes, samples, records, unelected (0 or 1). */
-export function relationOf(options: RelationOptions): Relation {
-  const { window, condition, unelected, rolledUpUntilS } = options;
-  const elected = electedParts(options);
-  const chosen = unelected ? unelectedPart(options) : undefined;
-  const parts = chosen ? [...elected.parts, chosen.sql] : elected.parts;
-  const tables = [...new Set([...elected.tables, ...(chosen?.tables ?? [])])];
-  return {
-    sql: parts.join('\nUNION ALL\n'),
-    params: { ...condition.params, windowFrom: window.fromS, windowTo: window.toS, rolledUpUntil: rolledUpUntilS },
-    tables,
-  };
+/** The same of a group of rows. */
+export function relationFiguresSql(table: string): string {
+  return [figuresSql(table), ...DOUBTS.map(name => `sum(${table}.${name}) AS ${name}`)].join(', ');
 }
 
-/** What is summed; the minute of arrival is among the sums, as a column that no condition names. */
-function sumsOf(arrival: boolean): readonly string[] {
-  return arrival ? ['arrived', ...SUMS, 'squares'] : SUMS;
+/**
+ * The relation has bucket, the columns, RELATION_FIGURES, `unelected` (1 where no rule named a point) and `unlearned` (1
+ * where nothing was learned either).
+ */
+export function relationOf(given: RelationOptions): Relation {
+  const options = { ...given, columns: storedColumns(given.columns) };
+  const { source, columns, condition, layer, choices, arrival = false } = options;
+  const elected = electedParts(options);
+  const own = { ...condition.params, ...windowParams(options) };
+  if (!choices)
+    return {
+      sql: withDerived(elected.parts.join('\nUNION ALL\n'), given.columns),
+      params: own,
+      tables: elected.tables,
+    };
+  const unelected = unelectedSql({ source, layer, columns, condition: condition.sql, arrival }, choices);
+  const tables = source === 'flows' ? ['flows'] : ['unelected_5m', 'flows'];
+  return {
+    sql: withDerived([...elected.parts, unelected].join('\nUNION ALL\n'), given.columns),
+    params: { ...own, ...choices.params },
+    tables: [...new Set([...elected.tables, ...tables])],
+  };
 }
 
 interface Part {
@@ -68,10 +83,19 @@ interface Part {
 }
 
 function electedParts({ source, window, columns, condition, layer, arrival = false }: RelationOptions): Part {
-  const selected = ['bucket', ...columns, ...sumsOf(arrival), '0 AS unelected'].join(', ');
+  const selected = [
+    'bucket',
+    ...columns,
+    ...carriedOf(arrival),
+    ...figuresOf(arrival).map(statedSql),
+    NO_DOUBT,
+    '0 AS unelected',
+    '0 AS unlearned',
+  ].join(', ');
   const select = (from: string, where: string) => `SELECT ${selected} FROM ${from} WHERE ${where} AND ${condition.sql}`;
   const suffix = SUFFIX[window.resolutionS];
   if (source === 'traffic') return { parts: [select(`traffic_${suffix}`, IN_WINDOW)], tables: [`traffic_${suffix}`] };
+  if (source === 'cells') return { parts: [select('cells_5m', IN_WINDOW)], tables: ['cells_5m'] };
   if (source === 'pairs') {
     const table = `pairs_${window.resolutionS === 3600 ? '1h' : '5m'}`;
     return {
@@ -91,50 +115,4 @@ function electedParts({ source, window, columns, condition, layer, arrival = fal
     squares: arrival,
   });
   return { parts: [select(`(${spread})`, BUCKET_IN_WINDOW)], tables: ['flows'] };
-}
-
-function unelectedPart({ source, columns, condition, layer, arrival = false }: RelationOptions): {
-  sql: string;
-  tables: readonly string[];
-} {
-  const selected = [...columns, ...sumsOf(arrival)];
-  const kept = selected.map(name => `u.${name}`).join(', ');
-  const names = selected.map((name, i) => `part.${i + 1} AS ${name}`).join(', ');
-  const sql = `
-SELECT ${['bucket', ...selected, '1 AS unelected'].join(', ')} FROM (
-  SELECT bucket, ${names} FROM (
-    SELECT bucket, argMax(parts, (total, point)) AS chosen FROM (
-      SELECT u.bucket AS bucket, u.pair AS pair, u.point AS point, sum(u.bytes) AS total, groupArray((${kept})) AS parts
-      FROM (${unelectedRows(source, columns, layer, arrival)}) AS u
-      GROUP BY bucket, pair, point
-    )
-    GROUP BY bucket, pair
-  )
-  ARRAY JOIN chosen AS part
-) WHERE ${condition.sql}`;
-  return { sql, tables: source === 'flows' ? ['flows'] : ['unelected_5m', 'flows'] };
-}
-
-/** Rows by bucket, pair, point and columns, in the roll-up and behind it, or all from the records. */
-function unelectedRows(source: Source, columns: readonly string[], layer: Layer, arrival: boolean): string {
-  const selected = ['bucket', 'pair', 'point', ...columns, ...sumsOf(arrival)].join(', ');
-  if (source !== 'flows') {
-    const tail = unelectedSelectSql(`${NOT_ROLLED_UP} AND ${MEETS_WINDOW}`);
-    return `SELECT ${selected} FROM unelected_5m WHERE ${IN_WINDOW} UNION ALL SELECT ${selected} FROM (${tail}) WHERE ${BUCKET_IN_WINDOW}`;
-  }
-  const keys = [
-    ...columns,
-    ...(arrival ? [ARRIVED] : []),
-    { name: 'pair', sql: PAIR_SQL },
-    { name: 'point', sql: POINT_SQL },
-  ];
-  const spread = spreadSql({
-    stepSeconds: FIVE_MINUTES_S,
-    from: 'flows',
-    where: `${UNELECTED_SQL} AND ${MEETS_WINDOW}`,
-    keys,
-    volume: VOLUMES[layer].whole,
-    squares: arrival,
-  });
-  return `SELECT ${selected} FROM (${spread}) WHERE ${BUCKET_IN_WINDOW}`;
 }

@@ -7,7 +7,7 @@ import type { Storage } from '../../storage/storage.ts';
 import type { Value } from '../answers/answers.ts';
 import { refuse } from '../http/problem.ts';
 import type { DimensionColumn } from './dimensions.ts';
-import type { ResolveNodes } from './filter.ts';
+import { type Condition, compileFilter, parseFilter, type ResolveNodes } from './filter.ts';
 
 /** Keys one name or glob of a filter may match. */
 const KEYS_MAX = 10_000;
@@ -46,6 +46,10 @@ function shapeValue(column: DimensionColumn, raw: string, names: ReadonlyMap<str
     }
     case 'address':
       return same(addressText(raw));
+    case 'prefix':
+      return same(
+        `${addressText(raw)}/${addressText(raw).includes(':') ? column.lengths!.ipv6 : column.lengths!.ipv4}`,
+      );
     case 'mac': {
       const { low, high } = wordsOf(raw);
       return same(formatMac(low, high));
@@ -111,4 +115,9 @@ function anyOf(names: readonly string[]): string {
       .replaceAll('?', '.'),
   );
   return `(?is)^(?:${patterns.join('|')})$`;
+}
+
+/** The condition of the parameter `filter`. */
+export function conditionOf(storage: Storage, filter: string): Promise<Condition> {
+  return compileFilter('filter', parseFilter('filter', filter), nodeResolver(storage, 'filter'));
 }

@@ -3,6 +3,7 @@
 
 import { FIVE_MINUTES_S } from '../../storage/tables/elections.ts';
 import { refuse } from '../http/problem.ts';
+import { type Calendar, midnight, parseCalendar } from './calendar.ts';
 
 const MINUTE_S = 60;
 const HOUR_S = 3600;
@@ -24,12 +25,17 @@ const WINDOW_S_MAX = 1000 * DAY_S;
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: MINUTE_S, h: HOUR_S, d: DAY_S, w: 7 * DAY_S };
 const RELATIVE = /^now(?:-(\d{1,9})([smhdw]))?$/;
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const RFC3339 = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}):\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})$/;
 
-/** Milliseconds since the epoch of `2026-01-31T12:00:00Z`, `now`, `now-15m`. */
-export function parseTime(parameter: string, text: string, nowMs: number): number {
+/** Milliseconds since the epoch of `2026-01-31T12:00:00Z`, `2026-01-31` (midnight of the zone), `now`, `now-15m`. */
+export function parseTime(parameter: string, text: string, nowMs: number, zone = 'UTC'): number {
   const relative = RELATIVE.exec(text);
   if (relative) return nowMs - Number(relative[1] ?? 0) * (UNITS[relative[2] ?? 's'] ?? 0) * 1000;
+  if (DATE.test(text)) {
+    refuseMissingDay(parameter, text, text);
+    return midnight(zone, text);
+  }
   // A plus sign in a query string is a space when it was not escaped.
   const absolute = text.replace(/ (\d{2}:\d{2})$/, '+$1');
   const [, date = '', hour] = RFC3339.exec(absolute) ?? [];
@@ -39,7 +45,7 @@ export function parseTime(parameter: string, text: string, nowMs: number): numbe
   if (Number.isNaN(ms))
     refuse(
       parameter,
-      `"${text}" is no time; write an RFC 3339 time (2026-01-31T12:00:00Z), now, or now-15m with s, m, h, d or w`,
+      `"${text}" is no time; write an RFC 3339 time (2026-01-31T12:00:00Z), a day (2026-01-31), now, or now-15m with s, m, h, d or w`,
     );
   return ms;
 }
@@ -57,49 +63,73 @@ export interface RequestedWindow {
   readonly toMs: number;
 }
 
-export function parseRequestedWindow(from: string, to: string, nowMs: number): RequestedWindow {
-  const fromMs = parseTime('from', from, nowMs);
-  const toMs = parseTime('to', to, nowMs);
+export function parseRequestedWindow(from: string, to: string, nowMs: number, zone = 'UTC'): RequestedWindow {
+  const window = { fromMs: parseTime('from', from, nowMs, zone), toMs: parseTime('to', to, nowMs, zone) };
+  refuseImpossible(window, nowMs, { from: 'from', to: 'to' });
+  return window;
+}
+
+/** Of a window that one parameter states as FROM/TO. */
+export function parseNamedWindow(
+  parameter: string,
+  from: string,
+  to: string,
+  nowMs: number,
+  zone: string,
+): RequestedWindow {
+  const window = { fromMs: parseTime(parameter, from, nowMs, zone), toMs: parseTime(parameter, to, nowMs, zone) };
+  refuseImpossible(window, nowMs, { from: parameter, to: parameter });
+  return window;
+}
+
+function refuseImpossible(
+  { fromMs, toMs }: RequestedWindow,
+  nowMs: number,
+  parameters: { readonly from: string; readonly to: string },
+): void {
   if (fromMs >= toMs)
     refuse(
-      'from',
+      parameters.from,
       `must lie before to; it is ${new Date(fromMs).toISOString()}, to is ${new Date(toMs).toISOString()}`,
     );
-  if (fromMs < 0) refuse('from', 'lies before 1970');
-  if (toMs > nowMs + DAY_S * 1000) refuse('to', 'lies more than a day ahead');
-  if (toMs - fromMs > WINDOW_S_MAX * 1000) refuse('from', 'lies more than 1000 days before to');
-  return { fromMs, toMs };
+  if (fromMs < 0) refuse(parameters.from, 'lies before 1970');
+  if (toMs > nowMs + DAY_S * 1000) refuse(parameters.to, 'lies more than a day ahead');
+  if (toMs - fromMs > WINDOW_S_MAX * 1000) refuse(parameters.from, 'lies more than 1000 days before to');
+}
+
+/** What `from`, `to` and `calendar` of a request say; days of the first two are of the zone of the third. */
+export function requestedTime(
+  { from, to, calendar: text = '' }: { readonly from: string; readonly to: string; readonly calendar?: string },
+  nowMs: number,
+): { readonly requested: RequestedWindow; readonly calendar: Calendar | undefined } {
+  const calendar = parseCalendar('calendar', text);
+  return { requested: parseRequestedWindow(from, to, nowMs, calendar?.zone), calendar };
 }
 
 /**
  * Minutes only where nothing needs more: unelected traffic is decided per five minutes, VM pairs are kept per five
- * minutes, and a p95 is one of five-minute buckets.
+ * minutes, and a percentile is one of five-minute buckets, which has no coarser ones. Coarser otherwise where the fine table
+ * has lost the start of the window.
  */
-export function alignWindow({ fromMs, toMs }: RequestedWindow, needsFiveMinutes: boolean, ranked: boolean): Window {
+export function alignWindow(
+  { fromMs, toMs }: RequestedWindow,
+  {
+    fiveMinutes,
+    fiveMinutesAlone,
+    resolutionMinS = MINUTE_S,
+  }: {
+    readonly fiveMinutes: boolean;
+    readonly fiveMinutesAlone: boolean;
+    readonly resolutionMinS?: Resolution | undefined;
+  },
+  keptSinceS: (resolution: Resolution) => number = () => Number.NEGATIVE_INFINITY,
+): Window {
   const lengthS = (toMs - fromMs) / 1000;
-  let resolutionS: Resolution = HOUR_S;
-  if (lengthS <= FIVE_MINUTES_S_MAX || ranked) resolutionS = FIVE_MINUTES_S;
-  if (lengthS <= MINUTES_S_MAX && !needsFiveMinutes && !ranked) resolutionS = MINUTE_S;
+  const allowed: Resolution[] = fiveMinutesAlone ? [FIVE_MINUTES_S] : [HOUR_S];
+  if (!fiveMinutesAlone && lengthS <= FIVE_MINUTES_S_MAX) allowed.unshift(FIVE_MINUTES_S);
+  if (!fiveMinutesAlone && lengthS <= MINUTES_S_MAX && !fiveMinutes) allowed.unshift(MINUTE_S);
+  const isUsable = (resolution: Resolution) => resolution >= resolutionMinS && keptSinceS(resolution) * 1000 <= fromMs;
+  const resolutionS = allowed.find(isUsable) ?? allowed.at(-1)!;
   const step = resolutionS * 1000;
   return { fromS: (Math.floor(fromMs / step) * step) / 1000, toS: (Math.ceil(toMs / step) * step) / 1000, resolutionS };
-}
-
-/** What of a window has been observed: from the first stored minute until now, not from the start of its bucket. Undefined when nothing has. */
-export interface Covered {
-  readonly fromS: number;
-  readonly toS: number;
-  /** Buckets that are over: the open one is not ranked. */
-  readonly closedBeforeS: number;
-  readonly closedBuckets: number;
-}
-
-export function coveredPart(window: Window, firstS: number | undefined, nowS: number): Covered | undefined {
-  if (firstS === undefined) return undefined;
-  const step = window.resolutionS;
-  const fromS = Math.max(window.fromS, firstS);
-  const firstBucketS = Math.floor(fromS / step) * step;
-  const toS = Math.min(window.toS, Math.max(nowS, fromS + 1));
-  if (fromS >= window.toS) return undefined;
-  const closedBeforeS = Math.max(firstBucketS, Math.floor(toS / step) * step);
-  return { fromS, toS, closedBeforeS, closedBuckets: (closedBeforeS - firstBucketS) / step };
 }
