@@ -5,7 +5,7 @@
 
 import { type Static, Type } from 'typebox';
 import { METHODS } from '../estimates/interval.ts';
-import { METRICS } from './metric.ts';
+import { METRICS, type Metric } from './metric.ts';
 
 export const closed = { additionalProperties: false } as const;
 export const Sum = (description: string) => Type.Number({ description: `${description}; exact up to 2^53` });
@@ -16,7 +16,10 @@ export const NullableTime = (description: string) =>
   Type.Unsafe<string | null>({ type: ['string', 'null'], description: `${description} (RFC 3339)` });
 
 const Unit = Type.String({ description: 'bytes, packets or bit/s' });
-const MetricName = Type.Enum([...METRICS] as unknown as typeof METRICS);
+const MetricName = Type.Unsafe<Metric>({
+  type: 'string',
+  description: `${METRICS.join(', ')}, or p97.5Bps for percentile=97.5`,
+});
 
 export const Value = Type.Object(
   {
@@ -31,23 +34,26 @@ export type Value = Static<typeof Value>;
 
 export const estimate = {
   value: NullableNumber(
-    'estimate, in the unit of the answer; exact up to 2^53. null for a p95 of fewer than 20 closed buckets, which would be the maximum, and a maximum of none',
+    'estimate, in the unit of the answer; exact up to 2^53. null for a percentile of too few closed buckets (20 for a p95), which would be the maximum, and a maximum of none',
   ),
   ciLow: NullableNumber('lower end of the 95 % interval; null where none is known (unknown sampling rate)'),
   ciHigh: NullableNumber('upper end of the 95 % interval'),
   samples: Type.Number({ description: 'sampled packets behind the estimate; 0 when nothing of it was sampled' }),
   method: Type.Enum([...METHODS] as unknown as typeof METHODS, {
     description:
-      'how the interval was found. exact: nothing was sampled; poisson: from the number of samples; normal: from the variance; approximate: from the variance of records of several sampled packets, an upper bound where the exporter does not report sizes of packets; unknown: the sampling rate of a part is not known, there is no interval; order: of a p95 or maximum, by order statistics and the error of each bucket; noisy: the same where the median bucket scatters by more than a tenth, so that the value is too high; none: there is none, or nothing was seen',
+      'how the interval was found. exact: nothing was sampled; poisson: from the number of samples and the largest packet that one may have missed; normal: from the variance; approximate: from the variance of records of several sampled packets, an upper bound where the exporter does not report sizes of packets; unknown: the sampling rate of a part is not known, there is no interval; order: of a p95 or maximum, by order statistics and the error of each bucket; noisy: the same where the median bucket scatters by more than a tenth, so that the value is too high; largest-point: a part was seen at several observation points, and it is not known which of them saw the same packets: the interval reaches from what one of them saw to what all of them saw; partly-covered: nothing was sampled, but of some buckets only a part is covered, and they may hold bytes of flows that began before: the interval of a rate reaches from their bytes by all their seconds to their bytes by the covered ones; none: there is none, or nothing was seen',
   }),
 };
 
 export const Ranking = Type.Object(
   {
     bucketSec: Type.Integer(),
-    buckets: Type.Integer({ description: 'closed buckets, which are ranked; the open one is left out' }),
+    buckets: Type.Integer({
+      description: 'closed buckets that are covered, which are ranked; the open one is left out',
+    }),
     tooFewBuckets: Type.Boolean({
-      description: 'fewer than 20 closed buckets for a p95, none for a maximum: values are null',
+      description:
+        'too few closed buckets: fewer than 20 for a p95 (2 for a p50, 100 for a p99), none for a maximum: values are null',
     }),
     longestRecordSec: NullableNumber(
       'duration of the longest record that counts, at most the last six hours of the window; null where there is none',
@@ -60,15 +66,37 @@ export const Ranking = Type.Object(
     noisy: Type.Boolean({ description: 'the noise of sampling dominates in the total, so that its value is too high' }),
     warnings: Type.Array(Type.String(), { description: 'what of this to know, in words' }),
   },
-  { ...closed, description: 'what a p95 or a maximum is over' },
+  {
+    ...closed,
+    description: 'what a percentile or a maximum is over: the values of five minutes themselves, from whichever table',
+  },
 );
 export type Ranking = Static<typeof Ranking>;
 export const NullableRanking = Type.Union([Ranking, Type.Null()], {
-  description: 'what a p95 or a maximum is over; null for metrics that add up',
+  description: 'what a percentile or a maximum is over; null for metrics that add up',
 });
 
 const EstimateSchema = Type.Object(estimate, closed);
 export type Estimate = Static<typeof EstimateSchema>;
+
+const Provisional = Type.Object(
+  {
+    from: Time('start, in the time of flows'),
+    to: Time('end'),
+    refused: Type.Boolean({
+      description:
+        'it stays as it is: records of a day of it have begun to expire, or the tables are on several servers',
+    }),
+  },
+  closed,
+);
+export type ProvisionalSpan = Static<typeof Provisional>;
+
+/** Of every answer that is summed from elected records, or lists them (questions/provisional.ts). */
+export const provisional = Type.Array(Provisional, {
+  description:
+    'spans in which values may still change, or, where refused, are known to be too low: a registered exporter was silent, or had returned, and records of that time are not yet elected accordingly',
+});
 
 /** What every answer about a window says about itself. */
 export const about = {
@@ -76,14 +104,31 @@ export const about = {
   to: Time('end of the window, excluded, aligned outward to the resolution'),
   resolutionSec: Type.Integer({
     description:
-      'seconds to which the window is aligned: 60, 300 where unelected traffic or VM pairs take part and for p95, 3600 for long windows',
+      'seconds to which the window is aligned: 60, 300 where unelected traffic or VM pairs take part and for percentiles, 3600 for long windows',
   }),
-  coveredFrom: NullableTime('first minute of the window with stored records; rates are over the covered part'),
-  coveredTo: NullableTime('end of the covered part: the end of the window, or now'),
+  coveredFrom: NullableTime(
+    'start of what is covered of the window: a collector was receiving, and everything it received then is stored; null where nothing is, and then nothing is known of the window',
+  ),
+  coveredTo: NullableTime('end of what is covered of the window; there may be gaps before'),
+  coveredSeconds: Type.Number({ description: 'seconds of the window that are covered; rates divide by them' }),
+  coveredShare: NullableNumber(
+    'share of them in the window up to now; below 1 a sum misses what was sent in the rest. null for a window in the future',
+  ),
+  storedUntil: NullableTime(
+    'everything that collectors received before is stored; null where no collector says so, because it is of an earlier version',
+  ),
+  settledUntil: NullableTime(
+    'complete until: sums of traffic before this moment do not change any more, unless an exporter holds flows longer than a minute, or data waited for their template',
+  ),
+  waiting: NullableNumber('batches that enrichers have before them and that are not stored; null where none says so'),
+  recordsSince: NullableTime(
+    'start of the first bucket of which anything is stored, in any window; null where nothing is',
+  ),
   metric: MetricName,
   layer: Type.Enum(['l3', 'l2'], { description: 'l3: IP bytes; l2: bytes of frames' }),
   unit: Unit,
   table: Type.String({ description: 'tables the answer was read from' }),
+  provisional,
   steady: Type.Boolean({
     description: 'false when scheduled roll-ups ran all the time: a minute of records may be missing or counted twice',
   }),
@@ -102,8 +147,9 @@ export const Accounting = Type.Object(
 export const Quality = Type.Object(
   {
     unclassifiedShare: NullableNumber('share of bytes with an automatic, unknown or ambiguous node at either end'),
-    unelectedShare: NullableNumber(
-      'share of bytes counted by the largest single point, because no canonical point is known',
+    unelectedShare: NullableNumber('share of bytes for which no rule of the election names an observation point'),
+    largestPointShare: NullableNumber(
+      'share of bytes counted by the largest exporter of each pair, because no rule names an observation point and what exporters see in common is not learned',
     ),
     lossRatio: NullableNumber('share of records lost before the collector, by sequence numbers'),
     unknownRateShare: NullableNumber(
@@ -120,12 +166,11 @@ export const Quality = Type.Object(
         'share of bytes of the records that may count, by the reason why an end has no application; null beyond six hours',
     }),
     coverage: NullableNumber(
-      'share of running VM pairs with a live canonical point, doubtful below 0.95; null without inventory',
+      'of the pairs of running VMs and the covered time of the window, the share with a live canonical point, doubtful below 0.95; null without inventory',
     ),
     inventoryAsOf: NullableTime('asOf of the newest inventory used'),
-    settledUntil: NullableTime(
-      'complete until: traffic before this moment has arrived, unless an exporter holds flows longer than a minute',
-    ),
+    settledUntil: NullableTime('as `settledUntil` of the answer'),
+    provisional,
     accounting: Type.Union([Accounting, Type.Null()], { description: 'null for windows longer than six hours' }),
   },
   closed,
