@@ -91,7 +91,7 @@ describe('with tokens', () => {
   });
 
   test('a role sees what it may and no more', async () => {
-    const { ask } = create({ tokens: tokensFile() });
+    const { ask, app } = create({ tokens: tokensFile() });
     const status = async (url: string) =>
       Object.fromEntries(
         await Promise.all(
@@ -111,6 +111,30 @@ describe('with tokens', () => {
     expect(await status('/api/v1/top?by=app,mac')).toEqual(refused('matrix', 'read', 'inventory'));
     expect(await status('/api/v1/matrix?by=app&filter=addr=10.0.0.1')).toEqual(refused('matrix', 'read', 'inventory'));
     expect(await status('/api/v1/flows')).toEqual(refused('matrix', 'read', 'inventory'));
+    expect(await status('/api/v1/locality')).toEqual(refused());
+    expect(await status('/api/v1/locality?by=host')).toEqual(refused('matrix'));
+    expect(await status('/api/v1/locality?by=addr')).toEqual(refused('matrix', 'read', 'inventory'));
+    for (const route of ['dependencies?of=web', 'services?of=web', 'trust?src=web&dst=db']) {
+      expect(await status(`/api/v1/${route}`)).toEqual(refused());
+      expect(await status(`/api/v1/${route}&by=vm`)).toEqual(refused('matrix'));
+    }
+    expect(await status('/api/v1/trust?src=10.0.0.1&dst=db&by=addr')).toEqual(refused('matrix', 'read', 'inventory'));
+    for (const route of ['links', 'placement', 'unclassified', 'moves', 'segments?of=front'])
+      expect(await status(`/api/v1/${route}`)).toEqual(refused('matrix'));
+    for (const role of ['matrix', 'read', 'records', 'inventory', 'admin']) {
+      const headers = { authorization: `Bearer secret-${role}` };
+      const { statusCode } = await app.inject({ method: 'POST', url: '/api/v1/what-if', headers, payload: {} });
+      expect([role, statusCode]).toEqual([role, role === 'matrix' ? 403 : 400]);
+    }
+    expect(await status('/api/v1/coincidence?series=srcVm=web-1')).toEqual(refused('matrix'));
+    expect(await status('/api/v1/waves?filter=srcVm=web-1')).toEqual(refused('matrix'));
+    expect(await status('/api/v1/applications/discover')).toEqual(refused('matrix'));
+    for (const role of ['inventory', 'admin']) {
+      const headers = { authorization: `Bearer secret-${role}`, 'content-type': 'application/json' };
+      const url = '/api/v1/applications/discover/adopt';
+      const { statusCode } = await app.inject({ method: 'POST', url, headers, payload: {} });
+      expect([role, statusCode]).toEqual([role, role === 'admin' ? 422 : 403]);
+    }
     expect(await status('/metrics')).toEqual(refused('matrix'));
   });
 
@@ -136,6 +160,10 @@ describe('with tokens', () => {
       'exporters',
       'events',
       'coverage',
+      'unclassified',
+      'moves',
+      'segments?of=front',
+      ...['dependencies?of=external', 'services?of=external', 'trust?src=external&dst=external'],
     ];
     let refused = 0;
     for (const question of questions) {
@@ -146,7 +174,7 @@ describe('with tokens', () => {
     expect(refused).toBeGreaterThan(names.length);
     expect(asked.length).toBeGreaterThan(0);
     // Exporters are asked for their health, records for their accounting; nobody's address is.
-    for (const sql of asked) expect(sql).not.toMatch(/(src|dst)(Addr|Mac|Vm|Host|Rack|Port)/);
+    for (const sql of asked) expect(sql).not.toMatch(/(src|dst)(Addr|Mac|Vm|Host|Rack|Place|Port)/);
   });
 
   test('questions about addresses, and changes, are reported in the log, with who asked and no longer than a line', async () => {
@@ -269,14 +297,25 @@ test('every route states the right it needs; one that does not is closed to all 
     new Set(
       stated.flatMap(([method, url, right]) => (right === wanted && method !== 'HEAD' ? [`${method} ${url}`] : [])),
     );
-  expect(rights('admin')).toEqual(
-    new Set(['reenrichments', 'erasures'].flatMap(name => ['POST', 'GET', 'DELETE'].map(m => `${m} /api/v1/${name}`))),
+  const maintenance = ['reenrichments', 'erasures'].flatMap(name =>
+    ['POST', 'GET', 'DELETE'].map(m => `${m} /api/v1/${name}`),
   );
+  expect(rights('admin')).toEqual(new Set([...maintenance, 'POST /api/v1/applications/discover/adopt']));
   expect(rights('records')).toEqual(new Set(['GET /api/v1/flows']));
-  expect(rights(rightForColumns)).toEqual(new Set(['matrix', 'series', 'top'].map(name => `GET /api/v1/${name}`)));
+  expect(rights(rightForColumns)).toEqual(
+    new Set(
+      [
+        ...['matrix', 'series', 'top', 'growth', 'coincidence', 'waves', 'locality', 'filters/check'],
+        ...['dependencies', 'services', 'trust'],
+      ].map(name => `GET /api/v1/${name}`),
+    ),
+  );
   for (const route of rights('nothing')) expect(route).not.toContain('/api/v1/');
+  // A question that takes a body changes nothing.
   for (const [method, url, right] of stated.filter(([method]) => !['GET', 'HEAD'].includes(method)))
-    expect(right, `${method} ${url}`).toBe(/reenrichments|erasures/.test(url) ? 'admin' : 'inventory');
+    expect(right, `${method} ${url}`).toBe(
+      /reenrichments|erasures|discover/.test(url) ? 'admin' : url.endsWith('/what-if') ? 'read' : 'inventory',
+    );
   expect(await ask('/docs/json')).toBe(200);
   expect(await ask('/api/v1/anything', 'inventory')).toBe(403);
   expect(await ask('/api/v1/anything', 'admin')).toBe(200);

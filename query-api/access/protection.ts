@@ -89,8 +89,11 @@ export function registerProtection(
 /** A route that does not exist reveals no traffic; a route that states no right is closed to all but an administrator. */
 function rightOf({ is404, routeOptions, query }: FastifyRequest): Right {
   if (is404) return 'nothing';
-  const { right = 'admin' } = routeOptions.config;
-  return typeof right === 'function' ? right(query as Readonly<Record<string, unknown>>) : right;
+  const { right = 'admin', explains } = routeOptions.config;
+  const parameters = query as Readonly<Record<string, unknown>>;
+  // They are not checked yet: whatever is not plainly no counts as a wish.
+  if (explains && (parameters['explain'] ?? 'false') !== 'false') return 'admin';
+  return typeof right === 'function' ? right(parameters) : right;
 }
 
 /**

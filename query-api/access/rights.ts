@@ -2,11 +2,10 @@
 // by columns the right follows from what these reveal (schemas/flow.ts).
 
 import type { Reveals } from '../../schemas/columns.ts';
-import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import type { Role } from '../../schemas/tokens.ts';
 import type { Right } from '../http/routes.ts';
-import { COLUMN_NAMES, columnOrPair, PAIR_NAMES } from '../sql/dimensions.ts';
-import { parseFilter } from '../sql/filter.ts';
+import { columnOrPair, type DimensionColumn } from '../sql/dimensions.ts';
+import { parseFilter, termsOf } from '../sql/filter.ts';
 
 const MAY: Readonly<Record<Role, ReadonlySet<Right>>> = {
   matrix: new Set(['nothing', 'matrix']),
@@ -20,6 +19,10 @@ export function may(role: Role, right: Right): boolean {
   return MAY[role].has(right);
 }
 
+export function rightsOf(role: Role): readonly Right[] {
+  return [...MAY[role]];
+}
+
 /** Of a column, by what it reveals. */
 const RIGHT_TO_SEE: Readonly<Record<Reveals, Right>> = {
   nothing: 'matrix',
@@ -28,7 +31,6 @@ const RIGHT_TO_SEE: Readonly<Record<Reveals, Right>> = {
   address: 'records',
 };
 const ORDER: readonly Right[] = ['matrix', 'read', 'records'];
-const REVEALS = new Map<string, Reveals>(FLOW_COLUMNS.map(({ name, reveals }) => [name, reveals]));
 
 /** What somebody needs who is shown all of these columns. */
 export function rightToSee(reveals: Iterable<Reveals>): Right {
@@ -41,21 +43,21 @@ type Query = Readonly<Record<string, unknown>>;
 
 /** The right for requests that group and filter by columns. */
 export function rightForColumns(query: Query): Right {
-  return rightToSee([...requestedColumns(query)].map(name => REVEALS.get(name) ?? 'address'));
+  return rightToSee([...requestedColumns(query)].map(({ reveals }) => reveals));
 }
 
-const KNOWN: ReadonlySet<string> = new Set([...PAIR_NAMES, ...COLUMN_NAMES]);
-
 /** Columns that the request groups and filters by; what cannot be parsed is refused by the question itself. */
-function* requestedColumns({ by, split, filter }: Query): Generator<string> {
-  for (const list of [by, split]) {
+export function* requestedColumns({ by, rows, columns, split, filter, series }: Query): Generator<DimensionColumn> {
+  for (const list of [by, rows, columns, split]) {
     if (typeof list !== 'string') continue;
-    for (const name of list.split(',').map(text => text.trim()))
-      if (KNOWN.has(name)) for (const { name: column } of columnOrPair(name) ?? []) yield column;
+    for (const name of list.split(',').map(text => text.trim())) yield* columnOrPair(name) ?? [];
   }
-  if (typeof filter !== 'string') return;
+  for (const text of [filter, series].flat()) if (typeof text === 'string') yield* filteredColumns(text);
+}
+
+function* filteredColumns(text: string): Generator<DimensionColumn> {
   try {
-    for (const term of parseFilter('filter', filter).flat()) for (const { name } of term.columns) yield name;
+    for (const term of termsOf(parseFilter('filter', text))) yield* term.columns;
   } catch {
     // The question answers with what is wrong.
   }

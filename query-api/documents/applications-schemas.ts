@@ -2,8 +2,9 @@
 
 import { type Static, Type } from 'typebox';
 import { DocumentWarning } from '../../schemas/applications-preview.ts';
+import { SUPPORTS } from '../../schemas/coverage.ts';
 import { documentChecker } from '../../schemas/documents.ts';
-import { closed } from '../answers/answers.ts';
+import { closed, NullableNumber, NullableTime } from '../answers/answers.ts';
 
 const SUGGESTIONS_MAX = 100;
 
@@ -79,6 +80,62 @@ export const SuggestionsAnswer = Type.Object(
   },
   closed,
 );
+
+const discoverWindow = {
+  from: Type.String({ default: 'now-24h', maxLength: 64, description: 'start of the traffic examined' }),
+  to: Type.String({ default: 'now', maxLength: 64, description: 'end, excluded' }),
+};
+export const DiscoverParameters = Type.Object(
+  {
+    ...discoverWindow,
+    limit: Type.Integer({ default: 20, minimum: 1, maximum: 200, description: 'suggestions listed' }),
+    members: Type.Integer({ default: 20, minimum: 0, maximum: 1000, description: 'names listed of each' }),
+  },
+  closed,
+);
+export const DiscoverAdoptParameters = Type.Object({ ...PutParameters.properties, ...discoverWindow }, closed);
+const Discovered = Type.Object(
+  {
+    id: Type.String({ description: 'what to adopt it by; no application has it' }),
+    rule: Rule,
+    vms: Type.Integer(),
+    members: Type.Array(Type.String(), { description: 'names of VMs' }),
+    supports: Type.Array(Type.Enum([...SUPPORTS] as unknown as typeof SUPPORTS), {
+      description: 'what speaks for it; the more, the surer',
+    }),
+    evidence: Type.Array(Type.String(), { description: 'the same in sentences' }),
+    services: Type.Array(Type.String(), { description: 'that its members serve, the largest first' }),
+    bytes: NullableNumber('that its members exchanged; null where it is not known of them alone'),
+  },
+  closed,
+);
+export const DiscoverAnswer = Type.Object(
+  {
+    from: Type.String(),
+    to: Type.String(),
+    suggestions: Type.Array(Discovered, { description: 'those that most speaks for first; no VM is in two' }),
+    suggestionCount: Type.Union([Type.Integer(), Type.Null()], { description: 'null without inventory' }),
+    vms: Type.Union([Type.Integer(), Type.Null()], { description: 'running VMs; null without inventory' }),
+    unclaimed: Type.Union([Type.Integer(), Type.Null()], { description: 'those that no application has' }),
+    trafficCut: Type.Boolean({ description: 'of more traffic than is examined the smallest was left out' }),
+    inventoryAsOf: NullableTime('asOf of the inventory'),
+  },
+  closed,
+);
+export type DiscoverParameters = Static<typeof DiscoverParameters>;
+export type DiscoverAnswer = Static<typeof DiscoverAnswer>;
+
+export const DiscoverAdoption = Type.Object(
+  {
+    /** Id of a suggestion. */
+    suggestion: Type.String({ minLength: 1, maxLength: 255 }),
+    id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+    name: Type.Optional(Type.String({ maxLength: 255 })),
+    ports: Type.Optional(Type.Array(Type.String())),
+  },
+  closed,
+);
+export const discoverAdoptionChecker = documentChecker(DiscoverAdoption);
 
 export type GetParameters = Static<typeof GetParameters>;
 export type PutParameters = Static<typeof PutParameters>;

@@ -13,6 +13,8 @@ import { insertHeartbeat } from '../../storage/tables/heartbeats.ts';
 import { insertNodes } from '../../storage/tables/nodes.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { big, encodeFlows, type FlowObject, flow, node } from '../../testing/data/stored-rows.ts';
+import { insertReceivingOf } from '../../testing/receiving.ts';
+import { standingStill } from '../../testing/standing-still.ts';
 import { createQueryApi } from '../app.ts';
 import { QUERY_API_SERVICE } from '../configuration.ts';
 
@@ -48,6 +50,7 @@ async function house(database: string, preview?: (question: PreviewRequest) => P
   const storage = server.connect(database);
   await migrate(storage, config);
   await insertFlows(storage, encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
+  await insertReceivingOf(storage, flows, NOW);
   await insertNodes(storage, [lab, mixed, twice, shop, ...machines]);
   const { app } = createQueryApi(config, {
     storage,
@@ -178,7 +181,9 @@ test('one call turns an automatic node into the last application', async () => {
   });
   await call('PUT', '', { applications: [{ id: 'first', servers: { tags: ['x'] } }] });
   await call('POST', '/adopt?preview=true', { node: 'auto:lab' });
-  expect(questions.map(({ proposed }) => proposed.applications.map(({ id }) => id))).toEqual([['first', 'lab']]);
+  expect(
+    questions.map(({ proposed }) => JSON.parse(proposed).applications.map(({ id }: { id: string }) => id)),
+  ).toEqual([['first', 'lab']]);
   expect((await call('GET', '')).answer.document.applications).toHaveLength(1);
   expect((await call('POST', '/adopt', { node: 'auto:lab', id: 'laboratory', ports: [] })).status).toBe(200);
   expect((await call('GET', '')).answer.document.applications[1]).toMatchObject({
@@ -223,3 +228,16 @@ test('a preview reports what would move between the recorded document and the pr
   });
   expect((await call('GET', '')).answer.document.applications[0].id).toBe('first');
 });
+
+test('a document of 300,000 prefixes is taken, refused and read while the API goes on answering', async () => {
+  const { call } = await house('large');
+  const prefixes = Array.from({ length: 300_000 }, (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}/32`);
+  const text = JSON.stringify({ applications: [{ id: 'all', servers: { prefixes } }] });
+  const taken = await standingStill(() => call('PUT', '', text));
+  expect(taken.answer).toMatchObject({ status: 200, answer: { outcome: 'recorded', applications: 1 } });
+  const refused = await standingStill(() => call('PUT', '?preview=true', text.replaceAll('/32', '/33')));
+  expect(refused.answer).toMatchObject({ status: 422 });
+  expect((await call('GET', '')).answer.document.applications[0].servers.prefixes).toHaveLength(300_000);
+  expect(taken.longestShare).toBeLessThan(1 / 3);
+  expect(refused.longestShare).toBeLessThan(1 / 3);
+}, 120_000);

@@ -1,6 +1,8 @@
-// Checks snapshots.
+// Works on documents.
 
 import { answerRequests } from '../../service/answer-requests.ts';
-import { checkSnapshot } from './check.ts';
+import { type Done, doWork, type Work, type WorkInput } from './check.ts';
 
-answerRequests((bytes: Uint8Array) => checkSnapshot(bytes));
+answerRequests(
+  ({ work, input }: { readonly work: Work; readonly input: WorkInput<Work> }): Done<Work> => doWork(work, input),
+);

@@ -3,12 +3,12 @@
 // the bodies; only what is asked for travels.
 
 import { type Static, Type } from 'typebox';
-import type { Inventory } from '../../schemas/inventory.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { ProblemDocument } from '../http/problem.ts';
 import { DOCUMENT_ADDRESSES, type Routes } from '../http/routes.ts';
 import { parseTime } from '../sql/window.ts';
 import { ENTITY_KINDS, type EntityKind } from './check.ts';
+import { isReferable, type KnownIds, REFERABLE_KINDS, type ReferableKind } from './comparison.ts';
 import { inventoryVersions, type RecordedVersion } from './recorded.ts';
 import type { DocumentDependencies } from './writer.ts';
 
@@ -16,6 +16,8 @@ import type { DocumentDependencies } from './writer.ts';
 const LOOK_BACK_MAX = 50;
 const ENTITIES_MAX = 1000;
 const SWITCHES_MAX = 10_000;
+/** Clocks of sources may be ahead by so much. */
+export const AHEAD_MS_MAX = 300_000;
 
 const closed = { additionalProperties: false } as const;
 
@@ -31,7 +33,6 @@ const InventoryParameters = Type.Object(
   },
   closed,
 );
-export type InventorySwitch = Inventory['switches'][number];
 type InventoryParameters = Static<typeof InventoryParameters>;
 
 const InventoryAnswer = Type.Object(
@@ -87,13 +88,66 @@ export function registerEntities(app: Routes, { storage, nowMs }: DocumentDepend
   );
 }
 
-/** The switches that hold now, as the sources state them. */
-export async function switchesOf(storage: Storage, nowMs: number): Promise<InventorySwitch[]> {
-  const versions = versionsOf('switches', await inventoryVersions(storage, nowMs, LOOK_BACK_MAX));
+/** The switches that hold now, as the sources state them: each the text of an entity. */
+export async function switchesOf(storage: Storage, nowMs: number): Promise<string[]> {
+  const versions = await switchVersions(storage, nowMs);
   if (versions.length === 0) return [];
   const sql = `SELECT entity FROM (${holdingSql('switches')}) ORDER BY id, source LIMIT ${SWITCHES_MAX}`;
   const rows = await storage.select<{ entity: string }>(sql, bound(versions));
-  return rows.map(({ entity }) => JSON.parse(entity) as InventorySwitch);
+  return rows.map(({ entity }) => entity);
+}
+
+/** Ids of the switches that hold now. */
+export async function switchIds(storage: Storage, nowMs: number): Promise<ReadonlySet<string>> {
+  const versions = await switchVersions(storage, nowMs);
+  if (versions.length === 0) return new Set();
+  const rows = await storage.select<{ id: string }>(`SELECT id FROM (${holdingSql('switches')})`, bound(versions));
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** What one source says holds now, kind by kind, as texts of entities; and the ids that the other sources have. */
+export async function heldEntities(
+  storage: Storage,
+  nowMs: number,
+  own: string,
+): Promise<{ before: Record<EntityKind, string[]>; others: KnownIds }> {
+  const versions = await inventoryVersions(storage, nowMs + AHEAD_MS_MAX, LOOK_BACK_MAX);
+  const before = Object.fromEntries(ENTITY_KINDS.map(kind => [kind, [] as string[]])) as Record<EntityKind, string[]>;
+  const others = noIds();
+  for (const kind of ENTITY_KINDS) {
+    const held = versionsOf(kind, versions);
+    if (held.length === 0) continue;
+    const rows = await storage.select<{ source: string; id: string; text: string }>(
+      `SELECT source, id, if(source = {own:String}, entity, '') AS text FROM (${holdingSql(kind)}) ORDER BY id`,
+      { ...bound(held), own },
+    );
+    for (const row of rows) {
+      if (row.source === own) before[kind].push(row.text);
+      else if (isReferable(kind)) others[kind].push(row.id);
+    }
+  }
+  return { before, others };
+}
+
+/** Ids of what the active inventory has, of kinds that others refer to. */
+export async function idsOf(storage: Storage, nowMs: number): Promise<KnownIds> {
+  const versions = await inventoryVersions(storage, nowMs + AHEAD_MS_MAX, LOOK_BACK_MAX);
+  const ids = noIds();
+  for (const kind of REFERABLE_KINDS) {
+    const held = versionsOf(kind, versions);
+    if (held.length === 0) continue;
+    const rows = await storage.select<{ id: string }>(`SELECT id FROM (${holdingSql(kind)})`, bound(held));
+    for (const { id } of rows) ids[kind].push(id);
+  }
+  return ids;
+}
+
+function noIds(): Record<ReferableKind, string[]> {
+  return { sites: [], racks: [], segments: [], switches: [], hosts: [] };
+}
+
+async function switchVersions(storage: Storage, nowMs: number): Promise<RecordedVersion[]> {
+  return versionsOf('switches', await inventoryVersions(storage, nowMs, LOOK_BACK_MAX));
 }
 
 /** Of each source the versions that say what of a kind holds, the newest first: back to one that lists it in full. */

@@ -43,6 +43,18 @@ export async function newestDocument(
   return row && { body: row.body, source: row.source, recordedAtMs: Number(row.at) };
 }
 
+/** The same without its body, which may have 128 MiB: its SHA-256. */
+export async function newestDigest(
+  storage: Storage,
+  kind: Kind,
+): Promise<{ digest: string; recordedAtMs: number } | undefined> {
+  const [row] = await storage.select<{ digest: string; at: string }>(
+    `SELECT lower(hex(SHA256(body))) AS digest, ${MS('recordedAt')} AS at FROM documents WHERE kind = {kind:String} ORDER BY documents.recordedAt DESC LIMIT 1`,
+    { kind },
+  );
+  return row && { digest: row.digest, recordedAtMs: Number(row.at) };
+}
+
 export interface RecordedVersion {
   readonly source: string;
   readonly asOfMs: number;

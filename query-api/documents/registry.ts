@@ -2,22 +2,26 @@
 // person confirms them.
 
 import { type Static, Type } from 'typebox';
-import { type ExporterRegistry, exporterRegistryChecker } from '../../schemas/exporters.ts';
+import type { ExporterRegistry } from '../../schemas/exporters.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { closed } from '../answers/answers.ts';
 import { ProblemDocument } from '../http/problem.ts';
 import { DOCUMENT_ADDRESSES, type Routes } from '../http/routes.ts';
 import { parseTime } from '../sql/window.ts';
-import { switchesOf } from './entities.ts';
-import { newestDocument } from './recorded.ts';
-import { type Suggestions, suggestRoles } from './roles.ts';
+import type { CheckedRegistry, SuggestedRegistry } from './check.ts';
+import { switchesOf, switchIds } from './entities.ts';
+import { newestDigest, newestDocument } from './recorded.ts';
 import { seenPorts } from './seen-ports.ts';
+import { sendWithBodies } from './with-bodies.ts';
 import type { DocumentDependencies, DocumentWriter, SerialWriter } from './writer.ts';
 
 const SINCE_MAX_MS = 24 * 3_600_000;
+const WARNINGS_MAX = 1000;
 
 const tags = ['documents'];
-const Warnings = Type.Array(Type.Object({ path: Type.String(), message: Type.String() }, closed));
+const Warnings = Type.Array(Type.Object({ path: Type.String(), message: Type.String() }, closed), {
+  description: `at most ${WARNINGS_MAX}`,
+});
 /** As it is recorded: the schema of a document has defaults that must not fill an answer. */
 const Registry = Type.Unsafe<ExporterRegistry>({
   type: 'object',
@@ -85,18 +89,16 @@ export function registerRegistry(app: Routes, dependencies: DocumentDependencies
   registerConfirm(app, dependencies, writer);
 }
 
-function registerRead(app: Routes, { storage }: DocumentDependencies): void {
+function registerRead(app: Routes, { storage, checks }: DocumentDependencies): void {
   const schema = { summary: 'The exporter registry', tags, response: { 200: RegistryAnswer, 503: ProblemDocument } };
   app.get(
     '/api/v1/exporters/registry',
     { config: { right: 'read', addresses: DOCUMENT_ADDRESSES }, schema },
-    async () => {
+    async (request, reply) => {
       const newest = await newestDocument(storage, 'exporters');
-      return {
-        recordedAt: newest ? new Date(newest.recordedAtMs).toISOString() : null,
-        source: newest?.source ?? 'none',
-        registry: await activeRegistry(storage),
-      };
+      const recordedAt = newest ? new Date(newest.recordedAtMs).toISOString() : null;
+      const about = { recordedAt, source: newest?.source ?? 'none' };
+      return sendWithBodies(request, reply, checks, about, { registry: newest?.body ?? '{"exporters":[]}' });
     },
   );
 }
@@ -111,7 +113,7 @@ function registerReplace(app: Routes, dependencies: DocumentDependencies, writer
     '/api/v1/exporters/registry',
     { config: { right: 'inventory' }, schema },
     async (request, reply) => {
-      const registry = exporterRegistryChecker.parse('the exporter registry', request.body.toString('utf8'));
+      const registry = await dependencies.checks.run('registry', request.body);
       const answer = await writer.write(documents => record(dependencies, documents, registry));
       return reply.status(answer.outcome === 'recorded' ? 201 : 200).send(answer);
     },
@@ -128,7 +130,10 @@ function registerSuggestions(app: Routes, dependencies: DocumentDependencies): v
   app.get<{ Querystring: SuggestionParameters }>(
     '/api/v1/exporters/suggestions',
     { config: { right: 'read', addresses: DOCUMENT_ADDRESSES }, schema },
-    ({ query }) => suggest(dependencies, query),
+    async (request, reply) => {
+      const { body, evidence } = await suggest(dependencies, request.query);
+      return sendWithBodies(request, reply, dependencies.checks, { evidence }, { document: body });
+    },
   );
 }
 
@@ -143,10 +148,9 @@ function registerConfirm(app: Routes, dependencies: DocumentDependencies, writer
     '/api/v1/exporters/suggestions/confirm',
     { config: { right: 'inventory' }, schema },
     async ({ query }, reply) => {
-      const answer = await writer.write(async documents => {
-        const { document } = await suggest(dependencies, query);
-        return record(dependencies, documents, exporterRegistryChecker.check('the suggested registry', document));
-      });
+      const answer = await writer.write(async documents =>
+        record(dependencies, documents, await suggest(dependencies, query)),
+      );
       return reply.status(answer.outcome === 'recorded' ? 201 : 200).send(answer);
     },
   );
@@ -155,56 +159,45 @@ function registerConfirm(app: Routes, dependencies: DocumentDependencies, writer
 async function record(
   { storage, nowMs }: DocumentDependencies,
   writer: DocumentWriter,
-  registry: ExporterRegistry,
+  { body, digest, exporters, ports, switches }: CheckedRegistry,
 ): Promise<PutAnswer> {
-  const [newest, warnings] = await Promise.all([
-    newestDocument(storage, 'exporters'),
-    unknownSwitches(storage, registry, nowMs()),
-  ]);
-  const body = JSON.stringify(registry);
-  const outcome = newest?.body === body ? 'known' : 'recorded';
+  const newest = await newestDigest(storage, 'exporters');
+  const warnings = await unknownSwitches(storage, switches, nowMs());
+  const outcome = newest?.digest === digest ? 'known' : 'recorded';
   if (outcome === 'recorded')
     await writer.insert({ kind: 'exporters', recordedAtMs: nowMs(), asOfMs: 0, source: 'api', body });
-  const ports = registry.exporters.reduce((sum, exporter) => sum + exporter.ports.length, 0);
-  return { outcome, exporters: registry.exporters.length, ports, warnings };
+  return { outcome, exporters, ports, warnings };
 }
 
 async function suggest(
-  { storage, nowMs }: DocumentDependencies,
+  { storage, nowMs, checks }: DocumentDependencies,
   { since, exporter }: SuggestionParameters,
-): Promise<Suggestions> {
+): Promise<SuggestedRegistry> {
   const now = nowMs();
   const sinceMs = Math.max(parseTime('since', since, now), now - SINCE_MAX_MS);
-  const [registry, switches, seen] = await Promise.all([
-    activeRegistry(storage),
+  const [newest, switches, seen] = await Promise.all([
+    newestDocument(storage, 'exporters'),
     switchesOf(storage, now),
     seenPorts(storage, sinceMs),
   ]);
   const only = exporter === undefined ? undefined : new Set(exporter.split(',').map(text => text.trim()));
-  return suggestRoles(registry, switches, only ? seen.filter(port => only.has(port.exporter)) : seen);
-}
-
-async function activeRegistry(storage: Storage): Promise<ExporterRegistry> {
-  const newest = await newestDocument(storage, 'exporters');
-  return newest ? exporterRegistryChecker.parse('the recorded registry', newest.body) : { exporters: [] };
+  const chosen = only ? seen.filter(port => only.has(port.exporter)) : seen;
+  return checks.run('roles', { registry: newest?.body ?? '', switches, seen: chosen });
 }
 
 /** The registry may come before the inventory, so this is no fault. */
 async function unknownSwitches(
   storage: Storage,
-  registry: ExporterRegistry,
+  named: CheckedRegistry['switches'],
   nowMs: number,
 ): Promise<Static<typeof Warnings>> {
-  if (registry.exporters.every(exporter => exporter.switch === undefined)) return [];
-  const known = new Set((await switchesOf(storage, nowMs)).map(({ id }) => id));
-  return registry.exporters.flatMap(({ switch: id }, i) =>
-    id === undefined || known.has(id)
-      ? []
-      : [
-          {
-            path: `/exporters/${i}/switch`,
-            message: `"${id}" is no switch of the inventory; no port of it is metered`,
-          },
-        ],
-  );
+  if (named.length === 0) return [];
+  const known = await switchIds(storage, nowMs);
+  return named
+    .filter(([, id]) => !known.has(id))
+    .slice(0, WARNINGS_MAX)
+    .map(([exporter, id]) => ({
+      path: `/exporters/${exporter}/switch`,
+      message: `"${id}" is no switch of the inventory; no port of it is metered`,
+    }));
 }

@@ -1,9 +1,11 @@
 // Roles of ports, suggested: by what the inventory says is cabled to them, else by whose MACs come in by them. Pure. A
 // suggestion changes nothing until somebody confirms it, and a role that somebody stated stays.
 
-import { parseAddress } from '../../schemas/address.ts';
+import { formatAddress, parseAddress } from '../../schemas/address.ts';
 import type { ExporterRegistry, PORT_ROLES, RegisteredExporter } from '../../schemas/exporters.ts';
-import type { InventorySwitch } from './entities.ts';
+import type { Inventory } from '../../schemas/inventory.ts';
+
+export type InventorySwitch = Inventory['switches'][number];
 
 type Role = (typeof PORT_ROLES)[number];
 
@@ -55,56 +57,76 @@ export function suggestRoles(
   seen: readonly SeenPort[],
 ): Suggestions {
   const cabling = new Map(switches.map(entry => [entry.id, cablingOf(entry)]));
-  const evidence: Evidence[] = [];
   const exporters = registry.exporters.map(entry => ({ ...entry, ports: [...entry.ports] }));
-  const bySeen = Map.groupBy(seen, ({ exporter, protocol }) => `${exporter} ${protocol}`);
-  for (const ports of bySeen.values()) {
+  const names = new Set(registry.exporters.map(({ address, protocol }) => nameOf(address, protocol)));
+  // Registries have a hundred thousand entries: seen ports are found by address, never by a walk over all.
+  for (const ports of Map.groupBy(seen, ({ exporter, protocol }) => nameOf(exporter, protocol)).values()) {
     const { exporter, protocol } = ports[0]!;
-    const known = exporters.find(entry => isOf(entry, exporter, protocol));
-    if (known) continue;
-    const id = switchOf(ports, cabling);
-    exporters.push({
-      address: exporter,
-      ...(protocol !== undefined && { protocol }),
-      ...(id !== undefined && { switch: id }),
-      metering: meteringOf(ports),
-      role: 'unknown',
-      traffic: 'all',
-      ports: [],
-    } as (typeof exporters)[number]);
+    if (names.has(nameOf(exporter, protocol)) || names.has(nameOf(exporter, undefined))) continue;
+    exporters.push(unregistered(ports, switchOf(ports, cabling)));
   }
+  const seenAt = Map.groupBy(seen, ({ exporter }) => nameOf(exporter, undefined));
+  const evidence: Evidence[] = [];
   for (const entry of exporters) {
-    const cabled = (entry.switch !== undefined && cabling.get(entry.switch)) || new Map<number, Cabling>();
-    const ports = seen.filter(port => isOf(entry, port.exporter, port.protocol));
-    const found = new Map<number, Omit<Evidence, 'exporter' | 'ifIndex'>>();
-    for (const port of ports) {
-      const role = roleByMacs(port);
-      if (role) found.set(port.ifIndex, { ...role, by: 'macs' });
-    }
-    for (const [ifIndex, { role, detail }] of cabled) {
-      const other = found.get(ifIndex);
-      const against = other && other.role !== role ? `; against it: ${other.detail}` : '';
-      found.set(ifIndex, { role, by: 'cabling', detail: detail + against });
-    }
-    for (const [ifIndex, what] of [...found].sort(([a], [b]) => a - b)) {
-      const at = entry.ports.findIndex(port => port.ifIndex === ifIndex);
-      const stated = entry.ports[at]?.role ?? 'unknown';
-      const isStated = stated !== 'unknown';
-      if (isStated && stated === what.role) continue;
-      evidence.push({ exporter: entry.address, ifIndex, ...what, ...(isStated && { stated }) });
-      if (isStated) continue;
-      if (at >= 0) entry.ports[at] = { ...entry.ports[at]!, role: what.role };
-      else entry.ports.push({ ifIndex, role: what.role });
-    }
+    const ports = (seenAt.get(nameOf(entry.address, undefined)) ?? []).filter(
+      ({ protocol }) => entry.protocol === undefined || entry.protocol === protocol,
+    );
+    const cabled = entry.switch === undefined ? undefined : cabling.get(entry.switch);
+    evidence.push(...fillIn(entry, rolesOf(ports, cabled ?? new Map())));
   }
   return { document: { exporters }, evidence };
 }
 
-function isOf(entry: RegisteredExporter, exporter: string, protocol: SeenPort['protocol']): boolean {
-  return (
-    String(parseAddress(entry.address)) === String(parseAddress(exporter)) &&
-    (entry.protocol === undefined || entry.protocol === protocol)
-  );
+type Filled = ExporterRegistry['exporters'][number];
+type Found = Omit<Evidence, 'exporter' | 'ifIndex'>;
+
+function unregistered(ports: readonly SeenPort[], id: string | undefined): Filled {
+  const { exporter, protocol } = ports[0]!;
+  return {
+    address: exporter,
+    ...(protocol !== undefined && { protocol }),
+    ...(id !== undefined && { switch: id }),
+    metering: meteringOf(ports),
+    role: 'unknown',
+    traffic: 'all',
+    ports: [],
+  };
+}
+
+function rolesOf(ports: readonly SeenPort[], cabled: ReadonlyMap<number, Cabling>): Map<number, Found> {
+  const found = new Map<number, Found>();
+  for (const port of ports) {
+    const role = roleByMacs(port);
+    if (role) found.set(port.ifIndex, { ...role, by: 'macs' });
+  }
+  for (const [ifIndex, { role, detail }] of cabled) {
+    const other = found.get(ifIndex);
+    const against = other && other.role !== role ? `; against it: ${other.detail}` : '';
+    found.set(ifIndex, { role, by: 'cabling', detail: detail + against });
+  }
+  return found;
+}
+
+/** Gives `entry` the roles that nobody states; returns what is new or contradicts. */
+function fillIn(entry: Filled, found: ReadonlyMap<number, Found>): Evidence[] {
+  const evidence: Evidence[] = [];
+  const positions = new Map(entry.ports.map(({ ifIndex }, at) => [ifIndex, at]));
+  for (const [ifIndex, what] of [...found].sort(([a], [b]) => a - b)) {
+    const at = positions.get(ifIndex);
+    const stated = (at === undefined ? undefined : entry.ports[at]?.role) ?? 'unknown';
+    const isStated = stated !== 'unknown';
+    if (isStated && stated === what.role) continue;
+    evidence.push({ exporter: entry.address, ifIndex, ...what, ...(isStated && { stated }) });
+    if (isStated) continue;
+    if (at === undefined) entry.ports.push({ ifIndex, role: what.role });
+    else entry.ports[at] = { ...entry.ports[at]!, role: what.role };
+  }
+  return evidence;
+}
+
+function nameOf(address: string, protocol: SeenPort['protocol']): string {
+  const words = parseAddress(address);
+  return `${words ? formatAddress(words) : address} ${protocol ?? ''}`;
 }
 
 /** What is at the other end of each port, of the LAG or the parent that it belongs to, and of their members. */

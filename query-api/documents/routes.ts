@@ -3,6 +3,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import { readBodies } from '../http/body.ts';
+import { registerComparisons } from './comparisons.ts';
 import { registerEntities } from './entities.ts';
 import { registerRegistry } from './registry.ts';
 import { registerDocumentSchemas } from './schemas.ts';
@@ -15,6 +16,7 @@ export function registerDocuments(app: FastifyInstance, dependencies: DocumentDe
     const writer = new SerialWriter(dependencies.documents);
     registerSnapshots(scope, dependencies, writer);
     registerRegistry(scope, dependencies, writer);
+    registerComparisons(scope, dependencies);
     registerEntities(scope, dependencies);
     registerDocumentSchemas(scope);
   });

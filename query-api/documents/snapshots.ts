@@ -8,12 +8,10 @@ import { closed } from '../answers/answers.ts';
 import { ProblemDocument } from '../http/problem.ts';
 import { DOCUMENT_ADDRESSES, type Routes } from '../http/routes.ts';
 import { ENTITY_KINDS } from './check.ts';
-import { createCheck } from './checking.ts';
+import { AHEAD_MS_MAX } from './entities.ts';
 import { confirmations, inventoryVersions, newestVersion, type RecordedVersion } from './recorded.ts';
 import type { DocumentDependencies, SerialWriter } from './writer.ts';
 
-/** Clocks of sources may be ahead by so much. */
-const AHEAD_MS_MAX = 300_000;
 const VERSIONS_MAX = 1000;
 
 const Counts = Type.Object(Object.fromEntries(ENTITY_KINDS.map(kind => [kind, Type.Integer()])), {
@@ -93,8 +91,11 @@ export function registerSnapshots(app: Routes, dependencies: DocumentDependencie
   registerList(app, dependencies);
 }
 
-function registerSend(app: Routes, { storage, nowMs, config }: DocumentDependencies, writer: SerialWriter): void {
-  const check = createCheck();
+function registerSend(
+  app: Routes,
+  { storage, nowMs, config, checks }: DocumentDependencies,
+  writer: SerialWriter,
+): void {
   const schema = {
     summary: 'Send an inventory snapshot (JSON or YAML; gzip with Content-Encoding: gzip)',
     tags: ['documents'],
@@ -112,9 +113,7 @@ function registerSend(app: Routes, { storage, nowMs, config }: DocumentDependenc
     '/api/v1/inventory/snapshots',
     { config: { right: 'inventory' }, bodyLimit: config.snapshotBytesMax, schema },
     async (request, reply) => {
-      const checked = await check(request.body);
-      if ('faults' in checked) throw new DocumentError('the snapshot', checked.faults);
-      const { source, asOfMs, complete, counts, content, body } = checked.snapshot;
+      const { source, asOfMs, complete, counts, content, body } = await checks.run('snapshot', request.body);
       const answer = await writer.write(async (documents): Promise<PutAnswer> => {
         const now = nowMs();
         const newest = await newestVersion(storage, 'inventory', source);

@@ -6,6 +6,7 @@ import type { DocumentVersion } from '../../storage/tables/documents.ts';
 import type { Heartbeat } from '../../storage/tables/heartbeats.ts';
 import type { QueryApiConfiguration } from '../configuration.ts';
 import { HttpProblem } from '../http/problem.ts';
+import type { DocumentChecks } from './checking.ts';
 
 /** Writes documents; everything else the API does is reading. */
 export interface DocumentWriter {
@@ -18,6 +19,7 @@ export interface DocumentDependencies {
   readonly config: QueryApiConfiguration;
   readonly nowMs: () => number;
   readonly documents: DocumentWriter | undefined;
+  readonly checks: DocumentChecks;
 }
 
 export class SerialWriter<Writer = DocumentWriter> {

@@ -25,7 +25,13 @@ export function registerDocumentation(app: FastifyInstance, tokensRequired: bool
         components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'hairpin token' } } },
         security: [{ token: [] }],
       }),
-      tags: [{ name: 'questions' }, { name: 'documents' }, { name: 're-enrichment' }, { name: 'health' }],
+      tags: [
+        { name: 'questions' },
+        { name: 'alerts' },
+        { name: 'documents' },
+        { name: 're-enrichment' },
+        { name: 'health' },
+      ],
     },
   });
   app.register(async documentation => {

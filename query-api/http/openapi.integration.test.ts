@@ -1,6 +1,7 @@
 // The OpenAPI description against the running API: what is optional, which statuses and types of content occur.
 
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLog } from '../../service/log.ts';
@@ -12,7 +13,13 @@ import { QUERY_API_SERVICE } from '../configuration.ts';
 import { createHealthApi } from '../health.ts';
 
 interface Operation {
-  readonly parameters?: readonly { name: string; in: string; required?: boolean; schema: { default?: unknown } }[];
+  readonly parameters?: readonly {
+    name: string;
+    in: string;
+    required?: boolean;
+    example?: unknown;
+    schema: { default?: unknown };
+  }[];
   readonly requestBody?: object;
   readonly responses: Readonly<Record<string, { content?: Readonly<Record<string, { schema: object }>> }>>;
 }
@@ -30,7 +37,7 @@ beforeAll(async () => {
   house = await createQueryHouse(server, 'openapi', {
     nowMs: NOW,
     flows: [flow({ srcApp: web.key, dstApp: web.key, bytes: 10, l2Bytes: 28, flowEnd: NOW - 300_000 })],
-    nodes: [web],
+    nodes: [web, ...['shop-web', 'shop-app', 'db'].map(name => node('application', name)), node('segment', 'vlan-10')],
     config: { http: '127.0.0.1:0' },
     dependencies: {
       reenrichments: {
@@ -53,13 +60,29 @@ const operations = () =>
     Object.entries(item).map(([method, operation]) => ({ path, method, operation })),
   );
 
-test('a parameter with a default is optional, and a request without any parameter is answered', async () => {
+test('a parameter with a default is optional, and a request with what is required, as in the example, is answered', async () => {
   for (const { path, operation } of operations())
     for (const { name, required, schema } of operation.parameters ?? [])
       expect([path, name, required === true && schema.default !== undefined]).toEqual([path, name, false]);
-  for (const { path, method } of operations().filter(({ method }) => method === 'get')) {
-    const { status, body } = await house.get(path);
+  for (const { path, method, operation } of operations().filter(({ method }) => method === 'get')) {
+    const { status, body } = await house.get(path, requiredOf(operation));
     expect(status, `${method} ${path} ${body.slice(0, 200)}`).toBe(200);
+  }
+});
+
+/** Parameters without which a request is refused, with their examples. */
+function requiredOf({ parameters = [] }: Operation): Record<string, string> {
+  const required = parameters.filter(one => one.required === true && one.in === 'query');
+  return Object.fromEntries(required.map(({ name, example }) => [name, String(example)]));
+}
+
+test('every request that docs/PLANNING.md shows is answered', async () => {
+  const text = readFileSync(new URL('../../docs/PLANNING.md', import.meta.url), 'utf8');
+  const requests = [...text.matchAll(/`GET (\/api\/\S+)`/g)].map(([, request]) => request!);
+  expect(requests.length).toBeGreaterThan(4);
+  for (const request of requests) {
+    const { status, body } = await house.get(request);
+    expect([request, status, status === 200 ? '' : body]).toEqual([request, 200, '']);
   }
 });
 
@@ -79,7 +102,8 @@ async function expectListed(
   return response.statusCode;
 }
 
-test('every status that a request meets is listed with its type of content', async () => {
+// Every route several times, on as many cores as there are.
+test('every status that a request meets is listed with its type of content', { timeout: 180_000 }, async () => {
   const met = new Set<number>();
   for (const { path, method, operation } of operations()) {
     const verb = method.toUpperCase() as 'GET';
@@ -98,11 +122,13 @@ test('every status that a request meets is listed with its type of content', asy
       for (const payload of ['{', '{}', '[]', '{"a":1}'])
         met.add(await expectListed(path, verb, { headers: { host: 'localhost', ...headers }, payload }));
   }
-  for (const format of ['json', 'csv', 'arrow'])
-    for (const { path } of operations().filter(({ operation }) =>
+  for (const format of ['json', 'jsonl', 'csv', 'arrow', 'parquet'])
+    for (const { path, method, operation } of operations().filter(({ operation }) =>
       operation.parameters?.some(({ name }) => name === 'format'),
-    ))
-      met.add(await expectListed(`${path}?format=${format}`, 'GET'));
+    )) {
+      const query = new URLSearchParams({ ...requiredOf(operation), format });
+      met.add(await expectListed(`${path}?${query}`, method.toUpperCase() as 'GET'));
+    }
   expect([...met].sort()).toEqual(expect.arrayContaining([200, 400, 403, 415, 422]));
 });
 
@@ -118,9 +144,12 @@ test('a document is listed as the body of each route that takes one', () => {
   const taking = operations().filter(({ operation }) => operation.requestBody !== undefined);
   expect(taking.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
     'post /api/v1/applications/adopt',
+    'post /api/v1/applications/discover/adopt',
     'post /api/v1/applications/preview',
     'post /api/v1/erasures',
     'post /api/v1/reenrichments',
+    'post /api/v1/what-if',
+    'put /api/v1/alerts/rules',
     'put /api/v1/applications',
     'put /api/v1/exporters/registry',
     'put /api/v1/inventory/snapshots',

@@ -2,7 +2,7 @@
 // here. A parameter with a default is optional, what is not 2xx is a problem document, a table is a type of its own, and the
 // statuses that no route states are listed.
 
-import { CONTENT_TYPES } from './format-table.ts';
+import { CONTENT_TYPES, type TableFormat } from './format-table.ts';
 import { PROBLEM_TYPE, ProblemDocument } from './problem.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -99,14 +99,20 @@ function isHealth({ content }: Response): boolean {
   return schema?.properties !== undefined && 'dependencies' in schema.properties;
 }
 
+const TABLES: Readonly<Record<TableFormat, string>> = {
+  jsonl: 'a JSON object a line',
+  csv: 'RFC 4180, the first line has the names',
+  arrow: 'Arrow IPC stream',
+  parquet: 'Apache Parquet',
+};
+
 /** A question with `format` answers with a table too. */
 function addTables({ parameters = [], responses }: Operation): void {
   const answer = responses['200'];
   if (!answer?.content || !parameters.some(({ name }) => name === 'format')) return;
-  answer.content[CONTENT_TYPES.csv.split(';')[0]!] = {
-    schema: { type: 'string', description: 'RFC 4180, the first line has the names' },
-  };
-  answer.content[CONTENT_TYPES.arrow] = {
-    schema: { type: 'string', format: 'binary', description: 'Arrow IPC stream' },
-  };
+  for (const [format, description] of Object.entries(TABLES) as [TableFormat, string][]) {
+    const binary = format === 'arrow' || format === 'parquet';
+    const schema = { type: 'string', ...(binary && { format: 'binary' }), description };
+    answer.content[CONTENT_TYPES[format].split(';')[0]!] = { schema };
+  }
 }

@@ -12,6 +12,10 @@ export interface ParameterFault {
   readonly parameter: string;
   /** What is wrong and what is allowed. */
   readonly reason: string;
+  /** Of a filter: where in its text, how many characters, and what may stand there. */
+  readonly position?: number;
+  readonly length?: number;
+  readonly allowed?: readonly string[];
 }
 
 export const ProblemDocument = Type.Object(
@@ -20,7 +24,29 @@ export const ProblemDocument = Type.Object(
     title: Type.String({ description: 'phrase of the HTTP status' }),
     status: Type.Integer(),
     detail: Type.String(),
-    parameters: Type.Optional(Type.Array(Type.Object({ parameter: Type.String(), reason: Type.String() }))),
+    parameters: Type.Optional(
+      Type.Array(
+        Type.Object({
+          parameter: Type.String(),
+          reason: Type.String(),
+          position: Type.Optional(
+            Type.Integer({ description: 'of a filter: where in its text, in UTF-16 code units' }),
+          ),
+          length: Type.Optional(Type.Integer({ description: 'how much of the text is at fault; 0 at its end' })),
+          allowed: Type.Optional(Type.Array(Type.String(), { description: 'what may stand there' })),
+        }),
+      ),
+    ),
+    reads: Type.Optional(
+      Type.Object(
+        {
+          rows: Type.Number({ description: 'rows that it would read, estimated from the primary index' }),
+          rowsMax: Type.Number({ description: 'rows that a statement may read (--query-rows-max)' }),
+        },
+        { description: 'of a request that would read too much' },
+      ),
+    ),
+    remedies: Type.Optional(Type.Array(Type.String(), { description: 'what would make the request small enough' })),
     faults: Type.Optional(
       Type.Array(Type.Object({ path: Type.String(), message: Type.String(), line: Type.Optional(Type.Integer()) }), {
         description: 'every fault of a document that is refused; paths are JSON pointers into it',
@@ -46,9 +72,17 @@ export class ParameterError extends Error {
 /** Anything else that ends in a problem document of its own. */
 export class HttpProblem extends Error {
   readonly document: ProblemDocument;
-  constructor(status: ProblemStatus, name: string, detail: string) {
+  /** Seconds after which the same request may succeed (RFC 9110, Retry-After). */
+  readonly retryAfterS: number | undefined;
+  constructor(
+    status: ProblemStatus,
+    name: string,
+    detail: string,
+    { retryAfterS, ...more }: { retryAfterS?: number } & Pick<ProblemDocument, 'reads' | 'remedies'> = {},
+  ) {
     super(detail);
-    this.document = problem(status, name, detail);
+    this.document = { ...problem(status, name, detail), ...more };
+    this.retryAfterS = retryAfterS;
   }
 }
 
@@ -98,7 +132,7 @@ export function parameterProblem(faults: readonly ParameterFault[]): ProblemDocu
   const detail = faults.map(fault => `${fault.parameter}: ${fault.reason}`).join('; ');
   return {
     ...problem(400, 'question-invalid', detail),
-    parameters: faults.map(({ parameter, reason }) => ({ parameter, reason })),
+    parameters: faults.map(({ allowed, ...fault }) => ({ ...fault, ...(allowed && { allowed: [...allowed] }) })),
   };
 }
 

@@ -25,6 +25,8 @@ declare module 'fastify' {
      * audited. Left out where the answer holds none, or where `right` says who sees them.
      */
     addresses?: readonly Right[];
+    /** It takes `explain`, which only an administrator may wish. */
+    explains?: true;
   }
 }
 
@@ -34,7 +36,7 @@ export const DOCUMENT_ADDRESSES: readonly Right[] = ['records', 'inventory'];
 type Register = <R extends RouteGenericInterface = RouteGenericInterface>(
   url: string,
   options: RouteShorthandOptions<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, R> & {
-    config: { right: RouteRight; addresses?: readonly Right[] };
+    config: { right: RouteRight; addresses?: readonly Right[]; explains?: true };
   },
   handler: RouteHandlerMethod<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, R>,
 ) => unknown;

@@ -43,7 +43,13 @@ beforeAll(async () => {
   house = await createQueryHouse(server, 'schemathesis', {
     nowMs: NOW,
     flows: [flow({ srcApp: web.key, dstApp: web.key, bytes: 10, l2Bytes: 28, flowEnd: NOW - 300_000 })],
-    nodes: [web, node('application', 'db'), node('application', 'api'), node('vm', 'web-1')],
+    nodes: [
+      web,
+      node('application', 'db'),
+      node('application', 'api'),
+      node('vm', 'web-1'),
+      node('segment', 'vlan-10'),
+    ],
     config: { http: '127.0.0.1:0' },
     dependencies: {
       documents: {
@@ -101,7 +107,7 @@ test.skipIf(!present)(
       output += String(data);
     });
     const [code] = await once(child, 'close');
-    expect(output).toContain('Tested: 28');
+    expect(output).toContain('Tested: 34');
     expect(code, output.slice(-6000)).toBe(0);
   },
 );

@@ -59,7 +59,7 @@ export const ReenrichmentAnswer = Type.Object(
 export type ReenrichmentAnswer = Static<typeof ReenrichmentAnswer>;
 
 export interface Reenrichments {
-  /** False when one is running here, or an erasure. */
+  /** False when one is running here, or an erasure; a repair that Hairpin started itself is stopped for it. */
   start(request: {
     readonly fromMs: number;
     readonly toMs: number;
