@@ -45,22 +45,42 @@ test('the documentation reports every question with its parameters', async () =>
     paths: Record<string, { get: { parameters: { name: string; description: string }[] } }>;
   }>();
   expect(Object.keys(paths).sort()).toEqual([
+    '/api/v1/alerts',
+    '/api/v1/alerts/rules',
     '/api/v1/applications',
     '/api/v1/applications/adopt',
+    '/api/v1/applications/discover',
+    '/api/v1/applications/discover/adopt',
     '/api/v1/applications/preview',
     '/api/v1/applications/suggestions',
+    '/api/v1/coincidence',
     '/api/v1/coverage',
+    '/api/v1/dependencies',
+    '/api/v1/documents/check',
     '/api/v1/events',
     '/api/v1/exporters',
     '/api/v1/exporters/registry',
     '/api/v1/exporters/suggestions',
     '/api/v1/exporters/suggestions/confirm',
+    '/api/v1/filters/check',
+    '/api/v1/filters/complete',
     '/api/v1/flows',
+    '/api/v1/growth',
     '/api/v1/inventory',
     '/api/v1/inventory/snapshots',
+    '/api/v1/links',
+    '/api/v1/locality',
     '/api/v1/matrix',
+    '/api/v1/moves',
+    '/api/v1/placement',
+    '/api/v1/segments',
     '/api/v1/series',
+    '/api/v1/services',
     '/api/v1/top',
+    '/api/v1/trust',
+    '/api/v1/unclassified',
+    '/api/v1/waves',
+    '/api/v1/what-if',
     '/healthz',
     '/metrics',
     '/readyz',
@@ -68,20 +88,33 @@ test('the documentation reports every question with its parameters', async () =>
   expect(paths['/api/v1/matrix']!.get.parameters.map(parameter => parameter.name)).toEqual([
     'from',
     'to',
+    'calendar',
     'by',
+    'rows',
+    'columns',
     'metric',
+    'percentile',
     'layer',
     'orientation',
     'cells',
     'filter',
     'limit',
+    'order',
+    'compare',
+    'offset',
+    'columnOffset',
     'format',
+    'preamble',
+    'explain',
   ]);
   expect((await app.inject('/docs')).statusCode).toBe(200);
 });
 
 test('dimensions are derived from the flow columns', () => {
-  expect(PAIR_NAMES).toEqual(['app', 'rack', 'host', 'vm', 'mac', 'port', 'addr']);
+  expect(PAIR_NAMES).toEqual([
+    ...['app', 'rack', 'host', 'vm', 'mac', 'port', 'addr'],
+    ...['interface', 'tier', 'segment', 'portgroup', 'vswitch', 'site'],
+  ]);
   expect(COLUMN_NAMES).toEqual(expect.arrayContaining(['exporter', 'vlan', 'service', 'locality', 'countReason']));
   expect(COLUMN_NAMES).not.toContain('bytes');
 });

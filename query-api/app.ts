@@ -6,12 +6,18 @@ import type { Metrics } from '../service/metrics.ts';
 import type { Storage } from '../storage/storage.ts';
 import { createCallers } from './access/callers.ts';
 import { registerProtection, SLOW_CLIENT_LIMITS } from './access/protection.ts';
+import { registerAlerts } from './alerts/routes.ts';
 import type { QueryApiConfiguration } from './configuration.ts';
-import { type ApplicationsDependencies, registerApplications } from './documents/applications.ts';
+import { registerAlertRules } from './documents/alert-rules.ts';
+import type { RulesWriter } from './documents/alert-rules-versions.ts';
+import { registerApplications } from './documents/applications.ts';
+import type { ApplicationsDependencies } from './documents/applications-context.ts';
+import { DocumentChecks } from './documents/checking.ts';
 import { registerDocuments } from './documents/routes.ts';
 import type { DocumentWriter } from './documents/writer.ts';
-import { answerFailures, EARLY_FAILURES } from './failures.ts';
+import { answerFailures, EARLY_FAILURES, logFailure } from './failures.ts';
 import { type Dependency, listen, registerHealth } from './health.ts';
+import { registerCompression } from './http/compression.ts';
 import { registerConsole } from './http/console-files.ts';
 import { registerDocumentation } from './http/documentation.ts';
 import { registerErasures } from './maintenance/erasures.ts';
@@ -19,6 +25,7 @@ import { type Reenrichments, registerReenrichments } from './maintenance/reenric
 import type { Advisor } from './questions/advisor.ts';
 import { registerQuestions } from './questions/all.ts';
 import type { Installation } from './questions/installation.ts';
+import type { Planner } from './questions/planner.ts';
 
 export interface QueryApiDependencies {
   readonly storage: Storage;
@@ -28,10 +35,14 @@ export interface QueryApiDependencies {
   readonly ready: () => readonly Dependency[];
   /** Records documents sent to the API; without it they are refused. */
   readonly documents?: DocumentWriter;
+  /** Records alert rules sent to the API; without it they are refused. */
+  readonly alertRules?: RulesWriter;
   /** Enriches stored records again; without it there are no routes for that. */
   readonly reenrichments?: Reenrichments;
   /** Reads the inventory; without it, coverage is not known. */
   readonly advisor?: Advisor;
+  /** Knows which links traffic takes; without it, questions about links have no answer. */
+  readonly planner?: Planner;
   /** What runs beside the API in its process; nothing when left out. */
   readonly installation?: Installation;
   /** Previews what a changed applications document would do; without it there are no previews. */
@@ -57,6 +68,7 @@ export function createQueryApi(config: QueryApiConfiguration, dependencies: Quer
   const app = createServer(config);
   registerProtection(app, config, { callers: createCallers(config.tokens, log), log, nowMs });
   answerFailures(app, log);
+  registerCompression(app);
   registerDocumentation(app, config.tokens !== '');
   app.register(async routes => registerRoutes(routes, config, { ...dependencies, nowMs }));
   return { app, start: () => listen(app, config), stop: () => app.close() };
@@ -74,7 +86,11 @@ function createServer(config: QueryApiConfiguration): FastifyInstance {
     connectionTimeout: 0,
     http: { headersTimeout: SLOW_CLIENT_LIMITS.headersMs, connectionsCheckingInterval: 1000 },
     ajv: {
-      customOptions: { removeAdditional: false, allErrors: true, coerceTypes: true, useDefaults: true, strict: false },
+      // Of 99.1 / 0.001 the quotient is no whole number in binary.
+      customOptions: {
+        ...{ removeAdditional: false, allErrors: true, coerceTypes: true, useDefaults: true, strict: false },
+        multipleOfPrecision: 6,
+      },
     },
   });
   app.server.maxConnections = config.apiConnectionsMax;
@@ -86,10 +102,16 @@ function registerRoutes(
   config: QueryApiConfiguration,
   dependencies: QueryApiDependencies & { readonly nowMs: () => number },
 ): void {
-  const { storage, metrics, ready, documents, reenrichments, advisor, previews, installation, nowMs } = dependencies;
-  registerQuestions(app, { storage, config, nowMs, advisor, installation });
-  registerApplications(app, { storage, config, nowMs, documents, previews });
-  registerDocuments(app, { storage, config, nowMs, documents });
+  const { storage, log, metrics, ready, documents, reenrichments, advisor, planner, previews, installation, nowMs } =
+    dependencies;
+  const checks = new DocumentChecks({ log });
+  app.addHook('onClose', () => checks.stop());
+  const reportFailure = (error: Error, url: string) => logFailure(log, error, url);
+  registerQuestions(app, { storage, config, nowMs, advisor, planner, installation, reportFailure });
+  registerApplications(app, { storage, config, nowMs, documents, checks, previews, advisor });
+  registerDocuments(app, { storage, config, nowMs, documents, checks });
+  registerAlertRules(app, { storage, nowMs, checks, writer: dependencies.alertRules });
+  registerAlerts(app, storage);
   if (reenrichments) registerReenrichments(app, reenrichments, nowMs);
   if (reenrichments) registerErasures(app, reenrichments, nowMs);
   registerHealth(app, metrics, ready);

@@ -17,6 +17,7 @@ import {
   validationFaults,
 } from './http/problem.ts';
 import { AdvisorError } from './questions/advisor.ts';
+import { PlannerError } from './questions/planner.ts';
 
 /** Options of a server: what is answered before any route, in the same form. */
 export const EARLY_FAILURES = {
@@ -53,7 +54,9 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const schema = request.routeOptions.schema?.querystring as { properties?: object } | undefined;
     const document = problemOf(error, Object.keys(schema?.properties ?? {}));
-    if (document.status >= 500) logFailure(log, error, request.url);
+    // What a client ended by going away is no failure; nobody reads the answer.
+    if (document.status >= 500 && !hasGone(reply)) logFailure(log, error, request.url);
+    if (error instanceof HttpProblem && error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS);
     return reply.status(document.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(document);
   });
   // Before a body is looked for: the framework refuses some methods without one.
@@ -76,7 +79,7 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
  * The path alone: parameters hold addresses, and which of those are logged is decided in access/protection.ts. ClickHouse
  * repeats the statement in its errors, so only their code is logged, but for the level debug.
  */
-function logFailure(log: Log, error: Error, url: string): void {
+export function logFailure(log: Log, error: Error, url: string): void {
   const path = url.split('?')[0];
   if (!(error instanceof StorageError)) {
     log.warn({ err: error, path }, 'a request failed');
@@ -96,21 +99,27 @@ function problemOf(error: FastifyError | Error, parameters: readonly string[]): 
   if ('validation' in error && error.validation)
     return parameterProblem(validationFaults(error.validation as Parameters<typeof validationFaults>[0], parameters));
   if (error instanceof AdvisorError) return problem(503, 'advisor', error.message);
+  if (error instanceof PlannerError) return problem(503, 'planner', error.message);
   if (error instanceof StorageError) return storageProblem(error);
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500;
   return unnamedProblem(status, status < 500 ? error.message : 'an unexpected error occurred; the log has it');
 }
 
-/** ClickHouse errors TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED, TOO_MANY_BYTES, TOO_MANY_ROWS_OR_BYTES. */
-const TOO_LARGE: ReadonlySet<number> = new Set([158, 159, 160, 241, 307, 396]);
+function hasGone({ raw }: FastifyReply): boolean {
+  return raw.destroyed && !raw.writableFinished;
+}
+
+/** ClickHouse errors TOO_MANY_ROWS, TOO_MANY_BYTES, TOO_MANY_ROWS_OR_BYTES: so it is whenever it is sent. */
+const TOO_LARGE: ReadonlySet<number> = new Set([158, 307, 396]);
+/** ClickHouse errors TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED: this depends on what else runs. */
+const TOO_SLOW: ReadonlySet<number> = new Set([159, 160, 241]);
+const SMALLER = 'choose a shorter window, fewer dimensions or a narrower filter';
 
 function storageProblem(error: StorageError): ProblemDocument {
   if (TOO_LARGE.has(error.clickhouseCode))
-    return problem(
-      503,
-      'question-too-large',
-      'the query needs more time, memory or rows than allowed; choose a shorter window, fewer dimensions or a narrower filter',
-    );
+    return problem(422, 'question-too-large', `the query needs more rows than allowed; ${SMALLER}`);
+  if (TOO_SLOW.has(error.clickhouseCode))
+    return problem(503, 'question-too-large', `the query needs more time or memory than allowed; ${SMALLER}`);
   return problem(
     503,
     'storage',

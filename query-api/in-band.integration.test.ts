@@ -44,6 +44,7 @@ import {
 import { LIMITS } from '../testing/data/enrichment.ts';
 import { encodeExporters } from '../testing/data/stored-rows.ts';
 import { createFakeSource, createSignal } from '../testing/fakes.ts';
+import { insertReceiving } from '../testing/receiving.ts';
 import { createQueryApi } from './app.ts';
 import { QUERY_API_SERVICE } from './configuration.ts';
 import type { ExportersAnswer } from './questions/exporters.ts';
@@ -122,10 +123,13 @@ const PORTS = ipfix(
   { domain: 5 },
 );
 
+const HOUR_MS = 3_600_000;
+
 /** Decoder, fact table, enricher and API over one database. */
 async function createHouse(database: string, inventory = '') {
   const storage: ClickHouse = server.connect(database);
   await migrate(storage, config);
+  await insertReceiving(storage, Date.now() - HOUR_MS, Date.now() + HOUR_MS);
   const batch = createBatch(DECODED_COLUMNS, 256);
   const decoder = new Decoder({ batch: batch as unknown as DecodedBatch, flush() {} }, COLLECTOR_SERVICE.load());
   const facts = new FactTable();

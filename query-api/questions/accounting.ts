@@ -60,7 +60,7 @@ SELECT countReason AS reason, count() AS records, toUnixTimestamp64Milli(max(inv
   countIf(rateless) AS unknownRate, sumIf(volume, samplingRate = 0) AS unknownError,
   [${UNCLASSIFIED_REASONS.map((_, i) => `toString(sumIf(volume, why = ${i + 1}))`).join(', ')}] AS unnamed
 FROM (
-  SELECT countReason, inventoryAsOf, marks, samplingRate, ${UNKNOWN_RATE_SQL} AS rateless, multiIf(countReason = ${COUNT_REASON.implausible}, 0, ${UNELECTED_SQL}, estBytes, ${COUNTED.bytes}) AS volume, ${REASON_SQL} AS why
+  SELECT countReason, inventoryAsOf, marks, samplingRate, ${UNKNOWN_RATE_SQL} AS rateless, multiIf(countReason IN (${COUNT_REASON.implausible}, ${COUNT_REASON['running-total']}), 0, ${UNELECTED_SQL}, estBytes, ${COUNTED.bytes}) AS volume, ${REASON_SQL} AS why
   FROM flows
   WHERE ${ENDED_SQL}
 )

@@ -5,10 +5,12 @@ import type {
   AdvisorRequest,
   CellsReport,
   CoverageReport,
-  SeenExporter,
+  DiscoverReport,
+  DiscoverRequest,
+  MembersReport,
+  SeenInWindow,
 } from '../../schemas/coverage.ts';
 import type { Value } from '../answers/answers.ts';
-import { addressText } from '../sql/values.ts';
 
 export interface Advisor {
   /** Rejects with a message for people. `undefined`: there is no inventory. */
@@ -24,23 +26,6 @@ const MATRIX_MS_MAX = 2000;
 /** Kinds of nodes that the inventory has pairs of VMs for. */
 const KINDS = ['app', 'vm', 'host', 'rack'] as const;
 
-/** Of a row of the exporters table: when its exporter was last seen. */
-interface SeenRow {
-  readonly address: string;
-  readonly domain: number;
-  readonly code: number;
-  readonly seen: string;
-}
-
-export function seenOf(rows: readonly SeenRow[]): SeenExporter[] {
-  return rows.map(({ address, domain, code, seen }) => ({
-    address: addressText(address),
-    domain,
-    protocol: code,
-    lastSeenMs: Number(seen),
-  }));
-}
-
 export async function requestCoverage(
   advisor: Advisor,
   question: Omit<Extract<AdvisorRequest, { request: 'coverage' }>, 'request'>,
@@ -48,25 +33,49 @@ export async function requestCoverage(
   return (await request(advisor, { request: 'coverage', ...question })) as CoverageReport | undefined;
 }
 
+/** Running VMs by application; undefined where it is not known. */
+export async function requestMembers(
+  advisor: Advisor | undefined,
+  window: SeenInWindow,
+  nodesMax: number,
+): Promise<MembersReport | undefined> {
+  if (!advisor) return undefined;
+  return (await request(advisor, { request: 'members', ...window, by: 'app', nodesMax })) as MembersReport | undefined;
+}
+
+/** Applications that VMs without one may belong to; undefined where no inventory is known. */
+export async function requestDiscovery(
+  advisor: Advisor | undefined,
+  question: Omit<DiscoverRequest, 'request'>,
+): Promise<DiscoverReport | undefined> {
+  if (!advisor) return undefined;
+  return (await request(advisor, { request: 'discover', ...question })) as DiscoverReport | undefined;
+}
+
 /** Coverage of a matrix and its cells; nulls where it is not known. A matrix is answered without it. */
 export async function coverageOfCells(
   advisor: Advisor | undefined,
   by: string,
-  seen: readonly SeenExporter[],
-  atMs: number,
-  cells: readonly { readonly src: Value; readonly dst: Value }[],
+  window: SeenInWindow,
+  cells: readonly { readonly src: Pick<Value, 'key'>; readonly dst: Pick<Value, 'key'> }[],
+  msMax = MATRIX_MS_MAX,
 ): Promise<CellsReport> {
-  const unknown: CellsReport = { overall: null, cells: cells.map(() => null) };
+  const unknown: CellsReport = {
+    overall: null,
+    cells: cells.map(() => null),
+    states: { found: 0, examined: 0 },
+    slices: [],
+  };
   if (!advisor) return unknown;
   const kind = KINDS.find(name => name === by);
   const pairs = kind ? cells.map(({ src, dst }) => [src.key, dst.key] as const) : [];
   const report = await Promise.race([
-    request(advisor, { request: 'cells', seen, atMs, by: kind ?? 'vm', cells: pairs }).catch(() => undefined),
-    new Promise<undefined>(resolve => setTimeout(resolve, MATRIX_MS_MAX, undefined).unref()),
+    request(advisor, { request: 'cells', ...window, by: kind ?? 'vm', cells: pairs }).catch(() => undefined),
+    new Promise<undefined>(resolve => setTimeout(resolve, msMax, undefined).unref()),
   ]);
   if (!report) return unknown;
-  const { overall, cells: shares } = report as CellsReport;
-  return kind ? { overall, cells: shares } : { overall, cells: unknown.cells };
+  const known = report as CellsReport;
+  return kind ? known : { ...known, cells: unknown.cells };
 }
 
 function request(advisor: Advisor, question: AdvisorRequest): Promise<AdvisorAnswer> {

@@ -6,15 +6,19 @@ import { protocolTitles } from '../../schemas/protocols.ts';
 import { closed, estimate, NullableNumber, Value } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
 import { unseenInterval } from '../estimates/interval.ts';
-import { estimateOf, type Observed, type Sums } from '../sql/metrics-sql.ts';
-import { isRanked, NOT_RANKED } from '../sql/ranked.ts';
+import { estimateOf, NO_SUMS, type Observed, type Sums, unseenEstimate } from '../sql/metrics-sql.ts';
+import { isRanked } from '../sql/ranked.ts';
 import type { NameValue } from '../sql/values.ts';
+import { Compared } from './comparison.ts';
 import type { ExporterRow } from './exporters.ts';
 import type { Adjusted } from './loss.ts';
-import type { MatrixQuery, MatrixRow, Orientation } from './matrix-statement.ts';
+import type { Listed, MatrixQuery, MatrixRow, Orientation } from './matrix-statement.ts';
+
+/** The longest IP packet of a link without jumbo frames. */
+const MTU_BYTES = 1500;
 
 const lossAdjusted = NullableNumber(
-  `the estimate with what ${protocolTitles(({ lossAdjusted }) => lossAdjusted)} lost on the way added, by exporter and minute; the sample pool of sFlow has its loss already. null where it is not computed`,
+  `the estimate with what ${protocolTitles(({ lossAdjusted }) => lossAdjusted)} lost on the way added, and what collectors dropped, by exporter and minute; the sample pool of sFlow has its loss before the collector already. null where it is not computed`,
 );
 export const Cell = Type.Object(
   {
@@ -27,10 +31,11 @@ export const Cell = Type.Object(
     ),
     toServer: NullableNumber('orientation=client: client to server'),
     toClient: NullableNumber('orientation=client: server to client'),
+    compared: Type.Optional(Compared),
   },
   closed,
 );
-export const Total = Type.Object({ ...Value.properties, ...estimate }, closed);
+export const Total = Type.Object({ ...Value.properties, ...estimate, compared: Type.Optional(Compared) }, closed);
 export type MatrixCell = Static<typeof Cell>;
 export type MatrixTotal = Static<typeof Total>;
 
@@ -43,57 +48,58 @@ export interface MatrixFigures {
   readonly interTotal: Omit<MatrixTotal, 'key' | 'name'>;
   readonly rest: number | null;
   readonly unelectedShare: number | null;
+  readonly largestPointShare: number | null;
   readonly unclassifiedShare: number | null;
+  /** The total of a node of which nothing was seen. */
+  readonly unseen: Omit<MatrixTotal, 'key' | 'name'>;
 }
 
-const NOTHING: Sums = { bytes: 0, packets: 0, varBytes: 0, samples: 0, records: 0, ...NOT_RANKED };
-
 export function shapeMatrix(
-  { pair, metric, orientation }: MatrixQuery,
+  { rows: rowAxis, columns: columnAxis, metric, orientation, order }: MatrixQuery,
   answer: readonly MatrixRow[],
+  listed: Listed,
   observed: Observed,
   name: NameValue,
 ): MatrixFigures {
   const level = (wanted: MatrixRow['level']) => answer.filter(row => row.level === wanted);
   const estimated = (sums: Sums) => estimateOf(sums, metric, observed);
+  const [whole] = level('total');
+  const totalOf = (sums: Sums | undefined) => (sums ? estimated(sums) : unseenEstimate(whole, metric, observed));
+  const [rowEnd, columnEnd] = [rowAxis.ends[0], columnAxis.ends[1]];
   const cells = level('cell').map(row => ({
-    src: name(pair[0], row.src),
-    dst: name(pair[1], row.dst),
+    src: name(rowEnd, row.src),
+    dst: name(columnEnd, row.dst),
     ...estimated(row),
     lossAdjusted: null,
     coverage: null,
     ...directions(row, metric, orientation, observed.seconds),
   }));
-  const rows = level('row').map(row => ({ ...name(pair[0], row.src), ...estimated(row) }));
-  const columns = level('column').map(row => ({ ...name(pair[1], row.dst), ...estimated(row) }));
-  const [whole] = level('total');
+  // A node that only receives is a row too, of zero: rows name every listed node.
+  const sent = new Map(level('row').map(row => [row.src, row]));
+  const rows = listed.rows.map(raw => ({ ...name(rowEnd, raw), ...totalOf(sent.get(raw)) }));
+  const received = order !== 'volume' ? inOrder(level('column'), listed.columns) : level('column');
+  const columns = received.map(row => ({ ...name(columnEnd, row.dst), ...estimated(row) }));
   const [inter] = level('inter');
-  const total = estimated(whole ?? NOTHING);
+  const total = estimated(whole ?? NO_SUMS);
   const bytes = Number(whole?.bytes ?? 0);
   return {
     cells,
-    rows: withPeers(rows, columns, estimated(NOTHING)),
+    rows,
     columns,
+    unseen: totalOf(undefined),
     nodes: Number(whole?.nodes ?? 0),
     total,
-    interTotal: estimated(inter ?? NOTHING),
-    rest: isRanked(metric) ? null : restOf(total.value ?? 0, cells),
+    interTotal: estimated(inter ?? NO_SUMS),
+    rest: isRanked(metric) || total.value === null ? null : restOf(total.value, cells),
     unelectedShare: whole && bytes > 0 ? Number(whole.unelectedBytes) / bytes : null,
+    largestPointShare: whole && bytes > 0 ? Number(whole.unlearnedBytes) / bytes : null,
     unclassifiedShare: whole && bytes > 0 ? Number(whole.unclassifiedBytes) / bytes : null,
   };
 }
 
-/** A node that only receives is a row too, of zero: rows name every listed node. */
-function withPeers(
-  rows: readonly MatrixTotal[],
-  columns: readonly MatrixTotal[],
-  nothing: Omit<MatrixTotal, 'key' | 'name'>,
-): MatrixTotal[] {
-  const received = new Map(columns.map(column => [column.key, column.value ?? 0]));
-  const sent = new Set(rows.map(row => row.key));
-  const silent = columns.filter(column => !sent.has(column.key)).map(({ key, name }) => ({ key, name, ...nothing }));
-  const size = (node: MatrixTotal) => Math.max(node.value ?? 0, received.get(node.key) ?? 0);
-  return [...rows, ...silent].sort((a, b) => size(b) - size(a) || (a.key < b.key ? -1 : 1));
+function inOrder(rows: readonly MatrixRow[], nodes: readonly string[]): readonly MatrixRow[] {
+  const placeOf = new Map(nodes.map((node, place) => [node, place]));
+  return rows.toSorted((a, b) => (placeOf.get(a.dst) ?? 0) - (placeOf.get(b.dst) ?? 0));
 }
 
 function restOf(total: number, cells: readonly MatrixCell[]): number {
@@ -122,33 +128,46 @@ export function withLoss(cells: readonly MatrixCell[], rows: readonly MatrixRow[
   });
 }
 
-/** The pairs of the listed nodes of which nothing was seen. */
-export function unseenCells(nodes: readonly MatrixTotal[], seen: readonly MatrixCell[]): MatrixCell[] {
+type Node = Pick<MatrixTotal, 'key' | 'name'>;
+
+/** The pairs of the listed nodes of which nothing was seen: nothing was sent, or where no time is covered nobody knows. */
+export function unseenCells(
+  senders: readonly Node[],
+  receivers: readonly Node[],
+  seen: readonly MatrixCell[],
+  isCovered: boolean,
+): MatrixCell[] {
   const known = new Set(seen.map(({ src, dst }) => `${src.key} ${dst.key}`));
-  return nodes.flatMap(src =>
-    nodes
+  return senders.flatMap(src =>
+    receivers
       .filter(dst => !known.has(`${src.key} ${dst.key}`))
-      .map(
-        (dst): MatrixCell => ({
-          src: { key: src.key, name: src.name },
-          dst: { key: dst.key, name: dst.name },
-          value: 0,
-          ciLow: null,
-          ciHigh: null,
-          samples: 0,
-          method: 'none',
-          lossAdjusted: null,
-          coverage: null,
-          toServer: null,
-          toClient: null,
-        }),
-      ),
+      .map(dst => unseenCell(src, dst, { value: isCovered ? 0 : null, ciLow: null, ciHigh: null })),
   );
 }
 
+export function unseenCell(
+  src: Node,
+  dst: Node,
+  { value, ciLow, ciHigh }: Pick<MatrixCell, 'value' | 'ciLow' | 'ciHigh'>,
+): MatrixCell {
+  return {
+    src: { key: src.key, name: src.name },
+    dst: { key: dst.key, name: dst.name },
+    value,
+    ciLow,
+    ciHigh,
+    samples: 0,
+    method: 'none',
+    lossAdjusted: null,
+    coverage: null,
+    toServer: null,
+    toClient: null,
+  };
+}
+
 /**
- * What stands behind one sampled packet, in the unit of the metric: the highest current rate times the mean size of a
- * packet. 0 where nothing is sampled; null where a metric does not add up or no rate is known.
+ * What one sampled packet may stand for, in the unit of the metric: the highest current rate times a full packet, or more
+ * where more was seen. 0 where nothing is sampled; null where a metric does not add up or no rate is known.
  */
 export function perSampleOf(
   rows: readonly MatrixRow[],
@@ -162,14 +181,17 @@ export function perSampleOf(
   if (rate <= 1) return 0;
   if (metric === 'packets') return rate;
   const total = rows.find(row => row.level === 'total');
-  if (!total || Number(total.packets) === 0) return null;
-  const bytes = (rate * Number(total.bytes)) / Number(total.packets);
+  const bytes = Math.max(rate * MTU_BYTES, total?.largestBytes ?? 0);
   return metric === 'avgBps' ? (bytes * 8) / seconds : bytes;
 }
 
-/** A cell of which nothing was seen has an upper limit where something would have been. */
+/**
+ * A cell of which nothing was seen has an upper limit where something would have been. Where no live point sees the pair, nothing
+ * is known of it, and 0 would say that it sent nothing.
+ */
 export function withCoverage(cell: MatrixCell, coverage: number | null, perSample: number | null): MatrixCell {
   if (cell.method !== 'none' || cell.value !== 0) return { ...cell, coverage };
-  if (coverage === null || coverage === 0 || perSample === null) return { ...cell, coverage };
+  if (coverage === 0) return { ...cell, value: null, coverage };
+  if (coverage === null || perSample === null) return { ...cell, coverage };
   return { ...cell, ...unseenInterval(perSample), coverage };
 }

@@ -3,9 +3,11 @@
 
 import { type Static, Type } from 'typebox';
 import { PROTOCOLS } from '../../schemas/codes.ts';
-import { BLIND_REASONS, type CoverageReport, SILENT_AFTER_MS } from '../../schemas/coverage.ts';
-import { closed, NullableNumber } from '../answers/answers.ts';
+import { BLIND_REASONS, type CoverageReport, type SeenInWindow, SILENT_AFTER_MS } from '../../schemas/coverage.ts';
+import { closed, NullableNumber, provisional } from '../answers/answers.ts';
+import type { ColumnKinds } from '../http/format-table.ts';
 import { HttpProblem } from '../http/problem.ts';
+import { readStoredUntil } from '../sql/history.ts';
 import { addressText } from '../sql/values.ts';
 import { parseRequestedWindow, type RequestedWindow } from '../sql/window.ts';
 import {
@@ -15,11 +17,12 @@ import {
   ratelessStatement,
   shapeAccounting,
 } from './accounting.ts';
-import { type Advisor, requestCoverage, seenOf } from './advisor.ts';
+import { type Advisor, requestCoverage } from './advisor.ts';
 import { type Exporter, type ExporterRow, exportersStatement, lossRatioOf, shapeExporter } from './exporters.ts';
 import { iso } from './grouped.ts';
 import { format, Limit, window } from './parameters.ts';
-import { type ColumnKinds, defineQuestion, type QuestionContext } from './question.ts';
+import { provisionalOf } from './provisional.ts';
+import { defineQuestion, type QuestionContext } from './question.ts';
 import { ACCOUNTING_S_MAX, accountedOf, receiptBounds } from './receipt.ts';
 import {
   PORTS_MAX,
@@ -29,6 +32,7 @@ import {
   reconciliationStatement,
   shapePort,
 } from './reconciliation.ts';
+import { readSeen } from './seen-exporters.ts';
 
 const Parameters = Type.Object(
   {
@@ -77,6 +81,14 @@ const Pair = Type.Object(
   closed,
 );
 
+const States = Type.Object(
+  {
+    found: Type.Integer({ description: 'states of documents and silent exporters in the window' }),
+    examined: Type.Integer(),
+  },
+  closed,
+);
+
 const Names = (description: string) => Type.Array(Type.String(), { description });
 
 export const CoverageAnswer = Type.Object(
@@ -84,13 +96,19 @@ export const CoverageAnswer = Type.Object(
     from: Type.String({ format: 'date-time' }),
     to: Type.String({ format: 'date-time' }),
     coverage: NullableNumber(
-      'share of the ordered pairs of running VMs that have a live canonical point; null without inventory',
+      'of the ordered pairs of running VMs and the time of the window, the share with a live canonical point; from the first minute with an exporter on. null without inventory',
     ),
+    states: Type.Union([States, Type.Null()], {
+      description:
+        'what coverage follows from; of more than 12 states 12 moments at equal distance stand for the window, and fewer where there is no time for all',
+    }),
     doubtful: Type.Boolean({ description: 'coverage is below 0.95: sums of VM traffic miss more than a little' }),
     inventoryAsOf: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'inventory in force at `to`' }),
     vms: NullableNumber('running VMs with a vNIC'),
     pairs: NullableNumber('ordered pairs of them'),
-    invisiblePairs: NullableNumber('pairs without a live canonical point; their bytes are not estimated'),
+    invisiblePairs: NullableNumber(
+      'pairs without a live canonical point at the end of the window; their bytes are not estimated',
+    ),
     byReason: Type.Unsafe<Record<string, number> | null>({
       type: ['object', 'null'],
       additionalProperties: { type: 'number' },
@@ -102,7 +120,7 @@ export const CoverageAnswer = Type.Object(
     exporters: Type.Object(
       {
         silent: Names('seen in the window, but not in its last three minutes'),
-        unseen: Names('registered and not seen for three minutes at the end of the window'),
+        unseen: Names('registered and recorded as silent at the end of the window'),
         unregistered: Names('seen, but in no registry: their ports are unknown'),
         withoutTemplate: Names('with data sets that wait for their template or were given up'),
         withoutRate: Names('with records whose sampling rate nobody reports, in the last six hours of the window'),
@@ -126,6 +144,7 @@ export const CoverageAnswer = Type.Object(
       description:
         'ports with counters of their own (sFlow if_counters), those that agree least first; null beyond six hours',
     }),
+    provisional,
     elapsedMs: Type.Number(),
   },
   closed,
@@ -157,12 +176,17 @@ export const coverage = defineQuestion({
   summary: 'What is seen, what is not, and why',
   parameters: Parameters,
   answer: CoverageAnswer,
+  table: () => ({ kinds: SPOT_KINDS, keys: ['reason', 'site', 'rack', 'host', 'vswitch', 'segment'] }),
   async respond(params, context) {
     const requested = parseRequestedWindow(params.from, params.to, context.nowMs);
-    const atMs = Math.min(context.nowMs, requested.toMs);
+    // What collectors received later and is not stored yet makes no exporter silent.
+    const { storedUntilMs = context.nowMs } = await readStoredUntil(context.storage, context.nowMs);
+    const atMs = Math.min(storedUntilMs, requested.toMs);
     const read = await readStored(context, requested, atMs, params.ports);
-    const report = await readReport(context.advisor, params, seenOf(read.health), atMs);
-    const answer = shapeCoverage(requested, atMs, read, report);
+    const seenIn = await readSeen(context.storage, { fromMs: requested.fromMs, toMs: atMs });
+    const report = await readReport(context.advisor, params, seenIn);
+    const spans = await provisionalOf(context.storage, requested);
+    const answer = { ...shapeCoverage(requested, atMs, read, report), provisional: spans };
     return { answer, kinds: SPOT_KINDS, rows: () => answer.spots.map(flatSpot) };
   },
 });
@@ -201,11 +225,9 @@ async function readStored(
 async function readReport(
   advisor: Advisor | undefined,
   { host, vm, limit, pairs }: Parameters,
-  seen: ReturnType<typeof seenOf>,
-  atMs: number,
+  window: SeenInWindow,
 ): Promise<CoverageReport | undefined> {
-  const report =
-    advisor && (await requestCoverage(advisor, { seen, atMs, host, vm, spotsMax: limit, pairsMax: pairs }));
+  const report = advisor && (await requestCoverage(advisor, { ...window, host, vm, spotsMax: limit, pairsMax: pairs }));
   if (!report && (host !== '' || vm !== '')) refuseWithoutInventory(advisor);
   return report;
 }
@@ -215,15 +237,16 @@ function shapeCoverage(
   atMs: number,
   { health, records, rateless, ports }: Stored,
   report: CoverageReport | undefined,
-): Omit<CoverageAnswer, 'elapsedMs'> {
+): Omit<CoverageAnswer, 'provisional' | 'elapsedMs'> {
   const exporters = health.map(row => shapeExporter(row, undefined, atMs));
   const { unclassifiedByReason, unknownRateShare, unknownErrorShare } = shapeAccounting(records);
   const hosts = new Map(report?.accessPorts.map(({ exporter, ifIndex, host }) => [`${exporter} ${ifIndex}`, host]));
-  const share = report && report.pairs > 0 ? 1 - report.invisiblePairs / report.pairs : null;
+  const share = report?.share ?? null;
   return {
     from: iso(requested.fromMs),
     to: iso(requested.toMs),
     coverage: share,
+    states: report?.states ?? null,
     doubtful: share !== null && share < COVERAGE_MIN,
     inventoryAsOf: report ? iso(report.asOfMs) : null,
     vms: report?.vms ?? null,

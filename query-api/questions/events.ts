@@ -8,7 +8,7 @@ import { EVENT_KINDS } from '../../storage/tables/events.ts';
 import { closed, NullableTime } from '../answers/answers.ts';
 import { pairOf } from '../sql/dimensions.ts';
 import { addressText, nameValues } from '../sql/values.ts';
-import { parseRequestedWindow } from '../sql/window.ts';
+import { parseRequestedWindow, type RequestedWindow } from '../sql/window.ts';
 import { iso } from './grouped.ts';
 import { choice, format, Limit, window } from './parameters.ts';
 import { defineQuestion } from './question.ts';
@@ -71,14 +71,10 @@ export const events = defineQuestion({
   summary: 'Events seen in flows: moves before the inventory reports them, MAC conflicts',
   parameters: Parameters,
   answer: EventsAnswer,
+  table: () => ({ kinds: KINDS, keys: ['kind', 'mac', 'at'] }),
   async respond({ from, to, kind, limit }, { storage, nowMs }) {
     const requested = parseRequestedWindow(from, to, nowMs);
-    const rows = await storage.select<EventRow>(EVENTS_SQL, {
-      from: requested.fromMs,
-      to: requested.toMs,
-      kinds: kind ? [kind] : [...EVENT_KINDS],
-      limit,
-    });
+    const rows = await readEvents(storage, requested, kind ? [kind] : EVENT_KINDS, limit);
     const found = await shapeEvents(storage, rows);
     return {
       answer: { from: iso(requested.fromMs), to: iso(requested.toMs), events: found },
@@ -87,6 +83,16 @@ export const events = defineQuestion({
     };
   },
 });
+
+/** The newest first. */
+export function readEvents(
+  storage: Storage,
+  { fromMs, toMs }: RequestedWindow,
+  kinds: readonly Event['kind'][],
+  limit: number,
+): Promise<EventRow[]> {
+  return storage.select<EventRow>(EVENTS_SQL, { from: fromMs, to: toMs, kinds: [...kinds], limit });
+}
 
 const MS = (sql: string) => `toString(toUnixTimestamp64Milli(${sql}))`;
 const THING = 'kind, mac, toExporter, toIfIndex';
@@ -113,7 +119,7 @@ GROUP BY ${THING}, episode
 HAVING max(seen) >= fromUnixTimestamp64Milli({from:Int64})
 ORDER BY min(at) DESC, macText LIMIT {limit:UInt32}`;
 
-interface EventRow {
+export interface EventRow {
   readonly kind: Event['kind'];
   readonly toIfIndex: number;
   readonly fromIfIndex: number;

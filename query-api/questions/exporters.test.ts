@@ -13,6 +13,8 @@ function row(code: number, reported: Partial<ExporterRow>): ExporterRow {
     first: String(NOW_MS - 300_000),
     rate: 0,
     waiting: 0,
+    clockCode: 0,
+    skew: 0,
     recent: '0',
     datagrams: '10',
     datagramBytes: '10000',
@@ -36,6 +38,15 @@ test('loss is reported in the unit of the protocol', () => {
     expect(shape(code)).toMatchObject({ lostUnit: 'records', lossRatio: 10 / 110 });
   for (const code of [PROTOCOL.netflow9, PROTOCOL.sflow5])
     expect(shape(code)).toMatchObject({ lostUnit: 'datagrams', lossRatio: 0.5 });
+});
+
+test('a clock that was not measured is unknown, not right', () => {
+  const shape = (clockCode: number, skew: number) =>
+    shapeExporter(row(PROTOCOL.ipfix, { clockCode, skew }), undefined, NOW_MS);
+  expect(shape(0, 0)).toMatchObject({ clock: 'unknown', clockSkewMs: null });
+  expect(shape(1, 0)).toMatchObject({ clock: 'steady', clockSkewMs: 0 });
+  expect(shape(2, -1_800_000)).toMatchObject({ clock: 'unsteady', clockSkewMs: -1_800_000 });
+  expect(shape(200, 5)).toMatchObject({ clock: 'unknown', clockSkewMs: null });
 });
 
 test('NetFlow v1 has no sequence number: its loss is not known, and says nothing of the loss of others', () => {

@@ -1,12 +1,15 @@
 // Health of each exporter: when it was last seen, what it sent, what was lost on the way, what could not be decoded.
 
 import { type Static, Type } from 'typebox';
+import { CLOCK_STATES, type ClockState } from '../../schemas/codes.ts';
 import { SILENT_AFTER_MS } from '../../schemas/coverage.ts';
 import { EXPORTER_COLUMNS, EXPORTER_COUNTERS, type ExporterCounter } from '../../schemas/exporter-minute.ts';
 import { INTERFACE_COLUMNS } from '../../schemas/interface-minute.ts';
 import { protocolRow, protocolTitles } from '../../schemas/protocols.ts';
 import { rightToSee } from '../access/rights.ts';
 import { about, closed, NullableNumber, Sum, Time } from '../answers/answers.ts';
+import type { ColumnKinds } from '../http/format-table.ts';
+import { readStoredUntil } from '../sql/history.ts';
 import type { Statement } from '../sql/tables.ts';
 import { addressText } from '../sql/values.ts';
 import { parseRequestedWindow, type RequestedWindow } from '../sql/window.ts';
@@ -14,7 +17,7 @@ import { iso } from './grouped.ts';
 import { UNKNOWN_INSTALLATION } from './installation.ts';
 import { ExporterInterface, type FactsRow, factsStatement, INTERFACES_MAX, interfacesOf } from './interfaces.ts';
 import { format, window } from './parameters.ts';
-import { type ColumnKinds, defineQuestion } from './question.ts';
+import { defineQuestion } from './question.ts';
 
 const Parameters = Type.Object(
   {
@@ -41,9 +44,11 @@ const Exporter = Type.Object(
     observationDomain: Type.Integer(),
     protocol: Type.String(),
     lastSeen: Time('newest datagram'),
-    silent: Type.Boolean({ description: 'no datagram for three minutes' }),
+    silent: Type.Boolean({
+      description: 'no datagram in the three minutes before `storedUntil`, or before now where that is null',
+    }),
     samplingRate: NullableNumber('current N of 1 in N; null when unknown'),
-    recordsPerSecond: Type.Number({ description: 'over the last five minutes' }),
+    recordsPerSecond: Type.Number({ description: 'over the last five minutes before `storedUntil`' }),
     datagrams: Sum('datagrams received'),
     datagramBytes: Sum('bytes of their payloads'),
     records: Sum('flow records or samples'),
@@ -58,6 +63,13 @@ const Exporter = Type.Object(
     malformedSets: Sum('sets, samples or datagrams with a fault'),
     unknownRateRecords: Sum('records without a sampling rate as they came; the registry may state one'),
     rateChanges: Sum('changes of the sampling rate'),
+    clock: Type.Enum([...CLOCK_STATES], {
+      description:
+        'steady: differs from that of the collector by the same time in three minutes; unknown: not measured, or the protocol has no export time',
+    }),
+    clockSkewMs: NullableNumber(
+      'how far its clock is ahead of that of the collector, ms, negative behind; null when unknown',
+    ),
     clashes: Sum('times it was found to share its sFlow agent address with other agents'),
     facts: Sum('facts that this address reported within the last day: names of ports, stations and hosts'),
     interfaces: Type.Array(ExporterInterface, {
@@ -75,6 +87,8 @@ export const ExportersAnswer = Type.Object(
     exporters: Type.Array(Exporter),
     live: Type.Integer(),
     silent: Type.Integer(),
+    storedUntil: about.storedUntil,
+    waiting: about.waiting,
     receiving: Type.Object(
       {
         udpPorts: Type.Array(Type.Integer()),
@@ -107,10 +121,12 @@ export interface ExporterRow extends Readonly<Record<ExporterCounter, string>> {
   readonly first: string;
   readonly rate: number;
   readonly waiting: number;
+  readonly clockCode: number;
+  readonly skew: number;
   readonly recent: string;
 }
 
-const TEXTS: ReadonlySet<string> = new Set(['exporter', 'protocol', 'lastSeen', 'lostUnit', 'silent']);
+const TEXTS: ReadonlySet<string> = new Set(['exporter', 'protocol', 'lastSeen', 'lostUnit', 'silent', 'clock']);
 /** What fits a row of a table. */
 const KINDS: ColumnKinds = Object.fromEntries(
   Object.keys(Exporter.properties)
@@ -125,16 +141,20 @@ export const exporters = defineQuestion({
   summary: 'Exporters and their health: last seen, received, lost, not decoded',
   parameters: Parameters,
   answer: ExportersAnswer,
+  table: () => ({ kinds: KINDS, keys: ['exporter', 'observationDomain', 'protocol'] }),
   async respond(params, { storage, nowMs, installation = UNKNOWN_INSTALLATION }) {
     const requested = parseRequestedWindow(params.from, params.to, nowMs);
-    const health = exportersStatement(requested, nowMs);
+    const stored = await readStoredUntil(storage, nowMs);
+    // What collectors received later and is not stored yet says nothing of an exporter.
+    const atMs = stored.storedUntilMs ?? nowMs;
+    const health = exportersStatement(requested, atMs);
     const facts = factsStatement(params.interfaces, nowMs);
     const [rows, reported] = await Promise.all([
       storage.select<ExporterRow>(health.sql, health.params),
       storage.select<FactsRow>(facts.sql, facts.params),
     ]);
     const factsOf = new Map(reported.map(row => [row.address, row]));
-    const found = rows.map(row => shapeExporter(row, factsOf.get(row.address), nowMs));
+    const found = rows.map(row => shapeExporter(row, factsOf.get(row.address), atMs));
     const silent = found.filter(exporter => exporter.silent).length;
     return {
       answer: {
@@ -143,6 +163,8 @@ export const exporters = defineQuestion({
         exporters: found,
         live: found.length - silent,
         silent,
+        storedUntil: stored.storedUntilMs === undefined ? null : iso(stored.storedUntilMs),
+        waiting: stored.waiting ?? null,
         ...installation,
         receiving: {
           ...installation.receiving,
@@ -156,10 +178,10 @@ export const exporters = defineQuestion({
   },
 });
 
-export function exportersStatement({ fromMs, toMs }: RequestedWindow, nowMs: number): Statement {
+export function exportersStatement({ fromMs, toMs }: RequestedWindow, atMs: number): Statement {
   const sql = `
 SELECT toString(e.exporter) AS address, e.observationDomain AS domain, e.protocol AS code, toUnixTimestamp64Milli(max(e.lastSeen)) AS seen,
-  toUnixTimestamp64Milli(min(e.minute)) AS first, argMax(e.samplingRate, e.lastSeen) AS rate, argMax(e.waitingSets, e.lastSeen) AS waiting, sumIf(e.records, e.minute >= fromUnixTimestamp64Milli({recent:Int64})) AS recent,
+  toUnixTimestamp64Milli(min(e.minute)) AS first, argMax(e.samplingRate, e.lastSeen) AS rate, argMax(e.waitingSets, e.lastSeen) AS waiting, argMax(e.clock, e.lastSeen) AS clockCode, argMax(e.clockSkewMs, e.lastSeen) AS skew, sumIf(e.records, e.minute >= fromUnixTimestamp64Milli({recent:Int64})) AS recent,
   ${EXPORTER_COUNTERS.map(name => `sum(e.${name}) AS ${name}`).join(', ')}
 FROM exporters AS e
 WHERE e.minute >= fromUnixTimestamp64Milli({from:Int64}) AND e.minute < fromUnixTimestamp64Milli({to:Int64})
@@ -167,12 +189,12 @@ GROUP BY e.exporter, e.observationDomain, e.protocol
 ORDER BY records DESC, address, domain, code
 LIMIT ${EXPORTERS_MAX}`;
   const from = Math.floor(fromMs / 60_000) * 60_000;
-  return { sql, params: { from, to: Math.ceil(toMs / 60_000) * 60_000, recent: recentFrom(nowMs) } };
+  return { sql, params: { from, to: Math.ceil(toMs / 60_000) * 60_000, recent: recentFrom(atMs) } };
 }
 
 /** Start of the whole minutes that a rate is over. */
-function recentFrom(nowMs: number): number {
-  return Math.floor((nowMs - RATE_MS) / 60_000) * 60_000;
+function recentFrom(atMs: number): number {
+  return Math.floor((atMs - RATE_MS) / 60_000) * 60_000;
 }
 
 /** What the sequence number of the protocol counts. */
@@ -185,29 +207,36 @@ function isNumbered(code: number): boolean {
   return protocolRow(code).sequence !== 'nothing';
 }
 
-export function shapeExporter(row: ExporterRow, reported: FactsRow | undefined, nowMs: number): Exporter {
+export function shapeExporter(row: ExporterRow, reported: FactsRow | undefined, atMs: number): Exporter {
   const unit = lostUnit(row.code);
   const counters = Object.fromEntries(EXPORTER_COUNTERS.map(name => [name, Number(row[name])])) as Record<
     ExporterCounter,
     number
   >;
   const expected = counters.lost + counters[unit];
-  const observedMs = Math.max(1000, nowMs - Math.max(recentFrom(nowMs), Number(row.first)));
+  const observedMs = Math.max(1000, atMs - Math.max(recentFrom(atMs), Number(row.first)));
   return {
     exporter: addressText(row.address),
     observationDomain: row.domain,
     protocol: protocolRow(row.code).name,
     lastSeen: new Date(Number(row.seen)).toISOString(),
-    silent: nowMs - Number(row.seen) > SILENT_AFTER_MS,
+    silent: atMs - Number(row.seen) > SILENT_AFTER_MS,
     samplingRate: row.rate === 0 ? null : row.rate,
     recordsPerSecond: (Number(row.recent) * 1000) / observedMs,
     lostUnit: unit,
     lossRatio: expected > 0 && isNumbered(row.code) ? counters.lost / expected : null,
     ...counters,
     waitingSets: row.waiting,
+    clock: clockOf(row),
+    clockSkewMs: clockOf(row) === 'unknown' ? null : row.skew,
     facts: Number(reported?.facts ?? 0),
     interfaces: interfacesOf(reported, row.domain),
   };
+}
+
+/** A state that a newer version may have stored is unknown here. */
+function clockOf({ clockCode }: ExporterRow): ClockState {
+  return CLOCK_STATES[clockCode] ?? 'unknown';
 }
 
 /** Over all exporters. Lost datagrams are turned into records by the records a datagram of that exporter had. */

@@ -103,7 +103,9 @@ test('the interval of frames is that of their packets, relative to their sum', a
   const [l3, l2] = await Promise.all(
     ['l3', 'l2'].map(async layer => (await all.answer<TopAnswer>('top', { layer, filter })).total),
   );
-  expect(l2!.ciHigh! / l2!.value!).toBeCloseTo(l3!.ciHigh! / l3!.value!, 9);
+  expect(l2!.ciLow! / l2!.value!).toBeCloseTo(l3!.ciLow! / l3!.value!, 9);
+  // What one sampled packet stands for is rounded up in either.
+  expect(l2!.ciHigh! / l2!.value!).toBeCloseTo(l3!.ciHigh! / l3!.value!, 1);
   expect([l2!.method, l2!.samples]).toEqual(['approximate', 4]);
 });
 

@@ -3,20 +3,19 @@
 import type { Storage } from '../../storage/storage.ts';
 import type { Quality } from '../answers/answers.ts';
 import type { QueryApiConfiguration } from '../configuration.ts';
-import type { Window } from '../sql/window.ts';
+import type { Rows } from '../sql/tables.ts';
 import { type AccountingRow, accountingStatement, shapeAccounting } from './accounting.ts';
 import { type ExporterRow, exportersStatement, lossRatioOf } from './exporters.ts';
+import { aboutStored } from './grouped.ts';
+import { provisionalIn } from './provisional.ts';
 import { ACCOUNTING_S_MAX, accountedOf, receiptBounds } from './receipt.ts';
 
-/** The active timeout that exporters are advised to use: flows longer than this are reported in pieces. */
-const ACTIVE_TIMEOUT_MS = 60_000;
-
-type Figures = Pick<Quality, 'unclassifiedShare' | 'unelectedShare'>;
+type Figures = Pick<Quality, 'unclassifiedShare' | 'unelectedShare' | 'largestPointShare'>;
 
 export async function qualityOf(
   storage: Storage,
   config: QueryApiConfiguration,
-  window: Window,
+  { window, stored }: Rows<unknown>,
   nowMs: number,
   figures: Figures,
 ): Promise<{ readonly quality: Quality; readonly exporters: readonly ExporterRow[] }> {
@@ -24,9 +23,10 @@ export async function qualityOf(
   const long = window.toS - window.fromS > ACCOUNTING_S_MAX;
   const accounting = accountingStatement({ ...accountedOf(requested), ...receiptBounds(config) });
   const exporters = exportersStatement(requested, nowMs);
-  const [records, health] = await Promise.all([
+  const [records, health, provisional] = await Promise.all([
     storage.select<AccountingRow>(accounting.sql, accounting.params),
     storage.select<ExporterRow>(exporters.sql, exporters.params),
+    provisionalIn(storage, window),
   ]);
   const shaped = shapeAccounting(records);
   const quality: Quality = {
@@ -38,15 +38,9 @@ export async function qualityOf(
     unclassifiedByReason: long ? null : shaped.unclassifiedByReason,
     coverage: null,
     inventoryAsOf: shaped.inventoryAsOf,
-    settledUntil: health.length > 0 ? settledUntil(config, window, nowMs) : null,
+    settledUntil: aboutStored(stored, window, { config, nowMs }).settledUntil,
+    provisional,
     accounting: long ? null : shaped.accounting,
   };
   return { quality, exporters: health };
-}
-
-/** The last bucket that ended an active timeout and a batch's age ago. */
-function settledUntil(config: QueryApiConfiguration, window: Window, nowMs: number): string {
-  const step = window.resolutionS * 1000;
-  const arrived = Math.floor((nowMs - ACTIVE_TIMEOUT_MS - config.batchAgeMsMax) / step) * step;
-  return new Date(Math.min(arrived, window.toS * 1000)).toISOString();
 }

@@ -14,6 +14,7 @@ import { insertFlows } from '../../storage/tables/flows.ts';
 import { insertNodes } from '../../storage/tables/nodes.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { big, encodeExporters, encodeFlows, type FlowObject, flow, node } from '../../testing/data/stored-rows.ts';
+import { insertReceivingOf } from '../../testing/receiving.ts';
 import { createQueryApi, type QueryApi } from '../app.ts';
 import { QUERY_API_SERVICE } from '../configuration.ts';
 import type { CoverageAnswer } from './coverage.ts';
@@ -57,6 +58,7 @@ async function createHouse(database: string, flows: readonly FlowObject[]): Prom
   const storage = server.connect(database);
   await migrate(storage, config);
   if (flows.length > 0) await insertFlows(storage, encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
+  await insertReceivingOf(storage, flows, NOW);
   await insertNodes(storage, [web, db, cache, web1, web2, db1]);
   const api = createQueryApi(config, {
     storage,
@@ -191,8 +193,10 @@ const unelected: FlowObject[] = [
   flow({ ...unelectedBase, exporter: '192.0.2.3', bytes: 99, flowEnd: at(2) }),
   flow({ ...unelectedBase, srcApp: cache.key, srcAddr: '10.0.2.1', bytes: 7, flowEnd: at(2) }),
 ];
-/** 600 + 50 of the first point (its 650 beat 640 and 10), then 100, then 7. */
-const UNELECTED_TOTAL = 650 + 100 + 7;
+/** Of the first pair the second exporter saw most (its 740 beat 650 and 109); the second pair has one point. */
+const UNELECTED_TOTAL = 640 + 100 + 7;
+/** What all exporters saw, were they all parallel. */
+const UNELECTED_MOST = 600 + 50 + 640 + 10 + 100 + 99 + 7;
 
 /** 20 buckets of a growing cell, and two cells sampled 1 in 100. */
 const steady = Array.from({ length: 20 }, (_, i) =>
@@ -346,16 +350,22 @@ test('a flow is spread over the buckets it spans and the window cuts it at its e
   expect(series.series[0]!.values.filter(value => value !== null && value > 0)).toEqual([333, 333, 334]);
 });
 
-test('unelected traffic counts the largest point of each pair and five minutes, and every answer agrees', async () => {
+test('unelected traffic counts the largest exporter of each pair, and every answer agrees', async () => {
   const before = await mixed.ask<MatrixAnswer>('matrix', { from: 'now-1h' });
   await pass(mixed.storage);
   const after = await mixed.ask<MatrixAnswer>('matrix', { from: 'now-1h' });
   const total = 10_601 + UNELECTED_TOTAL;
   for (const answer of [before, after]) {
-    expect(answer.total.value).toBe(total);
-    expect(cellsOf(answer)).toMatchObject({ 'web -> db, the large one': 1750, 'cache -> db, the large one': 7 });
+    expect(answer.total).toMatchObject({
+      value: total,
+      ciLow: total,
+      ciHigh: 10_601 + UNELECTED_MOST,
+      method: 'largest-point',
+    });
+    expect(cellsOf(answer)).toMatchObject({ 'web -> db, the large one': 1740, 'cache -> db, the large one': 7 });
     expect(answer).toMatchObject({ resolutionSec: 300, rest: 0 });
     expect(answer.quality.unelectedShare).toBeCloseTo(UNELECTED_TOTAL / total, 12);
+    expect(answer.quality.largestPointShare).toBeCloseTo(UNELECTED_TOTAL / total, 12);
   }
   for (const by of ['service', 'vm', 'app', 'addr', 'exporter', 'srcApp,service']) {
     const top = await mixed.ask<TopAnswer>('top', { from: 'now-1h', by });
@@ -368,7 +378,7 @@ test('unelected traffic counts the largest point of each pair and five minutes, 
   }
   for (const by of ['vm', 'addr', 'host'])
     expect((await mixed.ask<MatrixAnswer>('matrix', { from: 'now-1h', by })).total.value).toBe(total);
-});
+}, 90_000);
 
 test('a question waits while a pass runs, and rows stored after the pass are in its answer at once', async () => {
   const house = await createHouse('passing', elected);
@@ -463,18 +473,44 @@ test('seen from clients a cell holds both directions', async () => {
 test('sampled traffic carries its interval, wide where samples are few', async () => {
   const answer = await shapes.ask<MatrixAnswer>('matrix', { from: 'now-1h', filter: 'srcApp=cache' });
   const [many, few] = ['db, the large one', 'web'].map(name => answer.cells.find(cell => cell.dst.name === name)!);
-  expect(many!.ciHigh! / many!.value!).toBeCloseTo(1.10245, 4); // 400 events reach up to 441.19
-  expect(few).toMatchObject({ samples: 4, ciLow: expect.closeTo(110_446, -1), ciHigh: expect.closeTo(1_021_030, -1) });
+  // One sampled packet stands for 150,000 bytes at most, rounded up to 163,840. The variance is that of 147.5 such packets,
+  // or of 1.475, which reach up to 173.34 and 6.375 (half the quantiles of chi-square with 297.04 and 4.95 degrees of freedom).
+  expect(many!.ciHigh! / many!.value!).toBeCloseTo(1 + ((173.34 - 147.52) * 163_840) / 4e7, 4);
+  expect(few).toMatchObject({ samples: 4, ciLow: expect.closeTo(110_446, -1) });
+  expect(few!.ciHigh).toBeCloseTo(4e5 + (6.375 - 1.475) * 163_840, -4);
   const packets = await shapes.ask<MatrixAnswer>('matrix', {
     from: 'now-1h',
     metric: 'packets',
     filter: 'srcApp=cache',
   });
   const [packetsMany] = packets.cells;
-  expect(packetsMany!.ciHigh! / packetsMany!.value!).toBeCloseTo(many!.ciHigh! / many!.value!, 9);
+  // 400 samples of 1 in 100 reach up to 441.19; the rate is rounded up to 104.
+  expect(packetsMany!.ciHigh! / packetsMany!.value!).toBeGreaterThan(441.19 / 400);
+  expect(packetsMany!.ciHigh! / packetsMany!.value!).toBeLessThan(1 + (1.04 * (441.19 - 400)) / 400);
   const peak = await shapes.ask<MatrixAnswer>('matrix', { from: 'now-1h', metric: 'maxBps', filter: 'srcApp=cache' });
   // One bucket holds all of it, so its maximum has the interval of its volume.
-  expect(peak.cells[0]!.ciHigh! / peak.cells[0]!.value!).toBeCloseTo(1.10245, 2);
+  expect(peak.cells[0]!.ciHigh! / peak.cells[0]!.value!).toBeCloseTo(many!.ciHigh! / many!.value!, 3);
+});
+
+test('a sum of buckets beyond 64 bits is the sum, in every question', async () => {
+  const half = 2n ** 63n;
+  const ends = { srcApp: web.key, dstApp: db.key, srcAddr: '10.0.0.1', dstAddr: '10.0.0.2' };
+  const house = await createHouse(
+    'exabytes',
+    [60, 40, 20].map(minutes => flow({ ...ends, bytes: half, packets: half, flowEnd: at(minutes) })),
+  );
+  const sum = Number(3n * half);
+  for (const by of ['srcApp', 'srcAddr']) {
+    const { total, rows } = await house.ask<TopAnswer>('top', { from: 'now-3h', by });
+    expect([total.value, rows[0]!.value], by).toEqual([sum, sum]);
+  }
+  for (const metric of ['bytes', 'packets']) {
+    const { total, cells } = await house.ask<MatrixAnswer>('matrix', { from: 'now-3h', metric });
+    expect([total.value, cells[0]!.value], metric).toEqual([sum, sum]);
+  }
+  const { series } = await house.ask<SeriesAnswer>('series', { from: 'now-3h', metric: 'bytes', step: 10_800 });
+  expect(series[0]!.total).toBe(sum);
+  await house.api.stop();
 });
 
 test('samples are what was sampled, also of an exporter that multiplies by its rate itself', async () => {
@@ -498,7 +534,7 @@ test('samples are what was sampled, also of an exporter that multiplies by its r
   const { cells } = await house.ask<MatrixAnswer>('matrix', { from: 'now-1h' });
   expect(cells).toHaveLength(2);
   expect(cells[0]).toMatchObject({ ciLow: cells[1]!.ciLow, ciHigh: cells[1]!.ciHigh, samples: 6 });
-  // What an empty bucket may have missed: three sampled packets, each for a hundred of 1,000 bytes.
+  // What an empty bucket may have missed: a hundred full packets, rounded up, -ln(0.025) times.
   const { series, times } = await house.ask<SeriesAnswer>('series', {
     from: 'now-30m',
     metric: 'bytes',
@@ -506,7 +542,10 @@ test('samples are what was sampled, also of an exporter that multiplies by its r
     filter: 'srcApp="db, the large one"',
   });
   const empty = times.findIndex(time => time * 1000 === at(3));
-  expect([series[0]!.values[empty], series[0]!.ciHigh[empty]]).toEqual([0, 300_000]);
+  expect([series[0]!.values[empty], series[0]!.ciHigh[empty]]).toEqual([
+    0,
+    expect.closeTo(-Math.log(0.025) * 163_840, 0),
+  ]);
   await house.api.stop();
 });
 
@@ -574,7 +613,7 @@ test('what is added for loss does not make an unknown error known', async () => 
   }
 });
 
-test('an empty bucket of sampled traffic may have missed three samples, one of unsampled traffic nothing', async () => {
+test('an empty bucket of sampled traffic may have missed the largest packets, one of unsampled traffic nothing', async () => {
   const { series, times } = await shapes.ask<SeriesAnswer>('series', {
     from: 'now-30m',
     metric: 'bytes',
@@ -582,8 +621,12 @@ test('an empty bucket of sampled traffic may have missed three samples, one of u
     filter: 'srcApp=cache',
   });
   const empty = times.findIndex(time => time * 1000 === at(20));
-  // 1 in 100, packets of 1,000 bytes.
-  expect([series[0]!.values[empty], series[0]!.ciLow[empty], series[0]!.ciHigh[empty]]).toEqual([0, 0, 300_000]);
+  // 1 in 100, packets of at most 1,500 bytes, rounded up.
+  expect([series[0]!.values[empty], series[0]!.ciLow[empty], series[0]!.ciHigh[empty]]).toEqual([
+    0,
+    0,
+    expect.closeTo(-Math.log(0.025) * 163_840, 0),
+  ]);
   const { series: exact } = await shapes.ask<SeriesAnswer>('series', {
     from: 'now-30m',
     metric: 'bytes',
@@ -711,7 +754,8 @@ test('an installation without a record answers with nothing, not with an error',
     rows: [],
     nodes: 0,
     coveredFrom: null,
-    total: { value: 0 },
+    // Nobody knows: no collector has said that it was receiving.
+    total: { value: null, method: 'none' },
     quality: { unelectedShare: null, settledUntil: null },
   });
   expect((await house.ask<SeriesAnswer>('series')).series[0]!.values.every(value => value === null)).toBe(true);
@@ -737,18 +781,26 @@ test('CSV and Arrow hold the same rows as JSON', async () => {
     expect((await plain.api.app.inject(`/api/v1/${question}&format=arrow`)).statusCode).toBe(200);
 });
 
-test.each([
-  ['matrix', { metric: 'bits' }, 'metric', 'must be one of bytes, packets, avgBps, p95Bps, maxBps'],
-  ['matrix', { form: 'now' }, 'form', 'is not a parameter here; known are from, to, by'],
+const NAMED = ['NAME', 'GLOB', 'KEY'];
+
+test.each<[string, Record<string, string | number>, string, string, object?]>([
+  ['matrix', { metric: 'bits' }, 'metric', 'must be one of bytes, packets, avgBps, p50Bps, p95Bps, p99Bps, maxBps'],
+  ['matrix', { form: 'now' }, 'form', 'is not a parameter here; known are from, to, calendar, by'],
   ['matrix', { by: 'service' }, 'by', 'has no sender and receiver; allowed are app'],
   ['matrix', { layer: 'l2' }, 'layer', '1 of 1 exporters do not report the length of frames, for 100 % of the bytes'],
   ['matrix', { limit: 1000 }, 'limit', 'must be <= 200'],
   ['matrix', { from: 'tomorrow' }, 'from', '"tomorrow" is no time'],
-  ['matrix', { filter: 'srcApp=nobody' }, 'filter', 'nothing is named "nobody"'],
-  ['series', { src: 'nobody' }, 'src', 'nothing is named "nobody"'],
+  [
+    'matrix',
+    { filter: 'srcApp=nobody' },
+    'filter',
+    'nothing is named "nobody"',
+    { position: 7, length: 6, allowed: NAMED },
+  ],
+  ['series', { src: 'nobody' }, 'src', 'nothing is named "nobody"', { position: 0, length: 6, allowed: NAMED }],
   ['top', { by: 'bytes' }, 'by', '"bytes" is no dimension; allowed are'],
-])('%s %j is a problem document that names the parameter', async (question, params, parameter, reason) => {
+])('%s %j is a problem document that names the parameter', async (question, params, parameter, reason, place) => {
   const { status, type, body } = await plain.problem(question, params);
   expect([status, type]).toEqual([400, 'application/problem+json; charset=utf-8']);
-  expect(body.parameters).toEqual([{ parameter, reason: expect.stringContaining(reason) }]);
+  expect(body.parameters).toEqual([{ parameter, reason: expect.stringContaining(reason), ...place }]);
 });

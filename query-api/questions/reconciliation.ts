@@ -8,7 +8,7 @@
 import { type Static, Type } from 'typebox';
 import { DIRECTION } from '../../schemas/codes.ts';
 import { ELECTED_SQL } from '../../storage/tables/elections.ts';
-import { spreadSql } from '../../storage/tables/spread.ts';
+import { spreadSql, WHOLE } from '../../storage/tables/spread.ts';
 import { closed, NullableNumber } from '../answers/answers.ts';
 import type { Statement } from '../sql/tables.ts';
 import { addressText } from '../sql/values.ts';
@@ -35,20 +35,34 @@ export interface PortRow {
 const FRAMES = 'estBytes + estPackets * if(vlan = 0, 18, 22)';
 const LAYER2 = `if(l2Bytes > 0 AND bytes > 0, toUInt64(l2Bytes * (estBytes / bytes)), ${FRAMES})`;
 
-/** The ports that agree least come first; `limit` of them. */
-export function reconciliationStatement({ fromS, toS }: Pick<Window, 'fromS' | 'toS'>, limit: number): Statement {
+/** A port as records and counters have it. */
+export interface PortName {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The ports that agree least come first; `limit` of them, and of those in `only` where that is given. */
+export function reconciliationStatement(
+  { fromS, toS }: Pick<Window, 'fromS' | 'toS'>,
+  limit: number,
+  only?: readonly PortName[],
+): Statement {
+  const among = only
+    ? 'AND (exporter, ifIndex) IN (SELECT arrayJoin(arrayZip({onlyExporters:Array(IPv6)}, {onlyPorts:Array(UInt32)})))'
+    : '';
   const leaving = `direction = ${DIRECTION.egress}`;
   const counted = spreadSql({
     stepSeconds: 60,
     from: 'flows',
     where: `${ELECTED_SQL} AND receivedAt >= toDateTime({from:UInt32} - 86400, 'UTC') AND receivedAt < toDateTime({to:UInt32} + 86400, 'UTC')
-    AND flowEnd >= toDateTime({from:UInt32}, 'UTC') AND flowStart < toDateTime({to:UInt32}, 'UTC')`,
+    AND flowEnd >= toDateTime({from:UInt32}, 'UTC') AND flowStart < toDateTime({to:UInt32}, 'UTC')
+    ${among.replace('ifIndex', `if(${leaving}, outIf, inIf)`)}`,
     keys: [
       'exporter',
       { name: 'ifIndex', sql: `if(${leaving}, outIf, inIf)` },
       { name: 'leaving', sql: `toUInt8(${leaving})` },
     ],
-    volume: { bytes: `toUInt64((${LAYER2}) * toFloat64(weight))`, packets: 'estPackets', varBytes: 'varBytes' },
+    volume: { ...WHOLE, bytes: `toUInt64((${LAYER2}) * toFloat64(weight))` },
   });
   const sql = `
 WITH counted AS (
@@ -59,7 +73,7 @@ WITH counted AS (
 ), reported AS (
   SELECT i.exporter AS exporter, i.ifIndex AS ifIndex, toUInt32(toDateTime(i.minute)) AS at, sum(i.inOctets) AS arrived, sum(i.outOctets) AS sent
   FROM interfaces AS i
-  WHERE i.minute >= toDateTime({from:UInt32}, 'UTC') AND i.minute < toDateTime({to:UInt32}, 'UTC')
+  WHERE i.minute >= toDateTime({from:UInt32}, 'UTC') AND i.minute < toDateTime({to:UInt32}, 'UTC') ${among.replace('exporter, ifIndex', 'i.exporter, i.ifIndex')}
   GROUP BY exporter, ifIndex, at
   HAVING sum(i.coveredMs) >= ${COVERED_MS_MIN}
 )
@@ -71,7 +85,8 @@ LEFT JOIN counted AS c ON c.exporter = m.exporter AND c.ifIndex = m.ifIndex AND 
 GROUP BY m.exporter, m.ifIndex, m.leaving
 ORDER BY abs(log((sum(c.bytes) + 1) / (sum(if(m.leaving = 1, t.sent, t.arrived)) + 1))) DESC, m.exporter, m.ifIndex, m.leaving
 LIMIT {limit:UInt32}`;
-  return { sql, params: { from: fromS, to: toS, limit } };
+  const named = only && { onlyExporters: only.map(({ address }) => address), onlyPorts: only.map(({ port }) => port) };
+  return { sql, params: { from: fromS, to: toS, limit, ...named } };
 }
 
 export const Port = Type.Object(

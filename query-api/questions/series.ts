@@ -1,28 +1,50 @@
-// Traffic over time, in one series or in one per group with the rest made explicit. Buckets before the first stored
-// record are null, later ones without traffic are zero.
+// Traffic over time, in one series or in one per group with the rest made explicit. Buckets of which nothing is covered
+// (sql/covered.ts) are null, others without traffic are zero.
 
 import { type Static, Type } from 'typebox';
+import type { CellsReport } from '../../schemas/coverage.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { FIVE_MINUTES_S } from '../../storage/tables/elections.ts';
-import { SUMS } from '../../storage/tables/spread.ts';
 import { rightForColumns } from '../access/rights.ts';
 import { about, closed, NullableNumber, Sum, Value } from '../answers/answers.ts';
-import type { Metric } from '../answers/metric.ts';
-import { unseenInterval } from '../estimates/interval.ts';
+import type { ColumnKinds, FlatRow } from '../http/format-table.ts';
 import { columnsOf, type DimensionColumn, groupColumns, groupSql, pairOf } from '../sql/dimensions.ts';
-import { type Condition, compileFilter, equals, parseFilter, parseValues, type Term } from '../sql/filter.ts';
-import { estimateOf, orderColumn, type Sums, varianceOf } from '../sql/metrics-sql.ts';
+import { type Condition, compileFilter, equals } from '../sql/filter.ts';
+import { orderColumn } from '../sql/metrics-sql.ts';
+import { type Contexts, ofWindows } from '../sql/of-windows.ts';
 import { RANKED_COLUMNS } from '../sql/ranked.ts';
-import { type Context, queryTables, type Statement } from '../sql/tables.ts';
-import { type NameValue, nameValues, nodeResolver } from '../sql/values.ts';
-import { type Covered, parseRequestedWindow, type Window } from '../sql/window.ts';
+import { RELATION_FIGURES, relationFiguresSql } from '../sql/relation.ts';
+import { type Context, type FoundWindow, readWindows, type Statement } from '../sql/tables.ts';
+import { conditionOf, type NameValue, nameValues, nodeResolver } from '../sql/values.ts';
+import { requestedTime, type Window } from '../sql/window.ts';
+import {
+  aboutCompared,
+  Compared,
+  ComparedWindow,
+  compare,
+  comparedKinds,
+  flatCompared,
+  queriesOf,
+} from './comparison.ts';
 import { aboutWindow, namesOf, rawValues, textColumns } from './grouped.ts';
-import { choice, columnNames, filter, format, Limit, layer, pairNames, window } from './parameters.ts';
-import { defineQuestion } from './question.ts';
+import { type NamedPairs, namedPairs, readPairCoverage } from './named-pairs.ts';
+import { calendar, choice, columnNames, filter, format, Limit, layer, pairNames, window } from './parameters.ts';
+import { provisionalIn } from './provisional.ts';
+import { defineQuestion, type QuestionContext } from './question.ts';
+import {
+  comparedBucket,
+  comparedLine,
+  lineOf,
+  SeriesLines,
+  type SeriesMetric,
+  type SeriesRow,
+} from './series-lines.ts';
 
 const Parameters = Type.Object(
   {
     ...window,
+    calendar,
+    compare,
     by: Type.String({ default: 'app', maxLength: 64, description: `what src and dst name: ${pairNames}` }),
     src: Type.Optional(
       Type.String({ maxLength: 1000, description: 'senders, by name or glob, in any case, or by key, joined by |' }),
@@ -50,14 +72,41 @@ const Parameters = Type.Object(
   closed,
 );
 
+const ComparedSeries = Type.Object(
+  {
+    values: Type.Array(
+      NullableNumber(
+        'by bucket, counted from the start of each window; null also where the compared window has no such bucket',
+      ),
+    ),
+    ciLow: Type.Array(NullableNumber('')),
+    ciHigh: Type.Array(NullableNumber('')),
+    total: Sum('as that of the series'),
+    change: Type.Array(Compared.properties.change),
+    changeLow: Type.Array(Compared.properties.changeLow),
+    changeHigh: Type.Array(Compared.properties.changeHigh),
+    changeShare: Type.Array(Compared.properties.changeShare),
+    differs: Type.Array(Compared.properties.differs),
+  },
+  {
+    ...closed,
+    description: 'with compare: the series of the compared window, and the change of each bucket since then',
+  },
+);
+
 const Series = Type.Object(
   {
     keys: Type.Array(Value, { description: 'values of the columns in `split`; empty for the one series of all' }),
     rest: Type.Boolean({ description: 'true for the sum of what is beyond limit' }),
-    values: Type.Array(NullableNumber('null where nothing was observed yet, 0 where nothing flowed')),
+    values: Type.Array(
+      NullableNumber(
+        'null where nothing is covered (no collector was receiving, or what it received waits), and where no live point sees any pair that src and dst or the filter name; 0 where nothing flowed',
+      ),
+    ),
     ciLow: Type.Array(NullableNumber('')),
     ciHigh: Type.Array(NullableNumber('')),
     total: Sum('bytes or packets of the whole series; for rates bytes'),
+    compared: Type.Optional(ComparedSeries),
   },
   closed,
 );
@@ -69,6 +118,7 @@ export const SeriesAnswer = Type.Object(
     split: Type.Array(Type.String()),
     times: Type.Array(Type.Integer({ description: 'starts of the buckets, seconds since the epoch' })),
     series: Type.Array(Series),
+    compared: Type.Optional(ComparedWindow),
   },
   closed,
 );
@@ -79,61 +129,93 @@ const POINTS_WANTED = 360;
 
 export interface SeriesQuery {
   readonly split: readonly DimensionColumn[];
-  readonly metric: Extract<Metric, 'bytes' | 'packets' | 'avgBps'>;
+  readonly metric: SeriesMetric;
   readonly limit: number;
   /** Seconds asked for; undefined leaves it to the window. */
   readonly stepS: number | undefined;
-}
-
-export interface SeriesRow extends Sums {
-  readonly at: number;
-  /** Place of the group by size, from 1; 0 is the rest. */
-  readonly place: string;
-  readonly [group: `k${number}`]: string;
 }
 
 const STEPS_S = [60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800];
 
 export const series = defineQuestion({
   name: 'series',
+  settles: true,
   right: rightForColumns,
   summary: 'Traffic over time',
   parameters: Parameters,
   answer: SeriesAnswer,
-  async respond(params, { storage, nowMs }) {
+  // The last bucket of each series comes last.
+  table: ({ split, ...asked }) => {
+    const columns = textColumns(split === undefined ? [] : columnsOf('split', split));
+    return { kinds: { ...kindsOf(columns), ...comparedKinds(asked) }, keys: Object.keys(columns) };
+  },
+  async respond(params, { storage, advisor, config, nowMs }) {
     const { metric, limit, step: stepS } = params;
     const split = params.split === undefined ? [] : columnsOf('split', params.split);
     const query: SeriesQuery = { split, metric, limit, stepS };
     const condition = await seriesCondition(params, storage);
-    const requested = parseRequestedWindow(params.from, params.to, nowMs);
     const columns = groupColumns(split);
     const needs = {
-      requested,
+      ...requestedTime(params, nowMs),
       metric,
       layer: params.layer,
       columns,
       condition,
       fiveMinutes: stepS !== undefined && stepS % FIVE_MINUTES_S === 0,
     };
-    const found = await queryTables<SeriesRow>(storage, needs, nowMs, context => seriesStatement(query, context));
-    const name = await nameValues(storage, rawValues(split, found.rows));
-    const shaped = shapeSeries(query, found.rows, found.window, found.covered, name);
+    const queries = await queriesOf(storage, needs, params, nowMs);
+    const { rows, windows } = await readWindows<SeriesRow>(storage, queries, nowMs, (contexts, [first]) => {
+      const { sql, params: bound } = seriesStatement(query, contexts, first!);
+      return storage.select(sql, bound);
+    });
+    const found = windows[0]!;
+    const [name, pairs, provisional, compared] = await Promise.all([
+      nameValues(storage, rawValues(split, rows)),
+      namedPairs(params, nodeResolver(storage, 'filter')),
+      provisionalIn(storage, found.window),
+      aboutCompared(storage, { needs, windows, config, nowMs }),
+    ]);
+    const coverages = await Promise.all(
+      windows.map(window => pairs && pairCoverageIn({ storage, advisor, nowMs }, pairs, window)),
+    );
+    const shaped = shapeSeries(query, rows, windows, coverages, name);
+    const isUnknown = coverages.some(coverage => coverage !== undefined && coverage.overall === null);
     return {
-      answer: { ...aboutWindow(found, metric, params.layer), ...shaped },
-      kinds: { time: 'text', ...textColumns(split), value: 'number', ciLow: 'number', ciHigh: 'number' },
-      rows: () =>
-        shaped.series.flatMap(one =>
-          shaped.times.map((at, i) => ({
-            time: new Date(at * 1000).toISOString(),
-            ...namesOf(split, one.rest ? [] : one.keys),
-            value: one.values[i] ?? null,
-            ciLow: one.ciLow[i] ?? null,
-            ciHigh: one.ciHigh[i] ?? null,
-          })),
-        ),
+      partial: isUnknown || windows.some(({ steady }) => !steady),
+      answer: { ...aboutWindow(found, { ...params, provisional, config, nowMs }), ...shaped, ...compared },
+      kinds: { ...kindsOf(textColumns(split)), ...comparedKinds(params) },
+      rows: () => flatSeries(shaped, split),
     };
   },
 });
+
+function kindsOf(columns: ColumnKinds): ColumnKinds {
+  return { time: 'text', ...columns, value: 'number', ciLow: 'number', ciHigh: 'number' };
+}
+
+function flatSeries({ series, times }: ShapedSeries, split: readonly DimensionColumn[]): FlatRow[] {
+  return series.flatMap(one =>
+    times.map((at, i) => ({
+      time: new Date(at * 1000).toISOString(),
+      ...namesOf(split, one.rest ? [] : one.keys),
+      value: one.values[i] ?? null,
+      ciLow: one.ciLow[i] ?? null,
+      ciHigh: one.ciHigh[i] ?? null,
+      ...flatCompared(one.compared && comparedBucket(one.compared, i)),
+    })),
+  );
+}
+
+/** Whether any live point sees the pairs that a series names, in the covered part of a window. */
+async function pairCoverageIn(
+  { storage, advisor, nowMs }: Pick<QuestionContext, 'storage' | 'advisor' | 'nowMs'>,
+  pairs: NamedPairs,
+  { covered, stored, window }: FoundWindow,
+): Promise<CellsReport | undefined> {
+  const toMs = Math.min(stored.storedUntilMs ?? nowMs, window.toS * 1000);
+  const bounds = covered?.bounds;
+  return bounds && readPairCoverage(storage, advisor, pairs, { fromMs: bounds.fromS * 1000, toMs });
+}
 
 /** src and dst of a series are terms of their own, joined with the filter. */
 async function seriesCondition(params: Static<typeof Parameters>, storage: Storage): Promise<Condition> {
@@ -141,13 +223,13 @@ async function seriesCondition(params: Static<typeof Parameters>, storage: Stora
   const end = async (parameter: 'src' | 'dst', column: DimensionColumn) => {
     const text = params[parameter];
     if (text === undefined) return undefined;
-    const term: Term = equals(column.name, [column], parseValues(parameter, text));
-    return compileFilter(parameter, [[term]], nodeResolver(storage, parameter), parameter);
+    const filter = equals(parameter, column, text);
+    return compileFilter(parameter, filter, nodeResolver(storage, parameter), parameter);
   };
   const conditions = [
     await end('src', srcColumn),
     await end('dst', dstColumn),
-    await compileFilter('filter', parseFilter('filter', params.filter), nodeResolver(storage, 'filter')),
+    await conditionOf(storage, params.filter),
   ].filter(condition => condition !== undefined);
   return {
     sql: conditions.map(condition => condition.sql).join(' AND '),
@@ -168,45 +250,66 @@ export function stepOf(requested: number | undefined, window: Window): number {
   );
 }
 
-export function seriesStatement(query: SeriesQuery, { relation, window }: Context): Statement {
-  const order = orderColumn(query.metric);
-  const keys = query.split.map((_, i) => `k${i}`);
-  const group = (table: string) => keys.map(key => `, ${table}${key}`).join('');
-  const sums = (table: string) => SUMS.map(name => `sum(${table}.${name}) AS ${name}`).join(', ');
-  const sql = `
-WITH stepped AS (
-  SELECT intDiv(toUnixTimestamp(bucket), {step:UInt32}) * {step:UInt32} AS at${query.split.map((column, i) => `, toString(${groupSql(column, 'r.')}) AS k${i}`).join('')}, ${sums('r')}
-  FROM (${relation.sql}) AS r
-  GROUP BY at${group('')}
-), sized AS (
-  SELECT *, sum(${order}) OVER (PARTITION BY ${keys.join(', ') || '1'}) AS size FROM stepped
-), ranked AS (
-  SELECT *, dense_rank() OVER (ORDER BY size DESC${group('')}) AS found FROM sized
-), placed AS (
-  SELECT at, bytes, packets, varBytes, samples, records, if(r.found > {limit:UInt32}, 0, r.found) AS place${keys.map(key => `, if(place = 0, '', r.${key}) AS ${key}`).join('')}
-  FROM ranked AS r
-)
-SELECT place, at${group('')}, ${sums('p')}, ${RANKED_COLUMNS.map(name => `0 AS ${name}`).join(', ')}
-FROM placed AS p
-GROUP BY place, at${group('')}
-ORDER BY place, at`;
+/** How far the time of a compared window is behind. */
+function shiftOf(now: Window, then: Window): number {
+  return now.fromS - then.fromS;
+}
+
+/** The sums of each bucket and group; `at` is in the time of the first window. */
+function steppedStatement(query: SeriesQuery, { relation, window }: Context, now: Window): Statement {
+  const group = query.split.map((_, i) => `, k${i}`).join('');
   return {
-    sql,
-    params: {
-      ...relation.params,
-      step: stepOf(query.stepS, window),
-      limit: query.split.length === 0 ? 1 : query.limit,
-    },
+    sql: `SELECT intDiv(toInt64(toUnixTimestamp(bucket)) + {shift:Int64}, {step:UInt32}) * {step:UInt32} AS at${query.split.map((column, i) => `, toString(${groupSql(column, 'r.')}) AS k${i}`).join('')}, ${relationFiguresSql('r')}
+  FROM (${relation.sql}) AS r
+  GROUP BY at${group}`,
+    params: { ...relation.params, step: stepOf(query.stepS, now), shift: shiftOf(now, window) },
   };
 }
 
+/** `now`: the first window. */
+export function seriesStatement(query: SeriesQuery, contexts: Contexts, now: Window): Statement {
+  const order = orderColumn(query.metric);
+  const keys = query.split.map((_, i) => `k${i}`);
+  const group = (table: string) => keys.map(key => `, ${table}${key}`).join('');
+  const { sql: stepped, params } = ofWindows(contexts, context => steppedStatement(query, context, now));
+  const size = (isThen: string) => `sumIf(${order}, ${isThen}) OVER (PARTITION BY ${keys.join(', ')})`;
+  // One series of all has the first place.
+  const placed =
+    keys.length === 0
+      ? 'placed AS (SELECT *, 1 AS place FROM stepped)'
+      : `sized AS (
+  SELECT *, ${size('NOT isThen')} AS size, ${size('isThen')} AS sizeThen FROM stepped
+), ranked AS (
+  SELECT *, dense_rank() OVER (ORDER BY size DESC, sizeThen DESC${group('')}) AS found FROM sized
+), placed AS (
+  SELECT at, isThen, ${RELATION_FIGURES.join(', ')}, if(r.found > {limit:UInt32}, 0, r.found) AS place${keys.map(key => `, if(place = 0, '', r.${key}) AS ${key}`).join('')}
+  FROM ranked AS r
+)`;
+  const zeros = RANKED_COLUMNS.map(name => `0 AS ${name}`).join(', ');
+  const sums =
+    keys.length === 0
+      ? `SELECT *, ${zeros} FROM placed`
+      : `SELECT place, at, isThen${group('')}, ${relationFiguresSql('p')}, ${zeros}
+FROM placed AS p
+GROUP BY place, at, isThen${group('')}`;
+  const sql = `
+WITH stepped AS (${stepped}), ${placed}
+${sums}
+ORDER BY place, isThen, at`;
+  return { sql, params: { ...params, limit: query.split.length === 0 ? 1 : query.limit } };
+}
+
+type ShapedSeries = Pick<SeriesAnswer, 'stepSec' | 'split' | 'times' | 'series'>;
+
+/** `coverages`: of the pairs that the series names, in each window. */
 export function shapeSeries(
   query: SeriesQuery,
   rows: readonly SeriesRow[],
-  window: Window,
-  covered: Covered | undefined,
+  windows: readonly FoundWindow[],
+  coverages: readonly (CellsReport | undefined)[],
   name: NameValue,
-): Pick<SeriesAnswer, 'stepSec' | 'split' | 'times' | 'series'> {
+): ShapedSeries {
+  const { window } = windows[0]!;
   const step = stepOf(query.stepS, window);
   const times: number[] = [];
   for (let at = Math.floor(window.fromS / step) * step; at < window.toS; at += step) times.push(at);
@@ -214,54 +317,20 @@ export function shapeSeries(
     (a, b) => (a || Number.POSITIVE_INFINITY) - (b || Number.POSITIVE_INFINITY),
   );
   if (places.length === 0 && query.split.length === 0) places.push(1);
+  const [now, then] = windows.map((found, i) => {
+    const shiftS = shiftOf(window, found.window);
+    const own = rows.filter(row => row.isThen === i);
+    return new SeriesLines({ metric: query.metric, step, times, shiftS, found, coverage: coverages[i] }, own);
+  });
   const lines = places.map(place => {
-    const own = rows.filter(row => Number(row.place) === place);
-    const found = new Map(own.map(row => [Number(row.at), row]));
-    const line = { metric: query.metric, step, covered, perSample: perSampleOf(query.metric, own, step) };
-    const points = times.map(at => point(line, at, found.get(at)));
-    const first = own[0];
+    const first = rows.find(row => Number(row.place) === place);
+    const own = now!.of(place);
     return {
       keys: place === 0 || !first ? [] : query.split.map((column, i) => name(column, first[`k${i}`] ?? '')),
       rest: place === 0,
-      values: points.map(one => one.value),
-      ciLow: points.map(one => one.ciLow),
-      ciHigh: points.map(one => one.ciHigh),
-      total: own.reduce((sum, row) => sum + Number(query.metric === 'packets' ? row.packets : row.bytes), 0),
+      ...lineOf(own),
+      ...(then && { compared: comparedLine(query.metric, own, then.of(place)) }),
     };
   });
   return { stepSec: step, split: query.split.map(column => column.name), times, series: lines };
-}
-
-interface Point {
-  readonly value: number | null;
-  readonly ciLow: number | null;
-  readonly ciHigh: number | null;
-}
-
-/** What the points of one series share. */
-interface Line {
-  readonly metric: SeriesQuery['metric'];
-  readonly step: number;
-  readonly covered: Covered | undefined;
-  readonly perSample: number | null;
-}
-
-const UNSEEN: Point = { value: null, ciLow: null, ciHigh: null };
-
-function point({ metric, step, covered, perSample }: Line, at: number, row: SeriesRow | undefined): Point {
-  const seconds = covered ? Math.min(at + step, covered.toS) - Math.max(at, covered.fromS) : 0;
-  if (row) return estimateOf(row, metric, { seconds: Math.max(1, seconds), closedBuckets: 0 });
-  return seconds > 0 ? unseenInterval(perSample) : UNSEEN;
-}
-
-/**
- * What stands behind one sampled packet of this series, in its unit: an empty bucket may have missed three of them. 0
- * where nothing of it is sampled, null where a sampling rate is not known.
- */
-function perSampleOf(metric: SeriesQuery['metric'], rows: readonly SeriesRow[], step: number): number | null {
-  if (rows.some(row => varianceOf(row) === Number.POSITIVE_INFINITY)) return null;
-  const samples = rows.reduce((sum, row) => sum + Number(row.samples), 0);
-  if (samples === 0) return 0;
-  const volume = rows.reduce((sum, row) => sum + Number(metric === 'packets' ? row.packets : row.bytes), 0);
-  return (volume / samples) * (metric === 'avgBps' ? 8 / step : 1);
 }

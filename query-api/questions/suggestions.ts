@@ -3,6 +3,7 @@
 
 import { formatIPv4 } from '../../schemas/address.ts';
 import type { Application } from '../../schemas/applications.ts';
+import type { SuggestedServers } from '../../schemas/coverage.ts';
 import { globMatches } from '../../schemas/glob.ts';
 import { AUTOMATIC_CLASSES, keyToHex, NODE_CLASSES, serviceName } from '../../schemas/keys.ts';
 import { stemOf } from '../../schemas/stem.ts';
@@ -11,7 +12,7 @@ import type { Context, Statement } from '../sql/tables.ts';
 import { wordsOf } from '../sql/values.ts';
 
 export type Rule = Pick<Application, 'id' | 'name' | 'ports' | 'strict'> & {
-  readonly servers: { readonly names?: string[]; readonly prefixes?: string[]; readonly segments?: string[] };
+  readonly servers: SuggestedServers & { readonly prefixes?: string[]; readonly segments?: string[] };
 };
 
 export interface SuggestionRow {
