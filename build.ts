@@ -7,6 +7,7 @@
 //   V8 folds constants of the same file into the machine code, and those of other files it loads at every use;
 // - a folder, and a file in `readFileSync(new URL(...))`, is copied to the same path below dist/.
 
+import { execFileSync } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -16,6 +17,8 @@ import { type Plugin, rolldown } from 'rolldown';
 const ROOT = import.meta.dirname;
 const OUTPUT = join(ROOT, 'dist');
 const COMMAND_LINE = 'hairpin.ts';
+/** What programs of others import from the package (package.json, exports). */
+const CLIENT = 'client/client.ts';
 
 const OWN_URL = /(readFileSync\(\s*)?new URL\(\s*'(\.[^']*)',\s*import\.meta\.url,?\s*\)/g;
 
@@ -30,8 +33,9 @@ async function build(): Promise<void> {
   addSource(sources, fileURLToPath(import.meta.url));
   rmSync(OUTPUT, { recursive: true, force: true });
   // A set that grows while it is walked through: programs name further ones.
-  const programs = new Set([join(ROOT, COMMAND_LINE)]);
+  const programs = new Set([join(ROOT, COMMAND_LINE), join(ROOT, CLIENT)]);
   for (const program of programs) await bundleProgram(program, programs, sources);
+  declareClient();
   // The last one: bin/hairpin.js runs no bundle without it.
   writeFileSync(join(OUTPUT, 'sources.json'), `${JSON.stringify(Object.fromEntries(sources), undefined, 1)}\n`);
 }
@@ -55,6 +59,16 @@ async function bundleProgram(program: string, programs: Set<string>, sources: So
     codeSplitting: program.endsWith(COMMAND_LINE),
   });
   await bundle.close();
+}
+
+/** The types of the client, for compilers: dist/client/client.d.ts. */
+function declareClient(): void {
+  const output = join(OUTPUT, dirname(CLIENT));
+  const options = ['--ignoreConfig', '--declaration', '--emitDeclarationOnly', '--outDir', output];
+  const language = ['--target', 'es2024', '--module', 'nodenext', '--allowImportingTsExtensions', '--skipLibCheck'];
+  execFileSync(join(ROOT, 'node_modules/.bin/tsc'), [...options, ...language, CLIENT], { cwd: ROOT, stdio: 'inherit' });
+  const declared = join(output, 'client.d.ts');
+  writeFileSync(declared, readFileSync(declared, 'utf8').replaceAll("'./paths.ts'", "'./paths.js'"));
 }
 
 /** `analysis/reenrichment/reenrich-thread.ts` is `enricher-reenrich-thread.js`, for names to differ. */

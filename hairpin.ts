@@ -1,6 +1,7 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 // The command line. Each command is a file in commands/, loaded when it runs.
 
+import { UsageError } from './commands/command-line.ts';
 import { DocumentError } from './schemas/documents.ts';
 import { HairpinError } from './service/errors.ts';
 import { inlineFurther } from './service/inlining.ts';
@@ -58,6 +59,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about: 'compare a running Hairpin with the truth of a load',
     run: async args => (await import('./commands/verify.ts')).verify(args),
   },
+  ask: {
+    usage: "ask 'QUESTION [last DURATION] [where FILTER]' [--api URL]",
+    about: 'a question to a running Hairpin, answered as a table',
+    run: async args => (await import('./commands/ask.ts')).ask(args),
+  },
   inventory: {
     usage: 'inventory check|import FILE...',
     about:
@@ -113,9 +119,9 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     return await command.run(args);
   } catch (error) {
     // What an operator can correct is one clear message; anything else is a defect and keeps its stack.
-    if (!(error instanceof HairpinError || error instanceof DocumentError)) throw error;
+    if (!(error instanceof HairpinError || error instanceof DocumentError || error instanceof UsageError)) throw error;
     process.stderr.write(`${error.message}\n`);
-    return error instanceof DocumentError ? 2 : 1;
+    return error instanceof HairpinError ? 1 : 2;
   }
 }
 

@@ -1,12 +1,17 @@
 // `hairpin bench NAME`
 
-import { type Results, resultsTable, writeResults } from '../benchmarks/bench/results.ts';
+import { type Results, resultsText, writeResults } from '../benchmarks/bench/results.ts';
 import { numberFlag, parseCommand, usageError } from './command-line.ts';
 
 interface Chosen {
   /** The benchmark decides when left out. */
   readonly minutes: number | undefined;
   readonly seed: number;
+  readonly seeds: number | undefined;
+  /** The largest size; the benchmark decides when left out. */
+  readonly flows: number | undefined;
+  /** All when there are none. */
+  readonly networks: readonly string[];
 }
 
 const BENCHMARKS: Readonly<
@@ -39,6 +44,10 @@ const BENCHMARKS: Readonly<
       'hostile datagrams and floods; FILE... are captures to mutate besides the built-in ones, the corpus without them',
     run: async (smoke, files) => (await import('../benchmarks/bench/fuzz.ts')).benchFuzz(smoke, files),
   },
+  hostile: {
+    about: 'ten million mutated datagrams at a running Hairpin: quarantine, memory, and what honest exporters sent',
+    run: async smoke => (await import('../benchmarks/bench/hostile.ts')).benchHostile(smoke),
+  },
   knowledge: {
     about: 'documents compiled, and handed over while batches are enriched',
     run: async smoke => (await import('../benchmarks/bench/knowledge.ts')).benchKnowledge(smoke),
@@ -52,26 +61,43 @@ const BENCHMARKS: Readonly<
     about: 'highest rate from UDP to ClickHouse without loss',
     run: async smoke => (await import('../benchmarks/bench/pipeline.ts')).benchPipeline(smoke),
   },
+  query: {
+    about: 'how long questions take over a day and a year of roll-ups, at three sizes',
+    run: async (smoke, _files, { flows }) => (await import('../benchmarks/bench/query.ts')).benchQuery(smoke, flows),
+  },
   storage: {
     about: 'bytes and CPU of a record in spool, Kafka and ClickHouse',
     run: async smoke => (await import('../benchmarks/bench/storage.ts')).benchStorage(smoke),
   },
+  truth: {
+    about: 'volumes without any document, against the truth: exporters in series, in parallel, sampled, clocks apart',
+    run: async (smoke, _files, { seed, seeds, networks }) =>
+      (await import('../benchmarks/bench/truth.ts')).benchTruth(smoke, { seed, seeds, networks }),
+  },
 };
 
-const HELP = `hairpin bench NAME [--smoke] [--minutes N] [--seed N] [FILE...]
+const HELP = `hairpin bench NAME [--smoke] [--minutes N] [--seed N] [--seeds N] [--network NAME]... [--flows N] [FILE...]
 
 ${Object.entries(BENCHMARKS)
   .map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`)
   .join('\n')}
 
 Prints its table and writes it to benchmarks/RESULTS.md; with --smoke it runs briefly and writes nothing. --minutes and
---seed are for benchmarks that run for long. Exit code 1 when a condition failed.
+--seed are for benchmarks that run for long. --seeds and --network are for truth: of each sampled network so many seeds, and
+only the rows of the networks named, as the table names them. --flows is for query: flows behind the largest size. Exit code 1 when a condition failed.
 `;
 
 export async function bench(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseCommand(
     args,
-    { smoke: { type: 'boolean', default: false }, minutes: { type: 'string' }, seed: { type: 'string', default: '1' } },
+    {
+      smoke: { type: 'boolean', default: false },
+      minutes: { type: 'string' },
+      seed: { type: 'string', default: '1' },
+      seeds: { type: 'string' },
+      network: { type: 'string', multiple: true, default: [] },
+      flows: { type: 'string' },
+    },
     HELP,
   );
   if (!values) return 0;
@@ -80,13 +106,20 @@ export async function bench(args: readonly string[]): Promise<number> {
   if (!benchmark || (files.length > 0 && name !== 'fuzz'))
     throw usageError(`NAME must be one of ${Object.keys(BENCHMARKS).join(', ')}`, HELP);
   const smoke = values['smoke'] === true;
-  const { minutes, seed } = values;
+  const { minutes, seed, seeds, flows } = values;
+  const networks = values['network'] as readonly string[];
+  if (name !== 'truth' && (seeds !== undefined || networks.length > 0))
+    throw usageError('--seeds and --network are for truth', HELP);
+  if (name !== 'query' && flows !== undefined) throw usageError('--flows is for query', HELP);
   const results = await benchmark.run(smoke, files, {
     minutes:
       minutes === undefined ? undefined : numberFlag('minutes', minutes, { minimum: 0.1, maximum: 10_000 }, HELP),
     seed: numberFlag('seed', seed, { minimum: 0, maximum: Number.MAX_SAFE_INTEGER }, HELP),
+    flows: flows === undefined ? undefined : numberFlag('flows', flows, { minimum: 100_000, maximum: 1e10 }, HELP),
+    seeds: seeds === undefined ? undefined : numberFlag('seeds', seeds, { minimum: 1, maximum: 1000 }, HELP),
+    networks,
   });
-  process.stdout.write(`${results.about}\n\n${resultsTable(results)}\n`);
+  process.stdout.write(`${resultsText(results)}\n`);
   if (!smoke) writeResults(results);
   const { failures = [] } = results;
   for (const failure of failures) process.stdout.write(`failed: ${failure}\n`);

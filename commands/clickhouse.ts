@@ -1,6 +1,8 @@
 // ClickHouse as a part of a process: the embedded server, or one by URL, with its tables as this version expects them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AlertWriter } from '../query-api/alerts/evaluator.ts';
+import type { RulesWriter } from '../query-api/documents/alert-rules-versions.ts';
 import type { DocumentWriter } from '../query-api/documents/writer.ts';
 import type { Dependency } from '../query-api/health.ts';
 import { openCounters } from '../service/counters.ts';
@@ -18,6 +20,8 @@ import { type MigrationOptions, migrate } from '../storage/migrations/migrate.ts
 import { isReplicated } from '../storage/placement.ts';
 import { openStorage } from '../storage/sharded.ts';
 import { ping } from '../storage/storage.ts';
+import { insertAlertRules } from '../storage/tables/alert-rules.ts';
+import { insertAlerts, insertEvaluations } from '../storage/tables/alerts.ts';
 import { insertDocument } from '../storage/tables/documents.ts';
 import { insertHeartbeat } from '../storage/tables/heartbeats.ts';
 import type { Process } from './process.ts';
@@ -47,6 +51,8 @@ export interface StartedStorage {
   readonly address: Address;
   /** The part of the writing client that documents by API need. */
   readonly documents: DocumentWriter;
+  /** The parts that alerts and their rules need. */
+  readonly alerts: AlertWriter & RulesWriter;
   health(): Dependency;
 }
 
@@ -122,6 +128,11 @@ export async function startStorage(
     documents: {
       insert: version => insertDocument(owner, version),
       insertHeartbeat: heartbeat => insertHeartbeat(owner, heartbeat),
+    },
+    alerts: {
+      insert: rows => insertAlerts(owner, rows),
+      insertEvaluations: rows => insertEvaluations(owner, rows),
+      insertRules: version => insertAlertRules(owner, version),
     },
     health() {
       const ok = counters.get('up') === 1;

@@ -3,7 +3,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,12 +12,11 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, describe, expect, test } from 'vitest';
-import { DocumentError } from '../schemas/documents.ts';
 import { DECODED_COLUMNS } from '../schemas/flow.ts';
 import { flagOf } from '../service/configuration.ts';
 import { netflow5, record5 } from '../testing/data/datagrams.ts';
 import { pcapOf } from '../testing/data/pcap-writer.ts';
-import { numberFlag, parseCommand } from './command-line.ts';
+import { numberFlag, parseCommand, UsageError } from './command-line.ts';
 import { START_SERVICE } from './configurations.ts';
 
 const PROGRAM = fileURLToPath(new URL('../hairpin.ts', import.meta.url));
@@ -99,7 +98,7 @@ describe.concurrent('hairpin', () => {
   });
 
   test.each([
-    [['decode', '--fromat', 'csv', 'x'], "Unknown option '--fromat'"],
+    [['decode', '--fromat', 'csv', 'x'], '--fromat is no flag of this command; did you mean --format?'],
     [['decode', '--format', 'xml', 'x'], '--format must be one of jsonl, csv, table, arrow'],
     [['decode', '--all-elements', '--format', 'csv', 'x'], '--format must be one of jsonl, table with --all-elements'],
     [['decode', '--all-elements', '--columns', 'bytes', 'x'], '--all-elements has no columns'],
@@ -109,12 +108,39 @@ describe.concurrent('hairpin', () => {
     [['decode', '--elements', '/none', 'x'], '/none cannot be read'],
     [['replay', 'a', '--to', 'host'], '--to HOST:PORT is required'],
     [['start', '--workers', '0', '--udp', 'x', '--http', 'here'], 'configuration is refused, 3 faults:'],
+    [['start', '--http', 'here'], '--http must be HOST:PORT, as 127.0.0.1:8080'],
+    [['decode', '--format'], '--format needs a value'],
+    [['decode', '--redact=yes', 'x'], '--redact takes no value'],
   ])('%j is refused in words', async (args, message) => {
     const { status, out, err } = await hairpin(...args);
     expect([status, out]).toEqual([2, '']);
     expect(err).toContain(message);
     expect(err).not.toMatch(/^\s+at /m);
   });
+});
+
+test('files that parts read are read before anything starts', async () => {
+  const data = join(folder, 'nothing-started');
+  const elements = write('elements.yaml', 'elements: [{pen: 1, id: 0}]\n');
+  for (const [flag, file] of [
+    ['--tokens', '/none'],
+    ['--elements', elements],
+  ] as const) {
+    const { status, err } = await hairpin('start', '--data', data, flag, file);
+    expect([status, err]).toEqual([2, expect.stringContaining(`${file} `)]);
+    expect(existsSync(data)).toBe(false);
+  }
+});
+
+test('a file without a datagram is refused by decode and replay with exit code 1', async () => {
+  const text = write('notes.txt', 'This is no capture.\n');
+  for (const args of [
+    ['decode', text],
+    ['replay', text, '--to', '127.0.0.1:9'],
+  ]) {
+    const { status, out, err } = await hairpin(...args);
+    expect([status, out, err]).toEqual([1, '', expect.stringContaining(`${text} holds no datagram`)]);
+  }
 });
 
 describe.concurrent('hairpin decode', () => {
@@ -216,7 +242,7 @@ describe.concurrent('hairpin replay', () => {
       '127.0.0.1:99999',
       /^SEND_FAILED: 127\.0\.0\.1:99999 cannot be sent to \(ERR_SOCKET_BAD_PORT\); check --to/,
     ],
-    [write('large.bin', new Uint8Array(70_000)), '127.0.0.1:9', /^SEND_FAILED: .*\(EMSGSIZE\)/],
+    [write('large.bin', Uint8Array.of(0, 5, ...new Uint8Array(70_000))), '127.0.0.1:9', /^SEND_FAILED: .*\(EMSGSIZE\)/],
   ])('of %s to %s ends with one clear line', async (file, to, message) => {
     const { status, err } = await hairpin('replay', file, '--to', to);
     expect(status).toBe(1);
@@ -225,45 +251,58 @@ describe.concurrent('hairpin replay', () => {
   });
 });
 
+/** An API of one answer per path; `seen` are the requests in their order. */
+async function fakeApi(answers: Readonly<Record<string, { readonly status: number; readonly body: object }>>) {
+  const seen: string[] = [];
+  const server = createServer(async (request, response) => {
+    const pieces: Buffer[] = [];
+    for await (const piece of request) pieces.push(piece as Buffer);
+    const token = request.headers.authorization ?? 'nobody';
+    seen.push(`${token} ${request.method} ${request.url} ${gunzipSync(Buffer.concat(pieces)).toString().slice(0, 13)}`);
+    const { status, body } = answers[`${request.method} ${request.url!.split('?')[0]!.slice('/api/v1/'.length)}`]!;
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(body));
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  return { seen, server, api: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
+}
+
+const none = { added: 0, changed: 0, ended: 0, names: { added: [], changed: [], ended: [] } };
+const comparison = (differences: readonly object[] = [], missing: readonly object[] = []) => ({
+  ...{ kind: 'inventory', source: 's', activeSince: '2026-01-01T00:00:00.000Z', warnings: [] },
+  differences: differences.map(difference => ({ ...none, ...difference })),
+  missing,
+});
+const recorded = { status: 201, body: { outcome: 'recorded', warnings: [{ path: '/asOf', message: 'is late' }] } };
+
 describe('hairpin inventory import', () => {
   const snapshot = write('import.json', JSON.stringify({ source: 's', asOf: '2026-01-01T00:00:00Z' }));
 
   test('sends each document to the API and reports its answer; a refusal with every fault is exit code 2', async () => {
-    const seen: string[] = [];
-    const server = createServer(async (request, response) => {
-      const pieces: Buffer[] = [];
-      for await (const piece of request) pieces.push(piece as Buffer);
-      expect(request.headers.authorization).toBe('Bearer hp_secret');
-      seen.push(`${request.method} ${request.url} ${gunzipSync(Buffer.concat(pieces)).toString().slice(0, 13)}`);
-      const refused = request.url!.includes('registry');
-      response.writeHead(refused ? 422 : 201, { 'content-type': 'application/json' });
-      const faults = [{ path: '/exporters/0/address', message: 'is no address', line: 3 }];
-      response.end(
-        JSON.stringify(
-          refused ? { faults } : { outcome: 'recorded', warnings: [{ path: '/asOf', message: 'is late' }] },
-        ),
-      );
+    const faults = [{ path: '/exporters/0/address', message: 'is no address', line: 3 }];
+    const { server, seen, api } = await fakeApi({
+      'POST documents/check': {
+        status: 200,
+        body: comparison([{ kind: 'vms', added: 1, names: { ...none.names, added: ['a'] } }]),
+      },
+      'PUT inventory/snapshots': recorded,
+      'PUT exporters/registry': { status: 422, body: { faults } },
     });
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
     try {
       const registry = write('import-registry.yaml', 'exporters: [{address: x}]\n');
-      const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-      const { status, out, err } = await hairpin(
-        'inventory',
-        'import',
-        snapshot,
-        registry,
-        '--api',
-        api,
-        '--correction',
-        '--token-file',
-        write('token', 'hp_secret\n'),
-      );
+      const flags = ['--api', api, '--correction', '--token-file', write('token', 'hp_secret\n')];
+      const { status, out, err } = await hairpin('inventory', 'import', snapshot, registry, ...flags);
       expect(seen).toEqual([
-        'PUT /api/v1/inventory/snapshots?correction=true {"source":"s"',
-        'PUT /api/v1/exporters/registry exporters: [{',
+        'Bearer hp_secret POST /api/v1/documents/check?kind=inventory {"source":"s"',
+        'Bearer hp_secret PUT /api/v1/inventory/snapshots?correction=true {"source":"s"',
+        'Bearer hp_secret POST /api/v1/documents/check?kind=exporters exporters: [{',
+        'Bearer hp_secret PUT /api/v1/exporters/registry exporters: [{',
       ]);
-      expect(out).toBe(`${snapshot}: inventory recorded\n`);
+      expect(out.split('\n').slice(0, 3)).toEqual([
+        `${snapshot}: the active inventory of s is of 2026-01-01T00:00:00.000Z`,
+        '  vms: 1 added (a)',
+        `${snapshot}: inventory recorded`,
+      ]);
       expect(err.split('\n')).toEqual([
         `${snapshot}: warning: /asOf is late`,
         `${registry} is refused (422):`,
@@ -271,6 +310,27 @@ describe('hairpin inventory import', () => {
         '',
       ]);
       expect(status).toBe(2);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('sends nothing that would end something, unless told to; there is no terminal to ask', async () => {
+    const difference = { kind: 'vms', ended: 12, names: { ...none.names, ended: ['a', 'b'] } };
+    const { server, seen, api } = await fakeApi({
+      'POST documents/check': { status: 200, body: comparison([difference]) },
+      'PUT inventory/snapshots': recorded,
+    });
+    try {
+      const refused = await hairpin('inventory', 'import', snapshot, '--api', api);
+      expect(refused.out).toContain('  vms: 12 ended (a, b, ...)\n');
+      expect([refused.status, refused.err]).toEqual([
+        2,
+        `${snapshot} is not imported: 12 vms would end; give --yes if that is meant\n`,
+      ]);
+      expect(seen.filter(line => line.includes('PUT'))).toEqual([]);
+      const taken = await hairpin('inventory', 'import', snapshot, '--api', api, '--yes');
+      expect([taken.status, taken.out]).toEqual([0, expect.stringContaining(`${snapshot}: inventory recorded\n`)]);
     } finally {
       server.close();
     }
@@ -298,6 +358,36 @@ describe.concurrent('hairpin inventory check', () => {
     ]);
   });
 
+  test('with --api refuses references that neither the files nor the active documents have, each with its line', async () => {
+    const missing = [
+      {
+        path: '/vms/0/host',
+        message: '"h9" is in no /hosts of this document or of the active ones',
+        kind: 'hosts',
+        id: 'h9',
+      },
+      { path: '/vms/1/host', message: '"h1" is in no /hosts', kind: 'hosts', id: 'h1' },
+    ];
+    const { server, seen, api } = await fakeApi({
+      'POST documents/check': { status: 200, body: comparison([], missing) },
+    });
+    try {
+      const vms = write('vms.yaml', 'source: s\nasOf: 2026-01-01T00:00:00Z\nvms:\n- id: v\n  name: v\n  host: h9\n');
+      const hosts = write('hosts.yaml', 'source: t\nasOf: 2026-01-01T00:00:00Z\nhosts: [{id: h1}]\n');
+      const { status, out, err } = await hairpin('inventory', 'check', vms, '--api', api);
+      expect([status, out]).toEqual([2, expect.stringContaining('  nothing changes\n')]);
+      expect(err.split('\n').slice(0, 2)).toEqual([
+        `${vms} has 2 faults against ${api}:`,
+        '  line 6: /vms/0/host "h9" is in no /hosts of this document or of the active ones',
+      ]);
+      const both = await hairpin('inventory', 'check', vms, hosts, '--api', api);
+      expect(both.err).toContain(`${vms} has 1 fault against`);
+      expect(seen.every(line => line.includes('POST /api/v1/documents/check?kind=inventory'))).toBe(true);
+    } finally {
+      server.close();
+    }
+  });
+
   test('names every fault of every document with its line, ends with code 2, and takes the others', async () => {
     const bad = write('bad.yaml', 'source: s\nasOf: today\nvms:\n- id: v\n');
     const worse = write('worse.yaml', 'applications: [\n');
@@ -313,8 +403,10 @@ describe.concurrent('hairpin inventory check', () => {
 
 test('flags of commands are refused in words', () => {
   const parse = (...args: string[]) => parseCommand(args, { rate: { type: 'string' } }, 'hairpin x FILE\n\nMore.\n');
-  expect(() => parse('--fast')).toThrow(/^command line is refused.*Unknown option '--fast'.*usage: hairpin x FILE$/s);
-  expect(() => parse('--rate')).toThrow(DocumentError);
+  expect(() => parse('--fast')).toThrow(
+    /^--fast is no flag of this command; --help lists them.*usage: hairpin x FILE$/s,
+  );
+  expect(() => parse('--rate')).toThrow(UsageError);
   expect(parse('a', '--rate', '5', 'b')).toMatchObject({ values: { rate: '5' }, positionals: ['a', 'b'] });
   const rate = (text: unknown) => numberFlag('rate', text, { minimum: 0, maximum: 10 }, 'hairpin x');
   expect([rate('0'), rate('10'), rate('0.5')]).toEqual([0, 10, 0.5]);

@@ -1,7 +1,7 @@
 // The arguments of a command: flags, positionals, help.
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { DocumentError } from '../schemas/documents.ts';
+import { distance } from 'fastest-levenshtein';
 
 export interface ParsedCommand {
   /** Undefined when help was requested and has been printed. */
@@ -9,7 +9,7 @@ export interface ParsedCommand {
   readonly positionals: readonly string[];
 }
 
-/** Parses the arguments of a command, or prints `help` on request. Throws a DocumentError for unknown flags. */
+/** Parses the arguments of a command, or prints `help` on request. Throws a UsageError for unknown flags. */
 export function parseCommand(args: readonly string[], options: ParseArgsOptionsConfig, help: string): ParsedCommand {
   try {
     const { values, positionals } = parseArgs({
@@ -19,14 +19,42 @@ export function parseCommand(args: readonly string[], options: ParseArgsOptionsC
     });
     if (!values['help']) return { values, positionals };
   } catch (error) {
-    throw usageError(`${(error as Error).message}; --help lists what is known`, help);
+    throw usageError(`${reasonOf(error as ParseError, Object.keys(options))}; --help lists them`, help);
   }
   process.stdout.write(help);
   return { values: undefined, positionals: [] };
 }
 
-export function usageError(message: string, help: string): DocumentError {
-  return new DocumentError('command line', [{ path: '', message: `${message}\nusage: ${help.split('\n')[0]}` }]);
+interface ParseError extends Error {
+  readonly code?: string;
+}
+
+/** What Node says of arguments, in words of ours; it names the flag in quotes. */
+function reasonOf({ code, message }: ParseError, known: readonly string[]): string {
+  const flag = /'(-{1,2}[^'\s=]+)/.exec(message)?.[1];
+  if (flag === undefined) return message;
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    const likely = nearest(flag.replace(/^-+/, ''), known);
+    return `${flag} is no flag of this command${likely === undefined ? '' : `; did you mean --${likely}?`}`;
+  }
+  if (code !== 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') return message;
+  return message.includes('does not take') ? `${flag} takes no value` : `${flag} needs a value`;
+}
+
+/** A flag that differs by a third of its letters at most. */
+function nearest(flag: string, known: readonly string[]): string | undefined {
+  const [best] = known
+    .map(name => ({ name, far: distance(flag, name) }))
+    .filter(({ name, far }) => far <= name.length / 3)
+    .sort((a, b) => a.far - b.far);
+  return best?.name;
+}
+
+/** The arguments of a command are not as its help says; the exit code is 2. */
+export class UsageError extends Error {}
+
+export function usageError(message: string, help: string): UsageError {
+  return new UsageError(`${message}\nusage: ${help.split('\n')[0]}`);
 }
 
 /** A number from a flag, within limits. */

@@ -17,6 +17,7 @@ import {
   type Sources,
   variableOf,
 } from '../service/configuration.ts';
+import { UsageError } from './command-line.ts';
 import {
   DEMO_SERVICE,
   type ReadOptions,
@@ -103,7 +104,7 @@ describe('the configuration', () => {
       '--udp must be integer',
       `/batchRowMax (${file}) is not a known key; allowed are batchRowsMax`,
       `/batchRowsMax (${file}) must be integer`,
-      `/collectorId (${file}) must match pattern "^[a-z0-9-]{1,63}$"`,
+      `/collectorId (${file}) must be up to 63 lower-case letters, digits and hyphens`,
       'HAIRPIN_DURABLE must be boolean',
       'HAIRPIN_WORKER is no known variable; --help lists them',
       'HAIRPIN_WORKERS must be >= 1',
@@ -238,9 +239,9 @@ describe('the flags', () => {
     expect([isFlag('workers'), isFlag('data')]).toEqual([true, false]);
     expect(positionals).toEqual(['x']);
     expect(() => read(START_SERVICE, ['--worker', '2'])).toThrow(
-      /Unknown option '--worker'.*--help lists what is known/s,
+      /--worker is no flag of this command; did you mean --workers\?.*--help lists them/s,
     );
-    expect(() => read(START_SERVICE, ['--workers'])).toThrow(DocumentError);
+    expect(() => read(START_SERVICE, ['--workers'])).toThrow(UsageError);
     expect(() => read(START_SERVICE, ['x'])).toThrow(/x: hairpin start takes flags only\nusage: hairpin/);
   });
 });

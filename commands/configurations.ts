@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { COLLECTOR_KEYS, COLLECTOR_SERVICE, collectorFaults } from '../collector/configuration.ts';
 import { ENRICHER_SERVICE, ENRICHMENT_KEYS, enrichmentFaults } from '../enricher/configuration.ts';
 import { DOCUMENT_KEYS } from '../inventory/configuration.ts';
-import { QUERY_API_KEYS, QUERY_API_SERVICE } from '../query-api/configuration.ts';
+import { alertFaults, QUERY_API_KEYS, QUERY_API_SERVICE } from '../query-api/configuration.ts';
 import {
   type AnyService,
   flagName,
@@ -45,6 +45,7 @@ const allInOneFaults = (configuration: ValuesOf<typeof ALL_IN_ONE_KEYS>) => [
   ...enrichmentFaults(configuration),
   ...clickhouseFaults(configuration),
   ...tableFaults(configuration),
+  ...alertFaults(configuration),
 ];
 
 export const START_SERVICE = new ServiceSchema('start', { ...ALL_IN_ONE_KEYS, ...DOCUMENT_KEYS }, allInOneFaults);

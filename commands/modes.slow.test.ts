@@ -1,6 +1,6 @@
 // With umask 000, and a data folder that others could read: after flows were stored, nothing in it is for others.
 
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -17,16 +17,29 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** What others may read, write or enter, and how much there is. */
+/** What others may read, write or enter, and how much there is. ClickHouse removes parts while they are listed. */
 function walk(folder: string): { total: number; open: string[] } {
-  const paths = [folder, ...readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(name => join(folder, name))];
+  let total = 0;
   const open: string[] = [];
-  for (const path of paths) {
-    // ClickHouse removes parts while they are listed.
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat && (stat.mode & 0o077) !== 0) open.push(`${relative(folder, path)} ${(stat.mode & 0o777).toString(8)}`);
+  const visit = (path: string): void => {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (!stat) return;
+    total++;
+    if (!stat.isSymbolicLink() && (stat.mode & 0o077) !== 0)
+      open.push(`${relative(folder, path)} ${(stat.mode & 0o777).toString(8)}`);
+    if (stat.isDirectory()) for (const name of namesIn(path)) visit(join(path, name));
+  };
+  visit(folder);
+  return { total, open };
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
   }
-  return { total: paths.length, open };
 }
 
 test('umask 000 and a real start: folders 0700, files 0600', async () => {

@@ -144,7 +144,9 @@ describe.runIf(present)('an Open vSwitch bridge exports to Hairpin', () => {
     );
     for (const { samples, relativeWidth } of reported) {
       expect(samples).toBeGreaterThan(50);
-      expect(relativeWidth).toBeLessThan(0.5);
+      // Segments are offloaded: a frame of more than 1,500 bytes was seen, so one that was missed may have 9,216 (Fay and Feuer).
+      // After 100 samples of 1,500 bytes the limits are then 81 and 136 % of the sum.
+      expect(relativeWidth).toBeLessThan(0.7);
     }
     // A 95 % interval misses once in twenty: four of six once in 10,000 runs. Five standard errors, once in a million.
     expect(reported.filter(one => one.inside).length, JSON.stringify(reported)).toBeGreaterThanOrEqual(3);

@@ -2,8 +2,11 @@
 // `enricher` and `query-api` have some (all-in-one.ts, services.ts).
 
 import { createAdvisor } from '../analysis/coverage/advisor.ts';
+import { createPlanner } from '../analysis/planning/planner.ts';
 import { createPreviews } from '../analysis/previews/previews.ts';
 import { ReenrichmentSupervisor } from '../analysis/reenrichment/reenrichments.ts';
+import { RepairSchedule } from '../analysis/reenrichment/repairs.ts';
+import { AlertEvaluator } from '../query-api/alerts/evaluator.ts';
 import { createQueryApi } from '../query-api/app.ts';
 import type { QueryApiConfiguration } from '../query-api/configuration.ts';
 import { createHealthApi, type Dependency } from '../query-api/health.ts';
@@ -64,7 +67,16 @@ export async function startQueryApi(
   const { configuration, log, metrics, lifecycle } = process;
   const client = openReader(process, reader);
   const reenrichments = new ReenrichmentSupervisor(configuration, { storage: storage.address, log });
-  lifecycle.stopLater('re-enrichment', () => reenrichments.close());
+  const repairs = new RepairSchedule({
+    storage: client,
+    log,
+    intervalMs: configuration.repairIntervalMs,
+    repair: () => reenrichments.repair(),
+  });
+  repairs.start();
+  lifecycle.stopLater('re-enrichment', async () => {
+    await Promise.all([repairs.stop(), reenrichments.close()]);
+  });
   const recorded = {
     storage: reader,
     database: configuration.clickhouseDatabase,
@@ -73,19 +85,26 @@ export async function startQueryApi(
   };
   const advisor = createAdvisor({ ...recorded, clock: configuration.clock }, { log });
   lifecycle.stopLater('advisor', advisor.stop);
+  const limits = { rowsMax: configuration.queryRowsMax, memoryBytesMax: configuration.queryMemoryBytesMax };
+  const planner = createPlanner({ ...recorded, limits, clock: configuration.clock }, { log });
+  lifecycle.stopLater('planner', planner.stop);
   const previews = createPreviews({ ...recorded, ephemeralPorts: configuration.ephemeralPorts }, { log });
   lifecycle.stopLater('previews', previews.stop);
+  const { nowMs } = createClock(configuration.clock);
+  const shared = { advisor, planner, storage: client, log, metrics, nowMs };
   const api = createQueryApi(configuration, {
     ...rest,
-    advisor,
-    storage: client,
-    log,
-    metrics,
+    ...shared,
     documents: storage.documents,
+    alertRules: storage.alerts,
     reenrichments,
     previews,
-    nowMs: createClock(configuration.clock).nowMs,
   });
+  if (configuration.alertEvaluation === 'on') {
+    const { installation } = rest;
+    const alerts = new AlertEvaluator({ ...shared, config: configuration, installation, writer: storage.alerts });
+    await lifecycle.start({ name: 'alerts', start: async () => alerts.start(), stop: () => alerts.stop() });
+  }
   return listening(lifecycle, 'query API', api);
 }
 

@@ -1,5 +1,8 @@
 // A process of an installation: its configuration, log, metrics, data folder, and the order in which its parts stop.
 
+import { loadElements } from '../collector/elements/element-registry.ts';
+import { createCallers } from '../query-api/access/callers.ts';
+import { readWebhookToken } from '../query-api/alerts/webhook.ts';
 import { type DataFolder, openDataFolder } from '../service/data-folder.ts';
 import { createLifecycle, type Lifecycle, stopSignal } from '../service/lifecycle.ts';
 import { createLog, type Log } from '../service/log.ts';
@@ -22,6 +25,7 @@ export async function startProcess<C extends ProcessConfiguration, T extends obj
   start: (process: Process<C>) => Promise<T>,
 ): Promise<T & { stop(): Promise<void> }> {
   const log = createLog(name, configuration.logLevel);
+  readFiles(configuration, log);
   const lifecycle = createLifecycle(log);
   void stopSignal();
   const data = openDataFolder(configuration.data);
@@ -36,4 +40,18 @@ export async function startProcess<C extends ProcessConfiguration, T extends obj
     await stop();
     throw error;
   }
+}
+
+/** Files that parts read when they start: one that is refused is no reason to start ClickHouse first and stop it again. */
+function readFiles(
+  {
+    tokens,
+    elements = '',
+    alertWebhookToken = '',
+  }: ProcessConfiguration & { readonly elements?: string; readonly alertWebhookToken?: string },
+  log: Log,
+): void {
+  createCallers(tokens, log);
+  readWebhookToken(alertWebhookToken);
+  if (elements !== '') loadElements(elements);
 }

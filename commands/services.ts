@@ -45,6 +45,7 @@ export async function collector(args: readonly string[]): Promise<number> {
       announce,
       journalFolder: data.folder('templates'),
       sequenceFolder: data.folder('sequences'),
+      hasPeers: true,
     });
     const kafkaHealth = (): Dependency => ({
       name: 'kafka',

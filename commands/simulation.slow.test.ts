@@ -38,16 +38,15 @@ test('two days of a data centre pass in seconds, and every byte is where it belo
   try {
     const summary = await runSimulation(parseLoadOptions({ ...load, truth, to: `127.0.0.1:${hairpin.udpPort}` }));
     expect(summary.elapsedS).toBeLessThan(60);
-    const { stdout } = spawnSync(process.execPath, [PROGRAM, 'verify', '--truth', truth, '--api', hairpin.api], {
-      encoding: 'utf8',
-      timeout: 60_000,
-    });
+    // On a busy machine the last batches are stored later than the command waits for them.
+    const lines: string[] = [];
+    await verify({ truth, api: hairpin.api, settleMsMax: 120_000, print: line => lines.push(line) });
     // At this speed every exporter is silent a blink after the load, so coverage is judged by the slower ones below.
-    expect(stdout).toMatch(/every unsampled cell equals the truth to the byte/);
+    expect(lines.join('\n')).toMatch(/every unsampled cell equals the truth to the byte/);
   } finally {
     await hairpin.stop();
   }
-}, 180_000);
+}, 300_000);
 
 interface Played {
   readonly hairpin: RunningHairpin;
@@ -60,9 +59,14 @@ interface Played {
  * A scenario in simulated time into a Hairpin that starts with nothing and is given every document by its API. The clock
  * is slow enough that exporters are not silent yet by the time the last datagram is stored: 3 minutes.
  */
-async function play(scenario: string, load: object, judge: (played: Played) => Promise<void>): Promise<void> {
+async function play(
+  scenario: string,
+  load: object,
+  judge: (played: Played) => Promise<void>,
+  speed = 50,
+): Promise<void> {
   const now = Date.now();
-  const clock = `${new Date(now - 2 * DAY_MS).toISOString()}*50@${new Date(now).toISOString()}`;
+  const clock = `${new Date(now - 2 * DAY_MS).toISOString()}*${speed}@${new Date(now).toISOString()}`;
   const documents = join(folder, `${scenario}-${now}`);
   const options = { volume: 0.2, ...load, scenario, documents, clock };
   await runSimulation(parseLoadOptions({ ...options, prepare: true }));
@@ -135,7 +139,7 @@ test('VEB hosts: a planner reads exactly the pairs that nobody can see, and cell
 }, 120_000);
 
 test('VEPA, VEB, S-channels, sFlow and IPFIX, vSwitches, a move: exact at once, and after the inventory of its time is applied', async () => {
-  await play('mixed', {}, async played => {
+  const judge = async (played: Played) => {
     // On a fast clock the inventory comes minutes after the move: until then the sender shows at its new port (`moved`).
     for (const step of [() => {}, () => reenrich(played)]) {
       step();
@@ -144,8 +148,10 @@ test('VEPA, VEB, S-channels, sFlow and IPFIX, vSwitches, a move: exact at once, 
       expect(report).toMatch(/invisible pairs are named$/m);
       expect(exitCode, report).toBe(0);
     }
-  });
-}, 120_000);
+  };
+  // Exporters are seen within three minutes of their registration: of one that is not, it is decided later what counts.
+  await play('mixed', {}, judge, 20);
+}, 180_000);
 
 test.each([
   ['move-late-snapshot', 'a snapshot an hour late'],
@@ -185,7 +191,9 @@ test.each(['ipfix', 'netflow9'])(
 );
 
 test('an access switch that falls silent: its pairs are named as invisible, and no others', async () => {
-  await play('silent-exporter', {}, async played => {
+  // Silence is recorded half a minute later by the wall clock; the others send until then.
+  await play('silent-exporter', { seconds: 2700 }, async played => {
+    await until(() => /recorded liveness of an exporter/.test(played.hairpin.stderr()), 10_000, 'silence recorded');
     const { report } = await verdictOf(played);
     expect(report).toMatch(/(\d+) of \1 invisible pairs are named$/m);
     const { hairpin, truth } = played;
@@ -194,4 +202,4 @@ test('an access switch that falls silent: its pairs are named as invisible, and 
     expect(coverage.exporters.silent).toHaveLength(1);
     expect(coverage.invisiblePairs).toBe(truth.invisible.length);
   });
-}, 120_000);
+}, 180_000);
