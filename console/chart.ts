@@ -3,7 +3,7 @@
 import uPlot from 'uplot';
 import type { Metric } from '../query-api/answers/metric.ts';
 import type { SeriesAnswer } from '../query-api/questions/series.ts';
-import { formatValue } from './format.ts';
+import { formatValue } from './units.ts';
 
 const HEIGHT_PX = 190;
 
@@ -63,15 +63,18 @@ function optionsOf(metric: Metric, width: number): uPlot.Options {
         fill: colour('--area'),
         points: { show: false, filter: isolated, size: 6, fill: line },
       },
-      EDGE,
-      EDGE,
+      edge(),
+      edge(),
     ],
     bands: [{ series: [3, 2], fill: colour('--band') }],
   };
 }
 
-/** Lower and upper end of the interval: only the band between them is seen. */
-const EDGE: uPlot.Series = { stroke: 'transparent', width: 0, points: { show: false } };
+/** Lower and upper end of the interval: the band between them is seen, and where no line leads to a value each as a point. */
+function edge(): uPlot.Series {
+  const points = { show: false, filter: isolated, size: 4, fill: colour('--muted') };
+  return { stroke: 'transparent', width: 0, points };
+}
 
 function axesOf(metric: Metric): uPlot.Axis[] {
   const axis: uPlot.Axis = {

@@ -20,6 +20,7 @@ import { insertFlows } from '../storage/tables/flows.ts';
 import { insertNodes } from '../storage/tables/nodes.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { big, encodeExporters, encodeFlows, flow, node } from '../testing/data/stored-rows.ts';
+import { insertReceiving } from '../testing/receiving.ts';
 import { requireTool } from '../testing/requirements.ts';
 
 const REFRESH_MS = 5000;
@@ -40,7 +41,10 @@ const db = node('application', 'db');
 const hostile = node('application', '<img src=x onerror="document.title=1">');
 const block = big(prefix4Key(0x0a090000, 24));
 
+const STATES = { found: 1, examined: 1 };
 const REPORT: CoverageReport = {
+  share: 0.9,
+  states: STATES,
   asOfMs: Date.UTC(2026, 0, 2),
   vms: 5,
   pairs: 20,
@@ -102,12 +106,16 @@ describe.skipIf(!usable)('the console', () => {
     storage = server.connect('console');
     const config = { ...QUERY_API_SERVICE.load({}), http: '127.0.0.1:0' };
     await migrate(storage, config);
+    await insertReceiving(storage, ago(25 * 60), ago(-60));
     api = createQueryApi(config, {
       storage,
       log: createLog('test', 'error'),
       metrics: createMetrics(),
       ready: () => [{ name: 'clickhouse', ok: true, detail: '' }],
-      advisor: { request: async ({ request }) => (request === 'coverage' ? REPORT : { overall: 0.9, cells: [] }) },
+      advisor: {
+        request: async ({ request }) =>
+          request === 'coverage' ? REPORT : { overall: 0.9, cells: [], states: STATES, slices: [] },
+      },
       installation: {
         receiving: { udpPorts: [2055, 4739, 6343], udpHost: '::' },
         inventory: false,
@@ -313,6 +321,50 @@ describe.skipIf(!usable)('the console', () => {
     expect(await spot.evaluate(one => (one as HTMLDetailsElement).open)).toBe(true);
     expect(await page.locator('#coverage-view').textContent()).toContain('192.0.2.9 sflow5');
     expect(faults).toEqual([]);
+  });
+
+  test('the first seconds of an installation are a point with its bounds, not an empty chart', async () => {
+    const young = server.connect('console_young');
+    const config = { ...QUERY_API_SERVICE.load({}), http: '127.0.0.1:0' };
+    await migrate(young, config);
+    await insertNodes(young, [web, db]);
+    const nowMs = Math.floor(Date.now() / 300_000) * 300_000 - 240_000;
+    const row = flow({
+      ...{ srcApp: web.key, dstApp: db.key, srcAddr: '10.0.0.1', dstAddr: '10.0.1.1', bytes: 1_000_000 },
+      ...{ flowStart: nowMs - 30_000, flowEnd: nowMs - 1000 },
+    });
+    await insertFlows(young, encodeFlows([row]), `flows.test.1.${'0'.repeat(32)}.0`);
+    await insertReceiving(young, nowMs - 5000, nowMs);
+    const started = createQueryApi(config, {
+      ...{ storage: young, log: createLog('test', 'error'), metrics: createMetrics(), ready: () => [] },
+      nowMs: () => nowMs,
+    });
+    try {
+      await page.goto((await started.start()).url);
+      await page.locator('#panel:not(.behind) .uplot canvas').waitFor();
+      const note = page.locator('#panel .note').first();
+      expect(await note.textContent()).toBe('Rate per minute · only 5 s covered · band: 95 % interval');
+      // The colour of the line is nowhere else in the canvas.
+      const drawn = await page.locator('#panel .uplot canvas').evaluate(canvas => {
+        const { width, height } = canvas as HTMLCanvasElement;
+        const [red, green, blue] = getComputedStyle(document.documentElement)
+          .getPropertyValue('--accent')
+          .match(/[0-9a-f]{2}/gi)!
+          .map(hex => Number.parseInt(hex, 16));
+        const { data } = (canvas as HTMLCanvasElement).getContext('2d')!.getImageData(0, 0, width, height);
+        let pixels = 0;
+        for (let i = 0; i < data.length; i += 4)
+          if (data[i] === red && data[i + 1] === green && data[i + 2] === blue && data[i + 3] === 255) pixels++;
+        return pixels;
+      });
+      expect(drawn).toBeGreaterThan(4);
+      // Requests to the second address are listed, and are none.
+      expect(faults.filter(fault => !fault.startsWith('asked '))).toEqual([]);
+    } finally {
+      await page.goto('about:blank');
+      await started.stop();
+      faults.length = 0;
+    }
   });
 
   test('an API that does not answer is said, and the page keeps what it has', async () => {

@@ -3,7 +3,7 @@
 
 import type { CoverageAnswer, SpotAnswer } from '../query-api/questions/coverage.ts';
 import { el } from './dom.ts';
-import { formatAge, formatCount, formatShare, formatTime, formatValue } from './format.ts';
+import { formatAge, formatCount, formatShare, formatTime, formatValue } from './units.ts';
 
 const REASONS: Readonly<Record<SpotAnswer['reason'], string>> = {
   veb: 'switched inside the host, which exports nothing',

@@ -2,7 +2,7 @@
 
 import type { Exporter, ExportersAnswer } from '../query-api/questions/exporters.ts';
 import { el } from './dom.ts';
-import { formatAge, formatCount, formatShare, formatValue } from './format.ts';
+import { formatAge, formatCount, formatShare, formatSkew, formatValue } from './units.ts';
 
 interface ColumnOfView {
   readonly title: string;
@@ -44,6 +44,17 @@ const COLUMNS: readonly ColumnOfView[] = [
     number: true,
     cell: ({ samplingRate }) =>
       samplingRate === null ? 'unknown' : samplingRate === 1 ? 'none' : `1 in ${formatCount(samplingRate)}`,
+  },
+  {
+    title: 'Clock',
+    about: 'How far its clock is ahead of that of the collector, or behind it; flow times are corrected from 2 s on',
+    number: true,
+    cell: ({ clock, clockSkewMs }) =>
+      el(
+        'span',
+        { class: clock === 'unsteady' ? 'bad' : '', title: clock },
+        clockSkewMs === null ? 'unknown' : formatSkew(clockSkewMs),
+      ),
   },
   {
     title: 'Loss',

@@ -2,8 +2,8 @@
 
 import type { Metric } from '../query-api/answers/metric.ts';
 import { el } from './dom.ts';
-import { formatShort, formatValue } from './format.ts';
 import { decades, rampOf, type Scale, type ThemeName } from './scale.ts';
+import { formatShort, formatValue } from './units.ts';
 
 export function drawLegend(root: HTMLElement, scale: Scale, theme: ThemeName, metric: Metric): void {
   const ticks = decades(scale).map(value => {

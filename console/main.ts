@@ -6,9 +6,9 @@ import type { ExportersAnswer } from '../query-api/questions/exporters.ts';
 import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
 import { ApiError, ask, askIfAllowed } from './api.ts';
 import { drawCoverage } from './coverage-view.ts';
+import { coveredShareOf, dataUntil } from './data-until.ts';
 import { byId, el, setText } from './dom.ts';
 import { drawExporters } from './exporters-view.ts';
-import { formatSpan, formatTime, formatWindow, METRIC_LABELS } from './format.ts';
 import { drawLegend } from './legend.ts';
 import { Matrix } from './matrix.ts';
 import { emptyWindow, failure, firstStart, namingHint, notAllowed } from './notice.ts';
@@ -16,6 +16,7 @@ import { askPanel, Panel } from './panel.ts';
 import { Summary } from './summary.ts';
 import { createTheme } from './theme.ts';
 import { forgetToken, token, tokenForm } from './token.ts';
+import { formatSpan, formatTime, formatWindow, METRIC_LABELS } from './units.ts';
 import {
   BY,
   type By,
@@ -120,7 +121,7 @@ function draw(): void {
   byId('matrix-view').hidden = state.view !== 'matrix' || empty;
   byId('exporters-view').hidden = state.view !== 'exporters' || !exportersAnswer;
   byId('coverage-view').hidden = state.view !== 'coverage' || !coverageAnswer;
-  byId('summary').hidden = state.view === 'matrix' && empty && matrixAnswer.coveredFrom === null;
+  byId('summary').hidden = state.view === 'matrix' && empty && matrixAnswer.recordsSince === null;
   drawNotice(matrixAnswer, exportersAnswer);
   if (state.view === 'exporters' && exportersAnswer) drawExporters(byId('exporters-view'), exportersAnswer);
   // Redrawn only when something changed, so that an opened spot stays open and keeps the focus.
@@ -142,11 +143,11 @@ function drawNotice(answer: MatrixAnswer, exporters: ExportersAnswer | undefined
   if (!allowed) notify(`not allowed ${state.view}`, () => notAllowed(state.view));
   else if (state.view !== 'matrix' || !exporters) notify('', () => undefined);
   else if (answer.rows.length > 0) notify(`hint ${answer.rows[0]?.name}`, () => namingHint(answer, exporters));
-  else if (answer.coveredFrom === null && state.to === 'now')
+  else if (answer.recordsSince === null && state.to === 'now')
     notify(`first ${exporters.exporters.length > 0}`, () => firstStart(exporters, location.hostname));
   else
-    notify(`empty ${window}`, () =>
-      emptyWindow(window, state.from === 'now-24h' ? undefined : () => changeRange('24h')),
+    notify(`empty ${window} ${answer.coveredFrom === null} ${dataUntil(answer)}`, () =>
+      emptyWindow(window, answer, state.from === 'now-24h' ? undefined : () => changeRange('24h')),
     );
 }
 
@@ -164,7 +165,13 @@ function drawAbout(answer: MatrixAnswer): void {
     formatWindow(answer.from, answer.to),
     `per ${formatSpan(answer.resolutionSec)}`,
     ...(answer.ranking?.warnings ?? []),
-    quality.settledUntil === null ? '' : `complete until ${formatTime(quality.settledUntil)}`,
+    dataUntil(answer),
+    answer.settledUntil === null ? '' : `complete until ${formatTime(answer.settledUntil)}`,
+    ...quality.provisional.map(
+      ({ from, to, refused }) =>
+        `${refused ? 'too low' : 'provisional'} ${formatWindow(from, to)}: an exporter was silent`,
+    ),
+    coveredShareOf(answer),
     quality.accounting
       ? `${quality.accounting.accepted.toLocaleString('en-GB')} records: ${Object.entries(quality.accounting.byReason)
           .filter(([, count]) => count > 0)

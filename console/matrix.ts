@@ -4,8 +4,8 @@
 import type { Value } from '../query-api/answers/answers.ts';
 import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
 import { el, setText } from './dom.ts';
-import { formatError, formatShare, formatShort, formatValue, type Uncertain } from './format.ts';
 import { logScale, type Scale, type ThemeName } from './scale.ts';
+import { formatError, formatShare, formatShort, formatValue, type Uncertain } from './units.ts';
 import type { Selection } from './view-state.ts';
 
 /** A row or column: a node, the rest, or the total. */

@@ -3,6 +3,7 @@
 
 import type { ExportersAnswer } from '../query-api/questions/exporters.ts';
 import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
+import { dataUntil } from './data-until.ts';
 import { el } from './dom.ts';
 import { isAutomatic } from './matrix.ts';
 
@@ -60,12 +61,15 @@ export function firstStart({ receiving, exporters }: ExportersAnswer, host: stri
   );
 }
 
-export function emptyWindow(window: string, widen: (() => void) | undefined): HTMLElement {
+/** A window without rows: nothing flowed where it is covered, else nobody knows. */
+export function emptyWindow(window: string, answer: MatrixAnswer, widen: (() => void) | undefined): HTMLElement {
+  const isKnown = answer.coveredFrom !== null;
+  const unknown = `No collector was receiving, or what it received is not stored yet${dataUntil(answer) && ` (${dataUntil(answer)})`}.`;
   return el(
     'section',
     { class: 'card first-start' },
-    el('h2', {}, 'No traffic in this window'),
-    el('p', {}, `Nothing is stored for ${window}.`),
+    el('h2', {}, isKnown ? 'No traffic in this window' : 'Nothing is known of this window'),
+    el('p', {}, isKnown ? `Nothing was received for ${window}.` : `${window}: ${unknown}`),
     widen && el('button', { type: 'button', class: 'primary', onclick: widen }, 'Show the last 24 hours'),
   );
 }

@@ -7,9 +7,9 @@ import type { TopAnswer } from '../query-api/questions/top.ts';
 import { ask, askIfAllowed } from './api.ts';
 import { Chart } from './chart.ts';
 import { el, icon, setText } from './dom.ts';
-import { formatError, formatShare, formatSpan, formatValue, METRIC_LABELS } from './format.ts';
 import { shortName } from './matrix.ts';
 import { peakOf, seriesParameters } from './series-peak.ts';
+import { formatError, formatShare, formatSpan, formatValue, metricLabel } from './units.ts';
 import { isAll, type Selection, type ViewState } from './view-state.ts';
 
 const ROWS_MAX = 6;
@@ -112,7 +112,7 @@ export class Panel {
     const error = found ? formatError(found) : '';
     this.#figure.replaceChildren(
       el('strong', {}, found ? formatValue(found.value, matrix.metric) : 'nothing seen'),
-      el('span', {}, [METRIC_LABELS[matrix.metric].label.toLowerCase(), error].filter(Boolean).join('  ')),
+      el('span', {}, [metricLabel(matrix.metric).toLowerCase(), error].filter(Boolean).join('  ')),
     );
   }
 
@@ -164,7 +164,10 @@ function nodeName(matrix: MatrixAnswer, key: string): string {
 function describeSeries(answer: SeriesAnswer): string {
   const peak = peakOf(answer);
   const parts = [`${answer.metric === 'packets' ? 'Packets' : 'Rate'} per ${formatSpan(answer.stepSec)}`];
-  if (peak !== undefined) parts.push(`peak ${formatValue(peak, answer.metric)}`);
+  // In the first minutes a rate of a few seconds is all there is: no peak.
+  const isYoung = answer.coveredSeconds > 0 && answer.coveredSeconds < answer.stepSec;
+  if (isYoung) parts.push(`only ${Math.ceil(answer.coveredSeconds)} s covered`);
+  else if (peak !== undefined) parts.push(`peak ${formatValue(peak, answer.metric)}`);
   if (hasBand(answer)) parts.push('band: 95 % interval');
   return parts.join(' · ');
 }

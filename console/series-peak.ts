@@ -1,6 +1,6 @@
 // The series behind a selection, and its peak: over the same closed buckets as the figure that the matrix has of it.
 
-import type { Metric } from '../query-api/answers/metric.ts';
+import { type Metric, percentileOf } from '../query-api/answers/metric.ts';
 import type { SeriesAnswer } from '../query-api/questions/series.ts';
 
 const FIVE_MINUTES_S = 300;
@@ -8,7 +8,7 @@ const FIVE_MINUTES_S = 300;
 /** A percentile and a maximum are over five-minute buckets, so the chart shows these where they are few enough. */
 export function seriesParameters(metric: Metric): { metric: 'packets' | 'avgBps'; step?: number } {
   if (metric === 'packets') return { metric };
-  return metric === 'p95Bps' || metric === 'maxBps' ? { metric: 'avgBps', step: FIVE_MINUTES_S } : { metric: 'avgBps' };
+  return percentileOf(metric) !== undefined ? { metric: 'avgBps', step: FIVE_MINUTES_S } : { metric: 'avgBps' };
 }
 
 /** The highest closed bucket; undefined without one. The open bucket holds a part of its traffic. */

@@ -2,8 +2,9 @@
 
 import type { ExportersAnswer } from '../query-api/questions/exporters.ts';
 import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
+import { uncovered } from './data-until.ts';
 import { el, setText } from './dom.ts';
-import { formatAge, formatError, formatShare, formatTime, formatValue } from './format.ts';
+import { formatAge, formatError, formatShare, formatTime, formatValue } from './units.ts';
 
 interface Tile {
   readonly figure: HTMLElement;
@@ -18,7 +19,7 @@ const TILES = {
   unelected: {
     label: 'Unelected',
     about:
-      'Share of bytes for which no canonical observation point is known: the largest single point counts, never a sum of points',
+      'Share of bytes for which no document names an observation point. What is not learned either is counted by the largest exporter of each pair, between bounds',
   },
   loss: {
     label: 'Export loss',
@@ -30,7 +31,10 @@ const TILES = {
       'Share of bytes without a sampling rate, so that their error is unknown; sums that hold any of them have no interval. The coverage view names the exporters; the registry can state their rate',
   },
   inventory: { label: 'Inventory', about: 'Age of the newest inventory behind this answer' },
-  exporters: { label: 'Exporters', about: 'Exporters seen within three minutes, and those that went silent' },
+  exporters: {
+    label: 'Exporters',
+    about: 'Exporters seen within the last three minutes of the data, and those that went silent',
+  },
 } as const;
 type Name = keyof typeof TILES;
 type Tone = '' | 'good' | 'warn' | 'bad';
@@ -78,11 +82,12 @@ function createTile(name: string, label: string, about: string): Tile {
   return { figure, note, root };
 }
 
-function shownTotal({ total, metric, ranking }: MatrixAnswer): Shown {
+function shownTotal(answer: MatrixAnswer): Shown {
+  const { total, metric, ranking } = answer;
   const value = total.value ?? 0;
   const error = total.method === 'unknown' && value > 0 ? 'error not known' : formatError(total);
   const exact = value > 0 && total.ciHigh === total.value ? 'no sampling error' : '';
-  const doubt = doubtOf(ranking);
+  const doubt = uncovered(answer) || doubtOf(ranking);
   return [formatValue(total.value, metric), doubt || error || exact, doubt ? 'warn' : ''];
 }
 
@@ -103,9 +108,11 @@ function shownUnclassified({ unclassifiedShare: share }: Quality): Shown {
   return [formatShare(share), note, (share ?? 0) > 0.1 ? 'warn' : ''];
 }
 
-function shownUnelected({ unelectedShare: share }: Quality): Shown {
-  const note = share === null ? '' : share > 0 ? 'largest point counts' : 'every point is known';
-  return [formatShare(share), note, (share ?? 0) > 0.1 ? 'warn' : ''];
+function shownUnelected({ unelectedShare: share, largestPointShare }: Quality): Shown {
+  const unlearned = largestPointShare ?? 0;
+  const rest = unlearned > 0 ? `${formatShare(unlearned)} not learned` : 'learned';
+  const note = share === null ? '' : share > 0 ? rest : 'every point is known';
+  return [formatShare(share), note, unlearned > 0.1 ? 'warn' : ''];
 }
 
 function shownLoss({ lossRatio: ratio }: Quality): Shown {

@@ -1,6 +1,6 @@
 // What the page shows, kept in the fragment of its address: a reload, a bookmark and a link show the same again.
 
-import { METRICS, type Metric } from '../query-api/answers/metric.ts';
+import { METRICS, type NamedMetric } from '../query-api/answers/metric.ts';
 
 export const RANGES = ['15m', '1h', '6h', '24h', '7d'] as const;
 export const BY = { app: 'applications', vm: 'VMs', host: 'hosts', rack: 'racks', addr: 'addresses' } as const;
@@ -21,7 +21,7 @@ export interface ViewState {
   readonly from: string;
   readonly to: string;
   readonly live: boolean;
-  readonly metric: Metric;
+  readonly metric: NamedMetric;
   readonly by: By;
   readonly selection: Selection;
 }

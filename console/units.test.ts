@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { formatAge, formatError, formatShare, formatShort, formatValue } from './format.ts';
 import { decades, logScale } from './scale.ts';
+import { formatAge, formatError, formatShare, formatShort, formatSkew, formatValue } from './units.ts';
 import { readState, writeState } from './view-state.ts';
 
 test.each([
@@ -55,6 +55,17 @@ test('ages are rounded to what matters', () => {
     '10 min ago',
     '2 h ago',
     '10 d ago',
+  ]);
+});
+
+test('what a clock is off has its sign and what matters', () => {
+  expect([0, -400, 35_020, -1_799_700, 3_600_000, -864_000_000].map(formatSkew)).toEqual([
+    '0 s',
+    '0 s',
+    '+35 s',
+    '−30 min',
+    '+60 min',
+    '−10 d',
   ]);
 });
 

@@ -1,24 +1,24 @@
 // Numbers, shares and times as people read them. Decimal prefixes throughout, as interfaces and link speeds have them.
 
-import type { Metric } from '../query-api/answers/metric.ts';
+import { METRICS, type Metric, type NamedMetric, unitOf } from '../query-api/answers/metric.ts';
 import type { MatrixAnswer } from '../query-api/questions/matrix.ts';
 
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E'] as const;
-const SUFFIX: Readonly<Record<Metric, string>> = {
-  bytes: 'B',
-  packets: '',
-  avgBps: 'b/s',
-  p95Bps: 'b/s',
-  maxBps: 'b/s',
-};
+const SUFFIX: Readonly<Record<ReturnType<typeof unitOf>, string>> = { bytes: 'B', packets: '', 'bit/s': 'b/s' };
 
-export const METRIC_LABELS: Readonly<Record<Metric, { label: string; about: string }>> = {
+export const METRIC_LABELS: Readonly<Record<NamedMetric, { label: string; about: string }>> = {
   bytes: { label: 'Volume', about: 'IP bytes in the window' },
   packets: { label: 'Packets', about: 'packets in the window' },
   avgBps: { label: 'Average', about: 'bits per second over the observed part of the window' },
+  p50Bps: { label: 'Median', about: 'median of the five-minute rates' },
   p95Bps: { label: '95th', about: '95th percentile of the five-minute rates, of 20 closed buckets at least' },
+  p99Bps: { label: '99th', about: '99th percentile of the five-minute rates, of 100 closed buckets at least' },
   maxBps: { label: 'Peak', about: 'highest rate of a closed five-minute bucket' },
 };
+
+export function metricLabel(metric: Metric): string {
+  return METRICS.some(name => name === metric) ? METRIC_LABELS[metric as NamedMetric].label : metric;
+}
 
 function scaled(value: number): { amount: number; prefix: string } {
   let step = 0;
@@ -35,14 +35,14 @@ export function formatValue(value: number | null, metric: Metric): string {
   if (value === null) return '–';
   const { amount, prefix } = scaled(value);
   const whole = prefix === '' && Number.isInteger(amount);
-  return `${amount.toFixed(whole || amount >= 99.95 ? 0 : amount >= 9.995 ? 1 : 2)} ${prefix}${SUFFIX[metric]}`.trim();
+  return `${amount.toFixed(whole || amount >= 99.95 ? 0 : amount >= 9.995 ? 1 : 2)} ${prefix}${SUFFIX[unitOf(metric)]}`.trim();
 }
 
 /** Two significant digits, three from 100 on: `1.2 GB`, `12 GB`, `860 kB`. */
 export function formatShort(value: number | null, metric: Metric): string {
   if (value === null) return '–';
   const { amount, prefix } = scaled(value);
-  return `${amount.toFixed(amount >= 9.95 || (prefix === '' && Number.isInteger(amount)) ? 0 : 1)} ${prefix}${SUFFIX[metric]}`.trim();
+  return `${amount.toFixed(amount >= 9.95 || (prefix === '' && Number.isInteger(amount)) ? 0 : 1)} ${prefix}${SUFFIX[unitOf(metric)]}`.trim();
 }
 
 export function formatShare(share: number | null): string {
@@ -86,6 +86,17 @@ export function formatAge(ms: number): string {
   return `${Math.round(seconds / 86400)} d ago`;
 }
 
+/** How far a clock is off: `+35 s`, `−30 min`; `0 s` within a second. */
+export function formatSkew(ms: number): string {
+  const seconds = Math.round(Math.abs(ms) / 1000);
+  if (seconds === 0) return '0 s';
+  const sign = ms > 0 ? '+' : '−';
+  if (seconds < 90) return `${sign}${seconds} s`;
+  if (seconds < 5400) return `${sign}${Math.round(seconds / 60)} min`;
+  if (seconds < 48 * 3600) return `${sign}${Math.round(seconds / 3600)} h`;
+  return `${sign}${Math.round(seconds / 86400)} d`;
+}
+
 export function formatSpan(seconds: number): string {
   if (seconds % 3600 === 0) return seconds === 3600 ? 'hour' : `${seconds / 3600} hours`;
   return seconds === 60 ? 'minute' : `${Math.round(seconds / 60)} minutes`;
@@ -109,4 +120,10 @@ export function formatWindow(from: string, to: string, now = new Date()): string
 
 export function formatTime(time: string): string {
   return DAY_TIME.format(new Date(time));
+}
+
+/** In local time, the day only where it is another than today's. */
+export function formatMoment(time: string, nowMs = Date.now()): string {
+  const at = new Date(time);
+  return (at.toDateString() === new Date(nowMs).toDateString() ? TIME : DAY_TIME).format(at);
 }
