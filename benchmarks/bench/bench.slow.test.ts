@@ -12,10 +12,13 @@ test.each([
   ['applications', 10],
   ['decode', 4],
   ['enrich', 10],
-  ['fuzz', 7],
+  ['fuzz', 9],
+  ['hostile', 2],
   ['knowledge', 10],
   ['pipeline', 1],
   ['storage', 6],
+  // Three tables: three networks; one sampled, and all of those; two kinds of cells. Two lines more of each after the first.
+  ['truth', 3 + 2 + 2 + 2 + 2],
 ])(
   'bench %s --smoke prints its table and leaves the published results alone',
   (name, rows) => {

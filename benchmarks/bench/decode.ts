@@ -61,7 +61,7 @@ async function measure({ datagrams, records, advance }: DecodeVariant, smoke: bo
       batch.rows = 0;
     },
   };
-  const decoder = new Decoder(output, { templatesMax: 4096, exportersMax: 64 });
+  const decoder = new Decoder(output, { templatesMax: 4096, exportersMax: 64, measuresClocks: true });
   const [first, ...templates] = [datagrams.data, ...datagrams.templates];
   for (const template of templates) decoder.decode(template, '192.0.2.1', 50000, 1_700_000_000_000);
   const decoded = decoder.decode(first!, '192.0.2.1', 50000, 1_700_000_000_000);

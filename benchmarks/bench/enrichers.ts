@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../testing/spawned.ts';
 import { type Installation, isStoredUpTo, openInstallation, PARTITIONS } from '../chaos/installation.ts';
 import type { Service } from '../chaos/service.ts';
 import { startStream } from '../chaos/stream.ts';
@@ -13,7 +14,6 @@ const DATABASE = 'enrichers';
 const PROTOCOL = 'netflow9';
 const SEED = 1;
 const CHANGE_MS_MAX = 90_000;
-const POLL_MS = 100;
 const TICKS_PER_S = 100;
 
 export async function benchEnrichers(smoke: boolean): Promise<Results> {
@@ -29,13 +29,18 @@ export async function benchEnrichers(smoke: boolean): Promise<Results> {
     );
     collector.start();
     first!.start();
-    await until(async () => (await collector.ready()) && (await first!.ready()), 'collector and enricher ready');
+    await until(
+      async () => (await collector.ready()) && (await first!.ready()),
+      CHANGE_MS_MAX,
+      'collector and enricher ready',
+    );
     const stream = await startStream({ udpPort: collector.udpPort, protocol: PROTOCOL, rate, seed: SEED });
     const phases: { name: string; rows: number; cpuS: number }[] = [];
     const phase = async (name: string, enrichers: readonly Service[]) => {
       const share = PARTITIONS / enrichers.length;
       await until(
         async () => (await partitionsOf(enrichers)).every(partitions => partitions === share),
+        CHANGE_MS_MAX,
         `${share} partitions each`,
       );
       await caughtUp(installation);
@@ -48,7 +53,7 @@ export async function benchEnrichers(smoke: boolean): Promise<Results> {
     await phase('one again', [first!]);
     await stream.stop();
     await sleep(2000);
-    await until(async () => collector.spooledAt().length === 0, 'the spool empty');
+    await until(async () => collector.spooledAt().length === 0, CHANGE_MS_MAX, 'the spool empty');
     await caughtUp(installation);
     const { missing, twice } = await storedNumbers(storage, PROTOCOL, stream.ledger.flows);
     const failures = [
@@ -82,11 +87,15 @@ function partitionsOf(enrichers: readonly Service[]): Promise<number[]> {
 /** Until all that Kafka has now is stored. */
 async function caughtUp(installation: Installation): Promise<void> {
   let ends: readonly number[] | undefined;
-  await until(async () => {
-    const progress = await installation.progress();
-    ends ??= progress?.ends;
-    return ends !== undefined && isStoredUpTo(ends, progress);
-  }, 'every batch stored');
+  await until(
+    async () => {
+      const progress = await installation.progress();
+      ends ??= progress?.ends;
+      return ends !== undefined && isStoredUpTo(ends, progress);
+    },
+    CHANGE_MS_MAX,
+    'every batch stored',
+  );
 }
 
 async function measure(enrichers: readonly Service[], seconds: number): Promise<{ rows: number; cpuS: number }> {
@@ -107,12 +116,4 @@ function cpuSecondsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
-}
-
-async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + CHANGE_MS_MAX;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${CHANGE_MS_MAX / 1000} s: ${what}`);
-    await sleep(POLL_MS);
-  }
 }

@@ -70,6 +70,13 @@ function mutant(random: Random, buffer: Buffer, seeds: readonly Uint8Array[]): U
   return buffer.subarray(0, length);
 }
 
+/** `next`, and of the first `until` datagrams every twentieth with sixty ends of their own, which fill the tables of ends. */
+export function withEnds(next: NextDatagram, until: number): NextDatagram {
+  const ends = flood(netflow5Ends, 0);
+  let sent = 0;
+  return source => (sent++ < until && sent % 20 === 0 ? ends : next)(source);
+}
+
 const HEADER_BYTES = 20;
 
 /** NetFlow v9 with one set of 16-bit words. */
@@ -123,18 +130,28 @@ export const FLOODS: Readonly<Record<string, { readonly about: string; readonly 
       about: 'spoofed source addresses, a NetFlow v5 record each',
       next: n => flood(netflow5, n, addressOf),
     },
+    options: {
+      about: 'names of interfaces, one exporter',
+      next: n => flood(interfaceName, n),
+    },
+    stations: {
+      about: 'names of sFlow hosts and their MACs, a thousand of each of many agents',
+      next: n => flood(sflowHost, n),
+    },
     agents: {
       about: 'spoofed sFlow agents from one address, a counter sample each',
       next: n => flood(sflowAgent, n),
     },
   };
 
+const FLOOD_BYTES_MAX = 1500;
+
 function flood(
   write: (buffer: Buffer, i: number) => Uint8Array,
   from: number,
   address: (i: number) => string = () => '203.0.113.66',
 ): NextDatagram {
-  const buffer = Buffer.alloc(256);
+  const buffer = Buffer.alloc(FLOOD_BYTES_MAX);
   let i = from;
   return source => {
     source.address = address(i);
@@ -155,10 +172,54 @@ function netflow5(buffer: Buffer, i: number): Uint8Array {
   return buffer.subarray(0, 72);
 }
 
+const V5_RECORDS_MAX = 30;
+
+/** Thirty records between addresses that no other datagram has. */
+function netflow5Ends(buffer: Buffer, i: number): Uint8Array {
+  const length = 24 + 48 * V5_RECORDS_MAX;
+  buffer.fill(0, 0, length);
+  buffer.writeUInt16BE(5, 0);
+  buffer.writeUInt16BE(V5_RECORDS_MAX, 2);
+  buffer.writeUInt32BE(100_000, 4);
+  buffer.writeUInt32BE(1_700_000_000, 8);
+  for (let record = 0; record < V5_RECORDS_MAX; record++) {
+    const at = 24 + 48 * record;
+    const end = 2 * (i * V5_RECORDS_MAX + record);
+    buffer.writeUInt32BE(0x64000000 + (end & 0xffffff), at);
+    buffer.writeUInt32BE(0x64000000 + ((end + 1) & 0xffffff), at + 4);
+    buffer.writeUInt32BE(1, at + 16);
+    buffer.writeUInt32BE(64, at + 20);
+  }
+  return buffer.subarray(0, length);
+}
+
 function sflowAgent(buffer: Buffer, i: number): Uint8Array {
   const words = [5, 1, 0x0a000000 + (i & 0xffffff), i >>> 24, 0, 0, 1, 2, 12, 0, 1, 0];
   words.forEach((word, j) => {
     buffer.writeUInt32BE(word, 4 * j);
+  });
+  return buffer.subarray(0, 4 * words.length);
+}
+
+/** NetFlow v9 options: scope interface (2), IF_NAME (82) of four bytes; the template first and now and then again. */
+function interfaceName(buffer: Buffer, i: number): Uint8Array {
+  if (i % 1000 === 0) return netflow9(buffer, 0, 1, [300, 4, 4, 2, 4, 82, 4]);
+  return netflow9(buffer, 0, 300, [i >>> 16, i & 0xffff, 0x6574, 0x3030 + (i % 10)]);
+}
+
+const HOSTS_OF_AGENT = 1000;
+
+/** A counters sample with host_descr (2000) and host_adapters (2001). */
+function sflowHost(buffer: Buffer, i: number): Uint8Array {
+  const host = i % HOSTS_OF_AGENT;
+  const name = [4, 0x76000000 + (i & 0xffffff)];
+  const descr = [2000, 4 * (name.length + 4 + 3), ...name, 0, 0, i, 1, 3, 2, 0];
+  const adapters = [2001, 20, 1, 1, 1, 0x02000000 + (i & 0xffffff), i << 16];
+  const sample = [0, (3 << 24) + host, 2, ...descr, ...adapters];
+  const head = [5, 1, 0x0a400000 + Math.floor(i / HOSTS_OF_AGENT), 0, i, 0, 1];
+  const words = [...head, 2, 4 * sample.length, ...sample];
+  words.forEach((word, j) => {
+    buffer.writeUInt32BE(word >>> 0, 4 * j);
   });
   return buffer.subarray(0, 4 * words.length);
 }

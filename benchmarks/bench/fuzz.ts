@@ -1,23 +1,19 @@
-// `bench fuzz`: ten million random and mutated datagrams, and floods of a million distinct templates, domains, sources,
+// `bench fuzz`: ten million random and mutated datagrams, and floods of a million distinct templates, domains, sources, names,
 // agents and unknown data sets beside an honest exporter. Each runs in a process of its own, which collects its garbage
 // before it looks at its memory. A decoder that throws, grows by more than a tenth once its tables are full, or loses a
 // record of the honest exporter ends the benchmark with an error. Mutants are of built-in datagrams, of captures that are
 // named, and else of the corpus of other projects' captures where it is there; the result says which.
 
 import { execFileSync } from 'node:child_process';
-import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { readCapture } from '../../collector/captures/capture.ts';
 import { type Limits, STEPS_PER_DATAGRAM_MAX } from '../../collector/decode/context.ts';
 import { Decoder } from '../../collector/decode/decoder.ts';
 import type { FlowBatch } from '../../collector/decode/flow-batch.ts';
 import { createBatch } from '../../schemas/batch.ts';
 import { DECODED_COLUMNS } from '../../schemas/flow.ts';
 import { HairpinError } from '../../service/errors.ts';
-import { readCorpus } from '../../testing/conformance/corpus.ts';
-import { pathOf } from '../../testing/corpus/folder.ts';
-import { DECODE_VARIANTS } from './decode-variants.ts';
 import { createMutants, FLOODS, honestExporter, type NextDatagram, type Source } from './fuzz-inputs.ts';
+import { captureFiles, seedsOf } from './mutant-seeds.ts';
 import type { Results } from './results.ts';
 
 /** In the bundle, a file with all that it imports, as threads are. */
@@ -113,22 +109,11 @@ function judge(name: string, reported: Measured, smoke: boolean): void {
   if (faults.length > 0) throw new HairpinError('FUZZ_FAILED', `bench fuzz, ${name}: ${faults.join('; ')}`);
 }
 
-/** Captures of the corpus, each content once; what is too short for one is left out. */
-function captureFiles(): string[] {
-  const { captures, twins } = readCorpus();
-  return captures.filter(file => !twins.has(file) && statSync(pathOf(file)).size >= 4).map(file => pathOf(file));
-}
-
 function seedsAre(named: readonly string[], captures: readonly string[]): string {
   const builtIn = 'Mutants are of the datagrams of `bench decode`';
   if (captures.length === 0) return `${builtIn} only: the corpus of captures was not used.`;
   const origin = named.length > 0 ? 'named captures' : "captures of the corpus of other projects' captures";
   return `${builtIn} and of ${captures.length} ${origin}, ${(seedsOf(captures).length).toLocaleString('en')} datagrams in all.`;
-}
-
-function seedsOf(captures: readonly string[]): Uint8Array[] {
-  const builtIn = Object.values(DECODE_VARIANTS).flatMap(({ datagrams }) => [...datagrams.templates, datagrams.data]);
-  return [...builtIn, ...captures.flatMap(file => readCapture(file).datagrams.map(({ payload }) => payload))];
 }
 
 function memoryMiB(): number {

@@ -3,6 +3,7 @@
 
 import { PROTOCOL } from '../../schemas/codes.ts';
 import type { ClickHouse } from '../../storage/client.ts';
+import { CELL_KEYS } from '../../storage/tables/cells.ts';
 import { ELECTED_SQL, PAIR_SQL, POINT_SQL, UNELECTED_SQL } from '../../storage/tables/elections.ts';
 import { PAIR_KEYS, TRAFFIC_KEYS } from '../../storage/tables/spread.ts';
 import { NUMBERED_BYTES_BASE } from '../load/model/traffic.ts';
@@ -14,18 +15,23 @@ export interface StoredNumbers {
   readonly missing: ReadonlySet<number>;
 }
 
-/** The numbers of one protocol of which `sent` were sent: 0 and up. */
-export async function storedNumbers(storage: ClickHouse, protocol: string, sent: number): Promise<StoredNumbers> {
+/** The numbers of one protocol of which `sent` were sent: 0 and up; `condition` is SQL that leaves out records without one. */
+export async function storedNumbers(
+  storage: ClickHouse,
+  protocol: string,
+  sent: number,
+  condition = '1',
+): Promise<StoredNumbers> {
   const params = { base: NUMBERED_BYTES_BASE, protocol: PROTOCOL[protocol as keyof typeof PROTOCOL], sent };
   const numbers = 'toInt64(bytes) - {base:Int64}';
   const [row] = await storage.select<{ records: string; twice: string; invented: string }>(
     `SELECT sum(times) AS records, countIf(times > 1) AS twice, countIf(n < 0 OR n >= {sent:Int64}) AS invented
-     FROM (SELECT ${numbers} AS n, count() AS times FROM flows WHERE protocol = {protocol:UInt8} GROUP BY n)`,
+     FROM (SELECT ${numbers} AS n, count() AS times FROM flows WHERE protocol = {protocol:UInt8} AND ${condition} GROUP BY n)`,
     params,
   );
   const missing = await storage.select<{ n: string }>(
     `SELECT toInt64(number) AS n FROM numbers({sent:UInt64})
-     WHERE n NOT IN (SELECT ${numbers} FROM flows WHERE protocol = {protocol:UInt8})`,
+     WHERE n NOT IN (SELECT ${numbers} FROM flows WHERE protocol = {protocol:UInt8} AND ${condition})`,
     params,
   );
   return {
@@ -46,6 +52,7 @@ const ROLLUPS: Readonly<
   traffic_1h: traffic,
   pairs_5m: pairs,
   pairs_1h: pairs,
+  cells_5m: { keys: CELL_KEYS, of: ELECTED_SQL },
   unelected_5m: { keys: PAIR_KEYS, of: UNELECTED_SQL, more: { pair: PAIR_SQL, point: POINT_SQL } },
 };
 

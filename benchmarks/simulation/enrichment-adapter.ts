@@ -17,10 +17,14 @@ export interface HarnessEnrichment {
 
 const LIMITS = { spanMsMax: 3_600_000, skewMsMax: 60_000 };
 
-export function createHarnessEnrichment(documents: SimulatedDocuments): HarnessEnrichment {
+/** `knowledge`: another one than that of documents under which nobody is silent. */
+export function createHarnessEnrichment(
+  documents: SimulatedDocuments,
+  knowledge: Knowledge = knowledgeOf(documents),
+): HarnessEnrichment {
   const names = createNodeNames();
   const known = new Map<bigint, string>([[0n, '']]);
-  const enrichment = new Enrichment(knowledgeOf(documents), names, LIMITS);
+  const enrichment = new Enrichment(knowledge, names, LIMITS);
   return {
     enrich(batch) {
       enrichment.enrichBatch(batch, { low: 1, high: 1 });

@@ -10,6 +10,7 @@ import { timeAt } from '../../enricher/stages/times.ts';
 import { createBatch } from '../../schemas/batch.ts';
 import { COUNT_REASON, COUNT_REASONS } from '../../schemas/codes.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
+import { largestBytesOf } from '../largest.ts';
 import { createHarnessEnrichment, type HarnessEnrichment } from './enrichment-adapter.ts';
 import type { Simulated, SimulatedDocuments } from './simulate.ts';
 
@@ -19,6 +20,8 @@ export interface MeasuredCell {
   bytes: number;
   variance: number;
   samples: number;
+  /** What one sampled packet stands for at most. */
+  largest: number;
   /** Part of bytes that no point was elected for. */
   unelected: number;
 }
@@ -52,14 +55,12 @@ class Measurement implements Output {
   readonly batch: DecodedBatch;
   readonly #batch: FlowBatch;
   readonly #enrichment: HarnessEnrichment;
-  readonly #cells = new Map<string, MeasuredCell>();
-  /** By pair of machines, bucket and pair of nodes: a cell for each point that saw unelected records. */
-  readonly #points = new Map<string, Map<string, MeasuredCell>>();
-  readonly #reasons: Record<string, number> = {};
+  readonly #sums: CellSums;
   #records = 0;
 
   constructor(documents: SimulatedDocuments) {
     this.#enrichment = createHarnessEnrichment(documents);
+    this.#sums = new CellSums(this.#enrichment);
     this.#batch = createBatch(FLOW_COLUMNS, ROWS_MAX) as FlowBatch;
     this.batch = this.#batch as unknown as DecodedBatch;
   }
@@ -68,14 +69,36 @@ class Measurement implements Output {
     const batch = this.#batch;
     this.#records += batch.rows;
     this.#enrichment.enrich(batch);
-    for (let row = 0; row < batch.rows; row++) this.#takeRow(row);
+    this.#sums.take(batch);
     // Rows are written into columns that are zero.
     for (const column of Object.values(batch.columns)) column.fill(0);
     batch.rows = 0;
   }
 
-  /** Called once, after the last flush: of the points of a group the largest counts. */
+  /** Called once, after the last flush. */
   sums(): Omit<Measured, 'faults'> {
+    return { records: this.#records, ...this.#sums.finish() };
+  }
+}
+
+/** What enriched rows add up to, by pair of nodes. */
+export class CellSums {
+  readonly #names: Pick<HarnessEnrichment, 'nameOf'>;
+  readonly #cells = new Map<string, MeasuredCell>();
+  /** By pair of machines, bucket and pair of nodes: a cell for each point that saw unelected records. */
+  readonly #points = new Map<string, Map<string, MeasuredCell>>();
+  readonly #reasons: Record<string, number> = {};
+
+  constructor(names: Pick<HarnessEnrichment, 'nameOf'>) {
+    this.#names = names;
+  }
+
+  take({ columns, rows }: FlowBatch): void {
+    for (let row = 0; row < rows; row++) this.#takeRow(columns, row);
+  }
+
+  /** Called once: of the points of a group the largest counts. */
+  finish(): Pick<Measured, 'cells' | 'reasons'> {
     for (const group of this.#points.values()) {
       let largest: MeasuredCell | undefined;
       for (const cell of group.values()) if (!largest || cell.bytes > largest.bytes) largest = cell;
@@ -85,27 +108,33 @@ class Measurement implements Output {
       cell.unelected += bytes;
       cell.variance += variance;
       cell.samples += samples;
+      cell.largest = Math.max(cell.largest, largest!.largest);
     }
-    return { records: this.#records, cells: this.#cells, reasons: this.#reasons };
+    return { cells: this.#cells, reasons: this.#reasons };
   }
 
-  #takeRow(row: number): void {
-    const { columns } = this.#batch;
+  #takeRow(columns: FlowBatch['columns'], row: number): void {
     const reason = columns.countReason[row]!;
     const name = COUNT_REASONS[reason]!;
     this.#reasons[name] = (this.#reasons[name] ?? 0) + 1;
     const weight = reason === COUNT_REASON.unelected ? 1 : columns.weight[row]!;
     if (weight === 0) return;
-    const cell = this.#cellOf(row, reason === COUNT_REASON.unelected);
+    const cell = this.#cellOf(columns, row, reason === COUNT_REASON.unelected);
     cell.bytes += weight * numberAt(columns.estBytes, row);
     cell.variance += weight * weight * columns.varBytes[row]!;
     cell.samples += numberAt(columns.packets, row);
+    const largest = largestBytesOf({
+      samplingRate: columns.samplingRate[row]!,
+      bytes: numberAt(columns.bytes, row),
+      packets: numberAt(columns.packets, row),
+      packetBytesMax: columns.packetBytesMax[row]!,
+    });
+    cell.largest = Math.max(cell.largest, weight * largest);
   }
 
-  #cellOf(row: number, isUnelected: boolean): MeasuredCell {
-    const { columns } = this.#batch;
-    const src = this.#enrichment.nameOf(columns.srcApp, row);
-    const dst = this.#enrichment.nameOf(columns.dstApp, row);
+  #cellOf(columns: FlowBatch['columns'], row: number, isUnelected: boolean): MeasuredCell {
+    const src = this.#names.nameOf(columns.srcApp, row);
+    const dst = this.#names.nameOf(columns.dstApp, row);
     const pair = `${src} -> ${dst}`;
     if (!isUnelected) return cellAt(this.#cells, pair, src, dst);
     const bucket = Math.floor(timeAt(columns.flowStart, row) / BUCKET_MS);
@@ -120,7 +149,7 @@ class Measurement implements Output {
 function cellAt(cells: Map<string, MeasuredCell>, name: string, src: string, dst: string): MeasuredCell {
   let cell = cells.get(name);
   if (!cell) {
-    cell = { src, dst, bytes: 0, variance: 0, samples: 0, unelected: 0 };
+    cell = { src, dst, bytes: 0, variance: 0, samples: 0, largest: 0, unelected: 0 };
     cells.set(name, cell);
   }
   return cell;

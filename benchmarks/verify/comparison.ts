@@ -45,8 +45,8 @@ export interface Comparison {
 const CELLS_SHOWN_MAX = 15;
 /** The API states 95 % intervals. */
 const OUTSIDE_SHARE = 0.05;
-/** Nothing sampled of so many packets over N is no fault: the one-sided 95 % limit (rule of three). */
-const UNSEEN_PACKETS_MAX = 3;
+/** Nothing sampled of so many packets over N is within the interval of nothing seen: -ln(0.025). */
+const UNSEEN_PACKETS_MAX = 3.6889;
 
 export function compare(truth: MatrixTruth, answer: MatrixAnswer, tolerance: number): Comparison {
   // Lost records make some cells smaller, never larger.

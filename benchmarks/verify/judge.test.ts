@@ -110,7 +110,7 @@ test('sampled cells are judged by stratum: a few outside are chance, many are no
   const outside = (count: number) => (cells: Cell[]) =>
     cells.map((cell, i) => (i < count ? { ...cell, ciLow: cell.value + 1, ciHigh: cell.value + 2 } : cell));
   const good = await judged({ truth, cells: outside(1) });
-  expect(good.text).toMatch(/30 to 100 samples: \d+ of 10 cells in their interval; 10 hold less than a tenth/);
+  expect(good.text).toMatch(/30 to 100 samples: \d+ of 16 cells in their interval; 16 hold less than a tenth/);
   expect(good.exitCode).toBe(0);
   server?.close();
   const bad = await judged({ truth, cells: outside(12) });

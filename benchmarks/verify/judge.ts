@@ -23,11 +23,14 @@ export interface Verdict {
 }
 
 const STRATA = [
+  { name: '1 to 3', from: 1, to: 3 },
+  { name: '3 to 10', from: 3, to: 10 },
+  { name: '10 to 30', from: 10, to: 30 },
   { name: '30 to 100', from: 30, to: 100 },
   { name: '100 to 1,000', from: 100, to: 1000 },
   { name: 'above 1,000', from: 1000, to: Number.POSITIVE_INFINITY },
 ] as const;
-const COVERAGE_MIN = 0.93;
+const COVERAGE_MIN = 0.94;
 /** A cell with more of a port may have an interval wider than needed. */
 const SHARE_MAX = 0.1;
 const DEVIATIONS = 3;

@@ -7,9 +7,9 @@ import type { Call, ScenarioOptions } from './plan.ts';
 import { exporting } from './plan.ts';
 
 const VEPA = { switching: 'vepa' } as const;
-const APPS = ['crm', 'erp', 'mail', 'wiki', 'hr', 'build'] as const;
+const APPS = ['crm', 'erp', 'mail', 'wiki', 'hr', 'build', 'pay', 'chat', 'docs'] as const;
 /** Samples to be expected in a cell. */
-const CELL_SAMPLES = [36, 50, 70, 95, 140, 220, 350, 550, 800, 1100, 1400] as const;
+const CELL_SAMPLES = [1, 2, 3, 5, 8, 13, 20, 36, 50, 70, 95, 140, 220, 350, 550, 800, 1100, 1400] as const;
 const TICK_MS = 10_000;
 const DURATION_MS = 300_000;
 
@@ -24,10 +24,11 @@ function strata(world: World, { sampling, volume }: ScenarioOptions, exporters: 
     world.applicationPorts.set(app, `tcp/${9001 + i}`);
     return hosts.map((host, j) => addVm(world, `${app}-${j + 1}`, host, segment, { app }));
   });
+  const pairs = APPS.flatMap((_, low) => APPS.slice(low + 1).map((_, i) => `${low} ${low + 1 + i}`));
   const calls: Call[] = APPS.flatMap((_, client) =>
     APPS.flatMap((_, server) => {
       if (client === server) return [];
-      const pair = Math.min(client, server) * 5 + Math.max(client, server) * 7;
+      const pair = pairs.indexOf(`${Math.min(client, server)} ${Math.max(client, server)}`);
       const samples = CELL_SAMPLES[pair % CELL_SAMPLES.length]!;
       const perHost = (samples * sampling) / (DURATION_MS / 1000) / hosts.length / volume;
       return hosts.map((_, i) => ({
@@ -46,7 +47,7 @@ function strata(world: World, { sampling, volume }: ScenarioOptions, exporters: 
 }
 
 export const SAMPLING = [
-  scenario('sampled-sflow', 'sFlow 1 in N, cells of 36 to 1,400 samples', 'sampled', (world, options) =>
+  scenario('sampled-sflow', 'sFlow 1 in N, cells of 1 to 1,400 samples', 'sampled', (world, options) =>
     strata(world, options, { exporters: { protocol: 'sflow5', sampling: options.sampling } }),
   ),
   scenario('sampled-ipfix', 'the same with sampled IPFIX', 'sampled', (world, options) =>
