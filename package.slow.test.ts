@@ -3,7 +3,7 @@
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -184,6 +184,39 @@ test.each(['SIGTERM', 'SIGKILL'] as const)(
   120_000,
 );
 
+/** The program that docs/API.md shows, asking `api`. */
+function shownProgram(api: string): string {
+  const [, program] = /^```ts\n(.*?)^```/ms.exec(readFileSync(join(import.meta.dirname, 'docs/API.md'), 'utf8'))!;
+  return program!.replace('http://127.0.0.1:8080', api);
+}
+
+function expectClientWorks(api: string): void {
+  writeFileSync(join(installed, 'shown.mts'), shownProgram(api));
+  const node = join(import.meta.dirname, 'node_modules/.bin/node');
+  const printed = execFileSync(node, ['--disable-warning=ExperimentalWarning', '--input-type=module-typescript'], {
+    cwd: installed,
+    env: ENVIRONMENT,
+    encoding: 'utf8',
+    input: shownProgram(api),
+  });
+  expect(printed).toMatch(/^\S+ \S+ \d+$/m);
+  // A name that no answer has, and a parameter that no question takes, do not compile.
+  writeFileSync(
+    join(installed, 'wrong.mts'),
+    shownProgram(api).replace('const { cells }', 'const { cels }').replace("by: 'app'", 'by: 5'),
+  );
+  const options = ['--ignoreConfig', '--noEmit', '--module', 'nodenext', '--target', 'es2024', '--skipLibCheck'];
+  const compile = (file: string) =>
+    spawnSync(join(import.meta.dirname, 'node_modules/.bin/tsc'), [...options, '--types', '', file], {
+      cwd: installed,
+      encoding: 'utf8',
+    }).stdout;
+  expect(compile('shown.mts')).toBe('');
+  const faults = compile('wrong.mts');
+  expect(faults).toContain("Property 'cels' does not exist");
+  expect(faults).toMatch(/Type 'number' is not assignable to type '"?string/);
+}
+
 test('npx hairpin demo fills the matrix, and its cells equal the truth to the byte', async () => {
   await withService('demo', async ({ api, data }) => {
     let cells = 0;
@@ -196,6 +229,7 @@ test('npx hairpin demo fills the matrix, and its cells equal the truth to the by
       READY_MS_MAX,
       'fifteen cells in the matrix',
     );
+    expectClientWorks(api);
     const truth = join(data, 'truth.json');
     await until(() => existsSync(truth), READY_MS_MAX, 'the truth of the past');
     const { status, stdout } = npx('verify', '--truth', truth, '--api', api);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { SlowFirst } from './testing/slow-first.ts';
 
 // The name of a file says to which project it belongs; no project lists a file. `npm test` runs all but `slow`.
 /** Crashes, real exporters and brokers, simulations, benchmarks. */
@@ -20,7 +21,7 @@ export default defineConfig({
     maxWorkers: 2,
     // A test that asserts nothing cannot fail, and one that needs another before it cannot be run alone.
     expect: { requireAssertions: true },
-    sequence: { shuffle: true },
+    sequence: { shuffle: true, sequencer: SlowFirst },
     // Many tests start Hairpin itself, which then need not be compiled each time.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') },
     projects: [

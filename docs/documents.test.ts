@@ -3,6 +3,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { alertRulesChecker } from '../query-api/alerts/rule-check.ts';
 import { applicationsChecker } from '../schemas/applications.ts';
 import type { Checker } from '../schemas/documents.ts';
 import { exporterRegistryChecker } from '../schemas/exporters.ts';
@@ -77,6 +78,7 @@ describe('docs/DOCUMENTS.md', () => {
     Inventory: inventoryChecker,
     'Exporter registry': exporterRegistryChecker,
     Applications: applicationsChecker,
+    'Alert rules': alertRulesChecker,
     'API tokens': tokensChecker,
   };
 
@@ -87,6 +89,12 @@ describe('docs/DOCUMENTS.md', () => {
   test.each(Object.entries(checkers))('its example of %s is accepted', (title, checker) => {
     const [, , text] = examples.find(([, name]) => name === title)!;
     expect(() => checker.parse(title, text!)).not.toThrow();
+  });
+
+  test('the rules of docs/ALERTS.md are accepted', () => {
+    const blocks = [...read('docs/ALERTS.md').matchAll(/^```yaml\n([\s\S]*?)```/gm)].map(([, text]) => text!);
+    const names = blocks.flatMap(text => alertRulesChecker.parse('docs/ALERTS.md', text).rules.map(({ name }) => name));
+    expect(names.length).toBeGreaterThan(5);
   });
 
   test('the registry refers to switches of the inventory', () => {

@@ -3,6 +3,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { questionsOf, readSentence } from '../commands/ask-sentence.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { flow, node } from '../testing/data/stored-rows.ts';
 import { createQueryHouse, type QueryHouse } from '../testing/query-house.ts';
@@ -22,6 +23,16 @@ function requestsOf(document: string): string[] {
   return written.map(url => url.replace(/=$/, '=now'));
 }
 
+/** Sentences that documents give to `hairpin ask`. */
+const sentences = DOCUMENTS.flatMap(document =>
+  [...readFileSync(join(ROOT, document), 'utf8').matchAll(/^npx hairpin ask '([^']+)'/gm)].map(([, text]) => text!),
+);
+
+/** The lines of the blocks that hold filters. */
+const filters = [...readFileSync(join(ROOT, 'docs/FILTERS.md'), 'utf8').matchAll(/^```filter\n(.*?)^```/gms)].flatMap(
+  ([, block]) => block!.trim().split('\n'),
+);
+
 const examples = DOCUMENTS.flatMap(document => requestsOf(document).map(url => [document, url] as const));
 
 let server: TestServer;
@@ -29,11 +40,14 @@ let house: QueryHouse;
 
 beforeAll(async () => {
   server = await startTestServer();
-  const [web, db, api] = [node('application', 'web'), node('application', 'db'), node('application', 'api')];
+  const applications = ['shop-web', 'shop-app', 'shop-db', 'edge', 'web', 'db', 'api'].map(name =>
+    node('application', name),
+  );
+  const [web, app] = applications as [(typeof applications)[number], (typeof applications)[number]];
   house = await createQueryHouse(server, 'examples', {
     nowMs: NOW,
-    flows: [flow({ srcApp: web.key, dstApp: db.key, bytes: 1500, l2Bytes: 1518, flowEnd: NOW - 300_000 })],
-    nodes: [web, db, api, node('vm', 'web-1')],
+    flows: [flow({ srcApp: web.key, dstApp: app.key, bytes: 1500, l2Bytes: 1518, flowEnd: NOW - 300_000 })],
+    nodes: [...applications, node('vm', 'web-1'), node('segment', 'vlan-10'), node('segment', 'production')],
   });
 });
 
@@ -45,7 +59,7 @@ afterAll(async () => {
 test('the documents hold examples', () => {
   expect(examples.length).toBeGreaterThan(10);
   expect(examples.map(([, url]) => url)).toContain(
-    '/api/v1/series?from=now-24h&filter=srcApp=web,dstApp=db&metric=avgBps',
+    '/api/v1/series?from=now-24h&filter=srcApp=shop-web,dstApp=shop-app&metric=avgBps',
   );
 });
 
@@ -56,8 +70,20 @@ test.each(examples)('%s: %s', async (_document, url) => {
   expect(missing || status === 200, `${status} ${body.slice(0, 300)}`).toBe(true);
 });
 
+test.each(sentences)('hairpin ask %s', async sentence => {
+  const questions = questionsOf(JSON.parse((await house.get('/docs/json')).body));
+  const { question, query } = readSentence(sentence, questions);
+  const { status, body } = await house.get(`/api/v1/${question.name}`, query);
+  expect(status, body.slice(0, 300)).toBe(200);
+});
+
+test.each(filters)('docs/FILTERS.md: %s', async filter => {
+  const { status, body } = await house.get('/api/v1/top', { filter });
+  expect(status, body.slice(0, 300)).toBe(200);
+});
+
 test("the README's series of two applications is what was sent between them", async () => {
-  const url = '/api/v1/series?from=now-24h&filter=srcApp=web,dstApp=db&metric=avgBps';
+  const url = '/api/v1/series?from=now-24h&filter=srcApp=shop-web,dstApp=shop-app&metric=avgBps';
   const { status, body } = await house.get(url);
   expect([status, (JSON.parse(body) as { series: { total: number }[] }).series.map(({ total }) => total)]).toEqual([
     200,
@@ -68,13 +94,21 @@ test("the README's series of two applications is what was sent between them", as
 interface Parameter {
   readonly name: string;
   readonly description?: string;
+  readonly required?: boolean;
   readonly example?: unknown;
   readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
   readonly schema: { readonly examples?: readonly unknown[]; readonly enum?: readonly string[] };
 }
 
+/** Parameters without which a question is refused, with their examples. */
+function requiredOf(parameters: readonly Parameter[] = []): Record<string, string> {
+  return Object.fromEntries(
+    parameters.filter(one => one.required === true).map(one => [one.name, String(one.example)]),
+  );
+}
+
 test('every example and every choice of a parameter in the OpenAPI description is accepted', {
-  timeout: 180_000,
+  timeout: 400_000,
 }, async () => {
   const { paths } = JSON.parse((await house.get('/docs/json')).body) as {
     paths: Record<string, { get?: { parameters?: Parameter[] } }>;
@@ -84,12 +118,17 @@ test('every example and every choice of a parameter in the OpenAPI description i
       const shown = [...(schema.examples ?? []), ...Object.values(examples ?? {}).map(({ value }) => value), example];
       return [...shown, ...(schema.enum ?? [])]
         .filter(value => value !== undefined)
-        .map(value => ({ path, name, value }));
+        .map(value => ({ path, name, value, query: { ...requiredOf(get?.parameters), [name]: String(value) } }));
     }),
   );
   expect(requests.filter(({ name }) => name === 'filter').length).toBeGreaterThan(10);
-  for (const { path, name, value } of requests) {
-    const { status, body } = await house.get(path, { [name]: String(value) });
+  for (const { path, name, value, query } of requests) {
+    const { status, body } = await house.get(path, query);
+    // An example of what is required names nothing of the other kinds.
+    if (status === 400) {
+      const { parameters } = JSON.parse(body) as { parameters: readonly { parameter: string }[] };
+      if (parameters.every(({ parameter }) => parameter !== name && parameter in query)) continue;
+    }
     expect([200, 409], `${path}?${name}=${value}: ${body.slice(0, 300)}`).toContain(status);
   }
 });

@@ -146,7 +146,7 @@ export function withCommand(storage: ClickHouse, command: ClickHouse['command'])
     replicated,
     shards,
     command,
-    select: (sql, params) => storage.select(sql, params),
+    select: (sql, params, options) => storage.select(sql, params, options),
     selectArrow: (sql, params) => storage.selectArrow(sql, params),
     insert: insert => storage.insert(insert),
     connect: name => storage.connect(name),

@@ -36,6 +36,7 @@ export function createFakeSource(signal: Signal) {
       taken++;
       return queue.shift();
     },
+    backlog: () => ({ batches: queue.length, sinceMs: undefined }),
     close() {},
   };
   return {

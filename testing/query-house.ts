@@ -8,8 +8,10 @@ import type { ClickHouse } from '../storage/client.ts';
 import { migrate } from '../storage/migrations/migrate.ts';
 import { insertFlows } from '../storage/tables/flows.ts';
 import { insertNodes } from '../storage/tables/nodes.ts';
+import type { Retention } from '../storage/tables/table.ts';
 import type { TestServer } from './clickhouse.ts';
 import { encodeFlows, type FlowObject, type node } from './data/stored-rows.ts';
+import { insertReceivingOf } from './receiving.ts';
 
 export type QueryParameters = Readonly<Record<string, string | number>>;
 
@@ -29,21 +31,32 @@ export interface QueryHouseContent {
   readonly nowMs: number;
   readonly flows: readonly FlowObject[];
   readonly nodes: readonly ReturnType<typeof node>[];
-  readonly config?: Partial<QueryApiConfiguration>;
+  readonly config?: Partial<QueryApiConfiguration & Retention>;
   readonly dependencies?: Partial<QueryApiDependencies>;
+  /** False where the test itself says who was receiving; a collector was from the first flow until now. */
+  readonly receives?: boolean;
   readonly log?: Log;
 }
 
 export async function createQueryHouse(
   server: TestServer,
   database: string,
-  { nowMs, flows, nodes, config: changed = {}, dependencies = {}, log = createLog('test', 'error') }: QueryHouseContent,
+  {
+    nowMs,
+    flows,
+    nodes,
+    config: changed = {},
+    dependencies = {},
+    receives = true,
+    log = createLog('test', 'error'),
+  }: QueryHouseContent,
 ): Promise<QueryHouse> {
   // A test sends more requests a minute than a caller may.
   const config = { ...QUERY_API_SERVICE.load({}), apiRequestsPerMinute: 1_000_000, ...changed };
   const storage = server.connect(database);
   await migrate(storage, config);
   if (flows.length > 0) await insertFlows(storage, encodeFlows(flows), `flows.test.0.${'0'.repeat(32)}.0`);
+  if (receives) await insertReceivingOf(storage, flows, nowMs);
   if (nodes.length > 0) await insertNodes(storage, nodes);
   const api = createQueryApi(config, {
     storage,

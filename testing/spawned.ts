@@ -16,7 +16,7 @@ const POLL_MS = 50;
 
 export interface HairpinOptions {
   /** The service to run; everything in one process when left out. */
-  readonly command?: 'start' | 'collector' | 'enricher' | 'query-api';
+  readonly command?: 'start' | 'demo' | 'collector' | 'enricher' | 'query-api';
   /** Kept by the caller; a temporary one is made and removed otherwise. */
   readonly data?: string;
   readonly udpPort?: number;
@@ -24,11 +24,13 @@ export interface HairpinOptions {
   readonly token?: string;
   /** What must answer 200 before it is taken as started; `/readyz` when left out. */
   readonly answers?: '/healthz' | '/readyz';
+  /** Beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
 }
 
 export async function startHairpin(options: HairpinOptions = {}): Promise<RunningHairpin> {
-  const { command = 'start', token, answers = '/readyz', args = [] } = options;
+  const { command = 'start', token, answers = '/readyz', env = {}, args = [] } = options;
   const data = options.data ?? mkdtempSync(join(tmpdir(), 'hairpin-test-'));
   const udpPort = options.udpPort ?? (await freeUdpPort());
   const http = `127.0.0.1:${await freeTcpPort()}`;
@@ -36,6 +38,7 @@ export async function startHairpin(options: HairpinOptions = {}): Promise<Runnin
   const receiving = receives ? ['--udp', String(udpPort), '--udp-host', '127.0.0.1'] : [];
   const child = spawn(process.execPath, [PROGRAM, command, '--data', data, ...receiving, '--http', http, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...env },
   });
   const isTemporary = options.data === undefined;
   const running = new RunningHairpin({ child, api: `http://${http}`, udpPort, data, isTemporary, token });
@@ -138,11 +141,12 @@ export async function until(
   condition: () => Promise<boolean> | boolean,
   msMax: number,
   what = 'the condition',
+  pollMs = POLL_MS,
 ): Promise<void> {
   const deadline = Date.now() + msMax;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`${what} did not hold within ${msMax} ms`);
-    await new Promise(resolve => setTimeout(resolve, POLL_MS));
+    await new Promise(resolve => setTimeout(resolve, pollMs));
   }
 }
 

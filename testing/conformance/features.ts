@@ -374,6 +374,12 @@ const STATE: readonly Feature[] = [
     standard: '-',
   },
   {
+    id: 'exporter-clocks',
+    feature:
+      'Times of exporters whose clock is off are moved by the difference that was measured, and marked; NetFlow and IPFIX, of a live collector',
+    standard: '-',
+  },
+  {
     id: 'times-absurd',
     feature: 'Times that are absurd are flagged and replaced by the receive time',
     standard: '-',
@@ -390,9 +396,15 @@ const STATE: readonly Feature[] = [
 const RECORDS: readonly Feature[] = [
   {
     id: 'bytes-packets',
-    feature: 'Bytes: 1, 85, 352, 231; packets: 2, 86, 298; 23 and 24 only where 1 and 2 are 0',
+    feature: 'Bytes: 1, 85, 171, 352, 353, 231; packets: 2, 86, 172, 298; 23 and 24 only where 1 and 2 are 0',
     standard: 'RFC 7012',
     captures: logstash('netflow9_test_fortigate_*', 'netflow9_test_0length_fields_tpl_data.dat'),
+  },
+  {
+    id: 'running-totals',
+    feature:
+      'Running totals (85, 86, 171, 172, 353): of each report what it has beyond the one before; a new beginning, counters that were cleared, wrapped, repeated or reordered',
+    standard: 'RFC 7012 5.10',
   },
   {
     id: 'firewall-directions',

@@ -139,7 +139,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
     id: 'bad-tunnels',
     input:
       'VXLAN and Geneve beyond their end; every datagram of the corpus cut at every byte and with every byte changed',
-    note: '16 seeded changes of each byte; `hairpin bench fuzz` goes on with millions',
+    note: '16 seeded changes of each byte; `hairpin bench fuzz` goes on with millions, `hairpin bench hostile` at a running Hairpin',
   },
   {
     id: 'large-datagrams',

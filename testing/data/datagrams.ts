@@ -383,6 +383,8 @@ export class Bench {
     exportersMax = 1000,
     knowledge,
     isReserved,
+    hasPeers = false,
+    measuresClocks = false,
   }: BenchOptions = {}) {
     const fresh = () => createBatch(DECODED_COLUMNS, rowsMax) as unknown as FlowBatch;
     this.#output = {
@@ -397,7 +399,7 @@ export class Bench {
     };
     this.decoder = new Decoder(
       this.#output,
-      { templatesMax, exportersMax, ...(isReserved && { isReserved }) },
+      { templatesMax, exportersMax, hasPeers, measuresClocks, ...(isReserved && { isReserved }) },
       undefined,
       knowledge,
     );

@@ -12,6 +12,7 @@ import { createBatch } from '../../schemas/batch.ts';
 import {
   BIFLOW,
   COUNT_REASONS,
+  COUNTER_SOURCE,
   DIRECTION,
   ELECTION_RULES,
   IDENTITIES,
@@ -26,6 +27,7 @@ import { exporterRegistryChecker } from '../../schemas/exporters.ts';
 import { FLOW_COLUMNS } from '../../schemas/flow.ts';
 import { inventoryChecker } from '../../schemas/inventory.ts';
 import { type Key, keyToBigint } from '../../schemas/keys.ts';
+import { PLACE_NODES, type PlaceNode } from '../../storage/tables/places.ts';
 
 export interface Row {
   src?: string;
@@ -53,6 +55,7 @@ export interface Row {
   forwardingStatus?: number;
   samplingRate?: number;
   bytes?: number;
+  counterSource?: keyof typeof COUNTER_SOURCE;
   packets?: number;
   bytesSumOfSquares?: number;
   packetBytesMax?: number;
@@ -121,6 +124,7 @@ export function batchOf(rows: readonly Row[]): FlowBatch {
     columns.forwardingStatus[row] = given.forwardingStatus ?? 0;
     columns.samplingRate[row] = given.samplingRate ?? 1;
     columns.tcpFlags[row] = given.tcpFlags ?? 0;
+    columns.counterSource[row] = COUNTER_SOURCE[given.counterSource ?? 'record'];
     setTime(columns.bytes, row, given.bytes ?? 1000);
     setTime(columns.packets, row, given.packets ?? 1);
     setTime(columns.bytesSumOfSquares, row, given.bytesSumOfSquares ?? 0);
@@ -129,6 +133,9 @@ export function batchOf(rows: readonly Row[]): FlowBatch {
   batch.rows = rows.length;
   return batch;
 }
+
+/** Names, '' where nothing is known. */
+export type PlaceInWords = Record<PlaceNode, string> & { readonly tags: readonly string[] };
 
 export interface EnrichedRow {
   srcVm: string;
@@ -146,6 +153,8 @@ export interface EnrichedRow {
   serverSideReason: string;
   marks: number;
   locality: string;
+  srcPlace: PlaceInWords | undefined;
+  dstPlace: PlaceInWords | undefined;
   countReason: string;
   weight: number;
   electionRule: string;
@@ -163,6 +172,14 @@ export function enrichRows(documents: Documents | Snapshot | Knowledge, rows: re
   const nameOf = new Map<bigint, string>(names.take().map(node => [node.key, node.name]));
   nameOf.set(0n, '');
   const { columns } = batch;
+  const places = new Map(names.takePlaces().map(place => [place.key, place]));
+  const placed = (column: Uint32Array, row: number): PlaceInWords | undefined => {
+    const key = keyToBigint({ low: column[2 * row]!, high: column[2 * row + 1]! });
+    const place = places.get(key);
+    if (!place) return undefined;
+    const words = PLACE_NODES.map(name => [name, nameOf.get(place[name]) ?? 'never announced']);
+    return { ...Object.fromEntries(words), tags: place.tags };
+  };
   const named = (column: Uint32Array, row: number) =>
     nameOf.get(keyToBigint({ low: column[2 * row]!, high: column[2 * row + 1]! })) ?? 'never announced';
   return rows.map((_, row) => ({
@@ -181,6 +198,8 @@ export function enrichRows(documents: Documents | Snapshot | Knowledge, rows: re
     serverSideReason: SERVER_SIDE_REASONS[columns.serverSideReason[row]!]!,
     marks: columns.marks[row]!,
     locality: LOCALITIES[columns.locality[row]!]!,
+    srcPlace: placed(columns.srcPlace, row),
+    dstPlace: placed(columns.dstPlace, row),
     countReason: COUNT_REASONS[columns.countReason[row]!]!,
     weight: columns.weight[row]!,
     electionRule: ELECTION_RULES[columns.electionRule[row]!]!,

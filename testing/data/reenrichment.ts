@@ -3,7 +3,8 @@
 
 import { pathToFileURL } from 'node:url';
 import type { PastConfiguration } from '../../analysis/reenrichment/past-knowledge.ts';
-import { reenrich } from '../../analysis/reenrichment/reenrich.ts';
+import { type ReenrichDependencies, reenrich } from '../../analysis/reenrichment/reenrich.ts';
+import { repair } from '../../analysis/reenrichment/repair.ts';
 import { ENRICHER_SERVICE } from '../../enricher/configuration.ts';
 import { createNodeNames } from '../../enricher/endpoints/node-names.ts';
 import { batchKey } from '../../enricher/flow-preparation.ts';
@@ -21,6 +22,7 @@ import type { Step } from '../../storage/rewrite/day.ts';
 import { insertDocument } from '../../storage/tables/documents.ts';
 import { insertFlows } from '../../storage/tables/flows.ts';
 import { insertNodes } from '../../storage/tables/nodes.ts';
+import { insertPlaces } from '../../storage/tables/places.ts';
 import { batchOf, documentsOf, LIMITS, type Row } from './enrichment.ts';
 
 export const BYTES_BASE = 1_000_000;
@@ -95,6 +97,7 @@ export async function ingest(
   const names = createNodeNames();
   new Enrichment(fixedKnowledge(compileSnapshot(documents)), names, LIMITS).enrichBatch(batch, key);
   await insertNodes(storage, names.take());
+  await insertPlaces(storage, names.takePlaces());
   const times = rows.map(row => row.receivedAt!);
   const days = [...new Set(times.map(dayOf))];
   const before = { batch: keyToBigint(key), fromMs: Math.min(...times), toMs: Math.max(...times), days };
@@ -160,6 +163,7 @@ export async function faultsOf(storage: ClickHouse, numbers: number): Promise<st
     { table: 'traffic_1m', keys: 'srcApp, dstApp, service', step: 60, where: 'weight = 1' },
     { table: 'traffic_5m', keys: 'srcApp, dstApp, service', step: 300, where: 'weight = 1' },
     { table: 'traffic_1h', keys: 'srcApp, dstApp, service', step: 3600, where: 'weight = 1' },
+    { table: 'cells_5m', keys: 'srcApp, dstApp', step: 300, where: 'weight = 1' },
     { table: 'pairs_5m', keys: 'srcApp, dstApp, srcVm, dstVm', step: 300, where: `weight = 1 AND ${passed}` },
     { table: 'pairs_1h', keys: 'srcApp, dstApp, srcVm, dstVm', step: 3600, where: `weight = 1 AND ${passed}` },
     { table: 'unelected_5m', keys: 'srcApp, dstApp, srcVm, dstVm', step: 300, where: `countReason = 0 AND ${passed}` },
@@ -191,21 +195,21 @@ export interface KilledRun {
   readonly toMs: number;
   readonly killAt: Step;
   readonly erase?: string;
+  /** What is not settled is put right, whatever the days. */
+  readonly repair?: boolean;
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { fromMs, toMs, killAt, erase, ...address } = JSON.parse(process.argv[2]!) as KilledRun;
-  await reenrich(
-    PAST,
-    { fromMs, toMs, dryRun: false, ...(erase !== undefined && { erase }) },
-    {
-      storage: createStorage({ ...address, queryTimeoutMs: 20_000 }),
-      log: createLog('killed', 'error'),
-      signal: new AbortController().signal,
-      reached: step => {
-        if (step === killAt) process.kill(process.pid, 'SIGKILL');
-      },
+  const { fromMs, toMs, killAt, erase, repair: repairs, ...address } = JSON.parse(process.argv[2]!) as KilledRun;
+  const dependencies: ReenrichDependencies = {
+    storage: createStorage({ ...address, queryTimeoutMs: 20_000 }),
+    log: createLog('killed', 'error'),
+    signal: new AbortController().signal,
+    reached: step => {
+      if (step === killAt) process.kill(process.pid, 'SIGKILL');
     },
-  );
+  };
+  if (repairs) await repair(PAST, { ...dependencies, decidedS: 0 });
+  else await reenrich(PAST, { fromMs, toMs, dryRun: false, ...(erase !== undefined && { erase }) }, dependencies);
   process.exit(0);
 }
