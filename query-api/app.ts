@@ -26,6 +26,7 @@ import type { Advisor } from './questions/advisor.ts';
 import { registerQuestions } from './questions/all.ts';
 import type { Installation } from './questions/installation.ts';
 import type { Planner } from './questions/planner.ts';
+import type { RecentSelects } from './questions/recent-selects.ts';
 
 export interface QueryApiDependencies {
   readonly storage: Storage;
@@ -49,6 +50,8 @@ export interface QueryApiDependencies {
   readonly previews?: ApplicationsDependencies['previews'];
   /** The clock; a test passes its own. */
   readonly nowMs?: () => number;
+  /** What questions share of what they must know of the tables; a test passes one that keeps nothing. */
+  readonly recent?: RecentSelects;
 }
 
 export interface QueryApi {
@@ -102,12 +105,11 @@ function registerRoutes(
   config: QueryApiConfiguration,
   dependencies: QueryApiDependencies & { readonly nowMs: () => number },
 ): void {
-  const { storage, log, metrics, ready, documents, reenrichments, advisor, planner, previews, installation, nowMs } =
-    dependencies;
+  const { storage, log, metrics, ready, documents, reenrichments, advisor, previews, nowMs } = dependencies;
   const checks = new DocumentChecks({ log });
   app.addHook('onClose', () => checks.stop());
   const reportFailure = (error: Error, url: string) => logFailure(log, error, url);
-  registerQuestions(app, { storage, config, nowMs, advisor, planner, installation, reportFailure });
+  registerQuestions(app, { ...dependencies, config, reportFailure });
   registerApplications(app, { storage, config, nowMs, documents, checks, previews, advisor });
   registerDocuments(app, { storage, config, nowMs, documents, checks });
   registerAlertRules(app, { storage, nowMs, checks, writer: dependencies.alertRules });

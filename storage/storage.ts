@@ -51,6 +51,8 @@ export interface SelectOptions {
    * the estimate.
    */
   readonly unestimated?: boolean;
+  /** Rows of the same statement may be taken that another request asked for so long ago (query-api/questions/recent-selects.ts). */
+  readonly mayBeOldMs?: number;
 }
 
 /** Every method throws StorageError. */

@@ -2,6 +2,7 @@
 
 import { createQueryApi, type QueryApi, type QueryApiDependencies } from '../query-api/app.ts';
 import { QUERY_API_SERVICE, type QueryApiConfiguration } from '../query-api/configuration.ts';
+import { RecentSelects } from '../query-api/questions/recent-selects.ts';
 import { createLog, type Log } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import type { ClickHouse } from '../storage/client.ts';
@@ -64,6 +65,8 @@ export async function createQueryHouse(
     metrics: createMetrics(),
     ready: () => [],
     nowMs: () => nowMs,
+    // A test changes tables and asks at once.
+    recent: new RecentSelects(0),
     ...dependencies,
   });
   await api.app.ready();

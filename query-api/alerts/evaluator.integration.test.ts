@@ -22,6 +22,7 @@ import { insertReceiving } from '../../testing/receiving.ts';
 import type { QueryApiConfiguration } from '../configuration.ts';
 import { QUERY_API_SERVICE } from '../configuration.ts';
 import { QUESTIONS } from '../questions/all.ts';
+import { RecentSelects } from '../questions/recent-selects.ts';
 import { AlertEvaluator } from './evaluator.ts';
 import type { WebhookPayload } from './payload.ts';
 
@@ -143,6 +144,7 @@ function evaluator(
       insertEvaluations: rows => insertEvaluations(house.storage, rows),
     },
     webhookPauses: { pauseMsMin: 5, pauseMsMax: 20 },
+    recent: new RecentSelects(0),
   });
 }
 

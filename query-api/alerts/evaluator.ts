@@ -12,6 +12,7 @@ import { type AlertRow, type EvaluationRow, unfinishedAlerts } from '../../stora
 import { newestSettledMs } from '../questions/grouped.ts';
 import type { QuestionDependencies } from '../questions/question.ts';
 import { ReadLimit } from '../questions/read-limit.ts';
+import { RecentSelects } from '../questions/recent-selects.ts';
 import { remediesFor } from '../questions/remedies.ts';
 import { RequestStorage } from '../questions/request-storage.ts';
 import { readStoredUntil } from '../sql/history.ts';
@@ -56,6 +57,7 @@ export class AlertEvaluator {
   readonly #book: AlertBook;
   readonly #counters: AlertCounters;
   readonly #limit: ReadLimit;
+  readonly #recent: RecentSelects;
   readonly #webhook: AlertWebhook | undefined;
   readonly #stop = new AbortController();
   readonly #throttle = createThrottle(60_000);
@@ -68,10 +70,11 @@ export class AlertEvaluator {
 
   /** Throws ALERT_TOKEN_UNUSABLE. */
   constructor(options: EvaluatorOptions) {
-    const { config, storage, metrics, nowMs, alertsMax = ALERTS_MAX } = options;
+    const { config, storage, metrics, nowMs, alertsMax = ALERTS_MAX, recent = new RecentSelects() } = options;
     readWebhookToken(config.alertWebhookToken);
     this.#options = options;
     this.#limit = new ReadLimit(storage, config.queryRowsMax);
+    this.#recent = recent;
     this.#book = new AlertBook({
       notifies: config.alertWebhook !== '',
       max: alertsMax,
@@ -196,7 +199,9 @@ export class AlertEvaluator {
     const signal = AbortSignal.any([this.#stop.signal, late]);
     const window = { from: `now-${ready.rule.window}`, to: 'now' };
     const remedies = remediesFor({ ...ready.parameters, ...window }, atMs);
-    const limited = new RequestStorage(storage, { signal, limit: this.#limit, remedies });
+    const limited = new RequestStorage(storage, {
+      ...{ signal, limit: this.#limit, recent: this.#recent, remedies },
+    });
     const ended = new Promise<never>((_, reject) => {
       const end = () => reject(new Error(late.aborted ? `it took more than ${RULE_MS_MAX / 1000} s` : 'Hairpin stops'));
       signal.addEventListener('abort', end, { once: true });

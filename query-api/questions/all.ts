@@ -16,6 +16,7 @@ import { moves } from './moves.ts';
 import { placement } from './placement.ts';
 import { type Question, type QuestionDependencies, type RequestDependencies, registerQuestion } from './question.ts';
 import { ReadLimit } from './read-limit.ts';
+import { RecentSelects } from './recent-selects.ts';
 import { segments } from './segments.ts';
 import { series } from './series.ts';
 import { services } from './services.ts';
@@ -53,6 +54,7 @@ export function registerQuestions(
   dependencies: QuestionDependencies & Pick<RequestDependencies, 'reportFailure'>,
 ): void {
   const limit = new ReadLimit(dependencies.storage, dependencies.config.queryRowsMax);
-  for (const question of QUESTIONS) registerQuestion(app, question, { ...dependencies, limit });
+  const { recent = new RecentSelects() } = dependencies;
+  for (const question of QUESTIONS) registerQuestion(app, question, { ...dependencies, limit, recent });
   registerFilters(app, dependencies);
 }

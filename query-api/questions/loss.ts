@@ -76,6 +76,12 @@ FROM (
 ) AS s
 LEFT JOIN (${DROPPED_SQL}) AS d USING (arrived)`;
 
+const MINUTES = 'minute >= toDateTime({windowFrom:UInt32} - 3600) AND minute < toDateTime({windowTo:UInt32} + 3600)';
+/** Whether anything was lost at all: without it every factor is 1. It takes a fifth of the time of the factors. */
+const ANY_LOST_SQL = `
+SELECT sum(e.lost) > 0 AS isAny FROM exporters AS e WHERE ${MINUTES}
+UNION ALL SELECT sum(c.droppedDatagrams) + sum(c.droppedRecords) > 0 FROM collectors AS c WHERE ${MINUTES}`;
+
 interface LossQuery {
   readonly axes: MatrixAxes;
   readonly metric: Metric;
@@ -130,14 +136,16 @@ export async function adjustForLoss(
   if (isRanked(query.metric) || !covered || !isWhole || (isRate && query.seconds === 0)) return NONE;
   const read = readWindow(window, covered);
   const params = { windowFrom: read.fromS, windowTo: read.toS };
+  const nothing = { total: { ...pick(total), method: 'records' as const }, cells: undefined, nothingLost: true };
+  const any = await storage.select<{ isAny: number }>(ANY_LOST_SQL, params);
+  if (any.every(({ isAny }) => !isAny)) return nothing;
   const [lost] = await storage.select<LostRow>(
     `SELECT sum(lost) AS lost, sum(received * (factor - 1)) / sum(received * factor) AS share,
        (SELECT sum(records) FROM exporters WHERE minute >= toDateTime({windowFrom:UInt32}, 'UTC') AND minute < toDateTime({windowTo:UInt32} + 60, 'UTC')) AS records
      FROM (${FACTORS_SQL})`,
     params,
   );
-  if (!lost || Number(lost.lost) === 0)
-    return { total: { ...pick(total), method: 'records' as const }, cells: undefined, nothingLost: true };
+  if (!lost || Number(lost.lost) === 0) return nothing;
   if (Number(lost.records) > RECORDS_MAX) return { ...NONE, total: scaled(total, lost.share) };
   const reading = { source: 'flows', layer: query.layer, window: read, rolledUpUntilS: 0 } as const;
   const choices = unelected ? await chooseUnelected(storage, { ...reading, isLearned }) : undefined;

@@ -28,6 +28,7 @@ import type { Installation } from './installation.ts';
 import { preamble } from './parameters.ts';
 import type { Planner } from './planner.ts';
 import type { ReadLimit } from './read-limit.ts';
+import type { RecentSelects } from './recent-selects.ts';
 import { type RequestedQuery, remediesFor } from './remedies.ts';
 import { RequestStorage } from './request-storage.ts';
 import { announceSettled, hasCopy, validatorOf } from './settled.ts';
@@ -41,6 +42,8 @@ export interface QuestionDependencies {
   /** Knows which links traffic takes. */
   readonly planner?: Planner | undefined;
   readonly installation?: Installation | undefined;
+  /** What requests share of what they must know of the tables; a test passes one that keeps nothing. */
+  readonly recent?: RecentSelects | undefined;
 }
 
 /** The same for one request: its time is read once. */
@@ -102,6 +105,7 @@ export function defineQuestion<P extends TObject, A extends TObject>(question: Q
 /** What requests of all questions share. */
 export interface RequestDependencies {
   readonly limit: ReadLimit;
+  readonly recent: RecentSelects;
   /** Of a stream that has begun: nothing but its end can be answered any more. */
   readonly reportFailure: (error: Error, url: string) => void;
 }
@@ -116,7 +120,7 @@ interface Common {
 export function registerQuestion(
   app: Routes,
   question: Question,
-  { limit, reportFailure, ...dependencies }: QuestionDependencies & RequestDependencies,
+  { limit, recent, reportFailure, ...dependencies }: QuestionDependencies & RequestDependencies,
 ): void {
   const { name, right, addresses, settles, summary, parameters, answer, body } = question;
   const querystring = Type.Object({ ...parameters.properties, preamble, explain }, closed);
@@ -134,7 +138,8 @@ export function registerQuestion(
     if (explain && query.format !== 'json') refuse('explain', 'goes with format=json alone');
     const nowMs = dependencies.nowMs();
     const signal = untilGone(reply);
-    const storage = new RequestStorage(dependencies.storage, { signal, limit, remedies: remediesFor(query, nowMs) });
+    const remedies = remediesFor(query, nowMs);
+    const storage = new RequestStorage(dependencies.storage, { signal, limit, recent, remedies });
     const context = { ...dependencies, storage, nowMs };
     const validator = settles && !explain ? await validatorOf(request, query, context) : undefined;
     if (validator && hasCopy(request, validator)) {

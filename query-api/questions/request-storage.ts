@@ -4,12 +4,14 @@
 import type { ArrowInsert, QueryParams, RowInsert, SelectOptions, Storage } from '../../storage/storage.ts';
 import { TABLES } from '../../storage/tables/all.ts';
 import type { ReadLimit, Remedies } from './read-limit.ts';
+import type { RecentSelects } from './recent-selects.ts';
 
 interface RequestStorageOptions {
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal;
   readonly limit: ReadLimit;
   readonly remedies: Remedies;
+  readonly recent: RecentSelects;
 }
 
 /** A statement that has run. */
@@ -67,13 +69,20 @@ export class RequestStorage implements Storage {
   }
 
   async select<T>(sql: string, params: QueryParams = {}, options: SelectOptions = {}): Promise<T[]> {
-    const { signal, limit, remedies } = this.#options;
+    const { signal, limit, remedies, recent } = this.#options;
+    const { mayBeOldMs } = options;
+    // Others may wait for it too: it goes on when this client has gone.
+    if (mayBeOldMs !== undefined)
+      return recent.select({ sql, params }, mayBeOldMs, () => this.#run<T>(sql, params, options));
     if (!options.unestimated) await limit.refuseBeforeItRuns({ sql, params }, remedies, signal);
+    return this.#run<T>(sql, params, { ...options, signal });
+  }
+
+  async #run<T>(sql: string, params: QueryParams, options: SelectOptions): Promise<T[]> {
     const started = performance.now();
     const read = { rows: 0, bytes: 0 };
     const rows = await this.#inner.select<T>(sql, params, {
       ...options,
-      signal,
       onRead: figures => Object.assign(read, figures),
     });
     if (this.#ran.length < REPORTS_MAX) this.#ran.push({ sql, params, read, elapsedMs: performance.now() - started });

@@ -10,8 +10,6 @@
 // at its end. So its rate is at most its bytes by the covered seconds, which is the value, and at least its bytes by all its
 // seconds, if there was no more traffic in those that are not covered. Behind the last covered second no byte is recorded.
 
-import type { Storage } from '../../storage/storage.ts';
-import { RECEIVING_SQL, type ReceivingPart } from '../../storage/tables/collectors.ts';
 import { inBoth, type Part, secondsOf } from './parts.ts';
 import type { Window } from './window.ts';
 
@@ -40,16 +38,6 @@ export interface Covered {
 export const CURRENT_MS = 30_000;
 /** A bucket of which less is covered is not ranked, and has no rate beside better ones: it would be that of a few seconds. */
 export const RANKED_SHARE_MIN = 0.2;
-/** Parts of a window, each behind an outage; of more the newest count. */
-export const PARTS_MAX = 1000;
-
-/** The parts of a window in which a collector was receiving; `firstS` is the start of the first bucket with records. */
-export async function readReceiving(storage: Storage, window: Window, firstS: number | undefined): Promise<Part[]> {
-  const params = { from: window.fromS, to: window.toS, first: firstS ?? window.toS, partsMax: PARTS_MAX };
-  const rows = await storage.select<ReceivingPart>(RECEIVING_SQL, params);
-  return rows.map(({ fromMs, toMs }) => ({ fromS: Number(fromMs) / 1000, toS: Number(toMs) / 1000 })).reverse();
-}
-
 /** Undefined when nothing of the window can be stored whole: it lies in the future, or behind what waits. `storedUntilMs`: undefined where no collector has said anything. */
 export function coveredPart(
   window: Window,

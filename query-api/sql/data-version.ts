@@ -6,8 +6,9 @@
 // back with what it kept), and the names, documents and decisions with which answers are read. The version is of all these.
 
 import type { Storage } from '../../storage/storage.ts';
-import { STORED_UNTIL_SQL } from '../../storage/tables/collectors.ts';
-import { BOOKKEEPING } from './history.ts';
+import { OF_LATE } from './bookkeeping.ts';
+import { readStoredUntil } from './history.ts';
+import { readDays } from './kept.ts';
 import type { RequestedWindow } from './window.ts';
 
 const HOUR_MS = 3_600_000;
@@ -15,29 +16,24 @@ const HOUR_MS = 3_600_000;
 const DOCUMENT_MS_MIN = 300_000;
 
 const newest = (table: string, column: string, where = '1') =>
-  `toString((SELECT max(${column}) FROM ${table} WHERE ${where}))`;
-const oldestDay = (table: string) => `toString((SELECT min(day) FROM ${table}))`;
+  `SELECT '${table}' AS name, toString(max(${column})) AS mark FROM ${table} WHERE ${where}`;
 
-const SQL = `
-SELECT toString(${STORED_UNTIL_SQL}) AS storedUntil,
-  toString((SELECT toUnixTimestamp64Milli(max(recordedAt)) FROM documents)) AS documents,
-  toString((SELECT (count(), max(at)) FROM reenrichments WHERE state != 'alive')) AS rewrites,
-  [${[
-    newest('learned_interfaces', 'learnedAt'),
-    newest('nodes', 'firstSeen'),
-    newest('liveness', 'decidedAt'),
-    newest('liveness_settled', 'settledAt'),
-    newest('passes', 'at', "state = 'audited'"),
-    newest('collectors', 'storedAt', 'minute >= toDateTime({from:UInt32}) AND minute < toDateTime({to:UInt32})'),
-    'toString((SELECT min(receivedAt) FROM flows))',
-    ...['traffic_1m', 'traffic_5m', 'traffic_1h', 'pairs_5m', 'pairs_1h', 'unelected_5m', 'cells_5m'].map(oldestDay),
-  ].join(', ')}] AS marks`;
+const SQL = [
+  newest('documents', 'toUnixTimestamp64Milli(recordedAt)'),
+  newest('reenrichments', '(at, state)', "state != 'alive'"),
+  "SELECT 'rewrites', toString(count()) FROM reenrichments WHERE state != 'alive'",
+  newest('learned_interfaces', 'learnedAt'),
+  newest('nodes', 'firstSeen'),
+  newest('liveness', 'decidedAt'),
+  newest('liveness_settled', 'settledAt'),
+  newest('passes', 'at', "state = 'audited'"),
+  newest('collectors', 'storedAt', 'minute >= toDateTime({from:UInt32}) AND minute < toDateTime({to:UInt32})'),
+  "SELECT 'flows', toString(min(receivedAt)) FROM flows",
+].join('\nUNION ALL ');
 
-interface VersionRow {
-  readonly storedUntil: string | null;
-  readonly documents: string;
-  readonly rewrites: string;
-  readonly marks: readonly string[];
+interface Mark {
+  readonly name: string;
+  readonly mark: string;
 }
 
 /** Undefined while the window may still change. `lateMs`: how long after its end a record may have been received. */
@@ -49,9 +45,14 @@ export async function readDataVersion(
   const settledMs = toMs + HOUR_MS + lateMs;
   if (settledMs >= nowMs) return undefined;
   const from = Math.max(0, Math.floor((fromMs - HOUR_MS) / 1000));
-  const params = { from, to: Math.ceil(settledMs / 1000), now: Math.floor(nowMs) };
-  const [row] = await storage.select<VersionRow>(SQL, params, BOOKKEEPING);
-  if (!row || row.storedUntil === null || Number(row.storedUntil) < settledMs) return undefined;
-  if (nowMs - Number(row.documents) < DOCUMENT_MS_MIN) return undefined;
-  return JSON.stringify([row.documents, row.rewrites, row.marks]);
+  const [{ storedUntilMs = 0 }, marks, days] = await Promise.all([
+    readStoredUntil(storage, nowMs),
+    storage.select<Mark>(SQL, { from, to: Math.ceil(settledMs / 1000) }, OF_LATE),
+    readDays(storage),
+  ]);
+  if (storedUntilMs < settledMs) return undefined;
+  const documents = marks.find(({ name }) => name === 'documents')?.mark;
+  if (nowMs - Number(documents) < DOCUMENT_MS_MIN) return undefined;
+  const named = marks.map(({ name, mark }) => `${name} ${mark}`).sort();
+  return JSON.stringify([named, days]);
 }

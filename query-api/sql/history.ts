@@ -2,14 +2,13 @@
 // until when everything received is stored and how much waits, and whether unelected traffic takes part.
 
 import type { Storage } from '../../storage/storage.ts';
-import { STORED_UNTIL_SQL } from '../../storage/tables/collectors.ts';
 import { FIVE_MINUTES_S, UNELECTED_SQL } from '../../storage/tables/elections.ts';
-import { ROLLED_UP_UNTIL_SQL } from '../../storage/tables/passes.ts';
-import { WAITING_SQL } from '../../storage/tables/progress.ts';
+import { MINUTE_S } from '../../storage/tables/passes.ts';
+import { type CarrierRow, LATELY_SQL, storedUntilOf, waitingOf } from '../../storage/tables/stored-until.ts';
+import { BOOKKEEPING, OF_LATE } from './bookkeeping.ts';
+import { type Days, readDays } from './kept.ts';
+import { NOT_ROLLED_UP } from './unelected-rows.ts';
 import type { RequestedWindow } from './window.ts';
-
-/** Statements of scalar subqueries, which an estimate would run as well. */
-export const BOOKKEEPING = { unestimated: true } as const;
 
 /** Until when everything is stored that collectors received. */
 export interface Stored {
@@ -38,70 +37,89 @@ export interface History extends Stored, Steadiness {
   readonly unelected: boolean;
 }
 
-interface StoredRow {
-  readonly storedUntil: string | null;
-  readonly waiting: string | null;
-}
-
 interface SteadinessRow {
-  readonly swapAt: string;
-  readonly rolledUpUntil: number;
-  readonly rollingUp: number;
-  readonly learnedAt: string;
+  readonly name: 'passes' | 'swaps' | 'learned';
+  readonly a: string;
+  readonly b: string;
 }
 
-interface HistoryRow extends StoredRow, SteadinessRow {
-  readonly first: number;
-  readonly unelected: number;
-}
+/** Each of a statement of its own: a subquery that gives one value costs as much as a statement. */
+const STEADINESS_SQL = `
+SELECT 'passes' AS name, toString(toUInt32(maxIf(minute, state = 'done'))) AS a, toString(toUInt32(maxIf(minute, state = 'started'))) AS b FROM passes
+UNION ALL SELECT 'swaps', toString(argMax(state, at)), toString(max(at)) FROM reenrichments WHERE state IN ('swapping', 'swapped', 'done')
+UNION ALL SELECT 'learned', '', if(count() = 0, '', toString(max(l.learnedAt))) FROM learned_interfaces AS l`;
 
 const firstBucket = (table: string) =>
-  `(SELECT toUInt32(minOrNull(bucket)) FROM ${table} WHERE day = (SELECT min(day) FROM ${table}))`;
+  `SELECT toUInt32(min(bucket)) AS first FROM ${table} WHERE day = {${table}:UInt32}`;
 
-const STORED_SQL = `toString(${STORED_UNTIL_SQL}) AS storedUntil, toString(${WAITING_SQL}) AS waiting`;
+interface UnelectedRow {
+  readonly name: 'unelected' | 'first';
+  readonly value: number;
+}
 
-const STEADINESS_SQL = `
-WITH (${ROLLED_UP_UNTIL_SQL}) AS rolledUpUntilS, toDateTime(rolledUpUntilS, 'UTC') AS rolledUpUntilTime
-SELECT rolledUpUntilS AS rolledUpUntil,
-  (SELECT (argMax(state, at), toString(max(at))) FROM reenrichments WHERE state IN ('swapping', 'swapped', 'done')) AS swap,
-  swap.2 AS swapAt,
-  (SELECT max(minute) FROM passes WHERE state = 'started') >= rolledUpUntilTime OR swap.1 IN ('swapping', 'swapped') AS rollingUp,
-  (SELECT if(count() = 0, '', toString(max(l.learnedAt))) FROM learned_interfaces AS l) AS learnedAt`;
+const UNELECTED_RECORDS = `FROM flows WHERE ${NOT_ROLLED_UP} AND ${UNELECTED_SQL}`;
+const UNELECTED_IN_WINDOW_SQL = `
+SELECT 'unelected' AS name, toUInt32(count()) AS value FROM (
+  SELECT 1 FROM unelected_5m WHERE bucket >= toDateTime({from:UInt32} - ${FIVE_MINUTES_S}) AND bucket < toDateTime({to:UInt32}) LIMIT 1)
+UNION ALL SELECT 'unelected', toUInt32(count()) FROM (
+  SELECT 1 ${UNELECTED_RECORDS} AND flowEnd >= toDateTime({from:UInt32} - ${FIVE_MINUTES_S}) AND flowStart < toDateTime({to:UInt32} + ${FIVE_MINUTES_S}) LIMIT 1)
+UNION ALL SELECT 'first', toUInt32(ifNull(toDateTime(minOrNull(flowStart)), toDateTime(0))) ${UNELECTED_RECORDS}`;
 
-const SQL = `${STEADINESS_SQL}, ${STORED_SQL},
-  arrayMin(arrayFilter(at -> at > 0, [
-    ifNull(${firstBucket('traffic_1m')}, 0), ifNull(${firstBucket('unelected_5m')}, 0), ifNull(if(
-      (SELECT min(day) FROM traffic_1m) = 0 OR (SELECT min(day) FROM traffic_1h) < (SELECT min(day) FROM traffic_1m), ${firstBucket('traffic_1h')}, 0), 0),
-    ifNull((SELECT toUInt32(toDateTime(minOrNull(flowStart))) FROM flows WHERE storedAt >= rolledUpUntilTime AND ${UNELECTED_SQL}), 0)])) AS first,
-  (SELECT count() FROM (SELECT 1 FROM unelected_5m WHERE bucket >= toDateTime({from:UInt32} - ${FIVE_MINUTES_S}) AND bucket < toDateTime({to:UInt32}) LIMIT 1)) > 0
-  OR (SELECT count() FROM (SELECT 1 FROM flows WHERE storedAt >= rolledUpUntilTime AND ${UNELECTED_SQL}
-    AND flowEnd >= toDateTime({from:UInt32} - ${FIVE_MINUTES_S}) AND flowStart < toDateTime({to:UInt32} + ${FIVE_MINUTES_S}) LIMIT 1)) > 0 AS unelected`;
-
-export async function readHistory(
-  storage: Storage,
-  { fromMs, toMs }: RequestedWindow,
-  nowMs: number,
-): Promise<History> {
-  const params = { from: Math.floor(fromMs / 1000), to: Math.ceil(toMs / 1000), now: Math.floor(nowMs) };
-  const [row] = await storage.select<HistoryRow>(SQL, params, BOOKKEEPING);
-  if (!row) throw new Error('ClickHouse gave no row for a SELECT without FROM');
+export async function readHistory(storage: Storage, requested: RequestedWindow, nowMs: number): Promise<History> {
+  const [steadiness, stored, days] = await Promise.all([
+    readSteadiness(storage),
+    readStoredUntil(storage, nowMs),
+    readDays(storage),
+  ]);
+  const [first, unelected] = await Promise.all([
+    readFirst(storage, days),
+    readUnelected(storage, requested, steadiness.rolledUpUntilS),
+  ]);
+  const firstS = Math.min(first, unelected.firstS);
   return {
-    ...storedOf(row, nowMs),
-    ...steadinessOf(row),
-    firstS: row.first > 0 ? row.first : undefined,
-    unelected: row.unelected > 0,
+    ...stored,
+    ...steadiness,
+    firstS: firstS < Number.POSITIVE_INFINITY ? firstS : undefined,
+    unelected: unelected.isInWindow,
   };
+}
+
+/** Start of the first bucket of the roll-ups, infinite without any. */
+async function readFirst(storage: Storage, days: Days): Promise<number> {
+  const isOlder = days.traffic_1m === 0 || days.traffic_1h < days.traffic_1m;
+  const tables = (['traffic_1m', 'unelected_5m', ...(isOlder ? ['traffic_1h' as const] : [])] as const).filter(
+    table => days[table] > 0,
+  );
+  if (tables.length === 0) return Number.POSITIVE_INFINITY;
+  const params = Object.fromEntries(tables.map(table => [table, days[table]]));
+  const sql = tables.map(firstBucket).join('\nUNION ALL ');
+  const rows = await storage.select<{ first: number }>(sql, params, OF_LATE);
+  return Math.min(...rows.map(({ first }) => first).filter(first => first > 0));
+}
+
+/** Whether any lies in the window, and the start of the first record that is not rolled up. */
+async function readUnelected(storage: Storage, { fromMs, toMs }: RequestedWindow, rolledUpUntil: number) {
+  const params = { from: Math.floor(fromMs / 1000), to: Math.ceil(toMs / 1000), rolledUpUntil };
+  const rows = await storage.select<UnelectedRow>(UNELECTED_IN_WINDOW_SQL, params, BOOKKEEPING);
+  const firstS = rows.find(({ name }) => name === 'first')?.value || Number.POSITIVE_INFINITY;
+  return { isInWindow: rows.some(({ name, value }) => name === 'unelected' && value > 0), firstS };
 }
 
 /** The same alone. */
 export async function readSteadiness(storage: Storage): Promise<Steadiness> {
-  const [row] = await storage.select<SteadinessRow>(STEADINESS_SQL, {}, BOOKKEEPING);
-  if (!row) throw new Error('ClickHouse gave no row for a SELECT without FROM');
-  return steadinessOf(row);
-}
-
-function steadinessOf({ rolledUpUntil, rollingUp, swapAt, learnedAt }: SteadinessRow): Steadiness {
-  return { rolledUpUntilS: rolledUpUntil, rollingUp: rollingUp > 0, swap: swapAt, learnedAt };
+  const rows = await storage.select<SteadinessRow>(STEADINESS_SQL, {}, BOOKKEEPING);
+  const [passes, swaps, learned] = (['passes', 'swaps', 'learned'] as const).map(
+    name => rows.find(row => row.name === name) ?? { a: '', b: '' },
+  );
+  // 60 before the first roll-up.
+  const rolledUpUntilS = Number(passes!.a) + MINUTE_S;
+  const isSwapping = swaps!.a === 'swapping' || swaps!.a === 'swapped';
+  return {
+    rolledUpUntilS,
+    rollingUp: Number(passes!.b) >= rolledUpUntilS || isSwapping,
+    swap: swaps!.b,
+    learnedAt: learned!.b,
+  };
 }
 
 /** Whether nothing that is read was moved meanwhile. */
@@ -115,14 +133,12 @@ export function isSteady(before: Steadiness, after: Steadiness): boolean {
 
 /** Until when everything is stored, and what waits, alone. */
 export async function readStoredUntil(storage: Storage, nowMs: number): Promise<Stored> {
-  const [row] = await storage.select<StoredRow>(`SELECT ${STORED_SQL}`, { now: Math.floor(nowMs) }, BOOKKEEPING);
-  if (!row) throw new Error('ClickHouse gave no row for a SELECT without FROM');
-  return storedOf(row, nowMs);
-}
-
-function storedOf({ storedUntil, waiting }: StoredRow, nowMs: number): Stored {
+  // Of whole seconds, so that requests share it.
+  const now = Math.floor(nowMs / 1000) * 1000;
+  const rows = await storage.select<CarrierRow>(LATELY_SQL, { now }, OF_LATE);
+  const storedUntilMs = storedUntilOf(rows);
   return {
-    storedUntilMs: storedUntil === null ? undefined : Math.min(Number(storedUntil), nowMs),
-    waiting: waiting === null ? undefined : Number(waiting),
+    storedUntilMs: storedUntilMs === undefined ? undefined : Math.min(storedUntilMs, nowMs),
+    waiting: waitingOf(rows),
   };
 }

@@ -7,7 +7,7 @@
 import { dayStartS } from '../../storage/days.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { CELLS_SINCE_SQL } from '../../storage/tables/cells.ts';
-import { BOOKKEEPING } from './history.ts';
+import { OF_LATE } from './bookkeeping.ts';
 import type { Source } from './unelected-rows.ts';
 import type { Resolution } from './window.ts';
 
@@ -21,21 +21,30 @@ export interface Kept {
   readonly flows: number;
 }
 
-const TABLES = ['traffic_1m', 'traffic_5m', 'traffic_1h', 'pairs_5m', 'pairs_1h'] as const;
-type DayRow = Readonly<Record<(typeof TABLES)[number] | 'flows' | 'cells' | 'cellsSince', number>>;
+const DAILY = ['traffic_1m', 'traffic_5m', 'traffic_1h', 'pairs_5m', 'pairs_1h', 'unelected_5m', 'cells_5m'] as const;
 
-const SQL = `SELECT ${TABLES.map(table => `(SELECT min(day) FROM ${table}) AS ${table}`).join(', ')},
-  (SELECT min(day) FROM cells_5m) AS cells, (${CELLS_SINCE_SQL}) AS cellsSince,
-  (SELECT if(count() = 0, 0, toYYYYMMDD(min(receivedAt))) FROM flows) AS flows`;
-
-export async function readKept(storage: Storage): Promise<Kept> {
-  const [row] = await storage.select<DayRow>(SQL, {}, BOOKKEEPING);
-  if (!row) throw new Error('ClickHouse gave no row for a SELECT without FROM');
-  return keptOf(row);
+/** Oldest days of tables, as 20260131, 0 where a table is empty. */
+export interface Days extends Readonly<Record<(typeof DAILY)[number] | 'flows', number>> {
+  /** The start of the first day that cells_5m has whole, in seconds since the epoch. */
+  readonly cellsSince: number;
 }
 
-/** Days as 20260131, 0 where a table is empty. */
-function keptOf({ flows, cells, cellsSince, ...elected }: DayRow): Kept {
+const SQL = [
+  ...DAILY.map(table => `SELECT '${table}' AS name, toUInt32(min(day)) AS value FROM ${table}`),
+  "SELECT 'flows', toUInt32(if(count() = 0, 0, toYYYYMMDD(min(receivedAt)))) FROM flows",
+  `SELECT 'cellsSince', cellsSince FROM (${CELLS_SINCE_SQL})`,
+].join('\nUNION ALL ');
+
+export async function readDays(storage: Storage): Promise<Days> {
+  const rows = await storage.select<{ name: keyof Days; value: number }>(SQL, {}, OF_LATE);
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value])) as unknown as Days;
+}
+
+export async function readKept(storage: Storage): Promise<Kept> {
+  return keptOf(await readDays(storage));
+}
+
+export function keptOf({ flows, cells_5m: cells, cellsSince, unelected_5m: _, ...elected }: Days): Kept {
   const days = Object.values(elected).filter(day => day > 0);
   // Records of days in which nothing was elected are in no table of elected ones, which have lost nothing for that.
   const [oldest, oldestOfAll] = [Math.min(...days), Math.min(...days, flows || Number.POSITIVE_INFINITY)];

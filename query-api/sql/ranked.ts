@@ -83,11 +83,10 @@ function zOfLargest(buckets: number): number {
  * wrong, in the form of Wilson and Hilferty, within 2 % from 4 events on.
  */
 function boundsSql(zLow: number): { low: string; high: string } {
-  const { low } = poissonBounds(zLow, { value: 'toFloat64(g.bytes)', variance: 'g.varBytes', samples: 'g.samples' });
-  const { high } = poissonBounds(zLow, {
+  const low = poissonLow(zLow, { value: 'toFloat64(g.bytes)', variance: 'g.varBytes', samples: 'g.samples' });
+  const high = poissonHigh({
     value: '(toFloat64(g.bytes) + g.moreBytes + greatest(0, g.missedBytes))',
     variance: '(g.varBytes + g.moreVariance + g.missedVariance)',
-    samples: '(toFloat64(g.samples) + g.moreSamples)',
   });
   return { low: `greatest(0, ${low} - g.lessBytes)`, high };
 }
@@ -98,18 +97,22 @@ interface BucketSums {
   readonly samples: string;
 }
 
-function poissonBounds(zLow: number, { value, variance, samples }: BucketSums): { low: string; high: string } {
-  const free = `${value} * ${value} / ${variance}`;
-  const events = `greatest(1e-9, if(${samples} >= 1, least(${free}, toFloat64(${samples})), ${free}))`;
-  const each = `sqrt(${variance} / ${events})`;
-  const least = `${events} * pow(greatest(0, 1 - 1 / (9 * ${events}) - ${zLow} / (3 * sqrt(${events}))), 3)`;
-  const weight = `if(${value} = 0, g.largestBytes, greatest(g.largestBytes, ${variance} / ${value}))`;
-  const full = `(${variance} / pow(${weight}, 2))`;
-  const most = `(${full} + 1) * pow(1 - 1 / (9 * (${full} + 1)) + ${Z} / (3 * sqrt(${full} + 1)), 3)`;
-  return {
-    low: `if(${variance} <= 0, ${value}, greatest(0, ${value} - (${events} - ${least}) * ${each}))`,
-    high: `if(${variance} <= 0, ${value}, ${value} + (${most} - ${full}) * ${weight})`,
-  };
+// What is used more than once has a name in the statement: written out it took longer to plan than to run.
+
+function poissonLow(z: number, { value, variance, samples }: BucketSums): string {
+  const free = `(${value} * ${value} / ${variance} AS free)`;
+  const events = `(greatest(1e-9, if(${samples} >= 1, least(${free}, toFloat64(${samples})), free)) AS events)`;
+  const least = `events * pow(greatest(0, 1 - 1 / (9 * events) - ${z} / (3 * sqrt(events))), 3)`;
+  return `if(${variance} <= 0, ${value}, greatest(0, ${value} - (${events} - ${least}) * sqrt(${variance} / events)))`;
+}
+
+function poissonHigh({ value, variance }: Pick<BucketSums, 'value' | 'variance'>): string {
+  const size = `(${value} AS size)`;
+  const error = `(${variance} AS error)`;
+  const weight = `(if(size = 0, g.largestBytes, greatest(g.largestBytes, error / size)) AS weight)`;
+  const full = `(error / pow(${weight}, 2) AS full)`;
+  const most = `(full + 1) * pow(1 - 1 / (9 * (full + 1)) + ${Z} / (3 * sqrt(full + 1)), 3)`;
+  return `if(${error} <= 0, ${size}, size + (${most} - ${full}) * weight)`;
 }
 
 /** Selected columns that rank the buckets of a relation `g` with bucket and its figures, and what `g` is joined with for it. */
@@ -129,12 +132,13 @@ export function rankedSql(
   const whole = 'greatest(1, b.lastingS)';
   // A bucket without rows may have missed sampled packets of the largest size.
   const unseen = `${8 * garwood(0).high} * max(g.largestBytes) / {rankStep:UInt32}`;
-  const empty = `arrayWithConstant(toUInt64(greatest(0, {rankBuckets:Int64} - toInt64(countIf(${closed})))), ${unseen})`;
-  const at = (rates: string, place: string) => `arrayReverseSort(${rates})[{${place}:UInt32}]`;
+  const empty = `toInt64(greatest(0, {rankBuckets:Int64} - toInt64(countIf(${closed}))))`;
+  const at = (rates: string, place: string) =>
+    `arrayPartialReverseSort({${place}:UInt32}, ${rates})[{${place}:UInt32}]`;
   const ranks = ranksOf(n, percentile);
   return {
     sql: `${at(rates('g.bytes'), 'rankPlace')} AS ranked, ${at(rates(low, whole), 'rankLow')} AS rankedLow, ${at(rates('g.bytes', whole), 'rankPlace')} AS rankedLeast,
-    ${at(`arrayConcat(${rates(high)}, ${empty})`, 'rankHigh')} AS rankedHigh,
+    ${atAmongEmpty({ rates: rates(high), place: '{rankHigh:UInt32}', empty, value: unseen })} AS rankedHigh,
     quantileExactIf(0.5)(sqrt(g.varBytes) / g.bytes, ${closed} AND g.bytes > 0) AS noise`,
     join: `LEFT JOIN (${RANKED_BUCKETS_SQL}) AS b ON toUInt64(toUnixTimestamp(g.bucket)) = b.bucketS`,
     params: {
@@ -149,6 +153,12 @@ export function rankedSql(
       rankHigh: placeOf(n, ranks.high),
     },
   };
+}
+
+/** The value at a place, from the largest, of rates and so many buckets more that have the same value. */
+function atAmongEmpty({ rates, place, empty, value }: Readonly<Record<'rates' | 'place' | 'empty' | 'value', string>>) {
+  const larger = `(arrayCount(rate -> rate > ofEmpty, (arrayReverseSort(${rates}) AS highs)) AS larger)`;
+  return `multiIf(${place} <= ${larger}, highs[${place}], ${place} <= larger + (${empty} AS emptyOnes), (${value} AS ofEmpty), highs[${place} - emptyOnes])`;
 }
 
 /** A rank from the largest, 1. */

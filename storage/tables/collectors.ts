@@ -82,82 +82,47 @@ export const COLLECTOR_MINUTES_SQL = collectorMinutesSql(IN_WINDOW);
 export const allCollectorMinutesSql = (prefix: string) => collectorMinutesSql('1', prefix);
 
 const HOUR_MS = 3_600_000;
-/** Starts of hours in which a collector was receiving without a gap. */
-const WHOLE_HOURS_SQL = `
-SELECT DISTINCT hour FROM (
-  SELECT toStartOfHour(minute) AS hour, collector, shares, share, sum(c.receivingMs) AS ms FROM collectors AS c
-  WHERE ${IN_WINDOW}
-  GROUP BY hour, collector, shares, share
-)
-GROUP BY hour, collector, shares
-HAVING count() = shares AND min(ms) >= ${HOUR_MS}`;
 
-/** A collector that is so far behind the others is taken for gone: what it received and still holds comes late. */
-export const COLLECTOR_BEHIND_MS = 600_000;
-
-/**
- * Milliseconds: everything that any collector received before is stored. Null where no collector has said anything. One that
- * was stopped has stored everything; one that runs is waited for until it is COLLECTOR_BEHIND_MS behind the newest. One whose
- * clock is ahead of {now:Int64} by more than a minute is not listened to.
- */
-export const STORED_UNTIL_SQL = `(
-  SELECT if(count() = 0, NULL, ifNull(minOrNullIf(until, stopped < until AND until >= newest - ${COLLECTOR_BEHIND_MS}), max(until)))
-  FROM (
-    SELECT until, stopped, max(until) OVER () AS newest FROM (
-      SELECT collector, max(u) AS until, max(s) AS stopped
-      FROM (
-        SELECT collector, shares, min(last) AS u, min(stop) AS s
-        FROM (
-          SELECT collector, shares, share, toUnixTimestamp64Milli(max(c.receivingUntil)) AS last, toUnixTimestamp64Milli(max(c.stoppedAt)) AS stop
-          FROM collectors AS c
-          WHERE minute <= fromUnixTimestamp64Milli({now:Int64} + 60000)
-            AND minute > (SELECT minute FROM collectors WHERE minute <= fromUnixTimestamp64Milli({now:Int64} + 60000) ORDER BY minute DESC LIMIT 1) - toIntervalHour(1)
-          GROUP BY collector, shares, share
-        )
-        GROUP BY collector, shares
-        HAVING count() = shares
-      )
-      GROUP BY collector
-    )
+/** `hours`: starts of hours in which a collector was receiving without a gap, in seconds, in any order. */
+export const WHOLE_HOURS_SQL = `
+SELECT groupUniqArray(toUInt32(hour)) AS hours FROM (
+  SELECT hour FROM (
+    SELECT toStartOfHour(minute) AS hour, collector, shares, share, sum(c.receivingMs) AS ms FROM collectors AS c
+    WHERE ${IN_WINDOW}
+    GROUP BY hour, collector, shares, share
   )
+  GROUP BY hour, collector, shares
+  HAVING count() = shares AND min(ms) >= ${HOUR_MS}
 )`;
+
+/** Parts of the times given (seconds; `toS` excluded) in which a collector was receiving, a row for each of its minutes. */
+export function receivingMinutesSql(ranges: number): string {
+  const within = Array.from(
+    { length: ranges },
+    (_, i) => `(minute >= toDateTime({from${i}:UInt32}) AND minute < toDateTime({to${i}:UInt32}))`,
+  );
+  return `SELECT toString(toUnixTimestamp64Milli(m.receivingUntil) - toInt64(m.receivingMs)) AS fromMs, toString(toUnixTimestamp64Milli(m.receivingUntil)) AS toMs
+FROM (${collectorMinutesSql(within.join(' OR '))}) AS m`;
+}
 
 /** How much older the database may be than the table: then it was made by a version that did not have the table. */
 const SAME_START_S = 600;
 
+/** Whether an earlier version made the database, which had no such table. */
+export const WAS_UPGRADED_SQL = `SELECT minIf(at, id = 8) > minIf(at, id = 1) + toIntervalSecond(${SAME_START_S}) AS wasUpgraded FROM migrations`;
+
 /**
- * Parts of the time from {from:UInt32} to {to:UInt32} (seconds) in which a collector was receiving, in milliseconds and in
- * order; the newest {partsMax:UInt32}. Whole hours are taken as such: a year of minutes would take seconds. Of a minute with a gap the last part is taken for the whole of its length.
- *
  * A database of an earlier version has no minutes of collectors before the first one here. There, minutes with counters of
  * exporters count as received, and before the first of those (they expire sooner than roll-ups) everything from the first
  * record, {first:UInt32}.
  */
-export const RECEIVING_SQL = `
+export const RECEIVED_BEFORE_SQL = `
 WITH (SELECT if(count() = 0, toDateTime64('2100-01-01 00:00:00', 3, 'UTC'), min(minute)) FROM collectors) AS firstMinute,
-  (SELECT minIf(at, id = 8) > minIf(at, id = 1) + toIntervalSecond(${SAME_START_S}) FROM migrations) AS wasUpgraded,
   (SELECT if(count() = 0, firstMinute, least(firstMinute, min(minute))) FROM exporters) AS firstReport
-SELECT toString(min(f)) AS fromMs, toString(max(t)) AS toMs
-FROM (
-  SELECT f, t, sum(isFirst) OVER (ORDER BY f, t ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS part
-  FROM (
-    SELECT f, t, f > max(t) OVER (ORDER BY f, t ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS isFirst
-    FROM (
-      SELECT toUnixTimestamp64Milli(m.receivingUntil) - toInt64(m.receivingMs) AS f, toUnixTimestamp64Milli(m.receivingUntil) AS t FROM (${collectorMinutesSql(`${IN_WINDOW} AND toStartOfHour(minute) GLOBAL NOT IN (${WHOLE_HOURS_SQL})`)}) AS m
-      UNION ALL
-      SELECT toInt64(toUnixTimestamp(hour)) * 1000 AS f, f + ${HOUR_MS} AS t FROM (${WHOLE_HOURS_SQL})
-      UNION ALL
-      SELECT DISTINCT toUnixTimestamp64Milli(minute) AS f, f + 60000 AS t FROM exporters
-      WHERE wasUpgraded AND minute < firstMinute AND minute >= toDateTime({from:UInt32}) AND minute < toDateTime({to:UInt32})
-      UNION ALL
-      SELECT toInt64({first:UInt32}) * 1000 AS f, toUnixTimestamp64Milli(firstReport) AS t WHERE wasUpgraded
-    )
-    WHERE t > f AND t > toInt64({from:UInt32}) * 1000 AND f < toInt64({to:UInt32}) * 1000
-  )
-)
-GROUP BY part
-ORDER BY min(f) DESC
-LIMIT {partsMax:UInt32}`;
+SELECT DISTINCT toString(toUnixTimestamp64Milli(minute)) AS fromMs, toString(toUnixTimestamp64Milli(minute) + 60000) AS toMs FROM exporters
+WHERE minute < firstMinute AND ${IN_WINDOW}
+UNION ALL
+SELECT toString(toInt64({first:UInt32}) * 1000), toString(toUnixTimestamp64Milli(firstReport))`;
 
 export interface ReceivingPart {
   readonly fromMs: string;

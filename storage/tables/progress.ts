@@ -21,7 +21,3 @@ export function recordProgress(storage: Storage, enricher: string, batches: numb
     { enricher, batches },
   );
 }
-
-/** Batches that wait before all enrichers, null where none has said anything lately. */
-export const WAITING_SQL = `(SELECT if(count() = 0, NULL, sum(last)) FROM (
-  SELECT argMax(batches, at) AS last FROM progress GROUP BY enricher HAVING max(at) > now64(3) - toIntervalSecond(${PROGRESS_S_MAX})))`;
