@@ -53,6 +53,7 @@ export async function readDataVersion(
   if (storedUntilMs < settledMs) return undefined;
   const documents = marks.find(({ name }) => name === 'documents')?.mark;
   if (nowMs - Number(documents) < DOCUMENT_MS_MIN) return undefined;
-  const named = marks.map(({ name, mark }) => `${name} ${mark}`).sort();
-  return JSON.stringify([named, days]);
+  // Rows of the parts of a statement come in any order.
+  const all = [...marks.map(({ name, mark }) => [name, mark]), ...Object.entries(days)];
+  return JSON.stringify(all.map(mark => mark.join(' ')).sort());
 }
