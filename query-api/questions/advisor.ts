@@ -22,6 +22,8 @@ export class AdvisorError extends Error {}
 
 /** A matrix waits no longer for its coverage. */
 const MATRIX_MS_MAX = 2000;
+/** Where zero or unknown follows from it, an answer waits longer. */
+export const COVERAGE_MS_MAX = 15_000;
 
 /** Kinds of nodes that the inventory has pairs of VMs for. */
 const KINDS = ['app', 'vm', 'host', 'rack'] as const;
@@ -52,6 +54,11 @@ export async function requestDiscovery(
   return (await request(advisor, { request: 'discover', ...question })) as DiscoverReport | undefined;
 }
 
+export interface CellsCoverage extends CellsReport {
+  /** The inventory failed to answer, or did not within the time: there may be coverage, and nothing is known of it. */
+  readonly isMissing: boolean;
+}
+
 /** Coverage of a matrix and its cells; nulls where it is not known. A matrix is answered without it. */
 export async function coverageOfCells(
   advisor: Advisor | undefined,
@@ -59,22 +66,22 @@ export async function coverageOfCells(
   window: SeenInWindow,
   cells: readonly { readonly src: Pick<Value, 'key'>; readonly dst: Pick<Value, 'key'> }[],
   msMax = MATRIX_MS_MAX,
-): Promise<CellsReport> {
+): Promise<CellsCoverage> {
   const unknown: CellsReport = {
     overall: null,
     cells: cells.map(() => null),
     states: { found: 0, examined: 0 },
     slices: [],
   };
-  if (!advisor) return unknown;
+  if (!advisor) return { ...unknown, isMissing: false };
   const kind = KINDS.find(name => name === by);
   const pairs = kind ? cells.map(({ src, dst }) => [src.key, dst.key] as const) : [];
   const report = await Promise.race([
-    request(advisor, { request: 'cells', ...window, by: kind ?? 'vm', cells: pairs }).catch(() => undefined),
-    new Promise<undefined>(resolve => setTimeout(resolve, msMax, undefined).unref()),
+    request(advisor, { request: 'cells', ...window, by: kind ?? 'vm', cells: pairs }).catch(() => null),
+    new Promise<null>(resolve => setTimeout(resolve, msMax, null).unref()),
   ]);
-  if (!report) return unknown;
-  const known = report as CellsReport;
+  if (!report) return { ...unknown, isMissing: report === null };
+  const known = { ...(report as CellsReport), isMissing: false };
   return kind ? known : { ...known, cells: unknown.cells };
 }
 

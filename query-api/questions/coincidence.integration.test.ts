@@ -2,11 +2,13 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRandom } from '../../benchmarks/random.ts';
+import type { AdvisorRequest, CellsRequest } from '../../schemas/coverage.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { flow, node } from '../../testing/data/stored-rows.ts';
 import { createQueryHouse, type QueryHouse } from '../../testing/query-house.ts';
 import { insertReceiving } from '../../testing/receiving.ts';
 import { correlationOf, meetingOf } from '../estimates/correlation.ts';
+import type { Advisor } from './advisor.ts';
 import type { CoincidenceAnswer } from './coincidence.ts';
 
 const BUCKET = 300_000;
@@ -34,8 +36,10 @@ const sent: Record<'web' | 'backup' | 'steady' | 'sampled', number[]> = {
 const isKnown = (i: number) => !OUTAGE.includes(i);
 const rates = (name: keyof typeof sent) => sent[name].map((bytes, i) => (isKnown(i) ? (bytes * 8) / 300 : null));
 
+const hexOf = (name: (typeof names)[number]) => nodes[name].key.toString(16).padStart(16, '0');
 let server: TestServer;
 let house: QueryHouse;
+let advise: Advisor['request'] = async () => undefined;
 
 beforeAll(async () => {
   server = await startTestServer();
@@ -53,6 +57,7 @@ beforeAll(async () => {
     flows,
     nodes: Object.values(nodes),
     receives: false,
+    dependencies: { advisor: { request: question => advise(question) } },
   });
   await insertReceiving(house.storage, FIRST, FIRST + OUTAGE[0]! * BUCKET, { stopped: true });
   await insertReceiving(house.storage, FIRST + (OUTAGE[1]! + 1) * BUCKET, NOW);
@@ -140,6 +145,60 @@ test('the largest groups are series too, and a filter goes with all of them', as
     'a,b,correlation,buckets,noisy',
     expect.stringMatching(/^(web,backup|backup,web),-0\.9\d*,28,false$/),
   ]);
+});
+
+const REVERSE = 'srcApp=db,dstApp=web';
+const THERE = 'srcApp=web,dstApp=db';
+/** The middle of the buckets: of the pair from db to web no live point sees the first half. */
+const HALF = FIRST + (BUCKETS / 2) * BUCKET;
+
+test('coverage of all series comes from one request, and of each its own: unseen buckets are not zero', async () => {
+  const requests: AdvisorRequest[] = [];
+  const shareOf = ([src]: readonly [string, string], fromMs: number) =>
+    src === hexOf('db') && fromMs < HALF ? 0 : 0.75;
+  advise = async question => {
+    requests.push(question);
+    const { cells } = question as CellsRequest;
+    const slices = [FIRST, HALF].map((fromMs, i) => {
+      return { fromMs, toMs: [HALF, NOW][i]!, cells: cells.map(cell => shareOf(cell, fromMs)) };
+    });
+    // Longer than a matrix waits for its coverage.
+    await new Promise(resolve => setTimeout(resolve, 2200));
+    const whole = cells.map(([src]) => (src === hexOf('db') ? 0.5 : 0.75));
+    return { overall: 1, cells: whole, states: { found: 2, examined: 2 }, slices };
+  };
+  const { answer } = await coincidence([THERE, REVERSE]);
+  expect(requests).toHaveLength(1);
+  expect((requests[0] as CellsRequest).cells).toEqual([
+    [hexOf('web'), hexOf('db')],
+    [hexOf('db'), hexOf('web')],
+  ]);
+  const unseen = HALF - FIRST;
+  expect(answer.series.map(({ buckets, coverage, meanBps }) => [buckets, coverage, meanBps])).toEqual([
+    [28, 0.75, expect.any(Number)],
+    [BUCKETS - unseen / BUCKET, 0.5, 0],
+  ]);
+  expect(answer.warnings).toEqual([]);
+});
+
+test('where the inventory fails to answer, buckets without traffic are not zero, and without one the answer says so', async () => {
+  advise = async () => {
+    throw new Error('busy');
+  };
+  const failed = (await coincidence([THERE, REVERSE])).answer;
+  expect(failed.series.map(({ buckets, meanBps, peak }) => [buckets, meanBps, peak?.method])).toEqual([
+    [28, expect.any(Number), 'exact'],
+    [0, null, undefined],
+  ]);
+  expect([failed.pairs[0]!.buckets, failed.together]).toEqual([0, null]);
+  expect(failed.warnings.join()).toContain('did not say in time what exporters see of 1 series');
+  advise = async () => undefined;
+  const without = (await coincidence([THERE, REVERSE])).answer;
+  expect(without.series.map(({ buckets, meanBps, coverage }) => [buckets, meanBps, coverage])).toEqual([
+    [28, expect.any(Number), null],
+    [28, 0, null],
+  ]);
+  expect(without.warnings.join()).toContain('does not know both ends of 1 series');
 });
 
 test('a series that sampling makes noisy is marked, and so are its pairs', async () => {

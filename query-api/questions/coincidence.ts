@@ -2,21 +2,20 @@
 // their peaks. What shares a link needs room for the former, and what does not for the latter.
 
 import { type Static, Type } from 'typebox';
-import type { CellsReport } from '../../schemas/coverage.ts';
-import type { Storage } from '../../storage/storage.ts';
 import { rightForColumns } from '../access/rights.ts';
 import { about, closed, estimate, NullableNumber, Time } from '../answers/answers.ts';
 import { BUCKETS_MIN, correlationOf, meetingOf, noiseShareOf } from '../estimates/correlation.ts';
 import { TEXT_LENGTH_MAX } from '../filter/syntax.ts';
 import { ParameterError, refuse } from '../http/problem.ts';
 import { columnsOf, type DimensionColumn } from '../sql/dimensions.ts';
-import { type Condition, compileFilter, parseFilter } from '../sql/filter.ts';
+import { type Condition, compileFilter, nodeNamesOf, parseFilter, type ResolveNodes } from '../sql/filter.ts';
 import { estimateOf, varianceOf } from '../sql/metrics-sql.ts';
 import { conditionOf, nameValues, nodeResolver } from '../sql/values.ts';
 import { requestedTime } from '../sql/window.ts';
+import { type CellsCoverage, COVERAGE_MS_MAX } from './advisor.ts';
 import { type Bucket, type Bucketed, readBuckets } from './bucketed.ts';
 import { aboutWindow, iso, rawValues } from './grouped.ts';
-import { isInvisible, type NamedPairs, namedPairs, readPairCoverage } from './named-pairs.ts';
+import { isInvisible, leastOf, type NamedPairs, NODE_KINDS, namedPairs, readPairCoverages } from './named-pairs.ts';
 import { calendar, columnNames, filter, format, Limit, window } from './parameters.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion, type QuestionContext } from './question.ts';
@@ -29,7 +28,6 @@ const BUCKETS_MAX = 31 * 288;
 const AT_ONCE = 4;
 /** Where more of the variance of a series is noise, its correlations are drawn to zero by a third and more. */
 const NOISE_SHARE_MAX = 0.5;
-const KINDS = { srcApp: 'app', srcVm: 'vm', srcHost: 'host', srcRack: 'rack' } as const;
 
 const Parameters = Type.Object(
   {
@@ -142,12 +140,16 @@ export const coincidence = defineQuestion({
       refuse('from', `lies more than ${(BUCKETS_MAX * BUCKET_S) / 86_400} days before to; choose a shorter window`);
     const read =
       params.series === undefined ? await readGroups(params, time, context) : await readNamed(params, time, context);
-    const lines = await Promise.all(read.lines.map(line => seenLine(line, read.bucketed, context)));
-    const provisional = await provisionalIn(storage, read.bucketed.found.window);
-    const shaped = shapeCoincidence(lines, read.bucketed.times);
+    const { found, times } = read.bucketed;
+    const [coverages, provisional] = await Promise.all([
+      coveragesOf(read.lines, read.bucketed, context),
+      provisionalIn(storage, found.window),
+    ]);
+    const lines = read.lines.map(line => measured(line, times, coverages.get(line)));
+    const shaped = shapeCoincidence(lines, times);
     return {
       answer: {
-        ...aboutWindow(read.bucketed.found, { metric: 'avgBps', layer: 'l3', provisional, config, nowMs }),
+        ...aboutWindow(found, { metric: 'avgBps', layer: 'l3', provisional, config, nowMs }),
         ...shaped,
       },
       kinds: PAIR_KINDS,
@@ -205,23 +207,21 @@ async function readGroups(
 /** Of a cell of applications, VMs, hosts or racks. */
 function pairOfGroup(columns: readonly DimensionColumn[], [src, dst]: readonly string[]): NamedPairs | undefined {
   const [first, second, more] = columns.map(({ name }) => name);
-  const by = first === undefined ? undefined : KINDS[first as keyof typeof KINDS];
+  const by = first === undefined ? undefined : NODE_KINDS[first as keyof typeof NODE_KINDS];
   if (!by || more !== undefined || second !== first!.replace('src', 'dst')) return undefined;
   return { by, cells: [{ src: { key: src! }, dst: { key: dst! } }] };
 }
 
-async function readNamed(params: Parameters, time: Requested, context: QuestionContext): Promise<ReadLines> {
-  const { storage, nowMs } = context;
+async function readNamed(params: Parameters, time: Requested, { storage, nowMs }: QuestionContext): Promise<ReadLines> {
   if (params.by !== undefined) refuse('by', 'goes without series: either filters or a dimension name them');
   const texts = [params.series!].flat();
   if (new Set(texts).size < texts.length) refuse('series', 'names a series twice');
+  const common = await conditionOf(storage, params.filter);
+  const resolve = nodeResolver(storage, 'series');
   const read = async (text: string) => {
-    const condition = joined(await seriesCondition(storage, text), await conditionOf(storage, params.filter));
-    const query = { ...time, layer: 'l3', condition } as const;
-    const [bucketed, pairs] = await Promise.all([
-      readBuckets(storage, query, { columns: [], limit: 1 }, nowMs),
-      namedPairs({ by: 'app', filter: text }, nodeResolver(storage, 'series')),
-    ]);
+    const { condition, pairs } = await namedSeries(text, resolve);
+    const query = { ...time, layer: 'l3', condition: joined(condition, common) } as const;
+    const bucketed = await readBuckets(storage, query, { columns: [], limit: 1 }, nowMs);
     return { bucketed, line: { name: text, keys: [], buckets: bucketed.series[0]!.buckets, pairs } };
   };
   const found: Awaited<ReturnType<typeof read>>[] = [];
@@ -237,9 +237,14 @@ async function readNamed(params: Parameters, time: Requested, context: QuestionC
   };
 }
 
-function seriesCondition(storage: Storage, text: string): Promise<Condition> {
+/** The condition of a filter and the pairs that it names, with one look-up of its names. */
+async function namedSeries(text: string, resolve: ResolveNodes) {
   if (text.trim() === '') throw new ParameterError([{ parameter: 'series', reason: 'has an empty filter' }]);
-  return compileFilter('series', parseFilter('series', text), nodeResolver(storage, 'series'), 's');
+  const parsed = parseFilter('series', text);
+  const nodes = await resolve(nodeNamesOf(parsed));
+  const found = async () => nodes;
+  const condition = await compileFilter('series', parsed, found, 's');
+  return { condition, pairs: await namedPairs({ by: 'app', filter: text }, found) };
 }
 
 function joined(a: Condition, b: Condition): Condition {
@@ -250,27 +255,39 @@ function joined(a: Condition, b: Condition): Condition {
   };
 }
 
-type Measured = Line & { readonly values: readonly (number | null)[]; readonly coverage: number | null };
-
-/** Rates of the buckets; null where nothing was seen and no live point would have. */
-async function seenLine(
-  line: Line,
-  { found, times }: Bucketed,
-  { storage, advisor }: QuestionContext,
-): Promise<Measured> {
-  const values = line.buckets.map(bucket => bucket && (Number(bucket.sums.bytes) * 8) / bucket.seconds);
-  const bounds = found.covered?.bounds;
-  if (!line.pairs || !bounds) return { ...line, values, coverage: null };
-  const seen = { fromMs: bounds.fromS * 1000, toMs: bounds.toS * 1000 };
-  const report = await readPairCoverage(storage, advisor, line.pairs, seen);
-  const isHidden = (at: number) => report !== undefined && isInvisible(report, at * 1000, (at + BUCKET_S) * 1000);
-  const known = values.map((value, i) => (value === 0 && isHidden(times[i]!) ? null : value));
-  return { ...line, values: known, coverage: leastOf(report) };
+interface Measured extends Line {
+  readonly values: readonly (number | null)[];
+  readonly coverage: number | null;
+  /** Of a series that names both ends and has buckets without traffic: what these are where its coverage is not known. */
+  readonly unknown: 'empty-is-zero' | 'empty-is-null' | undefined;
 }
 
-function leastOf(report: CellsReport | undefined): number | null {
-  const known = report?.cells.filter(share => share !== null) ?? [];
-  return known.length === 0 ? null : Math.min(...known);
+/** Coverage of the lines that name both ends. */
+async function coveragesOf(
+  lines: readonly Line[],
+  { found }: Bucketed,
+  { storage, advisor }: QuestionContext,
+): Promise<ReadonlyMap<Line, CellsCoverage>> {
+  const bounds = found.covered?.bounds;
+  const named = lines.flatMap(line => (line.pairs ? [{ line, pairs: line.pairs }] : []));
+  if (!advisor || !bounds || named.length === 0) return new Map();
+  const window = { fromMs: bounds.fromS * 1000, toMs: bounds.toS * 1000 };
+  const pairs = named.map(one => one.pairs);
+  const coverages = await readPairCoverages(storage, advisor, pairs, window, COVERAGE_MS_MAX);
+  return new Map(named.map(({ line }, i) => [line, coverages[i]!]));
+}
+
+/** Rates of the buckets; null where nothing was seen and no live point would have. */
+function measured(line: Line, times: readonly number[], report: CellsCoverage | undefined): Measured {
+  const values = line.buckets.map((bucket, i) => {
+    const value = bucket && (Number(bucket.sums.bytes) * 8) / bucket.seconds;
+    const at = times[i]! * 1000;
+    return value === 0 && report && isInvisible(report, at, at + BUCKET_S * 1000) ? null : value;
+  });
+  const coverage = leastOf(report);
+  const isEmpty = line.buckets.some(bucket => bucket && Number(bucket.sums.bytes) === 0);
+  if (!line.pairs || coverage !== null || !isEmpty) return { ...line, values, coverage, unknown: undefined };
+  return { ...line, values, coverage, unknown: report?.isMissing ? 'empty-is-null' : 'empty-is-zero' };
 }
 
 export function shapeCoincidence(
@@ -298,8 +315,23 @@ export function shapeCoincidence(
           ratio: sumOfPeaks > 0 ? peakOfSum / sumOfPeaks : null,
         }
       : null,
-    warnings: warningsOf(series, times.length),
+    warnings: [...warningsOf(series, times.length), ...coverageWarnings(lines)],
   };
+}
+
+function coverageWarnings(lines: readonly Measured[]): string[] {
+  const count = (unknown: Measured['unknown']) => lines.filter(line => line.unknown === unknown).length;
+  const [nulls, zeros] = [count('empty-is-null'), count('empty-is-zero')];
+  const warnings: string[] = [];
+  if (nulls > 0)
+    warnings.push(
+      `the inventory did not say in time what exporters see of ${nulls} series: their buckets without traffic are left out; try again`,
+    );
+  if (zeros > 0)
+    warnings.push(
+      `the inventory does not know both ends of ${zeros} series: whether an exporter sees them is not known, and their buckets without traffic count as zero`,
+    );
+  return warnings;
 }
 
 function shapeSeries({ name, keys, buckets, values, coverage }: Measured, times: readonly number[]) {

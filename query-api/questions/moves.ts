@@ -14,7 +14,7 @@ import type { Condition } from '../sql/filter.ts';
 import type { Rows } from '../sql/tables.ts';
 import { type NameValue, nameValues } from '../sql/values.ts';
 import { parseRequestedWindow, type RequestedWindow } from '../sql/window.ts';
-import { coverageOfCells } from './advisor.ts';
+import { COVERAGE_MS_MAX, coverageOfCells } from './advisor.ts';
 import { type EventRow, readEvents } from './events.ts';
 import { iso, observedOf } from './grouped.ts';
 import { type LinkAnswer, shapeLink } from './links.ts';
@@ -34,7 +34,6 @@ const SAME_MOVE_MS = 3_600_000;
 const EVENTS_MAX = 1000;
 /** Links of two hosts; a host has a few. */
 const LINKS_MAX = 64;
-const COVERAGE_MS_MAX = 15_000;
 
 const Parameters = Type.Object(
   {

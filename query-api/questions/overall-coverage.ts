@@ -1,12 +1,9 @@
 // The coverage of a whole window, for answers in which a sum of nothing is zero only where everybody is seen.
 
 import type { Rows } from '../sql/tables.ts';
-import { coverageOfCells } from './advisor.ts';
+import { COVERAGE_MS_MAX, coverageOfCells } from './advisor.ts';
 import type { QuestionContext } from './question.ts';
 import { readSeen } from './seen-exporters.ts';
-
-/** Longer than a matrix waits: zero or unknown follows from it. */
-const WAITING_MS_MAX = 15_000;
 
 /** Of the pairs of running VMs and the covered time, the share with a live canonical point; null where it is not known. */
 export async function overallCoverage(
@@ -15,5 +12,5 @@ export async function overallCoverage(
 ): Promise<number | null> {
   const toMs = Math.min(stored.storedUntilMs ?? nowMs, window.toS * 1000);
   const seenIn = await readSeen(storage, { fromMs: (covered?.bounds ?? window).fromS * 1000, toMs });
-  return (await coverageOfCells(advisor, '', seenIn, [], WAITING_MS_MAX)).overall;
+  return (await coverageOfCells(advisor, '', seenIn, [], COVERAGE_MS_MAX)).overall;
 }

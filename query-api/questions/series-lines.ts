@@ -1,7 +1,6 @@
 // The points of one window's series: an estimate for each bucket. Buckets of which nothing is covered are null, others without
 // traffic are zero, and up to what one sampled packet may have missed.
 
-import type { CellsReport } from '../../schemas/coverage.ts';
 import type { Estimate } from '../answers/answers.ts';
 import type { Metric } from '../answers/metric.ts';
 import { unseenInterval } from '../estimates/interval.ts';
@@ -10,6 +9,7 @@ import { estimateOf, type Sums, varianceOf } from '../sql/metrics-sql.ts';
 import { inBoth, secondsOf } from '../sql/parts.ts';
 import type { FoundWindow } from '../sql/tables.ts';
 import type { Window } from '../sql/window.ts';
+import type { CellsCoverage } from './advisor.ts';
 import { addsUp, type Compared, comparedWith, WHOLE_SHARE_MIN } from './comparison.ts';
 import { isInvisible } from './named-pairs.ts';
 
@@ -33,7 +33,7 @@ interface LinesOptions {
   readonly shiftS: number;
   readonly found: Pick<FoundWindow, 'window' | 'covered'>;
   /** Of the pairs that the series names. */
-  readonly coverage: CellsReport | undefined;
+  readonly coverage: CellsCoverage | undefined;
 }
 
 export interface Point extends Estimate {

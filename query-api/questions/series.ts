@@ -2,7 +2,6 @@
 // (sql/covered.ts) are null, others without traffic are zero.
 
 import { type Static, Type } from 'typebox';
-import type { CellsReport } from '../../schemas/coverage.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { FIVE_MINUTES_S } from '../../storage/tables/elections.ts';
 import { rightForColumns } from '../access/rights.ts';
@@ -17,6 +16,7 @@ import { RELATION_FIGURES, relationFiguresSql } from '../sql/relation.ts';
 import { type Context, type FoundWindow, readWindows, type Statement } from '../sql/tables.ts';
 import { conditionOf, type NameValue, nameValues, nodeResolver } from '../sql/values.ts';
 import { requestedTime, type Window } from '../sql/window.ts';
+import type { CellsCoverage } from './advisor.ts';
 import {
   aboutCompared,
   Compared,
@@ -211,7 +211,7 @@ async function pairCoverageIn(
   { storage, advisor, nowMs }: Pick<QuestionContext, 'storage' | 'advisor' | 'nowMs'>,
   pairs: NamedPairs,
   { covered, stored, window }: FoundWindow,
-): Promise<CellsReport | undefined> {
+): Promise<CellsCoverage | undefined> {
   const toMs = Math.min(stored.storedUntilMs ?? nowMs, window.toS * 1000);
   const bounds = covered?.bounds;
   return bounds && readPairCoverage(storage, advisor, pairs, { fromMs: bounds.fromS * 1000, toMs });
@@ -306,7 +306,7 @@ export function shapeSeries(
   query: SeriesQuery,
   rows: readonly SeriesRow[],
   windows: readonly FoundWindow[],
-  coverages: readonly (CellsReport | undefined)[],
+  coverages: readonly (CellsCoverage | undefined)[],
   name: NameValue,
 ): ShapedSeries {
   const { window } = windows[0]!;

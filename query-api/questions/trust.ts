@@ -12,10 +12,11 @@ import { estimateOf, NO_SUMS, type Sums } from '../sql/metrics-sql.ts';
 import { queryTables, type Rows } from '../sql/tables.ts';
 import { nodeResolver } from '../sql/values.ts';
 import { parseRequestedWindow, type RequestedWindow } from '../sql/window.ts';
+import { COVERAGE_MS_MAX } from './advisor.ts';
 import { type ExporterRow, exportersStatement, lossRatioOf } from './exporters.ts';
 import { aboutWindow, iso, observedOf } from './grouped.ts';
 import { adjustForLoss } from './loss.ts';
-import { namedPairs, readPairCoverage } from './named-pairs.ts';
+import { leastOf, namedPairs, readPairCoverage } from './named-pairs.ts';
 import { choice, format, metric, percentile, window } from './parameters.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion, type QuestionContext } from './question.ts';
@@ -170,8 +171,7 @@ async function coverageOf(
   if (!pairs) return null;
   const toMs = Math.min(stored.storedUntilMs ?? nowMs, window.toS * 1000);
   const seen = { fromMs: (covered?.bounds ?? window).fromS * 1000, toMs };
-  const shares = (await readPairCoverage(storage, advisor, pairs, seen))?.cells.filter(share => share !== null) ?? [];
-  return shares.length > 0 ? Math.min(...shares) : null;
+  return leastOf(await readPairCoverage(storage, advisor, pairs, seen, COVERAGE_MS_MAX));
 }
 
 /** Lost bytes of the cell, whatever the metric is; null where no exporter numbers what it sends. */

@@ -13,7 +13,7 @@ import { estimateOf, NO_SUMS } from '../sql/metrics-sql.ts';
 import { queryTables, type Rows } from '../sql/tables.ts';
 import { conditionOf, nameValues } from '../sql/values.ts';
 import { parseRequestedWindow } from '../sql/window.ts';
-import { coverageOfCells, requestMembers } from './advisor.ts';
+import { COVERAGE_MS_MAX, coverageOfCells, requestMembers } from './advisor.ts';
 import { aboutWindow, observedOf } from './grouped.ts';
 import { filter, format, Limit, window } from './parameters.ts';
 import { provisionalIn } from './provisional.ts';
@@ -35,8 +35,6 @@ import {
 const WAVES_WANTED = 4;
 /** Nodes of the inventory read for their VMs. */
 const MEMBERS_MAX = 100_000;
-/** What a boundary may have missed follows from it. */
-const WAITING_MS_MAX = 15_000;
 
 const Parameters = Type.Object(
   {
@@ -251,7 +249,7 @@ async function coverageOf({ advisor }: QuestionContext, { planned }: Apps, waveO
       waveOf[a] !== waveOf[b] && src.vms !== null && dst.vms !== null ? [{ src, dst, a, b }] : [],
     ),
   );
-  const report = await coverageOfCells(advisor, 'app', seenIn, cells, WAITING_MS_MAX);
+  const report = await coverageOfCells(advisor, 'app', seenIn, cells, COVERAGE_MS_MAX);
   return cells.map(({ a, b }, i) => ({ a, b, share: report.cells[i] ?? null }));
 }
 

@@ -140,7 +140,7 @@ export async function compileFilter(
   const { text, expression } = filter;
   if (!expression) return NO_CONDITION;
   const terms = termsOf(filter);
-  const nodes = await resolve([...new Set(terms.flatMap(namesIn))]);
+  const nodes = await resolve(nodeNamesOf(filter));
   const params: Record<string, unknown> = {};
   const bind = (type: string, value: unknown) => {
     const name = `${prefix}${Object.keys(params).length}`;
@@ -152,6 +152,11 @@ export async function compileFilter(
     return compile(expression, { nodes, bind });
   });
   return { sql, params, columns: conditionColumns(terms.flatMap(term => term.columns)) };
+}
+
+/** Names and globs of nodes in a filter, each once. */
+export function nodeNamesOf(filter: Filter): string[] {
+  return [...new Set(termsOf(filter).flatMap(namesIn))];
 }
 
 function namesIn({ columns, values }: Term): string[] {
