@@ -7,6 +7,7 @@ import { type UsageError, usageError } from './command-line.ts';
 export interface QuestionParameter {
   readonly name: string;
   readonly description: string;
+  readonly schema?: { readonly type?: string | readonly string[] };
 }
 
 export interface Question {
@@ -17,8 +18,11 @@ export interface Question {
 
 export interface Asked {
   readonly question: Question;
-  readonly query: Readonly<Record<string, string>>;
+  readonly query: Query;
 }
+
+/** A parameter that takes several values has all of them. */
+export type Query = Readonly<Record<string, string | readonly string[]>>;
 
 export const USAGE = "hairpin ask 'QUESTION [PARAMETER VALUE]... [last DURATION] [where FILTER]' [flags]";
 
@@ -52,7 +56,7 @@ export function readSentence(text: string, questions: readonly Question[]): Aske
       first?.text ?? '',
       questions.map(({ name }) => name),
     );
-  const query: Record<string, string> = {};
+  const query: Record<string, Query[string]> = {};
   for (let i = 1; i < words.length; ) {
     const { text: word, from } = words[i]!;
     if (word === 'where') {
@@ -88,12 +92,22 @@ function lastOf(duration: string | undefined): string {
   );
 }
 
-function set(query: Record<string, string>, { name, parameters }: Question, word: string, value: string | undefined) {
-  if (!parameters.some(parameter => parameter.name === word))
-    throw unknown(`parameter of ${name}`, word, [...parameters.map(parameter => parameter.name), 'last', 'where']);
+function set(
+  query: Record<string, Query[string]>,
+  { name, parameters }: Question,
+  word: string,
+  value: string | undefined,
+) {
+  const parameter = parameters.find(one => one.name === word);
+  if (!parameter) throw unknown(`parameter of ${name}`, word, [...parameters.map(one => one.name), 'last', 'where']);
   if (value === undefined || value === '') throw fault(`"${word}" needs a value behind it`);
-  if (Object.hasOwn(query, word)) throw fault(`"${word}" is given twice`);
-  query[word] = value;
+  const before = Object.hasOwn(query, word) ? [query[word]!].flat() : [];
+  if (before.length > 0 && !takesSeveral(parameter)) throw fault(`"${word}" is given twice`);
+  query[word] = before.length > 0 ? [...before, value] : value;
+}
+
+function takesSeveral({ schema }: QuestionParameter): boolean {
+  return [schema?.type ?? []].flat().includes('array');
 }
 
 function unknown(what: string, word: string, allowed: readonly string[]): UsageError {

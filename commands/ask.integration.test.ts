@@ -80,6 +80,14 @@ describe('hairpin ask', () => {
     ]);
   });
 
+  test('repeats a parameter that takes several values', async () => {
+    const { code, stdout } = await ask('coincidence series src.app=web series dst.app=web last 2h', '--format', 'csv');
+    expect([code, stdout.split('\r\n').slice(0, 2)]).toEqual([
+      0,
+      ['a,b,correlation,buckets,noisy', expect.stringMatching(/^src\.app=web,dst\.app=web,/)],
+    ]);
+  });
+
   test('writes any format of the API to a file', async () => {
     const file = join(folder, 'top.parquet');
     expect(await ask('top by app last 2h', '--format', 'parquet', '--output', file)).toMatchObject({

@@ -7,7 +7,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { createClient, type HairpinClient, ProblemError, UnreachableError } from '../client/client.ts';
 import { HairpinError } from '../service/errors.ts';
 import { readToken, TOKEN_FILE } from './api-token.ts';
-import { type Asked, type Question, questionsOf, readSentence, USAGE } from './ask-sentence.ts';
+import { type Asked, type Query, type Question, questionsOf, readSentence, USAGE } from './ask-sentence.ts';
 import { aboutText, tableText } from './ask-table.ts';
 import { parseCommand, usageError } from './command-line.ts';
 
@@ -19,7 +19,7 @@ const HELP = `${USAGE}
 
 Asks a running Hairpin, and prints the answer as a table. The words behind the question are its parameters, as in the API;
 "last 7d" is "from now-7d", and what follows "where" is the filter (docs/FILTERS.md). Put names with blanks into double
-quotes. Unit, window and quality of the table go to stderr.
+quotes. A parameter that takes several values is repeated. Unit, window and quality of the table go to stderr.
 
   hairpin ask 'matrix by app last 7d where locality = cross-rack'
   hairpin ask 'top by service last 24h limit 5' --format csv
@@ -70,7 +70,7 @@ export async function ask(args: readonly string[]): Promise<number> {
 }
 
 /** Any path: the types of the client are those of one version, and the server may be another. */
-async function read(client: HairpinClient, path: string, query: Readonly<Record<string, string>>): Promise<Response> {
+async function read(client: HairpinClient, path: string, query: Query): Promise<Response> {
   const options = { params: { query }, parseAs: 'stream' } as never;
   return (await client.request('get', path as never, options)).response as Response;
 }

@@ -7,6 +7,7 @@ import { questionsOf, readSentence } from '../commands/ask-sentence.ts';
 import { startTestServer, type TestServer } from '../testing/clickhouse.ts';
 import { flow, node } from '../testing/data/stored-rows.ts';
 import { createQueryHouse, type QueryHouse } from '../testing/query-house.ts';
+import { urlQuery } from '../testing/url-query.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const NOW = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 1_800_000;
@@ -73,7 +74,7 @@ test.each(examples)('%s: %s', async (_document, url) => {
 test.each(sentences)('hairpin ask %s', async sentence => {
   const questions = questionsOf(JSON.parse((await house.get('/docs/json')).body));
   const { question, query } = readSentence(sentence, questions);
-  const { status, body } = await house.get(`/api/v1/${question.name}`, query);
+  const { status, body } = await house.get(`/api/v1/${question.name}?${urlQuery(query)}`);
   expect(status, body.slice(0, 300)).toBe(200);
 });
 

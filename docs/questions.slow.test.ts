@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { questionsOf, readSentence } from '../commands/ask-sentence.ts';
 import { freeUdpPort, type RunningHairpin, startHairpin, until } from '../testing/spawned.ts';
+import { urlQuery } from '../testing/url-query.ts';
 
 const QUESTIONS = 20;
 /** The demo's past is half an hour. */
@@ -60,7 +61,7 @@ async function pathOf({ sentence, url }: Shown): Promise<string> {
   if (sentence === undefined) return url!;
   const questions = questionsOf((await answerOf('/docs/json')) as Parameters<typeof questionsOf>[0]);
   const { question, query } = readSentence(sentence, questions);
-  return `/api/v1/${question.name}?${new URLSearchParams(query)}`;
+  return `/api/v1/${question.name}?${urlQuery(query)}`;
 }
 
 /** Where the answer lacks what is shown; undefined where it has it. */
