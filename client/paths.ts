@@ -1,4 +1,4 @@
-// Made by `npm run client` from the OpenAPI document fcfc087c671c4a0b43a72974019c0211d24c72e6404d88f0522ca261ac728716.
+// Made by `npm run client` from the OpenAPI document bb5accb840be11f0175b20a4ff2743bbd533d936c1db403fad6303dabaeb1fd7.
 
 export interface paths {
     "/api/v1/matrix": {
@@ -1990,9 +1990,9 @@ export interface paths {
                                 coverage: number | null;
                                 invisiblePairs: number | null;
                             }[];
-                            cost: number;
+                            cost: number | null;
                             waveVms: number | null;
-                            total: number;
+                            total: number | null;
                             beyondLimit: {
                                 applications: number;
                                 bytes: number;

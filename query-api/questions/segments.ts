@@ -4,7 +4,6 @@
 import { type Static, Type } from 'typebox';
 import { type Carrier, type CarriersReport, SEGMENT_KINDS } from '../../schemas/planning.ts';
 import { about, closed, estimate, NullableNumber, NullableTime, Value } from '../answers/answers.ts';
-import { type Covered, secondsIn } from '../sql/covered.ts';
 import { pairOf } from '../sql/dimensions.ts';
 import { estimateOf, NO_SUMS, type Sums } from '../sql/metrics-sql.ts';
 import { NOT_RANKED } from '../sql/ranked.ts';
@@ -16,6 +15,7 @@ import { requestCoverage } from './advisor.ts';
 import { aboutWindow, iso, observedOf } from './grouped.ts';
 import { planMembers } from './pair-traffic.ts';
 import { choice, format, Limit, window } from './parameters.ts';
+import { isCovered, type Past, pastOf } from './past.ts';
 import { Kind, PlacedAnswer, Side, shapePlaced, sideOf, sideText } from './placed.ts';
 import { requestPlan } from './planner.ts';
 import { provisionalIn } from './provisional.ts';
@@ -213,28 +213,6 @@ async function areUplinksSeen(
   );
   if (reports.some(report => report === undefined)) return null;
   return reports.every(report => ON_UPLINKS.every(reason => report!.byReason[reason] === 0));
-}
-
-/** Of a time, what may be uncovered without a word: a thousandth, and a minute in which the newest is not stored yet. */
-const UNCOVERED_SHARE_MAX = 0.001;
-const UNCOVERED_S_MAX = 60;
-
-/** The part of the window that is over. */
-interface Past {
-  readonly covered: Covered | undefined;
-  readonly fromS: number;
-  readonly toS: number;
-  readonly stepS: number;
-}
-
-function pastOf({ window, covered }: Rows<unknown>, nowMs: number): Past {
-  const toS = Math.min(window.toS, nowMs / 1000, covered?.readToS ?? window.toS);
-  return { covered, fromS: window.fromS, toS, stepS: window.resolutionS };
-}
-
-function isCovered({ covered, toS }: Past, fromS: number): boolean {
-  const missingS = toS - fromS - (covered ? secondsIn(covered, fromS, toS) : 0);
-  return covered !== undefined && missingS <= Math.max(UNCOVERED_S_MAX, UNCOVERED_SHARE_MAX * (toS - fromS));
 }
 
 function warningsOf({ unplaced, allPaths }: CarriersReport, past: Past, seen: boolean | null): string[] {

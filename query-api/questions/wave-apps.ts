@@ -52,8 +52,8 @@ export function appsOf(rows: readonly AppPairRow[], members: MembersReport | und
 }
 
 function silentIn({ nodes }: MembersReport, exchanged: ReadonlyMap<string, number>) {
-  const heard = new Set([...exchanged.keys()].map(raw => keyToHex(wordsOf(raw))));
-  const silent = nodes.filter(([key]) => !heard.has(key));
+  const active = new Set([...exchanged.keys()].map(raw => keyToHex(wordsOf(raw))));
+  const silent = nodes.filter(([key]) => !active.has(key));
   return { applications: silent.length, vms: silent.reduce((sum, [, vms]) => sum + vms, 0) };
 }
 

@@ -167,6 +167,19 @@ test('coverage is that of the pairs of VMs across the boundary, and invisible on
   expect(waves[1]).toMatchObject({ coverage: null, invisiblePairs: null });
 });
 
+test('an application is silent only in a window that is covered all the time', async () => {
+  const earlier = new Date(FIRST - 600_000).toISOString();
+  const partly = await house.answer<WavesAnswer>('waves', { ...WINDOW, from: earlier });
+  expect([partly.silent, partly.total]).toEqual([null, expect.any(Number)]);
+  expect(partly.warnings).toEqual([expect.stringContaining('not known which applications have no traffic')]);
+  const nothing = await house.answer<WavesAnswer>('waves', { ...WINDOW, filter: 'srcApp=shop-web,dstApp=hr-db' });
+  expect([nothing.total, nothing.silent, nothing.warnings]).toEqual([
+    0,
+    { applications: 7, vms: 12 },
+    [expect.stringContaining('no two applications')],
+  ]);
+});
+
 test('capacity, limit and filter', async () => {
   const narrow = await house.answer<WavesAnswer>('waves', { ...WINDOW, waves: 2, waveVms: 7, capacity: 1 });
   expect(narrow.waves.map(({ beyondCapacity }) => beyondCapacity)).toEqual([true, false]);
@@ -196,17 +209,16 @@ test('without inventory each application counts as one, and what nobody sees is 
   expect([refused.status, JSON.parse(refused.body).type]).toEqual([409, 'urn:hairpin:problem:inventory-missing']);
 });
 
-test('what no plan can keep is refused, and of no traffic there are no waves', async () => {
+test('what no plan can keep is refused, and of time that nobody received there are no waves', async () => {
   for (const query of [{ waveVms: 2 }, { waves: 2, waveVms: 4 }]) {
     const { status, body } = await house.get('/api/v1/waves', { ...WINDOW, ...query });
     expect([status, JSON.parse(body).parameters[0].parameter]).toEqual([400, 'waveVms']);
   }
   const before = { from: new Date(FIRST - 7_200_000).toISOString(), to: new Date(FIRST - 3_600_000).toISOString() };
   const answer = await house.answer<WavesAnswer>('waves', before);
-  expect([answer.waves, answer.total, answer.warnings[0]]).toEqual([
-    [],
-    0,
-    expect.stringContaining('no two applications'),
+  expect([answer.waves, answer.total, answer.cost, answer.silent, answer.warnings]).toEqual([
+    ...[[], null, null, null],
+    [expect.stringContaining('traffic of the window is not known')],
   ]);
   const csv = await house.get('/api/v1/waves', { ...WINDOW, waves: 2, waveVms: 7, format: 'csv' });
   expect(csv.body.split('\r\n')).toHaveLength(1 + names.length + 1);

@@ -16,6 +16,7 @@ import { parseRequestedWindow } from '../sql/window.ts';
 import { COVERAGE_MS_MAX, coverageOfCells, requestMembers } from './advisor.ts';
 import { aboutWindow, observedOf } from './grouped.ts';
 import { filter, format, Limit, window } from './parameters.ts';
+import { isCovered, pastOf } from './past.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion, type QuestionContext } from './question.ts';
 import { readSeen } from './seen-exporters.ts';
@@ -123,16 +124,18 @@ export const WavesAnswer = Type.Object(
   {
     ...about,
     waves: Type.Array(Wave, { description: 'in their order; after the last one nothing crosses any more' }),
-    cost: Type.Number({ description: 'bytes of the window across all boundaries: the figure that the plan keeps low' }),
+    cost: NullableNumber(
+      'bytes of the window across all boundaries: the figure that the plan keeps low; null where nothing is known',
+    ),
     waveVms: NullableNumber('largest wave, in running VMs; null without inventory'),
-    total: Sum('bytes between the applications planned'),
+    total: NullableNumber('bytes between the applications planned; null where nothing is known of the window'),
     beyondLimit: Type.Object(
       { applications: Type.Integer(), bytes: Sum('exchanged with the applications planned and among themselves') },
       { ...closed, description: 'applications with traffic that are in no wave' },
     ),
     silent: Type.Union([Type.Object({ applications: Type.Integer(), vms: Type.Integer() }, closed), Type.Null()], {
       description:
-        'applications of the inventory without any traffic in the window: they may move with any wave, if the window shows all of what they do. null where it is not known',
+        'applications of the inventory without any traffic in the window: they may move with any wave, if the window shows all of what they do. null without an inventory, where the window is not covered all the time, and where more pairs of applications exchange something than are read',
     }),
     warnings: Type.Array(Type.String()),
   },
@@ -169,10 +172,11 @@ export const waves = defineQuestion({
       coverageOf(context, apps, plan.waveOf, seenIn),
       provisionalIn(storage, pairs.window),
     ]);
+    const hasAll = isCovered(pastOf(pairs, nowMs), pairs.window.fromS);
     const waves = shapeWaves({ params, apps, plan, averages, ranks, coverage });
     const about = aboutWindow(ranks, { metric: 'p95Bps', layer: 'l3', provisional, config, nowMs });
     return {
-      answer: { ...about, waves, ...summaryOf(apps, plan, pairs, members !== undefined) },
+      answer: { ...about, waves, ...summaryOf(apps, plan, pairs, { hasAll, isKnown: members !== undefined }) },
       kinds: KINDS,
       rows: () => waves.flatMap(flatWave),
     };
@@ -291,26 +295,48 @@ function isBeyond(ways: readonly Static<typeof Direction>[], capacity: number | 
   return values.some(value => value! > capacity);
 }
 
-function summaryOf(apps: Apps, { cost, waveOf, waves }: Plan, { rows }: Rows<AppPairRow>, isKnown: boolean) {
+interface Known {
+  /** Whether all of the window is covered, as far as it is over. */
+  readonly hasAll: boolean;
+  readonly isKnown: boolean;
+}
+
+function summaryOf(
+  apps: Apps,
+  { cost, waveOf, waves }: Plan,
+  { rows, covered }: Rows<AppPairRow>,
+  { hasAll, isKnown }: Known,
+) {
   const sizes = Array.from({ length: waves }, (_, wave) =>
     apps.planned.reduce((sum, { vms }, i) => sum + (waveOf[i] === wave ? (vms ?? 0) : 0), 0),
   );
   const unread = Number(rows[0]?.pairs ?? 0) - rows.length;
+  const isDark = apps.planned.length === 0 && covered?.bounds === undefined;
   const warnings: string[] = [];
-  if (apps.planned.length === 0)
+  if (isDark)
+    warnings.push(
+      'the traffic of the window is not known: no collector was receiving, or nothing of it is stored yet; choose another window',
+    );
+  else if (!hasAll)
+    warnings.push(
+      'the window is not covered all the time, so it is not known which applications have no traffic; choose one in which collectors were receiving',
+    );
+  if (apps.planned.length === 0 && !isDark)
     warnings.push('no two applications exchanged anything in the window; choose an earlier from');
   if (!isKnown)
     warnings.push(
       'no inventory says how many VMs an application has: each counts as one, and what nobody sees is not known',
     );
   if (unread > 0)
-    warnings.push(`of ${rows[0]!.pairs} pairs of applications the ${APP_PAIRS_MAX} largest are planned by`);
+    warnings.push(
+      `of ${rows[0]!.pairs} pairs of applications the ${APP_PAIRS_MAX} largest are planned by, so it is not known which applications have no traffic`,
+    );
   return {
-    cost,
+    cost: isDark ? null : cost,
     waveVms: apps.isMeasured && sizes.length > 0 ? Math.max(...sizes) : null,
-    total: apps.total,
+    total: isDark ? null : apps.total,
     beyondLimit: apps.beyondLimit,
-    silent: apps.silent,
+    silent: hasAll && unread === 0 ? apps.silent : null,
     warnings,
   };
 }
