@@ -66,3 +66,20 @@ test('the worst check is the verdict, and each has a sentence', () => {
     '2 % of it was lost on the way, by sequence numbers and drops.',
   );
 });
+
+test.each([
+  [0.996, '99.6 %'],
+  [0.99999, '99.9 %'],
+  [1 - 1e-12, '99.9 %'],
+  [1, '100 %'],
+  [0.29, '29 %'],
+  [0.8349, '83.4 %'],
+])('a covered share of %d is written as %s', (coveredShare, text) => {
+  const { reason } = checksOf({ ...sound, coveredShare }).find(({ check }) => check === 'covered')!;
+  expect(reason).toBe(`${text} of the window is covered by a collector that was receiving.`);
+});
+
+test('where coverage is not known no cause is stated', () => {
+  const { reason } = checksOf({ ...sound, coverage: null }).find(({ check }) => check === 'coverage')!;
+  expect(reason).toBe('Which of its pairs of VMs an exporter sees is not known.');
+});

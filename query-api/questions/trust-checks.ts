@@ -90,9 +90,13 @@ function judge(figure: number, { sound, usable, least }: Limits): Verdict {
   return holds(sound) ? 'sound' : holds(usable) ? 'usable' : 'doubtful';
 }
 
+/** Rounded down: 100 % is all of it. */
 function percent(share: number): string {
   const value = share * 100;
-  return `${value >= 10 || Number.isInteger(value) ? Math.round(value) : value.toPrecision(2)} %`;
+  if (value < 10 && !Number.isInteger(value)) return `${value.toPrecision(2)} %`;
+  // Of a share such as 0.29 a hundred times is a little less than 29.
+  const tenths = Math.floor(value * 10 + 1e-6) / 10;
+  return `${share < 1 ? Math.min(99.9, tenths) : tenths} %`;
 }
 
 function covered({ coveredShare }: Evidence): Check {
@@ -152,7 +156,7 @@ function method({ method }: Evidence): Check {
 function coverage({ coverage: figure }: Evidence): Check {
   const check = 'coverage' as const;
   if (figure === null) {
-    const reason = 'Which of its pairs of VMs an exporter sees is not known: the inventory does not have both ends.';
+    const reason = 'Which of its pairs of VMs an exporter sees is not known.';
     return { check, verdict: 'usable', figure, reason };
   }
   const reason = `${percent(figure)} of its pairs of running VMs have a live observation point.`;
