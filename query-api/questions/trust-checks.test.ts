@@ -5,7 +5,7 @@ import { type CheckName, checksOf, type Evidence, verdictOf } from './trust-chec
 
 const sound: Evidence = {
   ...{ value: 100, ciLow: 95, ciHigh: 105, samples: 2000, method: 'normal', coveredShare: 1, coverage: 1, loss: 0 },
-  ...{ inventoryAgeS: 60, staleShare: 0, reenrichedShare: 0, ratio: 1, ports: 2, provisional: [] },
+  ...{ inventoryAgeS: 60, staleShare: 0, reenrichedShare: 0, ratio: 1, ports: 2, comparedPorts: 2, provisional: [] },
 };
 const verdictsOf = (evidence: Partial<Evidence>) =>
   Object.fromEntries(checksOf({ ...sound, ...evidence }).map(({ check, verdict }) => [check, verdict]));
@@ -82,4 +82,11 @@ test.each([
 test('where coverage is not known no cause is stated', () => {
   const { reason } = checksOf({ ...sound, coverage: null }).find(({ check }) => check === 'coverage')!;
   expect(reason).toBe('Which of its pairs of VMs an exporter sees is not known.');
+});
+
+test('the answer says where only a part of the ports was compared', () => {
+  const reasonOf = (evidence: Partial<Evidence>) =>
+    checksOf({ ...sound, ...evidence }).find(({ check }) => check === 'counters')!.reason;
+  expect(reasonOf({ ports: 1500, comparedPorts: 1000 })).toMatch(/^At 1000 of the 1500 ports where it counts, /);
+  expect(reasonOf({ ports: 2 })).toMatch(/^At the 2 ports where it counts, /);
 });

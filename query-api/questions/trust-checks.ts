@@ -60,9 +60,11 @@ export interface Evidence {
   readonly inventoryAgeS: number | null | undefined;
   readonly staleShare: number | null;
   readonly reenrichedShare: number | null;
-  /** Counted bytes by what interfaces counted, at the ports of its records, and at how many. */
+  /** Counted bytes by what interfaces counted, at the ports that were compared. */
   readonly ratio: number | null;
+  /** Of its records. */
   readonly ports: number;
+  readonly comparedPorts: number;
   readonly provisional: readonly { readonly refused: boolean }[];
 }
 
@@ -204,14 +206,15 @@ function reenriched({ reenrichedShare: figure }: Evidence): Check {
   return { check: 're-enriched', verdict: 'sound', figure, reason };
 }
 
-function counters({ ratio: figure, ports }: Evidence): Check {
+function counters({ ratio: figure, ports, comparedPorts }: Evidence): Check {
   const check = 'counters' as const;
   if (figure === null) {
     const reason = 'No interface that its records count at reports counters to compare with.';
     return { check, verdict: 'sound', figure, reason };
   }
   const away = figure > 0 ? Math.max(figure, 1 / figure) - 1 : Number.POSITIVE_INFINITY;
-  const reason = `At the ${ports} ports where it counts, all that was counted is ${figure.toFixed(2)} of what the interfaces counted.`;
+  const where = comparedPorts < ports ? `${comparedPorts} of the ${ports}` : `the ${ports}`;
+  const reason = `At ${where} port${ports === 1 ? '' : 's'} where it counts, all that was counted is ${figure.toFixed(2)} of what the interfaces counted.`;
   return { check, verdict: judge(away, LIMITS.counters), figure, reason };
 }
 

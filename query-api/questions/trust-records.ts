@@ -14,7 +14,7 @@ import type { PortName } from './reconciliation.ts';
 /** Bytes of a record that count, or may. */
 const VOLUME = `if(${UNELECTED_SQL}, estBytes, ${COUNTED.bytes})`;
 /** Ports of a cell that are compared with their counters, those with the most bytes. */
-const CELL_PORTS_MAX = 1000;
+export const CELL_PORTS_MAX = 1000;
 
 export interface RecordsRow {
   readonly bytes: string;
@@ -26,6 +26,8 @@ export interface RecordsRow {
   readonly again: string;
   readonly records: string;
   readonly exporters: string;
+  /** Of all; `ports` has the largest of them. */
+  readonly portCount: string;
   readonly ports: readonly (readonly [address: string, port: number])[];
 }
 
@@ -45,7 +47,7 @@ WITH parts AS (
 )
 SELECT toString(sum(o.bytes)) AS bytes, toString(sum(o.known)) AS known, sum(o.seconds) AS aged,
   toString(toUnixTimestamp64Milli(minIf(o.oldest, o.known > 0))) AS oldestMs, toString(sum(o.stale)) AS stale, toString(sum(o.again)) AS again,
-  toString(sum(o.records)) AS records, toString(uniqExact(address)) AS exporters,
+  toString(sum(o.records)) AS records, toString(uniqExact(address)) AS exporters, toString(count()) AS portCount,
   arrayMap(p -> (toString(p.2), p.3), arraySlice(arrayReverseSort(groupArray((o.bytes, address, port))), 1, ${CELL_PORTS_MAX})) AS ports
 FROM ofPorts AS o`;
   return {

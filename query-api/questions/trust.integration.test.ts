@@ -1,7 +1,7 @@
 // The evidence behind a verdict against figures of the records, sequence numbers and counters of the test.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MARKS, PROTOCOL } from '../../schemas/codes.ts';
+import { DIRECTION, MARKS, PROTOCOL } from '../../schemas/codes.ts';
 import { insertExporterMinutes } from '../../storage/tables/exporters.ts';
 import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { encodeExporters, flow, node } from '../../testing/data/stored-rows.ts';
@@ -37,6 +37,10 @@ const at = (minute: number) => START + minute * MINUTE;
 const OTHER = 500;
 const FRAME = 18;
 
+/** Ports at which something of another cell counts both ways, in one minute; the first has the fewest bytes. */
+const PORTS = Array.from({ length: 1001 }, (_, i) => ({ ifIndex: 100 + i, bytes: 1000 + i }));
+const PORTS_MINUTE = 90;
+
 let server: TestServer;
 let house: QueryHouse;
 beforeAll(async () => {
@@ -49,13 +53,23 @@ beforeAll(async () => {
   });
   house = await createQueryHouse(server, 'trust', {
     ...{ nowMs: NOW, nodes: [web, db, lone], receives: false },
-    flows: sent.flatMap(({ minute, bytes, age, revision, isStale }) => [
-      flow({
-        ...{ ...record(minute), srcApp: web.key, dstApp: db.key, bytes, revision, marks: isStale ? MARKS.stale : 0 },
-        inventoryAsOf: at(minute) + 100 - age * 1000,
-      }),
-      flow({ ...record(minute), srcApp: db.key, dstApp: db.key, bytes: OTHER }),
-    ]),
+    flows: sent
+      .flatMap(({ minute, bytes, age, revision, isStale }) => [
+        flow({
+          ...{ ...record(minute), srcApp: web.key, dstApp: db.key, bytes, revision, marks: isStale ? MARKS.stale : 0 },
+          inventoryAsOf: at(minute) + 100 - age * 1000,
+        }),
+        flow({ ...record(minute), srcApp: db.key, dstApp: db.key, bytes: OTHER }),
+      ])
+      .concat(
+        PORTS.flatMap(({ ifIndex, bytes }) => {
+          const one = { ...record(PORTS_MINUTE), srcApp: lone.key, dstApp: db.key, bytes };
+          return [
+            flow({ ...one, inIf: ifIndex }),
+            flow({ ...one, inIf: 0, outIf: ifIndex, direction: DIRECTION.egress }),
+          ];
+        }),
+      ),
   });
   await insertReceiving(house.storage, START, NOW);
   const rows = sent.map(({ minute }) => ({
@@ -84,6 +98,13 @@ beforeAll(async () => {
         inOctets: String(Math.round((bytes + OTHER + 2 * FRAME) * 1.2)),
       })),
     ),
+  });
+  await house.storage.insert({
+    table: 'interfaces',
+    rows: PORTS.map(({ ifIndex, bytes }) => ({
+      ...{ minute: at(PORTS_MINUTE), exporter: `::ffff:${EXPORTER}`, protocol: PROTOCOL.sflow5, ifIndex },
+      ...{ coveredMs: MINUTE, inOctets: String(bytes + FRAME), outOctets: String(2 * (bytes + FRAME)) },
+    })),
   });
 });
 afterAll(async () => {
@@ -131,7 +152,17 @@ test('each check has the figure of what was stored, and the verdict is that of t
     'usable',
     'usable',
   ]);
-  expect(answer.reasons).toContainEqual(expect.stringMatching(/^At the 1 ports .* 0\.83 of what/));
+  expect(answer.reasons).toContainEqual(expect.stringMatching(/^At the 1 port where .* 0\.83 of what/));
+});
+
+test('of more ports than are compared those with the most bytes are, both ways, and the answer says how many', async () => {
+  const answer = await house.answer<TrustAnswer>('trust', { ...cell, src: 'lone', dst: 'db' });
+  expect(answer.records).toMatchObject({ records: 2 * PORTS.length, ports: PORTS.length, comparedPorts: 1000 });
+  // At each port all of what arrives was counted, and half of what leaves.
+  expect(figuresOf(answer)['counters']).toBeCloseTo(2 / 3, 6);
+  expect(answer.reasons).toContainEqual(
+    expect.stringMatching(/^At 1000 of the 1001 ports where it counts, .* 0\.67 of/),
+  );
 });
 
 test('what was not covered, not seen, or cannot be said is unknown', async () => {

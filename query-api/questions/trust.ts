@@ -21,10 +21,10 @@ import { choice, format, metric, percentile, window } from './parameters.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion, type QuestionContext } from './question.ts';
 import { accountedOf } from './receipt.ts';
-import { PORTS_MAX, type PortRow, reconciliationStatement } from './reconciliation.ts';
+import { type PortRow, reconciliationStatement } from './reconciliation.ts';
 import { totalStatement } from './total.ts';
 import { CHECKS, checksOf, type Evidence, VERDICTS, verdictOf } from './trust-checks.ts';
-import { portsOf, type RecordsRow, recordsStatement } from './trust-records.ts';
+import { CELL_PORTS_MAX, portsOf, type RecordsRow, recordsStatement } from './trust-records.ts';
 
 const End = (way: string) =>
   Type.String({
@@ -78,7 +78,7 @@ export const TrustAnswer = Type.Object(
         exporters: Type.Number(),
         ports: Type.Integer({ description: 'ports at which they count' }),
         comparedPorts: Type.Integer({
-          description: 'of them those whose interface reports counters; each direction of its own',
+          description: `of the ${CELL_PORTS_MAX} ports with the most bytes those whose interface reports counters`,
         }),
         oldestInventory: NullableTime('asOf of the oldest inventory behind them'),
       },
@@ -196,7 +196,10 @@ async function lossOf(
   return { adjusted, share: Math.max(0, 1 - bytes.value / adjusted) };
 }
 
-type FromRecords = Pick<Evidence, 'inventoryAgeS' | 'staleShare' | 'reenrichedShare' | 'ratio' | 'ports'>;
+type FromRecords = Pick<
+  Evidence,
+  'inventoryAgeS' | 'staleShare' | 'reenrichedShare' | 'ratio' | 'ports' | 'comparedPorts'
+>;
 
 async function recordsOf(storage: Storage, accounted: RequestedWindow, condition: Condition) {
   const { sql, params } = recordsStatement(accounted, condition);
@@ -204,6 +207,10 @@ async function recordsOf(storage: Storage, accounted: RequestedWindow, condition
   const ports = row ? portsOf(row) : [];
   const compared = ports.length > 0 ? await comparedPorts(storage, accounted, ports) : [];
   const sum = (of: (port: PortRow) => string) => compared.reduce((all, port) => all + Number(of(port)), 0);
+  const ofPorts = {
+    ports: Number(row?.portCount ?? 0),
+    comparedPorts: new Set(compared.map(({ address, port }) => `${address} ${port}`)).size,
+  };
   const octets = sum(port => port.octets);
   const bytes = Number(row?.bytes ?? 0);
   const share = (part: string | undefined) => (bytes > 0 ? Number(part) / bytes : null);
@@ -211,14 +218,13 @@ async function recordsOf(storage: Storage, accounted: RequestedWindow, condition
   const evidence: FromRecords = {
     inventoryAgeS: bytes === 0 ? undefined : known > 0 ? row!.aged / known : null,
     ...{ staleShare: share(row?.stale), reenrichedShare: share(row?.again) },
-    ...{ ratio: octets > 0 ? sum(port => port.counted) / octets : null, ports: compared.length },
+    ...{ ratio: octets > 0 ? sum(port => port.counted) / octets : null, ...ofPorts },
   };
   return {
     evidence,
     records: Number(row?.records ?? 0),
     exporters: Number(row?.exporters ?? 0),
-    ports: ports.length,
-    comparedPorts: compared.length,
+    ...ofPorts,
     oldestInventory: known > 0 ? iso(Number(row!.oldestMs)) : null,
   };
 }
@@ -229,6 +235,7 @@ function comparedPorts(
   ports: ReturnType<typeof portsOf>,
 ): Promise<PortRow[]> {
   const window = { fromS: Math.floor(fromMs / 1000), toS: Math.ceil(toMs / 1000) };
-  const { sql, params } = reconciliationStatement(window, PORTS_MAX, ports);
+  // A port has a row for each of its directions: none is cut, because those that agree least come first.
+  const { sql, params } = reconciliationStatement(window, 2 * ports.length, ports);
   return storage.select<PortRow>(sql, params);
 }
