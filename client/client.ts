@@ -44,15 +44,30 @@ export class UnreachableError extends Error {
   override readonly name = 'UnreachableError';
 }
 
-/** The answer of a request; throws as the request does. */
-export async function answerOf<D>(request: Promise<{ readonly data?: D }>): Promise<NonNullable<D>> {
-  // Without data it has thrown (createClient).
-  return (await request).data!;
+/** A request with `if-none-match` was answered with 304: the answer is the one that the client has. */
+export class NotModifiedError extends Error {
+  override readonly name = 'NotModifiedError';
+  readonly etag: string | null;
+
+  constructor(etag: string | null) {
+    super('the answer has not changed: it is the one whose etag the request named in if-none-match');
+    this.etag = etag;
+  }
+}
+
+/** The answer of a request; throws as the request does, and a NotModifiedError where the API answers 304. */
+export async function answerOf<D>(
+  request: Promise<{ readonly data?: D; readonly response: Response }>,
+): Promise<NonNullable<D>> {
+  const { data, response } = await request;
+  if (response.status === 304) throw new NotModifiedError(response.headers.get('etag'));
+  // Any other response without data has thrown (createClient), and no route answers without a body.
+  return data!;
 }
 
 /**
  * Every request either has `data` or throws: a ProblemError for each status that is not 2xx, an UnreachableError where there
- * is no answer. An aborted request rejects with the reason of its signal.
+ * is no answer. Only a 304, the response to `if-none-match`, has neither. An aborted request rejects with the reason of its signal.
  */
 export function createClient({ api, token }: ClientOptions): HairpinClient {
   const client = createFetchClient<paths>({
