@@ -111,6 +111,21 @@ describe('the configuration', () => {
     ]);
   });
 
+  test('refuses a webhook whose URL holds a user or password, and repeats neither', () => {
+    for (const service of [START_SERVICE, QUERY_API_SERVICE]) {
+      const faults = (url: string) => faultsIn(() => service.load({ flags: { 'alert-webhook': url } }));
+      for (const url of [
+        'https://ops:s3cret@alerts.example/hook',
+        'https://ops@alerts.example/',
+        'https://:s3cret@alerts.example/',
+      ])
+        expect(faults(url)).toEqual([
+          '--alert-webhook holds a user or password; use --alert-webhook-token, or a secret in its path',
+        ]);
+      expect(faults('https://alerts.example/hook/s3cret?to=ops@example.org')).toEqual([]);
+    }
+  });
+
   test('takes no port at all for IPFIX over TCP and TLS, but for TLS only with certificate and key', () => {
     const flags = { 'ipfix-tcp': '4739', 'ipfix-tls': '4740, 4739' };
     expect(START_SERVICE.load({ environment: { HAIRPIN_IPFIX_TCP: '' } }).ipfixTcp).toEqual([]);
