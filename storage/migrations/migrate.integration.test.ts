@@ -19,6 +19,7 @@ import { leaseHolder } from '../rewrite/lease.ts';
 import { recoverFences } from '../rewrite/recovery.ts';
 import { fillEmpty, SWAPPED, stagedName } from '../rewrite/staging.ts';
 import { type Storage, shardsOf } from '../storage.ts';
+import { type AlertRow, insertAlerts } from '../tables/alerts.ts';
 import { TABLES, VIEWS } from '../tables/all.ts';
 import { insertFlows } from '../tables/flows.ts';
 import { recentStates, recordHeartbeat, recordState } from '../tables/reenrichments.ts';
@@ -183,6 +184,43 @@ describe('migration', () => {
     await insertFlows(storage, flowsArrow('late', [{ receivedAt: today - 20 * DAY_MS }]), 'late');
     await migrate(storage, shorter);
     expect(await days('flows')).toEqual([0, 5]);
+  });
+
+  test('lets alerts that never fired expire within two days, in an existing database too', async () => {
+    const storage = await fresh();
+    await storage.command('ALTER TABLE alerts MODIFY TTL toDateTime(evaluatedAt) + toIntervalDay(400)');
+    const alert = (state: AlertRow['state'], age: number): AlertRow => ({
+      ...{
+        fingerprint: `${state} ${age}`,
+        rule: 'r',
+        definition: '',
+        requires: 'read',
+        addresses: [],
+        severity: 'warning',
+      },
+      ...{ state, ending: '', notifiedState: '', heldMs: 0, value: 1, labels: {}, annotations: {} },
+      ...{ sinceMs: 1, firedAtMs: 0, endedAtMs: 0, unknownSinceMs: 0, notifiedAtMs: 0 },
+      evaluatedAtMs: Date.now() - age * DAY_MS,
+    });
+    const states = ['pending', 'firing', 'resolved', 'inactive'] as const;
+    await insertAlerts(
+      storage,
+      states.flatMap(state => [0, 1.5, 3].map(age => alert(state, age))),
+    );
+    await migrate(storage, CONFIG);
+    const unfinished = 'SELECT count() AS n FROM system.mutations WHERE database = currentDatabase() AND NOT is_done';
+    await expect.poll(() => storage.select(unfinished), { timeout: 20_000 }).toEqual([{ n: '0' }]);
+    await storage.command('OPTIMIZE TABLE alerts FINAL');
+    const left = await storage.select<{ fingerprint: string }>('SELECT fingerprint FROM alerts ORDER BY fingerprint');
+    expect(left.map(({ fingerprint }) => fingerprint)).toEqual([
+      ...['firing 0', 'firing 1.5', 'firing 3', 'inactive 0', 'inactive 1.5', 'pending 0'],
+      ...['resolved 0', 'resolved 1.5', 'resolved 3'],
+    ]);
+    const mutations =
+      "SELECT count() AS n FROM system.mutations WHERE database = currentDatabase() AND table = 'alerts'";
+    const before = await storage.select(mutations);
+    await migrate(storage, CONFIG);
+    expect(await storage.select(mutations)).toEqual(before);
   });
 
   test('keeps everything under the longest retention there may be, and a reader leaves retention alone', async () => {

@@ -1,5 +1,5 @@
 // Alerts, each from its first reading until it is resolved, and how the evaluation of each rule went last. A later row of an
-// alert replaces the one before. Active alerts are written with every evaluation, so that only resolved ones expire.
+// alert replaces the one before. Active alerts are written with every evaluation, so that only those that have ended expire.
 
 import { homeOf, type Storage } from '../storage.ts';
 import { dateTimeText } from './column-text.ts';
@@ -40,7 +40,16 @@ export const ALERTS: Table = {
   ],
   engine: 'ReplacingMergeTree(updatedAt)',
   order: '(fingerprint, since)',
-  expiry: { column: 'toDateTime(evaluatedAt)', days: HOUR_DAYS },
+  expiry: {
+    column: 'toDateTime(evaluatedAt)',
+    days: HOUR_DAYS,
+    // Alerts that never fired are no history. A row of `pending` expires a day before the one of `inactive` that replaces it:
+    // they may lie in two parts, and it must not be there alone.
+    sooner: [
+      { days: 1, where: "state = 'pending'" },
+      { days: 2, where: "state = 'inactive'" },
+    ],
+  },
 };
 
 export const ALERT_EVALUATIONS: Table = {

@@ -44,7 +44,12 @@ export interface Table {
   readonly primaryKey?: string;
   readonly indices?: readonly string[];
   /** The column that holds the age of a row, and the days after which the row expires. */
-  readonly expiry?: { readonly column: string; readonly days: (retention: Retention) => number };
+  readonly expiry?: {
+    readonly column: string;
+    readonly days: (retention: Retention) => number;
+    /** Rows that expire before the others, whatever their retention is; in the words in which the server writes it down. */
+    readonly sooner?: readonly { readonly days: number; readonly where: string }[];
+  };
   readonly settings?: readonly string[];
 }
 
@@ -107,7 +112,10 @@ export function distributedSql(table: Table, config: FormConfiguration): string 
 
 /** `toIntervalDay(30)` is also how the server writes it down, which migrations/columns.ts compares. */
 export function expirySql(table: Table, retention: Retention): string {
-  return table.expiry ? `${table.expiry.column} + toIntervalDay(${retainedDays(table, retention)})` : '';
+  if (!table.expiry) return '';
+  const { column, sooner = [] } = table.expiry;
+  const all = `${column} + toIntervalDay(${retainedDays(table, retention)})`;
+  return [all, ...sooner.map(({ days, where }) => `${column} + toIntervalDay(${days}) WHERE ${where}`)].join(', ');
 }
 
 /** Days that a table keeps its rows, Infinity where they do not expire. */
