@@ -14,7 +14,7 @@ import {
   type NodeTrafficRow,
   nodeTrafficStatement,
 } from '../questions/node-traffic.ts';
-import { readSeen } from '../questions/seen-exporters.ts';
+import { readSeen, seenWindow } from '../questions/seen-exporters.ts';
 import type { Rule } from '../questions/suggestions.ts';
 import { NO_CONDITION } from '../sql/filter.ts';
 import { queryTables } from '../sql/tables.ts';
@@ -111,11 +111,10 @@ async function discovered(
 ): Promise<{ readonly report: DiscoverReport | undefined; readonly isCut: boolean }> {
   const columns = [...NODE_TRAFFIC_COLUMNS];
   const query = { requested, metric: 'bytes', layer: 'l3', columns, condition: NO_CONDITION } as const;
-  const { rows, window, stored } = await queryTables<NodeTrafficRow>(storage, query, nowMs(), nodeTrafficStatement);
-  const seenIn = await readSeen(storage, {
-    fromMs: window.fromS * 1000,
-    toMs: Math.min(stored.storedUntilMs ?? nowMs(), window.toS * 1000),
-  });
+  const now = nowMs();
+  const found = await queryTables<NodeTrafficRow>(storage, query, now, nodeTrafficStatement);
+  const { rows } = found;
+  const seenIn = await readSeen(storage, seenWindow(found, now));
   const traffic = rows.map(({ serves, ...row }) => ({
     ...row,
     bytes: Number(row.bytes),

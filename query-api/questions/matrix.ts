@@ -61,7 +61,7 @@ import {
 import { qualityOf } from './quality.ts';
 import { defineQuestion, type QuestionContext } from './question.ts';
 import { rankingOf, withNoise } from './ranking.ts';
-import { readSeen } from './seen-exporters.ts';
+import { readSeen, seenWindow } from './seen-exporters.ts';
 
 const Parameters = Type.Object(
   {
@@ -175,7 +175,7 @@ export const matrix = defineQuestion({
       qualityOf(storage, config, found, nowMs, { unclassifiedShare, unelectedShare, largestPointShare }),
       adjustForLoss(storage, { axes: query, metric, layer: params.layer, condition, seconds }, found, shaped.total),
       rankingOf(storage, found, needs),
-      seenInWindow(storage, found, nowMs),
+      readSeen(storage, seenWindow(found, nowMs)),
       aboutCompared(storage, { needs, windows: found.windows, config, nowMs }),
     ]);
     const own = withLoss(shaped.cells, found.rows, adjusted);
@@ -222,12 +222,6 @@ function nameNodes(storage: Storage, query: MatrixQuery, listed: Listed): Promis
   ]);
 }
 
-/** Exporters seen in the covered part of a window. */
-function seenInWindow(storage: Storage, { stored, window, covered }: FoundWindow, nowMs: number) {
-  const toMs = Math.min(stored.storedUntilMs ?? nowMs, window.toS * 1000);
-  return readSeen(storage, { fromMs: (covered?.bounds ?? window).fromS * 1000, toMs });
-}
-
 /** Of the same cells in the compared window. */
 async function coverageThen(
   { storage, advisor, nowMs }: Pick<QuestionContext, 'storage' | 'advisor' | 'nowMs'>,
@@ -236,7 +230,7 @@ async function coverageThen(
   cells: readonly MatrixCell[],
 ): Promise<readonly (number | null)[]> {
   if (!advisor) return cells.map(() => null);
-  return (await coverageOfCells(advisor, by, await seenInWindow(storage, window, nowMs), cells)).cells;
+  return (await coverageOfCells(advisor, by, await readSeen(storage, seenWindow(window, nowMs)), cells)).cells;
 }
 
 function matrixQuery(params: Static<typeof Parameters>): MatrixQuery {

@@ -3,7 +3,7 @@
 
 import { type SeenExporter, type SeenInWindow, SILENT_AFTER_MS } from '../../schemas/coverage.ts';
 import type { Storage } from '../../storage/storage.ts';
-import type { Statement } from '../sql/tables.ts';
+import type { FoundWindow, Statement } from '../sql/tables.ts';
 import { addressText } from '../sql/values.ts';
 import type { RequestedWindow } from '../sql/window.ts';
 import { EXPORTERS_MAX } from './exporters.ts';
@@ -32,6 +32,15 @@ GROUP BY e.exporter, e.observationDomain, e.protocol
 ORDER BY sum(e.records) DESC, address, domain, code
 LIMIT ${EXPORTERS_MAX}`;
   return { sql, params: { from, to } };
+}
+
+/** The covered part of a window, and without any the window, as far as it is stored. */
+export function seenWindow(
+  { window, covered, stored }: Pick<FoundWindow, 'window' | 'covered' | 'stored'>,
+  nowMs: number,
+): RequestedWindow {
+  const toMs = Math.min(stored.storedUntilMs ?? nowMs, window.toS * 1000);
+  return { fromMs: (covered?.bounds ?? window).fromS * 1000, toMs };
 }
 
 /** From the first minute on in which any exporter was seen at all. */

@@ -20,7 +20,7 @@ import { Kind, PlacedAnswer, Side, shapePlaced, sideOf, sideText } from './place
 import { requestPlan } from './planner.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion, type QuestionContext } from './question.ts';
-import { readSeen } from './seen-exporters.ts';
+import { readSeen, seenWindow } from './seen-exporters.ts';
 import { type Members, membersOf } from './segment-members.ts';
 import { Of } from './subject.ts';
 
@@ -195,11 +195,10 @@ const MOMENT_MS = 600_000;
 /** Whether everything that leaves a host is seen, at the start of the window and at its end. */
 async function areUplinksSeen(
   { storage, advisor, nowMs }: QuestionContext,
-  { window, covered, stored }: Rows<unknown>,
+  plan: Rows<unknown>,
 ): Promise<boolean | null> {
   if (!advisor) return null;
-  const toMs = Math.min(stored.storedUntilMs ?? nowMs, window.toS * 1000);
-  const fromMs = (covered?.bounds ?? window).fromS * 1000;
+  const { fromMs, toMs } = seenWindow(plan, nowMs);
   const moments = [
     { fromMs, toMs },
     { fromMs, toMs: Math.min(toMs, fromMs + MOMENT_MS) },

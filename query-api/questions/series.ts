@@ -31,6 +31,7 @@ import { type NamedPairs, namedPairs, readPairCoverage } from './named-pairs.ts'
 import { calendar, choice, columnNames, filter, format, Limit, layer, pairNames, window } from './parameters.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion, type QuestionContext } from './question.ts';
+import { seenWindow } from './seen-exporters.ts';
 import {
   comparedBucket,
   comparedLine,
@@ -210,11 +211,10 @@ function flatSeries({ series, times }: ShapedSeries, split: readonly DimensionCo
 async function pairCoverageIn(
   { storage, advisor, nowMs }: Pick<QuestionContext, 'storage' | 'advisor' | 'nowMs'>,
   pairs: NamedPairs,
-  { covered, stored, window }: FoundWindow,
+  found: FoundWindow,
 ): Promise<CellsCoverage | undefined> {
-  const toMs = Math.min(stored.storedUntilMs ?? nowMs, window.toS * 1000);
-  const bounds = covered?.bounds;
-  return bounds && readPairCoverage(storage, advisor, pairs, { fromMs: bounds.fromS * 1000, toMs });
+  if (!found.covered?.bounds) return undefined;
+  return readPairCoverage(storage, advisor, pairs, seenWindow(found, nowMs));
 }
 
 /** src and dst of a series are terms of their own, joined with the filter. */

@@ -22,6 +22,7 @@ import { provisionalIn } from './provisional.ts';
 import { defineQuestion, type QuestionContext } from './question.ts';
 import { accountedOf } from './receipt.ts';
 import { type PortRow, reconciliationStatement } from './reconciliation.ts';
+import { seenWindow } from './seen-exporters.ts';
 import { totalStatement } from './total.ts';
 import { CHECKS, checksOf, type Evidence, VERDICTS, verdictOf } from './trust-checks.ts';
 import { CELL_PORTS_MAX, portsOf, type RecordsRow, recordsStatement } from './trust-records.ts';
@@ -165,13 +166,11 @@ async function cellCondition(storage: Storage, { by, src, dst }: Cell): Promise<
 async function coverageOf(
   { storage, advisor, nowMs }: QuestionContext,
   { by, src, dst }: Cell,
-  { window, covered, stored }: Rows<unknown>,
+  found: Rows<unknown>,
 ): Promise<number | null> {
   const pairs = await namedPairs({ by, src, dst, filter: '' }, nodeResolver(storage, 'src'));
   if (!pairs) return null;
-  const toMs = Math.min(stored.storedUntilMs ?? nowMs, window.toS * 1000);
-  const seen = { fromMs: (covered?.bounds ?? window).fromS * 1000, toMs };
-  return leastOf(await readPairCoverage(storage, advisor, pairs, seen, COVERAGE_MS_MAX));
+  return leastOf(await readPairCoverage(storage, advisor, pairs, seenWindow(found, nowMs), COVERAGE_MS_MAX));
 }
 
 /** Lost bytes of the cell, whatever the metric is; null where no exporter numbers what it sends. */

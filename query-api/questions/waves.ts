@@ -19,7 +19,7 @@ import { filter, format, Limit, window } from './parameters.ts';
 import { isCovered, pastOf } from './past.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion, type QuestionContext } from './question.ts';
-import { readSeen } from './seen-exporters.ts';
+import { readSeen, seenWindow } from './seen-exporters.ts';
 import { type Apps, appsOf, graphOfApps, unseenBetween } from './wave-apps.ts';
 import {
   APP_PAIRS_MAX,
@@ -157,7 +157,7 @@ export const waves = defineQuestion({
     const condition = await conditionOf(storage, params.filter);
     const needs = { requested, layer: 'l3', columns: WAVE_COLUMNS, condition } as const;
     const pairs = await queryTables<AppPairRow>(storage, { ...needs, metric: 'p95Bps' }, nowMs, appPairsStatement);
-    const seenIn = await seenOf(context, pairs);
+    const seenIn = await readSeen(storage, seenWindow(pairs, nowMs));
     const members = await requestMembers(advisor, seenIn, MEMBERS_MAX);
     const apps = appsOf(pairs.rows, members, params.limit);
     const plan = planOf(params, apps, await namesOf(context, apps));
@@ -188,14 +188,6 @@ interface Plan {
   readonly waves: number;
   readonly cost: number;
   readonly names: readonly string[];
-}
-
-async function seenOf(
-  { storage, nowMs }: QuestionContext,
-  { window, covered, stored }: Rows<unknown>,
-): Promise<SeenInWindow> {
-  const toMs = Math.min(stored.storedUntilMs ?? nowMs, window.toS * 1000);
-  return readSeen(storage, { fromMs: (covered?.bounds ?? window).fromS * 1000, toMs });
 }
 
 async function namesOf({ storage }: QuestionContext, { planned }: Apps): Promise<string[]> {
