@@ -16,7 +16,7 @@ import { type CellsCoverage, COVERAGE_MS_MAX } from './advisor.ts';
 import { type Bucket, type Bucketed, readBuckets } from './bucketed.ts';
 import { aboutWindow, iso, rawValues } from './grouped.ts';
 import { isInvisible, leastOf, type NamedPairs, NODE_KINDS, namedPairs, readPairCoverages } from './named-pairs.ts';
-import { calendar, columnNames, filter, format, Limit, window } from './parameters.ts';
+import { calendar, columnNames, filter, format, Limit, windowFrom } from './parameters.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion, type QuestionContext } from './question.ts';
 
@@ -31,8 +31,7 @@ const NOISE_SHARE_MAX = 0.5;
 
 const Parameters = Type.Object(
   {
-    ...window,
-    from: Type.String({ default: 'now-24h', maxLength: 64, description: 'start; the window has at most 31 days' }),
+    ...windowFrom('now-24h', 'start; the window has at most 31 days'),
     calendar,
     series: Type.Optional(
       Type.Unsafe<string | string[]>({

@@ -22,19 +22,14 @@ import {
 import { joined, readFirstSeen, shapeSeen } from './first-seen.ts';
 import { aboutWindow, ESTIMATE_KINDS, iso, observedOf } from './grouped.ts';
 import { overallCoverage } from './overall-coverage.ts';
-import { choice, format, Limit, window } from './parameters.ts';
+import { choice, format, Limit, windowFrom } from './parameters.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion } from './question.ts';
 import { NAMED_MAX, Of, SUBJECT_KINDS, subjectOf } from './subject.ts';
 
 const Parameters = Type.Object(
   {
-    ...window,
-    from: Type.String({
-      default: 'now-7d',
-      maxLength: 64,
-      description: 'start: RFC 3339, `now`, `now-15m` (s m h d w)',
-    }),
+    ...windowFrom('now-7d'),
     of: Of('whose peers are listed'),
     by: choice(SUBJECT_KINDS, { default: 'app', description: 'what `of` names, and what its peers are' }),
     share: Type.Number({

@@ -10,7 +10,7 @@ import { pairOf } from '../sql/dimensions.ts';
 import { addressText, nameValues } from '../sql/values.ts';
 import { parseRequestedWindow, type RequestedWindow } from '../sql/window.ts';
 import { iso } from './grouped.ts';
-import { choice, format, Limit, window } from './parameters.ts';
+import { choice, format, Limit, windowFrom } from './parameters.ts';
 import { defineQuestion } from './question.ts';
 
 /** Evidence further apart is of two events: a VM that comes back the same way. The enricher reports one at least every minute. */
@@ -19,12 +19,7 @@ const EVENTS_MAX = 10_000;
 
 const Parameters = Type.Object(
   {
-    ...window,
-    from: Type.String({
-      default: 'now-24h',
-      maxLength: 64,
-      description: 'start: RFC 3339, `now`, `now-15m` (s m h d w)',
-    }),
+    ...windowFrom('now-24h'),
     kind: Type.Optional(choice(EVENT_KINDS, { description: 'events of this kind only' })),
     limit: Limit(100, EVENTS_MAX, 'events listed, the newest first'),
     format,

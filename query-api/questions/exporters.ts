@@ -16,17 +16,12 @@ import { parseRequestedWindow, type RequestedWindow } from '../sql/window.ts';
 import { iso } from './grouped.ts';
 import { UNKNOWN_INSTALLATION } from './installation.ts';
 import { ExporterInterface, type FactsRow, factsStatement, INTERFACES_MAX, interfacesOf } from './interfaces.ts';
-import { format, window } from './parameters.ts';
+import { format, windowFrom } from './parameters.ts';
 import { defineQuestion } from './question.ts';
 
 const Parameters = Type.Object(
   {
-    ...window,
-    from: Type.String({
-      default: 'now-24h',
-      maxLength: 64,
-      description: 'start; exporters seen since then are listed',
-    }),
+    ...windowFrom('now-24h', 'start; exporters seen since then are listed'),
     interfaces: Type.Integer({
       minimum: 0,
       maximum: INTERFACES_MAX,

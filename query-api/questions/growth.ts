@@ -15,7 +15,7 @@ import { queryTables } from '../sql/tables.ts';
 import { conditionOf } from '../sql/values.ts';
 import { type RequestedWindow, requestedTime } from '../sql/window.ts';
 import { ESTIMATE_KINDS, iso, observedOf } from './grouped.ts';
-import { calendar, filter, format, window } from './parameters.ts';
+import { calendar, filter, format, windowFrom } from './parameters.ts';
 import { provisionalOf } from './provisional.ts';
 import { defineQuestion } from './question.ts';
 import { totalStatement } from './total.ts';
@@ -34,8 +34,7 @@ const SHARES = [0.7, 0.9] as const;
 
 const Parameters = Type.Object(
   {
-    ...window,
-    from: Type.String({ default: 'now-26w', maxLength: 64, description: 'start; weeks that begin later are taken' }),
+    ...windowFrom('now-26w', 'start; weeks that begin later are taken'),
     filter,
     percentile: Type.Number({
       ...{ default: 95, exclusiveMinimum: 0, maximum: 100, multipleOf: PERCENTILE_STEP },

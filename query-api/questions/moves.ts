@@ -19,7 +19,7 @@ import { type EventRow, readEvents } from './events.ts';
 import { iso, observedOf } from './grouped.ts';
 import { type LinkAnswer, shapeLink } from './links.ts';
 import { planTables } from './pair-traffic.ts';
-import { format, Limit, window } from './parameters.ts';
+import { format, Limit, windowFrom } from './parameters.ts';
 import { Kind, Named, namedOf, Side, sideText } from './placed.ts';
 import { requestPlan } from './planner.ts';
 import { provisionalOf } from './provisional.ts';
@@ -37,12 +37,7 @@ const LINKS_MAX = 64;
 
 const Parameters = Type.Object(
   {
-    ...window,
-    from: Type.String({
-      default: 'now-24h',
-      maxLength: 64,
-      description: 'start: RFC 3339, `now`, `now-15m` (s m h d w)',
-    }),
+    ...windowFrom('now-24h'),
     span: Type.String({
       default: '1h',
       maxLength: 8,

@@ -24,6 +24,11 @@ export const window = {
   }),
   to: Type.String({ default: 'now', maxLength: 64, description: 'end, excluded' }),
 };
+/** The same of a question that begins earlier where nothing is stated. */
+export const windowFrom = (normal: string, description = 'start: RFC 3339, `now`, `now-15m` (s m h d w)') => ({
+  ...window,
+  from: Type.String({ default: normal, maxLength: 64, description }),
+});
 export const calendar = Type.String({
   default: '',
   maxLength: 4000,

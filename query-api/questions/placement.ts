@@ -8,7 +8,7 @@ import { about, closed, NullableNumber, NullableTime, Sum } from '../answers/ans
 import { parseRequestedWindow } from '../sql/window.ts';
 import { aboutWindow, iso } from './grouped.ts';
 import { planTables } from './pair-traffic.ts';
-import { format, Limit, window } from './parameters.ts';
+import { format, Limit, windowFrom } from './parameters.ts';
 import { Kind, Moved, movedOf, Named, namedOf, PairBytes, pairBytesOf, Side, sideOf } from './placed.ts';
 import { requestPlan } from './planner.ts';
 import { provisionalIn } from './provisional.ts';
@@ -17,8 +17,7 @@ import { linkLimit } from './what-if.ts';
 
 const Parameters = Type.Object(
   {
-    ...window,
-    from: Type.String({ default: 'now-24h', maxLength: 64, description: 'start of the traffic that is looked at' }),
+    ...windowFrom('now-24h', 'start of the traffic that is looked at'),
     moves: Limit(5, 50, 'moves wanted'),
     linkLimit,
     hostVms: Type.Integer({

@@ -14,7 +14,7 @@ import { parseRequestedWindow } from '../sql/window.ts';
 import { requestCoverage } from './advisor.ts';
 import { aboutWindow, iso, observedOf } from './grouped.ts';
 import { planMembers } from './pair-traffic.ts';
-import { choice, format, Limit, window } from './parameters.ts';
+import { choice, format, Limit, windowFrom } from './parameters.ts';
 import { isCovered, type Past, pastOf } from './past.ts';
 import { Kind, PlacedAnswer, Side, shapePlaced, sideOf, sideText } from './placed.ts';
 import { requestPlan } from './planner.ts';
@@ -26,12 +26,7 @@ import { Of } from './subject.ts';
 
 const Parameters = Type.Object(
   {
-    ...window,
-    from: Type.String({
-      default: 'now-30d',
-      maxLength: 64,
-      description: 'start: RFC 3339, `now`, `now-15m` (s m h d w)',
-    }),
+    ...windowFrom('now-30d'),
     of: { ...Of('which one'), examples: ['vlan-10'] },
     by: choice(SEGMENT_KINDS, {
       default: 'segment',

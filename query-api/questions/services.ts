@@ -20,7 +20,7 @@ import { type NameValue, nameValues } from '../sql/values.ts';
 import { parseRequestedWindow, parseTime } from '../sql/window.ts';
 import { joined, readFirstSeen, type Seen, SeenAnswer, type SeenQuery, shapeSeen } from './first-seen.ts';
 import { aboutWindow, ESTIMATE_KINDS, iso, observedOf } from './grouped.ts';
-import { choice, format, Limit, Offset, window } from './parameters.ts';
+import { choice, format, Limit, Offset, windowFrom } from './parameters.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion } from './question.ts';
 import { NAMED_MAX, Of, SUBJECT_KINDS, type Subject, subjectOf } from './subject.ts';
@@ -32,12 +32,7 @@ const SERVICE = columnsOf('by', 'service')[0]!;
 
 const Parameters = Type.Object(
   {
-    ...window,
-    from: Type.String({
-      default: 'now-7d',
-      maxLength: 64,
-      description: 'start: RFC 3339, `now`, `now-15m` (s m h d w)',
-    }),
+    ...windowFrom('now-7d'),
     of: Of('whose services are listed'),
     by: choice(SUBJECT_KINDS, { default: 'app', description: 'what `of` names, and what clients are' }),
     since: Type.String({

@@ -15,7 +15,7 @@ import { conditionOf, nameValues } from '../sql/values.ts';
 import { parseRequestedWindow } from '../sql/window.ts';
 import { COVERAGE_MS_MAX, coverageOfCells, requestMembers } from './advisor.ts';
 import { aboutWindow, observedOf } from './grouped.ts';
-import { filter, format, Limit, window } from './parameters.ts';
+import { filter, format, Limit, windowFrom } from './parameters.ts';
 import { isCovered, pastOf } from './past.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion, type QuestionContext } from './question.ts';
@@ -39,8 +39,7 @@ const MEMBERS_MAX = 100_000;
 
 const Parameters = Type.Object(
   {
-    ...window,
-    from: Type.String({ default: 'now-7d', maxLength: 64, description: 'start of the traffic that is looked at' }),
+    ...windowFrom('now-7d', 'start of the traffic that is looked at'),
     waves: Type.Optional(
       Type.Integer({
         minimum: 1,

@@ -12,7 +12,7 @@ import { bucketsMin, NOT_RANKED } from '../sql/ranked.ts';
 import { parseRequestedWindow } from '../sql/window.ts';
 import { aboutWindow, iso, observedOf } from './grouped.ts';
 import { planTables } from './pair-traffic.ts';
-import { format, Limit, window } from './parameters.ts';
+import { format, Limit, windowFrom } from './parameters.ts';
 import { Kind, Moved, movedOf, PairBytes, pairBytesOf, Side, sideOf, sideText } from './placed.ts';
 import { type Planner, requestPlan } from './planner.ts';
 import { provisionalIn } from './provisional.ts';
@@ -30,8 +30,7 @@ export const linkLimit = Type.Number({
 
 const Parameters = Type.Object(
   {
-    ...window,
-    from: Type.String({ default: 'now-24h', maxLength: 64, description: 'start of the traffic that is looked at' }),
+    ...windowFrom('now-24h', 'start of the traffic that is looked at'),
     linkLimit,
     limit: Limit(50, 500, 'links listed, those with the highest utilisation afterwards first'),
     pairs: Type.Integer({ default: 100, minimum: 0, maximum: 10_000, description: 'pairs and moved VMs listed' }),
