@@ -71,7 +71,6 @@ export const dependencies = defineQuestion({
       shapeSeen(joined(seen.get(row.peer), inWindow(row, found.window.resolutionS)), found.firstS),
     );
     return {
-      partial: !found.steady,
       answer: {
         ...aboutWindow(found, { metric: 'bytes', layer: 'l3', provisional, config, nowMs }),
         of: subject.keys.slice(0, NAMED_MAX).map(key => name(subject.columns[0], String(key))),

@@ -137,7 +137,6 @@ export const segments = defineQuestion({
     const warnings = report ? warningsOf(report, past, uplinksSeen) : [];
     const links = (report?.links ?? []).map(link => shapeLink(link, past, seesAll));
     return {
-      partial: !found.steady,
       answer: {
         ...aboutWindow(found, { metric: 'bytes', layer: 'l3', provisional, config, nowMs }),
         by: params.by,

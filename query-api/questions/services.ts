@@ -141,7 +141,6 @@ export const services = defineQuestion({
       seen: shapeSeen(seenOf(row), found.firstS),
     }));
     return {
-      partial: !found.steady,
       answer: {
         ...aboutWindow(found, { metric: 'bytes', layer: 'l3', provisional, config, nowMs }),
         of: subject.keys.slice(0, NAMED_MAX).map(key => name(subject.columns[0], String(key))),

@@ -124,7 +124,6 @@ export const trust = defineQuestion({
       ...{ ...evidence, provisional },
     });
     return {
-      partial: !found.steady,
       answer: {
         ...about,
         by: params.by,

@@ -143,7 +143,6 @@ export const unclassified = defineQuestion({
     const all = found.rows.find(({ level }) => level === 2);
     const { share, ...unclassified } = shared(all);
     return {
-      partial: !found.steady,
       answer: {
         ...aboutWindow(found, { ...needs, provisional, config, nowMs }),
         ...{ reasons, endpoints, endpointCount: Number(all?.wanted ?? 0), unclassified, total, share },
