@@ -2,13 +2,14 @@
 
 import { type Static, Type } from 'typebox';
 import { about, closed, estimate, NullableNumber, Sum, Value } from '../answers/answers.ts';
+import { ServiceTitle } from '../sql/service-titles.ts';
 import { SeenAnswer } from './first-seen.ts';
-import { NAMED_MAX, SUBJECT_KINDS } from './subject.ts';
+import { subjectAnswer } from './subject.ts';
 
 const Service = Type.Object(
   {
     ...Value.properties,
-    title: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'what IANA registered the port for' }),
+    title: ServiceTitle,
     server: Type.Enum(['of', 'peer', 'unknown'], {
       description: 'who serves: of: the peer depends on it; peer: it depends on the peer',
     }),
@@ -56,16 +57,14 @@ export type Peer = Static<typeof Peer>;
 export const DependenciesAnswer = Type.Object(
   {
     ...about,
-    of: Type.Array(Value, { description: `nodes it is about, as one; at most ${NAMED_MAX} are named` }),
-    ofCount: Type.Integer(),
-    by: Type.Enum([...SUBJECT_KINDS] as unknown as typeof SUBJECT_KINDS),
+    ...subjectAnswer,
     peers: Type.Array(Peer, { description: 'the largest first' }),
     peerCount: Type.Integer({ description: 'peers there are, the rest included' }),
     rest: Type.Object(
       { ...estimate, share: NullableNumber('of the bytes with all peers'), moves: Boundaries },
       { ...closed, description: 'all other peers together' },
     ),
-    within: Type.Object(estimate, { ...closed, description: 'traffic within what is asked about' }),
+    within: Type.Object(estimate, { ...closed, description: 'traffic between the nodes that it is about' }),
     total: Type.Object(estimate, { ...closed, description: 'with all peers, both ways' }),
     moves: { ...Boundaries, description: 'of all peers together' },
     historySince: about.recordsSince,

@@ -11,7 +11,7 @@ import { serviceTitle } from '../sql/service-titles.ts';
 import type { Context, Statement } from '../sql/tables.ts';
 import { type NameValue, nameValues } from '../sql/values.ts';
 import type { Boundaries, Peer } from './dependencies-answer.ts';
-import type { Seen, SeenAnswer, SeenQuery } from './first-seen.ts';
+import type { SeenAnswer, SeenQuery } from './first-seen.ts';
 import { NAMED_MAX, type Subject } from './subject.ts';
 
 const SERVICE = columnsOf('by', 'service')[0]!;
@@ -59,17 +59,11 @@ export function peersOf({ columns: [src, dst], sends, receives, condition }: Sub
   return { value: `if(${sends()}, ${groupSql(dst)}, ${groupSql(src)})`, condition: { ...condition, sql } };
 }
 
-export function inWindow({ first, last }: Row, stepS: number): Seen {
-  return { first: { atS: first, stepS }, last: { atS: last, stepS } };
-}
-
 export function nameAll(storage: Storage, { columns, keys }: Subject, rows: readonly Row[]): Promise<NameValue> {
   const [column] = columns;
   return nameValues(storage, [
     ...keys.slice(0, NAMED_MAX).map(key => [column, String(key)] as const),
-    ...rows
-      .filter(({ part, level }) => part === PART.peer && level === 'all')
-      .map(({ peer }) => [column, peer] as const),
+    ...listedPeers(rows).map(({ peer }) => [column, peer] as const),
   ]);
 }
 

@@ -11,7 +11,6 @@ import { parseRequestedWindow } from '../sql/window.ts';
 import { type Boundaries, DependenciesAnswer, type Peer } from './dependencies-answer.ts';
 import {
   dependenciesStatement,
-  inWindow,
   listedPeers,
   nameAll,
   peersOf,
@@ -19,13 +18,13 @@ import {
   Shaping,
   segmentsOf,
 } from './dependencies-rows.ts';
-import { joined, readFirstSeen, shapeSeen } from './first-seen.ts';
+import { joined, readFirstSeen, seenIn, shapeSeen } from './first-seen.ts';
 import { aboutWindow, ESTIMATE_KINDS, iso, observedOf } from './grouped.ts';
 import { overallCoverage } from './overall-coverage.ts';
 import { choice, format, Limit, windowFrom } from './parameters.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion } from './question.ts';
-import { NAMED_MAX, Of, SUBJECT_KINDS, subjectOf } from './subject.ts';
+import { Of, SUBJECT_KINDS, shapeSubject, subjectOf } from './subject.ts';
 
 const Parameters = Type.Object(
   {
@@ -68,14 +67,12 @@ export const dependencies = defineQuestion({
       nameAll(storage, subject, found.rows),
     ]);
     const shaped = new Shaping(subject, found.rows, observedOf(found), name).answer(row =>
-      shapeSeen(joined(seen.get(row.peer), inWindow(row, found.window.resolutionS)), found.firstS),
+      shapeSeen(joined(seen.get(row.peer), seenIn(row, found.window.resolutionS)), found.firstS),
     );
     return {
       answer: {
         ...aboutWindow(found, { metric: 'bytes', layer: 'l3', provisional, config, nowMs }),
-        of: subject.keys.slice(0, NAMED_MAX).map(key => name(subject.columns[0], String(key))),
-        ofCount: subject.keys.length,
-        by,
+        ...shapeSubject(subject, name),
         ...shaped,
         historySince: found.firstS === undefined ? null : iso(found.firstS * 1000),
         coverage,

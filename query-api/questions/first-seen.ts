@@ -105,11 +105,13 @@ GROUP BY seen, step${hours.length > 0 ? ', intDiv(at, 3600)' : ''}`;
 function seenOf(rows: readonly SeenRow[]): ReadonlyMap<string, Seen> {
   const found = new Map<string, Seen>();
   for (const { value, step, first, last } of rows)
-    found.set(
-      value,
-      joined(found.get(value), { first: { atS: first, stepS: step }, last: { atS: last, stepS: step } }),
-    );
+    found.set(value, joined(found.get(value), seenIn({ first, last }, step)));
   return found;
+}
+
+/** Of the rows of a window, whose buckets are as long. */
+export function seenIn({ first, last }: { readonly first: number; readonly last: number }, stepS: number): Seen {
+  return { first: { atS: first, stepS }, last: { atS: last, stepS } };
 }
 
 /** What two sources say together. */

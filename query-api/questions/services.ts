@@ -14,16 +14,16 @@ import { inBoth, secondsOf } from '../sql/parts.ts';
 import { NOT_RANKED } from '../sql/ranked.ts';
 import { readReceiving } from '../sql/receiving.ts';
 import { RELATION_FIGURES, relationFiguresSql } from '../sql/relation.ts';
-import { serviceTitle } from '../sql/service-titles.ts';
+import { ServiceTitle, serviceTitle } from '../sql/service-titles.ts';
 import { type Context, queryTables, type Rows, type Statement } from '../sql/tables.ts';
 import { type NameValue, nameValues } from '../sql/values.ts';
 import { parseRequestedWindow, parseTime } from '../sql/window.ts';
-import { joined, readFirstSeen, type Seen, SeenAnswer, type SeenQuery, shapeSeen } from './first-seen.ts';
+import { joined, readFirstSeen, type Seen, SeenAnswer, type SeenQuery, seenIn, shapeSeen } from './first-seen.ts';
 import { aboutWindow, ESTIMATE_KINDS, iso, observedOf } from './grouped.ts';
 import { choice, format, Limit, Offset, windowFrom } from './parameters.ts';
 import { provisionalIn } from './provisional.ts';
 import { defineQuestion } from './question.ts';
-import { NAMED_MAX, Of, SUBJECT_KINDS, type Subject, subjectOf } from './subject.ts';
+import { NAMED_MAX, Of, SUBJECT_KINDS, type Subject, shapeSubject, subjectAnswer, subjectOf } from './subject.ts';
 
 const DAY_S = 86_400;
 /** Of the days before `since` less may be missing. */
@@ -55,7 +55,7 @@ const Parameters = Type.Object(
 const Service = Type.Object(
   {
     service: Value,
-    title: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'what IANA registered the port for' }),
+    title: ServiceTitle,
     ...estimate,
     share: NullableNumber('of the bytes that it serves'),
     clients: Type.Integer({
@@ -85,9 +85,7 @@ const Baseline = Type.Object(
 export const ServicesAnswer = Type.Object(
   {
     ...about,
-    of: Type.Array(Value, { description: `nodes it is about, as one; at most ${NAMED_MAX} are named` }),
-    ofCount: Type.Integer(),
-    by: Type.Enum([...SUBJECT_KINDS] as unknown as typeof SUBJECT_KINDS),
+    ...subjectAnswer,
     services: Type.Array(Service),
     serviceCount: Type.Integer({ description: 'services there are' }),
     rest: NullableNumber('bytes of services that are not listed'),
@@ -134,7 +132,7 @@ export const services = defineQuestion({
         subject.keys.slice(0, NAMED_MAX).map(key => [subject.columns[0], String(key)] as const),
       ),
     ]);
-    const seenOf = (row: Row) => joined(seen.get(row.service), inWindow(row, found.window.resolutionS));
+    const seenOf = (row: Row) => joined(seen.get(row.service), seenIn(row, found.window.resolutionS));
     const isNew = (row: Row) => (baseline ? newSince(seenOf(row), sinceMs! / 1000, baseline.reaches) : null);
     const shaped = shapeServices(found.rows, observedOf(found), name, row => ({
       new: isNew(row),
@@ -143,9 +141,7 @@ export const services = defineQuestion({
     return {
       answer: {
         ...aboutWindow(found, { metric: 'bytes', layer: 'l3', provisional, config, nowMs }),
-        of: subject.keys.slice(0, NAMED_MAX).map(key => name(subject.columns[0], String(key))),
-        ofCount: subject.keys.length,
-        by,
+        ...shapeSubject(subject, name),
         ...shaped,
         baseline,
       },
@@ -191,10 +187,6 @@ FROM placed AS g
 WHERE whole = 1 OR (served AND place > {offset:UInt32} AND place <= {offset:UInt32} + {limit:UInt32})
 ORDER BY part, place`;
   return { sql, params: { ...relation.params, ...subject.condition.params, limit, offset } };
-}
-
-function inWindow({ first, last }: Row, stepS: number): Seen {
-  return { first: { atS: first, stepS }, last: { atS: last, stepS } };
 }
 
 /** What is known of the days before a date. */

@@ -3,13 +3,14 @@
 import { Type } from 'typebox';
 import { NODE_CLASSES, type NodeClass } from '../../schemas/keys.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { Value } from '../answers/answers.ts';
 import { refuse } from '../http/problem.ts';
 import { type DimensionColumn, groupColumns, groupSql, pairOf } from '../sql/dimensions.ts';
 import { type Condition, explicitNode, parseValues } from '../sql/filter.ts';
-import { nodeResolver } from '../sql/values.ts';
+import { type NameValue, nodeResolver } from '../sql/values.ts';
 
 export const SUBJECT_KINDS = ['app', 'vm'] as const;
-export type SubjectKind = (typeof SUBJECT_KINDS)[number];
+type SubjectKind = (typeof SUBJECT_KINDS)[number];
 const KIND_NAMES: Readonly<Record<SubjectKind, string>> = { app: 'application', vm: 'VM or endpoint' };
 
 /** Classes of the nodes that a column may hold. */
@@ -37,6 +38,17 @@ export interface Subject {
   readonly receives: (prefix?: string) => string;
   /** Rows with it at either end. */
   readonly condition: Condition;
+}
+
+/** What an answer says of its subject. */
+export const subjectAnswer = {
+  of: Type.Array(Value, { description: `nodes it is about, as one; at most ${NAMED_MAX} are named` }),
+  ofCount: Type.Integer(),
+  by: Type.Enum([...SUBJECT_KINDS] as unknown as typeof SUBJECT_KINDS),
+};
+
+export function shapeSubject({ kind, columns, keys }: Subject, name: NameValue) {
+  return { of: keys.slice(0, NAMED_MAX).map(key => name(columns[0], String(key))), ofCount: keys.length, by: kind };
 }
 
 /** Refuses names that no node of the kind has. */
