@@ -125,7 +125,7 @@ export const DiscoverAnswer = Type.Object(
 export type DiscoverParameters = Static<typeof DiscoverParameters>;
 export type DiscoverAnswer = Static<typeof DiscoverAnswer>;
 
-export const DiscoverAdoption = Type.Object(
+const DiscoverAdoption = Type.Object(
   {
     /** Id of a suggestion. */
     suggestion: Type.String({ minLength: 1, maxLength: 255 }),

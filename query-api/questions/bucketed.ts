@@ -9,7 +9,7 @@ import { NO_SUMS, type Sums } from '../sql/metrics-sql.ts';
 import { RELATION_FIGURES, relationFiguresSql } from '../sql/relation.ts';
 import { type Context, queryTables, type Rows, type Statement, type TableQuery } from '../sql/tables.ts';
 
-export interface BucketRow extends Sums {
+interface BucketRow extends Sums {
   /** Start in seconds. */
   readonly at: number;
   /** Place of the group by size, from 1. */
@@ -86,7 +86,7 @@ SELECT place, at${keys}, ${RELATION_FIGURES.join(', ')} FROM placed WHERE place 
 }
 
 /** Starts of the buckets that are over, and what their rates divide by; null where too little of one is covered. */
-export function closedBuckets({ window, covered }: Pick<Rows<unknown>, 'window' | 'covered'>): {
+function closedBuckets({ window, covered }: Pick<Rows<unknown>, 'window' | 'covered'>): {
   readonly times: number[];
   readonly seconds: (number | null)[];
 } {

@@ -289,7 +289,7 @@ function measured(line: Line, times: readonly number[], report: CellsCoverage | 
   return { ...line, values, coverage, unknown: report?.isMissing ? 'empty-is-null' : 'empty-is-zero' };
 }
 
-export function shapeCoincidence(
+function shapeCoincidence(
   lines: readonly Measured[],
   times: readonly number[],
 ): Pick<CoincidenceAnswer, 'bucketSec' | 'series' | 'pairs' | 'together' | 'warnings'> {

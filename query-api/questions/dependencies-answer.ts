@@ -64,7 +64,7 @@ export const DependenciesAnswer = Type.Object(
       { ...estimate, share: NullableNumber('of the bytes with all peers'), moves: Boundaries },
       { ...closed, description: 'all other peers together' },
     ),
-    within: Type.Object(estimate, { ...closed, description: 'traffic between the nodes that it is about' }),
+    within: Type.Object(estimate, { ...closed, description: 'traffic with both ends in `of`' }),
     total: Type.Object(estimate, { ...closed, description: 'with all peers, both ways' }),
     moves: { ...Boundaries, description: 'of all peers together' },
     historySince: about.recordsSince,

@@ -53,7 +53,7 @@ function segmentSql({ kind }: Subject): string {
   return `toUInt8(r.${src.name} != 0 AND r.${src.name} = r.${dst.name})`;
 }
 
-/** The other end of a row of which one is asked about. */
+/** The other end of a row of which one is the subject. */
 export function peersOf({ columns: [src, dst], sends, receives, condition }: Subject): Omit<SeenQuery, 'values'> {
   const sql = `(${condition.sql} AND NOT (${sends()} AND ${receives()}))`;
   return { value: `if(${sends()}, ${groupSql(dst)}, ${groupSql(src)})`, condition: { ...condition, sql } };

@@ -1,5 +1,5 @@
 // With whom an application or VM talks, both ways: what depends on it and what it depends on, before it is moved. Peers above a
-// share of its bytes are listed, all others are one rest. Traffic within what is asked about is no dependency and is apart.
+// share of its bytes are listed, all others are one rest. Traffic with both ends in `of` is no dependency and is apart.
 
 import { Type } from 'typebox';
 import { rightForColumns } from '../access/rights.ts';

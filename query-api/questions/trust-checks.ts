@@ -34,7 +34,7 @@ interface Limits {
   readonly least?: true;
 }
 
-export const LIMITS = {
+const LIMITS = {
   covered: { sound: 0.99, usable: 0.8, least: true },
   interval: { sound: 0.1, usable: 0.5 },
   coverage: { sound: 0.99, usable: 0.95, least: true },

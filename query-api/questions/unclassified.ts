@@ -70,7 +70,7 @@ export const UnclassifiedAnswer = Type.Object(
       ),
       { description: 'the largest first' },
     ),
-    endpointCount: Type.Integer({ description: 'endpoints there are, of the reason asked for' }),
+    endpointCount: Type.Integer({ description: 'endpoints there are, of `reason` where that is stated' }),
     unclassified: Type.Object(estimate, { ...closed, description: 'traffic with such an endpoint, each byte once' }),
     total: Type.Object(estimate, { ...closed, description: 'all traffic of the window' }),
     share: NullableNumber('unclassified of total'),

@@ -257,7 +257,7 @@ interface Measured {
   readonly coverage: Awaited<ReturnType<typeof coverageOf>>;
 }
 
-export function shapeWaves({ params, apps, plan, averages, ranks, coverage }: Measured): Wave[] {
+function shapeWaves({ params, apps, plan, averages, ranks, coverage }: Measured): Wave[] {
   const rowOf = ({ rows }: Rows<BoundaryRow>, moved: number, way: Way) =>
     rows.find(row => Number(row.moved) === moved && Number(row.way) === WAYS.indexOf(way)) ?? NO_SUMS;
   const directionOf = (moved: number, way: Way) => ({
