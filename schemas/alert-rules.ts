@@ -3,6 +3,7 @@
 
 import { type Static, Type } from 'typebox';
 import type { Fault } from './documents.ts';
+import { UNIT_MS } from './durations.ts';
 
 const closed = { additionalProperties: false } as const;
 
@@ -12,13 +13,6 @@ const TEXTS_MAX = 32;
 
 const DURATION = '^(0|[1-9]\\d{0,5})([smhdw])$';
 const DURATION_EXPECTED = 'a duration: a number with s, m, h, d or w (1h)';
-const UNIT_MS: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 7 * 86_400_000,
-};
 const DAY_MS = 86_400_000;
 /** Answers about settled traffic have no finer buckets. */
 export const BUCKET_MS = 300_000;

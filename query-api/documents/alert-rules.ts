@@ -1,9 +1,9 @@
 // The alert rules as a document over the API: read, replaced whole, and their versions. The evaluator (query-api/alerts) applies
 // what is recorded with the next bucket that settles.
 
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Storage } from '../../storage/storage.ts';
-import { readBodies } from '../http/body.ts';
+import { bytesOf, readBodies } from '../http/body.ts';
 import { ProblemDocument } from '../http/problem.ts';
 import { DOCUMENT_ADDRESSES, type Routes } from '../http/routes.ts';
 import { RulesAnswer, RulesGetParameters, RulesPutAnswer, RulesPutParameters } from './alert-rules-schemas.ts';
@@ -74,8 +74,4 @@ function registerReplaceRules(app: Routes, { versions, checks }: Context): void 
       return reply.status(answer.outcome === 'recorded' ? 201 : 200).send(answer);
     },
   );
-}
-
-function bytesOf({ body }: FastifyRequest): Uint8Array {
-  return body instanceof Uint8Array ? body : new Uint8Array();
 }

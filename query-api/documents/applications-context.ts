@@ -5,6 +5,7 @@ import type { ApplicationsPreview, PreviewRequest } from '../../schemas/applicat
 import type { Checker } from '../../schemas/documents.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { QueryApiConfiguration } from '../configuration.ts';
+import { bytesOf } from '../http/body.ts';
 import { HttpProblem, ProblemDocument, refuse } from '../http/problem.ts';
 import type { Advisor } from '../questions/advisor.ts';
 import type { RequestedWindow } from '../sql/window.ts';
@@ -51,10 +52,6 @@ export async function preview(
   return previews.request({ proposed: body, fromMs, toMs }).catch((error: unknown) => {
     throw new HttpProblem(503, 'no-preview', error instanceof Error ? error.message : String(error));
   });
-}
-
-export function bytesOf({ body }: FastifyRequest): Uint8Array {
-  return body instanceof Uint8Array ? body : new Uint8Array();
 }
 
 /** A page of another site may send forms and plain texts to a server on this machine, but no JSON. */

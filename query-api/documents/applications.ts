@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { ApplicationsPreview } from '../../schemas/applications-preview.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { readBodies } from '../http/body.ts';
+import { bytesOf, readBodies } from '../http/body.ts';
 import { HttpProblem, refuse } from '../http/problem.ts';
 import { DOCUMENT_ADDRESSES, type Routes } from '../http/routes.ts';
 import {
@@ -22,7 +22,6 @@ import { nodeResolver } from '../sql/values.ts';
 import { parseRequestedWindow, type RequestedWindow } from '../sql/window.ts';
 import {
   type ApplicationsDependencies,
-  bytesOf,
   type ApplicationsContext as Context,
   jsonIn,
   preview,

@@ -78,3 +78,8 @@ async function collect(stream: AsyncIterable<string | Buffer>, bytesMax: number)
   }
   return Buffer.concat(pieces);
 }
+
+/** The body of a request as it came; empty without one. */
+export function bytesOf({ body }: FastifyRequest): Uint8Array {
+  return body instanceof Uint8Array ? body : new Uint8Array();
+}

@@ -8,7 +8,7 @@ import { BUCKETS_MIN, correlationOf, meetingOf, noiseShareOf } from '../estimate
 import { TEXT_LENGTH_MAX } from '../filter/syntax.ts';
 import { ParameterError, refuse } from '../http/problem.ts';
 import { columnsOf, type DimensionColumn } from '../sql/dimensions.ts';
-import { type Condition, compileFilter, nodeNamesOf, parseFilter, type ResolveNodes } from '../sql/filter.ts';
+import { allOf, compileFilter, nodeNamesOf, parseFilter, type ResolveNodes } from '../sql/filter.ts';
 import { estimateOf, varianceOf } from '../sql/metrics-sql.ts';
 import { conditionOf, nameValues, nodeResolver } from '../sql/values.ts';
 import { requestedTime } from '../sql/window.ts';
@@ -219,7 +219,7 @@ async function readNamed(params: Parameters, time: Requested, { storage, nowMs }
   const resolve = nodeResolver(storage, 'series');
   const read = async (text: string) => {
     const { condition, pairs } = await namedSeries(text, resolve);
-    const query = { ...time, layer: 'l3', condition: joined(condition, common) } as const;
+    const query = { ...time, layer: 'l3', condition: allOf([condition, common]) } as const;
     const bucketed = await readBuckets(storage, query, { columns: [], limit: 1 }, nowMs);
     return { bucketed, line: { name: text, keys: [], buckets: bucketed.series[0]!.buckets, pairs } };
   };
@@ -244,14 +244,6 @@ async function namedSeries(text: string, resolve: ResolveNodes) {
   const found = async () => nodes;
   const condition = await compileFilter('series', parsed, found, 's');
   return { condition, pairs: await namedPairs({ by: 'app', filter: text }, found) };
-}
-
-function joined(a: Condition, b: Condition): Condition {
-  return {
-    sql: `${a.sql} AND ${b.sql}`,
-    params: { ...a.params, ...b.params },
-    columns: [...new Set([...a.columns, ...b.columns])],
-  };
 }
 
 interface Measured extends Line {

@@ -8,7 +8,7 @@ import { rightForColumns } from '../access/rights.ts';
 import { about, closed, NullableNumber, Sum, Value } from '../answers/answers.ts';
 import type { ColumnKinds, FlatRow } from '../http/format-table.ts';
 import { columnsOf, type DimensionColumn, groupColumns, groupSql, pairOf } from '../sql/dimensions.ts';
-import { type Condition, compileFilter, equals } from '../sql/filter.ts';
+import { allOf, type Condition, compileFilter, equals } from '../sql/filter.ts';
 import { orderColumn } from '../sql/metrics-sql.ts';
 import { type Contexts, ofWindows } from '../sql/of-windows.ts';
 import { RANKED_COLUMNS } from '../sql/ranked.ts';
@@ -231,11 +231,7 @@ async function seriesCondition(params: Static<typeof Parameters>, storage: Stora
     await end('dst', dstColumn),
     await conditionOf(storage, params.filter),
   ].filter(condition => condition !== undefined);
-  return {
-    sql: conditions.map(condition => condition.sql).join(' AND '),
-    params: Object.assign({}, ...conditions.map(condition => condition.params)),
-    columns: [...new Set(conditions.flatMap(condition => condition.columns))],
-  };
+  return allOf(conditions);
 }
 
 /** The step in use: a multiple of the resolution with at most POINTS_MAX points. */

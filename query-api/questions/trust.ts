@@ -7,7 +7,7 @@ import { rightForColumns } from '../access/rights.ts';
 import { about, closed, estimate, NullableNumber, NullableTime } from '../answers/answers.ts';
 import { metricOf } from '../answers/metric.ts';
 import { axisOf, PAIR_NAMES, pairOf } from '../sql/dimensions.ts';
-import { type Condition, checkedEquals, compileFilter } from '../sql/filter.ts';
+import { allOf, type Condition, checkedEquals, compileFilter } from '../sql/filter.ts';
 import { estimateOf, NO_SUMS, type Sums } from '../sql/metrics-sql.ts';
 import { queryTables, type Rows } from '../sql/tables.ts';
 import { nodeResolver } from '../sql/values.ts';
@@ -154,11 +154,7 @@ async function cellCondition(storage: Storage, { by, src, dst }: Cell): Promise<
     compileFilter('src', sender, nodeResolver(storage, 'src'), 's'),
     compileFilter('dst', receiver, nodeResolver(storage, 'dst'), 'd'),
   ]);
-  return {
-    sql: `(${sends.sql} AND ${receives.sql})`,
-    params: { ...sends.params, ...receives.params },
-    columns: [...new Set([...sends.columns, ...receives.columns])],
-  };
+  return allOf([sends, receives]);
 }
 
 /** Of the pair of nodes that is seen least. */

@@ -51,6 +51,15 @@ export interface Condition {
 
 export const NO_CONDITION: Condition = { sql: '1', params: {}, columns: [] };
 
+/** Holds where all of them do; their parameters have different names. */
+export function allOf(conditions: readonly Condition[]): Condition {
+  return {
+    sql: `(${conditions.map(({ sql }) => sql).join(' AND ')})`,
+    params: Object.assign({}, ...conditions.map(({ params }) => params)),
+    columns: [...new Set(conditions.flatMap(({ columns }) => columns))],
+  };
+}
+
 /** Finds the keys of nodes by name or glob; called once for all names of a filter. */
 export type ResolveNodes = (names: readonly string[]) => Promise<ReadonlyMap<string, readonly bigint[]>>;
 

@@ -1,6 +1,7 @@
 // The time window of a query: `from` and `to` as text, the resolution that fits, and the window aligned outward to
 // it. The answer states both: answers about the same aligned window add up to the same total.
 
+import { UNIT_MS } from '../../schemas/durations.ts';
 import { FIVE_MINUTES_S } from '../../storage/tables/elections.ts';
 import { refuse } from '../http/problem.ts';
 import { type Calendar, midnight, parseCalendar } from './calendar.ts';
@@ -23,7 +24,6 @@ const MINUTES_S_MAX = 6 * HOUR_S;
 const FIVE_MINUTES_S_MAX = 14 * DAY_S;
 const WINDOW_S_MAX = 1000 * DAY_S;
 
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: MINUTE_S, h: HOUR_S, d: DAY_S, w: 7 * DAY_S };
 const RELATIVE = /^now(?:-(\d{1,9})([smhdw]))?$/;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const RFC3339 = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}):\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})$/;
@@ -31,7 +31,7 @@ const RFC3339 = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}):\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+
 /** Milliseconds since the epoch of `2026-01-31T12:00:00Z`, `2026-01-31` (midnight of the zone), `now`, `now-15m`. */
 export function parseTime(parameter: string, text: string, nowMs: number, zone = 'UTC'): number {
   const relative = RELATIVE.exec(text);
-  if (relative) return nowMs - Number(relative[1] ?? 0) * (UNITS[relative[2] ?? 's'] ?? 0) * 1000;
+  if (relative) return nowMs - Number(relative[1] ?? 0) * (UNIT_MS[relative[2] ?? 's'] ?? 0);
   if (DATE.test(text)) {
     refuseMissingDay(parameter, text, text);
     return midnight(zone, text);
