@@ -3,19 +3,10 @@
 import { type Static, Type } from 'typebox';
 import type { AlertRules } from '../../schemas/alert-rules.ts';
 import { closed } from '../answers/answers.ts';
+import { recordedAnswer, replaces, versionParameters } from './versions.ts';
 
-export const RulesGetParameters = Type.Object(
-  { version: Type.Optional(Type.String({ maxLength: 64, description: 'an older version' })) },
-  closed,
-);
-export const RulesPutParameters = Type.Object(
-  {
-    replaces: Type.Optional(
-      Type.String({ maxLength: 64, description: 'the version that must be the active one, or nothing is recorded' }),
-    ),
-  },
-  closed,
-);
+export const RulesGetParameters = Type.Object(versionParameters, closed);
+export const RulesPutParameters = Type.Object({ replaces }, closed);
 const RulesVersion = Type.Object(
   {
     version: Type.String({ format: 'date-time', description: 'when it was recorded' }),
@@ -37,8 +28,7 @@ export const RulesAnswer = Type.Object(
 );
 export const RulesPutAnswer = Type.Object(
   {
-    outcome: Type.Enum(['recorded', 'unchanged']),
-    version: Type.String({ format: 'date-time' }),
+    ...recordedAnswer,
     rules: Type.Integer(),
   },
   closed,

@@ -2,12 +2,11 @@
 
 import type { Storage } from '../../storage/storage.ts';
 import type { AlertRulesVersion } from '../../storage/tables/alert-rules.ts';
-import { HttpProblem, refuse } from '../http/problem.ts';
+import { refuse } from '../http/problem.ts';
 import type { RulesPutAnswer, RulesVersion } from './alert-rules-schemas.ts';
 import type { CheckedAlertRules } from './check.ts';
+import { recordVersion, VERSIONS_MAX } from './versions.ts';
 import { SerialWriter } from './writer.ts';
-
-const VERSIONS_MAX = 100;
 
 export interface RulesWriter {
   insertRules(version: AlertRulesVersion): Promise<void>;
@@ -55,21 +54,19 @@ export class RuleVersions {
   }
 
   /** Records the rules if the active document is still version `replaces`; nothing is recorded meanwhile. */
-  record({ body, rules }: CheckedAlertRules, replaces: string | undefined): Promise<RulesPutAnswer> {
+  record(checked: CheckedAlertRules, replaces: string | undefined): Promise<RulesPutAnswer> {
     return this.#writer.write(async writer => {
-      const active = await this.read();
-      if (replaces !== undefined && replaces !== active.version)
-        throw new HttpProblem(
-          409,
-          'version-replaced',
-          `the active version is ${active.version ?? 'none'}, not ${replaces}; read it and try again`,
-        );
-      if (active.version !== null && active.body === body)
-        return { outcome: 'unchanged', version: active.version, rules };
-      // A version is named by its time: never the same as, or before, the one that is replaced.
-      const recordedAtMs = Math.max(this.#nowMs(), active.version === null ? 0 : Date.parse(active.version) + 1);
-      await writer.insertRules({ recordedAtMs, source: 'api', body });
-      return { outcome: 'recorded', version: new Date(recordedAtMs).toISOString(), rules };
+      const { version: active, body } = await this.read();
+      const before =
+        active === null
+          ? undefined
+          : { recordedAtMs: Date.parse(active), isSame: (next: CheckedAlertRules) => next.body === body };
+      const { outcome, version } = await recordVersion(
+        { active: before, replaces, nowMs: this.#nowMs() },
+        () => checked,
+        (next, recordedAtMs) => writer.insertRules({ recordedAtMs, source: 'api', body: next.body }),
+      );
+      return { outcome, version, rules: checked.rules };
     });
   }
 }

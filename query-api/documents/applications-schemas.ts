@@ -5,6 +5,7 @@ import { DocumentWarning } from '../../schemas/applications-preview.ts';
 import { SUPPORTS } from '../../schemas/coverage.ts';
 import { documentChecker } from '../../schemas/documents.ts';
 import { closed, NullableNumber, NullableTime } from '../answers/answers.ts';
+import { recordedAnswer, replaces, versionParameters } from './versions.ts';
 
 const SUGGESTIONS_MAX = 100;
 
@@ -21,13 +22,7 @@ const window = {
   from: Type.String({ default: 'now-1h', maxLength: 64, description: 'start of the traffic examined' }),
   to: Type.String({ default: 'now', maxLength: 64, description: 'end, excluded' }),
 };
-const replaces = Type.Optional(
-  Type.String({ maxLength: 64, description: 'the version that must be the active one, or nothing is recorded' }),
-);
-export const GetParameters = Type.Object(
-  { version: Type.Optional(Type.String({ maxLength: 64, description: 'an older version' })) },
-  closed,
-);
+export const GetParameters = Type.Object(versionParameters, closed);
 export const PutParameters = Type.Object(
   {
     preview: Type.Boolean({ default: false, description: 'report what would change; record nothing' }),
@@ -53,8 +48,7 @@ export const ApplicationsAnswer = Type.Object(
 );
 export const PutAnswer = Type.Object(
   {
-    outcome: Type.Enum(['recorded', 'unchanged']),
-    version: Type.String({ format: 'date-time' }),
+    ...recordedAnswer,
     applications: Type.Integer(),
     warnings: Type.Array(DocumentWarning),
   },

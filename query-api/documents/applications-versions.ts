@@ -3,13 +3,12 @@
 
 import type { Storage } from '../../storage/storage.ts';
 import type { DocumentVersion } from '../../storage/tables/documents.ts';
-import { HttpProblem, refuse } from '../http/problem.ts';
+import { refuse } from '../http/problem.ts';
 import type { PutAnswer, Version } from './applications-schemas.ts';
 import type { CheckedApplications } from './check.ts';
 import { newestDigest } from './recorded.ts';
+import { recordVersion, VERSIONS_MAX } from './versions.ts';
 import { SerialWriter } from './writer.ts';
-
-const VERSIONS_MAX = 100;
 
 export interface RecordedApplications {
   /** The document as it is recorded; empty where none ever was. */
@@ -49,20 +48,15 @@ export class ApplicationsVersions {
   ): Promise<PutAnswer> {
     return this.#writer.write(async writer => {
       const active = await newestDigest(this.#storage, 'applications');
-      const version = active ? new Date(active.recordedAtMs).toISOString() : null;
-      if (replaces !== undefined && replaces !== version)
-        throw new HttpProblem(
-          409,
-          'version-replaced',
-          `the active version is ${version ?? 'none'}, not ${replaces}; read it and try again`,
-        );
-      const { body, digest, applications, warnings } = await make();
-      const answer = { applications, warnings: [...warnings] };
-      if (version !== null && active?.digest === digest) return { outcome: 'unchanged', version, ...answer };
-      // A version is named by its time: never the same as, or before, the one that is replaced.
-      const recordedAtMs = Math.max(this.#nowMs(), active ? active.recordedAtMs + 1 : 0);
-      await writer.insert({ kind: 'applications', recordedAtMs, asOfMs: 0, source: 'api', body });
-      return { outcome: 'recorded', version: new Date(recordedAtMs).toISOString(), ...answer };
+      const before = active && { ...active, isSame: ({ digest }: CheckedApplications) => digest === active.digest };
+      const { outcome, version, document } = await recordVersion(
+        { active: before, replaces, nowMs: this.#nowMs() },
+        make,
+        ({ body }, recordedAtMs) =>
+          writer.insert({ kind: 'applications', recordedAtMs, asOfMs: 0, source: 'api', body }),
+      );
+      const { applications, warnings } = document;
+      return { outcome, version, applications, warnings: [...warnings] };
     });
   }
 }
