@@ -175,7 +175,7 @@ export const waves = defineQuestion({
     const waves = shapeWaves({ params, apps, plan, averages, ranks, coverage });
     const about = aboutWindow(ranks, { metric: 'p95Bps', layer: 'l3', provisional, config, nowMs });
     return {
-      answer: { ...about, waves, ...summaryOf(apps, plan, pairs, { hasAll, isKnown: members !== undefined }) },
+      answer: { ...about, waves, ...summaryOf(apps, plan, waves, pairs, hasAll) },
       kinds: KINDS,
       rows: () => waves.flatMap(flatWave),
     };
@@ -286,21 +286,14 @@ function isBeyond(ways: readonly Static<typeof Direction>[], capacity: number | 
   return values.some(value => value! > capacity);
 }
 
-interface Known {
-  /** Whether all of the window is covered, as far as it is over. */
-  readonly hasAll: boolean;
-  readonly isKnown: boolean;
-}
-
+/** `hasAll`: whether all of the window is covered, as far as it is over. */
 function summaryOf(
   apps: Apps,
-  { cost, waveOf, waves }: Plan,
+  { cost }: Plan,
+  waves: readonly Wave[],
   { rows, covered }: Rows<AppPairRow>,
-  { hasAll, isKnown }: Known,
+  hasAll: boolean,
 ) {
-  const sizes = Array.from({ length: waves }, (_, wave) =>
-    apps.planned.reduce((sum, { vms }, i) => sum + (waveOf[i] === wave ? (vms ?? 0) : 0), 0),
-  );
   const unread = Number(rows[0]?.pairs ?? 0) - rows.length;
   const isDark = apps.planned.length === 0 && covered?.bounds === undefined;
   const warnings: string[] = [];
@@ -314,7 +307,7 @@ function summaryOf(
     );
   if (apps.planned.length === 0 && !isDark)
     warnings.push('no two applications exchanged anything in the window; choose an earlier from');
-  if (!isKnown)
+  if (!apps.isMeasured)
     warnings.push(
       'no inventory says how many VMs an application has: each counts as one, and what nobody sees is not known',
     );
@@ -324,7 +317,7 @@ function summaryOf(
     );
   return {
     cost: isDark ? null : cost,
-    waveVms: apps.isMeasured && sizes.length > 0 ? Math.max(...sizes) : null,
+    waveVms: apps.isMeasured && waves.length > 0 ? Math.max(...waves.map(({ vms }) => vms ?? 0)) : null,
     total: isDark ? null : apps.total,
     beyondLimit: apps.beyondLimit,
     silent: hasAll && unread === 0 ? apps.silent : null,
