@@ -47,21 +47,19 @@ export function reconciliationStatement(
   limit: number,
   only?: readonly PortName[],
 ): Statement {
-  const among = only
-    ? 'AND (exporter, ifIndex) IN (SELECT arrayJoin(arrayZip({onlyExporters:Array(IPv6)}, {onlyPorts:Array(UInt32)})))'
-    : '';
+  const among = (exporter: string, ifIndex: string) =>
+    only
+      ? `AND (${exporter}, ${ifIndex}) IN (SELECT arrayJoin(arrayZip({onlyExporters:Array(IPv6)}, {onlyPorts:Array(UInt32)})))`
+      : '';
   const leaving = `direction = ${DIRECTION.egress}`;
+  const port = `if(${leaving}, outIf, inIf)`;
   const counted = spreadSql({
     stepSeconds: 60,
     from: 'flows',
     where: `${ELECTED_SQL} AND receivedAt >= toDateTime({from:UInt32} - 86400, 'UTC') AND receivedAt < toDateTime({to:UInt32} + 86400, 'UTC')
     AND flowEnd >= toDateTime({from:UInt32}, 'UTC') AND flowStart < toDateTime({to:UInt32}, 'UTC')
-    ${among.replace('ifIndex', `if(${leaving}, outIf, inIf)`)}`,
-    keys: [
-      'exporter',
-      { name: 'ifIndex', sql: `if(${leaving}, outIf, inIf)` },
-      { name: 'leaving', sql: `toUInt8(${leaving})` },
-    ],
+    ${among('exporter', port)}`,
+    keys: ['exporter', { name: 'ifIndex', sql: port }, { name: 'leaving', sql: `toUInt8(${leaving})` }],
     volume: { ...WHOLE, bytes: `toUInt64((${LAYER2}) * toFloat64(weight))` },
   });
   const sql = `
@@ -73,7 +71,7 @@ WITH counted AS (
 ), reported AS (
   SELECT i.exporter AS exporter, i.ifIndex AS ifIndex, toUInt32(toDateTime(i.minute)) AS at, sum(i.inOctets) AS arrived, sum(i.outOctets) AS sent
   FROM interfaces AS i
-  WHERE i.minute >= toDateTime({from:UInt32}, 'UTC') AND i.minute < toDateTime({to:UInt32}, 'UTC') ${among.replace('exporter, ifIndex', 'i.exporter, i.ifIndex')}
+  WHERE i.minute >= toDateTime({from:UInt32}, 'UTC') AND i.minute < toDateTime({to:UInt32}, 'UTC') ${among('i.exporter', 'i.ifIndex')}
   GROUP BY exporter, ifIndex, at
   HAVING sum(i.coveredMs) >= ${COVERED_MS_MIN}
 )
