@@ -7,7 +7,6 @@ import { startTestServer, type TestServer } from '../../testing/clickhouse.ts';
 import { flow, node } from '../../testing/data/stored-rows.ts';
 import { createQueryHouse, type QueryHouse } from '../../testing/query-house.ts';
 import { insertReceiving } from '../../testing/receiving.ts';
-import { correlationOf, meetingOf } from '../estimates/correlation.ts';
 import type { Advisor } from './advisor.ts';
 import type { CoincidenceAnswer } from './coincidence.ts';
 
@@ -248,22 +247,4 @@ test('the columns that a series names say who may read it', async () => {
   expect(rightForColumns({ series: ['srcApp=web', 'srcVm=web-1'] })).toBe('read');
   expect(rightForColumns({ series: 'addr=10.0.0.1' })).toBe('records');
   expect(rightForColumns({ series: ['srcApp=web'], by: 'app' })).toBe('matrix');
-});
-
-test('one series peaks with itself, and a constant varies with nothing', () => {
-  const own = Array.from({ length: 20 }, (_, i) => 0.1 * i);
-  expect(correlationOf(own, own)).toEqual({ value: 1, buckets: 20 });
-  expect(correlationOf(own.slice(1), own.slice(1)).value).toBeNull();
-  expect(
-    correlationOf(
-      own,
-      own.map(() => 0.1),
-    ).value,
-  ).toBeNull();
-  expect(
-    meetingOf([
-      [null, 1],
-      [1, null],
-    ]),
-  ).toBeUndefined();
 });
