@@ -214,6 +214,7 @@ test('no valid filter of one to five terms fails, whichever question takes it', 
       const { status, body } = await house.get(path, { ...more, filter });
       expect(status, `${path} ${JSON.stringify(more)} ${filter}: ${body.slice(0, 300)}`).toBe(200);
     }),
+    // A request is a whole question, of several statements: 200 of them are minutes.
     { numRuns: exhaustive ? 200 : 60 },
   );
 });
