@@ -197,7 +197,7 @@ test('where the inventory fails to answer, buckets without traffic are not zero,
     [28, expect.any(Number), null],
     [28, 0, null],
   ]);
-  expect(without.warnings.join()).toContain('does not know both ends of 1 series');
+  expect(without.warnings.join()).toContain('of 1 series it is not known whether an exporter sees them');
 });
 
 test('a series that sampling makes noisy is marked, and so are its pairs', async () => {

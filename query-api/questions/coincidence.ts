@@ -320,7 +320,7 @@ function coverageWarnings(lines: readonly Measured[]): string[] {
     );
   if (zeros > 0)
     warnings.push(
-      `the inventory does not know both ends of ${zeros} series: whether an exporter sees them is not known, and their buckets without traffic count as zero`,
+      `of ${zeros} series it is not known whether an exporter sees them, without an inventory that has both ends: their buckets without traffic count as zero`,
     );
   return warnings;
 }
