@@ -15,8 +15,9 @@ export async function alignColumns(
   place: Placement,
   database: string,
   tables: readonly Table[] = TABLES,
+  found?: Columns,
 ): Promise<void> {
-  const { types, sorting } = await foundColumns(storage, database);
+  const { types, sorting } = found ?? (await readColumns(storage, database));
   for (const table of tables) {
     const alter = `ALTER TABLE ${place.prefix}${table.name}${place.everywhere}`;
     for (const { name, type } of table.columns) {
@@ -38,8 +39,7 @@ export async function alignColumns(
 }
 
 /** Whether alignColumns() would change any of the tables. */
-export async function lackColumns(storage: Storage, database: string, tables: readonly Table[]): Promise<boolean> {
-  const { types } = await foundColumns(storage, database);
+export function lackColumns({ types }: Columns, tables: readonly Table[]): boolean {
   return tables.some(table => missingColumns(table, types).length > 0);
 }
 
@@ -47,8 +47,14 @@ function missingColumns(table: Table, types: ReadonlyMap<string, string>): Table
   return table.columns.filter(({ name }) => !types.has(`${table.name}.${name}`));
 }
 
-/** Types by table and column, and the tables with a sorting key: those in front of the shards sort nothing. */
-async function foundColumns(storage: Storage, database: string) {
+export interface Columns {
+  /** By table and column. */
+  readonly types: ReadonlyMap<string, string>;
+  /** The tables with a sorting key: those in front of the shards sort nothing. */
+  readonly sorting: ReadonlySet<string>;
+}
+
+export async function readColumns(storage: Storage, database: string): Promise<Columns> {
   const rows = await storage.select<{ table: string; name: string; type: string; sorted: number }>(
     'SELECT table, name, type, is_in_sorting_key AS sorted FROM system.columns WHERE database = {database:String}',
     { database },

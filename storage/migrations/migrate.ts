@@ -17,11 +17,12 @@ import {
 import { StorageError } from '../storage.ts';
 import { createViewsSql, TABLES } from '../tables/all.ts';
 import { CELLS_MIGRATION } from '../tables/cells.ts';
-import { migrationsDone, recordMigration } from '../tables/migrations.ts';
+import { migrationsDone, recordMigrations } from '../tables/migrations.ts';
 import { createTableSql, distributedSql, type Retention } from '../tables/table.ts';
 import { createViewsForPeopleSql } from '../tables/views-for-people.ts';
 import { alignColumns } from './columns.ts';
 import { alignSettings, dropExpired } from './retention.ts';
+import { sideBySide } from './side-by-side.ts';
 import { alignUnderLease } from './swapped-tables.ts';
 import { renewViews } from './views.ts';
 
@@ -131,21 +132,29 @@ async function migrateShards(
 ): Promise<void> {
   const onCluster = isReplicated(config);
   const migrated = onCluster ? shards.slice(0, 1) : shards;
-  for (const shard of migrated) await prepare(shard, config, onCluster ? localPlacement(config) : HERE, keepsAges);
+  const place = onCluster ? localPlacement(config) : HERE;
+  await sideBySide(migrated, shard => prepare(shard, config, place, keepsAges));
   const front = frontPlacement(config);
-  for (const shard of migrated) {
-    for (const statement of frontStatements(config)) await shard.command(statement);
+  await sideBySide(migrated, async shard => {
+    await shard.command(frontDatabaseSql(config));
+    await createEach(shard, frontTablesSql(config));
     await alignColumns(shard, front, config.clickhouseDatabase);
-    for (const statement of createViewsForPeopleSql(front)) await shard.command(statement);
-  }
+    await createEach(shard, createViewsForPeopleSql(front));
+  });
   if (!keepsAges) for (const shard of shards) await dropExpired(shard, config);
 }
 
-function frontStatements(config: FormConfiguration): string[] {
-  return [
-    createDatabaseSql(config.clickhouseDatabase, frontPlacement(config).everywhere),
-    ...TABLES.map(table => distributedSql(table, config)),
-  ];
+function frontDatabaseSql(config: FormConfiguration): string {
+  return createDatabaseSql(config.clickhouseDatabase, frontPlacement(config).everywhere);
+}
+
+function frontTablesSql(config: FormConfiguration): string[] {
+  return TABLES.map(table => distributedSql(table, config));
+}
+
+/** None of the statements needs another. */
+function createEach(storage: ClickHouse, statements: readonly string[]): Promise<void> {
+  return sideBySide(statements, statement => storage.command(statement));
 }
 
 /** What the cluster form sends to an empty server; its test has the engine parse them. */
@@ -156,7 +165,8 @@ export function clusterStatements(config: MigrationConfiguration & FormConfigura
     ...TABLES.map(table => createTableSql(table, config, place)),
     ...createViewsSql(place),
     ...createViewsForPeopleSql(place),
-    ...frontStatements(config),
+    frontDatabaseSql(config),
+    ...frontTablesSql(config),
     ...createViewsForPeopleSql(frontPlacement(config)),
   ];
 }
@@ -174,9 +184,9 @@ async function prepare(
   if (isForm(config)) await alignColumns(storage, place, storage.database);
   else await alignUnderLease(storage, storage.database);
   await renewViews(storage, place);
-  for (const statement of createViewsSql(place)) await storage.command(statement);
+  await createEach(storage, createViewsSql(place));
   if (!keepsAges) await alignSettings(storage, config, place);
-  for (const statement of createViewsForPeopleSql(place)) await storage.command(statement);
+  await createEach(storage, createViewsForPeopleSql(place));
 }
 
 /** Its tables may mean something else: nothing is written to it. */
@@ -193,10 +203,9 @@ function refuseNewer(done: ReadonlySet<number>, database: string): void {
 async function runMigrations(storage: ClickHouse, config: MigrationConfiguration, place: Placement): Promise<void> {
   const done = await migrationsDone(storage);
   refuseNewer(done, storage.database);
-  for (const { id, name, tables } of MIGRATIONS) {
-    if (done.has(id)) continue;
-    const created = TABLES.filter(table => tables?.includes(table.name) ?? true);
-    for (const table of created) await storage.command(createTableSql(table, config, place));
-    await recordMigration(storage, id, name);
-  }
+  const due = MIGRATIONS.filter(({ id }) => !done.has(id));
+  const created = TABLES.filter(table => due.some(({ tables }) => tables?.includes(table.name) ?? true));
+  const statements = created.map(table => createTableSql(table, config, place));
+  await createEach(storage, statements);
+  await recordMigrations(storage, due);
 }

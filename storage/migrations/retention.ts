@@ -45,12 +45,11 @@ const DAYS = /^(day$|toYYYYMMDD\()/;
  */
 export async function dropExpired(storage: Storage, config: Retention): Promise<void> {
   const daily = TABLES.filter(({ partition, expiry }) => expiry !== undefined && DAYS.test(partition ?? ''));
-  for (const table of daily) {
-    const days = await storage.select<{ partition: string }>(
-      `SELECT DISTINCT partition FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND active
-         AND toUInt32(partition) < toYYYYMMDD(now('UTC') - toIntervalDay({days:UInt32})) ORDER BY partition`,
-      { table: table.name, days: retainedDays(table, config) + 2 },
-    );
-    for (const { partition } of days) await storage.command(`ALTER TABLE ${table.name} DROP PARTITION ${partition}`);
-  }
+  const expired = await storage.select<{ name: string; partition: string }>(
+    `SELECT DISTINCT table AS name, partition FROM system.parts WHERE database = currentDatabase() AND active
+       AND has({tables:Array(String)}, table) AND toUInt32OrZero(partition) < toYYYYMMDD(
+         now('UTC') - toIntervalDay({days:Array(UInt32)}[indexOf({tables:Array(String)}, table)])) ORDER BY name, partition`,
+    { tables: daily.map(({ name }) => name), days: daily.map(table => retainedDays(table, config) + 2) },
+  );
+  for (const { name, partition } of expired) await storage.command(`ALTER TABLE ${name} DROP PARTITION ${partition}`);
 }

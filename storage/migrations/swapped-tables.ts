@@ -10,7 +10,7 @@ import { LEASE_S, newRun } from '../rewrite/recovery.ts';
 import { SWAPPED } from '../rewrite/staging.ts';
 import type { Storage } from '../storage.ts';
 import { TABLES } from '../tables/all.ts';
-import { alignColumns, lackColumns } from './columns.ts';
+import { alignColumns, lackColumns, readColumns } from './columns.ts';
 
 const isSwapped = ({ name }: { readonly name: string }) => (SWAPPED as readonly string[]).includes(name);
 const SWAPPED_TABLES = TABLES.filter(isSwapped);
@@ -22,11 +22,13 @@ const LEASE_MS_MAX = (LEASE_S + 10) * 1000;
 
 /** As alignColumns(), for a database on one server. Throws STORAGE_BUSY while a run of another process swaps days. */
 export async function alignUnderLease(storage: Storage, database: string, leaseMsMax = LEASE_MS_MAX): Promise<void> {
+  const found = await readColumns(storage, database);
+  if (!lackColumns(found, TABLES)) return alignColumns(storage, HERE, database, TABLES, found);
   // Heartbeats and steps of runs are in one of them.
   await alignColumns(storage, HERE, database, OTHER_TABLES);
   const deadline = performance.now() + leaseMsMax;
   const run = newRun();
-  while (await lackColumns(storage, database, SWAPPED_TABLES)) {
+  while (lackColumns(await readColumns(storage, database), SWAPPED_TABLES)) {
     const holder = await takeLease(storage, run);
     if (holder === undefined) {
       await alignColumns(storage, HERE, database, SWAPPED_TABLES).finally(() => releaseLease(storage, run));

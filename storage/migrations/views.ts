@@ -71,7 +71,8 @@ function nameOf({ prefix, everywhere }: Placement, name: string): string {
 }
 
 async function isDue(storage: Storage): Promise<boolean> {
-  return (await outdatedViews(storage)).length > 0 || (await detachedViews(storage)).length > 0;
+  const [outdated, detached] = await Promise.all([outdatedViews(storage), detachedViews(storage)]);
+  return outdated.length > 0 || detached.length > 0;
 }
 
 /** Those that do not fill every column of their table, or would count restored records twice. */

@@ -21,6 +21,13 @@ export async function migrationsDone(storage: Storage): Promise<Set<number>> {
   return new Set(rows.map(({ id }) => id));
 }
 
-export function recordMigration(storage: Storage, id: number, name: string): Promise<void> {
-  return storage.command('INSERT INTO migrations (id, name) SELECT {id:UInt32}, {name:String}', { id, name });
+export async function recordMigrations(
+  storage: Storage,
+  done: readonly { readonly id: number; readonly name: string }[],
+): Promise<void> {
+  if (done.length === 0) return;
+  await storage.command(
+    'INSERT INTO migrations (id, name) SELECT done.1, done.2 FROM (SELECT arrayJoin(arrayZip({ids:Array(UInt32)}, {names:Array(String)})) AS done)',
+    { ids: done.map(({ id }) => id), names: done.map(({ name }) => name) },
+  );
 }
