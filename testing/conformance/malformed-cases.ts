@@ -138,7 +138,7 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
   {
     id: 'bad-tunnels',
     input:
-      'VXLAN and Geneve beyond their end; every datagram of the corpus cut at every byte and with every byte changed',
+      'VXLAN and Geneve beyond their end; datagrams of the corpus of every kind cut and with a byte changed, at every byte of the short kinds and at sampled ones of the long',
     note: '16 seeded changes of each byte; `hairpin bench fuzz` goes on with millions, `hairpin bench hostile` at a running Hairpin',
   },
   {
