@@ -1,5 +1,6 @@
-// Everything in one process: ClickHouse (embedded, or a server by URL), enricher, query API, collector. Started in that
-// order, stopped in reverse, so that what was received is kept and what was kept is stored first.
+// Everything in one process: ClickHouse (embedded, or a server by URL), then enricher, collector and query API at the same
+// time, whose threads take a while to load. They stop in reverse, so that what was received is kept and what was kept is
+// stored first.
 
 import { MessageChannel } from 'node:worker_threads';
 import { Collector, type CollectorTotals, type Receiving } from '../collector/collector.ts';
@@ -25,23 +26,25 @@ export function startAllInOne(configuration: StartConfiguration): Promise<AllInO
     const server = await startServer(process);
     const storage = await startStorage(process, server);
     const { enricher, collector, spool } = createPipeline(process, storage.address);
-    await lifecycle.start({ name: 'enricher', start: enricher.start, stop: enricher.stop });
-    const url = await startQueryApi(process, {
-      storage,
-      reader: server.reader,
-      ready: () => [
-        storage.health(),
-        enricherHealth(enricher),
-        collectorHealth(collector, configuration),
-        spoolHealth(spool),
-      ],
-      installation: {
-        receiving: { udpPorts: configuration.udp, udpHost: configuration.udpHost },
-        inventory: configuration.inventory !== '',
-        applications: configuration.applications !== '',
-      },
-    });
-    const receiving = await startCollector(process, collector);
+    const [, receiving, url] = await Promise.all([
+      lifecycle.start({ name: 'enricher', start: enricher.start, stop: enricher.stop }),
+      startCollector(process, collector),
+      startQueryApi(process, {
+        storage,
+        reader: server.reader,
+        ready: () => [
+          storage.health(),
+          enricherHealth(enricher),
+          collectorHealth(collector, configuration),
+          spoolHealth(spool),
+        ],
+        installation: {
+          receiving: { udpPorts: configuration.udp, udpHost: configuration.udpHost },
+          inventory: configuration.inventory !== '',
+          applications: configuration.applications !== '',
+        },
+      }),
+    ]);
     return { url, ...receiving, data: data.path, totals: () => collector.totals() };
   });
 }

@@ -1,5 +1,6 @@
-// Starts the parts of a process in order and stops them in reverse. A part that cannot start stops those before it. A
-// stop has a deadline: a part that has not ended by then is named in the log, and the stop goes on with the next.
+// Starts the parts of a process in order and stops them in reverse. Parts that do not need each other may start at the same
+// time; their order is that in which their starts were called. A part that cannot start stops the others. A stop has a
+// deadline: a part that has not ended by then is named in the log, and the stop goes on with the next.
 
 import type { Log } from './log.ts';
 import { onNpmEnd } from './npm-process.ts';
@@ -20,18 +21,27 @@ export interface Lifecycle {
   stop(): Promise<void>;
 }
 
+interface Place {
+  readonly part: Part;
+  /** Whether it has started, once that is known. */
+  readonly started: Promise<boolean>;
+}
+
 export function createLifecycle(log: Log, deadlineMs = STOP_DEADLINE_MS): Lifecycle {
-  const started: Part[] = [];
+  const places: Place[] = [];
+  /** Of the first part that could not start: none starts after it. */
+  let failure: { readonly error: unknown } | undefined;
   let stopped: Promise<void> | undefined;
   const stopAll = async () => {
     const deadline = Date.now() + deadlineMs;
-    for (const part of started.splice(0).reverse()) {
+    for (const { part, started } of places.splice(0).reverse()) {
       const left = Math.max(0, deadline - Date.now());
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<'late'>(resolve => {
         timer = setTimeout(() => resolve('late'), left);
       });
-      const outcome = await Promise.race([part.stop().catch(error => error as Error), late]);
+      const stopping = started.then(ok => (ok ? part.stop() : undefined));
+      const outcome = await Promise.race([stopping.catch(error => error as Error), late]);
       clearTimeout(timer);
       if (outcome === 'late')
         log.error(`${part.name} did not stop within ${deadlineMs} ms; the next start continues its work`);
@@ -40,16 +50,24 @@ export function createLifecycle(log: Log, deadlineMs = STOP_DEADLINE_MS): Lifecy
   };
   return {
     async start(part) {
+      if (failure) throw failure.error;
+      const starting = part.start();
+      const started = starting.then(
+        () => true,
+        () => false,
+      );
+      places.push({ part, started });
       try {
-        await part.start();
-        started.push(part);
+        await starting;
       } catch (error) {
+        failure ??= { error };
         await stopAll();
-        throw error;
+        throw failure.error;
       }
     },
     stopLater(name, stop) {
-      started.push({ name, start: async () => {}, stop });
+      if (failure) void stop().catch(error => log.error({ err: error }, `${name} failed to stop`));
+      places.push({ part: { name, start: async () => {}, stop }, started: Promise.resolve(true) });
     },
     stop: () => (stopped ??= stopAll()),
   };

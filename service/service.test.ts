@@ -122,6 +122,22 @@ describe('the lifecycle of a process', () => {
     expect(happened).toEqual(['start a', 'start b', 'stop b', 'stop a']);
   });
 
+  test('of parts that start at the same time, those that start are stopped when another cannot, and none starts later', async () => {
+    const lifecycle = createLifecycle(log);
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const slow = lifecycle.start(part('a', { start: () => begun }));
+    const failing = lifecycle.start(part('b', { start: () => Promise.reject(new Error('no port')) }));
+    const outcome = expect(failing).rejects.toThrow('no port');
+    await lifecycle.start(part('c')).catch(() => {});
+    expect(happened).toEqual(['start c', 'stop c']);
+    begin();
+    await Promise.all([slow, outcome]);
+    expect(happened).toEqual(['start c', 'stop c', 'stop a']);
+    await expect(lifecycle.start(part('d'))).rejects.toThrow('no port');
+    lifecycle.stopLater('e', async () => happened.push('stop e'));
+    expect(happened).toEqual(['start c', 'stop c', 'stop a', 'stop e']);
+  });
+
   test('waits for one part before it stops the next', async () => {
     const lifecycle = createLifecycle(log);
     let end = () => {};
