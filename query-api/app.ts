@@ -20,6 +20,7 @@ import { type Dependency, listen, registerHealth } from './health.ts';
 import { registerCompression } from './http/compression.ts';
 import { registerConsole } from './http/console-files.ts';
 import { registerDocumentation } from './http/documentation.ts';
+import { LAZY_COMPILERS } from './http/lazy-compilers.ts';
 import { registerErasures } from './maintenance/erasures.ts';
 import { type Reenrichments, registerReenrichments } from './maintenance/reenrichments.ts';
 import type { Advisor } from './questions/advisor.ts';
@@ -88,6 +89,7 @@ function createServer(config: QueryApiConfiguration): FastifyInstance {
     keepAliveTimeout: SLOW_CLIENT_LIMITS.idleMs,
     connectionTimeout: 0,
     http: { headersTimeout: SLOW_CLIENT_LIMITS.headersMs, connectionsCheckingInterval: 1000 },
+    schemaController: LAZY_COMPILERS,
     ajv: {
       // Of 99.1 / 0.001 the quotient is no whole number in binary.
       customOptions: {
