@@ -76,7 +76,9 @@ test.each(['matrix?by=app', 'top?by=app', 'series?split=app', 'flows?limit=10'])
     statements.length = 0;
     const again = await ask(`${question}&${SETTLED}`, `"other", ${etag}`);
     expect([again.statusCode, again.body, again.headers['etag']]).toEqual([304, '', etag]);
-    expect(statements).toHaveLength(1);
+    // What is stored is looked at, and nothing is read of it.
+    expect(statements.length).toBeLessThan(4);
+    expect(statements.filter(sql => /bytes|records/i.test(sql))).toEqual([]);
     // And in every other form of the answer it is another one.
     expect(await etagOf(`${question}&${SETTLED}&format=csv`)).not.toBe(etag);
   },
