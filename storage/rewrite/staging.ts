@@ -157,8 +157,8 @@ function slicesOf(counts: readonly { slot: number; rows: string }[]): { first: n
 }
 
 /**
- * A staged roll-up without rows gets one of zeros, three days ahead, which merges remove: newer servers refuse REPLACE from
- * an empty partition, and to drop the partition instead would forget its tokens.
+ * A staged roll-up without rows gets one of zeros, three days ahead, which goes after the swap: newer servers refuse REPLACE
+ * from an empty partition, and to drop the partition instead would forget its tokens.
  */
 export async function fillEmpty(storage: Storage, run: string, day: number): Promise<void> {
   const midnightS = dayStartS(day) + 3 * DAY_S;
@@ -186,6 +186,16 @@ export async function swapStaged(
 ): Promise<void> {
   for (const table of SWAPPED) {
     await storage.command(`ALTER TABLE ${table} REPLACE PARTITION ${day} FROM ${stagedName(run, table)}`);
+    if (table !== 'flows') await removeFilled(storage, table, day);
     await swapped?.(table);
   }
+}
+
+/** A partition of one part is never merged by itself: its row of zeros would be a cell of nobody, and unelected traffic. */
+async function removeFilled(storage: Storage, table: SwappedTable, day: number): Promise<void> {
+  const [row] = await storage.select<{ rows: string; counted: string }>(
+    `SELECT count() AS rows, sum(t.records) AS counted FROM ${table} AS t WHERE t.day = {day:UInt32}`,
+    { day },
+  );
+  if (row?.rows === '1' && row.counted === '0') await storage.command(`OPTIMIZE TABLE ${table} PARTITION ${day} FINAL`);
 }
