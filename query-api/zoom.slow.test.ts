@@ -16,10 +16,10 @@ import type { SeriesAnswer } from './questions/series.ts';
 import type { TopAnswer } from './questions/top.ts';
 
 const SEED = 7;
-const WINDOWS = 24;
+const WINDOWS = 8;
 /** Drawn for each window. */
 const QUESTIONS = 5;
-const CELLS_MIN = 100_000;
+const CELLS_MIN = 20_000;
 const [MINUTE, BUCKET, HOUR, DAY] = [60_000, 300_000, 3_600_000, 86_400_000] as const;
 const DAYS = 18;
 /** Beyond 14 days a window is read from hours. */
