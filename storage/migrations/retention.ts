@@ -47,7 +47,7 @@ export async function dropExpired(storage: Storage, config: Retention): Promise<
   const daily = TABLES.filter(({ partition, expiry }) => expiry !== undefined && DAYS.test(partition ?? ''));
   const expired = await storage.select<{ name: string; partition: string }>(
     `SELECT DISTINCT table AS name, partition FROM system.parts WHERE database = currentDatabase() AND active
-       AND has({tables:Array(String)}, table) AND toUInt32OrZero(partition) < toYYYYMMDD(
+       AND has({tables:Array(String)}, table) AND match(partition, '^[0-9]{8}$') AND toUInt32OrZero(partition) < toYYYYMMDD(
          now('UTC') - toIntervalDay({days:Array(UInt32)}[indexOf({tables:Array(String)}, table)])) ORDER BY name, partition`,
     { tables: daily.map(({ name }) => name), days: daily.map(table => retainedDays(table, config) + 2) },
   );
