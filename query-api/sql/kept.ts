@@ -44,7 +44,7 @@ export async function readKept(storage: Storage): Promise<Kept> {
   return keptOf(await readDays(storage));
 }
 
-export function keptOf({ flows, cells_5m: cells, cellsSince, unelected_5m: _, ...elected }: Days): Kept {
+function keptOf({ flows, cells_5m: cells, cellsSince, unelected_5m: _, ...elected }: Days): Kept {
   const days = Object.values(elected).filter(day => day > 0);
   // Records of days in which nothing was elected are in no table of elected ones, which have lost nothing for that.
   const [oldest, oldestOfAll] = [Math.min(...days), Math.min(...days, flows || Number.POSITIVE_INFINITY)];

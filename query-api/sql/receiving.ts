@@ -13,10 +13,10 @@ import { OF_INSTALLATION } from './bookkeeping.ts';
 import type { Part } from './parts.ts';
 
 /** Parts of a window, each behind an outage; of more the newest count. */
-export const PARTS_MAX = 1000;
+const PARTS_MAX = 1000;
 const HOUR_S = 3600;
 /** Ranges of hours that are read by minutes; of more, neighbours are read as one with what lies between. */
-const RANGES_MAX = 20;
+export const RANGES_MAX = 20;
 
 /** `firstS` is the start of the first bucket with records. */
 export async function readReceiving(
@@ -73,7 +73,7 @@ function between(parts: readonly Part[], { fromS, toS }: Part): Part[] {
   return starts.map((start, i) => ({ fromS: start, toS: ends[i]! })).filter(part => part.toS > part.fromS);
 }
 
-function inFewRanges(ranges: readonly Part[]): Part[] {
+export function inFewRanges(ranges: readonly Part[]): Part[] {
   const gaps = ranges.slice(1).map(({ fromS }, i) => fromS - ranges[i]!.toS);
   const kept = new Set(
     gaps

@@ -63,7 +63,7 @@ export class Shares {
   }
 
   /** Whether an interface of the same or a lower sampling rate would show that it sees the same. */
-  tells(id: string): boolean {
+  wouldShow(id: string): boolean {
     return this.seenBy([], id) !== undefined;
   }
 
@@ -144,7 +144,7 @@ export function completeChoice(shares: Shares, { counted: standing, repeated: le
   let openBytes = 0;
   for (const one of shares.interfaces) {
     if (named.has(one.id)) continue;
-    const isNew = counted.length === 0 ? shares.tells(one.id) : shares.isParallel(counted, one.id);
+    const isNew = counted.length === 0 ? shares.wouldShow(one.id) : shares.isParallel(counted, one.id);
     const best = isNew ? bestOf(shares, one, named) : undefined;
     // Without the largest interface nothing can be said of the others.
     if (counted.length === 0 && !best) return { counted, repeated, open: 1 };
